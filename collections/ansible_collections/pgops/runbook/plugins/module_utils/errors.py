@@ -1,0 +1,33 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The errors that a step can end with; every one carries a sentence for the person on call."""
+
+from __future__ import annotations
+
+__all__ = ["RunbookError", "Refused", "StepFailed"]
+
+
+class RunbookError(Exception):
+    """Base of all foreseeable errors.
+
+    Args:
+        reason: one sentence: what happened, and where it helps, what to do next.
+        details: JSON-able facts for run.json and the report (a diff, sessions, keys ...).
+    """
+
+    outcome = "failed"
+
+    def __init__(self, reason: str, **details: object) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.details = details
+
+
+class Refused(RunbookError):
+    """A gate said no; nothing in production was changed by the step that raises it."""
+
+    outcome = "refused"
+
+
+class StepFailed(RunbookError):
+    """A step was tried and did not succeed; the ledger says what is true in production."""
