@@ -1,0 +1,56 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The PostgreSQL server that integration tests run against: one a session, one fresh database a test."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+from collections.abc import Iterator
+
+import pytest
+from psycopg2 import sql
+
+from demo.local_server import LocalServer
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """Start an embedded server for the session; it is stopped and removed at the end, on Ctrl-C and SIGTERM too."""
+    # Without a handler SIGTERM ends pytest before any fixture is torn down; now it acts like Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = LocalServer(tmp_path_factory.mktemp("server"), fsync=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def database(server: LocalServer) -> Iterator[str]:
+    """Create an empty database; it is dropped after the test, even if the test left connections open."""
+    name = f"test_{next(_numbers)}"
+    _outside_transaction(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield name
+    _outside_transaction(
+        server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    )
+
+
+@pytest.fixture
+def connection(server: LocalServer, database: str) -> Iterator:
+    """Connect to a fresh database as the superuser."""
+    with contextlib.closing(server.connect(database)) as connection:
+        yield connection
+
+
+def _outside_transaction(server: LocalServer, statement: sql.Composed) -> None:
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
