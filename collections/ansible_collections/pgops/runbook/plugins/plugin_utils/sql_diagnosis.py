@@ -43,7 +43,8 @@ def diagnose(source: SqlText, error: ParseError) -> SqlScriptError:
     if variable:
         return source.error(
             offset,
-            f"{variable[0]}{variable[2]} is a psql variable, and the runbook has none; write the value into the script",
+            f"{variable[0]}{variable[2]} is a psql variable, and the runbook has none; "
+            "write the value into the script",
         )
     return source.error(offset, f"{_shortened(message)} in {source.line_at(offset)!r}")
 
@@ -54,7 +55,7 @@ def _shortened(message: str) -> str:
 
 
 def tokens_of(text: str) -> list[tuple[int, str]]:
-    """The (offset, kind) of every token, comments included. Offsets count characters (pglast converts them)."""
+    """The (offset, kind) of every token, comments included. Offsets count characters, as pglast's do."""
     return [(token.start, token.name) for token in scan(text)]
 
 

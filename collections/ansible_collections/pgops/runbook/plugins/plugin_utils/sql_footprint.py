@@ -14,7 +14,7 @@ from pglast import ast, enums
 
 __all__ = ["Footprint", "footprint_of"]
 
-#: JSON-able: {"tables": [[schema or None, name], ...], "columns": [[schema or None, table, column], ...], ...}
+#: {"tables": [[schema or None, name], ...], "columns": [[schema or None, table, column], ...], ...}
 Footprint = dict[str, list[list[str | None]]]
 
 _KINDS = ("tables", "columns", "indexes", "views", "functions", "types")

@@ -163,8 +163,8 @@ class _TransactionControl:
                 offset, name = self._ended
                 raise self.source.error(
                     offset,
-                    f"SET LOCAL {name} would end at the COMMIT before line {self.source.place(start)[0]}, but "
-                    "the runbook runs the script as one transaction; qualify the names, or split the script",
+                    f"SET LOCAL {name} would end at COMMIT, before line {self.source.place(start)[0]}, but the "
+                    "runbook runs the script as one transaction; qualify the names, or split the script",
                 )
             if isinstance(node, ast.VariableSetStmt) and node.is_local and node.name in _LOCALS_THAT_NAME:
                 self._local = (start, node.name)

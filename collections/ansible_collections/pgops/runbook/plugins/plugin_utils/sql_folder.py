@@ -1,0 +1,117 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading the .sql files of a folder, and what one file is to the runbook."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import (
+    Header,
+    ParsedScript,
+    decode_script,
+    parse_header,
+    parse_script,
+)
+
+__all__ = ["Script", "SqlLibraryError", "read_folder"]
+
+_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class SqlLibraryError(Refused):
+    """The folder of SQL cannot be used as it is."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """One SQL file as it was read.
+
+    Attributes:
+        path: absolute.
+        name: relative to the SQL folder, with forward slashes.
+        sha256: of the file's bytes.
+    """
+
+    path: str
+    name: str
+    text: str = field(repr=False)
+    sha256: str
+    header: Header
+
+    @cached_property
+    def _parsed(self) -> ParsedScript:
+        return parse_script(self.text, self.path)
+
+    def parse(self) -> ParsedScript:
+        """The parsed script; parsed once.
+
+        Raises:
+            SqlScriptError: see parse_script.
+        """
+        return self._parsed
+
+    def payload(self) -> dict[str, Any]:
+        """What a module needs to execute the script, JSON-able.
+
+        Raises:
+            SqlScriptError: see parse_script.
+        """
+        parsed = self.parse()
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "statements": [
+                {"sql": s.sql, "line": s.line, "column": s.column, "kind": s.kind} for s in parsed.statements
+            ],
+            "forbids_transaction": [list(item) for item in parsed.forbids_transaction],
+            "transaction": self.header.transaction,
+            "transaction_blocks": parsed.transaction_blocks,
+            "notes": list(parsed.notes),
+        }
+
+
+def read_folder(root: Path, name: str, *, required: bool = False) -> dict[str, Script]:
+    """Stem -> script of every .sql file directly in a folder, sorted by name.
+
+    Raises:
+        SqlLibraryError: the folder is missing and required, something is unreadable, or a file's
+            name is unusable.
+        SqlScriptError: a file is not UTF-8 text, or its header states a wrong value.
+    """
+    folder = root / name
+    if not folder.exists() and not required:
+        return {}
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql" and path.is_file())
+        data = {path: path.read_bytes() for path in files if not path.name.startswith(".")}
+    except FileNotFoundError:
+        raise SqlLibraryError(
+            f"the SQL folder {root} has no {name}/; set sql_dir to the folder that holds {name}/"
+        ) from None
+    except OSError as error:
+        raise SqlLibraryError(
+            f"{error.filename or folder} cannot be read ({error.strerror}); check its permissions"
+        ) from None
+    scripts = {}
+    for path, content in data.items():
+        if path.suffix != ".sql" or not _STEM.fullmatch(path.stem):
+            raise SqlLibraryError(
+                f"the file name {path.name!r} in {folder} cannot be used; letters, digits, '_', '-' and '.' "
+                "only, a letter or digit first, and .sql at the end"
+            )
+        text = decode_script(content, str(path))
+        scripts[path.stem] = Script(
+            path=str(path),
+            name=f"{name}/{path.name}",
+            text=text,
+            sha256=hashlib.sha256(content).hexdigest(),
+            header=parse_header(text, str(path)),
+        )
+    return scripts
