@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """Start an embedded server for the session; it is stopped and removed at the end, on Ctrl-C and SIGTERM too."""
+    """Start an embedded server for the session; removed at the end, on Ctrl-C and SIGTERM too."""
     # Without a handler SIGTERM ends pytest before any fixture is torn down; now it acts like Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = LocalServer(tmp_path_factory.mktemp("server"), fsync=False)

@@ -1,0 +1,85 @@
+# Two commands are enough to start with:  make demo   and   make test
+# Everything runs in .venv, made from requirements.lock on first use.  Nothing needs root.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo start stop test lint pytest unit integration molecule clean venv lock
+
+FILES ?= 10000
+PYTHON ?=
+export PYTHON
+
+# molecule and testinfra start ansible-playbook and pytest by name.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Settings of the caller's shell that would lead the project astray.
+unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_COLLECTIONS_PATH ANSIBLE_ROLES_PATH
+unexport PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+help: ## this list
+	@echo 'make demo          deploy a migration on a database of $(FILES) files; make demo FILES=300000 for a large one'
+	@echo 'make test          lint, pytest and molecule: everything that CI checks'
+	@echo
+	@echo 'make lint          ansible-lint, yamllint, ruff'
+	@echo 'make unit          pytest tests/unit: no database'
+	@echo 'make integration   pytest tests/integration: against a real PostgreSQL that the tests start'
+	@echo 'make molecule      molecule test --all: whole playbooks; SCENARIO=default for one'
+	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
+	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups and caches'
+	@echo 'make lock          write requirements.lock from requirements.txt (needs the network)'
+	@echo
+	@echo 'PYTHON=/usr/bin/python3.12 chooses the Python (3.11 or newer) that .venv is made with.'
+
+demo: start
+	@echo 'Loading the library as it stood before migration 009, $(FILES) files:'
+	@python demo/load_library.py --files '$(FILES)'
+	@echo
+	@echo '$$ ansible-playbook deploy.yml -e migration=009'
+	@rm -f artifacts/latest
+	@ansible-playbook deploy.yml -e migration=009; python demo/show_result.py
+
+start: venv ## start the local server, unless it runs
+	@python demo/local_server.py start
+
+stop:
+	@test ! -x .venv/bin/python || python demo/local_server.py stop
+
+test: lint pytest molecule
+	@echo 'make test: all passed'
+
+lint: venv
+	yamllint --strict .
+	ruff check .
+	ruff format --check .
+	ansible-lint
+
+pytest: venv
+	pytest tests
+
+unit: venv
+	pytest tests/unit
+
+integration: venv
+	pytest tests/integration
+
+# The state of a scenario lies in ~/.ansible by default, under the name of the checkout's folder, where two checkouts
+# of one name would share it.
+molecule: venv
+	molecule -c .config/molecule/config.yml test $(if $(SCENARIO),-s '$(SCENARIO)',--all)
+
+# Servers first: as root their data lies below /var/tmp, and only their state files know where.
+clean:
+	@if [ -x .venv/bin/python ]; then \
+	    for state in .local .local/molecule/*; do \
+	        if [ -f "$$state/lock" ]; then python demo/local_server.py remove --state "$$state" || exit 1; fi; \
+	    done; \
+	elif [ -f .local/lock ]; then \
+	    echo 'The local server may still run and .venv is gone: type make venv, then make clean.' >&2; exit 1; \
+	fi
+	rm -rf .venv .local .collections artifacts backups .pytest_cache .ruff_cache .hypothesis .ansible
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@.ci/venv
+
+lock: venv
+	@python .ci/lock.py

@@ -1,0 +1,51 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The embedded server's configuration files: settings, and who may connect."""
+
+from __future__ import annotations
+
+
+def postgresql_conf(socket_dir: str, port: int, fsync: bool) -> str:
+    """Return postgresql.conf.
+
+    Args:
+        socket_dir: folder of the Unix socket.
+        port: port of socket and of 127.0.0.1.
+        fsync: False for servers that are thrown away: no commit waits for the disk.
+    """
+    durable = "on" if fsync else "off"
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        # A list: the inner quotes keep a folder with a comma in one piece.
+        "unix_socket_directories": '"' + socket_dir.replace('"', '""') + '"',
+        "max_connections": 60,  # parallel pg_dump and pg_restore beside tests
+        "shared_buffers": "128MB",
+        "max_wal_size": "1GB",
+        # A runbook that is killed must not leave its statement running and its locks held.
+        "client_connection_check_interval": "1s",
+        "fsync": durable,
+        "full_page_writes": durable,
+        "synchronous_commit": durable,
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+    }
+    lines = ["# Written by demo/local_server.py at every start."]
+    for name, value in settings.items():
+        escaped = str(value).replace("\\", "\\\\").replace("'", "''")
+        lines.append(f"{name} = '{escaped}'")
+    return "\n".join(lines) + "\n"
+
+
+def pg_hba_conf() -> str:
+    """Return pg_hba.conf: over the socket who the kernel says you are, over TCP a password."""
+    return "local all,replication all peer map=owner\nhost all,replication all 127.0.0.1/32 scram-sha-256\n"
+
+
+def pg_ident_conf(os_users: set[str]) -> str:
+    """Return pg_ident.conf: these operating system users may connect under every database role.
+
+    ``all`` as the database user of a map: PostgreSQL 16 and newer, manual "User Name Maps".
+    """
+    return "".join(f'owner "{name}" all\n' for name in sorted(os_users))
