@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_left_out import FACT_NAMES
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rows import CatalogReader, Row
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import FACT_NAMES, RULES, Rule
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import RULES, Rule
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as plain_cursor

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_left_out import (
     CATALOGS_LEFT_OUT,
     COLUMNS_LEFT_OUT,
-    RULES,
-    Rule,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import RULES, Rule
 
 __all__ = ["CatalogReader", "Column", "Row"]
 

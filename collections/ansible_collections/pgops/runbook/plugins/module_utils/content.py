@@ -103,7 +103,7 @@ def content_fingerprint(
 
 def columns_before(earlier: Mapping[str, Any]) -> dict[str, list[str]]:
     """{table: [columns]} of an earlier fingerprint or catalog; such a mapping itself is returned as it is."""
-    if "tables" in earlier and "sequences" in earlier:
+    if isinstance(earlier.get("tables"), Mapping):
         return {name: list(facts["columns"]) for name, facts in earlier["tables"].items()}
     prefix = "column order "
     if any(key.startswith(prefix) for key in earlier):
