@@ -65,7 +65,7 @@ def _tree(library: SqlLibrary) -> list[str]:
         migration, depth = waiting.pop()
         others = direct[migration.version][:-1]
         also = f" (also requires {', '.join(others)})" if others else ""
-        lines.append(f"{'    ' * depth}{migration.version}  {migration.description}{also}")
+        lines.append(f"{'    ' * depth}{migration.stem}{also}")
         waiting += [(child, depth + 1) for child in reversed(children.get(migration.version, []))]
     return lines
 

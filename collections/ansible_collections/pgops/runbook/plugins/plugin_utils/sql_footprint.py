@@ -202,16 +202,18 @@ class _Collector:
     def _rekey(self, kind: str, schema: str | None, name: str, to_schema: str | None, to_name: str) -> None:
         """Give an object its new name, and what hangs on a table with it."""
         schema, to_schema = schema or self.schema, to_schema or self.schema
-        if kind == "tables":
-            for key, certain in list(self.created.items()):
-                if self._belongs(key, name) and key[1] == schema:
-                    del self.created[key]
-                    own_name = to_name if key[0] == "columns" else key[2]
-                    self.created[key[0], to_schema, own_name, key[3]] = certain
-                    if key[0] == "indexes":
-                        self.index_table[to_schema, own_name] = to_name
+        hanging = [
+            (key, certain)
+            for key, certain in self.created.items()
+            if kind == "tables" and key[1] == schema and self._belongs(key, name)
+        ]
         self._drop(kind, schema, name)
         self._create(kind, to_schema, to_name)
+        for (key_kind, _schema, key_name, part), certain in hanging:
+            own_name = to_name if key_kind == "columns" else key_name
+            self.created[key_kind, to_schema, own_name, part] = certain
+            if key_kind == "indexes":
+                self.index_table[to_schema, own_name] = to_name
 
 
 def _qualified(names: Iterable[ast.String]) -> tuple[str | None, str]:

@@ -84,13 +84,27 @@ def header_lines(text: str, path: str = "<script>") -> dict[str, tuple[int, int]
 
 
 def _facts(source: SqlText) -> dict[str, tuple[str, int]]:
-    """Key -> (value, offset of the key); raises when a key is given twice with different values."""
+    """Key -> (value, offset of the key); raises when a key is given twice with different values.
+
+    A description goes on in the next lines when they are indented deeper than its key, and so does a list of
+    requirements that ends with a comma.
+    """
     found: dict[str, tuple[str, int]] = {}
+    current, last_line, indent = "", 0, 0
     for line, offset in _comment_lines(source.text):
+        number, column = source.place(offset)
         match = _FACT.fullmatch(line)
         if not match:
+            text, start = found.get(current, ("", 0))
+            goes_on = current == "description" or (current == "requires" and text.endswith(","))
+            if line and goes_on and number == last_line + 1 and column > indent:
+                found[current] = (f"{text} {line}".strip(), start)
+                last_line = number
+            else:
+                current = ""
             continue
         key = match[1].lower()
+        current, last_line, indent = ("" if key in found else key), number, column
         value = match[2].strip()
         if key in found and found[key][0] != value:
             first = source.place(found[key][1])[0]

@@ -161,10 +161,11 @@ class _TransactionControl:
         if not isinstance(node, ast.TransactionStmt) or node.kind in _SAVEPOINTS:
             if self._ended:
                 offset, name = self._ended
+                line = self.source.place(start)[0]
                 raise self.source.error(
                     offset,
-                    f"SET LOCAL {name} would end at COMMIT, before line {self.source.place(start)[0]}, but the "
-                    "runbook runs the script as one transaction; qualify the names, or split the script",
+                    f"SET LOCAL {name} ends at COMMIT for psql, but the runbook runs the script as one "
+                    f"transaction, in which it would reach line {line}; qualify the names, or split the script",
                 )
             if isinstance(node, ast.VariableSetStmt) and node.is_local and node.name in _LOCALS_THAT_NAME:
                 self._local = (start, node.name)
