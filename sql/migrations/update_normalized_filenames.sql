@@ -39,6 +39,18 @@
 
 BEGIN;
 
+-- It is switched off and on again below; another state could not be given back.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgrelid = to_regclass('files') AND tgname = 'files_updated_at_trigger' AND tgenabled = 'O'
+    ) THEN
+        RAISE EXCEPTION 'Trigger files_updated_at_trigger is missing or not enabled as migration 001 left it';
+    END IF;
+END;
+$$;
+
 CREATE SCHEMA normalized_filenames;
 
 COMMENT ON SCHEMA normalized_filenames IS
