@@ -86,19 +86,17 @@ def read_folder(root: Path, name: str, *, required: bool = False) -> dict[str, S
         SqlScriptError: a file is not UTF-8 text, or its header states a wrong value.
     """
     folder = root / name
-    if not folder.exists() and not required:
-        return {}
     try:
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql" and path.is_file())
+        root.stat()
+        if not required and not folder.exists():
+            return {}
+        # Everything but folders, so that a dangling link is an error and not a script less.
+        files = sorted(
+            path for path in folder.iterdir() if path.suffix.lower() == ".sql" and not path.is_dir()
+        )
         data = {path: path.read_bytes() for path in files if not path.name.startswith(".")}
-    except FileNotFoundError:
-        raise SqlLibraryError(
-            f"the SQL folder {root} has no {name}/; set sql_dir to the folder that holds {name}/"
-        ) from None
     except OSError as error:
-        raise SqlLibraryError(
-            f"{error.filename or folder} cannot be read ({error.strerror}); check its permissions"
-        ) from None
+        raise SqlLibraryError(_cannot_read(root, folder, error)) from None
     scripts = {}
     for path, content in data.items():
         if path.suffix != ".sql" or not _STEM.fullmatch(path.stem):
@@ -115,3 +113,12 @@ def read_folder(root: Path, name: str, *, required: bool = False) -> dict[str, S
             header=parse_header(text, str(path)),
         )
     return scripts
+
+
+def _cannot_read(root: Path, folder: Path, error: OSError) -> str:
+    missing = isinstance(error, FileNotFoundError)
+    if missing and error.filename == str(root):
+        return f"the SQL folder {root} does not exist; set sql_dir to a folder with migrations/"
+    if missing and error.filename == str(folder):
+        return f"the SQL folder {root} has no {folder.name}/; set sql_dir to the folder that holds {folder.name}/"
+    return f"{error.filename or folder} cannot be read ({error.strerror}); check path and permissions"

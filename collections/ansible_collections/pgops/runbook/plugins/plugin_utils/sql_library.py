@@ -209,10 +209,6 @@ def read_sql_library(sql_dir: str | Path) -> SqlLibrary:
             that the folder does not have.
     """
     root = Path(sql_dir).expanduser().absolute()
-    if not root.is_dir():
-        raise SqlLibraryError(
-            f"the SQL folder {root} does not exist; set sql_dir to a folder with migrations/"
-        )
     applies = read_folder(root, "migrations", required=True)
     for reserved in _WORDS_OF_THE_COMMAND:
         if reserved in applies:
@@ -234,7 +230,8 @@ def read_sql_library(sql_dir: str | Path) -> SqlLibrary:
     stem_of = {version: stem for stem, version in version_of.items()}
     order = topological_order(requires, stem_of)
     if len(order) < len(requires):
-        raise cycle_error({v: requires[v] for v in requires if v not in order}, applies, stem_of)
+        silent = {version_of[stem] for stem, script in applies.items() if script.header.requires is None}
+        raise cycle_error({v: requires[v] for v in requires if v not in order}, silent)
     place = {version: position for position, version in enumerate(order)}
     migrations = []
     for version in order:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_folder import Script, SqlLibraryError
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import SqlScriptError, header_lines
@@ -107,16 +107,17 @@ def requirements(applies: Mapping[str, Script], version_of: Mapping[str, str]) -
     return requires
 
 
-def cycle_error(
-    requires: Mapping[str, list[str]], applies: Mapping[str, Script], stem_of: Mapping[str, str]
-) -> SqlLibraryError:
-    """The error that names one circle among requirements that topological_order could not order."""
+def cycle_error(requires: Mapping[str, Sequence[str]], silent: Collection[str]) -> SqlLibraryError:
+    """The error that names one circle among the requirements that topological_order could not put in order.
+
+    Args:
+        requires: what is left over; requirements outside of it are disregarded.
+        silent: the versions that declare nothing and so require all earlier ones.
+    """
     stuck = {version: [name for name in needed if name in requires] for version, needed in requires.items()}
     cycle = _find_cycle(stuck) or sorted(stuck)
-    silent = [version for version in cycle[:-1] if applies[stem_of[version]].header.requires is None]
-    hint = (
-        f"; {', '.join(silent)} has no '-- Requires:' line and so requires all earlier ones" if silent else ""
-    )
+    mute = ", ".join(version for version in cycle[:-1] if version in silent)
+    hint = f"; {mute} has no '-- Requires:' line and so requires all earlier ones" if mute else ""
     return SqlLibraryError(
         f"the migrations require each other in a circle: {' -> '.join(cycle)}{hint}", cycle=cycle
     )

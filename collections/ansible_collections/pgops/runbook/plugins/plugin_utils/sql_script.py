@@ -165,7 +165,7 @@ class _TransactionControl:
                 raise self.source.error(
                     offset,
                     f"SET LOCAL {name} ends at COMMIT for psql, but the runbook runs the script as one "
-                    f"transaction, in which it would reach line {line}; qualify the names, or split the script",
+                    f"transaction, in which it would reach line {line}; qualify names, or split the script",
                 )
             if isinstance(node, ast.VariableSetStmt) and node.is_local and node.name in _LOCALS_THAT_NAME:
                 self._local = (start, node.name)
