@@ -1,0 +1,238 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The controller's half of every step: read the SQL, hand it to the module, write down how it ended."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report import run_report, status_report
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
+    ALL,
+    PENDING,
+    check_smoke,
+    plan_for,
+    resolve_migration,
+)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import RUN_ID, RunRecord, succeeded
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import SqlLibrary, read_sql_library
+
+AUTOMATIC_STEPS = ("emergency_backup", "emergency_rollback")
+
+
+class ActionModule(ActionBase):
+    """One action plugin for the modules of all steps (meta/runtime.yml routes them here)."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        arguments = dict(self._task.args)
+        step = self._step_name(arguments)
+        run = dict(arguments.get("run") or {})
+        run["run_id"] = self._run_id(run, task_vars)
+        run["operator"] = run.get("operator") or _operator()
+        run["controller"] = _controller()
+        arguments["run"] = run
+        target = arguments.get("target") or {}
+        record = RunRecord(
+            run.get("artifacts_dir") or "artifacts",
+            run["run_id"],
+            {
+                "playbook": run.get("playbook"),
+                "target": task_vars.get("inventory_hostname"),
+                "database": target.get("login_db"),
+            },
+            writes=not self._task.check_mode,
+        )
+        if step == "status":
+            # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
+            result = self._execute_step(step, arguments, run, record, task_vars)
+            if not result.get("failed"):
+                result["report"] = status_report(result["outputs"], str(task_vars.get("inventory_hostname")))
+            return result
+        if step == "conclude":
+            return self._conclude(record, arguments, task_vars)
+        skipped = self._reason_to_skip(step, record, boolean(arguments.get("automatic", False)))
+        if skipped:
+            return {"changed": False, "skipped": True, "skip_reason": skipped}
+        try:
+            record.begin(step)
+        except OSError as error:
+            return {
+                "failed": True,
+                "msg": f"artifacts_dir {record.artifacts_dir} cannot be written: {error.strerror}."
+                " Nothing was done: a run that cannot be recorded does not start.",
+            }
+        result = self._execute_step(step, arguments, run, record, task_vars)
+        record.end(step, result)
+        result["run_id"] = run["run_id"]
+        return result
+
+    def _step_name(self, arguments: dict[str, Any]) -> str:
+        name = self._task.action.rsplit(".", 1)[-1]
+        if name == "backup" and arguments.get("purpose") == "emergency":
+            return "emergency_backup"
+        return name
+
+    def _run_id(self, run: dict[str, Any], task_vars: dict[str, Any]) -> str:
+        """The run's name; a step that was given none gets a new run, which its gate then refuses."""
+        given = str(run.get("run_id") or "")
+        if given and RUN_ID.fullmatch(given):
+            return given
+        return new_run_id(str(task_vars.get("inventory_hostname", "target")))
+
+    def _reason_to_skip(self, step: str, record: RunRecord, automatic: bool) -> str | None:
+        if automatic and not record.steps("apply"):
+            return "apply was not tried in this run: there is nothing to roll back"
+        preflight = record.steps("preflight")
+        if preflight and preflight[-1]["status"] == "ok" and not record.content["migrations"]:
+            return "nothing is pending"
+        return None
+
+    # One step --------------------------------------------------------------------------------------------
+
+    def _execute_step(
+        self,
+        step: str,
+        arguments: dict[str, Any],
+        run: dict[str, Any],
+        record: RunRecord,
+        task_vars: dict[str, Any],
+    ) -> dict[str, Any]:
+        started = time.monotonic()
+        try:
+            library = read_sql_library(run.get("sql_dir") or "sql")
+            wanted = ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
+            run["migration"] = wanted
+            arguments["plan"] = plan_for(
+                step,
+                library,
+                self._versions(step, library, wanted, record),
+                with_statements=boolean(arguments.get("adopt", False)),
+            )
+            check_smoke(arguments["plan"])
+        except RunbookError as error:
+            return _failure(error.reason, error.outcome, started)
+        try:
+            result = self._execute_module(
+                module_name=self._task.action, module_args=arguments, task_vars=task_vars
+            )
+            if result.get("failed") and self._may_take_over(result):
+                arguments["take_over"] = result["details"]["holder"]["run_id"]
+                result = self._execute_module(
+                    module_name=self._task.action, module_args=arguments, task_vars=task_vars
+                )
+        except AnsibleConnectionFailure as error:
+            if step != "status":
+                record.end(step, _failure(f"The host could not be reached during step {step}: {error}", None, started))
+            raise
+        result.setdefault("seconds", round(time.monotonic() - started, 3))
+        if result.get("failed") and "step" not in result:
+            # The module did not get as far as to report: missing Python, bad options, an unforeseen error.
+            lines = (result.get("module_stderr") or result.get("exception") or "").strip().splitlines()
+            detail = f" ({lines[-1].strip()})" if lines and lines[-1].strip() not in result.get("msg", "") else ""
+            result["msg"] = f"Step {step} could not run: {result.get('msg', 'no message')}{detail}"
+        return result
+
+    def _versions(self, step: str, library: SqlLibrary, wanted: str, record: RunRecord) -> list[str]:
+        """The versions whose scripts the step is told about."""
+        if step != "preflight" and record.content["migrations"]:
+            return list(record.content["migrations"])
+        everything = [migration.version for migration in library.migrations]
+        if step == "preflight" or wanted in (PENDING, ALL):
+            return everything
+        return [wanted]
+
+    def _may_take_over(self, result: dict[str, Any]) -> bool:
+        """Whether the run that holds the database was started on this machine by a process that is gone."""
+        holder = (result.get("details") or {}).get("holder") or {}
+        theirs, ours = holder.get("controller") or {}, _controller()
+        if not theirs or theirs.get("boot_id") != ours["boot_id"]:
+            return False
+        return _process_start(theirs.get("pid", 0)) != theirs.get("process_start")
+
+    # The end of a run ------------------------------------------------------------------------------------
+
+    def _conclude(self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Finish the record, and the run in the ledger where one was opened."""
+        record.conclude(str(arguments.get("reason") or ""))
+        content = record.content
+        result: dict[str, Any] = {"changed": False}
+        preflight = record.steps("preflight")
+        if preflight and preflight[-1]["status"] == "ok" and content["migrations"] and record.writes:
+            arguments["run"] = {**arguments["run"], "migration": ""}
+            arguments.update(outcome=content["outcome"], reason=content["reason"] or "")
+            result = self._execute_module(
+                module_name=self._task.action, module_args=arguments, task_vars=task_vars
+            )
+            if result.get("failed"):
+                # The run's outcome stands; that its end is not in the ledger is said beside it.
+                result = {"changed": False, "warnings": [f"The ledger could not be closed: {result.get('msg')}"]}
+        result["run"] = content
+        result["run_json"] = str(record.path)
+        result["report"] = run_report(content, str(record.path))
+        result["succeeded"] = succeeded(content)
+        return result
+
+
+def _failure(reason: str, outcome: str | None, started: float) -> dict[str, Any]:
+    return {
+        "failed": True,
+        "msg": reason,
+        "outcome": outcome,
+        "step": None,
+        "seconds": round(time.monotonic() - started, 3),
+        "receipts": [],
+    }
+
+
+def new_run_id(target: str) -> str:
+    """A name that sorts by time and that two operators do not share."""
+    safe = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in target)[:40]
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{safe}-{secrets.token_hex(2)}"
+
+
+def _operator() -> str:
+    for name in ("SUDO_USER", "LOGNAME", "USER"):
+        if os.environ.get(name):
+            return f"{os.environ[name]}@{socket.gethostname()}"
+    return f"uid {os.getuid()}@{socket.gethostname()}"
+
+
+def _controller() -> dict[str, Any]:
+    """This ansible-playbook: enough to tell later, on the same machine, whether it still runs."""
+    pid = os.getppid()
+    return {
+        "host": socket.gethostname(),
+        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
+        "pid": pid,
+        "process_start": _process_start(pid),
+    }
+
+
+def _process_start(pid: int) -> str | None:
+    """Start time of a process in clock ticks since boot, which its successor under the same pid does not have."""
+    stat = _read(f"/proc/{int(pid)}/stat")
+    return stat.rsplit(")", 1)[-1].split()[19] if stat else None
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+__all__ = ["ActionModule", "Refused", "new_run_id"]

@@ -1,0 +1,96 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the options that every step has."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  target:
+    description: The database to migrate, and how to reach it from the host where the module runs.
+    type: dict
+    required: true
+    suboptions:
+      login_host:
+        description: Name or address of the server, or the folder of its Unix-domain socket. Empty means libpq's default.
+        type: str
+        default: ''
+      login_port:
+        description: Port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: Role that owns the application's objects. Empty means libpq's default.
+        type: str
+        default: ''
+      login_password:
+        description: Password of the role. Never written to a log, a command line or an artifact.
+        type: str
+        default: ''
+      login_db:
+        description: Name of the database.
+        type: str
+        required: true
+      ssl_mode:
+        description: How TLS is negotiated (libpq's sslmode).
+        type: str
+        default: prefer
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+  run:
+    description: The run that the step belongs to.
+    type: dict
+    required: true
+    suboptions:
+      run_id:
+        description: Name of the run, sortable by time.
+        type: str
+        required: true
+      playbook:
+        description: The playbook that runs.
+        type: str
+        required: true
+        choices: [deploy, rehearse, emergency_rollback, status]
+      migration:
+        description: Version or name of the migration, V(pending) or V(all).
+        type: str
+        default: ''
+      sql_dir:
+        description: Folder of the SQL on the controller.
+        type: str
+        default: sql
+      artifacts_dir:
+        description: Folder for run.json and the receipts' mirror on the controller.
+        type: str
+        default: artifacts
+      operator:
+        description: Who runs it.
+        type: str
+        default: ''
+      controller:
+        description: Where it runs (host, boot and process), filled in by the action plugin.
+        type: dict
+        default: {}
+  plan:
+    description:
+      - The migrations with their statements and digests.
+      - Read from the SQL folder by the action plugin on the controller; do not fill it in by hand.
+    type: dict
+    default: {}
+  backup_dir:
+    description: Folder for backups on the host where the module runs.
+    type: path
+    default: backups
+  backup_max_age_minutes:
+    description: How old the backup, its proof and the rehearsal may be when they are relied on.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and predict changes without making them.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed in diff mode.
+    support: none
+"""

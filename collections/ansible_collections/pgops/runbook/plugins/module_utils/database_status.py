@@ -1,0 +1,89 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is true in a database: facts for playbooks/status.yml, gathered by reading only."""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.migration_order import unknown_applied
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import in_place_but_unrecorded
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, digest_of, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
+
+__all__ = ["database_status"]
+
+
+def database_status(cursor, ledger, index):
+    """Applied, pending, edited, drifted; the chain of receipts; the last run.
+
+    Returns:
+        dict: migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, broken_receipt, drift, salvage.
+    """
+    applied = VersionTable(cursor).applied()
+    receipts = ledger.receipts(cursor)
+    broken = broken_link(receipts)
+    return {
+        "migrations": [_migration(entry, applied, receipts) for entry in index],
+        "in_place_but_unrecorded": in_place_but_unrecorded(cursor, index, applied),
+        "unknown_versions": unknown_applied(index, applied),
+        "last_run": ledger.last_run(cursor),
+        "unfinished_run": ledger.unfinished_run(cursor),
+        "broken_receipt": (
+            {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
+        ),
+        "receipts": len(receipts),
+        "drift": _drift(cursor, ledger, receipts),
+        "salvage": [],
+    }
+
+
+def _migration(entry, applied, receipts):
+    version = entry["version"]
+    facts = {
+        "version": version,
+        "stem": entry["stem"],
+        "state": "applied" if version in applied else "pending",
+        "edited": [],
+        "proof": None,
+        "run_id": None,
+    }
+    receipt = latest([one for one in receipts if one["step"] == "apply" and one["status"] == "ok"], "apply", version)
+    if receipt is not None and version in applied:
+        facts["run_id"] = receipt["run_id"]
+        facts["edited"] = [
+            kind
+            for kind in ("apply", "rollback", "verify")
+            if receipt["inputs"].get(kind) != entry[f"{kind}_sha256"]
+        ]
+    for one in reversed(receipts):
+        if one["step"] != "rehearse" or one["status"] != "ok":
+            continue
+        proof = next((found for found in one["outputs"]["migrations"] if found["version"] == version), None)
+        if proof is not None:
+            facts["proof"] = {
+                "run_id": one["run_id"],
+                "finished": one["finished"],
+                "schema_restored": proof["schema_restored"],
+                "data_restored": proof["data_restored"],
+                "rows_compared": proof["rows_compared"],
+            }
+            break
+    return facts
+
+
+def _drift(cursor, ledger, receipts):
+    """How the schema differs from the one after the last change that the ledger knows; [] where it does not."""
+    changes = [
+        receipt
+        for receipt in receipts
+        if receipt["step"] in ("apply", "emergency_rollback") and receipt["status"] == "ok"
+        and receipt["migration"]
+    ]
+    if not changes:
+        return []
+    recorded = changes[-1]["outputs"]["catalog_after"]
+    current = read_schema(cursor)
+    if digest_of(current) == recorded:
+        return []
+    return describe(difference(ledger.catalog(cursor, recorded), current))

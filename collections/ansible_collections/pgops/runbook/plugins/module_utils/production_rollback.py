@@ -1,0 +1,104 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rolling back in production: one transaction, compared before COMMIT with the schema there was."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference, undone
+from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
+    SCRIPT_KINDS,
+    Unchanged,
+    commit_or_find_out,
+    in_production,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
+
+__all__ = ["committed_by_this_run", "roll_back_production"]
+
+
+def committed_by_this_run(step, migrations):
+    """What the ledger says that this run has committed and not taken back yet, newest first."""
+    committed = []
+    for migration in reversed(migrations):
+        applied = latest(step.receipts, "apply", migration["version"])
+        taken_back = latest(step.receipts, "emergency_rollback", migration["version"])
+        if applied is not None and applied["status"] == "ok" and taken_back is None:
+            committed.append(migration)
+    return committed
+
+
+def roll_back_production(step, migrations, policy):
+    """Roll all of ``migrations`` back, in the given order, in one transaction.
+
+    Returns:
+        list of dict: version, catalogs, seconds, statements, and whether the schema was compared with a
+        record (a migration that was adopted has none).
+
+    Raises:
+        Unchanged: something failed or the schema is not the recorded one; nothing was rolled back.
+    """
+    written = len(step.recorded)
+    names = ", ".join(migration["version"] for migration in migrations)
+
+    def attempt():
+        step.forget_unwritten(written)
+        with step.connection.cursor() as cursor:
+            policy.set_in(cursor)
+            done = [_roll_back_one(step, cursor, migration) for migration in migrations]
+            run_checks(cursor, step.smoke_scripts())
+        commit_or_find_out(step, step.recorded[-1])
+        return done
+
+    return in_production(step, attempt, policy, f"The rollback of {names} was tried and undone, it is still applied")
+
+
+def _roll_back_one(step, cursor, migration):
+    version = migration["version"]
+    clock = time.monotonic()
+    current = read_schema(cursor)
+    expected = _expected_schema(step, cursor, version, current)
+    statements = roll_back_migration(cursor, migration)
+    found = read_schema(cursor)
+    if expected is not None:
+        lines = describe(difference(expected, found))
+        if lines:
+            raise Unchanged(
+                f"The rollback of {version} does not give back the schema from before its deploy; it was undone"
+                f" and {version} is still applied: {'; '.join(lines[:10])}.",
+                difference=lines,
+            )
+    outputs = {
+        "version": version,
+        "catalog_before": step.ledger.keep_catalog(cursor, current),
+        "catalog_after": step.ledger.keep_catalog(cursor, found),
+        "schema_restored": True if expected is not None else None,
+        "seconds": round(time.monotonic() - clock, 3),
+        "statements": statements,
+    }
+    inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
+    step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
+    return outputs
+
+
+def _expected_schema(step, cursor, version, current):
+    """The schema that the rollback must give, or None where the ledger does not know the deploy."""
+    applied = step.ledger.applied_receipt(cursor, version)
+    if applied is None:
+        return None
+    before = step.ledger.catalog(cursor, applied["outputs"]["catalog_before"])
+    after = step.ledger.catalog(cursor, applied["outputs"]["catalog_after"])
+    if digest_of(current) == applied["outputs"]["catalog_after"]:
+        return before
+    expected, conflicts = undone(current, before, after)
+    if conflicts:
+        raise Unchanged(
+            f"What {version} made was changed since its deploy, so that its rollback would undo that change too:"
+            f" {'; '.join(conflicts[:10])}.",
+            difference=conflicts,
+        )
+    return expected

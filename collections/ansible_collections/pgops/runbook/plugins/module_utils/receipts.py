@@ -1,0 +1,204 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Receipts: what a step recorded, chained by digest, and the gates that are decided on them.
+
+Everything here is a function of values; the ledger stores receipts, this module says what they mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+
+__all__ = [
+    "CHAINS",
+    "DEPLOY_STEPS",
+    "FIRST_PREVIOUS",
+    "REHEARSE_STEPS",
+    "ROLLBACK_STEPS",
+    "altered",
+    "broken_link",
+    "canonical_json",
+    "check_gate",
+    "digest_of",
+    "latest",
+    "make_receipt",
+    "sha256_of_text",
+]
+
+DEPLOY_STEPS = (
+    "preflight",
+    "maintenance_window",
+    "backup",
+    "verify_restore",
+    "rehearse",
+    "apply",
+    "verify",
+    "smoke_test",
+)
+REHEARSE_STEPS = ("preflight", "backup", "verify_restore", "rehearse")
+REHEARSE_ALL_STEPS = ("preflight", "rehearse_all")
+ROLLBACK_STEPS = ("preflight", "emergency_backup", "emergency_rollback", "smoke_test")
+
+CHAINS = {
+    "deploy": (DEPLOY_STEPS,),
+    "rehearse": (REHEARSE_STEPS, REHEARSE_ALL_STEPS),
+    "emergency_rollback": (ROLLBACK_STEPS,),
+}
+
+# A deploy that failed after its COMMIT goes on with these two, whatever came before.
+AUTOMATIC_ROLLBACK_REQUIRES = {
+    "emergency_backup": ("preflight",),
+    "emergency_rollback": ("preflight", "emergency_backup"),
+}
+
+FIRST_PREVIOUS = "0" * 64
+
+
+def canonical_json(value):
+    """The one JSON text of a value: sorted keys, no white space, so that equal values have equal digests."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_of_text(text):
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def digest_of(value):
+    """SHA-256 (hex) over the canonical JSON of ``value``."""
+    return sha256_of_text(canonical_json(value))
+
+
+def make_receipt(
+    run_id, step, status, started, finished, identity, previous, migration=None, inputs=None, outputs=None
+):
+    """One receipt.
+
+    Args:
+        run_id: name of the run.
+        step: name of the step, which is the name of its role.
+        status: "ok" or "failed".
+        started, finished: UTC times as ISO 8601 text ending in "Z".
+        identity: which database it is about (see connection.server_identity).
+        previous: digest of the receipt before it in the same ledger.
+        migration: version, for a step that writes one receipt for each migration.
+        inputs, outputs: JSON-able facts; digests of what went in and of what came out among them.
+
+    Returns:
+        dict: the document plus its own ``digest``.
+    """
+    document = {
+        "run_id": run_id,
+        "step": step,
+        "migration": migration,
+        "status": status,
+        "started": started,
+        "finished": finished,
+        "identity": {key: identity[key] for key in ("system_identifier", "database", "database_oid")},
+        "inputs": inputs or {},
+        "outputs": outputs or {},
+        "previous": previous,
+    }
+    return {**document, "digest": digest_of(document)}
+
+
+def broken_link(receipts):
+    """The first receipt of a whole chain, in order, that was changed or whose predecessor is gone, or None."""
+    previous = FIRST_PREVIOUS
+    for receipt in receipts:
+        document = {key: value for key, value in receipt.items() if key != "digest"}
+        if receipt.get("digest") != digest_of(document) or receipt.get("previous") != previous:
+            return receipt
+        previous = receipt["digest"]
+    return None
+
+
+def altered(receipts):
+    """The first receipt that no longer has the digest it was given, or None; for a part of a chain."""
+    for receipt in receipts:
+        if receipt["digest"] != digest_of({key: value for key, value in receipt.items() if key != "digest"}):
+            return receipt
+    return None
+
+
+def latest(receipts, step, migration=None):
+    """The newest receipt of ``step`` (and of ``migration`` where given), or None."""
+    for receipt in reversed(receipts):
+        if receipt["step"] == step and migration in (None, receipt["migration"]):
+            return receipt
+    return None
+
+
+def required_steps(playbook, step, automatic=False):
+    """The steps whose receipts ``step`` needs in its own run."""
+    if automatic:
+        return AUTOMATIC_ROLLBACK_REQUIRES[step]
+    for chain in CHAINS[playbook]:
+        if step in chain:
+            return chain[: chain.index(step)]
+    raise Refused(f"Step {step} is no part of {playbook}.")
+
+
+def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max_age=None):
+    """Whether ``step`` may run; returns nothing, or raises.
+
+    Args:
+        step: the step that asks.
+        playbook: "deploy", "rehearse" or "emergency_rollback".
+        receipts: this run's receipts, oldest first.
+        identity: which database we are connected to now.
+        scripts: dict version -> {"apply", "rollback", "verify"} digests of the SQL as it is now.
+        automatic: the rollback that a failed deploy does by itself.
+        max_age: dict step -> (age of its receipt in minutes now, greatest allowed age in minutes).
+
+    Raises:
+        Refused: with the first reason found.
+    """
+    changed = altered(receipts)
+    if changed is not None:
+        raise Refused(
+            f"The receipt of step {changed['step']} was changed after it was written: this run proves nothing"
+            " any more; start a new one."
+        )
+    for needed in required_steps(playbook, step, automatic):
+        receipt = latest(receipts, needed)
+        if receipt is None:
+            raise Refused(
+                f"Step {step} needs the receipt of step {needed} and this run has none;"
+                f" steps cannot be skipped: run the whole playbook."
+            )
+        if receipt["status"] != "ok":
+            raise Refused(f"Step {step} needs step {needed} to have succeeded, and in this run it failed.")
+        ours = {key: identity[key] for key in receipt["identity"]}
+        if receipt["identity"] != ours:
+            theirs = receipt["identity"]
+            raise Refused(
+                f"The receipt of step {needed} belongs to another database ({theirs['database']} of server"
+                f" {theirs['system_identifier']}), not to {ours['database']} of server"
+                f" {ours['system_identifier']}."
+            )
+        if needed in (max_age or {}):
+            age, allowed = max_age[needed]
+            if age > allowed:
+                raise Refused(
+                    f"The receipt of step {needed} is {age:.0f} minutes old and only {allowed} are allowed"
+                    f" (backup_max_age_minutes): start a new run."
+                )
+    preflight = latest(receipts, "preflight")
+    if preflight is not None:
+        check_scripts(preflight["inputs"].get("scripts", {}), scripts)
+
+
+def check_scripts(recorded, present):
+    """Refuse when a script of the run has other bytes now than when preflight read it."""
+    for version, digests in recorded.items():
+        if version not in present:
+            raise Refused(f"The scripts of migration {version} were not found again: sql_dir has changed.")
+        for kind, digest in digests.items():
+            if present[version].get(kind) != digest:
+                raise Refused(
+                    f"The {kind} script of migration {version} was edited after preflight of this run:"
+                    " start a new run, so that what is applied is what was rehearsed."
+                )

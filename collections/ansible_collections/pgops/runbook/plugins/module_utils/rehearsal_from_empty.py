@@ -1,0 +1,63 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every migration's rollback, proven from an empty database upwards."""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import ScriptFailed, run_script
+
+__all__ = ["rehearse_from_empty"]
+
+
+def rehearse_from_empty(connection, migrations, smoke, sample_files):
+    """Prove each rollback on the rows of the migrations before it, then all of them with rows everywhere.
+
+    Args:
+        connection: to an empty database.
+        migrations: all of them, in order; each may have ``sample`` rows, loaded once it is in place.
+        smoke: smoke test scripts.
+        sample_files: value of the setting sample.files for the sample scripts.
+
+    Returns:
+        list of dict: evidence of each migration (see Rehearsal), with ``sample_loaded`` and
+        ``creates``, the catalog keys that it added.
+
+    Raises:
+        Refused: at the first failure or difference.
+    """
+    rehearsal = Rehearsal(connection, smoke)
+    catalogs = [rehearsal.state()[0]]
+    evidence = []
+    for migration in migrations:
+        proof = rehearsal.rehearse([migration])["migrations"][0]
+        catalog = rehearsal.state()[0]
+        proof["creates"] = sorted(difference(catalogs[-1], catalog).added)
+        catalogs.append(catalog)
+        proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
+        evidence.append(proof)
+    for position in range(len(migrations) - 1, -1, -1):
+        rehearsal.roll_back(migrations[position])
+        lines = describe(difference(catalogs[position], rehearsal.state()[0]))
+        if lines:
+            raise Refused(
+                f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
+                f" back the schema: {'; '.join(lines[:10])}."
+            )
+        evidence[position]["schema_restored_with_users_rows"] = True
+    return evidence
+
+
+def _load_sample(connection, migration, sample_files):
+    if not migration.get("sample"):
+        return False
+    try:
+        with transaction(connection) as cursor:
+            cursor.execute("SELECT set_config('sample.files', %s, true)", (str(sample_files),))
+            run_script(cursor, migration["sample"])
+    except ScriptFailed as error:
+        raise Refused(f"The sample rows of {migration['version']} cannot be loaded: {error.reason}") from None
+    return True

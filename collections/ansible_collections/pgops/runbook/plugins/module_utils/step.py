@@ -1,0 +1,287 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The frame of every step: connect, look at the gate, work, leave a receipt, say how it ended."""
+
+from __future__ import annotations
+
+import getpass
+import time
+
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
+    PSYCOPG2_IMPORT_ERROR,
+    TARGET_SPEC,
+    connect,
+    psycopg2,
+    server_identity,
+    transaction,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger import RUN_LOCK, Ledger, utc_text
+from ansible_collections.pgops.runbook.plugins.module_utils.receipt_file import ReceiptFile
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import check_gate, latest
+
+__all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
+
+RUN_SPEC = {
+    "run_id": {"type": "str", "required": True},
+    "playbook": {
+        "type": "str",
+        "required": True,
+        "choices": ["deploy", "rehearse", "emergency_rollback", "status"],
+    },
+    "migration": {"type": "str", "default": ""},
+    "sql_dir": {"type": "str", "default": "sql"},
+    "artifacts_dir": {"type": "str", "default": "artifacts"},
+    "operator": {"type": "str", "default": ""},
+    "controller": {"type": "dict", "default": {}},
+}
+
+# Preflight opens the run, and so comes before every gate; the other two read, or close what is open.
+UNGATED_STEPS = ("preflight", "status", "conclude")
+
+# How long a step waits for another step of the same database to end.
+LOCK_WAIT_SECONDS = 10
+
+
+def step_argument_spec(**options):
+    """The options that every step has, and those of one step."""
+    return {
+        "target": {"type": "dict", "required": True, "options": TARGET_SPEC},
+        "run": {"type": "dict", "required": True, "options": RUN_SPEC},
+        "plan": {"type": "dict", "default": {}},
+        "backup_dir": {"type": "path", "default": "backups"},
+        "backup_max_age_minutes": {"type": "int", "default": 60},
+        **options,
+    }
+
+
+class Step:
+    """One step of a run.
+
+    A module builds it with its name, and calls ``execute`` with a function that does the work and
+    returns the outputs for the receipt. Attributes for that function: ``module``, ``params``,
+    ``connection`` (to the target), ``identity``, ``ledger``, ``receipts`` (of this run).
+
+    Args:
+        module: AnsibleModule with the options of step_argument_spec.
+        name: the step's name.
+        automatic: whether this is the rollback that a failed deploy does by itself.
+    """
+
+    def __init__(self, module, name, automatic=False):
+        self.module = module
+        self.params = module.params
+        self.name = name
+        self.automatic = automatic
+        self.run_id = self.params["run"]["run_id"]
+        self.playbook = self.params["run"]["playbook"]
+        self.plan = self.params["plan"]
+        # A rehearsal only reads production: its receipts lie beside its backup instead.
+        self.reads_only = self.playbook == "rehearse"
+        self.ledger = ReceiptFile(self.params["backup_dir"], self.run_id) if self.reads_only else Ledger()
+        self.connection = None
+        self.identity = None
+        self.receipts = []
+        self.started = None
+        self.recorded = []
+        self.changed = True
+
+    # The frame -----------------------------------------------------------------------------------------
+
+    def execute(self, work):
+        """Run ``work(step)`` inside the frame; ends the module."""
+        if PSYCOPG2_IMPORT_ERROR:
+            self.module.fail_json(
+                msg="The Python package psycopg2 is missing on the host where the step runs: install"
+                " psycopg2-binary for its Python interpreter."
+            )
+        clock = time.monotonic()
+        answer = {}
+        try:
+            self._open()
+            outputs = work(self) or {}
+            if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
+                with transaction(self.connection) as cursor:
+                    self.record(cursor, "ok", outputs=outputs)
+            answer = {"changed": self.changed, "outputs": outputs}
+        except (RunbookError, psycopg2.Error) as error:
+            answer = self._failure(error)
+        finally:
+            if self.connection is not None:
+                self.connection.close()
+        answer["step"] = self.name
+        answer["started"] = self.started
+        answer["seconds"] = round(time.monotonic() - clock, 3)
+        answer["receipts"] = self.recorded
+        if answer.get("failed"):
+            self.module.fail_json(**answer)
+        self.module.exit_json(**answer)
+
+    def _open(self):
+        self.connection = connect(self.params["target"])
+        with transaction(self.connection) as cursor:
+            self.started = utc_text(cursor)
+            self.identity = server_identity(cursor)
+        if self.name in UNGATED_STEPS:
+            return
+        if self.module.check_mode:
+            return
+        self.take_run_lock()
+        with transaction(self.connection) as cursor:
+            self.receipts = self.ledger.receipts(cursor, self.run_id)
+            self._check_run_is_open(cursor)
+            check_gate(
+                self.name,
+                self.playbook,
+                self.receipts,
+                self.identity,
+                self.script_digests(),
+                automatic=self.automatic,
+                max_age=self._ages(cursor),
+            )
+            self.ledger.extend_lease(cursor, self.run_id)
+
+    def _check_run_is_open(self, cursor):
+        run = self.ledger.run(cursor, self.run_id)
+        if run is None:
+            raise Refused(
+                f"Step {self.name} belongs to no run of this database: start with the whole playbook,"
+                f" whose first step is preflight."
+            )
+        if run["finished"]:
+            raise Refused(f"Run {self.run_id} is finished ({run['outcome']}): start a new run.")
+        if run["playbook"] != self.playbook:
+            raise Refused(f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}.")
+
+    def _ages(self, cursor):
+        """Age in minutes of the receipts that get too old, with the greatest age allowed."""
+        ages = {}
+        for needed in ("backup", "verify_restore", "rehearse", "emergency_backup"):
+            receipt = latest(self.receipts, needed)
+            if receipt is not None:
+                cursor.execute(
+                    "SELECT extract(epoch FROM clock_timestamp() - %s::timestamptz)::float / 60",
+                    (receipt["finished"],),
+                )
+                ages[needed] = (cursor.fetchone()[0], self.params["backup_max_age_minutes"])
+        return ages
+
+    def take_run_lock(self):
+        """One step at a time in one database.
+
+        The lock is the session's: it ends with the connection, so a dead holder does not block.
+
+        Raises:
+            Refused: naming the session that holds it.
+        """
+        if self.reads_only:
+            return
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        while True:
+            with transaction(self.connection) as cursor:
+                cursor.execute("SELECT pg_try_advisory_lock(%s)", (RUN_LOCK,))
+                if cursor.fetchone()[0]:
+                    return
+                cursor.execute(
+                    "SELECT a.pid, a.usename, to_char(a.backend_start AT TIME ZONE 'UTC',"
+                    " 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
+                    " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
+                    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+                    " AND (l.classid::bigint << 32) + l.objid::bigint = %s AND l.database ="
+                    " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
+                    (RUN_LOCK,),
+                )
+                holder = cursor.fetchone()
+            if time.monotonic() >= deadline:
+                who = f"pid {holder[0]} of user {holder[1]}, at work since {holder[2]}" if holder else "unknown"
+                raise Refused(
+                    f"Another run is in progress in this database (server session: {who}):"
+                    " wait for its end, or look at it with playbooks/status.yml."
+                )
+            time.sleep(0.25)
+
+    # Receipts ------------------------------------------------------------------------------------------
+
+    def record(self, cursor, status, migration=None, inputs=None, outputs=None):
+        """Write a receipt of this step in the cursor's transaction."""
+        receipt = self.ledger.append(
+            cursor,
+            self.run_id,
+            self.name,
+            status,
+            self.started,
+            self.identity,
+            migration=migration,
+            inputs=inputs,
+            outputs=outputs,
+        )
+        self.recorded.append(receipt)
+        return receipt
+
+    def forget_unwritten(self, count):
+        """Drop the receipts beyond ``count``: their transaction was rolled back."""
+        del self.recorded[count:]
+
+    def _failure(self, error):
+        if isinstance(error, RunbookError):
+            reason, details, outcome = error.reason, error.details, error.outcome
+        else:
+            diagnostic = getattr(error, "diag", None)
+            message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
+            reason, details, outcome = f"PostgreSQL ended step {self.name}: {message}.", {}, "failed"
+        self._record_failure(reason)
+        return {"failed": True, "msg": reason, "details": details, "outcome": outcome, "changed": False}
+
+    def _record_failure(self, reason):
+        """A failed step leaves a receipt too, if its run is open and the server still answers."""
+        if self.identity is None or self.module.check_mode or self.name in ("status", "conclude"):
+            return
+        try:
+            if self.connection.closed:
+                self.connection = connect(self.params["target"])
+            with transaction(self.connection) as cursor:
+                run = self.ledger.run(cursor, self.run_id)
+                if run is not None and not run["finished"] and run["playbook"] == self.playbook:
+                    self.record(cursor, "failed", outputs={"reason": reason})
+        except (RunbookError, psycopg2.Error) as error:
+            self.module.warn(f"The failure could not be written to the ledger: {' '.join(str(error).split())}")
+
+    # The plan ------------------------------------------------------------------------------------------
+
+    def script_digests(self):
+        """dict version -> {"apply", "rollback", "verify"} digests of the scripts as they are now."""
+        return {
+            migration["version"]: {
+                kind: migration[kind]["sha256"] if migration.get(kind) else None
+                for kind in ("apply", "rollback", "verify")
+            }
+            for migration in self.plan.get("migrations", [])
+        }
+
+    def selected_migrations(self):
+        """The migrations that preflight of this run selected, in its order, with their statements."""
+        by_version = {migration["version"]: migration for migration in self.plan.get("migrations", [])}
+        versions = latest(self.receipts, "preflight")["outputs"]["migrations"]
+        missing = [version for version in versions if version not in by_version]
+        if missing:
+            raise Refused(f"The scripts of migration {missing[0]} were not found again: sql_dir has changed.")
+        return [by_version[version] for version in versions]
+
+    def smoke_scripts(self):
+        return self.plan.get("smoke", [])
+
+    def outputs_of(self, step, migration=None):
+        """The outputs in the newest receipt of ``step`` in this run.
+
+        Raises:
+            StepFailed: when there is none; the gate has normally seen to it.
+        """
+        receipt = latest(self.receipts, step, migration)
+        if receipt is None:
+            raise StepFailed(f"This run has no receipt of step {step}.")
+        return receipt["outputs"]
+
+
+def operator_name(given):
+    """Who runs this: as given by the controller, or the operating system's user."""
+    return given or getpass.getuser()

@@ -1,0 +1,74 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: apply
+short_description: Apply the rehearsed migrations to production
+description:
+  - Each migration is one transaction with its version row and its receipt in it.
+  - Before COMMIT the schema must equal the rehearsed one, and the verify and smoke scripts must hold;
+    otherwise the transaction is rolled back.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  lock_timeout_seconds:
+    description: How long one attempt waits for a lock, so that the application never queues behind it for longer.
+    type: float
+    default: 2
+  lock_attempts:
+    description: How many attempts are made to get the locks.
+    type: int
+    default: 10
+  lock_pause_seconds:
+    description: Pause between two attempts.
+    type: float
+    default: 3
+"""
+
+EXAMPLES = r"""
+- name: Apply the rehearsed migrations to production
+  pgops.runbook.apply:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import apply_to_production
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
+    if step.module.check_mode:
+        return {"migrations": [{"version": migration["version"]} for migration in migrations]}
+    return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
+
+
+def main():
+    module = AnsibleModule(argument_spec=step_argument_spec(**LOCK_SPEC), supports_check_mode=True)
+    Step(module, "apply").execute(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup
+short_description: Back up the database and record what the backup must hold
+description:
+  - Takes one snapshot for the dump, the schema's catalog and the fingerprint of the data, so that a restored
+    copy can be compared with production while production goes on writing.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  purpose:
+    description: Whether this is the backup before a deploy or the one before a rollback.
+    type: str
+    default: deploy
+    choices: [deploy, emergency]
+  automatic:
+    description: Whether this belongs to the rollback that a failed deploy does by itself.
+    type: bool
+    default: false
+  jobs:
+    description: Number of parallel jobs of pg_dump.
+    type: int
+    default: 2
+  pg_bindir:
+    description: Folder of PostgreSQL's client programs; empty means those on PATH.
+    type: path
+    default: ''
+  lock_timeout_seconds:
+    description: How long to wait for the locks that keep tables from being rewritten meanwhile.
+    type: float
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: Back up the database and record what the backup must hold
+  pgops.runbook.backup:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+    jobs: 4
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
+from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    params = step.params
+    name = "backup" if params["purpose"] == "deploy" else "emergency_backup"
+    files = BackupFiles(params["backup_dir"], step.run_id, name)
+    if step.module.check_mode:
+        return {"folder": files.folder}
+    manifest = back_up(
+        step.connection,
+        params["target"],
+        files,
+        bindir=params["pg_bindir"],
+        jobs=params["jobs"],
+        lock_timeout_seconds=params["lock_timeout_seconds"],
+    )
+    manifest.update({"run_id": step.run_id, "identity": step.identity})
+    return {
+        "folder": files.folder,
+        "manifest_sha256": files.write_manifest(manifest),
+        "catalog": manifest["catalog_digest"],
+        "tables": len(manifest["content"]["tables"]),
+        "rows": sum(table["rows"] for table in manifest["content"]["tables"].values()),
+        "bytes": sum(file["bytes"] for file in manifest["files"].values()),
+        "dead_column_slots": manifest["dead_column_slots"],
+    }
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            purpose={"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},
+            automatic={"type": "bool", "default": False},
+            jobs={"type": "int", "default": 2},
+            pg_bindir={"type": "path", "default": ""},
+            lock_timeout_seconds={"type": "float", "default": 10},
+        ),
+        supports_check_mode=True,
+    )
+    name = "backup" if module.params["purpose"] == "deploy" else "emergency_backup"
+    Step(module, name, automatic=module.params["automatic"]).execute(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: conclude
+short_description: Close the run
+description:
+  - Writes the outcome to the ledger, lets the next run in, and drops the copy if a killed step has left it.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  outcome:
+    description: How the run ended, filled in by the action plugin.
+    type: str
+    default: failed
+  reason:
+    description: One sentence for a person, filled in by the action plugin.
+    type: str
+    default: ''
+  copy_target:
+    description: Server on which the copy was made; default is the target's own.
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Close the run
+  pgops.runbook.conclude:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    params = step.params
+    step.changed = False
+    if step.module.check_mode:
+        return {}
+    dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
+    with transaction(step.connection) as cursor:
+        closed = step.ledger.finish_run(cursor, step.run_id, params["outcome"], params["reason"])
+    return {"copy_dropped": dropped, "run_closed": closed}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            outcome={"type": "str", "default": "failed"},
+            reason={"type": "str", "default": ""},
+            copy_target={"type": "dict", "options": TARGET_SPEC},
+        ),
+        supports_check_mode=True,
+    )
+    Step(module, "conclude").execute(work)
+
+
+if __name__ == "__main__":
+    main()

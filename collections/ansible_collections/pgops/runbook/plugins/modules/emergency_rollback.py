@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: emergency_rollback
+short_description: Roll migrations back in production
+description:
+  - All in one transaction with the receipts in it. Before COMMIT the schema must equal the one recorded before
+    the deploy, and the smoke scripts must hold.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  automatic:
+    description:
+      - Whether this is the rollback that a failed deploy does by itself.
+      - It then takes back what the run has committed according to the ledger, and does nothing where that is nothing.
+    type: bool
+    default: false
+  lock_timeout_seconds:
+    description: How long one attempt waits for a lock, so that the application never queues behind it for longer.
+    type: float
+    default: 2
+  lock_attempts:
+    description: How many attempts are made to get the locks.
+    type: int
+    default: 10
+  lock_pause_seconds:
+    description: Pause between two attempts.
+    type: float
+    default: 3
+"""
+
+EXAMPLES = r"""
+- name: Roll migrations back in production
+  pgops.runbook.emergency_rollback:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.production_rollback import (
+    committed_by_this_run,
+    roll_back_production,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    if step.module.check_mode:
+        return {"migrations": step.plan.get("versions", [])}
+    migrations = step.selected_migrations()
+    if step.automatic:
+        migrations = committed_by_this_run(step, migrations)
+    if not migrations:
+        step.changed = False
+        return {"migrations": []}
+    return {"migrations": roll_back_production(step, migrations, LockPolicy.from_params(step.params))}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}, **LOCK_SPEC),
+        supports_check_mode=True,
+    )
+    Step(module, "emergency_rollback", automatic=module.params["automatic"]).execute(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rehearse
+short_description: Rehearse migrations and rollbacks on the copy
+description:
+  - Applies the migrations to the copy, rolls them back, compares schema and data with what was there before,
+    and applies them again. Nothing that fails here reaches production.
+  - Drops the copy at its end, however it ends.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  copy_target:
+    description: Server on which the copy lies; default is the target's own.
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Rehearse migrations and rollbacks on the copy
+  pgops.runbook.rehearse:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    if step.module.check_mode:
+        return {}
+    copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
+    try:
+        connection = copy.connect()
+        try:
+            result = Rehearsal(connection, step.smoke_scripts()).rehearse(step.selected_migrations())
+        finally:
+            connection.close()
+    finally:
+        copy.drop()
+    with transaction(step.connection) as cursor:
+        for catalog in result["catalogs"].values():
+            step.ledger.keep_catalog(cursor, catalog)
+    return {"migrations": result["migrations"]}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(copy_target={"type": "dict", "options": TARGET_SPEC}),
+        supports_check_mode=True,
+    )
+    Step(module, "rehearse").execute(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rehearse_all
+short_description: Prove every migration's rollback from an empty database upwards
+description:
+  - Builds a database of its own, applies each migration in order, proves its rollback on the rows that are
+    there by then, applies it again and loads its sample rows, if the SQL folder has any.
+  - At the end takes everything back, newest first, with all those rows in place.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  copy_target:
+    description: Server on which the database is made; default is the target's own.
+    type: dict
+  sample_files:
+    description: Value of the setting C(sample.files) while sample scripts run.
+    type: int
+    default: 200
+"""
+
+EXAMPLES = r"""
+- name: Prove every migration's rollback from an empty database upwards
+  pgops.runbook.rehearse_all:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC
+from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase, database_settings
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal_from_empty import rehearse_from_empty
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    if step.module.check_mode:
+        return {}
+    copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
+    with step.connection.cursor() as cursor:
+        like = database_settings(cursor)
+    step.connection.rollback()
+    copy.drop()
+    try:
+        copy.create(like)
+        connection = copy.connect()
+        try:
+            evidence = rehearse_from_empty(
+                connection, step.selected_migrations(), step.smoke_scripts(), step.params["sample_files"]
+            )
+        finally:
+            connection.close()
+    finally:
+        copy.drop()
+    return {"migrations": evidence}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            copy_target={"type": "dict", "options": TARGET_SPEC},
+            sample_files={"type": "int", "default": 200},
+        ),
+        supports_check_mode=True,
+    )
+    Step(module, "rehearse_all").execute(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify
+short_description: Verify production after the migration was committed
+description:
+  - Compares the schema with the one that was committed, and runs the verify scripts of the run's migrations.
+  - Leaves no trace in the database but its receipt.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+"""
+
+EXAMPLES = r"""
+- name: Verify production after the migration was committed
+  pgops.runbook.verify:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
+
+
+def work(step):
+    if step.module.check_mode:
+        step.changed = False
+        return {}
+    migrations = step.selected_migrations()
+    committed = step.outputs_of("apply", migrations[-1]["version"])["catalog_after"]
+    scripts = [migration["verify"] for migration in migrations if migration.get("verify")]
+    with transaction(step.connection) as cursor:
+        recorded = VersionTable(cursor).applied()
+        missing = [migration["version"] for migration in migrations if migration["version"] not in recorded]
+        if missing:
+            raise StepFailed(f"schema_migrations does not record {', '.join(missing)} after the deploy.")
+        lines = describe(difference(step.ledger.catalog(cursor, committed), read_schema(cursor)))
+        if lines:
+            raise StepFailed("The schema changed after the deploy was committed: " + "; ".join(lines[:10]) + ".")
+        run_checks(cursor, scripts)
+    step.changed = False
+    return {"catalog": committed, "verify_scripts": [script["name"] for script in scripts]}
+
+
+def main():
+    module = AnsibleModule(argument_spec=step_argument_spec(), supports_check_mode=True)
+    Step(module, "verify").execute(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reports for people: how a run ended, and where a database stands, as lines of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["run_report", "status_report"]
+
+STATE_OF_PRODUCTION = {
+    "deployed": "Production has the migration.",
+    "refused": "Production was not touched.",
+    "unchanged": "Production is as it was: the transaction was rolled back.",
+    "rolled_back": "Production is as it was before the migration: the rollback was committed.",
+    "rehearsed": "Production was only read.",
+    "restored": "Production is the restored backup.",
+}
+
+
+def run_report(run: dict[str, Any], run_json: str) -> list[str]:
+    """How a run ended.
+
+    Args:
+        run: content of run.json.
+        run_json: its path.
+    """
+    names = ", ".join(run["migrations"]) or "no migration"
+    lines = [f"{run['outcome']}: {names} on {run['target']} (database {run['database']})"]
+    if run["reason"]:
+        lines.append(f"Reason: {run['reason']}")
+    lines.append(f"Production: {_state(run)}")
+    following = _next(run)
+    if following:
+        lines.append(f"Next: {following}")
+    lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
+    lines.append(f"Record: {run_json}")
+    return lines
+
+
+def _state(run: dict[str, Any]) -> str:
+    if run["outcome"] == "deployed" and not run["migrations"]:
+        return "Nothing was pending, nothing was done."
+    if run["outcome"] != "failed":
+        return STATE_OF_PRODUCTION[run["outcome"]]
+    changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
+    if any(step["step"] == changed and step["status"] == "ok" for step in run["steps"]):
+        what = "ROLLED BACK, and the check after it failed" if changed != "apply" else "STILL HAS the migration"
+        return f"Production {what}."
+    return "What production has must be looked at."
+
+
+def _next(run: dict[str, Any]) -> str | None:
+    if run["outcome"] != "failed":
+        return None
+    if run["playbook"] == "deploy":
+        version = run["migrations"][0] if run["migrations"] else "..."
+        return (
+            "ansible-playbook playbooks/status.yml, then ansible-playbook emergency_rollback.yml"
+            f" -e migration={version}"
+        )
+    return "ansible-playbook playbooks/status.yml"
+
+
+def _step(step: dict[str, Any]) -> str:
+    seconds = f" {step['seconds']:.1f} s" if isinstance(step.get("seconds"), (int, float)) else ""
+    return f"{step['step']} {step['status']}{seconds}"
+
+
+def status_report(status: dict[str, Any], target: str) -> list[str]:
+    """Where a database stands.
+
+    Args:
+        status: outputs of the status module.
+        target: name of the inventory host.
+    """
+    lines = [f"{target}:"]
+    width = max((len(entry["stem"]) for entry in status["migrations"]), default=0)
+    lines += [f"  {entry['stem']:<{width}}  {_migration(entry, status)}" for entry in status["migrations"]]
+    for version in status["unknown_versions"]:
+        lines.append(f"  {version}: recorded as applied, and sql_dir has no such migration")
+    last = status["last_run"]
+    if last:
+        lines.append(
+            f"Last run: {last['run_id']}, {last['playbook']} of {', '.join(last['migrations'])}"
+            f" by {last['operator']}: {last['outcome'] or 'not ended'}"
+            + (f" ({last['reason']})" if last["reason"] else "")
+        )
+    if status["unfinished_run"]:
+        run = status["unfinished_run"]
+        lines.append(f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}")
+    lines.append(_chain(status))
+    if status["drift"]:
+        lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
+        lines += [f"  {line}" for line in status["drift"]]
+    if status["in_place_but_unrecorded"]:
+        lines.append(
+            f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
+            " recorded: ansible-playbook playbooks/status.yml -e adopt=true"
+        )
+    return lines
+
+
+def _chain(status: dict[str, Any]) -> str:
+    broken = status["broken_receipt"]
+    if broken is None:
+        return f"Receipts: {status['receipts']}, the chain is whole"
+    what = f"{broken['step']} {broken['migration'] or ''}".strip()
+    return f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is not as it was written, or one before it is gone"
+
+
+def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
+    parts = [entry["state"]]
+    found = status["adoption"].get(entry["version"])
+    if found:
+        parts.append({"in place": "found in place and recorded", "absent": "not in place"}.get(found["state"], found["state"]))
+        parts += found["missing"][:5] if found["state"] == "partial" else []
+        if found["state"] == "unknown":
+            parts.append("it makes no object by which it could be told")
+    for kind in entry["edited"]:
+        parts.append(f"EDITED: its {kind} script is not the one that was deployed")
+    proof = entry["proof"]
+    if proof:
+        parts.append(f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared)")
+    elif entry["state"] == "applied":
+        parts.append("rollback not proven in this database")
+    return ", ".join(parts)

@@ -1,0 +1,219 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""``run.json``: what a run did, for people and programs, written on the controller after every step."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAINS
+
+__all__ = ["RunRecord", "final_outcome", "succeeded"]
+
+SUCCESS = {"deploy": "deployed", "rehearse": "rehearsed", "emergency_rollback": "rolled_back"}
+
+# A failure before this step leaves production as it was.
+FIRST_STEP_THAT_CHANGES = {"deploy": "apply", "emergency_rollback": "emergency_rollback", "rehearse": None}
+
+NOT_ENDED = "The run has not ended: it is still going on, or it was interrupted during {step}."
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+
+
+def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str | None, str | None]:
+    """How a run ended, from its steps.
+
+    Args:
+        playbook: "deploy", "rehearse" or "emergency_rollback".
+        steps: those of run.json, in the order in which they ended.
+
+    Returns:
+        (outcome, failed_step, reason).
+    """
+    failed = [step for step in steps if step["status"] == "failed"]
+    if not failed:
+        return SUCCESS[playbook], None, None
+    first = failed[0]
+    taken_back = next((step for step in steps if step["step"] == "emergency_rollback"), None)
+    if (
+        playbook == "deploy"
+        and taken_back is not None
+        and taken_back["status"] == "ok"
+        and taken_back["migrations"]
+    ):
+        return "rolled_back", first["step"], first["reason"]
+    if playbook == "deploy" and len(failed) > 1:
+        reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
+        return "failed", first["step"], " ".join(reasons)
+    return first["outcome"], first["step"], first["reason"]
+
+
+def succeeded(run: dict[str, Any]) -> bool:
+    """Whether the run did what was asked for: a rollback is a success only where a rollback was wanted."""
+    return run["outcome"] == SUCCESS[run["playbook"]]
+
+
+def _complete(playbook: str, done: set[str]) -> bool:
+    return any(done.issuperset(chain) for chain in CHAINS[playbook])
+
+
+class RunRecord:
+    """The artifacts of one run of one target.
+
+    Args:
+        artifacts_dir: holds one folder for each run, and ``latest``.
+        run_id: name of the run.
+        facts: playbook, target and database for a record that does not exist yet.
+        writes: False in check mode.
+    """
+
+    def __init__(self, artifacts_dir: str, run_id: str, facts: dict[str, Any], writes: bool = True) -> None:
+        self.artifacts_dir = Path(artifacts_dir).expanduser().absolute()
+        self.folder = self.artifacts_dir / run_id
+        self.path = self.folder / "run.json"
+        self.writes = writes
+        self.content = self._read() or {
+            "run_id": run_id,
+            "playbook": facts["playbook"],
+            "target": facts["target"],
+            "database": facts["database"],
+            "migrations": [],
+            "outcome": "failed",
+            "failed_step": None,
+            "reason": NOT_ENDED.format(step="its first step"),
+            "steps": [],
+            "proof": {"schema_restored": None, "data_restored": None},
+            "salvage": [],
+        }
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            return json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def save(self) -> None:
+        """Replace run.json as a whole, and point ``latest`` to it.
+
+        Raises:
+            OSError: the artifacts folder cannot be written.
+        """
+        if not self.writes:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._replace(self.path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
+        link = self.artifacts_dir / "latest"
+        if not link.is_symlink() or os.readlink(link) < self.folder.name:
+            temporary = self.artifacts_dir / f".latest-{os.getpid()}"
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            temporary.symlink_to(self.folder.name)
+            temporary.replace(link)
+
+    @staticmethod
+    def _replace(path: Path, text: str) -> None:
+        temporary = path.with_suffix(".part")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+    def begin(self, step: str) -> None:
+        """Say on disk which step is at work, so that a run that is killed in it tells where it was."""
+        if not self.failed():
+            self.content["reason"] = NOT_ENDED.format(step=f"step {step}")
+        self.save()
+
+    def failed(self) -> bool:
+        return any(step["status"] == "failed" for step in self.content["steps"])
+
+    def steps(self, name: str) -> list[dict[str, Any]]:
+        return [step for step in self.content["steps"] if step["step"] == name]
+
+    def end(self, step: str, result: dict[str, Any]) -> None:
+        """Take a step's result into the record and mirror its receipts."""
+        failed = bool(result.get("failed"))
+        outputs = result.get("outputs") or {}
+        receipts = result.get("receipts") or []
+        entry: dict[str, Any] = {
+            "step": step,
+            "status": "failed" if failed else "ok",
+            "started": result.get("started"),
+            "seconds": result.get("seconds"),
+            "receipt": receipts[-1]["digest"] if receipts else None,
+        }
+        if failed:
+            entry["outcome"] = self._outcome_of_failure(step, result)
+            entry["reason"] = result["msg"]
+        if "migrations" in outputs:
+            entry["migrations"] = [
+                found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]
+            ]
+        self.content["steps"].append(entry)
+        if step == "preflight" and not failed:
+            self.content["migrations"] = list(outputs.get("migrations", []))
+        self._take_proof(step, failed, outputs)
+        self._mirror(step, receipts)
+        outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
+        if failed_step is not None:
+            self.content.update(outcome=outcome, failed_step=failed_step, reason=reason)
+        self.save()
+
+    def conclude(self, failure: str = "") -> None:
+        """Write down how the run ended.
+
+        Args:
+            failure: message of the task that failed, when that was not a step of the chain.
+        """
+        content = self.content
+        outcome, failed_step, reason = final_outcome(content["playbook"], content["steps"])
+        done = {step["step"] for step in content["steps"]}
+        nothing_pending = "preflight" in done and not content["migrations"] and not failure
+        if failed_step is None and nothing_pending:
+            reason = "nothing was pending"
+        elif failed_step is None and (failure or not _complete(content["playbook"], done)):
+            # The chain ended without one of its steps failing: a task beside them did, or some were left out.
+            taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
+            changed = FIRST_STEP_THAT_CHANGES[content["playbook"]] in done
+            outcome = "refused" if not changed else "rolled_back" if taken_back else "failed"
+            reason = failure or "the run ended before its last step"
+        content.update(outcome=outcome, failed_step=failed_step, reason=reason)
+        self.save()
+
+    def _outcome_of_failure(self, step: str, result: dict[str, Any]) -> str:
+        chain_changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
+        if result.get("outcome") in ("refused", "unchanged"):
+            return result["outcome"]
+        reached = step == chain_changes or bool(self.steps(chain_changes or ""))
+        return "failed" if reached else "refused"
+
+    def _take_proof(self, step: str, failed: bool, outputs: dict[str, Any]) -> None:
+        found = outputs.get("migrations") or []
+        if failed or not found or not isinstance(found[0], dict):
+            return
+        proof = self.content["proof"]
+        if step in ("rehearse", "rehearse_all"):
+            proof["schema_restored"] = all(one["schema_restored"] for one in found)
+            proof["data_restored"] = all(one["data_restored"] for one in found)
+            proof["rehearsed"] = [one["version"] for one in found]
+        elif step == "emergency_rollback":
+            values = [one["schema_restored"] for one in found]
+            proof["schema_restored"] = None if None in values else all(values)
+
+    def _mirror(self, step: str, receipts: list[dict[str, Any]]) -> None:
+        if not receipts or not self.writes:
+            return
+        folder = self.folder / "receipts"
+        folder.mkdir(parents=True, exist_ok=True)
+        number = len(list(folder.glob("*.json")))
+        for receipt in receipts:
+            number += 1
+            self._replace(
+                folder / f"{number:02d}_{step}.json", json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
+            )
