@@ -225,10 +225,14 @@ class _Assembly:
         return value
 
     def _add_column_orders(self) -> None:
-        orders: dict[str, list[tuple[int, str]]] = {}
+        orders: dict[str, list[tuple[int, str]]] = {
+            self._name("pg_class", row.oid): []
+            for row in self._reader.rows
+            if row.catalog == "pg_class" and row.values["relkind"] not in ("i", "I", "S")
+        }
         for row in self._reader.rows:
-            if row.catalog == "pg_attribute":
-                orders.setdefault(self._name(*row.parent), []).append((row.number, row.name))
+            if row.catalog == "pg_attribute" and row.number is not None:
+                orders[self._name(*row.parent)].append((row.number, row.name))
         for relation, columns in orders.items():
             self._catalog[f"column order {relation}"] = {"columns": [name for _, name in sorted(columns)]}
 
@@ -252,21 +256,27 @@ class _Assembly:
         """Privileges on extensions' and system objects that differ from those they were born with."""
         # pg_init_privs: PostgreSQL manual, "System Catalogs"; pg_dump writes the same differences.
         for catalog, rule in RULES.items():
-            if not rule.acl or catalog in ("pg_database", "pg_attribute"):
+            if not rule.acl or catalog == "pg_database":
                 continue
+            oid, number, members = "r.oid", "0", self._reader.members.get(catalog, [])
+            owners = [c.name for c in self._reader.columns[catalog].values() if c.refers_to == "pg_authid"]
+            classes = catalog
+            if catalog == "pg_attribute":
+                oid, number, classes = "r.attrelid", "r.attnum", "pg_class"
+                members = self._reader.members.get(classes, [])
             column, kind = rule.acl
-            owner = next(c.name for c in self._reader.columns[catalog].values() if c.refers_to == "pg_authid")
+            default = f"acldefault({kind}, r.{owners[0]})" if owners else "'{}'::aclitem[]"
             self._cursor.execute(
                 f"SELECT i.type || ' ' || i.identity, coalesce(r.{column}, d.acl)::text[],"
                 f" coalesce(p.initprivs, d.acl)::text[] FROM pg_catalog.{catalog} AS r"
-                f" LEFT JOIN pg_init_privs p ON p.objoid = r.oid AND p.objsubid = 0"
-                f" AND p.classoid = 'pg_catalog.{catalog}'::regclass,"
-                f" LATERAL (SELECT acldefault({kind}, r.{owner}) AS acl) AS d,"
-                f" LATERAL pg_identify_object('pg_catalog.{catalog}'::regclass, r.oid, 0) AS i"
-                f" WHERE (r.oid < 16384 OR r.oid = ANY (%(members)s::oid[]))"
-                f" AND r.oid <> ALL (%(read)s::oid[]) AND r.{column} IS DISTINCT FROM p.initprivs"
+                f" LEFT JOIN pg_init_privs p ON p.objoid = {oid} AND p.objsubid = {number}"
+                f" AND p.classoid = 'pg_catalog.{classes}'::regclass,"
+                f" LATERAL (SELECT {default} AS acl) AS d,"
+                f" LATERAL pg_identify_object('pg_catalog.{classes}'::regclass, {oid}, {number}) AS i"
+                f" WHERE ({oid} < 16384 OR {oid} = ANY (%(members)s::oid[]))"
+                f" AND {oid} <> ALL (%(read)s::oid[]) AND r.{column} IS DISTINCT FROM p.initprivs"
                 f" AND coalesce(i.schema, i.name, '') <> 'information_schema'",
-                {"members": self._reader.members.get(catalog, []), "read": self._reader.scope[catalog]},
+                {"members": members, "read": self._reader.scope[classes]},
             )
             for key, now, initially in self._cursor.fetchall():
                 if sorted(now) != sorted(initially):

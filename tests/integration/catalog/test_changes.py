@@ -1,0 +1,89 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every single change of a schema changes its catalog, under the right key, and comes back with its inverse."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from pathlib import Path
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog import digest, read_catalog
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
+    describe,
+    difference,
+    from_json,
+    to_json,
+    undone,
+)
+
+from tests.integration.catalog.changes import CHANGES, Change
+from tests.integration.catalog.dump import schema_dump
+
+RICH_SCHEMA = (Path(__file__).parent / "rich_schema.sql").read_text()
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def rich(server):
+    """A template database with the rich schema; its catalog and its dump."""
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE ROLE other")
+            cursor.execute("CREATE DATABASE rich")
+            with contextlib.closing(server.connect("rich")) as inside, inside.cursor() as own:
+                own.execute("SET allow_system_table_mods = on")
+                own.execute(RICH_SCHEMA)
+                inside.commit()
+                catalog = read_catalog(own)
+            yield catalog, schema_dump(server, "rich")
+            cursor.execute("DROP DATABASE rich WITH (FORCE)")
+            cursor.execute("DROP ROLE other")
+
+
+@pytest.fixture
+def copy_of_rich(server, rich):
+    """A database of its own for a change: its name."""
+    name = f"rich_{next(_numbers)}"
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE rich")
+            yield name
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=[change.do for change in CHANGES])
+def test_a_change_shows_and_its_inverse_takes_it_back(server, rich, copy_of_rich, change: Change):
+    before, dump_before = rich
+    names = {"database": copy_of_rich, "user": server.user}
+    with contextlib.closing(server.connect(copy_of_rich)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SET allow_system_table_mods = on")
+            after = _run(connection, cursor, change.do, names)
+            dump_after = schema_dump(server, copy_of_rich)
+            again = _run(connection, cursor, change.undo, names)
+            dump_again = schema_dump(server, copy_of_rich)
+
+    found = difference(before, after)
+    key = change.key.replace("{user}", server.user)
+    assert key in {**found.added, **found.removed, **found.changed}
+    assert digest(after) != digest(before)
+    assert describe(found)
+    assert from_json(to_json(found)) == found
+    assert (dump_after != dump_before) == (change.not_dumped is None)
+    assert describe(difference(before, again)) == []
+    assert dump_again == dump_before
+    assert undone(after, before, after) == (before, [])
+
+
+def _run(connection, cursor, statements: str, names: dict[str, str]) -> dict:
+    for statement in statements.format(**names).split("; ") if "ATOMIC" not in statements else [statements]:
+        cursor.execute(statement)
+    cursor.execute("BEGIN")
+    catalog = read_catalog(cursor)
+    cursor.execute("COMMIT")
+    return catalog
