@@ -384,6 +384,7 @@ def test_dropped_columns_indexes_functions_and_types_are_left_out() -> None:
         CREATE INDEX i ON f (a); DROP INDEX i; CREATE VIEW v AS SELECT 1; DROP VIEW v;
         CREATE FUNCTION g(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION g(int);
         CREATE FUNCTION h(int, OUT o int) LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION h(text);
+        CREATE FUNCTION o(int, OUT o int) LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION o(int);
         CREATE FUNCTION k(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION k;
         CREATE TYPE e AS ENUM ('a'); DROP TYPE e
         """
@@ -457,7 +458,7 @@ BEGIN;
 def test_no_header_declares_nothing_and_none_declares_no_requirement() -> None:
     assert parse_header("-- just words: really\nSELECT 1; -- Requires: 001") == Header()
     assert parse_header("-- Requires: none").requires == ()
-    assert parse_header("-- Requires: 001").requires == ("001",)
+    assert parse_header("-- Requires: 001\n--     for its table files").requires == ("001",)
 
 
 @pytest.mark.parametrize(

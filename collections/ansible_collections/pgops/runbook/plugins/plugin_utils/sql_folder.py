@@ -91,9 +91,8 @@ def read_folder(root: Path, name: str, *, required: bool = False) -> dict[str, S
         if not required and not folder.exists():
             return {}
         # Everything but folders, so that a dangling link is an error and not a script less.
-        files = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() == ".sql" and not path.is_dir()
-        )
+        entries = sorted(folder.iterdir())
+        files = [path for path in entries if path.suffix.lower() == ".sql" and not path.is_dir()]
         data = {path: path.read_bytes() for path in files if not path.name.startswith(".")}
     except OSError as error:
         raise SqlLibraryError(_cannot_read(root, folder, error)) from None
@@ -120,5 +119,5 @@ def _cannot_read(root: Path, folder: Path, error: OSError) -> str:
     if missing and error.filename == str(root):
         return f"the SQL folder {root} does not exist; set sql_dir to a folder with migrations/"
     if missing and error.filename == str(folder):
-        return f"the SQL folder {root} has no {folder.name}/; set sql_dir to the folder that holds {folder.name}/"
+        return f"the SQL folder {root} has no {folder.name}/; set sql_dir to the folder that holds it"
     return f"{error.filename or folder} cannot be read ({error.strerror}); check path and permissions"

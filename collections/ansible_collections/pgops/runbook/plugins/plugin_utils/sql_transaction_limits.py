@@ -121,9 +121,7 @@ def _option(options: Iterable[ast.DefElem] | None, name: str, *, default: bool) 
     for option in options or ():
         if option.defname == name:
             argument = option.arg
-            if argument is None:
-                value = True
-            elif isinstance(argument, ast.Integer):
+            if isinstance(argument, ast.Integer):
                 value = argument.ival != 0
             else:
                 word = getattr(argument, "sval", getattr(argument, "boolval", True))
