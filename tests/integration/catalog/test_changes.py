@@ -1,12 +1,10 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every single change of a schema changes its catalog, under the right key, and comes back with its inverse."""
+"""Every single change of a schema shows in the catalog under its key, and its inverse takes it back."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog import digest, read_catalog
@@ -20,39 +18,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
 
 from tests.integration.catalog.changes import CHANGES, Change
 from tests.integration.catalog.dump import schema_dump
-
-RICH_SCHEMA = (Path(__file__).parent / "rich_schema.sql").read_text()
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def rich(server):
-    """A template database with the rich schema; its catalog and its dump."""
-    with contextlib.closing(server.connect("postgres")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE ROLE other")
-            cursor.execute("CREATE DATABASE rich")
-            with contextlib.closing(server.connect("rich")) as inside, inside.cursor() as own:
-                own.execute("SET allow_system_table_mods = on")
-                own.execute(RICH_SCHEMA)
-                inside.commit()
-                catalog = read_catalog(own)
-            yield catalog, schema_dump(server, "rich")
-            cursor.execute("DROP DATABASE rich WITH (FORCE)")
-            cursor.execute("DROP ROLE other")
-
-
-@pytest.fixture
-def copy_of_rich(server, rich):
-    """A database of its own for a change: its name."""
-    name = f"rich_{next(_numbers)}"
-    with contextlib.closing(server.connect("postgres")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name} TEMPLATE rich")
-            yield name
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=[change.do for change in CHANGES])

@@ -116,7 +116,6 @@ COLUMNS_LEFT_OUT: Mapping[str, Mapping[str, str]] = {
         "datname": "the copy of a database has another name",
         "datfrozenxid": _PHYSICAL,
         "datminmxid": _PHYSICAL,
-        "datlastsysoid": _PHYSICAL,
         "datcollversion": "the version of the operating system's library when it was made",
         "dathasloginevt": _LAZY,
     },

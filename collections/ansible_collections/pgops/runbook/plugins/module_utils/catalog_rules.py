@@ -211,7 +211,10 @@ RULES: Mapping[str, Rule] = {
     "pg_user_mapping": Rule(
         parents=(("umserver", "pg_foreign_server"),),
         source="(SELECT umid AS oid, srvid AS umserver, umuser, umoptions FROM pg_user_mappings)",
-        derived={"options digest": "encode(sha256(convert_to(r.umoptions::text, 'UTF8')), 'hex')"},
+        derived={
+            "options digest": "encode(sha256(convert_to(array(SELECT unnest(r.umoptions)"
+            " ORDER BY 1)::text, 'UTF8')), 'hex')"
+        },
     ),
     "pg_publication_rel": Rule(
         parents=(("prpubid", "pg_publication"),),
