@@ -11,7 +11,7 @@ def postgresql_conf(socket_dir: str, port: int, fsync: bool) -> str:
     Args:
         socket_dir: folder of the Unix socket.
         port: port of socket and of 127.0.0.1.
-        fsync: False for servers that are thrown away: no commit waits for the disk.
+        fsync: False for servers that are thrown away: what is committed may be in the kernel's memory only.
     """
     durable = "on" if fsync else "off"
     settings = {
@@ -24,9 +24,9 @@ def postgresql_conf(socket_dir: str, port: int, fsync: bool) -> str:
         "max_wal_size": "1GB",
         # A runbook that is killed must not leave its statement running and its locks held.
         "client_connection_check_interval": "1s",
+        # synchronous_commit stays on: a server that is killed must not lose a commit in the tests either.
         "fsync": durable,
         "full_page_writes": durable,
-        "synchronous_commit": durable,
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "timezone": "UTC",
         "log_timezone": "UTC",

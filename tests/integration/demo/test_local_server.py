@@ -67,7 +67,7 @@ def test_lost_state_file_is_written_anew_for_the_running_server(own_server):
 
 
 def test_tcp_asks_for_the_password(own_server):
-    _connect_over_tcp(own_server, own_server.password).close()
+    _connect_over_tcp(own_server, LocalServer(own_server.state_dir).password).close()
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         _connect_over_tcp(own_server, "wrong")
 
