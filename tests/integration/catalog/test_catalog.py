@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog import (
@@ -70,9 +71,11 @@ def test_reading_leaves_every_setting_as_it_was_in_the_transaction_and_after_it(
 )
 def test_the_sessions_settings_do_not_matter(server, rich, copy_of_rich, setting):
     constants = (
-        "CREATE TABLE app.constants (a timestamptz DEFAULT '2020-01-02 03:04+00',"
-        " b interval DEFAULT '1 mon 2 d', c float8 DEFAULT 0.1::float8 + 0.2, d bytea DEFAULT '\\x01ff'::bytea, "
-        " e text DEFAULT E'back\\\\slash', f date DEFAULT '2020-01-02'::date, g regclass DEFAULT 'app.parents'::regclass)"
+        "CREATE TABLE app.constants ("
+        "a timestamptz DEFAULT '2020-01-02 03:04+00', b interval DEFAULT '1 mon 2 d',"
+        " c float8 DEFAULT 0.1::float8 + 0.2, d bytea DEFAULT '\\x01ff'::bytea,"
+        " e text DEFAULT E'back\\\\slash', f date DEFAULT '2020-01-02'::date,"
+        " g regclass DEFAULT 'app.parents'::regclass)"
     )
     with contextlib.closing(server.connect(copy_of_rich)) as connection, connection.cursor() as cursor:
         cursor.execute(constants)
@@ -159,14 +162,15 @@ def test_no_secret_and_no_oid_gets_into_the_catalog(server, rich):
             " WHERE oid >= 16384"
         )
         oids = cursor.fetchone()[0]
-    assert [oid for oid in oids if oid in text] == []
+    assert set(oids) & set(re.findall(r"\w+", text)) == set()
 
 
 def test_every_exclusion_names_something_that_exists(connection):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, array_agg(a.attname::text) FROM pg_class c JOIN pg_attribute a"
-            " ON attrelid = c.oid WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' GROUP BY 1"
+            " ON attrelid = c.oid"
+            " WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' GROUP BY 1"
         )
         columns = dict(cursor.fetchall())
     assert set(CATALOGS_LEFT_OUT) <= set(columns)
