@@ -171,13 +171,21 @@ FROM (VALUES
 ) AS tag (place, name, category, usage_count)
 ORDER BY place;
 
+-- Enough of them that the trigger does not count thousands of uses into one row: in one
+-- transaction each count leaves a dead version of the row behind, and the next has to pass it.
+INSERT INTO tags (name, category, created_at)
+SELECT 'pack tag ' || place, 'pack', timestamptz '2024-03-02 00:00:00+00' + place * interval '1 minute'
+FROM generate_series(1, coalesce(nullif(current_setting('sample.files', true), ''), '10000')::integer / 20) AS place
+ORDER BY place;
+
 INSERT INTO file_tags (file_id, tag_id, added_at, added_by)
 SELECT f.id, t.id, timestamptz '2024-08-01 00:00:00+00' + f.place * interval '1 second',
        (ARRAY['system', 'user', 'O''Brien', NULL])[1 + f.place % 4]
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM files) f
-JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM tags) t
-    ON t.place = 1 + f.place % 13 OR (f.place % 5 = 0 AND t.place = 1 + (f.place + 3) % 13)
-WHERE f.place % 4 > 0
+CROSS JOIN generate_series(0, 1) AS nth
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS tags FROM tags WHERE usage_count = 0) t
+    ON t.place = 1 + (f.place * (1 + nth * 6) + nth) % t.tags
+WHERE f.place % 4 > 0 AND (nth = 0 OR f.place % 5 = 0)
 ORDER BY f.id, t.id;
 
 -- Of every twentieth file only: 1536 numbers a file.
@@ -222,7 +230,8 @@ ORDER BY id;
 INSERT INTO duplicate_files (group_id, file_id, is_canonical, added_at)
 SELECT g.id, f.id, f.place % 20 = 0, timestamptz '2024-09-03 12:00:00+00' + f.place * interval '1 second'
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM duplicate_groups) g
-JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM files) f ON f.place IN (g.place * 20, g.place * 20 - 1)
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM files) f ON g.place = (f.place + 1) / 20
+WHERE f.place % 20 IN (0, 19)
 ORDER BY f.id;
 
 INSERT INTO rhythm_patterns (

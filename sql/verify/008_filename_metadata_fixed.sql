@@ -1,0 +1,56 @@
+-- Verifies 008_filename_metadata_fixed: columns, checks and indexes.
+--
+-- Fails with a list of what is missing or other than written: type, NOT NULL and default of a column, definition of a
+-- constraint, definition and validity of an index. Names are looked up on the search path, as in the migration.
+-- Objects of later migrations are no fault.
+DO $$
+DECLARE
+    wrong text;
+BEGIN
+    WITH expected (relation, kind, definitions) AS (VALUES
+        ('files', 'column', ARRAY[
+            'filename_bpm real', 'filename_key text', 'filename_genres text[]', 'structure_tags text[]',
+            'metadata_source text DEFAULT ''none''::text'
+        ]),
+        ('files', 'constraint', ARRAY[
+            'files_filename_bpm_check CHECK (((filename_bpm IS NULL) OR ((filename_bpm >= (30)::double precision) AND (filename_bpm <= (300)::double precision))))',
+            'files_filename_key_check CHECK (((filename_key IS NULL) OR ((length(filename_key) >= 1) AND (length(filename_key) <= 3))))',
+            'files_metadata_source_check CHECK ((metadata_source = ANY (ARRAY[''analyzed''::text, ''filename''::text, ''both''::text, ''none''::text, ''validated''::text])))'
+        ]),
+        ('files', 'index', ARRAY[
+            'idx_files_filename_bpm USING btree (filename_bpm) WHERE (filename_bpm IS NOT NULL)',
+            'idx_files_filename_genres USING gin (filename_genres) WHERE ((filename_genres IS NOT NULL) AND (array_length(filename_genres, 1) > 0))',
+            'idx_files_filename_key USING btree (filename_key) WHERE (filename_key IS NOT NULL)',
+            'idx_files_metadata_source USING btree (metadata_source)',
+            'idx_files_structure_tags USING gin (structure_tags) WHERE ((structure_tags IS NOT NULL) AND (array_length(structure_tags, 1) > 0))'
+        ])
+    ), found AS (
+        SELECT attrelid AS relation, 'column' AS kind, attname AS name,
+               concat_ws(' ', format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
+                         'DEFAULT ' || pg_get_expr(adbin, adrelid)) AS definition
+        FROM pg_attribute
+        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE attnum > 0 AND NOT attisdropped
+        UNION ALL
+        -- Says NOT VALID and NOT ENFORCED where a constraint is.
+        SELECT conrelid, 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0
+        UNION ALL
+        SELECT indrelid, 'index', relname,
+               concat_ws(' ', CASE WHEN indisunique THEN 'UNIQUE' END, substring(pg_get_indexdef(indexrelid) FROM 'USING .*'),
+                         CASE WHEN NOT (indisvalid AND indisready AND indislive) THEN '(invalid)' END)
+        FROM pg_index
+        JOIN pg_class ON pg_class.oid = indexrelid
+    )
+    SELECT string_agg(format('%s of %s: %s, found %s', e.kind, e.relation, wanted, coalesce(f.definition, 'none')), E'\n')
+    INTO wrong
+    FROM expected e
+    CROSS JOIN LATERAL unnest(e.definitions) AS wanted
+    LEFT JOIN found f
+        ON f.relation = to_regclass(e.relation) AND f.kind = e.kind AND f.name = split_part(wanted, ' ', 1)
+    WHERE concat_ws(' ', f.name, f.definition) IS DISTINCT FROM wanted;
+
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION E'Migration 008 is not in place as written; wanted and found:\n%', wrong;
+    END IF;
+END;
+$$;
