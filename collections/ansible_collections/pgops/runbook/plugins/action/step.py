@@ -24,6 +24,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
     resolve_migration,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import RUN_ID, RunRecord, succeeded
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_documents import write_documents
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import SqlLibrary, read_sql_library
 
 AUTOMATIC_STEPS = ("emergency_backup", "emergency_rollback")
@@ -76,6 +77,10 @@ class ActionModule(ActionBase):
                 " Nothing was done: a run that cannot be recorded does not start.",
             }
         result = self._execute_step(step, arguments, run, record, task_vars)
+        if step == "rehearse_all" and not result.get("failed") and record.writes:
+            result["documents"] = write_documents(
+                run.get("sql_dir") or "sql", result["outputs"]["migrations"]
+            )
         record.end(step, result)
         result["run_id"] = run["run_id"]
         return result
@@ -114,7 +119,9 @@ class ActionModule(ActionBase):
         started = time.monotonic()
         try:
             library = read_sql_library(run.get("sql_dir") or "sql")
-            wanted = ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
+            wanted = (
+                ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
+            )
             run["migration"] = wanted
             arguments["plan"] = plan_for(
                 step,
@@ -136,13 +143,18 @@ class ActionModule(ActionBase):
                 )
         except AnsibleConnectionFailure as error:
             if step != "status":
-                record.end(step, _failure(f"The host could not be reached during step {step}: {error}", None, started))
+                record.end(
+                    step,
+                    _failure(f"The host could not be reached during step {step}: {error}", None, started),
+                )
             raise
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
             # The module did not get as far as to report: missing Python, bad options, an unforeseen error.
             lines = (result.get("module_stderr") or result.get("exception") or "").strip().splitlines()
-            detail = f" ({lines[-1].strip()})" if lines and lines[-1].strip() not in result.get("msg", "") else ""
+            detail = (
+                f" ({lines[-1].strip()})" if lines and lines[-1].strip() not in result.get("msg", "") else ""
+            )
             result["msg"] = f"Step {step} could not run: {result.get('msg', 'no message')}{detail}"
         return result
 
@@ -165,7 +177,9 @@ class ActionModule(ActionBase):
 
     # The end of a run ------------------------------------------------------------------------------------
 
-    def _conclude(self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _conclude(
+        self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
         """Finish the record, and the run in the ledger where one was opened."""
         record.conclude(str(arguments.get("reason") or ""))
         content = record.content
@@ -179,7 +193,10 @@ class ActionModule(ActionBase):
             )
             if result.get("failed"):
                 # The run's outcome stands; that its end is not in the ledger is said beside it.
-                result = {"changed": False, "warnings": [f"The ledger could not be closed: {result.get('msg')}"]}
+                result = {
+                    "changed": False,
+                    "warnings": [f"The ledger could not be closed: {result.get('msg')}"],
+                }
         result["run"] = content
         result["run_json"] = str(record.path)
         result["report"] = run_report(content, str(record.path))

@@ -14,7 +14,8 @@ options:
     required: true
     suboptions:
       login_host:
-        description: Name or address of the server, or the folder of its Unix-domain socket. Empty means libpq's default.
+        description:
+          - Name or address of the server, or the folder of its Unix-domain socket. Empty means libpq's default.
         type: str
         default: ''
       login_port:

@@ -55,7 +55,9 @@ def placement(made, catalog):
     compared = {key: facts for key, facts in made.items() if not key.startswith("column order ")}
     if not compared:
         return {"state": "unknown", "missing": []}
-    missing = [line for key, facts in sorted(compared.items()) for line in _compare(key, facts, catalog.get(key))]
+    missing = [
+        line for key, facts in sorted(compared.items()) for line in _compare(key, facts, catalog.get(key))
+    ]
     absent = sum(1 for key in compared if key not in catalog)
     if not missing:
         state = "in place"

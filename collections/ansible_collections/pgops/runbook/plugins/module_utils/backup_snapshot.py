@@ -54,7 +54,9 @@ def _hold_snapshot(connection, lock_timeout_seconds):
             # Neither statement takes a snapshot, so the snapshot is younger than the locks.
             cursor.execute(f"SET LOCAL lock_timeout = {int(lock_timeout_seconds * 1000)}")
             if tables:
-                names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(*table)) for table in tables)
+                names = sql.SQL(", ").join(
+                    sql.SQL("ONLY {}").format(sql.Identifier(*table)) for table in tables
+                )
                 cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
             cursor.execute("SELECT pg_catalog.pg_export_snapshot()")
             snapshot = cursor.fetchone()[0]

@@ -70,5 +70,7 @@ def run_program(path, options, target, arguments=()):
     )
     if answer.returncode != 0:
         last_lines = " / ".join(answer.stderr.strip().splitlines()[-5:])
-        raise StepFailed(f"{os.path.basename(path)} failed with exit status {answer.returncode}: {last_lines}")
+        raise StepFailed(
+            f"{os.path.basename(path)} failed with exit status {answer.returncode}: {last_lines}"
+        )
     return answer.stdout

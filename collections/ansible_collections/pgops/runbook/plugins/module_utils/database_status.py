@@ -18,7 +18,8 @@ def database_status(cursor, ledger, index):
     """Applied, pending, edited, drifted; the chain of receipts; the last run.
 
     Returns:
-        dict: migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, broken_receipt, drift, salvage.
+        dict: migrations (list), in_place_but_unrecorded, unknown_versions,
+         last_run, unfinished_run, broken_receipt, drift, salvage.
     """
     applied = VersionTable(cursor).applied()
     receipts = ledger.receipts(cursor)
@@ -48,7 +49,9 @@ def _migration(entry, applied, receipts):
         "proof": None,
         "run_id": None,
     }
-    receipt = latest([one for one in receipts if one["step"] == "apply" and one["status"] == "ok"], "apply", version)
+    receipt = latest(
+        [one for one in receipts if one["step"] == "apply" and one["status"] == "ok"], "apply", version
+    )
     if receipt is not None and version in applied:
         facts["run_id"] = receipt["run_id"]
         facts["edited"] = [
@@ -77,7 +80,8 @@ def _drift(cursor, ledger, receipts):
     changes = [
         receipt
         for receipt in receipts
-        if receipt["step"] in ("apply", "emergency_rollback") and receipt["status"] == "ok"
+        if receipt["step"] in ("apply", "emergency_rollback")
+        and receipt["status"] == "ok"
         and receipt["migration"]
     ]
     if not changes:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RunbookError", "Refused", "StepFailed"]
+__all__ = ["Refused", "RunbookError", "StepFailed"]
 
 
 class RunbookError(Exception):

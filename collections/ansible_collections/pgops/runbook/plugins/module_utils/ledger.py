@@ -19,8 +19,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
 )
 
 __all__ = [
-    "Ledger",
     "RUN_LOCK",
+    "Ledger",
     "utc_text",
 ]
 
@@ -186,7 +186,9 @@ class Ledger:
             return None
         return {**json.loads(row[0]), "digest": row[1]}
 
-    def append(self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None):
+    def append(
+        self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None
+    ):
         """Write one receipt at the end of the chain; returns it with its digest."""
         # Two writers would both take the same predecessor; the table lock makes them queue.
         cursor.execute("LOCK TABLE runbook.receipt IN SHARE ROW EXCLUSIVE MODE")

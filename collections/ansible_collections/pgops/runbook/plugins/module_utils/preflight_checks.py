@@ -185,7 +185,9 @@ def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
 
 def _check_rollback_exists(entry, backup=None):
     instead = (
-        f" The verified backup from before its deploy can be restored: {backup}." if backup is not None else ""
+        f" The verified backup from before its deploy can be restored: {backup}."
+        if backup is not None
+        else ""
     )
     if entry["rollback_name"] is None:
         raise Refused(
@@ -193,9 +195,7 @@ def _check_rollback_exists(entry, backup=None):
             f" rollback/{entry['stem']}_rollback.sql.{instead}"
         )
     if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
-        raise Refused(
-            f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}"
-        )
+        raise Refused(f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}")
 
 
 # What is in place without being recorded ---------------------------------------------------------------------

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.pgops.runbook.plugins.module_utils.blocker_watch import BlockerWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.blocker_watch import BlockerWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of, latest
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
@@ -86,12 +86,16 @@ def _apply_one(step, migration, proof, policy):
                 "seconds": round(time.monotonic() - clock, 3),
                 "statements": statements,
             }
-            inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
+            inputs = {
+                kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS
+            }
             receipt = step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
         commit_or_find_out(step, receipt)
         return outputs
 
-    return in_production(step, attempt, policy, f"Migration {version} was tried in production and rolled back")
+    return in_production(
+        step, attempt, policy, f"Migration {version} was tried in production and rolled back"
+    )
 
 
 SCRIPT_KINDS = ("apply", "rollback", "verify")
@@ -157,7 +161,10 @@ def commit_or_find_out(step, receipt):
             step.connection = connect(step.params["target"])
             step.take_run_lock()
             with transaction(step.connection) as cursor:
-                if any(known["digest"] == receipt["digest"] for known in step.ledger.receipts(cursor, step.run_id)):
+                if any(
+                    known["digest"] == receipt["digest"]
+                    for known in step.ledger.receipts(cursor, step.run_id)
+                ):
                     return
             raise Unchanged(f"The connection was lost at COMMIT and the transaction was rolled back: {lost}.")
         except (psycopg2.Error, StepFailed):

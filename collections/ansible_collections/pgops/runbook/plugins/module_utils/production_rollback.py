@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference, undone
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
+    describe,
+    difference,
+    undone,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
     SCRIPT_KINDS,
     Unchanged,
@@ -54,7 +58,9 @@ def roll_back_production(step, migrations, policy):
         commit_or_find_out(step, step.recorded[-1])
         return done
 
-    return in_production(step, attempt, policy, f"The rollback of {names} was tried and undone, it is still applied")
+    return in_production(
+        step, attempt, policy, f"The rollback of {names} was tried and undone, it is still applied"
+    )
 
 
 def _roll_back_one(step, cursor, migration):

@@ -78,7 +78,9 @@ class ReceiptFile:
         content = self._read()
         return content["receipts"] if content else []
 
-    def append(self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None):
+    def append(
+        self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None
+    ):
         content = self._read()
         previous = content["receipts"][-1]["digest"] if content["receipts"] else FIRST_PREVIOUS
         finished = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

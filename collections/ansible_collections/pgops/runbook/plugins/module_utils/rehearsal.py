@@ -166,5 +166,7 @@ class _RefusedAs:
 
     def __exit__(self, kind, error, trace):
         if isinstance(error, StepFailed):
-            raise Refused(self.prefix + error.reason + ". Production was not touched.", **error.details) from None
+            raise Refused(
+                self.prefix + error.reason + ". Production was not touched.", **error.details
+            ) from None
         return False

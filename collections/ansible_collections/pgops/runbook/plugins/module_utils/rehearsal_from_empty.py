@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_dependencies import DependencyWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
@@ -24,7 +25,7 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
 
     Returns:
         list of dict: evidence of each migration (see Rehearsal), with ``sample_loaded`` and
-        ``creates``, the catalog keys that it added.
+        ``depends_on``, the migrations whose objects it uses according to the catalog.
 
     Raises:
         Refused: at the first failure or difference.
@@ -32,10 +33,15 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
     rehearsal = Rehearsal(connection, smoke)
     catalogs = [rehearsal.state()[0]]
     evidence = []
+    with transaction(connection) as cursor:
+        watch = DependencyWatch(cursor)
     for migration in migrations:
         proof = rehearsal.rehearse([migration])["migrations"][0]
         catalog = rehearsal.state()[0]
-        proof["creates"] = sorted(difference(catalogs[-1], catalog).added)
+        added = difference(catalogs[-1], catalog).added
+        with transaction(connection) as cursor:
+            proof["depends_on"] = watch.after(cursor, migration["version"], added)
+        _check_declared(migration, proof["depends_on"], migrations)
         catalogs.append(catalog)
         proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
         evidence.append(proof)
@@ -49,6 +55,23 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
             )
         evidence[position]["schema_restored_with_users_rows"] = True
     return evidence
+
+
+def _check_declared(migration, found, migrations):
+    """The header must name what the catalog finds, itself or through another migration that it names."""
+    requires = {one["version"]: one["requires"] for one in migrations}
+    declared, open_ends = set(), list(migration["requires"])
+    while open_ends:
+        version = open_ends.pop()
+        if version not in declared:
+            declared.add(version)
+            open_ends += requires.get(version, [])
+    undeclared = [version for version in found if version not in declared]
+    if undeclared:
+        raise Refused(
+            f"Checklist item 'dependencies identified': {migration['apply']['name']} uses objects of"
+            f" {', '.join(undeclared)}, and its header does not require it: add it to the line '-- Requires:'."
+        )
 
 
 def _load_sample(connection, migration, sample_files):

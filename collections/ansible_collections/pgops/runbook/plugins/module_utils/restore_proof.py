@@ -59,7 +59,9 @@ def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
         connection.close()
     lines = describe(difference(manifest["catalog"], catalog))
     if lines:
-        raise StepFailed("The restored backup has another schema than production: " + "; ".join(lines[:10]) + ".")
+        raise StepFailed(
+            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + "."
+        )
     problems = content_difference(manifest["content"], content)
     if problems:
         lines = [f"{found['table']}: {found['problem']}" for found in problems]

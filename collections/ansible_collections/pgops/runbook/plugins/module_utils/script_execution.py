@@ -66,7 +66,9 @@ class LockPolicy:
 
     def set_in(self, cursor):
         """Set the limit for the rest of the cursor's transaction."""
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{int(self.timeout_seconds * 1000)}ms",))
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, true)", (f"{int(self.timeout_seconds * 1000)}ms",)
+        )
 
     def pause(self):
         return self.pause_seconds * (1 + random.random() / 2)  # noqa: S311  (jitter, not a secret)

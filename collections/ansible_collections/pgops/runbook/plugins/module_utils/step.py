@@ -193,7 +193,9 @@ class Step:
                 )
                 holder = cursor.fetchone()
             if time.monotonic() >= deadline:
-                who = f"pid {holder[0]} of user {holder[1]}, at work since {holder[2]}" if holder else "unknown"
+                who = (
+                    f"pid {holder[0]} of user {holder[1]}, at work since {holder[2]}" if holder else "unknown"
+                )
                 raise Refused(
                     f"Another run is in progress in this database (server session: {who}):"
                     " wait for its end, or look at it with playbooks/status.yml."
@@ -244,7 +246,9 @@ class Step:
                 if run is not None and not run["finished"] and run["playbook"] == self.playbook:
                     self.record(cursor, "failed", outputs={"reason": reason})
         except (RunbookError, psycopg2.Error) as error:
-            self.module.warn(f"The failure could not be written to the ledger: {' '.join(str(error).split())}")
+            self.module.warn(
+                f"The failure could not be written to the ledger: {' '.join(str(error).split())}"
+            )
 
     # The plan ------------------------------------------------------------------------------------------
 

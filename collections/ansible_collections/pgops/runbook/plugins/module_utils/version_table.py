@@ -84,7 +84,9 @@ class VersionTable:
             names.append("description")
             values.append(description)
         self.cursor.execute(
-            sql.SQL("INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS (SELECT FROM {} WHERE version = %s)").format(
+            sql.SQL(
+                "INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS (SELECT FROM {} WHERE version = %s)"
+            ).format(
                 sql.Identifier(*table),
                 sql.SQL(", ").join(map(sql.Identifier, names)),
                 sql.SQL(", ").join(sql.Placeholder() * len(names)),

@@ -87,7 +87,9 @@ def work(step):
         return {"window": None}
     window = parse_window(given)
     with transaction(step.connection) as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = %s)", (given["timezone"],))
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = %s)", (given["timezone"],)
+        )
         if not cursor.fetchone()[0]:
             raise Refused(f"maintenance_window: the server knows no time zone {given['timezone']!r}.")
         cursor.execute(

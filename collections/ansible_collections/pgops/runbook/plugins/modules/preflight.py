@@ -70,7 +70,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
     select_for_rollback,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, operator_name, step_argument_spec
+from ansible_collections.pgops.runbook.plugins.module_utils.step import (
+    Step,
+    operator_name,
+    step_argument_spec,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 
@@ -163,7 +167,9 @@ def work(step):
         step.ledger.create(cursor)
         interrupted = check_nobody_else(step, cursor)
         if interrupted is not None:
-            outputs["interrupted_run"] = {key: interrupted[key] for key in ("run_id", "playbook", "migrations")}
+            outputs["interrupted_run"] = {
+                key: interrupted[key] for key in ("run_id", "playbook", "migrations")
+            }
         run = step.params["run"]
         step.ledger.open_run(
             cursor, step.run_id, step.playbook, selected, operator_name(run["operator"]), run["controller"]

@@ -49,7 +49,10 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase, database_settings
+from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import (
+    CopyDatabase,
+    database_settings,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal_from_empty import rehearse_from_empty
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 

@@ -62,7 +62,9 @@ def work(step):
             raise StepFailed(f"schema_migrations does not record {', '.join(missing)} after the deploy.")
         lines = describe(difference(step.ledger.catalog(cursor, committed), read_schema(cursor)))
         if lines:
-            raise StepFailed("The schema changed after the deploy was committed: " + "; ".join(lines[:10]) + ".")
+            raise StepFailed(
+                "The schema changed after the deploy was committed: " + "; ".join(lines[:10]) + "."
+            )
         run_checks(cursor, scripts)
     step.changed = False
     return {"catalog": committed, "verify_scripts": [script["name"] for script in scripts]}

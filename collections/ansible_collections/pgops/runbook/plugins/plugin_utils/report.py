@@ -45,7 +45,9 @@ def _state(run: dict[str, Any]) -> str:
         return STATE_OF_PRODUCTION[run["outcome"]]
     changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
     if any(step["step"] == changed and step["status"] == "ok" for step in run["steps"]):
-        what = "ROLLED BACK, and the check after it failed" if changed != "apply" else "STILL HAS the migration"
+        what = (
+            "ROLLED BACK, and the check after it failed" if changed != "apply" else "STILL HAS the migration"
+        )
         return f"Production {what}."
     return "What production has must be looked at."
 
@@ -88,7 +90,9 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         )
     if status["unfinished_run"]:
         run = status["unfinished_run"]
-        lines.append(f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}")
+        lines.append(
+            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
+        )
     lines.append(_chain(status))
     if status["drift"]:
         lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
@@ -106,14 +110,21 @@ def _chain(status: dict[str, Any]) -> str:
     if broken is None:
         return f"Receipts: {status['receipts']}, the chain is whole"
     what = f"{broken['step']} {broken['migration'] or ''}".strip()
-    return f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is not as it was written, or one before it is gone"
+    return (
+        f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is not as it was written,"
+        " or one before it is gone"
+    )
 
 
 def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
     parts = [entry["state"]]
     found = status["adoption"].get(entry["version"])
     if found:
-        parts.append({"in place": "found in place and recorded", "absent": "not in place"}.get(found["state"], found["state"]))
+        parts.append(
+            {"in place": "found in place and recorded", "absent": "not in place"}.get(
+                found["state"], found["state"]
+            )
+        )
         parts += found["missing"][:5] if found["state"] == "partial" else []
         if found["state"] == "unknown":
             parts.append("it makes no object by which it could be told")

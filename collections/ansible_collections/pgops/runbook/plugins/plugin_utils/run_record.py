@@ -108,7 +108,7 @@ class RunRecord:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._replace(self.path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
         link = self.artifacts_dir / "latest"
-        if not link.is_symlink() or os.readlink(link) < self.folder.name:
+        if not link.is_symlink() or link.readlink().name < self.folder.name:
             temporary = self.artifacts_dir / f".latest-{os.getpid()}"
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
