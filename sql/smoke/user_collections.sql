@@ -69,12 +69,22 @@ BEGIN
         END IF;
     END IF;
 
-    -- What hangs on a file goes with it.
+    -- What hangs on a file goes with it. One IF for each table: naming one that is not there is an error.
     DELETE FROM files WHERE id IN (file_a, file_b);
-    IF to_regclass('favorites') IS NOT NULL AND EXISTS (SELECT FROM favorites WHERE file_id = file_a)
-       OR to_regclass('track_splits') IS NOT NULL AND EXISTS (SELECT FROM track_splits WHERE parent_file_id = file_a)
-       OR to_regclass('tag_suggestions') IS NOT NULL AND EXISTS (SELECT FROM tag_suggestions WHERE file_id = file_b) THEN
-        RAISE EXCEPTION 'A deleted file leaves rows of favorites, splits or suggestions behind';
+    IF to_regclass('favorites') IS NOT NULL THEN
+        IF EXISTS (SELECT FROM favorites WHERE file_id = file_a) THEN
+            RAISE EXCEPTION 'A deleted file stays a favorite';
+        END IF;
+    END IF;
+    IF to_regclass('track_splits') IS NOT NULL THEN
+        IF EXISTS (SELECT FROM track_splits WHERE parent_file_id = file_a) THEN
+            RAISE EXCEPTION 'A deleted file leaves its splits behind';
+        END IF;
+    END IF;
+    IF to_regclass('tag_suggestions') IS NOT NULL THEN
+        IF EXISTS (SELECT FROM tag_suggestions WHERE file_id = file_b) THEN
+            RAISE EXCEPTION 'A deleted file leaves its suggestions behind';
+        END IF;
     END IF;
 END;
 $$;

@@ -181,6 +181,8 @@ class ActionModule(ActionBase):
         self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Finish the record, and the run in the ledger where one was opened."""
+        if not record.writes:
+            return _checked_only(str(arguments.get("reason") or ""))
         record.conclude(str(arguments.get("reason") or ""))
         content = record.content
         result: dict[str, Any] = {"changed": False}
@@ -202,6 +204,19 @@ class ActionModule(ActionBase):
         result["report"] = run_report(content, str(record.path))
         result["succeeded"] = succeeded(content)
         return result
+
+
+def _checked_only(failure: str) -> dict[str, Any]:
+    """The end of a run in check mode, which leaves no record to read from."""
+    outcome = "refused" if failure else "checked"
+    return {
+        "changed": False,
+        "run": {"outcome": outcome, "reason": failure or None},
+        "report": [
+            f"Check mode, nothing was written. {failure or 'Preflight found nothing that speaks against it.'}"
+        ],
+        "succeeded": not failure,
+    }
 
 
 def _failure(reason: str, outcome: str | None, started: float) -> dict[str, Any]:

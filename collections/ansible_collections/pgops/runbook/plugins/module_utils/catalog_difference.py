@@ -155,7 +155,7 @@ def _was_is(was: Any, is_: Any) -> str:
             return _shorten(" and ".join(words), 3 * _LONGEST_VALUE)
     if isinstance(was, str) and isinstance(is_, str) and max(len(was), len(is_)) > _LONGEST_VALUE:
         start = next(
-            (i for i, (a, b) in enumerate(zip(was, is_)) if a != b),  # noqa: B905
+            (i for i, (a, b) in enumerate(zip(was, is_)) if a != b),
             min(len(was), len(is_)),
         )
         start = max(0, start - 20)
