@@ -8,9 +8,11 @@ import contextlib
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAINS
 
 __all__ = ["RunRecord", "final_outcome", "succeeded"]
@@ -77,6 +79,7 @@ class RunRecord:
         self.folder = self.artifacts_dir / run_id
         self.path = self.folder / "run.json"
         self.writes = writes
+        self._begun: str | None = None
         self.content = self._read() or {
             "run_id": run_id,
             "playbook": facts["playbook"],
@@ -96,6 +99,8 @@ class RunRecord:
             return json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except ValueError as error:
+            raise Refused(f"The record {self.path} of this run is damaged ({error}): start a new run.") from None
 
     def save(self) -> None:
         """Replace run.json as a whole, and point ``latest`` to it.
@@ -126,6 +131,8 @@ class RunRecord:
 
     def begin(self, step: str) -> None:
         """Say on disk which step is at work, so that a run that is killed in it tells where it was."""
+        # The controller's clock, for a step that fails before it can ask the server's.
+        self._begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if not self.failed():
             self.content["reason"] = NOT_ENDED.format(step=f"step {step}")
         self.save()
@@ -144,7 +151,7 @@ class RunRecord:
         entry: dict[str, Any] = {
             "step": step,
             "status": "failed" if failed else "ok",
-            "started": result.get("started"),
+            "started": result.get("started") or self._begun,
             "seconds": result.get("seconds"),
             "receipt": receipts[-1]["digest"] if receipts else None,
         }

@@ -1,0 +1,296 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""run.json: the outcome of every way in which a run can end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
+    DEPLOY_STEPS,
+    REHEARSE_STEPS,
+    ROLLBACK_STEPS,
+)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import (
+    RunRecord,
+    final_outcome,
+    succeeded,
+)
+
+ALL_STEPS = {
+    "deploy": DEPLOY_STEPS,
+    "rehearse": REHEARSE_STEPS,
+    "emergency_rollback": ROLLBACK_STEPS,
+}
+SUCCESS = {"deploy": "deployed", "rehearse": "rehearsed", "emergency_rollback": "rolled_back"}
+CHANGES = {"deploy": "apply", "emergency_rollback": "emergency_rollback"}
+
+
+def record(tmp_path, playbook="deploy", writes=True, run_id="run-1"):
+    facts = {"playbook": playbook, "target": "library", "database": "midi"}
+    return RunRecord(str(tmp_path / "artifacts"), run_id, facts, writes=writes)
+
+
+def ok(*migrations, receipt="d1", **outputs):
+    if migrations:
+        outputs["migrations"] = list(migrations)
+    return {
+        "failed": False,
+        "outputs": outputs,
+        "started": "2026-01-01T00:00:00.000000Z",
+        "seconds": 1.5,
+        "receipts": [{"digest": receipt, "step": "x"}],
+    }
+
+
+def failed(reason="it did not work", outcome=None):
+    return {"failed": True, "msg": reason, "outcome": outcome, "seconds": 0.5, "receipts": []}
+
+
+def result_of(step, versions=("009",)):
+    """A module's answer to a step that went well."""
+    if step == "preflight":
+        return ok(*versions)
+    proofs = [{"version": version, "schema_restored": True, "data_restored": True} for version in versions]
+    return ok(*proofs) if step in ("rehearse", "apply", "emergency_rollback") else ok()
+
+
+def run_until(made, step):
+    """Let every step before ``step`` succeed."""
+    for name in itertools.takewhile(lambda name: name != step, ALL_STEPS[made.content["playbook"]]):
+        made.end(name, result_of(name))
+    return made
+
+
+def on_disk(made):
+    return json.loads(made.path.read_text(encoding="utf-8"))
+
+
+# Outcomes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("playbook", ALL_STEPS)
+def test_all_steps_well(tmp_path, playbook):
+    made = run_until(record(tmp_path, playbook), None)
+    made.conclude()
+    assert on_disk(made)["outcome"] == SUCCESS[playbook]
+    assert (on_disk(made)["failed_step"], on_disk(made)["reason"]) == (None, None)
+    assert succeeded(made.content)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "step"), [(playbook, step) for playbook, steps in ALL_STEPS.items() for step in steps]
+)
+def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path, playbook, step):
+    made = run_until(record(tmp_path, playbook), step)
+    made.end(step, failed("the disk is full"))
+    made.conclude("the task's own words")
+    steps = ALL_STEPS[playbook]
+    reached = playbook in CHANGES and steps.index(step) >= steps.index(CHANGES[playbook])
+    content = on_disk(made)
+    assert content["outcome"] == ("failed" if reached else "refused")
+    assert (content["failed_step"], content["reason"]) == (step, "the disk is full")
+    assert not succeeded(content)
+
+
+@pytest.mark.parametrize(("playbook", "step"), CHANGES.items())
+@pytest.mark.parametrize("outcome", ["unchanged", "refused"])
+def test_a_change_that_was_undone_or_refused_says_so_itself(tmp_path, playbook, step, outcome):
+    made = run_until(record(tmp_path, playbook), step)
+    made.end(step, failed("not so", outcome))
+    made.conclude("not so")
+    assert (on_disk(made)["outcome"], on_disk(made)["failed_step"]) == (outcome, step)
+
+
+@pytest.mark.parametrize("step", ["apply", "verify", "smoke_test"])
+def test_a_failure_that_was_taken_back(tmp_path, step):
+    made = run_until(record(tmp_path), step)
+    made.end(step, failed("verify says no"))
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", result_of("emergency_rollback"))
+    made.conclude("verify says no")
+    content = on_disk(made)
+    assert (content["outcome"], content["failed_step"]) == ("rolled_back", step)
+    assert content["reason"] == "verify says no"
+    assert not succeeded(content), "a rollback nobody asked for is no success"
+
+
+@pytest.mark.parametrize("second", ["emergency_backup", "emergency_rollback"])
+def test_a_rollback_that_fails_too_is_said(tmp_path, second):
+    made = run_until(record(tmp_path), "verify")
+    made.end("verify", failed("verify says no"))
+    if second == "emergency_rollback":
+        made.end("emergency_backup", ok())
+    made.end(second, failed("the server is gone"))
+    made.conclude("verify says no")
+    content = on_disk(made)
+    assert (content["outcome"], content["failed_step"]) == ("failed", "verify")
+    assert content["reason"] == "verify says no The automatic rollback failed too: the server is gone"
+
+
+def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_path):
+    made = run_until(record(tmp_path), "apply")
+    made.end("apply", failed("no lock", "unchanged"))
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", {**ok(), "outputs": {"migrations": []}})
+    made.conclude("no lock")
+    assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("unchanged", "no lock")
+
+
+def test_nothing_pending_is_a_success(tmp_path):
+    made = record(tmp_path)
+    made.end("preflight", {**ok(), "outputs": {"migrations": []}})
+    made.conclude()
+    assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("deployed", "nothing was pending")
+
+
+@pytest.mark.parametrize(
+    ("until", "outcome"), [("backup", "refused"), ("apply", "refused"), ("verify", "failed")]
+)
+def test_a_run_that_ends_early_without_a_failed_step_is_no_success(tmp_path, until, outcome):
+    made = run_until(record(tmp_path), until)
+    made.conclude()
+    assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == (
+        outcome,
+        "the run ended before its last step",
+    )
+
+
+def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
+    made = run_until(record(tmp_path), "backup")
+    made.conclude("the application did not go into maintenance")
+    content = on_disk(made)
+    assert (content["outcome"], content["reason"]) == (
+        "refused",
+        "the application did not go into maintenance",
+    )
+
+
+def test_a_task_beside_the_steps_that_fails_after_all_of_them_is_not_hidden(tmp_path):
+    made = run_until(record(tmp_path), None)
+    made.conclude("the last task failed")
+    assert on_disk(made)["outcome"] == "failed"
+
+
+def test_a_task_beside_the_steps_that_fails_and_is_taken_back(tmp_path):
+    made = run_until(record(tmp_path), "verify")
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", result_of("emergency_rollback"))
+    made.conclude("a task failed")
+    assert on_disk(made)["outcome"] == "rolled_back"
+
+
+def test_final_outcome_is_that_of_the_first_failure():
+    steps = [
+        {"step": "preflight", "status": "ok"},
+        {"step": "backup", "status": "failed", "outcome": "refused", "reason": "first"},
+    ]
+    assert final_outcome("deploy", steps) == ("refused", "backup", "first")
+    assert final_outcome("deploy", steps[:1]) == ("deployed", None, None)
+
+
+# The file ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_killed_in_a_step_says_which(tmp_path):
+    made = run_until(record(tmp_path), "backup")
+    made.begin("backup")
+    content = on_disk(made)
+    assert content["outcome"] == "failed", "never a success before the end"
+    assert "has not ended" in content["reason"]
+    assert "step backup" in content["reason"]
+
+
+def test_the_reason_of_a_failure_stays_while_the_rollback_is_at_work(tmp_path):
+    made = run_until(record(tmp_path), "verify")
+    made.end("verify", failed("verify says no"))
+    made.begin("emergency_backup")
+    assert on_disk(made)["reason"] == "verify says no"
+
+
+def test_a_later_process_goes_on_with_the_record(tmp_path):
+    run_until(record(tmp_path), "backup")
+    again = record(tmp_path)
+    assert [step["step"] for step in again.content["steps"]] == ["preflight", "maintenance_window"]
+    assert again.content["migrations"] == ["009"]
+
+
+def test_check_mode_writes_nothing(tmp_path):
+    made = record(tmp_path, writes=False)
+    made.begin("preflight")
+    made.end("preflight", ok("009"))
+    made.end("backup", ok())
+    made.conclude("stopped")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_receipts_are_mirrored_in_order(tmp_path):
+    made = run_until(record(tmp_path), "backup")
+    made.end("backup", ok(receipt="d2"))
+    names = sorted(path.name for path in (made.folder / "receipts").iterdir())
+    assert names == ["01_preflight.json", "02_maintenance_window.json", "03_backup.json"]
+    assert json.loads((made.folder / "receipts" / "03_backup.json").read_text())["digest"] == "d2"
+    assert on_disk(made)["steps"][-1]["receipt"] == "d2"
+
+
+def test_latest_points_to_the_newest_run(tmp_path):
+    for run_id in ("20260101T000000Z-a", "20260103T000000Z-a", "20260102T000000Z-a"):
+        record(tmp_path, run_id=run_id).begin("preflight")
+    latest = tmp_path / "artifacts" / "latest"
+    assert latest.is_symlink()
+    assert latest.resolve().name == "20260103T000000Z-a"
+    assert [path.name for path in latest.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_every_step_of_the_file_has_the_public_keys(tmp_path):
+    made = run_until(record(tmp_path), "backup")
+    made.begin("backup")
+    made.end("backup", failed())
+    for step in on_disk(made)["steps"]:
+        assert {"step", "status", "started", "seconds", "receipt"} <= step.keys()
+        assert step["started"].endswith("Z"), "also of a step that failed before it reached the server"
+    assert {
+        "run_id",
+        "playbook",
+        "target",
+        "database",
+        "migrations",
+        "outcome",
+        "failed_step",
+        "reason",
+        "steps",
+        "proof",
+        "salvage",
+    } <= on_disk(made).keys()
+
+
+def test_proof_of_the_rehearsal(tmp_path):
+    made = run_until(record(tmp_path), "apply")
+    assert on_disk(made)["proof"] == {
+        "schema_restored": True,
+        "data_restored": True,
+        "rehearsed": ["009"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "proven"), [([True, True], True), ([True, None], None), ([True, False], False)]
+)
+def test_proof_of_a_rollback_is_no_stronger_than_its_weakest_migration(tmp_path, values, proven):
+    made = run_until(record(tmp_path, "emergency_rollback"), "emergency_rollback")
+    made.end(
+        "emergency_rollback",
+        ok(*({"version": str(n), "schema_restored": value} for n, value in enumerate(values))),
+    )
+    assert on_disk(made)["proof"]["schema_restored"] is proven
+
+
+def test_a_damaged_record_is_not_taken_for_a_new_run(tmp_path):
+    made = record(tmp_path)
+    made.begin("preflight")
+    made.path.write_text("{half a fi", encoding="utf-8")
+    with pytest.raises(Refused, match=r"run\.json of this run is damaged"):
+        record(tmp_path)
