@@ -1,0 +1,26 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Databases with the MIDI library at its stages."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.sql.midi_library import Databases
+
+
+@pytest.fixture(scope="session")
+def databases(server):
+    """The stages of the library and copies of them."""
+    made = Databases(server)
+    yield made
+    made.drop_all()
+
+
+@pytest.fixture
+def copy(databases):
+    """A function that gives a copy of a database, dropped after the test."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        yield lambda template: stack.enter_context(databases.copy(template))
