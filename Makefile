@@ -61,10 +61,10 @@ unit: venv
 integration: venv
 	pytest tests/integration
 
-# The state of a scenario lies in ~/.ansible by default, under the name of the checkout's folder, where two checkouts
-# of one name would share it.
+# By default molecule keeps a scenario's state in ~/.ansible under the name of the checkout's folder, where two
+# checkouts of one name would share it.
 molecule: venv
-	molecule -c .config/molecule/config.yml test $(if $(SCENARIO),-s '$(SCENARIO)',--all)
+	ANSIBLE_HOME='$(CURDIR)/.ansible' molecule -c .config/molecule/config.yml test $(if $(SCENARIO),-s '$(SCENARIO)',--all)
 
 # Servers first: as root their data lies below /var/tmp, and only their state files know where.
 clean:
