@@ -123,6 +123,7 @@ class ActionModule(ActionBase):
                 ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
             )
             run["migration"] = wanted
+            record.expect(wanted)
             arguments["plan"] = plan_for(
                 step,
                 library,
@@ -142,12 +143,8 @@ class ActionModule(ActionBase):
                     module_name=self._task.action, module_args=arguments, task_vars=task_vars
                 )
         except AnsibleConnectionFailure as error:
-            if step != "status":
-                record.end(
-                    step,
-                    _failure(f"The host could not be reached during step {step}: {error}", None, started),
-                )
-            raise
+            # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
+            return _failure(f"The host could not be reached during step {step}: {error}", None, started)
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
             # The module did not get as far as to report: missing Python, bad options, an unforeseen error.

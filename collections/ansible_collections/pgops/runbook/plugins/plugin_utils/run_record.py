@@ -100,7 +100,9 @@ class RunRecord:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise Refused(f"The record {self.path} of this run is damaged ({error}): start a new run.") from None
+            raise Refused(
+                f"The record {self.path} of this run is damaged ({error}): start a new run."
+            ) from None
 
     def save(self) -> None:
         """Replace run.json as a whole, and point ``latest`` to it.
@@ -136,6 +138,11 @@ class RunRecord:
         if not self.failed():
             self.content["reason"] = NOT_ENDED.format(step=f"step {step}")
         self.save()
+
+    def expect(self, wanted: str) -> None:
+        """Name the migration that was asked for, as long as preflight has not selected any."""
+        if not self.content["steps"] and wanted not in ("pending", "all"):
+            self.content["migrations"] = [wanted]
 
     def failed(self) -> bool:
         return any(step["status"] == "failed" for step in self.content["steps"])
