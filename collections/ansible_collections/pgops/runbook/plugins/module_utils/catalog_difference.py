@@ -107,12 +107,10 @@ def _part_of(key: str, facts: Mapping[str, Any]) -> str | None:
         return key[len("column order ") :]
     if noun in ("column", "constraint", "trigger", "rule", "policy"):
         return _without_last_name(identity)
-    if noun == "index":
-        return facts.get("table")
+    if noun in ("index", "statistics") and isinstance(facts.get("table"), str):
+        return facts["table"]
     if noun == "sequence" and facts.get("owned by"):
         return _without_last_name(facts["owned by"])
-    if noun == "statistics":
-        return facts.get("table")
     return None
 
 
@@ -204,7 +202,7 @@ def undone(
         elif now != facts:
             names = sorted(fact for fact in now.keys() | facts.keys() if now.get(fact) != facts.get(fact))
             conflicts.append(f"{key}: the migration made it, and its {', '.join(names)} changed since")
-    conflicts.extend(_take_parts_along(expected, delta.added))
+    conflicts.extend(_take_parts_along(expected, before, delta.added))
 
     for key, facts in delta.removed.items():
         if key in expected:
@@ -227,15 +225,19 @@ def undone(
     return {key: expected[key] for key in sorted(expected)}, conflicts
 
 
-def _take_parts_along(expected: dict[str, dict[str, Any]], added: Mapping[str, Any]) -> list[str]:
+def _take_parts_along(
+    expected: dict[str, dict[str, Any]], before: Mapping[str, Any], added: Mapping[str, Any]
+) -> list[str]:
     """Dropping a table drops what later migrations put on it."""
     made = {key.split(" ", 1)[1] for key in added if key.split(" ", 1)[0] in ("table", "view")}
     made |= {key[len("materialized view ") :] for key in added if key.startswith("materialized view ")}
     made |= {key[len("foreign table ") :] for key in added if key.startswith("foreign table ")}
     conflicts = []
-    for key in [key for key, facts in expected.items() if _part_of(key, facts) in made]:
-        del expected[key]
-        conflicts.append(f"{key}: was put on a relation that the migration made")
+    for key, facts in list(expected.items()):
+        # What was there before belongs to a relation that the migration made anew (a view for a table).
+        if _part_of(key, facts) in made and key not in before:
+            del expected[key]
+            conflicts.append(f"{key}: was put on a relation that the migration made")
     return conflicts
 
 
