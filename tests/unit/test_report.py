@@ -1,0 +1,163 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reports for people: every outcome tells what production has now, and no report breaks on missing facts."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
+    STATE_OF_PRODUCTION,
+    run_report,
+    status_report,
+)
+
+
+def run(outcome, playbook="deploy", steps=(), **facts):
+    return {
+        "run_id": "r1",
+        "playbook": playbook,
+        "target": "library",
+        "database": "midi",
+        "migrations": ["009"],
+        "outcome": outcome,
+        "failed_step": None,
+        "reason": None,
+        "steps": [{"step": step, "status": status, "seconds": 1.25} for step, status in steps],
+        **facts,
+    }
+
+
+def status(**facts):
+    migration = {"version": "009", "stem": "009_text", "state": "applied", "edited": [], "proof": None}
+    return {
+        "migrations": [migration],
+        "in_place_but_unrecorded": [],
+        "unknown_versions": [],
+        "last_run": None,
+        "unfinished_run": None,
+        "broken_receipt": None,
+        "receipts": 4,
+        "drift": [],
+        "salvage": [],
+        "adoption": {},
+        **facts,
+    }
+
+
+@pytest.mark.parametrize("outcome", STATE_OF_PRODUCTION)
+def test_every_outcome_tells_what_production_has(outcome):
+    lines = run_report(run(outcome), "/a/run.json")
+    assert lines[0] == f"{outcome}: 009 on library (database midi)"
+    assert f"Production: {STATE_OF_PRODUCTION[outcome]}" in lines
+    assert lines[-1] == "Record: /a/run.json"
+
+
+def test_only_a_failure_names_a_next_step():
+    assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Next:")]
+    (line,) = [line for line in run_report(run("failed"), "x") if line.startswith("Next:")]
+    assert "emergency_rollback.yml -e migration=009" in line
+
+
+@pytest.mark.parametrize(
+    ("playbook", "steps", "expected"),
+    [
+        ("deploy", [("apply", "ok"), ("verify", "failed")], "Production STILL HAS the migration."),
+        ("deploy", [("apply", "failed")], "What production has must be looked at."),
+        (
+            "emergency_rollback",
+            [("emergency_rollback", "ok"), ("smoke_test", "failed")],
+            "Production ROLLED BACK, and the check after it failed.",
+        ),
+        ("emergency_rollback", [("emergency_rollback", "failed")], "What production has must be looked at."),
+    ],
+)
+def test_a_failure_says_what_is_known_about_production(playbook, steps, expected):
+    assert f"Production: {expected}" in run_report(run("failed", playbook, steps), "x")
+
+
+def test_a_run_without_migration_or_times_is_reported_too():
+    lines = run_report(run("refused", steps=[("preflight", "failed")], migrations=[], reason="no."), "x")
+    assert lines[0].startswith("refused: no migration on")
+    assert "Reason: no." in lines
+    bare = run("refused", steps=[("preflight", "failed")])
+    bare["steps"][0]["seconds"] = None
+    assert "Steps: preflight failed" in run_report(bare, "x")
+
+
+def test_nothing_pending():
+    lines = run_report(run("deployed", migrations=[], reason="nothing was pending"), "x")
+    assert "Production: Nothing was pending, nothing was done." in lines
+
+
+def test_status_of_a_sound_database():
+    lines = status_report(status(), "library")
+    assert lines == [
+        "library:",
+        "  009_text  applied, rollback not proven in this database",
+        "Receipts: 4, the chain is whole",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"unknown_versions": ["042"]}, "  042: recorded as applied, and sql_dir has no such migration"),
+        ({"drift": ["table public.x: was not there before"]}, "  table public.x: was not there before"),
+        (
+            {"broken_receipt": {"run_id": "r7", "step": "apply", "migration": "009", "finished": "t"}},
+            "RECEIPTS CHANGED: the one of apply 009 in run r7 is not as it was written, or one before it is gone",
+        ),
+        (
+            {"unfinished_run": {"run_id": "r8", "operator": "ada@host", "started": "t0"}},
+            "In progress or interrupted: r8 by ada@host, since t0",
+        ),
+        (
+            {"in_place_but_unrecorded": ["002", "006"]},
+            "NOT ADOPTED: the objects of 002, 006 are in place without being recorded:"
+            " ansible-playbook playbooks/status.yml -e adopt=true",
+        ),
+        (
+            {
+                "last_run": {
+                    "run_id": "r9",
+                    "playbook": "deploy",
+                    "migrations": ["009"],
+                    "operator": "ada",
+                    "outcome": None,
+                    "reason": None,
+                }
+            },
+            "Last run: r9, deploy of 009 by ada: not ended",
+        ),
+        (
+            {"adoption": {"009": {"state": "partial", "missing": ["table public.t is missing"]}}},
+            "  009_text  applied, partial, table public.t is missing, rollback not proven in this database",
+        ),
+        (
+            {"adoption": {"009": {"state": "in place", "missing": []}}},
+            "  009_text  applied, found in place and recorded, rollback not proven in this database",
+        ),
+        (
+            {"adoption": {"009": {"state": "unknown", "missing": []}}},
+            "  009_text  applied, unknown, it makes no object by which it could be told,"
+            " rollback not proven in this database",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_status_says_what_is_not_as_it_should_be(facts, expected):
+    assert expected in status_report(status(**facts), "library")
+
+
+def test_status_names_edited_scripts_and_proofs():
+    one = status()
+    proof = {"run_id": "r5", "finished": "t", "rows_compared": 120}
+    one["migrations"][0].update(edited=["rollback"], proof=proof)
+    assert status_report(one, "x")[1] == (
+        "  009_text  applied, EDITED: its rollback script is not the one that was deployed,"
+        " rollback proven by run r5 (120 rows compared)"
+    )
+
+
+def test_status_of_an_empty_folder():
+    assert status_report(status(migrations=[]), "x")[0] == "x:"
