@@ -227,11 +227,9 @@ _KEYS = st.sampled_from(
     ["table t", "column t.a", "column t.b", "column order t", "index i", "enum k", "view v", "column v.a"]
 )
 _VALUES = st.one_of(
-    st.none(), st.booleans(), st.sampled_from(["x", "y"]), st.lists(st.sampled_from("abcd"), unique=True)
+    st.booleans(), st.sampled_from(["x", "y"]), st.lists(st.sampled_from("abcd"), unique=True)
 )
-_FACTS = st.dictionaries(
-    st.sampled_from(["type", "columns", "table"]), _VALUES.filter(lambda v: v is not None)
-)
+_FACTS = st.dictionaries(st.sampled_from(["type", "columns", "table"]), _VALUES)
 _CATALOGS = st.dictionaries(_KEYS, _FACTS)
 
 

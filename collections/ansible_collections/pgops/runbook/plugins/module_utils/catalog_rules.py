@@ -179,6 +179,7 @@ RULES: Mapping[str, Rule] = {
         unordered=("stxkind",),
         derived={
             "definition": "pg_get_statisticsobjdef(r.oid)",
+            "table": "r.stxrelid::regclass::text",
             "statistics target": "nullif(r.stxstattarget, -1)",
         },
     ),
