@@ -82,6 +82,9 @@ class ActionModule(ActionBase):
                 run.get("sql_dir") or "sql", result["outputs"]["migrations"]
             )
         record.end(step, result)
+        if result.get("failed"):
+            # They are in the artifacts; on the screen of the person on call they would bury the reason.
+            result.pop("receipts", None)
         result["run_id"] = run["run_id"]
         return result
 
