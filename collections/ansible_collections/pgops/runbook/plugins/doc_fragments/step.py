@@ -95,3 +95,36 @@ attributes:
     description: Returns details on what has changed in diff mode.
     support: none
 """
+
+    COPY_TARGET = r"""
+options:
+  copy_target:
+    description: The server that holds the copy; default is the target's own.
+    type: dict
+    suboptions:
+      login_host:
+        description: Name or address of the server, or the folder of its Unix-domain socket. Empty means libpq's default.
+        type: str
+        default: ''
+      login_port:
+        description: Port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: Role that may create databases there. Empty means libpq's default.
+        type: str
+        default: ''
+      login_password:
+        description: Password of the role. Never written to a log, a command line or an artifact.
+        type: str
+        default: ''
+      login_db:
+        description: Name of a database to connect to; the copy has a name of its own.
+        type: str
+        required: true
+      ssl_mode:
+        description: How TLS is negotiated (libpq's sslmode).
+        type: str
+        default: prefer
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+"""

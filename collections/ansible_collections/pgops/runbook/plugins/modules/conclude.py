@@ -15,6 +15,7 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.copy_target
 options:
   outcome:
     description: How the run ended, filled in by the action plugin.
@@ -24,9 +25,6 @@ options:
     description: One sentence for a person, filled in by the action plugin.
     type: str
     default: ''
-  copy_target:
-    description: Server on which the copy was made; default is the target's own.
-    type: dict
 """
 
 EXAMPLES = r"""

@@ -17,14 +17,12 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.copy_target
 options:
   cascade:
     description: Whether a rollback also takes back the applied migrations that depend on this one.
     type: bool
     default: false
-  copy_target:
-    description: Server on which the copy is made; default is the target's own.
-    type: dict
   pg_bindir:
     description: Folder of PostgreSQL's client programs; empty means those on PATH.
     type: path

@@ -17,10 +17,7 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
-options:
-  copy_target:
-    description: Server on which the copy lies; default is the target's own.
-    type: dict
+  - pgops.runbook.step.copy_target
 """
 
 EXAMPLES = r"""

@@ -17,10 +17,8 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.copy_target
 options:
-  copy_target:
-    description: Server on which the database is made; default is the target's own.
-    type: dict
   sample_files:
     description: Value of the setting C(sample.files) while sample scripts run.
     type: int

@@ -17,14 +17,12 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.copy_target
 options:
   adopt:
     description: Whether migrations that are in place are recorded.
     type: bool
     default: false
-  copy_target:
-    description: Server on which the empty database for O(adopt) is made; default is the target's own.
-    type: dict
 """
 
 EXAMPLES = r"""

@@ -16,10 +16,8 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.copy_target
 options:
-  copy_target:
-    description: Server on which the copy is made; default is the target's own.
-    type: dict
   jobs:
     description: Number of parallel jobs of pg_restore.
     type: int

@@ -1,0 +1,334 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation and reality agree: roles with their specs, modules with their documentation."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2.meta
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+COLLECTION = PROJECT / "collections" / "ansible_collections" / "pgops" / "runbook"
+ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_dir())
+MODULES = sorted(
+    path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py") if path.stem != "__init__"
+)
+PLAYBOOKS = sorted([*PROJECT.glob("*.yml"), *(PROJECT / "playbooks").glob("*.yml")])
+PLAYBOOKS = [path for path in PLAYBOOKS if path.name != "requirements.yml"]
+
+# Variables that Ansible itself defines.
+MAGIC = {
+    "ansible_failed_result",
+    "ansible_playbook_python",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_hostname",
+    "now",
+    "omit",
+    "playbook_dir",
+    "role_path",
+}
+# Given on the command line only; wherever they are used they have a default.
+COMMAND_LINE = {"adopt", "cascade", "run_id"}
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+# Roles ---------------------------------------------------------------------------------------------------
+
+
+def specification(role: str) -> dict[str, Any]:
+    return load(PROJECT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+
+
+def defaults(role: str) -> dict[str, Any]:
+    path = PROJECT / "roles" / role / "defaults" / "main.yml"
+    return (load(path) or {}) if path.exists() else {}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_of_a_role_are_those_of_its_specification(role: str) -> None:
+    documented = {
+        name: option["default"] for name, option in specification(role).items() if "default" in option
+    }
+    assert documented == defaults(role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_option_of_a_role_has_type_and_description(role: str) -> None:
+    for name, option in specification(role).items():
+        assert option["type"], name
+        assert option["description"], name
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "runbook"])
+def test_variables_of_a_role_carry_its_name(role: str) -> None:
+    assert [name for name in defaults(role) if not name.startswith(f"{role}_")] == []
+
+
+def strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """(key, text) of every string in a YAML document."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from strings(part, name)
+    elif isinstance(value, list):
+        for part in value:
+            yield from strings(part, key)
+    elif isinstance(value, str):
+        yield key, value
+
+
+class _Anything(dict):
+    """Filters and tests of every name: only variables are looked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Any:
+        return lambda value: value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name]
+
+
+def variables_used(document: Any) -> set[str]:
+    environment = jinja2.Environment(autoescape=True)
+    environment.filters = environment.tests = _Anything()
+    environment.globals = {}
+    found = set()
+    for key, text in strings(document):
+        expression = key in ("when", "that", "failed_when", "changed_when", "until")
+        template = f"{{{{ {text} }}}}" if expression else text
+        found |= jinja2.meta.find_undeclared_variables(environment.parse(template))
+    return found
+
+
+def variables_made(document: Any) -> set[str]:
+    """Names that tasks register, set or are called with."""
+    found = set()
+    if isinstance(document, dict):
+        if isinstance(document.get("register"), str):
+            found.add(document["register"])
+        for key in ("ansible.builtin.set_fact", "vars"):
+            if isinstance(document.get(key), dict):
+                found |= set(document[key])
+        for part in document.values():
+            found |= variables_made(part)
+    elif isinstance(document, list):
+        for part in document:
+            found |= variables_made(part)
+    return found
+
+
+def documents() -> dict[str, Any]:
+    files = [
+        path
+        for folder in ("tasks", "vars", "defaults", "handlers")
+        for path in (PROJECT / "roles").glob(f"*/{folder}/*.yml")
+    ]
+    return {str(path.relative_to(PROJECT)): load(path) for path in [*files, *PLAYBOOKS]}
+
+
+def known_variables(all_documents: dict[str, Any]) -> set[str]:
+    known = set(MAGIC | COMMAND_LINE)
+    for name, document in all_documents.items():
+        known |= variables_made(document)
+        if "/vars/" in name or "/defaults/" in name:
+            known |= set(document or {})
+    return known
+
+
+def test_every_variable_that_is_used_is_defined_somewhere() -> None:
+    everything = documents()
+    known = known_variables(everything)
+    undefined = {
+        name: sorted(missing)
+        for name, document in everything.items()
+        if (missing := variables_used(document) - known)
+    }
+    assert undefined == {}
+
+
+def test_the_search_for_variables_sees_them() -> None:
+    used = {"x": "{{ a.b | default(c) }}", "when": ["d is defined and e > 1"], "y": [{"z": "{{ f['g'] }}"}]}
+    assert variables_used(used) == {"a", "c", "d", "e", "f"}
+    assert {"runbook_target", "migration"} <= variables_used(documents())
+
+
+def test_variables_of_the_command_line_have_a_default_wherever_they_are_used() -> None:
+    for name, document in documents().items():
+        for _, text in strings(document):
+            for variable in COMMAND_LINE & variables_used({"x": text} if "{" in text else {}):
+                assert re.search(rf"\b{variable} \| default\(", text), f"{name}: {text}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_option_of_a_role_is_used(role: str) -> None:
+    everything = documents()
+    used = set().union(*(variables_used(document) for document in everything.values()))
+    assert sorted(set(specification(role)) - used) == []
+
+
+# Modules -------------------------------------------------------------------------------------------------
+
+
+@cache
+def documentation() -> dict[str, Any]:
+    """What ansible-doc says of all modules; it exits with 0 even when it finds none."""
+    answer = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-doc")),
+            *("-t", "module", "-j"),
+            *(f"pgops.runbook.{name}" for name in MODULES),
+        ],
+        cwd=PROJECT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "was not found" not in answer.stderr
+    return {name.rsplit(".", 1)[-1]: facts for name, facts in json.loads(answer.stdout).items()}
+
+
+class _Captured(Exception):
+    """Carries a module's own argument_spec out of its main()."""
+
+    def __init__(self, argument_spec: dict[str, Any], supports_check_mode: bool = False) -> None:
+        super().__init__()
+        self.argument_spec = argument_spec
+        self.supports_check_mode = supports_check_mode
+
+
+def declared(name: str, monkeypatch: pytest.MonkeyPatch) -> _Captured:
+    """What the module gives to AnsibleModule."""
+    module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{name}")
+
+    def capture(**arguments: Any) -> None:
+        raise _Captured(**arguments)
+
+    monkeypatch.setattr(module, "AnsibleModule", capture)
+    with pytest.raises(_Captured) as captured:
+        module.main()
+    return captured.value
+
+
+def plain(options: dict[str, Any] | None, suboptions: str) -> dict[str, Any]:
+    """Options reduced to what documentation and specification both say."""
+    return {
+        name: {
+            "type": option.get("type", "str"),
+            "default": option.get("default"),
+            "required": option.get("required", False),
+            "choices": sorted(option.get("choices") or []),
+            "elements": option.get("elements"),
+            "options": plain(option.get(suboptions), suboptions),
+        }
+        for name, option in (options or {}).items()
+    }
+
+
+def test_ansible_doc_finds_every_module() -> None:
+    assert sorted(documentation()) == MODULES
+    assert MODULES, "there are modules"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_documented_options_are_the_real_ones(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    documented = plain(documentation()[name]["doc"]["options"], "suboptions")
+    assert documented == plain(declared(name, monkeypatch).argument_spec, "options")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_check_mode_is_supported_as_documented(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    attributes = documentation()[name]["doc"]["attributes"]
+    supported = declared(name, monkeypatch).supports_check_mode
+    assert (attributes["check_mode"]["support"] == "full") is supported
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_passwords_are_kept_from_logs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(options: dict[str, Any]) -> None:
+        for option, facts in options.items():
+            if "password" in option:
+                assert facts.get("no_log") is True, option
+            check(facts.get("options") or {})
+
+    check(declared(name, monkeypatch).argument_spec)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_documentation_is_complete(name: str) -> None:
+    facts = documentation()[name]
+    assert facts["doc"]["short_description"]
+    assert facts["doc"]["author"]
+    assert {"receipts", "outputs"} <= facts["return"].keys()
+    assert all(part["description"] and part["type"] for part in facts["return"].values())
+
+
+def check_arguments(given: Any, options: dict[str, Any]) -> None:
+    """Names that do not exist, and required ones that are missing; a template may be anything."""
+    if isinstance(given, str) and given.startswith("{{"):
+        return
+    assert isinstance(given, dict), given
+    assert set(given) <= set(options)
+    assert {name for name, option in options.items() if option.get("required")} <= set(given)
+    for name, value in given.items():
+        if options[name].get("suboptions"):
+            check_arguments(value, options[name]["suboptions"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_are_tasks_with_options_that_exist(name: str) -> None:
+    tasks = yaml.safe_load(documentation()[name]["examples"])
+    assert tasks, "there is an example"
+    for task in tasks:
+        assert task["name"]
+        check_arguments(task[f"pgops.runbook.{name}"], documentation()[name]["doc"]["options"])
+
+
+def tasks_with_modules() -> list[Any]:
+    def walk(document: Any, name: str) -> Iterator[Any]:
+        if isinstance(document, list):
+            for part in document:
+                yield from walk(part, name)
+        elif isinstance(document, dict):
+            for key, value in document.items():
+                if key.startswith("pgops.runbook."):
+                    yield pytest.param(key.rsplit(".", 1)[-1], value, id=f"{name}: {key}")
+                else:
+                    yield from walk(value, name)
+
+    return [task for name, document in documents().items() for task in walk(document, name)]
+
+
+@pytest.mark.parametrize(("module", "arguments"), tasks_with_modules())
+def test_roles_give_modules_options_that_exist(module: str, arguments: dict[str, Any]) -> None:
+    check_arguments(arguments, documentation()[module]["doc"]["options"])
+
+
+def test_every_module_is_used_by_a_role() -> None:
+    assert {task.values[0] for task in tasks_with_modules()} == set(MODULES)
+
+
+def test_every_module_is_in_the_action_group_and_routed_to_the_step() -> None:
+    runtime = load(COLLECTION / "meta" / "runtime.yml")
+    assert sorted(runtime["action_groups"]["all"]) == MODULES
+    assert runtime["plugin_routing"]["modules"] == {
+        name: {"action_plugin": "pgops.runbook.step"} for name in MODULES
+    }
