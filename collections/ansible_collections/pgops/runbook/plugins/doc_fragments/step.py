@@ -15,7 +15,7 @@ options:
     suboptions:
       login_host:
         description:
-          - Name or address of the server, or the folder of its Unix-domain socket. Empty means libpq's default.
+          - Name or address of the server, or the folder of its socket. Empty means libpq's default.
         type: str
         default: ''
       login_port:
@@ -103,7 +103,7 @@ options:
     type: dict
     suboptions:
       login_host:
-        description: Name or address of the server, or the folder of its Unix-domain socket. Empty means libpq's default.
+        description: Name or address of the server, or the folder of its socket. Empty means libpq's default.
         type: str
         default: ''
       login_port:
