@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_left_out import FACT_NAMES
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_privileges import (
+    privileges_beyond_schema,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rows import CatalogReader, Row
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import RULES, Rule
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
@@ -107,7 +110,7 @@ class _Assembly:
             self._add(row)
         self._add_column_orders()
         self._add_comments_and_labels()
-        self._add_privileges_beyond_schema()
+        self._catalog.update(privileges_beyond_schema(self._cursor, self._reader))
         return {key: self._catalog[key] for key in sorted(self._catalog)}
 
     def _identify(self) -> dict[tuple[str, int], tuple[str, str]]:
@@ -251,36 +254,6 @@ class _Assembly:
             target = ("pg_attribute", (oid, number)) if number else (catalog, oid)
             if target in self._entries:
                 self._entries[target][fact] = text
-
-    def _add_privileges_beyond_schema(self) -> None:
-        """Privileges on extensions' and system objects that differ from those they were born with."""
-        # pg_init_privs: PostgreSQL manual, "System Catalogs"; pg_dump writes the same differences.
-        for catalog, rule in RULES.items():
-            if not rule.acl or catalog == "pg_database":
-                continue
-            oid, number, members = "r.oid", "0", self._reader.members.get(catalog, [])
-            owners = [c.name for c in self._reader.columns[catalog].values() if c.refers_to == "pg_authid"]
-            classes = catalog
-            if catalog == "pg_attribute":
-                oid, number, classes = "r.attrelid", "r.attnum", "pg_class"
-                members = self._reader.members.get(classes, [])
-            column, kind = rule.acl
-            default = f"acldefault({kind}, r.{owners[0]})" if owners else "'{}'::aclitem[]"
-            self._cursor.execute(
-                f"SELECT i.type || ' ' || i.identity, coalesce(r.{column}, d.acl)::text[],"
-                f" coalesce(p.initprivs, d.acl)::text[] FROM pg_catalog.{catalog} AS r"
-                f" LEFT JOIN pg_init_privs p ON p.objoid = {oid} AND p.objsubid = {number}"
-                f" AND p.classoid = 'pg_catalog.{classes}'::regclass,"
-                f" LATERAL (SELECT {default} AS acl) AS d,"
-                f" LATERAL pg_identify_object('pg_catalog.{classes}'::regclass, {oid}, {number}) AS i"
-                f" WHERE ({oid} < 16384 OR {oid} = ANY (%(members)s::oid[]))"
-                f" AND {oid} <> ALL (%(read)s::oid[]) AND r.{column} IS DISTINCT FROM p.initprivs"
-                f" AND coalesce(i.schema, i.name, '') <> 'information_schema'",
-                {"members": members, "read": self._reader.scope[classes]},
-            )
-            for key, now, initially in self._cursor.fetchall():
-                if sorted(now) != sorted(initially):
-                    self._catalog[f"privileges of {key}"] = {"privileges": sorted(now)}
 
 
 def _fact_name(name: str) -> str:

@@ -14,7 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_left_out imp
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import RULES, Rule
 
-__all__ = ["CatalogReader", "Column", "Row"]
+__all__ = ["FIRST_USER_OID", "CatalogReader", "Column", "Row"]
 
 FIRST_USER_OID = 16384  # FirstNormalObjectId, PostgreSQL manual, "System Catalogs": initdb's are below
 
@@ -117,6 +117,9 @@ class CatalogReader:
         rule = RULES.get(catalog, Rule())
         for _, parent in rule.parents:
             self._read(parent)
+        if rule.parents and not any(self.scope[parent] for _, parent in rule.parents):
+            self.scope[catalog] = []
+            return
         columns = self.columns[catalog]
         facts = _facts(catalog, rule, columns)
         has_oid = "oid" in columns
