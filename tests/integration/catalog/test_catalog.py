@@ -91,6 +91,25 @@ def test_any_cursor_will_do(connection, factory):
         assert read_catalog(cursor)["column public.t.a"]["type"] == "integer"
 
 
+def test_a_plain_role_reads_the_same_but_for_secrets(server, rich, copy_of_rich):
+    with contextlib.closing(server.connect(copy_of_rich)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE SUBSCRIPTION feed CONNECTION 'host=h password=secret' PUBLICATION p"
+            " WITH (connect = false, slot_name = none)"
+        )
+        before = read_catalog(cursor)
+        cursor.execute("SET ROLE other")
+        found = difference(before, read_catalog(cursor))
+        connection.rollback()
+    assert "secret" not in json.dumps(before)
+    assert not found.added
+    assert not found.removed
+    assert {key: set(facts) for key, facts in found.changed.items()} == {
+        "subscription feed": {"connection digest"},
+        "user mapping public on server remote": {"options digest"},
+    }
+
+
 def test_in_autocommit_mode_it_wants_a_transaction(connection):
     connection.autocommit = True
     with connection.cursor() as cursor:

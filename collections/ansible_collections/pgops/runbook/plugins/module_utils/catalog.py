@@ -91,6 +91,8 @@ def carried_by_dump(catalog: Catalog) -> Catalog:
 _NOT_DUMPED = {
     ("constraint", "disabled triggers"),
     ("extension", "version"),
+    ("subscription", "subenabled"),  # is restored disabled, without connecting
+    ("subscription", "subtwophasestate"),
 }
 
 

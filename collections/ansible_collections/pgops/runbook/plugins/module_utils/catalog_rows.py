@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,7 +205,12 @@ def _facts(catalog: str, rule: Rule, columns: Mapping[str, Column]) -> list[tupl
             facts.append((column.name, expression))
     if rule.acl:
         facts.append(("privileges", _privileges(*rule.acl, columns)))
-    facts.extend(rule.derived.items())
+    facts.extend(
+        (fact, expression)
+        for fact, expression in rule.derived.items()
+        # A column that this version does not have, or that only superusers may read, is passed over.
+        if rule.source or all(name in columns for name in re.findall(r"\br\.(\w+)", expression))
+    )
     return facts
 
 
