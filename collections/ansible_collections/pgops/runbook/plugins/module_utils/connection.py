@@ -7,7 +7,7 @@ from __future__ import annotations
 import traceback
 from contextlib import contextmanager
 
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError
 
 try:
     import psycopg2
@@ -79,9 +79,12 @@ def connect(target, database=None):
         A psycopg2 connection outside of autocommit mode.
 
     Raises:
+        Refused: no database is named; libpq would take the one that is called like the role.
         ServerUnreachable: with the reason that libpq gives.
     """
     parameters = _parameters(target, database)
+    if "dbname" not in parameters:
+        raise Refused("No database is named: set db_name.")
     try:
         return psycopg2.connect(
             connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="pgops.runbook", **parameters
@@ -90,7 +93,7 @@ def connect(target, database=None):
         # libpq names host, port and cause, and never the password.
         cause = " ".join(str(error).split()) or "no reason given"
         raise ServerUnreachable(
-            f"Cannot connect to database {parameters['dbname']!r}: {cause}."
+            f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
             " Check db_host, db_port, db_name, db_user and db_password."
         ) from None
 
