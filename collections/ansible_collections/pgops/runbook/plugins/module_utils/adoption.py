@@ -127,6 +127,8 @@ def record_in_place(step, migrations):
         )
         for migration in migrations:
             VersionTable(cursor).record(migration["version"], migration["description"])
+        catalog = step.ledger.keep_catalog(cursor, read_schema(cursor))
+        for migration in migrations:
             step.ledger.append(
                 cursor,
                 step.run_id,
@@ -139,5 +141,6 @@ def record_in_place(step, migrations):
                     kind: migration[kind]["sha256"] if migration.get(kind) else None
                     for kind in ("apply", "rollback", "verify")
                 },
+                outputs={"catalog_after": catalog},
             )
         step.ledger.finish_run(cursor, step.run_id, "adopted", f"recorded {', '.join(versions)}")

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.drift import edited_scripts, schema_drift
 from ansible_collections.pgops.runbook.plugins.module_utils.migration_order import unknown_applied
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import in_place_but_unrecorded
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, digest_of, latest
-from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, latest
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 __all__ = ["database_status"]
@@ -34,7 +33,7 @@ def database_status(cursor, ledger, index):
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
         ),
         "receipts": len(receipts),
-        "drift": _drift(cursor, ledger, receipts),
+        "drift": schema_drift(cursor, ledger, receipts)[0],
         "salvage": [],
     }
 
@@ -54,11 +53,8 @@ def _migration(entry, applied, receipts):
     )
     if receipt is not None and version in applied:
         facts["run_id"] = receipt["run_id"]
-        facts["edited"] = [
-            kind
-            for kind in ("apply", "rollback", "verify")
-            if receipt["inputs"].get(kind) != entry[f"{kind}_sha256"]
-        ]
+    if version in applied:
+        facts["edited"] = edited_scripts(entry, receipts)
     for one in reversed(receipts):
         if one["step"] != "rehearse" or one["status"] != "ok":
             continue
@@ -73,21 +69,3 @@ def _migration(entry, applied, receipts):
             }
             break
     return facts
-
-
-def _drift(cursor, ledger, receipts):
-    """How the schema differs from the one after the last change that the ledger knows; [] where it does not."""
-    changes = [
-        receipt
-        for receipt in receipts
-        if receipt["step"] in ("apply", "emergency_rollback")
-        and receipt["status"] == "ok"
-        and receipt["migration"]
-    ]
-    if not changes:
-        return []
-    recorded = changes[-1]["outputs"]["catalog_after"]
-    current = read_schema(cursor)
-    if digest_of(current) == recorded:
-        return []
-    return describe(difference(ledger.catalog(cursor, recorded), current))

@@ -33,6 +33,7 @@ LOCK_SPEC = {
     "lock_timeout_seconds": {"type": "float", "default": 2},
     "lock_attempts": {"type": "int", "default": 10},
     "lock_pause_seconds": {"type": "float", "default": 3},
+    "statement_timeout_seconds": {"type": "float", "default": 900},
 }
 
 
@@ -50,11 +51,13 @@ class LockPolicy:
         timeout_seconds: lock_timeout of each attempt; a short one keeps the application from queueing
             behind the migration.
         attempts: how many attempts, the last one with the same limit as the others.
+        statement_timeout_seconds: greatest time of one statement; 0 means none.
         pause_seconds: pause between attempts; up to half of it is added by chance, so that two waiting
             programs do not meet again and again.
     """
 
-    def __init__(self, timeout_seconds=2.0, attempts=10, pause_seconds=3.0):
+    def __init__(self, timeout_seconds=2.0, attempts=10, pause_seconds=3.0, statement_timeout_seconds=0.0):
+        self.statement_timeout_seconds = statement_timeout_seconds
         self.timeout_seconds = timeout_seconds
         self.attempts = attempts
         self.pause_seconds = pause_seconds
@@ -62,7 +65,12 @@ class LockPolicy:
     @classmethod
     def from_params(cls, params):
         """The policy that a module's parameters give (see LOCK_SPEC)."""
-        return cls(params["lock_timeout_seconds"], params["lock_attempts"], params["lock_pause_seconds"])
+        return cls(
+            params["lock_timeout_seconds"],
+            params["lock_attempts"],
+            params["lock_pause_seconds"],
+            params["statement_timeout_seconds"],
+        )
 
     def set_in(self, cursor):
         """Set the limit for the rest of the cursor's transaction."""

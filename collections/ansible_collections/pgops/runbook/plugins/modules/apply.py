@@ -30,6 +30,10 @@ options:
     description: Pause between two attempts.
     type: float
     default: 3
+  statement_timeout_seconds:
+    description: Greatest time of one statement in production; 0 means none.
+    type: float
+    default: 900
 """
 
 EXAMPLES = r"""

@@ -31,6 +31,16 @@ options:
     description: Run whose controller is known to be dead and which no longer holds the database.
     type: str
     default: ''
+  accept_drift:
+    description:
+      - Whether a schema that was changed outside of the runbook is accepted as the one to start from.
+      - What was changed is written into the receipt.
+    type: bool
+    default: false
+  accept_edited_scripts:
+    description: Whether scripts of applied migrations may differ from those that were deployed.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -56,82 +66,22 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import check_room
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_or_refuse_drift
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_client_programs,
     check_rights,
-    check_scripts_to_apply,
-    check_scripts_to_roll_back,
     check_server,
-    in_place_but_unrecorded,
-    select_for_deploy,
-    select_for_rollback,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
+from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
+    close_dead_run,
+    select_migrations,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.step import (
     Step,
     operator_name,
     step_argument_spec,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
-
-
-def select(step, cursor, applied):
-    """The versions that this run is about, in the order in which it goes through them."""
-    index, wanted = step.plan["index"], step.params["run"]["migration"]
-    if step.playbook == "emergency_rollback":
-        versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
-        check_scripts_to_roll_back(
-            index, versions, lambda version: verified_backup_before(step.ledger, cursor, version)
-        )
-        return versions
-    if step.playbook == "rehearse" and wanted == "all":
-        versions = [entry["version"] for entry in index]
-        check_scripts_to_apply(index, versions)
-        return versions
-    check_unrecorded(cursor, index, applied)
-    versions = select_for_deploy(index, wanted, applied)
-    check_scripts_to_apply(index, versions)
-    return versions
-
-
-def check_unrecorded(cursor, index, applied):
-    unrecorded = in_place_but_unrecorded(cursor, index, applied)
-    if unrecorded:
-        raise Refused(
-            f"This database is not adopted: the objects of {', '.join(unrecorded)} are in place, but"
-            " schema_migrations does not record them. Look with: ansible-playbook playbooks/status.yml;"
-            " then record what is in place with: ansible-playbook playbooks/status.yml -e adopt=true"
-        )
-
-
-def verified_backup_before(ledger, cursor, version):
-    """Folder of the verified backup that was made before ``version`` was deployed, or None."""
-    applied = ledger.applied_receipt(cursor, version)
-    if applied is None:
-        return None
-    receipts = ledger.receipts(cursor, applied["run_id"])
-    backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
-    if backup is None or proof is None or proof["status"] != "ok":
-        return None
-    return backup["outputs"]["folder"]
-
-
-def check_nobody_else(step, cursor):
-    """One run a database; a run whose lease ended or whose controller is dead is closed, and said so."""
-    other = step.ledger.unfinished_run(cursor)
-    if other is None or other["run_id"] == step.run_id:
-        return None
-    if not other["lease_expired"] and step.params["take_over"] != other["run_id"]:
-        raise Refused(
-            f"Another run is in progress in this database: {other['run_id']} ({other['playbook']} of"
-            f" {', '.join(other['migrations'])}) by {other['operator']}, since {other['started']}."
-            f" If it is known to be dead: -e take_over={other['run_id']}",
-            holder=other,
-        )
-    if not step.module.check_mode:
-        step.ledger.finish_run(cursor, other["run_id"], "failed", "interrupted: its controller was gone")
-    return other
 
 
 def work(step):
@@ -141,7 +91,7 @@ def work(step):
         versions_of_programs = check_client_programs(step.identity, step.params["pg_bindir"])
         VersionTable(cursor).check()
         applied = VersionTable(cursor).applied()
-        selected = select(step, cursor, applied)
+        selected = select_migrations(step, cursor, applied)
         check_rights(cursor, copy_target)
         cursor.execute("SELECT pg_database_size(current_database())")
         size = cursor.fetchone()[0]
@@ -157,18 +107,21 @@ def work(step):
     }
     if step.module.check_mode or not selected:
         with transaction(step.connection) as cursor:
-            check_nobody_else(step, cursor)
+            close_dead_run(step, cursor)
         return outputs
     step.take_run_lock()
     digests = step.script_digests()
     with transaction(step.connection) as cursor:
         step.ledger.create(cursor)
-        interrupted = check_nobody_else(step, cursor)
+        interrupted = close_dead_run(step, cursor)
         if interrupted is not None:
             outputs["interrupted_run"] = {
                 key: interrupted[key] for key in ("run_id", "playbook", "migrations")
             }
         run = step.params["run"]
+        if step.playbook == "deploy":
+            chain = step.ledger.receipts(cursor)
+            outputs.update(accept_or_refuse_drift(cursor, step.ledger, chain, step.params["accept_drift"]))
         step.ledger.open_run(
             cursor, step.run_id, step.playbook, selected, operator_name(run["operator"]), run["controller"]
         )
@@ -184,6 +137,8 @@ def main():
             copy_target={"type": "dict", "options": TARGET_SPEC},
             pg_bindir={"type": "path", "default": ""},
             take_over={"type": "str", "default": ""},
+            accept_drift={"type": "bool", "default": False},
+            accept_edited_scripts={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )

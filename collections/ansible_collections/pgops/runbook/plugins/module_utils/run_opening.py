@@ -1,0 +1,92 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Opening a run: which migrations it is about, and that nobody else is at work in the database."""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.module_utils.drift import refuse_edited_scripts
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
+    check_scripts_to_apply,
+    check_scripts_to_roll_back,
+    in_place_but_unrecorded,
+    select_for_deploy,
+    select_for_rollback,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
+
+__all__ = ["close_dead_run", "select_migrations", "verified_backup_before"]
+
+
+def select_migrations(step, cursor, applied):
+    """The versions that this run is about, in the order in which it goes through them.
+
+    Raises:
+        Refused: an item of the checklist is not met.
+    """
+    index, wanted = step.plan["index"], step.params["run"]["migration"]
+    receipts = step.ledger.receipts(cursor)
+    accept_edited = step.params["accept_edited_scripts"]
+    if step.playbook == "emergency_rollback":
+        versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
+        check_scripts_to_roll_back(
+            index, versions, lambda version: verified_backup_before(step.ledger, cursor, version)
+        )
+        refuse_edited_scripts(index, versions, receipts, accept_edited, kinds=("rollback",))
+        return versions
+    if step.playbook == "rehearse" and wanted == "all":
+        versions = [entry["version"] for entry in index]
+        check_scripts_to_apply(index, versions)
+        return versions
+    _refuse_unrecorded(cursor, index, applied)
+    versions = select_for_deploy(index, wanted, applied)
+    check_scripts_to_apply(index, versions)
+    if step.playbook == "deploy":
+        refuse_edited_scripts(index, applied, receipts, accept_edited)
+    return versions
+
+
+def _refuse_unrecorded(cursor, index, applied):
+    unrecorded = in_place_but_unrecorded(cursor, index, applied)
+    if unrecorded:
+        raise Refused(
+            f"This database is not adopted: the objects of {', '.join(unrecorded)} are in place, but"
+            " schema_migrations does not record them. Look with: ansible-playbook playbooks/status.yml;"
+            " then record what is in place with: ansible-playbook playbooks/status.yml -e adopt=true"
+        )
+
+
+def verified_backup_before(ledger, cursor, version):
+    """Folder of the verified backup that was made before ``version`` was deployed, or None."""
+    applied = ledger.applied_receipt(cursor, version)
+    if applied is None:
+        return None
+    receipts = ledger.receipts(cursor, applied["run_id"])
+    backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
+    if backup is None or proof is None or proof["status"] != "ok":
+        return None
+    return backup["outputs"]["folder"]
+
+
+def close_dead_run(step, cursor):
+    """One run a database; a run whose lease ended or whose controller is dead is closed, and said so.
+
+    Returns:
+        The run that was found dead, as the ledger gives it, or None.
+
+    Raises:
+        Refused: when the other run may still be alive; ``details`` has it as ``holder``.
+    """
+    other = step.ledger.unfinished_run(cursor)
+    if other is None or other["run_id"] == step.run_id:
+        return None
+    if not other["lease_expired"] and step.params["take_over"] != other["run_id"]:
+        raise Refused(
+            f"Another run is in progress in this database: {other['run_id']} ({other['playbook']} of"
+            f" {', '.join(other['migrations'])}) by {other['operator']}, since {other['started']}."
+            f" If it is known to be dead: -e take_over={other['run_id']}",
+            holder=other,
+        )
+    if not step.module.check_mode:
+        step.ledger.finish_run(cursor, other["run_id"], "failed", "interrupted: its controller was gone")
+    return other
