@@ -1,0 +1,2 @@
+DELETE FROM orders WHERE id = 7;
+ALTER TABLE orders DROP COLUMN note;
