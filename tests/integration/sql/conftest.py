@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tests.integration.sql.midi_library import Databases
@@ -20,7 +22,5 @@ def databases(server):
 @pytest.fixture
 def copy(databases):
     """A function that gives a copy of a database, dropped after the test."""
-    import contextlib
-
     with contextlib.ExitStack() as stack:
         yield lambda template: stack.enter_context(databases.copy(template))

@@ -10,11 +10,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog import read_catalog
 from psycopg2 import sql
 
-from tests.integration.sql.midi_library import Databases
+from tests.integration.sql.midi_library import Databases, Undone
 
-__all__ = ["State", "state_of"]
+__all__ = ["State", "state_of", "state_within"]
 
 RELATIONS = """
     SELECT n.nspname, c.relname
@@ -29,12 +30,13 @@ class State:
     """What a database holds.
 
     Attributes:
-        schema: the output of pg_dump --schema-only, and what it leaves out: invalid indexes.
+        schema: the output of pg_dump --schema-only, and what it leaves out, invalid indexes; within a
+            transaction, which pg_dump cannot see into, the runbook's own reading of the catalog.
         rows: for each table its rows, each with its values by column.
         next_values: for each sequence the value that it would give next.
     """
 
-    schema: str
+    schema: object
     rows: dict[str, list[dict]]
     next_values: dict[str, int]
 
@@ -57,22 +59,31 @@ class State:
 
 def state_of(databases: Databases, database: str) -> State:
     """Read the whole state of a database."""
-    rows: dict[str, list[dict]] = {}
-    next_values: dict[str, int] = {}
     with contextlib.closing(databases.connect(database)) as connection, connection.cursor() as cursor:
-        cursor.execute(RELATIONS, ("r",))
-        for schema, table in cursor.fetchall():
-            cursor.execute(sql.SQL("SELECT to_jsonb(t)::text FROM {} t").format(sql.Identifier(schema, table)))
-            rows[f"{schema}.{table}"] = _ordered([json.loads(row) for (row,) in cursor.fetchall()])
-        cursor.execute(RELATIONS, ("S",))
-        for schema, sequence in cursor.fetchall():
-            cursor.execute(
-                sql.SQL("SELECT last_value + is_called::integer FROM {}").format(sql.Identifier(schema, sequence))
-            )
-            next_values[f"{schema}.{sequence}"] = cursor.fetchone()[0]
+        rows, next_values = _contents(cursor)
         cursor.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1")
         invalid = [name for (name,) in cursor.fetchall()]
     return State(f"{_schema_dump(databases, database)}\ninvalid: {invalid}", rows, next_values)
+
+
+def state_within(transaction: Undone) -> State:
+    """Read the whole state as a transaction sees it."""
+    return State(read_catalog(transaction.cursor), *_contents(transaction.cursor))
+
+
+def _contents(cursor) -> tuple[dict[str, list[dict]], dict[str, int]]:
+    rows: dict[str, list[dict]] = {}
+    next_values: dict[str, int] = {}
+    cursor.execute(RELATIONS, ("r",))
+    for schema, table in cursor.fetchall():
+        cursor.execute(sql.SQL("SELECT to_jsonb(t)::text FROM {} t").format(sql.Identifier(schema, table)))
+        rows[f"{schema}.{table}"] = _ordered([json.loads(row) for (row,) in cursor.fetchall()])
+    cursor.execute(RELATIONS, ("S",))
+    for schema, name in cursor.fetchall():
+        sequence = sql.Identifier(schema, name)
+        cursor.execute(sql.SQL("SELECT last_value + is_called::integer FROM {}").format(sequence))
+        next_values[f"{schema}.{name}"] = cursor.fetchone()[0]
+    return rows, next_values
 
 
 def _ordered(rows: list[dict]) -> list[dict]:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pglast
 import pytest
+from pglast import ast
 
-from tests.integration.sql.database_state import state_of
-from tests.integration.sql.midi_library import PROJECT, STEMS, error_of, execute, load_sample, query, script
+from tests.integration.sql.database_state import state_of, state_within
+from tests.integration.sql.midi_library import PROJECT, STEMS, error_of, execute, script
 
 LATER = STEMS[1:]
+NUMBERS = "public.schema_migrations_id_seq"
 # Times of the run itself: a second run has others.
 OWN_TIMES = {"public.schema_migrations": {"applied_at"}, "public.tags": {"created_at"}, "public.tag_categories": {"created_at"}}
 
@@ -50,62 +52,66 @@ def test_a_round_trip_leaves_no_trace(databases, copy, stem):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_rows_written_since_do_not_hinder_and_old_rows_stay(databases, copy, stem):
+def test_rows_written_since_do_not_hinder_and_old_rows_stay(databases, stem):
     """The sample rows of the migration stand for what users did; only what they changed themselves may differ."""
-    database = copy(databases.before(stem))
-    before = state_of(databases, database)
-    execute(databases, database, script("migrations", stem))
-    load_sample(databases, database, stem)
-    used = state_of(databases, database)
-    execute(databases, database, script("rollback", stem))
-    back = state_of(databases, database)
+    with databases.undone(databases.before(stem)) as transaction:
+        before = state_within(transaction)
+        transaction.execute(script("migrations", stem))
+        transaction.load_sample(stem)
+        used = state_within(transaction)
+        transaction.execute(script("rollback", stem))
+        back = state_within(transaction)
 
     assert back.schema == before.schema
     for table, rows in back.rows.items():
-        if table == "public.schema_migrations":
+        if table == "public.schema_migrations" or stem == "update_normalized_filenames":
             assert rows == before.rows[table]
         elif stem.startswith("007") and table == "public.tags":
-            kept = [row for row in used.restricted_to(back)[table] if row in rows]
-            assert rows == kept  # which of them: test_defects_of_the_guide.py
+            assert rows == [row for row in used.restricted_to(back)[table] if row in rows]
+            # Which of the seeded ones stay: test_defects_of_the_guide.py
             assert {row["name"] for row in rows} >= {row["name"] for row in before.rows[table]}
-        elif stem == "update_normalized_filenames":
-            assert rows == before.rows[table]
         else:
             assert rows == used.restricted_to(back)[table]
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_a_rollback_under_later_migrations_gives_the_stack_without_it(databases, copy, stem):
-    database = copy(databases.stage(len(STEMS)))
-    full = state_of(databases, database)
-    execute(databases, database, script("rollback", stem))
-    back = state_of(databases, database)
+def test_a_rollback_under_later_migrations_gives_the_stack_without_it(databases, stem):
+    with databases.undone(databases.before(stem)) as transaction:
+        before = state_within(transaction)
+        for later in STEMS[STEMS.index(stem) + 1 :]:
+            transaction.execute(script("migrations", later))
+        never_applied = state_within(transaction)
 
-    others = tuple(other for other in STEMS if other != stem)
-    assert back.schema == state_of(databases, databases.stack(others)).schema
-    for table, rows in back.rows.items():
-        kept = full.restricted_to(back)[table]
-        if table == "public.schema_migrations":
-            kept = [row for row in kept if row["version"] != version(stem)]
-        elif stem.startswith("007") and table == "public.tags":
-            kept = [row for row in kept if row in rows]
-        elif stem == "update_normalized_filenames":
-            kept = state_of(databases, databases.before(stem)).rows[table]
-        assert rows == kept, table
+    with databases.undone(databases.stage(len(STEMS))) as transaction:
+        full = state_within(transaction)
+        transaction.execute(script("rollback", stem))
+        back = state_within(transaction)
 
-    execute(databases, database, script("migrations", stem))
-    execute(databases, database, script("verify", stem))
+        assert back.schema == never_applied.schema
+        for table, rows in back.rows.items():
+            kept = full.restricted_to(back)[table]
+            if table == "public.schema_migrations":
+                kept = [row for row in kept if row["version"] != version(stem)]
+            elif stem.startswith("007") and table == "public.tags":
+                kept = [row for row in kept if row in rows]
+            elif stem == "update_normalized_filenames":
+                kept = before.rows[table]
+            assert rows == kept, table
+
+        transaction.execute(script("migrations", stem))
+        transaction.execute(script("verify", stem))
 
 
-def test_the_filename_rollback_works_under_migrations_applied_after_it(databases, copy):
-    first = ("001_initial_schema", "update_normalized_filenames", "010_harmonic_analysis", "002_add_parent_folder")
-    database = copy(databases.stack(first))
-    execute(databases, database, script("rollback", "update_normalized_filenames"))
+def test_the_filename_rollback_works_under_migrations_applied_after_it(databases):
+    with databases.undone(databases.stage(1)) as transaction:
+        first = state_within(transaction)
+        for stem in ("update_normalized_filenames", "010_harmonic_analysis", "002_add_parent_folder"):
+            transaction.execute(script("migrations", stem))
+        transaction.execute(script("rollback", "update_normalized_filenames"))
+        back = state_within(transaction)
 
-    names = "SELECT id, filename, filepath, search_vector::text FROM files ORDER BY id"
-    assert query(databases, database, names) == query(databases, databases.stage(1), names)
-    expected = state_of(databases, databases.stack(tuple(s for s in first if not s.startswith("update"))))
-    assert state_of(databases, database).schema == expected.schema
+    assert first.restricted_to(back)["public.files"] == back.restricted_to(first)["public.files"]
+    assert not any("normalized_filenames" in name for name in [*back.schema, *back.rows])
 
 
 def test_all_rollbacks_in_reverse_give_an_empty_database(databases, copy):
@@ -153,45 +159,54 @@ def test_scripts_run_statement_by_statement_in_one_outer_transaction(databases, 
 
 @pytest.mark.parametrize("kind", ["migrations", "rollback"])
 @pytest.mark.parametrize("stem", STEMS)
-def test_each_script_is_one_transaction(databases, copy, kind, stem):
-    """Failing in the last statement before its COMMIT, a script leaves nothing behind."""
-    database = copy(databases.before(stem) if kind == "migrations" else databases.after(stem))
-    before = state_of(databases, database)
-    text = script(kind, stem)
-    assert text.rstrip().endswith("\nCOMMIT;")
+def test_each_script_is_one_transaction(kind, stem):
+    statements = pglast.parse_sql(script(kind, stem))
+    control = [s.stmt.kind.name for s in statements if isinstance(s.stmt, ast.TransactionStmt)]
 
-    failing = text.rstrip().removesuffix("COMMIT;") + "SELECT 1 / 0;\nCOMMIT;\n"
-    assert "division by zero" in error_of(databases, database, failing)
-    after = state_of(databases, database)
-    # nextval() is never undone; what a script sets back it must not have set back when it failed.
-    if kind == "rollback":
-        assert before.differences(after) == []
-    else:
-        assert [d for d in before.differences(after) if not d.startswith("sequence ")] == []
+    assert control == ["TRANS_STMT_BEGIN", "TRANS_STMT_COMMIT"]
+    assert isinstance(statements[0].stmt, ast.TransactionStmt)
+    assert isinstance(statements[-1].stmt, ast.TransactionStmt)
 
 
-@pytest.mark.parametrize("stem", LATER)
-def test_a_version_that_is_recorded_already_uses_up_no_number(databases, copy, stem):
-    """A runbook may have recorded the version first; the script must not then take a value for a row it does not write."""
-    database = copy(databases.before(stem))
-    execute(databases, database, f"INSERT INTO schema_migrations (version) VALUES ('{version(stem)}')")
-    recorded = state_of(databases, database)
-    execute(databases, database, script("migrations", stem))
-
-    after = state_of(databases, database)
-    assert after.rows["public.schema_migrations"] == recorded.rows["public.schema_migrations"]
-    name = "public.schema_migrations_id_seq"
-    assert after.next_values[name] == recorded.next_values[name]
-
-
-@pytest.mark.parametrize("stem", LATER)
-def test_a_version_recorded_after_it_keeps_its_number(databases, copy, stem):
-    """The sequence goes back only when nothing above remains: no number is given out twice."""
+@pytest.mark.parametrize("stem", ["007_enhanced_tags", "update_normalized_filenames"])
+def test_a_rollback_that_fails_at_its_end_changes_nothing(databases, copy, stem):
+    """Sequences included: what is set back with ALTER SEQUENCE is undone with the rest."""
     database = copy(databases.after(stem))
-    execute(databases, database, "INSERT INTO schema_migrations (version) VALUES ('later')")
-    name = "public.schema_migrations_id_seq"
-    before = state_of(databases, database).next_values[name]
-    execute(databases, database, script("rollback", stem))
+    before = state_of(databases, database)
+    failing = script("rollback", stem).rstrip().removesuffix("COMMIT;") + "SELECT 1 / 0;\nCOMMIT;\n"
 
-    assert state_of(databases, database).next_values[name] == before
-    execute(databases, database, "INSERT INTO schema_migrations (version) VALUES ('latest')")
+    assert "division by zero" in error_of(databases, database, failing)
+    assert before.differences(state_of(databases, database)) == []
+
+
+@pytest.mark.parametrize("stem", LATER)
+def test_a_version_that_is_recorded_already_uses_up_no_number(databases, stem):
+    """A runbook may have recorded the version first; the script must not take a value for a row it does not write."""
+    with databases.undone(databases.before(stem)) as transaction:
+        transaction.execute(f"INSERT INTO schema_migrations (id, version) VALUES (1000, '{version(stem)}')")
+        recorded = state_within(transaction)
+        transaction.execute(script("migrations", stem))
+        after = state_within(transaction)
+
+    assert after.rows["public.schema_migrations"] == recorded.rows["public.schema_migrations"]
+    assert after.next_values[NUMBERS] == recorded.next_values[NUMBERS]
+
+
+@pytest.mark.parametrize("stem", LATER)
+def test_a_version_recorded_after_it_keeps_its_number(databases, stem):
+    """The sequence goes back only when nothing above remains: no number is given out twice."""
+    with databases.undone(databases.after(stem)) as transaction:
+        transaction.execute("INSERT INTO schema_migrations (version) VALUES ('later')")
+        before = state_within(transaction).next_values[NUMBERS]
+        transaction.execute(script("rollback", stem))
+        assert state_within(transaction).next_values[NUMBERS] == before
+
+
+@pytest.mark.parametrize("stem", LATER)
+def test_a_sequence_that_stands_below_the_version_is_not_put_forward(databases, stem):
+    """A number written by hand, above what the sequence ever gave, says nothing about where the sequence stood."""
+    with databases.undone(databases.after(stem)) as transaction:
+        transaction.execute(f"UPDATE schema_migrations SET id = 1000 WHERE version = '{version(stem)}'")
+        before = state_within(transaction).next_values[NUMBERS]
+        transaction.execute(script("rollback", stem))
+        assert state_within(transaction).next_values[NUMBERS] == before

@@ -12,7 +12,7 @@ import json
 
 import pytest
 
-from tests.integration.sql.midi_library import PROJECT, STEMS, query
+from tests.integration.sql.midi_library import PROJECT, STEMS, Undone
 
 COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
@@ -145,12 +145,9 @@ def _index(i: dict) -> tuple:
     return i["method"], i["unique"], columns, i["predicate"], i["with"], i.get("backs_constraint")
 
 
-def found(databases, database: str) -> dict[str, dict]:
-    """What schema public of a database holds, in the shape that facts() gives."""
-
-    def rows(text: str) -> list[tuple]:
-        return query(databases, database, text)
-
+def found(transaction: Undone) -> dict[str, dict]:
+    """What schema public holds, in the shape that facts() gives."""
+    rows = transaction.query
     columns: dict[str, list] = {}
     for table, *column in rows(COLUMNS):
         columns.setdefault(table, []).append(tuple(column))
@@ -193,7 +190,9 @@ def found(databases, database: str) -> dict[str, dict]:
 
 @pytest.mark.parametrize("count", range(1, len(STEMS) + 1), ids=STEMS)
 def test_each_stage_equals_the_facts(databases, count):
-    expected, actual = facts(STEMS[:count]), found(databases, databases.stage(count))
+    expected = facts(STEMS[:count])
+    with databases.undone(databases.stage(count)) as transaction:
+        actual = found(transaction)
 
     for kind in expected:
         assert actual[kind] == expected[kind], kind
@@ -202,7 +201,8 @@ def test_each_stage_equals_the_facts(databases, count):
 def test_totals_are_those_of_the_facts(databases):
     """The sums stated beside the facts guard against facts that the comparison above would not read."""
     last = json.loads((PROJECT / "tests" / "data" / "midi_schema" / f"{STEMS[-1]}.json").read_text(encoding="utf-8"))
-    actual = found(databases, databases.stage(len(STEMS)))
+    with databases.undone(databases.stage(len(STEMS))) as transaction:
+        actual = found(transaction)
 
     totals = last["cumulative_totals_after"]
     assert len(actual["columns"]) == totals["tables"]
@@ -227,12 +227,11 @@ def test_totals_are_those_of_the_facts(databases):
         "COMMENT ON TABLE schema_migrations IS 'more'",
     ],
 )
-def test_the_comparison_sees_a_fault(databases, copy, fault):
-    database = copy(databases.stage(len(STEMS)))
-    query(databases, database, f"{fault}; SELECT 1")
-
-    try:
-        seen = found(databases, database) != facts(STEMS)
-    except AssertionError:
-        seen = True
+def test_the_comparison_sees_a_fault(databases, fault):
+    with databases.undone(databases.stage(len(STEMS))) as transaction:
+        transaction.execute(fault)
+        try:
+            seen = found(transaction) != facts(STEMS)
+        except AssertionError:
+            seen = True
     assert seen
