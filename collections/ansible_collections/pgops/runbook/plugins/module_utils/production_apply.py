@@ -10,6 +10,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.blocker_watch import
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of, latest
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
@@ -70,7 +71,9 @@ def _apply_one(step, migration, proof, policy):
                 proof["catalog_before"],
                 f"The schema of production is no longer the one that was rehearsed; {version} was not applied",
             )
-            statements = apply_migration(cursor, migration)
+            meter = ImpactMeter(cursor)
+            statements = apply_migration(cursor, migration, meter)
+            impact = meter.result()
             _must_equal(
                 step,
                 cursor,
@@ -85,6 +88,7 @@ def _apply_one(step, migration, proof, policy):
                 "catalog_after": proof["catalog_after"],
                 "seconds": round(time.monotonic() - clock, 3),
                 "statements": statements,
+                "impact": impact,
             }
             inputs = {
                 kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS

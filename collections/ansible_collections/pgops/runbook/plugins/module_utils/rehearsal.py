@@ -13,6 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content_difference i
     difference as content_difference,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
@@ -58,20 +59,24 @@ class Rehearsal:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
 
     def apply(self, migration):
-        """Apply, verify, smoke test; returns (catalog, statements)."""
+        """Apply, verify, smoke test; returns (catalog, statements, impact)."""
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
-            statements = apply_migration(cursor, migration)
+            meter = ImpactMeter(cursor, with_sizes=True)
+            statements = apply_migration(cursor, migration, meter)
+            impact = meter.result()
             catalog = read_schema(cursor)
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, self.smoke)
-        return catalog, statements
+        return catalog, statements, impact
 
     def roll_back(self, migration):
-        """Roll back and smoke test; returns statements."""
+        """Roll back and smoke test; returns (statements, impact)."""
         with self._named(migration, "fails to roll back on the copy"), transaction(self.connection) as cursor:
-            statements = roll_back_migration(cursor, migration)
+            meter = ImpactMeter(cursor, with_sizes=True)
+            statements = roll_back_migration(cursor, migration, meter)
+            impact = meter.result()
             run_checks(cursor, self.smoke)
-        return statements
+        return statements, impact
 
     def _named(self, migration, what):
         return _RefusedAs(f"Migration {migration['version']} {what}: ")
@@ -89,8 +94,9 @@ class Rehearsal:
         evidence = []
         for migration in migrations:
             clock = time.monotonic()
-            catalog, statements = self.apply(migration)
+            catalog, statements, impact = self.apply(migration)
             _, content = self.state()
+            change = difference(stages[-1][0], catalog)
             evidence.append(
                 {
                     "version": migration["version"],
@@ -98,13 +104,18 @@ class Rehearsal:
                     "catalog_after": digest_of(catalog),
                     "apply_seconds": round(time.monotonic() - clock, 3),
                     "statements": statements,
+                    "impact": impact,
+                    "dropped_tables": _names(change.removed, "table"),
+                    "dropped_columns": _names(change.removed, "column"),
                 }
             )
             stages.append((catalog, content))
         for position in range(len(migrations) - 1, -1, -1):
-            evidence[position].update(self._prove_rollback(migrations[position], stages[position]))
+            evidence[position].update(
+                self._prove_rollback(migrations[position], stages[position], stages[position + 1][0])
+            )
         for position, migration in enumerate(migrations):
-            catalog, _ = self.apply(migration)
+            catalog, *_ = self.apply(migration)
             lines = describe(difference(stages[position + 1][0], catalog))
             if lines:
                 raise Refused(
@@ -117,10 +128,10 @@ class Rehearsal:
             "catalogs": {digest_of(catalog): catalog for catalog, _ in stages},
         }
 
-    def _prove_rollback(self, migration, before):
+    def _prove_rollback(self, migration, before, catalog_applied):
         catalog_before, content_before = before
         clock = time.monotonic()
-        statements = self.roll_back(migration)
+        statements, impact = self.roll_back(migration)
         catalog, content = self.state(only_columns=content_before)
         version = migration["version"]
         lines = describe(difference(catalog_before, catalog))
@@ -146,6 +157,9 @@ class Rehearsal:
             "data_restored": True,
             "rollback_seconds": round(time.monotonic() - clock, 3),
             "rollback_statements": statements,
+            "rollback_impact": impact,
+            "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
+            or bool(_rows_of_users(impact)),
             "rows_compared": sum(table["rows"] for table in content_before["tables"].values()),
             "sequences_moved": {
                 name: [value, content["sequences"].get(name)]
@@ -153,6 +167,20 @@ class Rehearsal:
                 if content["sequences"].get(name) != value
             },
         }
+
+
+def _names(keys, kind):
+    """Names of the removed objects of one kind; the columns of a removed table are not named beside it."""
+    tables = {key.split(" ", 1)[1] for key in keys if key.startswith("table ")}
+    found = [key.split(" ", 1)[1] for key in keys if key.startswith(f"{kind} ")]
+    return sorted(
+        name for name in found if not name.startswith("order ") and name.rsplit(".", 1)[0] not in tables
+    )
+
+
+def _rows_of_users(impact):
+    """Rows that were changed, not counting the record of versions."""
+    return [table for table in impact["rows"] if not table.endswith(".schema_migrations")]
 
 
 class _RefusedAs:

@@ -82,12 +82,13 @@ class LockPolicy:
         return self.pause_seconds * (1 + random.random() / 2)  # noqa: S311  (jitter, not a secret)
 
 
-def run_script(cursor, script):
+def run_script(cursor, script, meter=None):
     """Run every statement of ``script``.
 
     Args:
         cursor: of an open transaction.
         script: dict with name and statements ({"sql", "line", "column", "kind"}).
+        meter: ImpactMeter that adds to each statement's timing what it did.
 
     Returns:
         list of dict: line, kind, seconds and rows (None where the command counts none) of each statement.
@@ -113,6 +114,8 @@ def run_script(cursor, script):
                 "rows": cursor.rowcount if cursor.rowcount >= 0 else None,
             }
         )
+        if meter is not None:
+            meter.statement_done(timings[-1])
     return timings
 
 
@@ -172,16 +175,16 @@ def undone_afterwards(cursor):
             cursor.execute("RELEASE SAVEPOINT runbook_check")
 
 
-def apply_migration(cursor, migration):
+def apply_migration(cursor, migration, meter=None):
     """Run the migration and record its version; returns the statements' timings."""
-    timings = run_script(cursor, migration["apply"])
+    timings = run_script(cursor, migration["apply"], meter)
     VersionTable(cursor).record(migration["version"], migration["description"])
     return timings
 
 
-def roll_back_migration(cursor, migration):
+def roll_back_migration(cursor, migration, meter=None):
     """Run the rollback and take the version out; returns the statements' timings."""
-    timings = run_script(cursor, migration["rollback"])
+    timings = run_script(cursor, migration["rollback"], meter)
     VersionTable(cursor).forget(migration["version"])
     return timings
 

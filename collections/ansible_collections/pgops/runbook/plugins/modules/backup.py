@@ -64,6 +64,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
+from ansible_collections.pgops.runbook.plugins.module_utils.production_rollback import committed_by_this_run
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
 
@@ -73,6 +74,10 @@ def work(step):
     files = BackupFiles(params["backup_dir"], step.run_id, name)
     if step.module.check_mode:
         return {"folder": files.folder}
+    if step.automatic and not committed_by_this_run(step, step.selected_migrations()):
+        # Its locks could be refused too, and the run would end as failed although production is as it was.
+        step.changed = False
+        return {"folder": None, "reason": "this run has committed nothing that could be rolled back"}
     manifest = back_up(
         step.connection,
         params["target"],

@@ -18,6 +18,28 @@ author:
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
+options:
+  max_lock_seconds:
+    description:
+      - How long a migration may hold a lock that stops reads or writes of a large table, measured on the copy.
+    type: float
+    default: 5
+  large_table_mb:
+    description: Size in MB from which a table counts as large.
+    type: float
+    default: 1024
+  accept_table_rewrite:
+    description: Whether a large table may be rewritten.
+    type: bool
+    default: false
+  accept_data_loss:
+    description: Whether a migration whose header says 'Data Loss NONE' may delete rows or drop columns or tables.
+    type: bool
+    default: false
+  accept_empty_rollback:
+    description: Whether a rollback may change nothing.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -43,6 +65,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
@@ -50,15 +73,17 @@ from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, st
 def work(step):
     if step.module.check_mode:
         return {}
+    migrations = step.selected_migrations()
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
     try:
         connection = copy.connect()
         try:
-            result = Rehearsal(connection, step.smoke_scripts()).rehearse(step.selected_migrations())
+            result = Rehearsal(connection, step.smoke_scripts()).rehearse(migrations)
         finally:
             connection.close()
     finally:
         copy.drop()
+    refuse_by_policy(migrations, result["migrations"], step.params)
     with transaction(step.connection) as cursor:
         for catalog in result["catalogs"].values():
             step.ledger.keep_catalog(cursor, catalog)
@@ -67,7 +92,7 @@ def work(step):
 
 def main():
     module = AnsibleModule(
-        argument_spec=step_argument_spec(copy_target={"type": "dict", "options": TARGET_SPEC}),
+        argument_spec=step_argument_spec(copy_target={"type": "dict", "options": TARGET_SPEC}, **POLICY_SPEC),
         supports_check_mode=True,
     )
     Step(module, "rehearse").execute(work)

@@ -17,6 +17,8 @@ STATE_OF_PRODUCTION = {
     "restored": "Production is the restored backup.",
 }
 
+HARMLESS_LOCKS = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
+
 
 def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     """How a run ended.
@@ -33,9 +35,27 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
+    for version, impact in run.get("impact", {}).items():
+        lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def _impact(where: str, measured: dict[str, Any]) -> str:
+    """One line: time, locks that stop somebody, rewrites, rows, WAL."""
+    parts = [f"{measured['seconds']:.2f} s"]
+    parts += [
+        f"{lock['mode']} on {lock['table']} for {lock['held_seconds']:.2f} s"
+        for lock in measured["locks"]
+        if lock["mode"] not in HARMLESS_LOCKS
+    ]
+    parts += [f"rewrites {table}" for table in measured["rewritten"]]
+    for table, rows in measured["rows"].items():
+        changes = ", ".join(f"{count} {what}" for what, count in rows.items() if count)
+        parts.append(f"{table}: {changes}")
+    parts.append(f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL")
+    return f"{'on the copy' if where == 'copy' else 'in production'}: " + "; ".join(parts)
 
 
 def _state(run: dict[str, Any]) -> str:

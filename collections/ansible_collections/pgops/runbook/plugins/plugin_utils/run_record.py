@@ -211,6 +211,7 @@ class RunRecord:
         found = outputs.get("migrations") or []
         if failed or not found or not isinstance(found[0], dict):
             return
+        self._take_impact(step, found)
         proof = self.content["proof"]
         if step in ("rehearse", "rehearse_all"):
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
@@ -219,6 +220,20 @@ class RunRecord:
         elif step == "emergency_rollback":
             values = [one["schema_restored"] for one in found]
             proof["schema_restored"] = None if None in values else all(values)
+
+    def _take_impact(self, step: str, found: list[dict[str, Any]]) -> None:
+        """Production's figures stand beside those of the rehearsal."""
+        where = {"rehearse": "copy", "apply": "production"}.get(step)
+        if where is None:
+            return
+        impact = self.content.setdefault("impact", {})
+        for one in found:
+            seconds = sum(statement["seconds"] for statement in one["statements"])
+            impact.setdefault(one["version"], {})[where] = {
+                "seconds": round(seconds, 3),
+                "statements": one["statements"],
+                **one["impact"],
+            }
 
     def _mirror(self, step: str, receipts: list[dict[str, Any]]) -> None:
         if not receipts or not self.writes:

@@ -1,0 +1,156 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a migration does to a database, measured: locks, rewrites, rows and WAL.
+
+Everything is read inside the migration's own transaction: pg_locks still has every lock that it took, since locks
+are held until its end (manual, "Explicit Locking"), and pg_stat_xact_* counts its own rows only.
+"""
+
+from __future__ import annotations
+
+import time
+
+__all__ = ["ImpactMeter"]
+
+# Strongest last; the order of the manual's table "Conflicting Lock Modes".
+LOCK_MODES = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
+
+# Tables of users only: locks on catalogs come with every DDL and end nobody's wait.
+HELD_LOCKS = """
+    SELECT l.relation, n.nspname || '.' || c.relname, l.mode
+    FROM pg_catalog.pg_locks l
+    JOIN pg_catalog.pg_class c ON c.oid = l.relation
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+      AND c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384 AND n.nspname NOT IN ('runbook', 'runbook_salvage')"""
+
+# The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
+TABLE_FILES = """
+    SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384
+      AND n.nspname NOT IN ('runbook', 'runbook_salvage') AND n.nspname NOT LIKE 'pg\\_%'"""
+
+SIZES = """
+    SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid)
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384"""
+
+ROWS = """
+    SELECT schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del
+    FROM pg_catalog.pg_stat_xact_user_tables
+    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('runbook', 'runbook_salvage')"""
+
+
+class ImpactMeter:
+    """Measures one migration in one transaction, statement by statement.
+
+    Usage: build it before the first statement, call ``statement_done`` after each, ``result`` before COMMIT.
+
+    Args:
+        cursor: of the migration's transaction.
+        with_sizes: whether to measure the tables first. On the copy only: it takes a short lock on each, and in
+            production that could wait for somebody who has nothing to do with the migration.
+    """
+
+    def __init__(self, cursor, with_sizes=False):
+        self.cursor = cursor
+        self._size_before = dict(self._query(SIZES)) if with_sizes else {}
+        self._nodes = {oid: node for oid, _, node in self._query(TABLE_FILES)}
+        self._known = set(self._nodes)
+        self._rows_before = {name: counts for name, *counts in self._query(ROWS)}
+        self._locks = {}
+        self._wal = self._wal_position()
+        self._wal_begin = self._wal
+        self._rewritten = {}
+        self._note_locks(None)
+        # Taken by our own reading, not by the migration.
+        self._ours = set(self._locks)
+
+    def _query(self, query):
+        self.cursor.execute(query)
+        return self.cursor.fetchall()
+
+    def _wal_position(self):
+        """Bytes of WAL since the beginning of time, written by the whole server."""
+        self.cursor.execute("SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
+        return self.cursor.fetchone()[0]
+
+    def _note_locks(self, line):
+        taken = []
+        for oid, name, mode in self._query(HELD_LOCKS):
+            if (oid, mode) not in self._locks:
+                self._locks[(oid, mode)] = {
+                    "table": name,
+                    "mode": mode,
+                    "line": line,
+                    "since": time.monotonic(),
+                }
+                taken.append({"table": name, "mode": mode})
+        return taken
+
+    def statement_done(self, timing):
+        """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten."""
+        position = self._wal_position()
+        timing["wal_bytes"] = position - self._wal
+        self._wal = position
+        timing["locks"] = [
+            lock
+            for lock in self._note_locks(timing["line"])
+            if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
+        ]
+        timing["rewritten"] = []
+        for oid, name, node in self._query(TABLE_FILES):
+            if oid in self._known and self._nodes[oid] != node:
+                timing["rewritten"].append(name)
+                self._rewritten[name] = self._size_before.get(name)
+                self._nodes[oid] = node
+
+    def result(self):
+        """The whole migration.
+
+        Returns:
+            dict: locks (strongest mode of each table that was there before, with its size in bytes before and
+            the seconds held until now), rewritten (table -> bytes before), rows (table -> inserted, updated,
+            deleted), wal_bytes (of the whole server meanwhile).
+        """
+        now = time.monotonic()
+        strongest = {}
+        for (oid, mode), lock in self._locks.items():
+            if oid not in self._known or (oid, mode) in self._ours:
+                continue
+            rank = LOCK_MODES.index(mode)
+            best = strongest.get(lock["table"])
+            if best is None or rank > best["rank"]:
+                strongest[lock["table"]] = {
+                    "rank": rank,
+                    "table": lock["table"],
+                    "mode": mode,
+                    "line": lock["line"],
+                    "held_seconds": round(now - lock["since"], 3),
+                    "table_bytes": self._size_before.get(lock["table"]),
+                }
+        rows = {}
+        for name, *counts in self._query(ROWS):
+            before = self._rows_before.get(name, [0, 0, 0])
+            done = [count - earlier for count, earlier in zip(counts, before)]
+            if any(done):
+                rows[name] = dict(zip(("inserted", "updated", "deleted"), done))
+        return {
+            "locks": [
+                {key: value for key, value in lock.items() if key != "rank"}
+                for lock in sorted(strongest.values(), key=lambda lock: lock["table"])
+            ],
+            "rewritten": dict(self._rewritten),
+            "rows": rows,
+            "wal_bytes": self._wal_position() - self._wal_begin,
+        }
