@@ -1,0 +1,31 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fixtures of the module tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from step_runs import StepRuns
+
+from demo.local_server import LocalServer
+
+
+@pytest.fixture
+def runs(server: LocalServer, database: str, tmp_path: Path) -> StepRuns:
+    """A database with one table, recorded as 001, and a migration 002 that adds a column to it."""
+    made = StepRuns(server, database, tmp_path)
+    made.write(
+        migrations__001_notes="CREATE TABLE notes (id serial PRIMARY KEY, body text);",
+        rollback__001_notes_rollback="DROP TABLE notes;",
+        migrations__002_author="ALTER TABLE notes ADD COLUMN author text;",
+        rollback__002_author_rollback="ALTER TABLE notes DROP COLUMN author;",
+    )
+    made.execute(
+        "CREATE TABLE schema_migrations (version text PRIMARY KEY)",
+        "INSERT INTO schema_migrations VALUES ('001')",
+        "CREATE TABLE notes (id serial PRIMARY KEY, body text)",
+        "INSERT INTO notes (body) VALUES ('one'), (NULL), ('drei')",
+    )
+    return made

@@ -1,0 +1,146 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the real modules of a run one by one, as the action plugin does, without an ansible-playbook around them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import plan_for
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+
+from demo.local_server import LocalServer
+
+_numbers = itertools.count(1)
+
+
+def target(server: LocalServer, database: str) -> dict[str, Any]:
+    """Connection options of a database of the test server."""
+    return {
+        "login_host": server.host,
+        "login_port": server.port,
+        "login_user": server.user,
+        "login_password": "",
+        "login_db": database,
+        "ssl_mode": "prefer",
+    }
+
+
+def script(*statements: str, name: str = "migrations/x.sql") -> dict[str, Any]:
+    """A parsed script, one statement a line."""
+    return {
+        "name": name,
+        "sha256": "0" * 64,
+        "statements": [
+            {"sql": text, "line": line, "column": 1, "kind": text.split()[0]}
+            for line, text in enumerate(statements, start=1)
+        ],
+    }
+
+
+def migration(version: str, apply: list[str], rollback: list[str], verify: list[str] | None = None) -> dict:
+    """A migration of the plan."""
+    return {
+        "version": version,
+        "description": f"migration {version}",
+        "apply": script(*apply, name=f"migrations/{version}.sql"),
+        "rollback": script(*rollback, name=f"rollback/{version}_rollback.sql"),
+        "verify": script(*verify, name=f"verify/{version}.sql") if verify else None,
+    }
+
+
+@dataclass
+class StepRuns:
+    """One database, one SQL folder, and runs in them."""
+
+    server: LocalServer
+    database: str
+    folder: Path
+    playbook: str = "deploy"
+    migration: str = "002"
+    run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
+
+    @property
+    def sql_dir(self) -> Path:
+        return self.folder / "sql"
+
+    @property
+    def backups(self) -> Path:
+        return self.folder / "backups"
+
+    def write(self, **scripts: str) -> None:
+        """Write scripts; ``migrations__002_x`` becomes migrations/002_x.sql."""
+        for name, text in scripts.items():
+            path = self.sql_dir / f"{name.replace('__', '/', 1)}.sql"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+    def another(self, playbook: str = "deploy", wanted: str = "002") -> StepRuns:
+        """A new run in the same database with the same SQL."""
+        return StepRuns(self.server, self.database, self.folder, playbook, wanted)
+
+    def step(self, name: str, **options: Any) -> dict[str, Any]:
+        """What the module of a step answers."""
+        library = read_sql_library(self.sql_dir)
+        everything = [one.version for one in library.migrations]
+        plan = plan_for(name, library, everything if name in ("preflight", "status") else [self.migration])
+        arguments = {
+            "target": target(self.server, self.database),
+            "run": {"run_id": self.run_id, "playbook": self.playbook, "migration": self.migration},
+            "plan": plan,
+            "backup_dir": str(self.backups),
+            **(
+                {"pg_bindir": self.server.bindir} if name in ("preflight", "backup", "verify_restore") else {}
+            ),
+            **options,
+        }
+        module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{name}")
+        answer = io.StringIO()
+        with (
+            patch_module_args(json.loads(json.dumps(arguments))),
+            contextlib.redirect_stdout(answer),
+            pytest.raises(SystemExit),
+        ):
+            module.main()
+        return json.loads(answer.getvalue())
+
+    def steps(self, *names: str) -> dict[str, Any]:
+        """Run steps that must succeed; the answer of the last one."""
+        answer: dict[str, Any] = {}
+        for name in names:
+            answer = self.step(name)
+            assert not answer.get("failed"), f"{name}: {answer.get('msg')}"
+        return answer
+
+    def up_to(self, last: str) -> dict[str, Any]:
+        """A deploy's steps up to and with ``last``."""
+        names = ("preflight", "maintenance_window", "backup", "verify_restore", "rehearse", "apply", "verify")
+        return self.steps(*names[: names.index(last) + 1])
+
+    def conclude(self, outcome: str = "deployed") -> None:
+        answer = self.step("conclude", outcome=outcome)
+        assert not answer.get("failed"), answer
+
+    def ask(self, query: str) -> list[tuple]:
+        with (
+            contextlib.closing(self.server.connect(self.database)) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    def execute(self, *statements: str) -> None:
+        with contextlib.closing(self.server.connect(self.database)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
