@@ -102,8 +102,8 @@ class ActionModule(ActionBase):
         return new_run_id(str(task_vars.get("inventory_hostname", "target")))
 
     def _reason_to_skip(self, step: str, record: RunRecord, automatic: bool) -> str | None:
-        if automatic and not record.steps("apply"):
-            return "apply was not tried in this run: there is nothing to roll back"
+        if automatic and not record.may_have_committed():
+            return "this run has committed nothing: there is nothing to roll back"
         preflight = record.steps("preflight")
         if preflight and preflight[-1]["status"] == "ok" and not record.content["migrations"]:
             return "nothing is pending"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, sql
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, sql
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 
 __all__ = ["CopyDatabase", "copy_name", "database_settings"]
@@ -52,13 +52,11 @@ class CopyDatabase:
                     sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(self._mark()))
                 )
                 for setting, value in like.get("settings", []):
-                    # FROM CURRENT takes lists such as search_path as they are, where a literal would be
-                    # read as one name.
-                    cursor.execute("SELECT set_config(%s, %s, false)", (setting, value))
-                    cursor.execute(
-                        sql.SQL("ALTER DATABASE {} SET {} FROM CURRENT").format(
-                            name, sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
-                        )
+                    _keep_setting(cursor, sql.SQL("DATABASE {}").format(name), setting, value)
+                # After the database's own, which it overrides, as in the original.
+                for setting, value in like.get("role_settings", []):
+                    _keep_setting(
+                        cursor, sql.SQL("ROLE CURRENT_USER IN DATABASE {}").format(name), setting, value
                     )
         finally:
             connection.close()
@@ -95,13 +93,31 @@ class CopyDatabase:
         return connect(self.target, self.name)
 
 
+def _keep_setting(cursor, owner, setting, value):
+    """ALTER ``owner`` SET; a setting that only superusers may make (logging, mostly) is left out for others."""
+    try:
+        # FROM CURRENT takes lists such as search_path as they are, where a literal would be read as one name.
+        cursor.execute("SELECT set_config(%s, %s, false)", (setting, value))
+        cursor.execute(
+            sql.SQL("ALTER {} SET {} FROM CURRENT").format(
+                owner, sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
+            )
+        )
+    except psycopg2.errors.InsufficientPrivilege:
+        pass
+
+
+PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu"}
+
+
 def database_settings(cursor):
     """What CREATE DATABASE needs to make another database like this one.
 
-    ``pg_dump`` without --create carries neither locale nor ALTER DATABASE ... SET.
+    ``pg_dump`` without --create carries neither locale nor ALTER DATABASE ... SET nor ALTER ROLE ... IN DATABASE.
 
     Returns:
-        dict: create (keyword -> value) and settings (list of [name, value]).
+        dict: create (keyword -> value), settings of the database and role_settings of the current role in it
+        (lists of [name, value]).
     """
     cursor.execute(
         "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding) FROM pg_catalog.pg_database d"
@@ -113,19 +129,27 @@ def database_settings(cursor):
         "LC_COLLATE": database["datcollate"],
         "LC_CTYPE": database["datctype"],
     }
-    provider = database.get("datlocprovider")
+    provider = database["datlocprovider"]
+    # Without it the copy would get the provider of template0, which may be another one.
+    create["LOCALE_PROVIDER"] = PROVIDERS[provider]
     # The column is daticulocale in 15 and 16, datlocale from 17.
     locale = database.get("datlocale") or database.get("daticulocale")
     if provider == "i":
-        create.update({"LOCALE_PROVIDER": "icu", "ICU_LOCALE": locale})
+        create["ICU_LOCALE"] = locale
         if database.get("daticurules"):
             create["ICU_RULES"] = database["daticurules"]
     elif provider == "b":
-        create.update({"LOCALE_PROVIDER": "builtin", "BUILTIN_LOCALE": locale})
+        create["BUILTIN_LOCALE"] = locale
+    return {"create": create, "settings": _settings(cursor, "0"), "role_settings": _settings(cursor, OWN_OID)}
+
+
+OWN_OID = "(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+
+
+def _settings(cursor, role):
     cursor.execute(
         "SELECT split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)"
-        " FROM pg_catalog.pg_db_role_setting, unnest(setconfig) s"
-        " WHERE setrole = 0 AND setdatabase ="
+        f" FROM pg_catalog.pg_db_role_setting, unnest(setconfig) s WHERE setrole = {role} AND setdatabase ="
         " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
     )
-    return {"create": create, "settings": [list(row) for row in cursor.fetchall()]}
+    return [list(row) for row in cursor.fetchall()]

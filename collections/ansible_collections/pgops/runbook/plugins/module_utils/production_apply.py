@@ -7,11 +7,16 @@ from __future__ import annotations
 import time
 
 from ansible_collections.pgops.runbook.plugins.module_utils.blocker_watch import BlockerWatch
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog import carried_by_dump
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
+    describe,
+    difference,
+    to_json,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
@@ -59,33 +64,36 @@ def apply_to_production(step, migrations, policy):
 def _apply_one(step, migration, proof, policy):
     version = migration["version"]
     written = len(step.recorded)
+    with transaction(step.connection) as cursor:
+        rehearsed_before = step.ledger.catalog(cursor, proof["catalog_before"])
+        rehearsed_after = step.ledger.catalog(cursor, proof["catalog_after"])
 
     def attempt():
         step.forget_unwritten(written)
         clock = time.monotonic()
         with step.connection.cursor() as cursor:
             policy.set_in(cursor)
-            _must_equal(
-                step,
-                cursor,
-                proof["catalog_before"],
+            before = read_schema(cursor)
+            _must_be_equal(
+                carried_by_dump(rehearsed_before),
+                carried_by_dump(before),
                 f"The schema of production is no longer the one that was rehearsed; {version} was not applied",
             )
             meter = ImpactMeter(cursor)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
-            _must_equal(
-                step,
-                cursor,
-                proof["catalog_after"],
-                f"Migration {version} made another schema in production than on the copy; it was rolled back",
+            after = read_schema(cursor)
+            what = (
+                f"Migration {version} made another schema in production than on the copy; it was rolled back"
             )
+            _must_be_equal(carried_by_dump(rehearsed_after), carried_by_dump(after), what)
+            _must_change_alike((rehearsed_before, rehearsed_after), (before, after), what)
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
             outputs = {
                 "version": version,
-                "catalog_before": proof["catalog_before"],
-                "catalog_after": proof["catalog_after"],
+                "catalog_before": step.ledger.keep_catalog(cursor, before),
+                "catalog_after": step.ledger.keep_catalog(cursor, after),
                 "seconds": round(time.monotonic() - clock, 3),
                 "statements": statements,
                 "impact": impact,
@@ -105,11 +113,18 @@ def _apply_one(step, migration, proof, policy):
 SCRIPT_KINDS = ("apply", "rollback", "verify")
 
 
-def _must_equal(step, cursor, expected_digest, what):
-    found = read_schema(cursor)
-    if digest_of(found) != expected_digest:
-        lines = describe(difference(step.ledger.catalog(cursor, expected_digest), found))
+def _must_be_equal(expected, found, what):
+    lines = describe(difference(expected, found))
+    if lines:
         raise Unchanged(f"{what}: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+
+
+def _must_change_alike(on_the_copy, in_production, what):
+    """The same change on both sides, in what no dump carries over as well (a disabled trigger, for one)."""
+    rehearsed, real = (to_json(difference(*catalogs)) for catalogs in (on_the_copy, in_production))
+    if rehearsed != real:
+        lines = describe(difference(*in_production))
+        raise Unchanged(f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
 
 
 def in_production(step, attempt, policy, what):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog import carried_by_dump
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
@@ -57,7 +58,8 @@ def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
             content = content_fingerprint(cursor)
     finally:
         connection.close()
-    lines = describe(difference(manifest["catalog"], catalog))
+    # Each side without what no dump carries over: an invalid index of production is missing in every copy.
+    lines = describe(difference(carried_by_dump(manifest["catalog"]), carried_by_dump(catalog)))
     if lines:
         raise StepFailed(
             "The restored backup has another schema than production: " + "; ".join(lines[:10]) + "."

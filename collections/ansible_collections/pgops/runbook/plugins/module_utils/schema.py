@@ -29,4 +29,4 @@ def read_schema(cursor):
 def _belongs_to(key, table):
     """Whether a catalog key names the table or a part of it (``table x``, ``column x.y``, ``index x_pkey``)."""
     identity = key.split(" ")[-1]
-    return identity == table or identity.startswith((f"{table}.", f"{table}_"))
+    return identity in (table, f"{table}_pkey") or identity.startswith(f"{table}.")

@@ -113,6 +113,7 @@ class Step:
         answer["started"] = self.started
         answer["seconds"] = round(time.monotonic() - clock, 3)
         answer["receipts"] = self.recorded
+        answer["committed"] = self.committed()
         if answer.get("failed"):
             self.module.fail_json(**answer)
         self.module.exit_json(**answer)
@@ -260,6 +261,14 @@ class Step:
             self.module.warn(
                 f"The failure could not be written to the ledger: {' '.join(str(error).split())}"
             )
+
+    def committed(self):
+        """Versions that this run has applied to production and not taken back, as far as its receipts tell."""
+        state = {}
+        for receipt in [*self.receipts, *self.recorded]:
+            if receipt["status"] == "ok" and receipt["migration"]:
+                state[receipt["migration"]] = receipt["step"] == "apply"
+        return [version for version, applied in state.items() if applied]
 
     # The plan ------------------------------------------------------------------------------------------
 

@@ -147,6 +147,13 @@ class RunRecord:
     def failed(self) -> bool:
         return any(step["status"] == "failed" for step in self.content["steps"])
 
+    def may_have_committed(self) -> bool:
+        """Whether production may have a migration of this run: only what is known not to be is not."""
+        return any(
+            step.get("committed") or step.get("outcome") not in ("refused", "unchanged")
+            for step in self.steps("apply")
+        )
+
     def steps(self, name: str) -> list[dict[str, Any]]:
         return [step for step in self.content["steps"] if step["step"] == name]
 
@@ -165,6 +172,8 @@ class RunRecord:
         if failed:
             entry["outcome"] = self._outcome_of_failure(step, result)
             entry["reason"] = result["msg"]
+        if step == "apply":
+            entry["committed"] = result.get("committed")
         if "migrations" in outputs:
             entry["migrations"] = [
                 found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]
