@@ -56,7 +56,8 @@ def run_program(path, options, target, arguments=()):
         str: what it printed to standard output.
 
     Raises:
-        StepFailed: with the last lines of its standard error when it does not exit with 0.
+        StepFailed: with the last lines of its standard error when it does not exit with 0, or with the signal
+            that killed it.
     """
     environment = {**os.environ, **client_environment(target), "LC_MESSAGES": "C"}
     answer = subprocess.run(
@@ -69,6 +70,8 @@ def run_program(path, options, target, arguments=()):
         check=False,
     )
     if answer.returncode != 0:
+        if answer.returncode < 0:
+            raise StepFailed(f"{os.path.basename(path)} was killed by signal {-answer.returncode}.")
         last_lines = " / ".join(answer.stderr.strip().splitlines()[-5:])
         raise StepFailed(
             f"{os.path.basename(path)} failed with exit status {answer.returncode}: {last_lines}"

@@ -66,6 +66,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import check_room
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_or_refuse_drift
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_client_programs,
@@ -127,6 +128,9 @@ def work(step):
         )
         inputs = {"scripts": {version: digests[version] for version in selected if version in digests}}
         step.record(cursor, "ok", inputs=inputs, outputs=outputs)
+    if interrupted is not None:
+        # Killed between verify_restore and rehearse, it could not drop its copy.
+        CopyDatabase(copy_target, interrupted["run_id"]).drop()
     return outputs
 
 
