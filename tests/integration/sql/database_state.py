@@ -15,7 +15,7 @@ from psycopg2 import sql
 
 from tests.integration.sql.midi_library import Databases, Undone
 
-__all__ = ["State", "state_of", "state_within"]
+__all__ = ["State", "contents", "state_of", "state_within"]
 
 RELATIONS = """
     SELECT n.nspname, c.relname
@@ -43,9 +43,17 @@ class State:
     def differences(self, other: State) -> list[str]:
         """What differs between two states, by name; nothing when they are equal."""
         found = [] if self.schema == other.schema else ["schema"]
-        found += [f"rows of {name}" for name in sorted(self.rows | other.rows) if self.rows.get(name) != other.rows.get(name)]
+        found += [
+            f"rows of {name}"
+            for name in sorted(self.rows | other.rows)
+            if self.rows.get(name) != other.rows.get(name)
+        ]
         sequences = sorted(self.next_values | other.next_values)
-        return found + [f"sequence {name}" for name in sequences if self.next_values.get(name) != other.next_values.get(name)]
+        return found + [
+            f"sequence {name}"
+            for name in sequences
+            if self.next_values.get(name) != other.next_values.get(name)
+        ]
 
     def restricted_to(self, other: State) -> dict[str, list[dict]]:
         """The rows with only the tables and columns that the other state has rows and values for, too."""
@@ -60,7 +68,7 @@ class State:
 def state_of(databases: Databases, database: str) -> State:
     """Read the whole state of a database."""
     with contextlib.closing(databases.connect(database)) as connection, connection.cursor() as cursor:
-        rows, next_values = _contents(cursor)
+        rows, next_values = contents(cursor)
         cursor.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1")
         invalid = [name for (name,) in cursor.fetchall()]
     return State(f"{_schema_dump(databases, database)}\ninvalid: {invalid}", rows, next_values)
@@ -68,10 +76,11 @@ def state_of(databases: Databases, database: str) -> State:
 
 def state_within(transaction: Undone) -> State:
     """Read the whole state as a transaction sees it."""
-    return State(read_catalog(transaction.cursor), *_contents(transaction.cursor))
+    return State(read_catalog(transaction.cursor), *contents(transaction.cursor))
 
 
-def _contents(cursor) -> tuple[dict[str, list[dict]], dict[str, int]]:
+def contents(cursor) -> tuple[dict[str, list[dict]], dict[str, int]]:
+    """The rows of every table and the next value of every sequence, as a cursor sees them."""
     rows: dict[str, list[dict]] = {}
     next_values: dict[str, int] = {}
     cursor.execute(RELATIONS, ("r",))

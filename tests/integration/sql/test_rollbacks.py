@@ -18,7 +18,11 @@ from tests.integration.sql.midi_library import PROJECT, STEMS, error_of, execute
 LATER = STEMS[1:]
 NUMBERS = "public.schema_migrations_id_seq"
 # Times of the run itself: a second run has others.
-OWN_TIMES = {"public.schema_migrations": {"applied_at"}, "public.tags": {"created_at"}, "public.tag_categories": {"created_at"}}
+OWN_TIMES = {
+    "public.schema_migrations": {"applied_at"},
+    "public.tags": {"created_at"},
+    "public.tag_categories": {"created_at"},
+}
 
 
 def version(stem: str) -> str:
@@ -27,7 +31,9 @@ def version(stem: str) -> str:
 
 def without_own_times(rows: dict[str, list[dict]]) -> dict[str, list[str]]:
     return {
-        table: sorted(str({k: v for k, v in row.items() if k not in OWN_TIMES.get(table, ())}) for row in content)
+        table: sorted(
+            str({k: v for k, v in row.items() if k not in OWN_TIMES.get(table, ())}) for row in content
+        )
         for table, content in rows.items()
     }
 
@@ -119,7 +125,9 @@ def test_all_rollbacks_in_reverse_give_an_empty_database(databases, copy):
     for count, stem in reversed(list(enumerate(STEMS))):
         execute(databases, database, script("rollback", stem))
         if count:
-            assert state_of(databases, database).schema == state_of(databases, databases.stage(count)).schema, stem
+            assert (
+                state_of(databases, database).schema == state_of(databases, databases.stage(count)).schema
+            ), stem
 
     assert state_of(databases, databases.stage(0)).differences(state_of(databases, database)) == []
 
@@ -132,7 +140,18 @@ def test_scripts_run_with_psql_as_they_are(databases, copy, server):
         done = subprocess.run(
             [
                 str(Path(server.bindir) / "psql"),
-                *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", server.host, "-p", str(server.port), "-U", server.user),
+                *(
+                    "-X",
+                    "-q",
+                    "-v",
+                    "ON_ERROR_STOP=1",
+                    "-h",
+                    server.host,
+                    "-p",
+                    str(server.port),
+                    "-U",
+                    server.user,
+                ),
                 *("-d", database, "-f", str(file)),
             ],
             capture_output=True,

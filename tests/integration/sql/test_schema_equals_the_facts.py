@@ -49,7 +49,8 @@ INDEXES = """
 """
 FUNCTIONS = """
     SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_function_arguments(p.oid),
-           pg_get_function_result(p.oid), l.lanname, p.provolatile::text, p.proisstrict, p.prosecdef, p.proparallel::text
+           pg_get_function_result(p.oid), l.lanname, p.provolatile::text, p.proisstrict, p.prosecdef,
+           p.proparallel::text
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     WHERE p.pronamespace = 'public'::regnamespace
       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
@@ -96,10 +97,22 @@ def facts(stems: tuple[str, ...]) -> dict[str, dict]:
     """The facts of several migrations added up, in the shape that found() gives."""
     total: dict[str, dict] = {
         key: {}
-        for key in ("columns", "constraints", "indexes", "functions", "triggers", "views", "enums", "sequences", "comments")
+        for key in (
+            "columns",
+            "constraints",
+            "indexes",
+            "functions",
+            "triggers",
+            "views",
+            "enums",
+            "sequences",
+            "comments",
+        )
     }
     for stem in stems:
-        one = json.loads((PROJECT / "tests" / "data" / "midi_schema" / f"{stem}.json").read_text(encoding="utf-8"))
+        one = json.loads(
+            (PROJECT / "tests" / "data" / "midi_schema" / f"{stem}.json").read_text(encoding="utf-8")
+        )
         for table, described in one.get("tables", {}).items():
             total["columns"][table] = [_column(column) for column in described["columns"]]
             total["constraints"] |= {(table, c["name"]): _constraint(c) for c in described["constraints"]}
@@ -111,15 +124,30 @@ def facts(stems: tuple[str, ...]) -> dict[str, dict]:
         for i in one.get("indexes_added_to_existing_tables", []):
             total["indexes"][i["table"], i["name"]] = _index(i)
         for signature, f in one.get("functions", {}).items():
-            keys = ("arguments", "returns", "language", "volatility", "strict", "security_definer", "parallel")
+            keys = (
+                "arguments",
+                "returns",
+                "language",
+                "volatility",
+                "strict",
+                "security_definer",
+                "parallel",
+            )
             total["functions"][signature] = tuple(f[key] for key in keys)
         for t in one.get("triggers", []):
             assert t["when"] is None
-            total["triggers"][t["name"]] = (t["table"], t["timing"], frozenset(t["events"]), t["for_each"], t["function"])
+            total["triggers"][t["name"]] = (
+                t["table"],
+                t["timing"],
+                frozenset(t["events"]),
+                t["for_each"],
+                t["function"],
+            )
         total["views"] |= {name: view["columns"] for name, view in one.get("views", {}).items()}
         total["enums"] |= one.get("enum_types", {})
         total["sequences"] |= {
-            name: (s["data_type"], s["start"], s["increment"], s["owned_by"]) for name, s in one.get("sequences", {}).items()
+            name: (s["data_type"], s["start"], s["increment"], s["owned_by"])
+            for name, s in one.get("sequences", {}).items()
         }
         total["comments"] |= dict.fromkeys(comment["object"] for comment in one.get("comments_set_on", []))
     return total
@@ -141,7 +169,9 @@ def _constraint(c: dict) -> tuple:
 
 def _index(i: dict) -> tuple:
     orders = {"ASC NULLS LAST": (0, 0), "DESC NULLS FIRST": (1, 1), None: (0, 0)}
-    columns = tuple((c["column"], c["opclass"], c["opclass_is_default"], *orders[c.get("order")]) for c in i["columns"])
+    columns = tuple(
+        (c["column"], c["opclass"], c["opclass_is_default"], *orders[c.get("order")]) for c in i["columns"]
+    )
     return i["method"], i["unique"], columns, i["predicate"], i["with"], i.get("backs_constraint")
 
 
@@ -152,17 +182,27 @@ def found(transaction: Undone) -> dict[str, dict]:
     for table, *column in rows(COLUMNS):
         columns.setdefault(table, []).append(tuple(column))
     constraints = {}
-    for table, name, kind, mine, text, other, theirs, deleted, updated, deferrable, valid in rows(CONSTRAINTS):
+    for table, name, kind, mine, text, other, theirs, deleted, updated, deferrable, valid in rows(
+        CONSTRAINTS
+    ):
         assert valid, f"{name} is not validated"
         constraints[table, name] = {
             "c": ("CHECK", frozenset(mine), text),
-            "f": ("FOREIGN KEY", tuple(mine), (other, tuple(theirs)), ACTIONS[deleted], ACTIONS[updated], deferrable),
+            "f": (
+                "FOREIGN KEY",
+                tuple(mine),
+                (other, tuple(theirs)),
+                ACTIONS[deleted],
+                ACTIONS[updated],
+                deferrable,
+            ),
         }.get(kind, (KINDS[kind], tuple(mine)))
     indexes = {}
     for table, name, method, unique, keys, predicate, options, constraint, valid in rows(INDEXES):
         assert valid, f"{name} is not valid"
         described = tuple(
-            (k["column"], k["opclass"], k["opclass_is_default"], k["descending"], k["nulls_first"]) for k in keys
+            (k["column"], k["opclass"], k["opclass_is_default"], k["descending"], k["nulls_first"])
+            for k in keys
         )
         indexes[table, name] = (method, unique, described, predicate, options, constraint)
     functions = {}
@@ -171,8 +211,12 @@ def found(transaction: Undone) -> dict[str, dict]:
         functions[signature] = (arguments, result, language, words[0], strict, definer, words[1])
     triggers = {}
     for name, table, bits, function, unconditional, enabled in rows(TRIGGERS):
-        assert unconditional and enabled == "O", name
-        events = frozenset(word for bit, word in ((4, "INSERT"), (8, "DELETE"), (16, "UPDATE"), (32, "TRUNCATE")) if bits & bit)
+        assert (unconditional, enabled) == (True, "O"), name
+        events = frozenset(
+            word
+            for bit, word in ((4, "INSERT"), (8, "DELETE"), (16, "UPDATE"), (32, "TRUNCATE"))
+            if bits & bit
+        )
         timing = "BEFORE" if bits & 2 else "AFTER"
         triggers[name] = (table, timing, events, "ROW" if bits & 1 else "STATEMENT", function)
     return {
@@ -200,7 +244,9 @@ def test_each_stage_equals_the_facts(databases, count):
 
 def test_totals_are_those_of_the_facts(databases):
     """The sums stated beside the facts guard against facts that the comparison above would not read."""
-    last = json.loads((PROJECT / "tests" / "data" / "midi_schema" / f"{STEMS[-1]}.json").read_text(encoding="utf-8"))
+    last = json.loads(
+        (PROJECT / "tests" / "data" / "midi_schema" / f"{STEMS[-1]}.json").read_text(encoding="utf-8")
+    )
     with databases.undone(databases.stage(len(STEMS))) as transaction:
         actual = found(transaction)
 

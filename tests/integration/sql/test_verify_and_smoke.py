@@ -55,7 +55,8 @@ FAULTS = {
     "007_enhanced_tags": [
         "ALTER TABLE tags DROP CONSTRAINT tags_confidence_score_check",
         "ALTER TABLE tags ALTER is_active SET DEFAULT false",
-        "DROP INDEX idx_file_tags_tag_id_file_id; CREATE INDEX idx_file_tags_tag_id_file_id ON file_tags (file_id, tag_id)",
+        "DROP INDEX idx_file_tags_tag_id_file_id; "
+        "CREATE INDEX idx_file_tags_tag_id_file_id ON file_tags (file_id, tag_id)",
         "DROP FUNCTION get_tags_by_category(varchar)",
         "CREATE OR REPLACE FUNCTION suggest_tags_from_similar_files(p_file_id bigint, p_limit integer DEFAULT 5) "
         "RETURNS TABLE (tag_id integer, tag_name varchar, confidence numeric, usage_frequency bigint) LANGUAGE plpgsql "
@@ -70,7 +71,8 @@ FAULTS = {
     "008_filename_metadata_fixed": [
         "ALTER TABLE files ALTER metadata_source DROP DEFAULT",
         "ALTER TABLE files DROP CONSTRAINT files_filename_key_check",
-        "DROP INDEX idx_files_filename_genres; CREATE INDEX idx_files_filename_genres ON files USING gin (filename_genres)",
+        "DROP INDEX idx_files_filename_genres; "
+        "CREATE INDEX idx_files_filename_genres ON files USING gin (filename_genres)",
         "ALTER TABLE files ALTER filename_bpm TYPE double precision",
     ],
     "009_text_metadata": [
@@ -80,7 +82,8 @@ FAULTS = {
         "ALTER TABLE files ALTER lyrics DROP DEFAULT",
         "ALTER TABLE files ALTER markers SET NOT NULL",
         "DROP FUNCTION get_text_metadata_stats()",
-        "CREATE OR REPLACE FUNCTION get_text_metadata_stats() RETURNS TABLE (metric text, count bigint, percentage numeric) "
+        "CREATE OR REPLACE FUNCTION get_text_metadata_stats() "
+        "RETURNS TABLE (metric text, count bigint, percentage numeric) "
         "LANGUAGE plpgsql STABLE AS 'BEGIN RETURN; END'",
         "ALTER FUNCTION search_files_by_text_metadata VOLATILE",
         "DROP VIEW files_with_text_metadata; CREATE VIEW files_with_text_metadata AS SELECT id, filename FROM files",
@@ -102,9 +105,11 @@ FAULTS = {
         "DROP TABLE normalized_filenames.renamed_file",
         "UPDATE normalized_filenames.renamed_file SET new_filename = 'a b.mid' WHERE file_id = 1",
         "UPDATE normalized_filenames.renamed_file SET new_filepath = '/elsewhere/' || new_filename WHERE file_id = 1",
-        "CREATE OR REPLACE FUNCTION normalized_filenames.normalized(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT "
+        "CREATE OR REPLACE FUNCTION normalized_filenames.normalized(name text) "
+        "RETURNS text LANGUAGE sql IMMUTABLE STRICT "
         "AS 'SELECT replace(name, '' '', ''_'')'",
-        "ALTER TABLE files DISABLE TRIGGER USER; UPDATE files SET filename = 'a b.mid', filepath = 'a b.mid' WHERE id = 1; "
+        "ALTER TABLE files DISABLE TRIGGER USER; "
+        "UPDATE files SET filename = 'a b.mid', filepath = 'a b.mid' WHERE id = 1; "
         "ALTER TABLE files ENABLE TRIGGER USER",
         "ALTER TABLE normalized_filenames.renamed_file DROP CONSTRAINT renamed_file_pkey",
     ],
@@ -121,10 +126,17 @@ SMOKE_FAULTS = [
     ("ALTER TABLE duplicate_files DISABLE TRIGGER duplicate_files_count_trigger", 1),
     ("ALTER TABLE processing_errors DISABLE TRIGGER processing_errors_count_trigger", 1),
     ("UPDATE tags SET usage_count = usage_count + 1 WHERE id = (SELECT min(tag_id) FROM file_tags)", 1),
-    ("ALTER TABLE files DISABLE TRIGGER USER; UPDATE files SET search_vector = NULL; ALTER TABLE files ENABLE TRIGGER USER", 1),
+    (
+        "ALTER TABLE files DISABLE TRIGGER USER; "
+        "UPDATE files SET search_vector = NULL; ALTER TABLE files ENABLE TRIGGER USER",
+        1,
+    ),
     ("ALTER TABLE musical_metadata DROP CONSTRAINT musical_metadata_bpm_check", 1),
     ("ALTER TABLE file_tags DROP CONSTRAINT file_tags_file_id_fkey", 1),
-    ("CREATE OR REPLACE VIEW files_with_tags AS SELECT id, filename, filepath, NULL::text[] AS tag_names FROM files", 1),
+    (
+        "CREATE OR REPLACE VIEW files_with_tags AS SELECT id, filename, filepath, NULL::text[] AS tag_names FROM files",
+        1,
+    ),
     ("ALTER TABLE favorites DROP CONSTRAINT favorites_file_id_key", 3),
     ("ALTER TABLE favorites DROP CONSTRAINT favorites_file_id_fkey", 3),
     ("ALTER TABLE track_splits DROP CONSTRAINT chk_track_number_positive", 4),
@@ -143,7 +155,11 @@ def failure(transaction, text: str) -> str | None:
     """Why a verify or smoke script fails: its error, or a row whose first column is false; undone again."""
     transaction.cursor.execute("SAVEPOINT check_script")
     error = transaction.refusal(text)
-    if error is None and transaction.cursor.description is not None and any(row[0] is False for row in transaction.cursor):
+    if (
+        error is None
+        and transaction.cursor.description is not None
+        and any(row[0] is False for row in transaction.cursor)
+    ):
         error = "a row says false"
     transaction.cursor.execute("ROLLBACK TO check_script")
     return error
@@ -191,9 +207,7 @@ def test_smoke_fails_on_a_fault(databases, fault, count):
 
 def test_smoke_scripts_move_no_sequence(databases):
     """What nextval() gives is not given back by a rollback, so the scripts bring their own numbers."""
-    values = (
-        "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
-    )
+    values = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
     with databases.undone(databases.stage(len(STEMS))) as transaction:
         before = transaction.query(values)
         for smoke in SMOKE:
