@@ -92,6 +92,7 @@ class RunRecord:
             "steps": [],
             "proof": {"schema_restored": None, "data_restored": None},
             "salvage": [],
+            "impact": {},
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -235,8 +236,10 @@ class RunRecord:
         where = {"rehearse": "copy", "apply": "production"}.get(step)
         if where is None:
             return
-        impact = self.content.setdefault("impact", {})
+        impact = self.content["impact"]
         for one in found:
+            if "impact" not in one:
+                continue  # committed by an earlier process of this run, whose record has it
             seconds = sum(statement["seconds"] for statement in one["statements"])
             impact.setdefault(one["version"], {})[where] = {
                 "seconds": round(seconds, 3),
