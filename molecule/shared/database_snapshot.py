@@ -30,7 +30,7 @@ def take_snapshot(server: LocalServer, database: str) -> dict[str, Any]:
 
     Returns:
         dict: schema (text), tables (name -> {columns: list, rows: sorted list of lists of text}) and
-        sequences (name -> last value).
+        sequences (name -> next value).
     Raises:
         subprocess.CalledProcessError: pg_dump failed; its message is on standard error.
         psycopg2.Error: the database cannot be read.
@@ -73,12 +73,20 @@ def _rows(cursor, schema: str, table: str) -> dict[str, Any]:
     return {"columns": columns, "rows": sorted(rows, key=json.dumps)}
 
 
-def _sequences(cursor) -> dict[str, int | None]:
+def _sequences(cursor) -> dict[str, int]:
     cursor.execute(
-        "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE schemaname <> ALL (%s)",
+        "SELECT schemaname || '.' || sequencename, schemaname, sequencename, increment_by FROM pg_sequences"
+        " WHERE schemaname <> ALL (%s)",
         (list(RUNBOOK_SCHEMAS),),
     )
-    return dict(cursor.fetchall())
+    following = {}
+    for name, schema, sequence, increment in cursor.fetchall():
+        cursor.execute(
+            sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(schema, sequence))
+        )
+        last, is_called = cursor.fetchone()
+        following[name] = last + increment if is_called else last
+    return following
 
 
 def main(arguments: list[str]) -> int:

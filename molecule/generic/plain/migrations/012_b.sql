@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN second text DEFAULT E'it\'s; done';

@@ -1,0 +1,1 @@
+DROP FUNCTION greeting(text); DROP FUNCTION order_count();

@@ -1,0 +1,1 @@
+SELECT greeting('O''Neil') = 'Dear; "O''Neil"', greeting('O''Neil');
