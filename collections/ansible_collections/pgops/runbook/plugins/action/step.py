@@ -15,6 +15,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAINS
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report import run_report, status_report
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
     ALL,
@@ -182,7 +183,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Finish the record, and the run in the ledger where one was opened."""
         if not record.writes:
-            return _checked_only(str(arguments.get("reason") or ""))
+            return _checked_only(str(arguments.get("reason") or ""), arguments["run"])
         record.conclude(str(arguments.get("reason") or ""))
         content = record.content
         result: dict[str, Any] = {"changed": False}
@@ -206,15 +207,15 @@ class ActionModule(ActionBase):
         return result
 
 
-def _checked_only(failure: str) -> dict[str, Any]:
+def _checked_only(failure: str, run: dict[str, Any]) -> dict[str, Any]:
     """The end of a run in check mode, which leaves no record to read from."""
     outcome = "refused" if failure else "checked"
+    wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
+    would = f"Preflight found nothing that speaks against {run['playbook']} of {wanted}; it would go through: {steps}."
     return {
         "changed": False,
         "run": {"outcome": outcome, "reason": failure or None},
-        "report": [
-            f"Check mode, nothing was written. {failure or 'Preflight found nothing that speaks against it.'}"
-        ],
+        "report": [f"Check mode, nothing was written. {failure or would}"],
         "succeeded": not failure,
     }
 
