@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import server_identity, transaction
@@ -111,20 +112,29 @@ def test_a_deleted_receipt_is_found(cursor):
 
 
 def test_two_writers_do_not_fork_the_chain(server, database, cursor):
-    def write(step):
-        with contextlib.closing(server.connect(database)) as own:
-            for _ in range(20):
-                with transaction(own) as own_cursor:
-                    append(own_cursor, step)
+    """The second one waits for the end of the first one's transaction, and names its receipt as predecessor."""
+    written = []
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in ("one", "two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    receipts = LEDGER.receipts(cursor)
-    assert len(receipts) == 40
-    assert broken_link(receipts) is None
+    def write():
+        with contextlib.closing(server.connect(database)) as own, transaction(own) as own_cursor:
+            written.append(append(own_cursor, "second"))
+
+    first = append(cursor, "first")
+    thread = threading.Thread(target=write)
+    thread.start()
+    with contextlib.closing(server.connect(database)) as observer, observer.cursor() as looking:
+        observer.autocommit = True
+        deadline = time.monotonic() + 20
+        waiting = False
+        while not waiting and time.monotonic() < deadline:
+            looking.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            waiting = looking.fetchone()[0] > 0
+    assert waiting
+    assert written == []
+    cursor.connection.commit()
+    thread.join()
+    assert written[0]["previous"] == first["digest"]
+    assert broken_link(LEDGER.receipts(cursor)) is None
 
 
 def test_a_rolled_back_receipt_leaves_no_gap(cursor):
