@@ -81,5 +81,7 @@ def test_a_loss_that_is_not_denied_by_the_header_passes(declared):
 
 def test_the_refusal_names_the_migration_and_every_objection():
     measured = proof(locks=[lock()], rollback_changed=False)
-    with pytest.raises(Refused, match=r"Migration 012 .*held AccessExclusiveLock.*; and its rollback changes"):
+    with pytest.raises(
+        Refused, match=r"Migration 012 .*held AccessExclusiveLock.*; and its rollback changes"
+    ):
         refuse_by_policy([MIGRATION], [measured], POLICY)

@@ -20,6 +20,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
 IDENTITY = {"database": "library", "server_version": 180006, "in_recovery": False}
 
 
+def transactions(*commands, declared=None, blocks=0):
+    """What a script has of statements that cannot be in a transaction: (line, command, object)."""
+    statements = [{"line": line, "command": command, "object": about} for line, command, about in commands]
+    return {"statements": statements, "declared": declared, "blocks": blocks}
+
+
 def entry(version, requires=(), **facts):
     return {
         "version": version,
@@ -31,11 +37,12 @@ def entry(version, requires=(), **facts):
         "rollback_problems": [],
         "statements": 2,
         "rollback_statements": 2,
-        "forbids_transaction": {"apply": [], "rollback": []},
+        "alone": {"apply": transactions(), "rollback": transactions()},
         **facts,
     }
 
 
+INDEX_COMMAND = "CREATE INDEX CONCURRENTLY"
 INDEX = [entry("001"), entry("002", ["001"]), entry("003", ["002"]), entry("004", ["001"])]
 
 
@@ -168,12 +175,29 @@ def test_sound_scripts():
         ),
         ({"rollback_statements": 0}, r"'rollback script exists'.*001_name_rollback\.sql is empty"),
         (
-            {"forbids_transaction": {"apply": [[4, "VACUUM"]], "rollback": []}},
-            r"'migration runs in one transaction': migrations/001_name\.sql line 4: VACUUM",
+            {
+                "alone": {
+                    "apply": transactions((4, "VACUUM", None), declared="one"),
+                    "rollback": transactions(),
+                }
+            },
+            r"'migration runs in one transaction': migrations/001_name\.sql line 4: VACUUM.*'-- Transaction: one'",
         ),
         (
-            {"forbids_transaction": {"apply": [], "rollback": [[2, "DROP DATABASE"]]}},
-            r"rollback/001_name_rollback\.sql line 2: DROP DATABASE",
+            {"alone": {"apply": transactions(), "rollback": transactions((2, "DROP DATABASE", None))}},
+            r"rollback/001_name_rollback\.sql line 2: DROP DATABASE reaches beyond",
+        ),
+        (
+            {"alone": {"apply": transactions((2, INDEX_COMMAND, None)), "rollback": transactions()}},
+            r"line 2: CREATE INDEX CONCURRENTLY without a name",
+        ),
+        (
+            {"alone": {"apply": transactions((2, "VACUUM", None), blocks=1), "rollback": transactions()}},
+            r"has a BEGIN of its own",
+        ),
+        (
+            {"alone": {"apply": transactions(declared="none", blocks=1), "rollback": transactions()}},
+            r"has a BEGIN of its own",
         ),
     ],
 )
@@ -205,3 +229,9 @@ def test_a_rollback_that_does_not_parse():
 
 def test_a_rollback_does_not_ask_whether_the_migration_could_be_applied():
     check_scripts_to_roll_back([entry("001", problems=["the migration was broken since"])], ["001"])
+
+
+def test_statements_outside_of_a_transaction_pass_when_they_can_be_gone_on_with():
+    named = transactions((3, INDEX_COMMAND, {"index": [None, "x"]}), (4, "VACUUM", None))
+    alone = {"apply": named, "rollback": transactions(declared="none")}
+    check_scripts_to_apply([entry("001", alone=alone)], ["001"])

@@ -430,7 +430,9 @@ def test_payload_holds_what_is_executed(tmp_path: Path) -> None:
     assert payload["apply"] == {
         "name": "migrations/001_a.sql",
         "sha256": found.migrations[0].apply.sha256,
-        "statements": [{"sql": "VACUUM", "line": 2, "column": 2, "kind": "VacuumStmt"}],
+        "statements": [
+            {"sql": "VACUUM", "line": 2, "column": 2, "kind": "VacuumStmt", "alone": "VACUUM", "object": None}
+        ],
         "forbids_transaction": [[2, "VACUUM"]],
         "transaction": None,
         "transaction_blocks": 1,

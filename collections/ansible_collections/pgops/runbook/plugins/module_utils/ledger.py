@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.journal import JOURNAL_SCHEMA
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     FIRST_PREVIOUS,
     canonical_json,
@@ -62,6 +63,7 @@ SCHEMA = (
     """CREATE INDEX receipt_run_id ON runbook.receipt (run_id)""",
     """CREATE TABLE runbook.catalog (digest text PRIMARY KEY, catalog jsonb NOT NULL)""",
     """COMMENT ON TABLE runbook.catalog IS 'schemas that receipts name by digest'""",
+    *JOURNAL_SCHEMA,
 )
 
 UTC_TEXT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""

@@ -31,6 +31,18 @@ __all__ = [
 
 OLDEST_SERVER = 15
 
+# Those for which lone_statements can tell from the catalog whether they took effect, or that can be repeated.
+RESUMABLE_COMMANDS = (
+    "CREATE INDEX CONCURRENTLY",
+    "DROP INDEX CONCURRENTLY",
+    "REINDEX CONCURRENTLY",
+    "DETACH PARTITION CONCURRENTLY",
+    "ALTER TYPE ADD VALUE with the new value used later in the script",
+    "VACUUM",
+    "CLUSTER without a table",
+    "REINDEX SCHEMA",
+)
+
 
 def check_server(identity):
     """A primary of a supported version.
@@ -158,11 +170,39 @@ def check_scripts_to_apply(index, versions):
             raise Refused(f"Migration {version} has no statement: {entry['apply_name']} is empty.")
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
-            for line, what in entry["forbids_transaction"][kind]:
-                raise Refused(
-                    f"Checklist item 'migration runs in one transaction': {entry[kind + '_name']} line {line}:"
-                    f" {what} cannot run inside a transaction."
-                )
+            check_transaction(entry[kind + "_name"], **entry["alone"][kind])
+
+
+def check_transaction(name, statements, declared, blocks):
+    """A script is one transaction, or its statements can be gone on with after a kill.
+
+    Args:
+        name: of the script.
+        statements: those that cannot be in a transaction: line, command, object.
+        declared: what its header says: "one", "none" or None.
+        blocks: how many transactions of its own it has.
+
+    Raises:
+        Refused: naming the line.
+    """
+    item = "Checklist item 'migration runs in one transaction'"
+    for statement in statements:
+        where = f"{item}: {name} line {statement['line']}: {statement['command']}"
+        if statement["command"] not in RESUMABLE_COMMANDS:
+            raise Refused(f"{where} reaches beyond this database, or cannot be gone on with after a kill.")
+        if declared == "one":
+            raise Refused(
+                f"{where} cannot run inside a transaction, and the header says '-- Transaction: one'."
+            )
+        if statement["command"] == "CREATE INDEX CONCURRENTLY" and statement["object"] is None:
+            raise Refused(
+                f"{where} without a name for the index: after a kill nobody could tell whether it is there."
+            )
+    if (statements or declared == "none") and blocks:
+        raise Refused(
+            f"{item}: {name} has a BEGIN of its own, and statements that cannot be in a transaction: its"
+            " statements would be committed one by one. Split it into two migrations."
+        )
 
 
 def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):

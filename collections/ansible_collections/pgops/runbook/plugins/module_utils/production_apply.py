@@ -16,13 +16,19 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
+    begin_or_resume,
+    is_journalled,
+    run_journalled,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import NOT_MEASURED, run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     apply_migration,
     with_lock_retries,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 __all__ = ["Unchanged", "apply_to_production", "commit_or_find_out"]
 
@@ -62,6 +68,8 @@ def apply_to_production(step, migrations, policy):
 
 
 def _apply_one(step, migration, proof, policy):
+    if is_journalled(migration["apply"]):
+        return _apply_journalled(step, migration, proof, policy)
     version = migration["version"]
     written = len(step.recorded)
     with transaction(step.connection) as cursor:
@@ -108,6 +116,62 @@ def _apply_one(step, migration, proof, policy):
     return in_production(
         step, attempt, policy, f"Migration {version} was tried in production and rolled back"
     )
+
+
+def _apply_journalled(step, migration, proof, policy):
+    """Statements that commit one by one: compared with the rehearsal afterwards, and taken back if they differ."""
+    version = migration["version"]
+    clock = time.monotonic()
+    with transaction(step.connection) as cursor:
+        rehearsed_before = step.ledger.catalog(cursor, proof["catalog_before"])
+        rehearsed_after = step.ledger.catalog(cursor, proof["catalog_after"])
+        found = read_schema(cursor)
+        _must_be_equal(
+            carried_by_dump(rehearsed_before),
+            carried_by_dump(found),
+            f"The schema of production is no longer the one that was rehearsed; {version} was not applied",
+        )
+        journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "apply")
+    try:
+        with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
+            statements = run_journalled(step.connection, journal, migration["apply"], policy, watch.sentences)
+    except StepFailed as error:
+        with transaction(step.connection) as cursor:
+            if journal.drop_if_nothing_is_done(cursor):
+                raise Unchanged(error.reason, **error.details) from None
+        raise
+    with transaction(step.connection) as cursor:
+        VersionTable(cursor).record(version, migration["description"])
+        after = read_schema(cursor)
+        outputs = {
+            "version": version,
+            "catalog_before": step.ledger.keep_catalog(cursor, before),
+            "catalog_after": step.ledger.keep_catalog(cursor, after),
+            "seconds": round(time.monotonic() - clock, 3),
+            "statements": statements,
+            "impact": NOT_MEASURED,
+        }
+        inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
+        step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
+        journal.close(cursor)
+    _check_committed(step, migration, rehearsed_after, after)
+    return outputs
+
+
+def _check_committed(step, migration, rehearsed_after, after):
+    """What one transaction checks before COMMIT; here the emergency rollback follows a failure."""
+    version = migration["version"]
+    try:
+        _must_be_equal(
+            carried_by_dump(rehearsed_after),
+            carried_by_dump(after),
+            f"Migration {version} made another schema in production than on the copy",
+        )
+        with transaction(step.connection) as cursor:
+            run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
+            run_checks(cursor, step.smoke_scripts())
+    except RunbookError as error:
+        raise StepFailed(error.reason, **error.details) from None
 
 
 SCRIPT_KINDS = ("apply", "rollback", "verify")

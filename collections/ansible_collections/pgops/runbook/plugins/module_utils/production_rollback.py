@@ -6,10 +6,18 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.pgops.runbook.plugins.module_utils.blocker_watch import BlockerWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
     describe,
     difference,
     undone,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
+    begin_or_resume,
+    is_journalled,
+    run_journalled,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
     SCRIPT_KINDS,
@@ -21,6 +29,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import dige
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
+from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 __all__ = ["committed_by_this_run", "roll_back_production"]
 
@@ -39,6 +48,8 @@ def committed_by_this_run(step, migrations):
 def roll_back_production(step, migrations, policy):
     """Roll all of ``migrations`` back, in the given order, in one transaction.
 
+    A script whose statements cannot be in one is run on its own, and then so is each of the others.
+
     Returns:
         list of dict: version, catalogs, seconds, statements, and whether the schema was compared with a
         record (a migration that was adopted has none).
@@ -46,6 +57,18 @@ def roll_back_production(step, migrations, policy):
     Raises:
         Unchanged: something failed or the schema is not the recorded one; nothing was rolled back.
     """
+    if any(is_journalled(migration["rollback"]) for migration in migrations):
+        done = []
+        for migration in migrations:
+            if is_journalled(migration["rollback"]):
+                done.append(_roll_back_journalled(step, migration, policy))
+            else:
+                done += _roll_back_together(step, [migration], policy)
+        return done
+    return _roll_back_together(step, migrations, policy)
+
+
+def _roll_back_together(step, migrations, policy):
     written = len(step.recorded)
     names = ", ".join(migration["version"] for migration in migrations)
 
@@ -88,6 +111,38 @@ def _roll_back_one(step, cursor, migration):
     }
     inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
     step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
+    return outputs
+
+
+def _roll_back_journalled(step, migration, policy):
+    version = migration["version"]
+    clock = time.monotonic()
+    with transaction(step.connection) as cursor:
+        journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "rollback")
+        expected = _expected_schema(step, cursor, version, before)
+    with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
+        statements = run_journalled(step.connection, journal, migration["rollback"], policy, watch.sentences)
+    with transaction(step.connection) as cursor:
+        VersionTable(cursor).forget(version)
+        found = read_schema(cursor)
+        lines = describe(difference(expected, found)) if expected is not None else []
+        outputs = {
+            "version": version,
+            "catalog_before": step.ledger.keep_catalog(cursor, before),
+            "catalog_after": step.ledger.keep_catalog(cursor, found),
+            "schema_restored": not lines if expected is not None else None,
+            "seconds": round(time.monotonic() - clock, 3),
+            "statements": statements,
+        }
+        inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
+        step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
+        journal.close(cursor)
+    if lines:
+        raise StepFailed(
+            f"The rollback of {version} was committed statement by statement and does not give back the schema"
+            f" from before its deploy: {'; '.join(lines[:10])}.",
+            difference=lines,
+        )
     return outputs
 
 

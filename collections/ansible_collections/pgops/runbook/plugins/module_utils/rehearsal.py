@@ -14,16 +14,28 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content_difference i
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
+    begin_or_resume,
+    is_journalled,
+    run_journalled,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
+    LockPolicy,
     apply_migration,
     check_script,
     roll_back_migration,
     undone_afterwards,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["Rehearsal", "run_checks"]
+__all__ = ["NOT_MEASURED", "Rehearsal", "run_checks"]
+
+# Statements that commit one by one hold no lock to its end; what each took is gone when it could be read.
+NOT_MEASURED = {"locks": [], "rewritten": {}, "rows": {}, "wal_bytes": None}
 
 LINES_SHOWN = 10
 
@@ -60,6 +72,8 @@ class Rehearsal:
 
     def apply(self, migration):
         """Apply, verify, smoke test; returns (catalog, statements, impact)."""
+        if is_journalled(migration["apply"]):
+            return self._apply_journalled(migration)
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
             meter = ImpactMeter(cursor, with_sizes=True)
             statements = apply_migration(cursor, migration, meter)
@@ -71,12 +85,49 @@ class Rehearsal:
 
     def roll_back(self, migration):
         """Roll back and smoke test; returns (statements, impact)."""
+        if is_journalled(migration["rollback"]):
+            return self._roll_back_journalled(migration)
         with self._named(migration, "fails to roll back on the copy"), transaction(self.connection) as cursor:
             meter = ImpactMeter(cursor, with_sizes=True)
             statements = roll_back_migration(cursor, migration, meter)
             impact = meter.result()
             run_checks(cursor, self.smoke)
         return statements, impact
+
+    def _apply_journalled(self, migration):
+        with self._named(migration, "fails on the copy"):
+            journal, statements = self._run_journalled(migration, "apply")
+            with transaction(self.connection) as cursor:
+                VersionTable(cursor).record(migration["version"], migration["description"])
+                journal.close(cursor)
+                catalog = read_schema(cursor)
+                run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
+                run_checks(cursor, self.smoke)
+        return catalog, statements, NOT_MEASURED
+
+    def _roll_back_journalled(self, migration):
+        with self._named(migration, "fails to roll back on the copy"):
+            journal, statements = self._run_journalled(migration, "rollback")
+            with transaction(self.connection) as cursor:
+                VersionTable(cursor).forget(migration["version"])
+                journal.close(cursor)
+                run_checks(cursor, self.smoke)
+        return statements, NOT_MEASURED
+
+    def _run_journalled(self, migration, direction):
+        ledger = Ledger()
+        with transaction(self.connection) as cursor:
+            ledger.create(cursor)
+            journal, _ = begin_or_resume(cursor, ledger, "rehearsal", migration, direction)
+        return journal, run_journalled(self.connection, journal, migration[direction], LockPolicy())
+
+    def _schema_before_half_done(self):
+        """The schema from before a migration that production has half applied, or None."""
+        with transaction(self.connection) as cursor:
+            half_done = open_journal(cursor)
+            if half_done is None or half_done["direction"] != "apply":
+                return None
+            return Ledger().catalog(cursor, half_done["catalog_before"])
 
     def _named(self, migration, what):
         return _RefusedAs(f"Migration {migration['version']} {what}: ")
@@ -91,6 +142,8 @@ class Rehearsal:
             Refused: at the first step that fails or difference that is found.
         """
         stages = [self.state()]
+        found, _ = stages[0]
+        whole_before = self._schema_before_half_done()
         evidence = []
         for migration in migrations:
             clock = time.monotonic()
@@ -110,6 +163,9 @@ class Rehearsal:
                 }
             )
             stages.append((catalog, content))
+        if whole_before is not None:
+            # Its rows from before are in no copy any more; the schema is on record.
+            stages[0] = (whole_before, None)
         for position in range(len(migrations) - 1, -1, -1):
             evidence[position].update(
                 self._prove_rollback(migrations[position], stages[position], stages[position + 1][0])
@@ -125,7 +181,7 @@ class Rehearsal:
             evidence[position]["reapplied_equal"] = True
         return {
             "migrations": evidence,
-            "catalogs": {digest_of(catalog): catalog for catalog, _ in stages},
+            "catalogs": {digest_of(catalog): catalog for catalog in (found, *(one for one, _ in stages))},
         }
 
     def _prove_rollback(self, migration, before, catalog_applied):
@@ -140,7 +196,7 @@ class Rehearsal:
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
                 f" schema: {_shown(lines)}."
             )
-        problems = content_difference(content_before, content)
+        problems = content_difference(content_before, content) if content_before else []
         if problems:
             lines = [
                 f"{found['table']}: {found['problem']} ({found['rows_before']} rows before,"
@@ -154,19 +210,28 @@ class Rehearsal:
             )
         return {
             "schema_restored": True,
-            "data_restored": True,
+            "data_restored": True if content_before else None,
             "rollback_seconds": round(time.monotonic() - clock, 3),
             "rollback_statements": statements,
             "rollback_impact": impact,
             "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
             or bool(_rows_of_users(impact)),
-            "rows_compared": sum(table["rows"] for table in content_before["tables"].values()),
-            "sequences_moved": {
-                name: [value, content["sequences"].get(name)]
-                for name, value in content_before["sequences"].items()
-                if content["sequences"].get(name) != value
-            },
+            **_compared(content_before, content),
         }
+
+
+def _compared(before, after):
+    """How many rows were compared, and which sequences do not go on where they did."""
+    if not before:
+        return {"rows_compared": 0, "sequences_moved": {}}
+    return {
+        "rows_compared": sum(table["rows"] for table in before["tables"].values()),
+        "sequences_moved": {
+            name: [value, after["sequences"].get(name)]
+            for name, value in before["sequences"].items()
+            if after["sequences"].get(name) != value
+        },
+    }
 
 
 def _names(keys, kind):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import refuse_edited_scripts
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_scripts_to_apply,
     check_scripts_to_roll_back,
@@ -27,6 +28,7 @@ def select_migrations(step, cursor, applied):
     index, wanted = step.plan["index"], step.params["run"]["migration"]
     receipts = step.ledger.receipts(cursor)
     accept_edited = step.params["accept_edited_scripts"]
+    _refuse_half_done(step, cursor, wanted)
     if step.playbook == "emergency_rollback":
         versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
         check_scripts_to_roll_back(
@@ -38,12 +40,30 @@ def select_migrations(step, cursor, applied):
         versions = [entry["version"] for entry in index]
         check_scripts_to_apply(index, versions)
         return versions
-    _refuse_unrecorded(cursor, index, applied)
+    if open_journal(cursor) is None:
+        _refuse_unrecorded(cursor, index, applied)
     versions = select_for_deploy(index, wanted, applied)
     check_scripts_to_apply(index, versions)
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
     return versions
+
+
+def _refuse_half_done(step, cursor, wanted):
+    """A migration whose statements commit one by one is finished before anything else happens."""
+    half_done = open_journal(cursor)
+    if half_done is None or step.playbook == "rehearse":
+        return
+    version, finish = (
+        half_done["migration"],
+        "deploy" if half_done["direction"] == "apply" else "emergency_rollback",
+    )
+    if step.playbook != finish or wanted not in (version, "pending"):
+        raise Refused(
+            f"Migration {version} is half done: run {half_done['run_id']} was stopped in its {half_done['direction']}"
+            f" script, {half_done['done']} statements are done. Finish that first; it goes on where it stopped:"
+            f" ansible-playbook {finish}.yml -e migration={version}"
+        )
 
 
 def _refuse_unrecorded(cursor, index, applied):

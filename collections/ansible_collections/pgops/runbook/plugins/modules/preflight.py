@@ -68,6 +68,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_or_refuse_drift
+from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_client_programs,
     check_rights,
@@ -120,7 +121,8 @@ def work(step):
                 key: interrupted[key] for key in ("run_id", "playbook", "migrations")
             }
         run = step.params["run"]
-        if step.playbook == "deploy":
+        # Of a migration that is half done the journal says why the schema is neither the old nor the new one.
+        if step.playbook == "deploy" and open_journal(cursor) is None:
             chain = step.ledger.receipts(cursor)
             outputs.update(accept_or_refuse_drift(cursor, step.ledger, chain, step.params["accept_drift"]))
         step.ledger.open_run(

@@ -54,7 +54,10 @@ def _impact(where: str, measured: dict[str, Any]) -> str:
     for table, rows in measured["rows"].items():
         changes = ", ".join(f"{count} {what}" for what, count in rows.items() if count)
         parts.append(f"{table}: {changes}")
-    parts.append(f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL")
+    if measured["wal_bytes"] is None:
+        parts.append("statement by statement, locks and WAL not measured")
+    else:
+        parts.append(f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL")
     return f"{'on the copy' if where == 'copy' else 'in production'}: " + "; ".join(parts)
 
 

@@ -96,7 +96,7 @@ def _facts(migration: Migration) -> dict[str, Any]:
         "rollback_problems": _problems(rollback) if rollback else [],
         "statements": _statement_count(migration.apply),
         "rollback_statements": _statement_count(rollback),
-        "forbids_transaction": {"apply": _forbidden(migration.apply), "rollback": _forbidden(rollback)},
+        "alone": {"apply": _alone(migration.apply), "rollback": _alone(rollback)},
     }
 
 
@@ -114,10 +114,20 @@ def _statement_count(script: Script | None) -> int:
     return len(script.parse().statements)
 
 
-def _forbidden(script: Script | None) -> list[list[Any]]:
+def _alone(script: Script | None) -> dict[str, Any]:
+    """Statements that cannot be in a transaction, and what the script says and has of transactions itself."""
     if script is None or _problems(script):
-        return []
-    return [list(found) for found in script.parse().forbids_transaction]
+        return {"statements": [], "declared": None, "blocks": 0}
+    parsed = script.parse()
+    return {
+        "statements": [
+            {"line": one.line, "command": one.alone, "object": one.object}
+            for one in parsed.statements
+            if one.alone
+        ],
+        "declared": script.header.transaction,
+        "blocks": parsed.transaction_blocks,
+    }
 
 
 def check_smoke(plan: dict[str, Any]) -> None:

@@ -68,7 +68,15 @@ class Script:
             "name": self.name,
             "sha256": self.sha256,
             "statements": [
-                {"sql": s.sql, "line": s.line, "column": s.column, "kind": s.kind} for s in parsed.statements
+                {
+                    "sql": one.sql,
+                    "line": one.line,
+                    "column": one.column,
+                    "kind": one.kind,
+                    "alone": one.alone,
+                    "object": one.object,
+                }
+                for one in parsed.statements
             ],
             "forbids_transaction": [list(item) for item in parsed.forbids_transaction],
             "transaction": self.header.transaction,

@@ -18,7 +18,8 @@ Decisions where psql and the runbook differ:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_diagnosis import (
     COPY_DATA,
@@ -39,6 +40,8 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_source import (
     decode_script,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_transaction_limits import (
+    ADD_VALUE_USED_LATER,
+    object_of,
     outside_transaction_only,
     unusable_enum_values,
 )
@@ -65,12 +68,19 @@ _LOCALS_THAT_NAME = ("search_path", "role", "session_authorization")
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, without its semicolon and the comments around it, and where it begins."""
+    """One statement, without its semicolon and the comments around it, and where it begins.
+
+    Attributes:
+        alone: name of the command when it cannot run in a transaction block.
+        object: what such a command is about; see object_of.
+    """
 
     sql: str
     line: int
     column: int
     kind: str
+    alone: str | None = None
+    object: dict[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -127,15 +137,15 @@ def parse_script(text: str, path: str) -> ParsedScript:
         kept.append((Statement(sql, *source.place(start), type(node).__name__), node))
 
     nodes = [node for _statement, node in kept]
-    forbids = [(statement.line, what) for statement, node in kept if (what := outside_transaction_only(node))]
-    forbids += [
-        (kept[position][0].line, "ALTER TYPE ADD VALUE with the new value used later in the script")
-        for position in unusable_enum_values(nodes)
-    ]
+    enum_values = set(unusable_enum_values(nodes))
+    statements = []
+    for position, (statement, node) in enumerate(kept):
+        command = ADD_VALUE_USED_LATER if position in enum_values else outside_transaction_only(node)
+        statements.append(replace(statement, alone=command, object=object_of(node)) if command else statement)
     return ParsedScript(
-        statements=tuple(statement for statement, _node in kept),
+        statements=tuple(statements),
         transaction_blocks=control.blocks,
-        forbids_transaction=tuple(sorted(forbids)),
+        forbids_transaction=tuple((one.line, one.alone) for one in statements if one.alone),
         creates=footprint_of(nodes),
         notes=control.notes(),
     )

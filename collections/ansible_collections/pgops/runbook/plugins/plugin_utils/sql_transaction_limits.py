@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from pglast import ast, enums
 
-__all__ = ["outside_transaction_only", "unusable_enum_values"]
+__all__ = ["ADD_VALUE_USED_LATER", "object_of", "outside_transaction_only", "unusable_enum_values"]
+
+ADD_VALUE_USED_LATER = "ALTER TYPE ADD VALUE with the new value used later in the script"
 
 _REINDEX_WIDE = {
     enums.ReindexObjectType.REINDEX_OBJECT_SCHEMA: "REINDEX SCHEMA",
@@ -57,6 +60,33 @@ def outside_transaction_only(statement: ast.Node) -> str | None:
     ):
         return "ALTER DATABASE SET TABLESPACE"
     return _subscription(statement)
+
+
+def object_of(statement: ast.Node) -> dict[str, Any] | None:
+    """What a statement that cannot be in a transaction is about, for asking the catalog whether it took effect.
+
+    Returns:
+        dict with names as [schema or None, name]: index; type and label; table and partition. None for a
+        command that can simply be run again, and for an index that PostgreSQL is left to name.
+    """
+    if isinstance(statement, ast.IndexStmt) and statement.idxname:
+        return {"index": [statement.relation.schemaname, statement.idxname]}
+    if isinstance(statement, ast.DropStmt):
+        return {"index": _qualified(statement.objects[0])}
+    if isinstance(statement, ast.AlterEnumStmt):
+        return {"type": _qualified(statement.typeName), "label": statement.newVal}
+    if isinstance(statement, ast.AlterTableStmt):
+        partition = statement.cmds[0].def_.name
+        return {
+            "table": [statement.relation.schemaname, statement.relation.relname],
+            "partition": [partition.schemaname, partition.relname],
+        }
+    return None
+
+
+def _qualified(parts: Sequence[ast.String]) -> list[str | None]:
+    names = [part.sval for part in parts]
+    return [names[-2] if len(names) > 1 else None, names[-1]]
 
 
 def _subscription(statement: ast.Node) -> str | None:
