@@ -44,6 +44,10 @@ def script(*statements: str, name: str = "migrations/x.sql") -> dict[str, Any]:
             {"sql": text, "line": line, "column": 1, "kind": text.split()[0]}
             for line, text in enumerate(statements, start=1)
         ],
+        "forbids_transaction": [],
+        "transaction": None,
+        "transaction_blocks": 0,
+        "notes": [],
     }
 
 
