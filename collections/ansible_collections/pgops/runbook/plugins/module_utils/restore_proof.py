@@ -34,6 +34,19 @@ def sequences_outside(before, after, restored):
     return wrong
 
 
+def as_dumped(content):
+    """A content fingerprint without what no dump holds: the rows of materialized views.
+
+    pg_restore refreshes them, so that one that is stale in production is fresh in the copy. Whether they are
+    populated counts.
+    """
+    tables = {
+        name: {**facts, "rows": 0, "digest": ""} if facts["kind"] == "materialized view" else facts
+        for name, facts in content["tables"].items()
+    }
+    return {**content, "tables": tables}
+
+
 def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
     """Restore the backup into the copy and compare.
 
@@ -64,7 +77,7 @@ def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
         raise StepFailed(
             "The restored backup has another schema than production: " + "; ".join(lines[:10]) + "."
         )
-    problems = content_difference(manifest["content"], content)
+    problems = content_difference(as_dumped(manifest["content"]), as_dumped(content))
     if problems:
         lines = [f"{found['table']}: {found['problem']}" for found in problems]
         raise StepFailed("The restored backup has other data than production: " + "; ".join(lines[:10]) + ".")
