@@ -53,13 +53,13 @@ lint: venv
 	ansible-lint
 
 pytest: venv
-	pytest tests
+	pytest -n 2 tests
 
 unit: venv
 	pytest tests/unit
 
 integration: venv
-	pytest tests/integration
+	pytest -n 2 tests/integration
 
 # By default molecule keeps a scenario's state in ~/.ansible under the name of the checkout's folder, where two
 # checkouts of one name would share it.
