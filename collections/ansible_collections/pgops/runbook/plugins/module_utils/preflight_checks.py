@@ -20,6 +20,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.migration_order impo
 __all__ = [
     "OLDEST_SERVER",
     "check_client_programs",
+    "check_lint",
     "check_rights",
     "check_scripts_to_apply",
     "check_scripts_to_roll_back",
@@ -171,6 +172,30 @@ def check_scripts_to_apply(index, versions):
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
             check_transaction(entry[kind + "_name"], **entry["alone"][kind])
+
+
+def check_lint(index, versions, gating_rules):
+    """Refuse a selected migration in which the linter found what may not be.
+
+    Args:
+        gating_rules: names of the rules that refuse; all other findings are only reported.
+
+    Returns:
+        dict: version -> findings of each selected migration.
+
+    Raises:
+        Refused: naming script, line and rule.
+    """
+    by_version = {entry["version"]: entry for entry in index}
+    findings = {version: by_version[version]["lint"] for version in versions}
+    for version, found in findings.items():
+        for one in found:
+            if one["rule"] in gating_rules:
+                raise Refused(
+                    f"{by_version[version]['apply_name']} line {one['line']}: {one['message']} The linter's rule"
+                    f" {one['rule']} is among lint_gating_rules."
+                )
+    return findings
 
 
 def check_transaction(name, statements, declared, blocks):

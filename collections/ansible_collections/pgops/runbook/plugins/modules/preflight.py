@@ -31,6 +31,11 @@ options:
     description: Run whose controller is known to be dead and which no longer holds the database.
     type: str
     default: ''
+  lint_gating_rules:
+    description: Rules of the linter squawk whose findings refuse a migration; other findings are only reported.
+    type: list
+    elements: str
+    default: []
   accept_drift:
     description:
       - Whether a schema that was changed outside of the runbook is accepted as the one to start from.
@@ -71,6 +76,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_client_programs,
+    check_lint,
     check_rights,
     check_server,
 )
@@ -94,6 +100,8 @@ def work(step):
         VersionTable(cursor).check()
         applied = VersionTable(cursor).applied()
         selected = select_migrations(step, cursor, applied)
+        linted = step.playbook != "emergency_rollback" and step.plan["linted"]
+        lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
         check_rights(cursor, copy_target)
         cursor.execute("SELECT pg_database_size(current_database())")
         size = cursor.fetchone()[0]
@@ -104,6 +112,7 @@ def work(step):
         "migrations": selected,
         "applied_before": sorted(applied),
         "database_bytes": size,
+        "lint": lint,
         "client_programs": versions_of_programs,
         "server_version": step.identity["server_version"],
     }
@@ -143,6 +152,7 @@ def main():
             copy_target={"type": "dict", "options": TARGET_SPEC},
             pg_bindir={"type": "path", "default": ""},
             take_over={"type": "str", "default": ""},
+            lint_gating_rules={"type": "list", "elements": "str", "default": []},
             accept_drift={"type": "bool", "default": False},
             accept_edited_scripts={"type": "bool", "default": False},
         ),

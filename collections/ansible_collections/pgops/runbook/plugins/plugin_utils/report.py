@@ -35,11 +35,22 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
+    lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def _lint(version: str, findings: list[dict[str, Any]]) -> str:
+    """One line: how often each rule was broken, and where."""
+    lines_of: dict[str, list[str]] = {}
+    for one in findings:
+        lines_of.setdefault(one["rule"], []).append(str(one["line"]))
+    return f"Lint of {version}: " + "; ".join(
+        f"{rule} (line {', '.join(at)})" for rule, at in lines_of.items()
+    )
 
 
 def _impact(where: str, measured: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.plugin_utils.migration_lint import lint
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import Migration, Script, SqlLibrary
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import SqlScriptError
 
@@ -50,10 +51,11 @@ def plan_for(
         SqlScriptError: a script of the run does not parse.
     """
     if step in STEPS_OF_FACTS:
+        findings = lint(migration.apply for migration in library.migrations) if step == "preflight" else None
         # Digests only: preflight records them, and the later steps send the statements.
         return {
             "index": [
-                {**entry, **_facts(migration)}
+                {**entry, **_facts(migration), "lint": (findings or {}).get(migration.apply.name, [])}
                 for entry, migration in zip(library.index(), library.migrations, strict=True)
             ],
             "migrations": (
@@ -63,6 +65,7 @@ def plan_for(
             ),
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
             "warnings": list(library.warnings),
+            "linted": findings is not None,
         }
     return {
         "migrations": library.payload(versions),

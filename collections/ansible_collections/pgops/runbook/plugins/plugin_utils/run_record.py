@@ -93,6 +93,7 @@ class RunRecord:
             "proof": {"schema_restored": None, "data_restored": None},
             "salvage": [],
             "impact": {},
+            "lint": None,
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -182,6 +183,7 @@ class RunRecord:
         self.content["steps"].append(entry)
         if step == "preflight" and not failed:
             self.content["migrations"] = list(outputs.get("migrations", []))
+            self.content["lint"] = outputs.get("lint")
         self._take_proof(step, failed, outputs)
         self._mirror(step, receipts)
         outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
