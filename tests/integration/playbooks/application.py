@@ -47,8 +47,8 @@ SCRIPTS = {
     "rollback/016_a_rollback.sql": "DROP TABLE sixteen_a;\n",
     "migrations/016_b.sql": "-- Requires: 001\nCREATE TABLE sixteen_b (id int);\n",
     "rollback/016_b_rollback.sql": "DROP TABLE sixteen_b;\n",
-    "migrations/017_vacuum.sql": "-- Requires: 001\nVACUUM notes;\n",
-    "rollback/017_vacuum_rollback.sql": "SELECT 1;\n",
+    "migrations/017_outside.sql": "-- Requires: 001\nCREATE DATABASE elsewhere;\n",
+    "rollback/017_outside_rollback.sql": "SELECT 1;\n",
 }
 
 # The database as its owner left it: 001 in place and recorded in a table of the application's own.

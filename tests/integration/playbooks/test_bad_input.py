@@ -78,9 +78,9 @@ SCRIPT_PROBLEMS = {
         r"'rollback script exists': rollback/012_empty_rollback_rollback\.sql is empty",
     ),
     "psql meta-command": ("014", r"014_meta\.sql, line 2, column 1: \\i is a meta-command of psql"),
-    "outside of a transaction": (
+    "outside of this database": (
         "017",
-        r"'migration runs in one transaction': migrations/017_vacuum\.sql line 2",
+        r"'migration runs in one transaction': migrations/017_outside\.sql line 2",
     ),
 }
 
