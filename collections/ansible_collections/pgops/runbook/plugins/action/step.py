@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,23 @@ class ActionModule(ActionBase):
             if not result.get("failed"):
                 result["report"] = status_report(result["outputs"], str(task_vars.get("inventory_hostname")))
             return result
+        ended = record.content["ended"]
         if step == "conclude":
-            return self._conclude(record, arguments, task_vars)
+            return self._conclude(
+                record.successor(self._new_run_id(task_vars)) if ended else record, arguments, task_vars
+            )
+        if ended:
+            # What it came to is written; another attempt must not write over it.
+            reason = f"Run {run['run_id']} has ended ({record.content['outcome']}): start a new run."
+            if boolean(arguments.get("automatic", False)):
+                return {"changed": False, "skipped": True, "skip_reason": reason}
+            return {
+                "failed": True,
+                "changed": False,
+                "msg": reason,
+                "outcome": "refused",
+                "run_id": run["run_id"],
+            }
         skipped = self._reason_to_skip(step, record, boolean(arguments.get("automatic", False)))
         if skipped:
             return {"changed": False, "skipped": True, "skip_reason": skipped}
@@ -77,12 +93,19 @@ class ActionModule(ActionBase):
                 "msg": f"artifacts_dir {record.artifacts_dir} cannot be written: {error.strerror}."
                 " Nothing was done: a run that cannot be recorded does not start.",
             }
-        result = self._execute_step(step, arguments, run, record, task_vars)
-        if step == "rehearse_all" and not result.get("failed") and record.writes:
-            result["documents"] = write_documents(
-                run.get("sql_dir") or "sql", result["outputs"]["migrations"]
-            )
-        record.end(step, result)
+        started = time.monotonic()
+        try:
+            result = self._execute_step(step, arguments, run, record, task_vars)
+            if step == "rehearse_all" and not result.get("failed") and record.writes:
+                result["documents"] = write_documents(
+                    run.get("sql_dir") or "sql", result["outputs"]["migrations"]
+                )
+            record.end(step, result)
+        except Exception as error:
+            # A defect of ours: the record must not look as if the step had never been, and rescue must run.
+            result = _failure(f"Step {step} met an error that nobody foresaw: {error!r}", None, started)
+            result["exception"] = traceback.format_exc()
+            record.end(step, result)
         if result.get("failed"):
             # They are in the artifacts; on the screen of the person on call they would bury the reason.
             result.pop("receipts", None)
@@ -100,6 +123,10 @@ class ActionModule(ActionBase):
         given = str(run.get("run_id") or "")
         if given and RUN_ID.fullmatch(given):
             return given
+        return self._new_run_id(task_vars)
+
+    @staticmethod
+    def _new_run_id(task_vars: dict[str, Any]) -> str:
         return new_run_id(str(task_vars.get("inventory_hostname", "target")))
 
     def _reason_to_skip(self, step: str, record: RunRecord, automatic: bool) -> str | None:

@@ -174,6 +174,15 @@ class Ledger:
             )
         return [{**json.loads(document), "digest": digest} for document, digest in cursor.fetchall()]
 
+    def chain_is_broken(self, cursor, run_id):
+        """Whether a receipt of the run does not name the digest of the one before it in the ledger."""
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM runbook.receipt r LEFT JOIN runbook.receipt p ON p.position = r.position - 1"
+            " WHERE r.run_id = %s AND r.document::json ->> 'previous' <> coalesce(p.digest, %s))",
+            (run_id, FIRST_PREVIOUS),
+        )
+        return cursor.fetchone()[0]
+
     def applied_receipt(self, cursor, version):
         """The receipt of the apply that put ``version`` in place, or None when the ledger does not know."""
         if not self.exists(cursor):

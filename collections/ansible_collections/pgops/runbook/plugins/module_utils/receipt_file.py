@@ -11,6 +11,7 @@ import os
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import write_file_durably
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     FIRST_PREVIOUS,
+    broken_link,
     canonical_json,
     make_receipt,
 )
@@ -77,6 +78,9 @@ class ReceiptFile:
     def receipts(self, cursor, run_id=None):
         content = self._read()
         return content["receipts"] if content else []
+
+    def chain_is_broken(self, cursor, run_id):
+        return broken_link(self.receipts(cursor)) is not None
 
     def append(
         self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None

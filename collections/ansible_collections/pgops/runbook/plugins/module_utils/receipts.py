@@ -188,7 +188,7 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
             age, allowed = max_age[needed]
             if age > allowed:
                 raise Refused(
-                    f"The receipt of step {needed} is {age:.0f} minutes old and only {allowed} are allowed"
+                    f"The receipt of step {needed} is {age:.1f} minutes old and only {allowed} are allowed"
                     f" (backup_max_age_minutes): start a new run."
                 )
     preflight = latest(receipts, "preflight")

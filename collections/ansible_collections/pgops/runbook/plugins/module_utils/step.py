@@ -131,6 +131,11 @@ class Step:
         with transaction(self.connection) as cursor:
             self.receipts = self.ledger.receipts(cursor, self.run_id)
             self._check_run_is_open(cursor)
+            if self.ledger.chain_is_broken(cursor, self.run_id):
+                raise Refused(
+                    "The receipts of this run are no longer the chain that was written: this run proves nothing any"
+                    " more; start a new one."
+                )
             check_gate(
                 self.name,
                 self.playbook,

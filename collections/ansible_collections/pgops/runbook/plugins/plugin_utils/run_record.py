@@ -91,6 +91,7 @@ class RunRecord:
             "reason": NOT_ENDED.format(step="its first step"),
             "steps": [],
             "proof": {"schema_restored": None, "data_restored": None},
+            "ended": None,
             "salvage": [],
             "impact": {},
             "lint": None,
@@ -156,6 +157,11 @@ class RunRecord:
             for step in self.steps("apply")
         )
 
+    def successor(self, run_id: str) -> RunRecord:
+        """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
+        facts = {key: self.content[key] for key in ("playbook", "target", "database")}
+        return RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes)
+
     def steps(self, name: str) -> list[dict[str, Any]]:
         return [step for step in self.content["steps"] if step["step"] == name]
 
@@ -210,6 +216,7 @@ class RunRecord:
             outcome = "refused" if not changed else "rolled_back" if taken_back else "failed"
             reason = failure or "the run ended before its last step"
         content.update(outcome=outcome, failed_step=failed_step, reason=reason)
+        content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()
 
     def _outcome_of_failure(self, step: str, result: dict[str, Any]) -> str:
