@@ -8,6 +8,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import database_settings
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import apply_migration
 from ansible_collections.pgops.runbook.plugins.module_utils.step import operator_name
@@ -137,10 +138,7 @@ def record_in_place(step, migrations):
                 step.started,
                 step.identity,
                 migration=migration["version"],
-                inputs={
-                    kind: migration[kind]["sha256"] if migration.get(kind) else None
-                    for kind in ("apply", "rollback", "verify")
-                },
+                inputs=script_digests(migration),
                 outputs={"catalog_after": catalog},
             )
         step.ledger.finish_run(cursor, step.run_id, "adopted", f"recorded {', '.join(versions)}")

@@ -21,7 +21,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     is_journalled,
     run_journalled,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import NOT_MEASURED, run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
@@ -106,9 +106,7 @@ def _apply_one(step, migration, proof, policy):
                 "statements": statements,
                 "impact": impact,
             }
-            inputs = {
-                kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS
-            }
+            inputs = script_digests(migration)
             receipt = step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
         commit_or_find_out(step, receipt)
         return outputs
@@ -151,7 +149,7 @@ def _apply_journalled(step, migration, proof, policy):
             "statements": statements,
             "impact": NOT_MEASURED,
         }
-        inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
+        inputs = script_digests(migration)
         step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
         journal.close(cursor)
     _check_committed(step, migration, rehearsed_after, after)
@@ -172,9 +170,6 @@ def _check_committed(step, migration, rehearsed_after, after):
             run_checks(cursor, step.smoke_scripts())
     except RunbookError as error:
         raise StepFailed(error.reason, **error.details) from None
-
-
-SCRIPT_KINDS = ("apply", "rollback", "verify")
 
 
 def _must_be_equal(expected, found, what):

@@ -20,12 +20,15 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     run_journalled,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
-    SCRIPT_KINDS,
     Unchanged,
     commit_or_find_out,
     in_production,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
+    digest_of,
+    latest,
+    script_digests,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
@@ -109,7 +112,7 @@ def _roll_back_one(step, cursor, migration):
         "seconds": round(time.monotonic() - clock, 3),
         "statements": statements,
     }
-    inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
+    inputs = script_digests(migration)
     step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
     return outputs
 
@@ -134,7 +137,7 @@ def _roll_back_journalled(step, migration, policy):
             "seconds": round(time.monotonic() - clock, 3),
             "statements": statements,
         }
-        inputs = {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in SCRIPT_KINDS}
+        inputs = script_digests(migration)
         step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
         journal.close(cursor)
     if lines:

@@ -25,6 +25,7 @@ __all__ = [
     "digest_of",
     "latest",
     "make_receipt",
+    "script_digests",
     "sha256_of_text",
 ]
 
@@ -118,6 +119,11 @@ def broken_link(receipts):
             return receipt
         previous = receipt["digest"]
     return None
+
+
+def script_digests(migration):
+    """dict kind -> digest of each script of a migration, None for one that it does not have."""
+    return {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in ALL_SCRIPTS}
 
 
 def altered(receipts):

@@ -18,7 +18,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import RUN_LOCK, Ledger, utc_text
 from ansible_collections.pgops.runbook.plugins.module_utils.receipt_file import ReceiptFile
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import check_gate, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import check_gate, latest, script_digests
 
 __all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
 
@@ -280,11 +280,7 @@ class Step:
     def script_digests(self):
         """dict version -> {"apply", "rollback", "verify"} digests of the scripts as they are now."""
         return {
-            migration["version"]: {
-                kind: migration[kind]["sha256"] if migration.get(kind) else None
-                for kind in ("apply", "rollback", "verify")
-            }
-            for migration in self.plan.get("migrations", [])
+            migration["version"]: script_digests(migration) for migration in self.plan.get("migrations", [])
         }
 
     def selected_migrations(self):

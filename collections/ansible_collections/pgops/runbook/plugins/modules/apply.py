@@ -17,23 +17,7 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
-options:
-  lock_timeout_seconds:
-    description: How long one attempt waits for a lock, so that the application never queues behind it for longer.
-    type: float
-    default: 2
-  lock_attempts:
-    description: How many attempts are made to get the locks.
-    type: int
-    default: 10
-  lock_pause_seconds:
-    description: Pause between two attempts.
-    type: float
-    default: 3
-  statement_timeout_seconds:
-    description: Greatest time of one statement in production; 0 means none.
-    type: float
-    default: 900
+  - pgops.runbook.step.locks
 """
 
 EXAMPLES = r"""

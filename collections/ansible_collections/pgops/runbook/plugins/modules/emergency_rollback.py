@@ -16,6 +16,7 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.locks
 options:
   automatic:
     description:
@@ -23,22 +24,6 @@ options:
       - It then takes back what the run has committed according to the ledger, and does nothing where that is nothing.
     type: bool
     default: false
-  lock_timeout_seconds:
-    description: How long one attempt waits for a lock, so that the application never queues behind it for longer.
-    type: float
-    default: 2
-  lock_attempts:
-    description: How many attempts are made to get the locks.
-    type: int
-    default: 10
-  lock_pause_seconds:
-    description: Pause between two attempts.
-    type: float
-    default: 3
-  statement_timeout_seconds:
-    description: Greatest time of one statement in production; 0 means none.
-    type: float
-    default: 900
 """
 
 EXAMPLES = r"""
