@@ -1,0 +1,63 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A database with the whole library and its sample rows, for the measurements that need a real one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+__all__ = ["library_database", "target_of"]
+
+
+def target_of(server, database: str) -> dict[str, Any]:
+    """Connection options of a database, as the runbook's modules take them."""
+    return {
+        "login_host": server.host,
+        "login_port": server.port,
+        "login_user": server.user,
+        "login_password": "",
+        "login_db": database,
+        "ssl_mode": "prefer",
+    }
+
+
+@contextlib.contextmanager
+def library_database(server, name: str, files: int) -> Iterator[str]:
+    """Create it with all migrations and ``files`` files; dropped at the end.
+
+    Args:
+        server: LocalServer.
+
+    Raises:
+        psycopg2.Error: a script failed.
+    """
+    identifier = sql.Identifier(name)
+    with contextlib.closing(server.connect("postgres")) as outside:
+        outside.autocommit = True
+        with outside.cursor() as cursor:
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+            try:
+                with contextlib.closing(server.connect(name)) as connection:
+                    connection.autocommit = True
+                    _load(connection, files)
+                yield name
+            finally:
+                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+def _load(connection, files: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('sample.files', %s, false)", (str(files),))
+        for script in sorted((PROJECT / "sql" / "migrations").glob("*.sql")):
+            cursor.execute(script.read_text(encoding="utf-8"))
+            sample = PROJECT / "sql" / "sample" / script.name
+            if sample.exists():
+                cursor.execute(sample.read_text(encoding="utf-8"))
+        cursor.execute("ANALYZE")

@@ -1,0 +1,86 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rollback scripts with a statement left out, a name changed or a row forgotten, and whether rehearsal finds it.
+
+Each faulty script goes through what a deploy does with it before production: it is parsed, rehearsed on a copy of
+the library as it stood before the migration, with sample rows, and judged by the policy on impact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
+from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
+
+from benchmarks.measurement import Measurement
+from benchmarks.rollback_faults import LibraryUnderTest, Planting
+from tests.integration.sql.test_rollback_mutations import EQUIVALENT, mutants
+
+__all__ = ["measure", "rehearse"]
+
+WHAT = "faults planted in rollback scripts and found by rehearsal"
+POLICY = {name: option["default"] for name, option in POLICY_SPEC.items()}
+
+# A sequence that goes on elsewhere breaks nothing, and sound rollbacks leave some so: it is named, not refused.
+NAMED = "named in the rehearsal's evidence (sequences_moved), not refused"
+
+
+def rehearse(library: LibraryUnderTest, stem: str, migration: dict[str, Any]) -> str | None:
+    """What the rehearsal says against a migration; None when nothing."""
+    with (
+        library.databases.copy(library.databases.before(stem)) as name,
+        contextlib.closing(library.databases.server.connect(name)) as connection,
+    ):
+        try:
+            evidence = Rehearsal(connection, library.smoke).rehearse([migration])["migrations"]
+            refuse_by_policy([migration], evidence, POLICY)
+        except RunbookError:
+            return "refused by the rehearsal"
+    return NAMED if evidence[0]["sequences_moved"] else None
+
+
+def measure(
+    library: LibraryUnderTest,
+    share: float,
+    chance: Random,
+    say: Callable[[str], None],
+    planted: Planting = mutants,
+    examine: Callable[[LibraryUnderTest, str, dict[str, Any]], str | None] = rehearse,
+) -> Measurement:
+    """Plant the faults one by one, a database of its own for each.
+
+    Args:
+        share: which part of the faults of each rollback to plant, above 0 and up to 1.
+        planted: where the faulty scripts come from.
+        examine: what says something against a faulty migration.
+    """
+    found: Counter[str] = Counter()
+    missed = []
+    unsound = []
+    for stem in library.stems:
+        # What refuses everything would find every fault.
+        complaint = examine(library, stem, library.sound(stem))
+        if complaint:
+            unsound.append(f"the sound rollback of {stem} is not accepted: {complaint}")
+        for fault in library.faults(stem, share, chance, planted):
+            if not fault.at_once:
+                continue
+            by = "refused by the parser, in preflight" if fault.migration is None else None
+            by = by or examine(library, stem, fault.migration)
+            if by:
+                found[by] += 1
+            else:
+                missed.append(f"MISSED in {fault.name}")
+        say(f"{stem}: done")
+    notes = [f"{count} {by}" for by, count in sorted(found.items())]
+    notes += [f"not planted, {name} left out: {reason}" for name, reason in EQUIVALENT.items()]
+    tried = found.total() + len(missed)
+    return Measurement(
+        WHAT, tried, found.total(), tried, holds=not unsound, notes=[*notes, *unsound, *missed]
+    )

@@ -1,0 +1,133 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rollback scripts without one of their safeguards, and whether the runbook stops them all the same.
+
+Such a script does what the sound one does until people have used or changed what the migration made. So it is put
+into just those situations, and run there as an emergency rollback is: in one transaction, whose schema must be the
+one now without the migration's part. Scripts that the rehearsal of the whole library (`-e migration=all`) refuses,
+with rows of users after the migration, never come that far.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import psycopg2
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import difference, undone
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal_from_empty import rehearse_from_empty
+from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
+
+from benchmarks.measurement import Measurement
+from benchmarks.rollback_faults import Fault, LibraryUnderTest, Planting, differs
+from tests.integration.sql.midi_library import SAMPLE_FILES, Undone, script
+from tests.integration.sql.test_rollback_mutations import REFUSALS, USED, mutants, outcome
+
+__all__ = ["measure"]
+
+WHAT = "safeguards taken out of rollback scripts and made up for by the runbook"
+
+
+def measure(
+    library: LibraryUnderTest,
+    share: float,
+    chance: Random,
+    say: Callable[[str], None],
+    planted: Planting = mutants,
+    compare: Callable[[dict, dict], object] = difference,
+) -> Measurement:
+    """Take the safeguards out one by one.
+
+    Args:
+        share: which part of the faults of each rollback to look at, above 0 and up to 1.
+        planted: where the faulty scripts come from.
+        compare: what compares the schema with the expected one before COMMIT.
+    """
+    found: Counter[str] = Counter()
+    missed = []
+    for stem in library.stems:
+        catalogs = _before_and_after(library, stem)
+        for fault in library.faults(stem, share, chance, planted):
+            if fault.at_once:
+                continue
+            harmful = _situations_of_harm(library, fault)
+            by = _rehearsed_with_rows_of_users(library, fault)
+            if not by and all(_stopped(library, fault, one, catalogs, compare) for one in harmful):
+                by = "stopped by the comparison of the schema before COMMIT" if harmful else None
+            if by:
+                found[by] += 1
+            else:
+                missed.append(fault.name)
+        say(f"{stem}: done")
+    notes = [f"{count} {by}" for by, count in sorted(found.items())]
+    notes += [f"MISSED in {name}" for name in missed]
+    tried = found.total() + len(missed)
+    return Measurement(WHAT, tried, found.total(), tried, notes=notes)
+
+
+def _before_and_after(library: LibraryUnderTest, stem: str) -> tuple[dict, dict]:
+    """The schemas that the ledger has of a deploy."""
+    with library.databases.undone(library.databases.before(stem)) as transaction:
+        before = read_schema(transaction.cursor)
+        transaction.execute(script("migrations", stem))
+        return before, read_schema(transaction.cursor)
+
+
+def _situations_of_harm(library: LibraryUnderTest, fault: Fault) -> list[list[str]]:
+    """What others may have done since the migration, so that the fault makes a difference."""
+    harmful = []
+    for done in [[], *([one] for one in (*USED.get(fault.stem, ()), *REFUSALS[fault.stem]))]:
+        with library.databases.undone(library.databases.after(fault.stem)) as transaction:
+            for text in done:
+                transaction.execute(text)
+            right = outcome(transaction, script("rollback", fault.stem))
+            if differs(transaction, fault.text, right):
+                harmful.append(done)
+    return harmful
+
+
+def _rehearsed_with_rows_of_users(library: LibraryUnderTest, fault: Fault) -> str | None:
+    with (
+        library.databases.copy(library.databases.before(fault.stem)) as name,
+        contextlib.closing(library.databases.server.connect(name)) as connection,
+    ):
+        try:
+            rehearse_from_empty(connection, [fault.migration], library.smoke, SAMPLE_FILES)
+        except RunbookError:
+            return "refused by the rehearsal of the whole library"
+    return None
+
+
+def _stopped(
+    library: LibraryUnderTest,
+    fault: Fault,
+    done: list[str],
+    catalogs: tuple[dict, dict],
+    compare: Callable[[dict, dict], object],
+) -> bool:
+    """Whether production_rollback would undo the script in this situation."""
+    with library.databases.undone(library.databases.after(fault.stem)) as transaction:
+        for text in done:
+            transaction.execute(text)
+        return _refused(transaction, fault.migration, catalogs, compare)
+
+
+def _refused(
+    transaction: Undone,
+    migration: dict[str, Any],
+    catalogs: tuple[dict, dict],
+    compare: Callable[[dict, dict], object],
+) -> bool:
+    expected, conflicts = undone(read_schema(transaction.cursor), *catalogs)
+    if conflicts:
+        return True
+    try:
+        roll_back_migration(transaction.cursor, migration)
+    except (RunbookError, psycopg2.Error):
+        return True
+    return bool(compare(expected, read_schema(transaction.cursor)))

@@ -1,0 +1,96 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Faults planted in the library's rollback scripts, told apart by when they do any harm.
+
+Some change what the script does right after its migration: statements left out, names changed, rows forgotten. Others
+take a safeguard out of the script: it then does the same as before, until somebody has built on the migration or
+used it. An oracle of the SQL tests, which shares nothing with the runbook's rehearsal, tells which is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+
+from tests.integration.sql.database_state import State
+from tests.integration.sql.midi_library import PROJECT, STEMS, Databases, Undone, script
+from tests.integration.sql.test_rollback_mutations import mutants, outcome
+
+__all__ = ["Fault", "LibraryUnderTest", "Planting", "differs"]
+
+# The faults of a stem: (label, faulty script).
+Planting = Callable[[str], Iterable[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One faulty rollback script.
+
+    Attributes:
+        name: the migration's stem and what was done to the script.
+        migration: as the runbook executes it; None when the runbook's parser refuses the script.
+        at_once: whether its effect is another one right after the migration, with nothing else done since.
+    """
+
+    stem: str
+    name: str
+    text: str
+    migration: dict[str, Any] | None
+    at_once: bool
+
+
+class LibraryUnderTest:
+    """The library's migrations as the runbook reads them, and databases at their stages.
+
+    Args:
+        server: LocalServer.
+    """
+
+    def __init__(self, server, stems: Sequence[str] = STEMS) -> None:
+        self.stems = stems
+        self.databases = Databases(server)
+        self._library = read_sql_library(PROJECT / "sql")
+        self.smoke = self._library.smoke_payload()
+
+    def faults(self, stem: str, share: float, chance: Random, planted: Planting = mutants) -> list[Fault]:
+        """The faults of one rollback, or a random share of them, at least one."""
+        everything = list(planted(stem))
+        chosen = chance.sample(everything, max(1, round(share * len(everything))))
+        with self.databases.undone(self.databases.before(stem)) as transaction:
+            transaction.execute(script("migrations", stem))
+            right = outcome(transaction, script("rollback", stem))
+            return [
+                Fault(
+                    stem=stem,
+                    name=f"{stem}: {' '.join(label.split())}",
+                    text=text,
+                    migration=self._parsed(stem, text),
+                    at_once=differs(transaction, text, right),
+                )
+                for label, text in chosen
+            ]
+
+    def sound(self, stem: str) -> dict[str, Any]:
+        """The migration with its own rollback."""
+        return self._library.payload([stem])[0]
+
+    def _parsed(self, stem: str, text: str) -> dict[str, Any] | None:
+        migration = self._library.find(stem)
+        faulty = replace(migration, rollback=replace(migration.rollback, text=text))
+        try:
+            return replace(self._library, migrations=(faulty,)).payload([migration.version])[0]
+        except RunbookError:
+            return None
+
+
+def differs(transaction: Undone, text: str, right: State | str) -> bool:
+    """Whether a script has another effect than the right one: another state, or an error on one side only."""
+    result = outcome(transaction, text, right)
+    if isinstance(result, State) and isinstance(right, State):
+        return bool(right.differences(result))
+    return not (isinstance(result, str) and isinstance(right, str))

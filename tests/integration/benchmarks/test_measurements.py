@@ -1,0 +1,197 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Each measurement of the proof misses its bar when what it measures is blind, and says what was not found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
+from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+
+from benchmarks import (
+    proof,
+    proof_of_backup_under_load,
+    proof_of_damage_detection,
+    proof_of_data_fingerprint,
+    proof_of_rollback_mutations,
+    proof_of_rollback_safeguards,
+    proof_of_schema_fingerprint,
+)
+from benchmarks.measurement import Measurement, table
+from benchmarks.rollback_faults import LibraryUnderTest
+from tests.integration.sql.midi_library import script
+
+
+def silent(text: str) -> None:
+    pass
+
+
+def missed(measurement: Measurement) -> str:
+    """The table, after a look at that it says so."""
+    assert not measurement.passed
+    shown = table([measurement])
+    assert "NO" in shown
+    return shown
+
+
+@pytest.mark.parametrize("verdict", [True, False])
+def test_a_catalog_that_always_says_the_same_disagrees_with_pg_dump(server, verdict):
+    found = proof_of_schema_fingerprint.measure(server, 12, Random(2), silent, compare=lambda *_: verdict)
+    assert f"only {'the catalog' if verdict else 'pg_dump'} sees a difference" in missed(found)
+    assert found.found > 0
+
+
+def without_the_last_column(cursor):
+    everything = content_fingerprint(cursor)
+    columns = {name: facts["columns"][:-1] for name, facts in everything["tables"].items()}
+    return content_fingerprint(cursor, only_columns=columns)
+
+
+def test_a_fingerprint_that_ignores_a_column_misses_changes(server):
+    found = proof_of_data_fingerprint.measure(
+        server, 50, Random(1), silent, fingerprint=without_the_last_column
+    )
+    assert "found []" in missed(found)
+    assert 0 < found.found < found.tried == 50
+
+
+def test_a_fingerprint_that_differs_by_itself_does_not_count(server):
+    never_twice = iter(range(1000))
+
+    def restless(cursor):
+        changed = content_fingerprint(cursor)
+        changed["tables"]["public.plain"]["digest"] = str(next(never_twice))
+        return changed
+
+    found = proof_of_data_fingerprint.measure(server, 10, Random(1), silent, fingerprint=restless)
+    assert "1 times the fingerprint was another one after all changes were taken back" in missed(found)
+
+
+def only_the_manifest(files: BackupFiles, digest: str) -> object:
+    try:
+        return json.loads(Path(files.manifest_path).read_bytes())
+    except ValueError as error:
+        raise StepFailed(str(error)) from None
+
+
+def test_a_check_of_the_manifest_alone_misses_bits(server):
+    found = proof_of_damage_detection.measure(server, 20, Random(1), silent, check=only_the_manifest)
+    assert "of toc.dat" in missed(found) or ".dat.gz" in missed(found)
+    assert found.found < 20
+
+
+def test_a_check_that_calls_a_sound_backup_damaged_does_not_count(server):
+    calls = []
+
+    def suspicious(files, digest):
+        calls.append(digest)
+        if len(calls) > 1:
+            raise StepFailed("damaged")
+
+    found = proof_of_damage_detection.measure(server, 5, Random(1), silent, check=suspicious)
+    assert found.found == 5
+    assert "the backup without damage is refused" in missed(found)
+
+
+def fingerprint_of_another_snapshot(connection, target, files, bindir):
+    manifest = back_up(connection, target, files, bindir=bindir)
+    with transaction(connection) as cursor:
+        return {**manifest, "content": content_fingerprint(cursor)}
+
+
+def test_a_fingerprint_of_another_snapshot_than_the_dump_is_found_under_load(server):
+    found = proof_of_backup_under_load.measure(
+        server, 1, Random(1), silent, make_backup=fingerprint_of_another_snapshot
+    )
+    assert "other data than production: public.files" in missed(found)
+
+
+def test_a_backup_beside_slow_writers_does_not_count(server):
+    found = proof_of_backup_under_load.measure(server, 1, Random(1), silent, writers=1, pause=0.1)
+    assert "do not count: the writers were slower" in missed(found)
+    assert (found.tried, found.found) == (0, 0)
+
+
+@pytest.fixture
+def library(server):
+    made = LibraryUnderTest(server, ["002_add_parent_folder"])
+    yield made
+    made.databases.drop_all()
+
+
+def planted(old: str, new: str):
+    def faults(stem: str):
+        text = script("rollback", stem)
+        assert old in text
+        return [("planted", text.replace(old, new))]
+
+    return faults
+
+
+FORGOTTEN = planted("ALTER TABLE files DROP COLUMN parent_folder;", "")
+CASCADING = planted("DROP COLUMN parent_folder;", "DROP COLUMN parent_folder CASCADE;")
+BROKEN = planted("DROP COLUMN parent_folder;", "DROP COLUMN parent_folder")
+
+
+def test_a_rehearsal_that_says_nothing_misses_the_fault(library):
+    found = proof_of_rollback_mutations.measure(
+        library, 1, Random(1), silent, FORGOTTEN, examine=lambda *_: None
+    )
+    assert "MISSED in 002_add_parent_folder: planted" in missed(found)
+
+
+def test_a_rehearsal_that_refuses_everything_does_not_count(library):
+    found = proof_of_rollback_mutations.measure(
+        library, 1, Random(1), silent, FORGOTTEN, examine=lambda *_: "no"
+    )
+    assert found.found == 1
+    assert "the sound rollback of 002_add_parent_folder is not accepted" in missed(found)
+
+
+def test_the_rehearsal_itself_finds_it(library):
+    found = proof_of_rollback_mutations.measure(library, 1, Random(1), silent, FORGOTTEN)
+    assert found.passed
+    assert "1 refused by the rehearsal" in found.notes
+
+
+def test_a_script_that_does_not_parse_is_refused_before(library):
+    found = proof_of_rollback_mutations.measure(
+        library, 1, Random(1), silent, BROKEN, examine=lambda *_: None
+    )
+    assert (found.tried, found.found) == (1, 1)
+    assert "1 refused by the parser, in preflight" in found.notes
+
+
+def test_a_safeguard_is_made_up_for_by_the_comparison_and_by_nothing_else(library):
+    found = proof_of_rollback_safeguards.measure(library, 1, Random(1), silent, CASCADING)
+    assert found.passed
+    assert "1 stopped by the comparison of the schema before COMMIT" in found.notes
+    blind = proof_of_rollback_safeguards.measure(
+        library, 1, Random(1), silent, CASCADING, compare=lambda *_: []
+    )
+    assert "MISSED in 002_add_parent_folder: planted" in missed(blind)
+
+
+def test_the_exit_status_and_the_table_tell_of_a_missed_bar(monkeypatch, capsys):
+    def short_of_one(server, sizes, chance, say):
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return Measurement("things", 3, 2, 3, notes=["one is missing"])
+
+    def broken(server, sizes, chance, say):
+        raise ValueError("no such thing")
+
+    monkeypatch.setitem(proof.MEASUREMENTS, "pairs", short_of_one)
+    monkeypatch.setitem(proof.MEASUREMENTS, "bits", broken)
+    assert proof.main(["--only", "pairs", "bits", "--seed", "7"]) == 1
+    shown = capsys.readouterr().out
+    assert "Seed 7" in shown
+    assert "things      3      2    3      NO" in shown
+    assert "ended with an error: no such thing" in shown
