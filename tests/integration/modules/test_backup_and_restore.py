@@ -288,3 +288,14 @@ def test_tables_of_every_name_are_backed_up(server, database, connection, files,
     connection.commit()
     manifest = make(server, database, connection, files)
     assert restore_and_compare(files, manifest, copy, bindir=server.bindir)["rows"] == 3
+
+
+def test_a_backup_that_fails_leaves_nothing_behind(server, database, filled, files):
+    with pytest.raises(StepFailed, match="pg_dump"):
+        back_up(
+            filled,
+            {**target(server, database), "login_db": "there is no such database"},
+            files,
+            bindir=server.bindir,
+        )
+    assert not Path(files.folder).exists()

@@ -11,8 +11,9 @@ import time
 import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.blocker_watch import BlockerWatch
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
+    LOCK_SPEC,
     LockPolicy,
     ScriptFailed,
     check_script,
@@ -211,3 +212,11 @@ def test_a_watch_without_a_server_does_no_harm():
     nowhere = {"login_host": "/nowhere", "login_port": 1, "login_db": "x"}
     with BlockerWatch(nowhere, 1) as watch:
         assert watch.sentences() == []
+
+
+@pytest.mark.parametrize(("timeout", "attempts"), [(0, 3), (0.0001, 3), (2, 0)])
+def test_no_policy_waits_for_ever_or_never_tries(timeout, attempts):
+    given = {name: option["default"] for name, option in LOCK_SPEC.items()}
+    LockPolicy.from_params(given)
+    with pytest.raises(Refused, match="lock_timeout_seconds must be at least"):
+        LockPolicy.from_params({**given, "lock_timeout_seconds": timeout, "lock_attempts": attempts})

@@ -101,6 +101,10 @@ class BackupFiles:
         for name in os.listdir(self.dump):
             os.chmod(os.path.join(self.dump, name), 0o600)
 
+    def remove(self):
+        """Remove what a failed backup has written: half a dump is of no use to anybody."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def files(self):
         """dict name -> {"sha256", "bytes"} of what lies in the dump folder now."""
         return {

@@ -79,6 +79,10 @@ def _release(connection):
     connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
+def _sequences(cursor):
+    return content_fingerprint(cursor, only_columns={"tables": {}})["sequences"]
+
+
 def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=10.0):
     """Dump the database and describe what the dump must hold.
 
@@ -95,19 +99,24 @@ def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=1
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
     """
     files.create_folder()
-    cursor, snapshot = _hold_snapshot(connection, lock_timeout_seconds)
     try:
-        with ThreadPoolExecutor(1) as pool:
-            # The dump begins after the first look at the sequences, which no snapshot covers.
-            content = content_fingerprint(cursor)
-            dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs)
-            catalog = read_schema(cursor)
-            settings = database_settings(cursor)
-            slots = dead_column_slots(cursor)
-            dump.result()
-        sequences_after = content_fingerprint(cursor, only_columns={"tables": {}})["sequences"]
-    finally:
-        _release(connection)
+        cursor, snapshot = _hold_snapshot(connection, lock_timeout_seconds)
+        try:
+            # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
+            sequences_before = _sequences(cursor)
+            with ThreadPoolExecutor(1) as pool:
+                dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs)
+                content = {**content_fingerprint(cursor), "sequences": sequences_before}
+                catalog = read_schema(cursor)
+                settings = database_settings(cursor)
+                slots = dead_column_slots(cursor)
+                dump.result()
+            sequences_after = _sequences(cursor)
+        finally:
+            _release(connection)
+    except BaseException:
+        files.remove()
+        raise
     return {
         "catalog": catalog,
         "catalog_digest": digest_of(catalog),

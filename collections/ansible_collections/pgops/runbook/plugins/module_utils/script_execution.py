@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import psycopg2
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 __all__ = [
@@ -64,7 +64,16 @@ class LockPolicy:
 
     @classmethod
     def from_params(cls, params):
-        """The policy that a module's parameters give (see LOCK_SPEC)."""
+        """The policy that a module's parameters give (see LOCK_SPEC).
+
+        Raises:
+            Refused: for values that would mean to wait for ever, or not to try at all.
+        """
+        if params["lock_timeout_seconds"] < 0.001 or params["lock_attempts"] < 1:
+            raise Refused(
+                "lock_timeout_seconds must be at least 0.001 and lock_attempts at least 1: a migration that waits"
+                " for a lock without a limit makes the application queue behind it."
+            )
         return cls(
             params["lock_timeout_seconds"],
             params["lock_attempts"],
