@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from application import Application
 
-NOTHING_LEFT = "SELECT datname FROM pg_database WHERE datname LIKE 'runbook_copy_%'"
-
 
 def check_production_untouched(application: Application, before: list) -> None:
     assert application.contents(ledger=False) == before, "schema, rows, and no copy on the server"
