@@ -19,7 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
 
 from benchmarks.measurement import Measurement
-from benchmarks.rollback_faults import LibraryUnderTest, Planting
+from benchmarks.rollback_faults import LibraryUnderTest, Planting, lines_left_out
 from tests.integration.sql.test_rollback_mutations import EQUIVALENT, mutants
 
 __all__ = ["measure", "rehearse"]
@@ -51,13 +51,15 @@ def measure(
     chance: Random,
     say: Callable[[str], None],
     planted: Planting = mutants,
+    lines: Planting = lines_left_out,
     examine: Callable[[LibraryUnderTest, str, dict[str, Any]], str | None] = rehearse,
 ) -> Measurement:
     """Plant the faults one by one, a database of its own for each.
 
     Args:
         share: which part of the faults of each rollback to plant, above 0 and up to 1.
-        planted: where the faulty scripts come from.
+        planted: the faulty scripts.
+        lines: more of them, of which only those count that run through: one that fails is found by anybody.
         examine: what says something against a faulty migration.
     """
     found: Counter[str] = Counter()
@@ -68,16 +70,16 @@ def measure(
         complaint = examine(library, stem, library.sound(stem))
         if complaint:
             unsound.append(f"the sound rollback of {stem} is not accepted: {complaint}")
-        for fault in library.faults(stem, share, chance, planted):
-            if not fault.at_once:
-                continue
+        faults = [one for one in library.faults(stem, share, chance, planted) if one.effect != "same"]
+        faults += [one for one in library.faults(stem, share, chance, lines) if one.effect == "other"]
+        for fault in faults:
             by = "refused by the parser, in preflight" if fault.migration is None else None
             by = by or examine(library, stem, fault.migration)
             if by:
                 found[by] += 1
             else:
                 missed.append(f"MISSED in {fault.name}")
-        say(f"{stem}: done")
+        say(f"{stem}: {len(faults)} faults")
     notes = [f"{count} {by}" for by, count in sorted(found.items())]
     notes += [f"not planted, {name} left out: {reason}" for name, reason in EQUIVALENT.items()]
     tried = found.total() + len(missed)

@@ -71,11 +71,13 @@ def measure(
                 say(f"{tried} pairs")
 
         count()
-    notes = [f"{apart} pairs with different dumps, {tried - apart} with equal ones", *first_of(disagreements)]
-    # Of a kind each: pairs that are all alike, or all different, would not show whether both ways are right.
-    return Measurement(
-        WHAT, tried, len(disagreements), 0, holds=tried >= pairs and 0 < apart < tried, notes=notes
-    )
+    notes = [f"{apart} pairs with different dumps, {tried - apart} with equal ones"]
+    # A catalog that says the same of every pair would be right, if they were all of one kind.
+    both_kinds = 0 < apart < tried
+    if not both_kinds:
+        notes.append("these are too few pairs: some of each kind are needed")
+    notes += first_of(disagreements)
+    return Measurement(WHAT, tried, len(disagreements), 0, holds=tried >= pairs and both_kinds, notes=notes)
 
 
 @contextlib.contextmanager

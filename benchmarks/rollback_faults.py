@@ -21,7 +21,7 @@ from tests.integration.sql.database_state import State
 from tests.integration.sql.midi_library import PROJECT, STEMS, Databases, Undone, script
 from tests.integration.sql.test_rollback_mutations import mutants, outcome
 
-__all__ = ["Fault", "LibraryUnderTest", "Planting", "differs"]
+__all__ = ["Fault", "LibraryUnderTest", "Planting", "effect_of", "lines_left_out"]
 
 # The faults of a stem: (label, faulty script).
 Planting = Callable[[str], Iterable[tuple[str, str]]]
@@ -34,14 +34,15 @@ class Fault:
     Attributes:
         name: the migration's stem and what was done to the script.
         migration: as the runbook executes it; None when the runbook's parser refuses the script.
-        at_once: whether its effect is another one right after the migration, with nothing else done since.
+        effect: right after the migration, with nothing else done since: "same" as that of the sound script,
+            "other", or it "fails".
     """
 
     stem: str
     name: str
     text: str
     migration: dict[str, Any] | None
-    at_once: bool
+    effect: str
 
 
 class LibraryUnderTest:
@@ -56,6 +57,7 @@ class LibraryUnderTest:
         self.databases = Databases(server)
         self._library = read_sql_library(PROJECT / "sql")
         self.smoke = self._library.smoke_payload()
+        self.index = self._library.index()
 
     def faults(self, stem: str, share: float, chance: Random, planted: Planting = mutants) -> list[Fault]:
         """The faults of one rollback, or a random share of them, at least one."""
@@ -70,7 +72,7 @@ class LibraryUnderTest:
                     name=f"{stem}: {' '.join(label.split())}",
                     text=text,
                     migration=self._parsed(stem, text),
-                    at_once=differs(transaction, text, right),
+                    effect=effect_of(transaction, text, right),
                 )
                 for label, text in chosen
             ]
@@ -88,9 +90,29 @@ class LibraryUnderTest:
             return None
 
 
-def differs(transaction: Undone, text: str, right: State | str) -> bool:
-    """Whether a script has another effect than the right one: another state, or an error on one side only."""
+def effect_of(transaction: Undone, text: str, right: State | str) -> str:
+    """What a script does compared with the right one, which leads to a state or to the name of an error.
+
+    Returns:
+        "same" state, or both end with an error; "other": another state, or no error where there must be one;
+        "fails" where it must not.
+    """
     result = outcome(transaction, text, right)
-    if isinstance(result, State) and isinstance(right, State):
-        return bool(right.differences(result))
-    return not (isinstance(result, str) and isinstance(right, str))
+    if isinstance(result, str):
+        return "same" if isinstance(right, str) else "fails"
+    if isinstance(result, State) and isinstance(right, State) and not right.differences(result):
+        return "same"
+    return "other"
+
+
+def lines_left_out(stem: str) -> list[tuple[str, str]]:
+    """The rollback without each of its lines of code."""
+    lines = script("rollback", stem).split("\n")
+    found = []
+    for number, line in enumerate(lines):
+        code = line.strip()
+        # Without these two it is not one transaction any more, which psql would mind, and the runbook does not.
+        if code and not code.startswith("--") and code not in ("BEGIN;", "COMMIT;"):
+            without = "\n".join([*lines[:number], *lines[number + 1 :]])
+            found.append((f"without line {number + 1}, {code[:60]}", without))
+    return found

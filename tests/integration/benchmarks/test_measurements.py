@@ -135,6 +135,10 @@ def planted(old: str, new: str):
     return faults
 
 
+def NONE(stem: str):
+    return [("sound", script("rollback", stem))]
+
+
 FORGOTTEN = planted("ALTER TABLE files DROP COLUMN parent_folder;", "")
 CASCADING = planted("DROP COLUMN parent_folder;", "DROP COLUMN parent_folder CASCADE;")
 BROKEN = planted("DROP COLUMN parent_folder;", "DROP COLUMN parent_folder")
@@ -142,28 +146,28 @@ BROKEN = planted("DROP COLUMN parent_folder;", "DROP COLUMN parent_folder")
 
 def test_a_rehearsal_that_says_nothing_misses_the_fault(library):
     found = proof_of_rollback_mutations.measure(
-        library, 1, Random(1), silent, FORGOTTEN, examine=lambda *_: None
+        library, 1, Random(1), silent, FORGOTTEN, NONE, examine=lambda *_: None
     )
     assert "MISSED in 002_add_parent_folder: planted" in missed(found)
 
 
 def test_a_rehearsal_that_refuses_everything_does_not_count(library):
     found = proof_of_rollback_mutations.measure(
-        library, 1, Random(1), silent, FORGOTTEN, examine=lambda *_: "no"
+        library, 1, Random(1), silent, FORGOTTEN, NONE, examine=lambda *_: "no"
     )
     assert found.found == 1
     assert "the sound rollback of 002_add_parent_folder is not accepted" in missed(found)
 
 
 def test_the_rehearsal_itself_finds_it(library):
-    found = proof_of_rollback_mutations.measure(library, 1, Random(1), silent, FORGOTTEN)
+    found = proof_of_rollback_mutations.measure(library, 1, Random(1), silent, FORGOTTEN, NONE)
     assert found.passed
     assert "1 refused by the rehearsal" in found.notes
 
 
 def test_a_script_that_does_not_parse_is_refused_before(library):
     found = proof_of_rollback_mutations.measure(
-        library, 1, Random(1), silent, BROKEN, examine=lambda *_: None
+        library, 1, Random(1), silent, BROKEN, NONE, examine=lambda *_: None
     )
     assert (found.tried, found.found) == (1, 1)
     assert "1 refused by the parser, in preflight" in found.notes
@@ -172,7 +176,7 @@ def test_a_script_that_does_not_parse_is_refused_before(library):
 def test_a_safeguard_is_made_up_for_by_the_comparison_and_by_nothing_else(library):
     found = proof_of_rollback_safeguards.measure(library, 1, Random(1), silent, CASCADING)
     assert found.passed
-    assert "1 stopped by the comparison of the schema before COMMIT" in found.notes
+    assert "1 refused by preflight, or stopped by the comparison before COMMIT" in found.notes
     blind = proof_of_rollback_safeguards.measure(
         library, 1, Random(1), silent, CASCADING, compare=lambda *_: []
     )
