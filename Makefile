@@ -22,7 +22,7 @@ help: ## this list
 	@echo 'make lint          ansible-lint, yamllint, ruff'
 	@echo 'make unit          pytest tests/unit: no database'
 	@echo 'make integration   pytest tests/integration: against a real PostgreSQL that the tests start'
-	@echo 'make molecule      molecule test --all: whole playbooks; SCENARIO=default for one'
+	@echo 'make molecule      molecule test, every scenario: whole playbooks; SCENARIO=default for one'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
 	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups and caches'
@@ -62,10 +62,8 @@ unit: venv
 integration: venv
 	pytest -n 2 tests/integration
 
-# By default molecule keeps a scenario's state in ~/.ansible under the name of the checkout's folder, where two
-# checkouts of one name would share it.
 molecule: venv
-	ANSIBLE_HOME='$(CURDIR)/.ansible' molecule -c .config/molecule/config.yml test $(if $(SCENARIO),-s '$(SCENARIO)',--all)
+	.ci/molecule $(SCENARIO)
 
 # Every choice made by chance follows from the seed, which is printed.
 proof: venv

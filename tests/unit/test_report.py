@@ -161,3 +161,24 @@ def test_status_names_edited_scripts_and_proofs():
 
 def test_status_of_an_empty_folder():
     assert status_report(status(migrations=[]), "x")[0] == "x:"
+
+
+@pytest.mark.parametrize(
+    ("applied", "rolled_back", "words"),
+    [
+        ([], [], "it had committed nothing."),
+        (["001", "002"], [], "it had applied 001, 002."),
+        ([], ["002"], "it had rolled back 002."),
+        (["001"], ["002"], "it had applied 001 and rolled back 002."),
+    ],
+)
+def test_an_interrupted_run_is_told_with_what_it_had_committed(applied, rolled_back, words):
+    interrupted = {
+        "run_id": "earlier",
+        "playbook": "deploy",
+        "migrations": ["001", "002"],
+        "applied": applied,
+        "rolled_back": rolled_back,
+    }
+    lines = run_report(run("deployed", interrupted_run=interrupted), "run.json")
+    assert f"Before: run earlier (deploy of 001, 002) was interrupted; {words}" in lines

@@ -75,6 +75,7 @@ def test_second_run_is_refused_and_the_run_after_a_kill_takes_over(application: 
         assert third.record["outcome"] == "deployed"
         interrupted = third.receipt("preflight")["outputs"]["interrupted_run"]
         assert (interrupted["run_id"], interrupted["migrations"]) == (first_id, ["002"])
+        assert f"run {first_id} (deploy of 002) was interrupted; it had applied 002" in third.output
         assert ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",), ("003",)]
         ((outcome, reason),) = ask(f"SELECT outcome, reason FROM runbook.run WHERE run_id = '{first_id}'")
         assert (outcome, reason) == ("failed", "interrupted: its controller was gone")

@@ -22,6 +22,7 @@ __all__ = [
     "broken_link",
     "canonical_json",
     "check_gate",
+    "committed_versions",
     "digest_of",
     "latest",
     "make_receipt",
@@ -140,6 +141,19 @@ def latest(receipts, step, migration=None):
         if receipt["step"] == step and migration in (None, receipt["migration"]):
             return receipt
     return None
+
+
+def committed_versions(receipts, step="apply"):
+    """Versions that a run has applied to production and not taken back, by its receipts, oldest first.
+
+    Args:
+        step: "emergency_rollback" for those that it has taken back.
+    """
+    last = {}
+    for receipt in receipts:
+        if receipt["status"] == "ok" and receipt["migration"]:
+            last[receipt["migration"]] = receipt["step"]
+    return [version for version, last_step in last.items() if last_step == step]
 
 
 def required_steps(playbook, step, automatic=False):

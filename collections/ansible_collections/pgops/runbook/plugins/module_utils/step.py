@@ -18,7 +18,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import RUN_LOCK, Ledger, utc_text
 from ansible_collections.pgops.runbook.plugins.module_utils.receipt_file import ReceiptFile
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import check_gate, latest, script_digests
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
+    check_gate,
+    committed_versions,
+    latest,
+    script_digests,
+)
 
 __all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
 
@@ -269,11 +274,7 @@ class Step:
 
     def committed(self):
         """Versions that this run has applied to production and not taken back, as far as its receipts tell."""
-        state = {}
-        for receipt in [*self.receipts, *self.recorded]:
-            if receipt["status"] == "ok" and receipt["migration"]:
-                state[receipt["migration"]] = receipt["step"] == "apply"
-        return [version for version, applied in state.items() if applied]
+        return committed_versions([*self.receipts, *self.recorded])
 
     # The plan ------------------------------------------------------------------------------------------
 

@@ -80,6 +80,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
     check_rights,
     check_server,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import committed_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
     close_dead_run,
     select_migrations,
@@ -126,8 +127,11 @@ def work(step):
         step.ledger.create(cursor)
         interrupted = close_dead_run(step, cursor)
         if interrupted is not None:
+            receipts = step.ledger.receipts(cursor, interrupted["run_id"])
             outputs["interrupted_run"] = {
-                key: interrupted[key] for key in ("run_id", "playbook", "migrations")
+                **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
+                "applied": committed_versions(receipts),
+                "rolled_back": committed_versions(receipts, "emergency_rollback"),
             }
         run = step.params["run"]
         # Of a migration that is half done the journal says why the schema is neither the old nor the new one.

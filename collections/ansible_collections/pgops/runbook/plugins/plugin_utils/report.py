@@ -32,6 +32,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     if run["reason"]:
         lines.append(f"Reason: {run['reason']}")
     lines.append(f"Production: {_state(run)}")
+    if run.get("interrupted_run"):
+        lines.append(_interrupted(run["interrupted_run"]))
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
@@ -41,6 +43,18 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def _interrupted(run: dict[str, Any]) -> str:
+    """What is true of the run that was found dead."""
+    done = [
+        f"{what} {', '.join(run[key])}"
+        for what, key in (("applied", "applied"), ("rolled back", "rolled_back"))
+        if run[key]
+    ]
+    committed = " and ".join(done) or "committed nothing"
+    name = f"{run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])})"
+    return f"Before: run {name} was interrupted; it had {committed}."
 
 
 def _lint(version: str, findings: list[dict[str, Any]]) -> str:

@@ -95,6 +95,7 @@ class RunRecord:
             "salvage": [],
             "impact": {},
             "lint": None,
+            "interrupted_run": None,
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -190,6 +191,7 @@ class RunRecord:
         if step == "preflight" and not failed:
             self.content["migrations"] = list(outputs.get("migrations", []))
             self.content["lint"] = outputs.get("lint")
+            self.content["interrupted_run"] = outputs.get("interrupted_run")
         self._take_proof(step, failed, outputs)
         self._mirror(step, receipts)
         outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
