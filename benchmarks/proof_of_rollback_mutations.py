@@ -70,8 +70,8 @@ def measure(
         complaint = examine(library, stem, library.sound(stem))
         if complaint:
             unsound.append(f"the sound rollback of {stem} is not accepted: {complaint}")
-        faults = [one for one in library.faults(stem, share, chance, planted) if one.effect != "same"]
-        faults += [one for one in library.faults(stem, share, chance, lines) if one.effect == "other"]
+        faults = library.faults(stem, ("other", "fails"), share, chance, planted)
+        faults += library.faults(stem, ("other",), share, chance, lines)
         for fault in faults:
             by = "refused by the parser, in preflight" if fault.migration is None else None
             by = by or examine(library, stem, fault.migration)

@@ -9,7 +9,8 @@ used it. An oracle of the SQL tests, which shares nothing with the runbook's reh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -59,14 +60,14 @@ class LibraryUnderTest:
         self.smoke = self._library.smoke_payload()
         self.index = self._library.index()
 
-    def faults(self, stem: str, share: float, chance: Random, planted: Planting = mutants) -> list[Fault]:
-        """The faults of one rollback, or a random share of them, at least one."""
-        everything = list(planted(stem))
-        chosen = chance.sample(everything, max(1, round(share * len(everything))))
+    def faults(
+        self, stem: str, effects: Collection[str], share: float, chance: Random, planted: Planting = mutants
+    ) -> list[Fault]:
+        """The faults of one rollback that have one of these effects, or a random share of them."""
         with self.databases.undone(self.databases.before(stem)) as transaction:
             transaction.execute(script("migrations", stem))
             right = outcome(transaction, script("rollback", stem))
-            return [
+            found = [
                 Fault(
                     stem=stem,
                     name=f"{stem}: {' '.join(label.split())}",
@@ -74,8 +75,10 @@ class LibraryUnderTest:
                     migration=self._parsed(stem, text),
                     effect=effect_of(transaction, text, right),
                 )
-                for label, text in chosen
+                for label, text in planted(stem)
             ]
+        found = [fault for fault in found if fault.effect in effects]
+        return chance.sample(found, math.ceil(share * len(found)))
 
     def sound(self, stem: str) -> dict[str, Any]:
         """The migration with its own rollback."""
