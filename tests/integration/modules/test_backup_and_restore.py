@@ -14,8 +14,14 @@ import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
+from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
+from ansible_collections.pgops.runbook.plugins.module_utils.content_workers import content_of_snapshot
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import (
+    Refused,
+    RunbookError,
+    StepFailed,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.restore_proof import restore_and_compare
 from step_runs import target
 
@@ -291,7 +297,7 @@ def test_tables_of_every_name_are_backed_up(server, database, connection, files,
 
 
 def test_a_backup_that_fails_leaves_nothing_behind(server, database, filled, files):
-    with pytest.raises(StepFailed, match="pg_dump"):
+    with pytest.raises(RunbookError, match="there is no such database"):
         back_up(
             filled,
             {**target(server, database), "login_db": "there is no such database"},
@@ -299,3 +305,19 @@ def test_a_backup_that_fails_leaves_nothing_behind(server, database, filled, fil
             bindir=server.bindir,
         )
     assert not Path(files.folder).exists()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_that_share_a_snapshot_see_what_it_saw(server, database, filled, workers):
+    with contextlib.closing(server.connect(database)) as holder, holder.cursor() as cursor:
+        holder.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        cursor.execute("SELECT pg_export_snapshot()")
+        (snapshot,) = cursor.fetchone()
+        expected = content_fingerprint(cursor)
+        with filled.cursor() as writer:
+            writer.execute("UPDATE account SET balance = balance + 1 WHERE id = 7")
+        filled.commit()
+        found = content_of_snapshot(cursor, target(server, database), snapshot, workers)
+    assert found == expected
+    with contextlib.closing(server.connect(database)) as later, later.cursor() as cursor:
+        assert content_fingerprint(cursor)["tables"] != expected["tables"]

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog import dead_column_slots
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import psycopg2, sql, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
+from ansible_collections.pgops.runbook.plugins.module_utils.content_workers import content_of_snapshot
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import database_settings
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
@@ -90,6 +91,7 @@ def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=1
         connection: to the target, idle; its transaction settings are put back.
         target: connection options for pg_dump.
         files: BackupFiles; its folder is made here.
+        jobs: connections of pg_dump, and as many of the fingerprint.
 
     Returns:
         dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, files,
@@ -106,7 +108,8 @@ def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=1
             sequences_before = _sequences(cursor)
             with ThreadPoolExecutor(1) as pool:
                 dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs)
-                content = {**content_fingerprint(cursor), "sequences": sequences_before}
+                content = content_of_snapshot(cursor, target, snapshot, jobs)
+                content["sequences"] = sequences_before
                 catalog = read_schema(cursor)
                 settings = database_settings(cursor)
                 slots = dead_column_slots(cursor)
