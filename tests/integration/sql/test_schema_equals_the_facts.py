@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import apply_migration
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
 
 from tests.integration.sql.midi_library import PROJECT, STEMS, Undone
 
@@ -256,6 +258,17 @@ def test_totals_are_those_of_the_facts(databases):
     assert len(actual["constraints"]) == totals["constraints(p,u,f,c)"]
     for kind in ("indexes", "functions", "triggers", "views", "enums", "sequences"):
         assert len(actual[kind]) == totals[kind], kind
+
+
+def test_the_runbooks_own_way_of_running_the_scripts_gives_the_same(databases):
+    """Statement by statement, without the scripts' BEGIN and COMMIT, and recording the versions."""
+    migrations = read_sql_library(PROJECT / "sql").payload(STEMS)
+    with databases.undone(databases.stage(0)) as transaction:
+        for migration in migrations:
+            apply_migration(transaction.cursor, migration)
+        assert found(transaction) == facts(STEMS)
+        recorded = transaction.query("SELECT version FROM schema_migrations ORDER BY id")
+    assert [version for (version,) in recorded] == [migration["version"] for migration in migrations]
 
 
 @pytest.mark.parametrize(
