@@ -65,7 +65,7 @@ class ActionModule(ActionBase):
             if not result.get("failed"):
                 result["report"] = status_report(result["outputs"], str(task_vars.get("inventory_hostname")))
             return result
-        ended = record.content["ended"]
+        ended = record.content.get("ended")
         if step == "conclude":
             return self._conclude(
                 record.successor(self._new_run_id(task_vars)) if ended else record, arguments, task_vars
@@ -85,6 +85,19 @@ class ActionModule(ActionBase):
         skipped = self._reason_to_skip(step, record, boolean(arguments.get("automatic", False)))
         if skipped:
             return {"changed": False, "skipped": True, "skip_reason": skipped}
+        result = self._recorded_step(step, arguments, run, record, task_vars)
+        result["run_id"] = run["run_id"]
+        return result
+
+    def _recorded_step(
+        self,
+        step: str,
+        arguments: dict[str, Any],
+        run: dict[str, Any],
+        record: RunRecord,
+        task_vars: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Execute the step, and have it in run.json before and after."""
         try:
             record.begin(step)
         except OSError as error:
@@ -109,7 +122,6 @@ class ActionModule(ActionBase):
         if result.get("failed"):
             # They are in the artifacts; on the screen of the person on call they would bury the reason.
             result.pop("receipts", None)
-        result["run_id"] = run["run_id"]
         return result
 
     def _step_name(self, arguments: dict[str, Any]) -> str:
