@@ -6,15 +6,23 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from psycopg2 import sql
 
 from demo.local_server import LocalServer
 
 _numbers = itertools.count(1)
+
+# In CI a property test tries the same examples each time: a change is judged by what it changed. Everywhere else
+# the examples are new ones, and what they find is mended.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

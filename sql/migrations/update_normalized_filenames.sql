@@ -92,7 +92,8 @@ BEGIN
         stem := btrim(stem, '_-');
     END IF;
 
-    IF stem = '' THEN
+    -- Nothing but invisible characters, alone or beside the dots of a folder: left as it is.
+    IF stem || extension IN ('', '.', '..') THEN
         RETURN name;
     END IF;
     RETURN stem || extension;

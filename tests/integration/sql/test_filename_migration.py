@@ -71,6 +71,8 @@ def rule(library, name: str) -> str:
         (" .mid", "_.mid"),
         (".mid", ".mid"),
         ("\u200b", "\u200b"),
+        (".\x1f", ".\x1f"),
+        ("..\u200b", "..\u200b"),
         ("no extension ", "no_extension"),
         ("song.mid.MID", "song.mid.mid"),
     ],
