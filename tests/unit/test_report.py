@@ -182,3 +182,10 @@ def test_an_interrupted_run_is_told_with_what_it_had_committed(applied, rolled_b
     }
     lines = run_report(run("deployed", interrupted_run=interrupted), "run.json")
     assert f"Before: run earlier (deploy of 001, 002) was interrupted; {words}" in lines
+
+
+def test_a_sequence_that_a_rollback_does_not_set_back_is_told():
+    proof = {"sequences_moved": {"012": {"public.b_seq": [1, 9], "public.a_seq": [1, 5]}}}
+    lines = run_report(run("deployed", proof=proof), "run.json")
+    told = "Rollback of 012: rows and schema come back, but not the next value of public.a_seq, public.b_seq"
+    assert told in lines

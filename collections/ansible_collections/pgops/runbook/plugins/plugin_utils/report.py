@@ -37,6 +37,10 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
+    lines += [
+        f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
+        for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
+    ]
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]

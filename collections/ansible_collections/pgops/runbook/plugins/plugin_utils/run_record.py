@@ -238,6 +238,9 @@ class RunRecord:
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
             proof["rehearsed"] = [one["version"] for one in found]
+            proof["sequences_moved"] = {
+                one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
+            }
         elif step == "emergency_rollback":
             values = [one["schema_restored"] for one in found]
             proof["schema_restored"] = None if None in values else all(values)
