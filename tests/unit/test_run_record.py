@@ -273,6 +273,7 @@ def test_proof_of_the_rehearsal(tmp_path):
         "schema_restored": True,
         "data_restored": True,
         "rehearsed": ["009"],
+        "sequences_moved": {},
     }
 
 
