@@ -154,3 +154,10 @@ class ImpactMeter:
             "rows": rows,
             "wal_bytes": self._wal_position() - self._wal_begin,
         }
+
+    def held_until_now(self, impact):
+        """Count the checks before COMMIT too: until it, the locks that the migration took are held on."""
+        now = time.monotonic()
+        since = {(lock["table"], lock["mode"]): lock["since"] for lock in self._locks.values()}
+        for lock in impact["locks"]:
+            lock["held_seconds"] = round(now - since[(lock["table"], lock["mode"])], 3)

@@ -98,6 +98,7 @@ def _apply_one(step, migration, proof, policy):
             _must_change_alike((rehearsed_before, rehearsed_after), (before, after), what)
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
+            meter.held_until_now(impact)
             outputs = {
                 "version": version,
                 "catalog_before": step.ledger.keep_catalog(cursor, before),

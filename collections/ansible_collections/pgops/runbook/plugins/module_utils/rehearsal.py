@@ -81,6 +81,7 @@ class Rehearsal:
             catalog = read_schema(cursor)
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, self.smoke)
+            meter.held_until_now(impact)
         return catalog, statements, impact
 
     def roll_back(self, migration):
@@ -92,6 +93,7 @@ class Rehearsal:
             statements = roll_back_migration(cursor, migration, meter)
             impact = meter.result()
             run_checks(cursor, self.smoke)
+            meter.held_until_now(impact)
         return statements, impact
 
     def _apply_journalled(self, migration):
