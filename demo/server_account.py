@@ -134,6 +134,16 @@ def make_own_folder(folder: Path) -> None:
     folder.chmod(0o711)  # the server's user passes through to what it owns below
 
 
+def runs_programs_and_has_room(folder: Path, needed_bytes: int) -> bool:
+    """Whether a server with its programs can live in a folder that everybody may write to."""
+    try:
+        facts = os.statvfs(folder)
+    except OSError:
+        return False
+    free = facts.f_bavail * facts.f_frsize
+    return not facts.f_flag & os.ST_NOEXEC and free >= needed_bytes and os.access(folder, os.W_OK)
+
+
 def last_lines(text: str, count: int = 4) -> str:
     """Return the end of a program's output on one line."""
     return " | ".join(line.strip() for line in text.strip().splitlines()[-count:])

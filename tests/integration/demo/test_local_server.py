@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 
 from demo.local_server import PROJECT, LocalServer, LocalServerError
+from demo.server_account import runs_programs_and_has_room
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_taken_port_is_said_in_a_sentence(tmp_path):
 
 
 def test_long_path_gets_a_socket_folder_that_fits(tmp_path):
-    server = LocalServer(tmp_path / ("long" * 40), fsync=False)
+    server = LocalServer(tmp_path / ("long" * 40))
     try:
         server.start()
         server.connect().close()
@@ -116,15 +117,27 @@ def test_long_path_gets_a_socket_folder_that_fits(tmp_path):
     assert not Path(server.host).exists()
 
 
-def test_remove_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("options", [[], ["--no-fsync"]])
+def test_remove_leaves_nothing(tmp_path, options):
     state = tmp_path / "state"
     command = [sys.executable, str(PROJECT / "demo" / "local_server.py")]
+    places = []
+    # Only the start is told that the server is to be thrown away; the others find it in memory all the same.
     for action, status in (("start", 0), ("status", 0), ("remove", 0), ("status", 3)):
-        done = subprocess.run([*command, action, "--state", str(state)], capture_output=True, text=True)
+        arguments = [action, "--state", str(state), *(options if action == "start" else [])]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True)
         assert done.returncode == status, done.stderr
-    server = LocalServer(state)
-    assert not server.data.parent.exists()
+        places.append(LocalServer(state).data.parent)
+    assert places[0] == places[1]
+    assert not places[0].exists()
     assert not state.exists()
+
+
+def test_memory_is_used_only_where_programs_run_and_there_is_room(tmp_path):
+    assert runs_programs_and_has_room(tmp_path, needed_bytes=1)
+    assert not runs_programs_and_has_room(tmp_path, needed_bytes=2**60)
+    assert not runs_programs_and_has_room(tmp_path / "missing", needed_bytes=1)
+    assert not runs_programs_and_has_room(Path("/proc"), needed_bytes=1)
 
 
 def _connect_over_tcp(server: LocalServer, password: str):
