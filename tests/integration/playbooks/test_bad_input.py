@@ -141,6 +141,17 @@ def test_backup_dir_that_cannot_be_written(refusals: Application, untouched: Any
     assert refusals.contents() == [untouched]
 
 
+def test_artifacts_dir_that_cannot_be_written(refusals: Application, untouched: Any, tmp_path: Path) -> None:
+    """There can be no run.json to say so: the sentence is in the last failed task."""
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    run = refusals.deploy("002", artifacts_dir=str(tmp_path / "file" / "artifacts"))
+    assert run.status != 0
+    assert "Nothing was done: a run that cannot be recorded does not start" in run.output
+    assert "How it ended could not be written: artifacts_dir" in run.output.split("Close the run")[-1]
+    assert "Errno" not in run.output
+    assert refusals.contents() == [untouched]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""

@@ -223,7 +223,16 @@ class ActionModule(ActionBase):
         """Finish the record, and the run in the ledger where one was opened."""
         if not record.writes:
             return _checked_only(str(arguments.get("reason") or ""), arguments["run"])
-        record.conclude(str(arguments.get("reason") or ""))
+        try:
+            record.conclude(str(arguments.get("reason") or ""))
+        except OSError as error:
+            reason = arguments.get("reason") or "the run ended"
+            return {
+                "failed": True,
+                "changed": False,
+                "msg": f"{reason} How it ended could not be written: artifacts_dir {record.artifacts_dir}:"
+                f" {error.strerror}.",
+            }
         content = record.content
         result: dict[str, Any] = {"changed": False}
         preflight = record.steps("preflight")

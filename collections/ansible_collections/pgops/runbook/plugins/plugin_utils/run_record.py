@@ -101,8 +101,10 @@ class RunRecord:
     def _read(self) -> dict[str, Any] | None:
         try:
             return json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise Refused(f"The record {self.path} cannot be read: {error.strerror}.") from None
         except ValueError as error:
             raise Refused(
                 f"The record {self.path} of this run is damaged ({error}): start a new run."
