@@ -148,3 +148,12 @@ options:
     type: float
     default: 900
 """
+
+    SALVAGE = r"""
+options:
+  restore_salvage:
+    description:
+      - Whether rows and values that an earlier rollback of the migration kept go back when it is applied again.
+    type: bool
+    default: true
+"""

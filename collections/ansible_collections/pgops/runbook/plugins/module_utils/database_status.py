@@ -8,6 +8,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.drift import edited_
 from ansible_collections.pgops.runbook.plugins.module_utils.migration_order import unknown_applied
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import in_place_but_unrecorded
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 __all__ = ["database_status"]
@@ -34,7 +35,7 @@ def database_status(cursor, ledger, index):
         ),
         "receipts": len(receipts),
         "drift": schema_drift(cursor, ledger, receipts)[0],
-        "salvage": [],
+        "salvage": SalvageStore(cursor).summary(),
     }
 
 

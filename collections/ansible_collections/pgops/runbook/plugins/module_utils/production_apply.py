@@ -23,6 +23,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import NOT_MEASURED, run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import remember_made_rows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import DestructionWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     apply_migration,
@@ -87,6 +90,9 @@ def _apply_one(step, migration, proof, policy):
                 carried_by_dump(before),
                 f"The schema of production is no longer the one that was rehearsed; {version} was not applied",
             )
+            returner = SalvageReturner(cursor, step.run_id, version, step.params["restore_salvage"])
+            returner.before()
+            watch = DestructionWatch(cursor)
             meter = ImpactMeter(cursor)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
@@ -96,6 +102,8 @@ def _apply_one(step, migration, proof, policy):
             )
             _must_be_equal(carried_by_dump(rehearsed_after), carried_by_dump(after), what)
             _must_change_alike((rehearsed_before, rehearsed_after), (before, after), what)
+            remember_made_rows(cursor, version, watch)
+            returned = returner.after()
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
             meter.held_until_now(impact)
@@ -106,6 +114,7 @@ def _apply_one(step, migration, proof, policy):
                 "seconds": round(time.monotonic() - clock, 3),
                 "statements": statements,
                 "impact": impact,
+                "salvage_returned": returned,
             }
             inputs = script_digests(migration)
             receipt = step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)

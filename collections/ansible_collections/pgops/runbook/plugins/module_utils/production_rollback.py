@@ -30,6 +30,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     script_digests,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
@@ -75,26 +76,42 @@ def _roll_back_together(step, migrations, policy):
     written = len(step.recorded)
     names = ", ".join(migration["version"] for migration in migrations)
 
+    learnt = {}
+
     def attempt():
-        step.forget_unwritten(written)
-        with step.connection.cursor() as cursor:
-            policy.set_in(cursor)
-            done = [_roll_back_one(step, cursor, migration) for migration in migrations]
-            run_checks(cursor, step.smoke_scripts())
-        commit_or_find_out(step, step.recorded[-1])
-        return done
+        while True:
+            step.forget_unwritten(written)
+            try:
+                with step.connection.cursor() as cursor:
+                    policy.set_in(cursor)
+                    done = [
+                        _roll_back_one(step, cursor, migration, learnt.get(migration["version"]))
+                        for migration in migrations
+                    ]
+                    run_checks(cursor, step.smoke_scripts())
+            except NotForeseen as found:
+                # Seen in a transaction that is undone: the next one keeps this too.
+                step.connection.rollback()
+                learnt[found.version] = found.losses
+                continue
+            commit_or_find_out(step, step.recorded[-1])
+            return done
 
     return in_production(
         step, attempt, policy, f"The rollback of {names} was tried and undone, it is still applied"
     )
 
 
-def _roll_back_one(step, cursor, migration):
+def _roll_back_one(step, cursor, migration, learnt=None):
     version = migration["version"]
     clock = time.monotonic()
     current = read_schema(cursor)
     expected = _expected_schema(step, cursor, version, current)
+    foreseen, written = _evidence(step, cursor, version)
+    keeper = SalvageKeeper(cursor, step.run_id, version, foreseen, written, learnt)
+    keeper.before()
     statements = roll_back_migration(cursor, migration)
+    salvage = keeper.after()
     found = read_schema(cursor)
     if expected is not None:
         lines = describe(difference(expected, found))
@@ -109,12 +126,32 @@ def _roll_back_one(step, cursor, migration):
         "catalog_before": step.ledger.keep_catalog(cursor, current),
         "catalog_after": step.ledger.keep_catalog(cursor, found),
         "schema_restored": True if expected is not None else None,
+        "salvage": salvage,
         "seconds": round(time.monotonic() - clock, 3),
         "statements": statements,
     }
     inputs = script_digests(migration)
     step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
     return outputs
+
+
+def _evidence(step, cursor, version):
+    """What the rehearsal before the deploy saw the rollback destroy, and the tables that the deploy wrote to.
+
+    Returns:
+        (list, set), or (None, None) for a migration that the ledger has not deployed: it is seen when the rollback
+        is tried.
+    """
+    applied = step.ledger.applied_receipt(cursor, version)
+    if applied is None:
+        return None, None
+    impact = applied["outputs"]["impact"]
+    written = set(impact["rows"]) if impact["wal_bytes"] is not None else None
+    rehearsed = latest(step.ledger.receipts(cursor, applied["run_id"]), "rehearse")
+    for proof in rehearsed["outputs"]["migrations"] if rehearsed else []:
+        if proof["version"] == version:
+            return proof.get("rollback_impact", {}).get("destroyed"), written
+    return None, written
 
 
 def _roll_back_journalled(step, migration, policy):

@@ -22,6 +22,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
+    DestructionWatch,
+    losses_to_json,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     LockPolicy,
@@ -59,11 +64,13 @@ class Rehearsal:
     Args:
         connection: to the copy.
         smoke: smoke test scripts.
+        restore_salvage: whether what an earlier rollback kept goes back with the migration.
     """
 
-    def __init__(self, connection, smoke=()):
+    def __init__(self, connection, smoke=(), restore_salvage=False):
         self.connection = connection
         self.smoke = list(smoke)
+        self.restore_salvage = restore_salvage
 
     def state(self, only_columns=None):
         """(catalog, content) of the copy now."""
@@ -75,10 +82,13 @@ class Rehearsal:
         if is_journalled(migration["apply"]):
             return self._apply_journalled(migration)
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
+            returner = SalvageReturner(cursor, "rehearsal", migration["version"], self.restore_salvage)
+            returner.before()
             meter = ImpactMeter(cursor, with_sizes=True)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
             catalog = read_schema(cursor)
+            impact["salvage_returned"] = returner.after()
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)
@@ -89,9 +99,11 @@ class Rehearsal:
         if is_journalled(migration["rollback"]):
             return self._roll_back_journalled(migration)
         with self._named(migration, "fails to roll back on the copy"), transaction(self.connection) as cursor:
+            watch = DestructionWatch(cursor)
             meter = ImpactMeter(cursor, with_sizes=True)
             statements = roll_back_migration(cursor, migration, meter)
             impact = meter.result()
+            impact["destroyed"] = losses_to_json(watch.losses())
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)
         return statements, impact

@@ -12,12 +12,14 @@ description:
   - Each migration is one transaction with its version row and its receipt in it.
   - Before COMMIT the schema must equal the rehearsed one, and the verify and smoke scripts must hold;
     otherwise the transaction is rolled back.
+  - What an earlier rollback of the migration kept goes back in the same transaction.
 version_added: 0.1.0
 author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.locks
+  - pgops.runbook.step.salvage
 """
 
 EXAMPLES = r"""
@@ -42,6 +44,7 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import apply_to_production
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
@@ -54,7 +57,9 @@ def work(step):
 
 
 def main():
-    module = AnsibleModule(argument_spec=step_argument_spec(**LOCK_SPEC), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(**LOCK_SPEC, **SALVAGE_SPEC), supports_check_mode=True
+    )
     Step(module, "apply").execute(work)
 
 

@@ -18,6 +18,7 @@ author:
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.salvage
 options:
   max_lock_seconds:
     description:
@@ -67,6 +68,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import TA
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
 from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
 
@@ -78,7 +80,8 @@ def work(step):
     try:
         connection = copy.connect()
         try:
-            result = Rehearsal(connection, step.smoke_scripts()).rehearse(migrations)
+            rehearsal = Rehearsal(connection, step.smoke_scripts(), step.params["restore_salvage"])
+            result = rehearsal.rehearse(migrations)
         finally:
             connection.close()
     finally:
@@ -92,7 +95,9 @@ def work(step):
 
 def main():
     module = AnsibleModule(
-        argument_spec=step_argument_spec(copy_target={"type": "dict", "options": TARGET_SPEC}, **POLICY_SPEC),
+        argument_spec=step_argument_spec(
+            copy_target={"type": "dict", "options": TARGET_SPEC}, **POLICY_SPEC, **SALVAGE_SPEC
+        ),
         supports_check_mode=True,
     )
     Step(module, "rehearse").execute(work)

@@ -41,12 +41,36 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
         f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
     ]
+    lines += [_kept(item) for item in run.get("salvage") or [] if item["kind"] != "sequence"]
+    lines += [
+        _returned(item)
+        for item in run.get("salvage_returned") or []
+        if item["kind"] != "sequence" or item["held_back"]
+    ]
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def _kept(item: dict[str, Any]) -> str:
+    """One line: what a rollback took out of the application's tables, and how it comes back."""
+    of = f", column {', '.join(item['columns'])}" if item["kind"] == "dropped columns" else ""
+    return (
+        f"Kept: {item['rows']} rows of {item['table']} ({item['kind']}{of}); the next deploy of"
+        f" {item['migration']} puts them back"
+    )
+
+
+def _returned(item: dict[str, Any]) -> str:
+    """One line: what came back, and what did not for which reason."""
+    line = f"Put back: {item['returned']} rows of {item['table']} ({item['kind']})"
+    if item["held_back"]:
+        reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
+        line += f", and {item['held_back']} stay in schema runbook_salvage ({reasons})"
+    return line
 
 
 def _interrupted(run: dict[str, Any]) -> str:
@@ -145,6 +169,12 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         lines.append(
             f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
         )
+    lines += [
+        f"Salvage of {item['migration']}: {item['rows']} rows of {item['table']} ({item['kind']},"
+        f" {item['bytes'] / 2**20:.1f} MB), kept {item['kept']}"
+        + (f", {item['held_back']} of them held back" if item["held_back"] else "")
+        for item in status.get("salvage") or []
+    ]
     lines.append(_chain(status))
     if status["drift"]:
         lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")

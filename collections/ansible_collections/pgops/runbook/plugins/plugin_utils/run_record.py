@@ -93,6 +93,7 @@ class RunRecord:
             "proof": {"schema_restored": None, "data_restored": None},
             "ended": None,
             "salvage": [],
+            "salvage_returned": [],
             "impact": {},
             "lint": None,
             "interrupted_run": None,
@@ -235,6 +236,11 @@ class RunRecord:
         if failed or not found or not isinstance(found[0], dict):
             return
         self._take_impact(step, found)
+        if step in ("emergency_rollback", "apply"):
+            key = "salvage" if step == "emergency_rollback" else "salvage_returned"
+            self.content[key] += [
+                {"migration": one["version"], **item} for one in found for item in one.get(key) or []
+            ]
         proof = self.content["proof"]
         if step in ("rehearse", "rehearse_all"):
             proof["schema_restored"] = all(one["schema_restored"] for one in found)

@@ -1,0 +1,206 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Schema ``runbook_salvage``: what rollbacks took out of the application's tables, until it comes back.
+
+Values are kept as PostgreSQL's own record text, which every type's output function writes and its input function
+reads back exactly, NULL told from the empty string (manual, "Composite Type Input and Output Syntax"). Kept in
+their own types they would hold the very types and enum labels that a rollback has to drop.
+"""
+
+from __future__ import annotations
+
+import json
+
+__all__ = ["COLUMNS", "PRIVILEGES", "ROWS", "SEQUENCE", "TABLE", "SalvageStore"]
+
+# Kinds of an item.
+TABLE = "dropped table"
+COLUMNS = "dropped columns"
+ROWS = "changed rows"
+SEQUENCE = "sequence"
+PRIVILEGES = "privileges"
+
+SCHEMA = (
+    """CREATE SCHEMA runbook_salvage""",
+    """COMMENT ON SCHEMA runbook_salvage IS 'Rows and values that rollbacks took out of the tables of the'
+       ' application; they return when the migration is deployed again. Written by the runbook only.'""",
+    """CREATE TABLE runbook_salvage.manifest (
+        item bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run_id text NOT NULL,
+        migration text NOT NULL,
+        kind text NOT NULL,
+        schema_name text,
+        table_name text,
+        columns text[] NOT NULL,
+        key_columns text[] NOT NULL,
+        facts jsonb NOT NULL,
+        rows bigint NOT NULL DEFAULT 0,
+        bytes bigint NOT NULL DEFAULT 0,
+        digest text,
+        kept timestamptz NOT NULL DEFAULT clock_timestamp(),
+        returned timestamptz,
+        returned_by text
+    )""",
+    """COMMENT ON COLUMN runbook_salvage.manifest.rows IS 'how many were kept; digest and bytes are of these'""",
+    """COMMENT ON COLUMN runbook_salvage.manifest.returned IS 'when the last of its rows went back'""",
+    """CREATE TABLE runbook_salvage.kept_row (
+        item bigint NOT NULL REFERENCES runbook_salvage.manifest ON DELETE CASCADE,
+        number bigint GENERATED ALWAYS AS IDENTITY,
+        key text NOT NULL,
+        occurrence bigint NOT NULL,
+        kept text,
+        columns text[],
+        left_digest text,
+        held_back text,
+        PRIMARY KEY (item, number)
+    )""",
+    """COMMENT ON COLUMN runbook_salvage.kept_row.kept IS
+       'record of the columns of the manifest; NULL: a row that the migration had made and a user deleted'""",
+    """COMMENT ON COLUMN runbook_salvage.kept_row.columns IS 'those that count; NULL: all'""",
+    """COMMENT ON COLUMN runbook_salvage.kept_row.left_digest IS
+       'of the row as the rollback left it, to tell whether someone changed it since; NULL: it left none'""",
+    """COMMENT ON COLUMN runbook_salvage.kept_row.held_back IS 'why it did not go back'""",
+    """CREATE TABLE runbook_salvage.made_row (
+        migration text NOT NULL,
+        schema_name text NOT NULL,
+        table_name text NOT NULL,
+        key text NOT NULL,
+        occurrence bigint NOT NULL
+    )""",
+    """COMMENT ON TABLE runbook_salvage.made_row IS
+       'rows that a deployed migration put into tables of its own: one that is gone was deleted by a user'""",
+    """CREATE INDEX made_row_migration ON runbook_salvage.made_row (migration)""",
+)
+
+OPEN_ITEMS = """
+    SELECT item, run_id, migration, kind, schema_name, table_name, columns, key_columns, facts, rows, bytes, digest
+    FROM runbook_salvage.manifest WHERE migration = %s AND returned IS NULL ORDER BY item"""
+
+NAMES = (
+    "item",
+    "run_id",
+    "migration",
+    "kind",
+    "schema",
+    "table",
+    "columns",
+    "key_columns",
+    "facts",
+    "rows",
+    "bytes",
+    "digest",
+)
+
+# Of one item, in any order: two sums of 64-bit hashes, as the fingerprint of a table has them.
+DIGEST = """
+    SELECT count(*), coalesce(sum(octet_length(kept)), 0)::bigint,
+           encode(sha256(convert_to(concat_ws(':', count(*), sum(hashtextextended(line COLLATE "C", 0)),
+               sum(hashtextextended(line COLLATE "C", 7046029254386353131))), 'UTF8')), 'hex')
+    FROM (SELECT kept, ROW(key, occurrence, kept, columns)::text AS line
+          FROM runbook_salvage.kept_row WHERE item = %s) AS rows"""
+
+
+class SalvageStore:
+    """The schema in the database of the cursor; nothing here commits."""
+
+    def __init__(self, cursor):
+        self.cursor = cursor
+
+    def exists(self):
+        self.cursor.execute("SELECT to_regclass('runbook_salvage.manifest') IS NOT NULL")
+        return self.cursor.fetchone()[0]
+
+    def create(self):
+        if not self.exists():
+            for statement in SCHEMA:
+                self.cursor.execute(statement)
+
+    def begin_item(self, run_id, migration, kind, table=(None, None), columns=(), key_columns=(), facts=None):
+        """Enter an item without rows; returns its number."""
+        self.cursor.execute(
+            "INSERT INTO runbook_salvage.manifest (run_id, migration, kind, schema_name, table_name, columns,"
+            " key_columns, facts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING item",
+            (
+                run_id,
+                migration,
+                kind,
+                *table,
+                list(columns),
+                list(key_columns),
+                json.dumps(facts or {}),
+            ),
+        )
+        return self.cursor.fetchone()[0]
+
+    def finish_item(self, item):
+        """Count, measure and digest its rows; an item without any is taken out.
+
+        Returns:
+            dict: table, kind, columns, rows, bytes, digest; or None.
+        """
+        rows, size, digest = self.measure(item)
+        if rows == 0:
+            self.cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = %s", (item,))
+            return None
+        self.cursor.execute(
+            "UPDATE runbook_salvage.manifest SET rows = %s, bytes = %s, digest = %s WHERE item = %s"
+            " RETURNING schema_name, table_name, kind, columns",
+            (rows, size, digest, item),
+        )
+        schema, table, kind, columns = self.cursor.fetchone()
+        return {
+            "item": item,
+            "table": f"{schema}.{table}",
+            "kind": kind,
+            "columns": columns,
+            "rows": rows,
+            "bytes": size,
+            "digest": digest,
+        }
+
+    def measure(self, item):
+        """(rows, bytes, digest) of what is kept now."""
+        self.cursor.execute(DIGEST, (item,))
+        return self.cursor.fetchone()
+
+    def open_items(self, migration):
+        """Items of a migration that have not gone back whole, in the order in which they were kept.
+
+        Returns:
+            list of dict: item, run_id, migration, kind, schema, table, columns, key_columns, facts, rows,
+            bytes, digest.
+        """
+        if not self.exists():
+            return []
+        self.cursor.execute(OPEN_ITEMS, (migration,))
+        return [dict(zip(NAMES, row)) for row in self.cursor.fetchall()]
+
+    def summary(self):
+        """What is kept, by migration and table.
+
+        Returns:
+            list of dict: item, run_id, migration, kind, table, columns, rows (still here), held_back (of these),
+            bytes, kept (UTC text).
+        """
+        if not self.exists():
+            return []
+        self.cursor.execute(
+            "SELECT m.item, m.run_id, m.migration, m.kind, m.schema_name || '.' || m.table_name, m.columns,"
+            " count(k.item), count(k.held_back), coalesce(sum(octet_length(k.kept)), 0)::bigint,"
+            " to_char(m.kept AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
+            " FROM runbook_salvage.manifest m LEFT JOIN runbook_salvage.kept_row k USING (item)"
+            " WHERE m.returned IS NULL GROUP BY m.item ORDER BY m.item"
+        )
+        names = (
+            "item",
+            "run_id",
+            "migration",
+            "kind",
+            "table",
+            "columns",
+            "rows",
+            "held_back",
+            "bytes",
+            "kept",
+        )
+        return [dict(zip(names, row)) for row in self.cursor.fetchall()]

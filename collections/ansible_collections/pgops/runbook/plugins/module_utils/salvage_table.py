@@ -1,0 +1,154 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A table that salvage goes back into: its columns, foreign keys, triggers and sequences."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
+
+__all__ = ["ForeignKey", "Table", "raise_sequence", "raise_sequences_of", "table_facts", "user_triggers_off"]
+
+
+class ForeignKey(NamedTuple):
+    """Columns of a table and those of the parent that they refer to; names, in the same order."""
+
+    columns: list
+    parent: tuple
+    referred: list
+
+
+class Table(NamedTuple):
+    """Facts of one table.
+
+    Attributes:
+        oid: its OID.
+        name: (schema, name).
+        partitioned: whether it is the parent of partitions.
+        columns: names of those that can be written.
+        always_identity: of these GENERATED ALWAYS AS IDENTITY, which no UPDATE may set.
+        foreign_keys: list of ForeignKey.
+    """
+
+    oid: int
+    name: tuple
+    partitioned: bool
+    columns: list
+    always_identity: list
+    foreign_keys: list
+
+    def only(self):
+        """SQL: ONLY, unless the rows are in partitions."""
+        return sql.SQL("") if self.partitioned else sql.SQL("ONLY ")
+
+    def identifier(self):
+        return sql.SQL("{}{}").format(self.only(), sql.Identifier(*self.name))
+
+
+def table_facts(cursor, name):
+    """The table of that (schema, name), or None."""
+    cursor.execute(
+        "SELECT c.oid::bigint, c.relkind = 'p',"
+        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+        " AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum),"
+        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+        " AND NOT a.attisdropped AND a.attidentity = 'a')"
+        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')",
+        tuple(name),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    oid, partitioned, columns, always = row
+    cursor.execute(
+        "SELECT ARRAY(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (number, position)"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.number ORDER BY k.position),"
+        " n.nspname::text, c.relname::text,"
+        " ARRAY(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (number, position)"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.number ORDER BY k.position)"
+        " FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class c ON c.oid = f.confrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE f.conrelid = %s AND f.contype = 'f' AND f.conparentid = 0 ORDER BY f.oid",
+        (oid,),
+    )
+    keys = [ForeignKey(mine, (schema, parent), theirs) for mine, schema, parent, theirs in cursor.fetchall()]
+    return Table(oid, tuple(name), partitioned, columns, always, keys)
+
+
+@contextmanager
+def user_triggers_off(cursor, table):
+    """Inside, no trigger of the application fires: what they did to these rows is in the rows already.
+
+    Foreign keys go on being checked. Each trigger gets back the state that it had.
+    """
+    cursor.execute(
+        "SELECT n.nspname::text, c.relname::text, t.tgname::text, t.tgenabled::text FROM pg_catalog.pg_trigger t"
+        " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'"
+        " AND (c.oid = %s OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%s)))",
+        (table.oid, table.oid),
+    )
+    triggers = cursor.fetchall()
+    for schema, relation, trigger, _ in triggers:
+        _set_trigger(cursor, (schema, relation), trigger, "DISABLE")
+    yield
+    states = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+    for schema, relation, trigger, state in triggers:
+        _set_trigger(cursor, (schema, relation), trigger, states[state])
+
+
+def _set_trigger(cursor, relation, trigger, state):
+    cursor.execute(
+        sql.SQL("ALTER TABLE ONLY {} {} TRIGGER {}").format(
+            sql.Identifier(*relation), sql.SQL(state), sql.Identifier(trigger)
+        )
+    )
+
+
+def raise_sequence(cursor, name, next_value):
+    """Let a sequence go on at ``next_value`` if it would go on below it; returns whether there is one.
+
+    By ALTER SEQUENCE, which a ROLLBACK undoes, unlike setval() (manual, "Sequence Manipulation Functions").
+    """
+    cursor.execute(
+        "SELECT s.seqmax FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
+        tuple(name),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return False
+    cursor.execute(
+        sql.SQL("SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END FROM {}").format(
+            sql.Identifier(*name)
+        )
+    )
+    wanted = min(int(next_value), row[0])
+    if cursor.fetchone()[0] < wanted:
+        cursor.execute(
+            sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(sql.Identifier(*name), sql.Literal(wanted))
+        )
+    return True
+
+
+def raise_sequences_of(cursor, table):
+    """Let each sequence that feeds a column of the table go on above the column's highest value."""
+    cursor.execute(
+        "SELECT a.attname::text, n.nspname::text, c.relname::text FROM pg_catalog.pg_depend d"
+        " JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'"
+        " JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid AND s.seqincrement > 0"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
+        " WHERE d.refobjid = %s AND d.deptype IN ('a', 'i') AND d.classid = 'pg_catalog.pg_class'::regclass",
+        (table.oid,),
+    )
+    for column, schema, sequence in cursor.fetchall():
+        cursor.execute(
+            sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(column), sql.Identifier(*table.name))
+        )
+        highest = cursor.fetchone()[0]
+        if highest is not None:
+            raise_sequence(cursor, (schema, sequence), int(highest) + 1)

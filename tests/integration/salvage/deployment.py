@@ -1,0 +1,122 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One migration deployed, rolled back and deployed again with the runbook's own functions, without its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import (
+    NotForeseen,
+    SalvageKeeper,
+    remember_made_rows,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
+    DestructionWatch,
+    losses_to_json,
+)
+
+VERSION = "002"
+
+
+class Deployment:
+    """A database, a migration and its rollback.
+
+    Args:
+        connection: to the database.
+        apply, rollback: SQL of the migration.
+    """
+
+    def __init__(self, connection: Any, apply: str, rollback: str):
+        self.connection = connection
+        self.apply = apply
+        self.rollback = rollback
+        self.foreseen: list[dict[str, Any]] | None = None
+        self.written: set[str] | None = None
+        self.attempts = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        try:
+            with self.connection.cursor() as cursor:
+                yield cursor
+            self.connection.commit()
+        except BaseException:
+            self.connection.rollback()
+            raise
+
+    def execute(self, statements: str) -> None:
+        with self.transaction() as cursor:
+            cursor.execute(statements)
+
+    def ask(self, query: str) -> list[tuple]:
+        with self.transaction() as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    def rehearse(self) -> None:
+        """What a rehearsal sees: the rollback right after the migration, before anybody has written."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(self.apply)
+            watch = DestructionWatch(cursor)
+            cursor.execute(self.rollback)
+            self.foreseen = losses_to_json(watch.losses())
+        self.connection.rollback()
+
+    def deploy(self) -> list[dict[str, Any]]:
+        """Apply; what came back."""
+        with self.transaction() as cursor:
+            returner = SalvageReturner(cursor, "run", VERSION)
+            returner.before()
+            watch = DestructionWatch(cursor)
+            meter = ImpactMeter(cursor)
+            cursor.execute(self.apply)
+            self.written = set(meter.result()["rows"])
+            remember_made_rows(cursor, VERSION, watch)
+            return returner.after()
+
+    def roll_back(self) -> list[dict[str, Any]]:
+        """Roll back as production does, in as many attempts as it takes; what was kept."""
+        learnt = None
+        # Nothing, then what is destroyed at once, then what only that made possible.
+        for _ in range(3):
+            self.attempts += 1
+            try:
+                with self.transaction() as cursor:
+                    keeper = SalvageKeeper(cursor, "run", VERSION, self.foreseen, self.written, learnt)
+                    keeper.before()
+                    cursor.execute(self.rollback)
+                    return keeper.after()
+            except NotForeseen as found:
+                learnt = found.losses
+        raise AssertionError("three attempts did not learn all that the rollback destroys")
+
+    def content(self) -> dict[str, Any]:
+        """Fingerprint of all rows, and where the sequences stand."""
+        with self.transaction() as cursor:
+            return content_fingerprint(cursor)
+
+    def round_trip(self, writes: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """deploy, write, roll back, deploy: the same content as deploy and write.
+
+        Returns:
+            what was kept, what came back.
+        """
+        self.rehearse()
+        self.deploy()
+        self.execute(writes)
+        before = self.content()
+        kept = self.roll_back()
+        returned = self.deploy()
+        after = self.content()
+        for name, facts in before["tables"].items():
+            assert after["tables"][name] == facts, (name, self.ask(f"SELECT * FROM {name}"), returned)
+        for name, value in before["sequences"].items():
+            assert after["sequences"][name] >= value, name
+        assert [item["reasons"] for item in returned if item["held_back"]] == []
+        return kept, returned
