@@ -13,8 +13,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.impact import Impact
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import (
     NotForeseen,
     SalvageKeeper,
-    remember_made_rows,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
     DestructionWatch,
@@ -38,6 +38,7 @@ class Deployment:
         self.rollback = rollback
         self.foreseen: list[dict[str, Any]] | None = None
         self.written: set[str] | None = None
+        self.inserted: set[str] = set()
         self.attempts = 0
 
     @contextmanager
@@ -62,7 +63,9 @@ class Deployment:
     def rehearse(self) -> None:
         """What a rehearsal sees: the rollback right after the migration, before anybody has written."""
         with self.connection.cursor() as cursor:
+            meter = ImpactMeter(cursor)
             cursor.execute(self.apply)
+            self.inserted = {name for name, rows in meter.result()["rows"].items() if rows["inserted"]}
             watch = DestructionWatch(cursor)
             cursor.execute(self.rollback)
             self.foreseen = losses_to_json(watch.losses())
@@ -73,11 +76,11 @@ class Deployment:
         with self.transaction() as cursor:
             returner = SalvageReturner(cursor, "run", VERSION)
             returner.before()
-            watch = DestructionWatch(cursor)
+            made = MadeRows(cursor, VERSION, self.inserted)
             meter = ImpactMeter(cursor)
             cursor.execute(self.apply)
             self.written = set(meter.result()["rows"])
-            remember_made_rows(cursor, VERSION, watch)
+            made.note()
             return returner.after()
 
     def roll_back(self) -> list[dict[str, Any]]:
@@ -97,9 +100,13 @@ class Deployment:
         raise AssertionError("three attempts did not learn all that the rollback destroys")
 
     def content(self) -> dict[str, Any]:
-        """Fingerprint of all rows, and where the sequences stand."""
+        """Fingerprint of all rows but those of schema_migrations, and where the sequences stand."""
         with self.transaction() as cursor:
-            return content_fingerprint(cursor)
+            found = content_fingerprint(cursor)
+        for kept in found.values():
+            for name in [name for name in kept if name.startswith("public.schema_migrations")]:
+                del kept[name]
+        return found
 
     def round_trip(self, writes: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """deploy, write, roll back, deploy: the same content as deploy and write.

@@ -326,7 +326,7 @@ def test_a_key_that_was_given_out_again_stays(deployment):
     assert story.ask("SELECT title FROM book WHERE id = 100") == [("somebody else",)]
 
 
-def test_unique_values_that_another_row_has(deployment):
+def test_a_row_that_the_deploy_brings_anew_gives_way(deployment):
     story = deployment(*STAR)
     story.apply += "ALTER TABLE star ADD UNIQUE (mark);"
     story.deploy()
@@ -334,8 +334,36 @@ def test_unique_values_that_another_row_has(deployment):
     story.roll_back()
     story.apply += "INSERT INTO star (id, book, mark) VALUES (70, 2, 'a');"
     table, _ = story.deploy()
-    assert table["reasons"] == {"another row has its key or its unique values": 1}
-    assert story.ask("SELECT id, mark FROM star ORDER BY id") == [(2, "b"), (70, "a")]
+    assert (table["returned"], table["held_back"]) == (2, 0)
+    assert story.ask("SELECT id, mark FROM star ORDER BY id") == [(1, "a"), (2, "b")]
+
+
+def test_unique_values_that_a_row_of_users_has(deployment):
+    story = deployment(
+        "INSERT INTO book (id, title) VALUES (100, 'seeded')", "DELETE FROM book WHERE id = 100"
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET title = 'mine' WHERE id = 100")
+    story.roll_back()
+    story.execute("INSERT INTO book (id, title) VALUES (50, 'mine')")
+    (item,) = story.deploy()
+    assert item["held_back"] == 1
+    assert "duplicate key value violates unique constraint" in next(iter(item["reasons"]))
+    assert story.ask("SELECT id, title FROM book WHERE id >= 50 ORDER BY 1") == [
+        (50, "mine"),
+        (100, "seeded"),
+    ]
+
+
+def test_unique_values_that_are_taken_meanwhile(deployment):
+    story = deployment("SELECT 1", "DELETE FROM book WHERE id = 4")
+    story.deploy()
+    story.roll_back()
+    story.execute("INSERT INTO book (id, title) VALUES (50, '')")
+    (item,) = story.deploy()
+    assert item["reasons"] == {"another row has its key or its unique values": 1}
+    assert story.ask("SELECT id FROM book WHERE title = ''") == [(50,)]
 
 
 def test_a_constraint_that_the_next_version_has(deployment):

@@ -23,9 +23,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import NOT_MEASURED, run_checks
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import remember_made_rows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import DestructionWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     apply_migration,
@@ -92,7 +91,7 @@ def _apply_one(step, migration, proof, policy):
             )
             returner = SalvageReturner(cursor, step.run_id, version, step.params["restore_salvage"])
             returner.before()
-            watch = DestructionWatch(cursor)
+            made = MadeRows(cursor, version, _inserted_into(proof))
             meter = ImpactMeter(cursor)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
@@ -102,7 +101,7 @@ def _apply_one(step, migration, proof, policy):
             )
             _must_be_equal(carried_by_dump(rehearsed_after), carried_by_dump(after), what)
             _must_change_alike((rehearsed_before, rehearsed_after), (before, after), what)
-            remember_made_rows(cursor, version, watch)
+            made.note()
             returned = returner.after()
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
@@ -124,6 +123,11 @@ def _apply_one(step, migration, proof, policy):
     return in_production(
         step, attempt, policy, f"Migration {version} was tried in production and rolled back"
     )
+
+
+def _inserted_into(proof):
+    """Tables into which the rehearsal saw the migration insert."""
+    return {table for table, rows in proof["impact"]["rows"].items() if rows["inserted"]}
 
 
 def _apply_journalled(step, migration, proof, policy):

@@ -22,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
     DestructionWatch,
@@ -84,10 +85,12 @@ class Rehearsal:
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
             returner = SalvageReturner(cursor, "rehearsal", migration["version"], self.restore_salvage)
             returner.before()
+            made = MadeRows(cursor, migration["version"])
             meter = ImpactMeter(cursor, with_sizes=True)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
             catalog = read_schema(cursor)
+            made.note()
             impact["salvage_returned"] = returner.after()
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, self.smoke)

@@ -21,6 +21,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
+    DELETED,
     ROWS,
     SEQUENCE,
     TABLE,
@@ -33,7 +34,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
 
-__all__ = ["NotForeseen", "SalvageKeeper", "remember_made_rows"]
+__all__ = ["NotForeseen", "SalvageKeeper"]
 
 # A default that gives the same value whenever the column is added again.
 LITERAL = re.compile(
@@ -96,6 +97,7 @@ class SalvageKeeper:
         self._lock()
         previous = pin_session(self.cursor, local=True)
         self._sequences = self._positions()
+        self._keep_deletions()
         for oid, loss in sorted(self.planned.items()):
             self.store.create()
             columns = list(self.watch.before[oid].columns.values())
@@ -116,6 +118,33 @@ class SalvageKeeper:
             )
             self.cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(tables))
 
+    def _keep_deletions(self):
+        """What the migration brought and a user deleted since must not come back with the next deploy."""
+        if not self.store.exists():
+            return
+        self.cursor.execute(
+            "SELECT DISTINCT schema_name, table_name, columns FROM runbook_salvage.made_row WHERE migration = %s",
+            (self.version,),
+        )
+        for schema, name, columns in self.cursor.fetchall():
+            oid = self.watch.oid_of((schema, name))
+            if oid is None or not set(columns) <= set(self.watch.before[oid].columns.values()):
+                continue
+            key = choose_key(self.cursor, oid, columns)
+            item = self._begin(DELETED, (schema, name), columns, key)
+            self.cursor.execute(
+                sql.SQL(
+                    "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)"
+                    " SELECT %(item)s, made.key, made.occurrence, made.line FROM runbook_salvage.made_row made"
+                    " WHERE made.migration = %(version)s AND made.schema_name = %(schema)s"
+                    " AND made.table_name = %(name)s"
+                    " AND NOT EXISTS (SELECT FROM ({}) AS now WHERE now.key = made.key"
+                    " AND now.occurrence = made.occurrence)"
+                ).format(numbered_rows((schema, name), self._partitioned(oid), key, key.columns)),
+                {"item": item, "version": self.version, "schema": schema, "name": name},
+            )
+            self._finish(item)
+
     def _keep_table(self, oid, loss, columns):
         key = choose_key(self.cursor, oid, columns)
         item = self._begin(TABLE, loss.table, columns, key)
@@ -124,15 +153,6 @@ class SalvageKeeper:
                 "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)"
                 " SELECT {}, key, occurrence, line FROM ({}) AS rows"
             ).format(sql.Literal(item), self._numbered(oid, loss, key, columns))
-        )
-        # What the migration had put into its own table and a user deleted since must stay deleted.
-        self.cursor.execute(
-            "INSERT INTO runbook_salvage.kept_row (item, key, occurrence)"
-            " SELECT %(item)s, made.key, made.occurrence FROM runbook_salvage.made_row made"
-            " WHERE made.migration = %(version)s AND (made.schema_name, made.table_name) = %(table)s"
-            " AND NOT EXISTS (SELECT FROM runbook_salvage.kept_row k WHERE k.item = %(item)s"
-            " AND k.key = made.key AND k.occurrence = made.occurrence)",
-            {"item": item, "version": self.version, "table": loss.table},
         )
         self._finish(item)
 
@@ -271,8 +291,12 @@ class SalvageKeeper:
         self.cursor.execute(
             "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_sequence s"
             " JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE s.seqincrement > 0 AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%'"
+            " WHERE s.seqincrement > 0 AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%%'"
             " AND n.nspname NOT IN ('runbook', 'runbook_salvage')"
+            # The one of the record of versions moves with every migration.
+            " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass"
+            " AND d.objid = c.oid AND d.refobjid = to_regclass(%s))",
+            (self.watch.versions,),
         )
         found = {}
         for schema, name in self.cursor.fetchall():
@@ -312,32 +336,3 @@ class SalvageKeeper:
 def _parts(columns):
     """SQL: an array with each column as a text of its own, NULL told from the empty string."""
     return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(record([name]) for name in columns))
-
-
-def remember_made_rows(cursor, version, watch):
-    """Note the keys of the rows that a migration put into tables of its own, before anybody else can write there.
-
-    A row among them that is gone when the migration is rolled back was deleted by a user, and stays deleted when it
-    is deployed again.
-
-    Args:
-        cursor: of the applying transaction, after the migration's last statement.
-        watch: DestructionWatch from before its first.
-    """
-    store = SalvageStore(cursor)
-    previous = pin_session(cursor, local=True)
-    for oid, name, partitioned, columns in watch.new_tables():
-        key = choose_key(cursor, oid, columns)
-        cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(*name)))
-        if cursor.fetchone()[0]:
-            store.create()
-            cursor.execute(
-                sql.SQL(
-                    "INSERT INTO runbook_salvage.made_row SELECT {}, {}, {}, key, occurrence FROM ({}) AS rows"
-                ).format(
-                    sql.Literal(version),
-                    *map(sql.Literal, name),
-                    numbered_rows(name, partitioned, key, key.columns),
-                )
-            )
-    restore_session(cursor, previous, local=True)

@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
+    DELETED,
     ROWS,
     SEQUENCE,
     TABLE,
@@ -36,13 +37,13 @@ __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 SALVAGE_SPEC = {"restore_salvage": {"type": "bool", "default": True}}
 
 # Whole tables before the rows of others that refer to them, and rows before the columns of theirs.
-ORDER = (TABLE, ROWS, COLUMNS, SEQUENCE)
+ORDER = (DELETED, TABLE, ROWS, COLUMNS, SEQUENCE)
 
-CHANGED = "somebody changed its row since the rollback"
-DELETED = "somebody deleted its row since the rollback"
-TAKEN = "another row has its key or its unique values"
-MADE = "somebody made a row with its key since the rollback"
-GONE = "its row is gone"
+ROW_CHANGED = "somebody changed its row since the rollback"
+ROW_DELETED = "somebody deleted its row since the rollback"
+VALUES_TAKEN = "another row has its key or its unique values"
+ROW_MADE = "somebody made a row with its key since the rollback"
+ROW_GONE = "its row is gone"
 TABLE_CHANGED = "somebody changed the table since the rollback, and it has no key to tell rows apart"
 
 
@@ -120,7 +121,7 @@ class SalvageReturner:
                 " WHERE k.item = %(item)s AND k.held_back IS NULL AND same.item = k.item AND same.number = k.number"
                 " AND md5(now.line) IS DISTINCT FROM k.left_digest"
             ).format(now),
-            {"item": item["item"], "made": MADE, "deleted": DELETED, "changed": CHANGED},
+            {"item": item["item"], "made": ROW_MADE, "deleted": ROW_DELETED, "changed": ROW_CHANGED},
         )
 
     def _hold_back(self, item, reason, numbers=None):
@@ -227,7 +228,12 @@ class SalvageReturner:
                 sql.SQL("") if number is None else sql.SQL(" AND number = {}").format(sql.Literal(number)),
             ),
         }
-        self._delete_tombstones(parts)
+        if item["kind"] == DELETED:
+            self._delete_again(item, table, parts)
+            self._delete_returned(item, sql.SQL("held_back IS NULL"), number)
+            return
+        if item["kind"] != COLUMNS:
+            self._take_over_fresh(item, table, parts)
         self._update_present(item, table, parts)
         if item["kind"] != COLUMNS:
             self._insert_missing(item, parts)
@@ -236,9 +242,10 @@ class SalvageReturner:
             sql.SQL(
                 "UPDATE runbook_salvage.kept_row SET held_back = {reason} WHERE number IN"
                 " (SELECT k.number FROM ({rows}) AS k LEFT JOIN ({now}) AS now USING (key, occurrence)"
-                " WHERE k.kept IS NOT NULL AND now.place IS NULL)"
+                " WHERE now.place IS NULL)"
             ).format(
-                reason=sql.Literal(GONE if item["kind"] == COLUMNS else TAKEN), **_only(parts, "rows", "now")
+                reason=sql.Literal(ROW_GONE if item["kind"] == COLUMNS else VALUES_TAKEN),
+                **_only(parts, "rows", "now"),
             )
         )
         self._delete_returned(item, sql.SQL("held_back IS NULL"), number)
@@ -255,12 +262,70 @@ class SalvageReturner:
         )
         return self.cursor.fetchone()[0]
 
-    def _delete_tombstones(self, parts):
+    def _fresh(self, item, table, parts):
+        """SQL query for pairs of a kept row and a row that this deploy brought in its stead: number, place, ...
+
+        They belong together by their key, or by the values of a unique index, under another generated key.
+        """
+        same = [sql.SQL("(fresh.key = k.key AND fresh.occurrence = k.occurrence)")]
+        for columns in table.unique_columns:
+            if set(columns) <= set(item["columns"]):
+                equal = (
+                    sql.SQL("t.{} = (k.shape).{}").format(sql.Identifier(name), sql.Identifier(name))
+                    for name in columns
+                )
+                same.append(sql.SQL("({})").format(sql.SQL(" AND ").join(equal)))
+        return sql.SQL(
+            "SELECT DISTINCT ON (k.number) k.number, k.key, k.occurrence, k.shape, now.place, now.partition,"
+            " fresh.key AS fresh_key, fresh.occurrence AS fresh_occurrence"
+            " FROM ({rows}) AS k JOIN runbook_salvage.made_row fresh"
+            " ON fresh.migration = {version} AND fresh.schema_name = {schema} AND fresh.table_name = {name}"
+            " JOIN ({now}) AS now ON now.key = fresh.key AND now.occurrence = fresh.occurrence"
+            " JOIN {only}{table} t ON t.ctid = now.place AND t.tableoid = now.partition WHERE ({same})"
+            # Neither a kept row that has its own, nor the own of another one.
+            " AND (fresh.key = k.key OR NOT EXISTS (SELECT FROM ({rows}) AS other WHERE other.key = fresh.key)"
+            " AND NOT EXISTS (SELECT FROM ({now}) AS other WHERE other.key = k.key))"
+            " ORDER BY k.number, fresh.key = k.key DESC"
+        ).format(
+            version=sql.Literal(self.version),
+            schema=sql.Literal(item["schema"]),
+            name=sql.Literal(item["table"]),
+            same=sql.SQL(" OR ").join(same),
+            **parts,
+        )
+
+    def _delete_again(self, item, table, parts):
         self.cursor.execute(
             sql.SQL(
-                "DELETE FROM {only}{table} t USING ({now}) AS now JOIN ({rows}) AS k USING (key, occurrence)"
-                " WHERE k.kept IS NULL AND t.ctid = now.place AND t.tableoid = now.partition"
-            ).format(**parts)
+                "DELETE FROM {only}{table} t USING ({fresh}) AS pair"
+                " WHERE t.ctid = pair.place AND t.tableoid = pair.partition"
+            ).format(fresh=self._fresh(item, table, parts), **_only(parts, "only", "table"))
+        )
+
+    def _take_over_fresh(self, item, table, parts):
+        """A row that this deploy brought anew becomes the one that users had made of its predecessor."""
+        if not table.unique_columns:
+            return
+        assignments = sql.SQL(", ").join(
+            sql.SQL("{} = (pair.shape).{}").format(sql.Identifier(name), sql.Identifier(name))
+            for name in item["columns"]
+            if name not in table.always_identity
+        )
+        self.cursor.execute(
+            sql.SQL(
+                "WITH pair AS MATERIALIZED ({fresh}), taken AS (UPDATE {only}{table} t SET {assignments} FROM pair"
+                " WHERE t.ctid = pair.place AND t.tableoid = pair.partition AND pair.fresh_key <> pair.key)"
+                " UPDATE runbook_salvage.made_row made SET key = pair.key, occurrence = pair.occurrence FROM pair"
+                " WHERE made.migration = {version} AND made.schema_name = {schema} AND made.table_name = {name}"
+                " AND made.key = pair.fresh_key AND made.occurrence = pair.fresh_occurrence"
+            ).format(
+                fresh=self._fresh(item, table, parts),
+                assignments=assignments,
+                version=sql.Literal(self.version),
+                schema=sql.Literal(item["schema"]),
+                name=sql.Literal(item["table"]),
+                **_only(parts, "only", "table"),
+            )
         )
 
     def _update_present(self, item, table, parts):
@@ -286,7 +351,7 @@ class SalvageReturner:
             sql.SQL(
                 "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values}"
                 " FROM ({rows}) AS k LEFT JOIN ({now}) AS now USING (key, occurrence)"
-                " WHERE k.kept IS NOT NULL AND k.columns IS NULL AND now.place IS NULL ON CONFLICT DO NOTHING"
+                " WHERE k.columns IS NULL AND now.place IS NULL ON CONFLICT DO NOTHING"
             ).format(
                 columns=sql.SQL(", ").join(map(sql.Identifier, item["columns"])),
                 values=sql.SQL(", ").join(
@@ -310,7 +375,7 @@ class SalvageReturner:
                 sql.SQL(
                     "UPDATE runbook_salvage.kept_row SET held_back = {reason} WHERE number IN (SELECT k.number"
                     " FROM (SELECT number, columns, CAST(kept AS pg_temp.runbook_shape) AS shape"
-                    " FROM runbook_salvage.kept_row WHERE item = {item} AND held_back IS NULL AND kept IS NOT NULL"
+                    " FROM runbook_salvage.kept_row WHERE item = {item} AND held_back IS NULL"
                     " OFFSET 0) AS k WHERE (k.columns IS NULL OR {counted}) AND {known}"
                     " AND NOT EXISTS (SELECT FROM {parent} p WHERE {equal}))"
                 ).format(

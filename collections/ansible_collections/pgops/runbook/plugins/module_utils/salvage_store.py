@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["COLUMNS", "PRIVILEGES", "ROWS", "SEQUENCE", "TABLE", "SalvageStore"]
+__all__ = ["COLUMNS", "DELETED", "PRIVILEGES", "ROWS", "SEQUENCE", "TABLE", "SalvageStore"]
 
 # Kinds of an item.
 TABLE = "dropped table"
 COLUMNS = "dropped columns"
 ROWS = "changed rows"
+DELETED = "rows that a user deleted"
 SEQUENCE = "sequence"
 PRIVILEGES = "privileges"
 
@@ -48,14 +49,13 @@ SCHEMA = (
         number bigint GENERATED ALWAYS AS IDENTITY,
         key text NOT NULL,
         occurrence bigint NOT NULL,
-        kept text,
+        kept text NOT NULL,
         columns text[],
         left_digest text,
         held_back text,
         PRIMARY KEY (item, number)
     )""",
-    """COMMENT ON COLUMN runbook_salvage.kept_row.kept IS
-       'record of the columns of the manifest; NULL: a row that the migration had made and a user deleted'""",
+    """COMMENT ON COLUMN runbook_salvage.kept_row.kept IS 'record of the columns of the manifest'""",
     """COMMENT ON COLUMN runbook_salvage.kept_row.columns IS 'those that count; NULL: all'""",
     """COMMENT ON COLUMN runbook_salvage.kept_row.left_digest IS
        'of the row as the rollback left it, to tell whether someone changed it since; NULL: it left none'""",
@@ -64,11 +64,13 @@ SCHEMA = (
         migration text NOT NULL,
         schema_name text NOT NULL,
         table_name text NOT NULL,
+        columns text[] NOT NULL,
         key text NOT NULL,
-        occurrence bigint NOT NULL
+        occurrence bigint NOT NULL,
+        line text NOT NULL
     )""",
     """COMMENT ON TABLE runbook_salvage.made_row IS
-       'rows that a deployed migration put into tables of its own: one that is gone was deleted by a user'""",
+       'rows that a deployed migration brought itself: one that is gone was deleted by a user'""",
     """CREATE INDEX made_row_migration ON runbook_salvage.made_row (migration)""",
 )
 

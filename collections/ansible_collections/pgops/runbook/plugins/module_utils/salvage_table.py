@@ -30,6 +30,7 @@ class Table(NamedTuple):
         columns: names of those that can be written.
         always_identity: of these GENERATED ALWAYS AS IDENTITY, which no UPDATE may set.
         foreign_keys: list of ForeignKey.
+        unique_columns: columns of each unique index that no condition and no expression weakens.
     """
 
     oid: int
@@ -38,6 +39,7 @@ class Table(NamedTuple):
     columns: list
     always_identity: list
     foreign_keys: list
+    unique_columns: list
 
     def only(self):
         """SQL: ONLY, unless the rows are in partitions."""
@@ -75,7 +77,15 @@ def table_facts(cursor, name):
         (oid,),
     )
     keys = [ForeignKey(mine, (schema, parent), theirs) for mine, schema, parent, theirs in cursor.fetchall()]
-    return Table(oid, tuple(name), partitioned, columns, always, keys)
+    cursor.execute(
+        "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number"
+        " WHERE k.position <= i.indnkeyatts) FROM pg_catalog.pg_index i"
+        " WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL",
+        (oid,),
+    )
+    unique = [found for (found,) in cursor.fetchall()]
+    return Table(oid, tuple(name), partitioned, columns, always, keys, unique)
 
 
 @contextmanager

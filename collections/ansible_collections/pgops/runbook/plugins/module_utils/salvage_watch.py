@@ -76,12 +76,12 @@ class DestructionWatch:
     def __init__(self, cursor):
         self.cursor = cursor
         # Its row goes and comes with every migration, and is no user's.
-        self._versions = VersionTable(cursor).name()
+        self.versions = VersionTable(cursor).name()
         self.before = self._tables()
         self._rows = self._changed_rows()
 
     def _tables(self):
-        self.cursor.execute(TABLES, {"versions": self._versions})
+        self.cursor.execute(TABLES, {"versions": self.versions})
         return {
             oid: _Table(
                 (schema, name), kind, file, root, dict(zip(numbers, names)), dict(zip(numbers, types))
@@ -127,12 +127,12 @@ class DestructionWatch:
                     loss.columns |= gone
         return found
 
-    def new_tables(self):
-        """Topmost tables that were not there before: (OID, (schema, name), partitioned, columns) of each."""
+    def tables_now(self):
+        """Topmost tables as they are now: (OID, (schema, name), partitioned, columns) of each."""
         return [
             (oid, table.name, table.kind == "p", [name for _, name in sorted(table.columns.items())])
             for oid, table in sorted(self._tables().items())
-            if oid not in self.before and table.root in (oid, 0)
+            if table.root == oid
         ]
 
     def now(self, oid):

@@ -1,0 +1,96 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which rows a migration itself brought: noted when it is deployed, before anybody else can write.
+
+Two things follow from it. A row that the migration brought and that is gone when it is rolled back was deleted by a
+user, and stays deleted when it is deployed again. And a row that a new deploy has just brought, though under another
+key, may give way to the one that users had made of it.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
+    choose_key,
+    numbered_rows,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import DestructionWatch
+from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
+
+__all__ = ["MadeRows"]
+
+
+class MadeRows:
+    """Notes the rows that one migration brings.
+
+    Args:
+        cursor: of the applying transaction, before the migration's first statement.
+        version: the migration.
+        written_tables: ``schema.table`` of tables that were there and into which the rehearsal saw it insert.
+    """
+
+    def __init__(self, cursor, version, written_tables=()):
+        self.cursor = cursor
+        self.version = version
+        self.watch = DestructionWatch(cursor)
+        self._known = {}
+        previous = pin_session(cursor, local=True)
+        for oid, table in self.watch.before.items():
+            if ".".join(table.name) in written_tables and table.root == oid:
+                self._note_keys(oid, table)
+        restore_session(cursor, previous, local=True)
+
+    def _note_keys(self, oid, table):
+        columns = [name for _, name in sorted(table.columns.items())]
+        key = choose_key(self.cursor, oid, columns)
+        image = f"runbook_known_{len(self._known)}"
+        self.cursor.execute(
+            sql.SQL(
+                "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT key, occurrence FROM ({}) AS rows"
+            ).format(sql.Identifier(image), numbered_rows(table.name, table.kind == "p", key, key.columns))
+        )
+        self._known[oid] = (image, key)
+
+    def note(self):
+        """Write them down; to be called after the migration's last statement and before anything is put back."""
+        store = SalvageStore(self.cursor)
+        previous = pin_session(self.cursor, local=True)
+        if store.exists():
+            self.cursor.execute("DELETE FROM runbook_salvage.made_row WHERE migration = %s", (self.version,))
+        for oid, name, partitioned, columns in self.watch.tables_now():
+            image, key = self._known.get(oid, (None, None))
+            if oid in self.watch.before and image is None:
+                continue
+            if key is None or not set(key.columns) <= set(columns):
+                key = choose_key(self.cursor, oid, columns)
+            self.cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(*name)))
+            if self.cursor.fetchone()[0]:
+                store.create()
+                self._write(name, columns, numbered_rows(name, partitioned, key, columns), image)
+            if image:
+                self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", image)))
+        restore_session(self.cursor, previous, local=True)
+
+    def _write(self, name, columns, rows, image):
+        known = (
+            sql.SQL(
+                " WHERE NOT EXISTS (SELECT FROM {} known WHERE known.key = rows.key"
+                " AND known.occurrence = rows.occurrence)"
+            ).format(sql.Identifier("pg_temp", image))
+            if image
+            else sql.SQL("")
+        )
+        self.cursor.execute(
+            sql.SQL(
+                "INSERT INTO runbook_salvage.made_row"
+                " (migration, schema_name, table_name, columns, key, occurrence, line)"
+                " SELECT {}, {}, {}, {}, key, occurrence, line FROM ({}) AS rows{}"
+            ).format(
+                sql.Literal(self.version),
+                *map(sql.Literal, name),
+                sql.Literal(columns),
+                rows,
+                known,
+            )
+        )
