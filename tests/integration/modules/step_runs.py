@@ -117,12 +117,17 @@ class StepRuns:
             module.main()
         return json.loads(answer.getvalue())
 
+    def must(self, name: str, **options: Any) -> dict[str, Any]:
+        """What the module of a step answers, which must succeed."""
+        answer = self.step(name, **options)
+        assert not answer.get("failed"), f"{name}: {answer.get('msg')}"
+        return answer
+
     def steps(self, *names: str) -> dict[str, Any]:
         """Run steps that must succeed; the answer of the last one."""
         answer: dict[str, Any] = {}
         for name in names:
-            answer = self.step(name)
-            assert not answer.get("failed"), f"{name}: {answer.get('msg')}"
+            answer = self.must(name)
         return answer
 
     def up_to(self, last: str) -> dict[str, Any]:

@@ -13,6 +13,9 @@ __all__ = ["Difference", "describe", "difference", "from_json", "to_json", "undo
 
 _LONGEST_VALUE = 100
 
+# Facts of an object that go with it, are kept in the salvage and come back with the next deploy.
+TAKEN_ALONG = ("privileges",)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -200,7 +203,13 @@ def undone(
         if now is None:
             conflicts.append(f"{key}: the migration made it, but it is no longer there")
         elif now != facts:
-            names = sorted(fact for fact in now.keys() | facts.keys() if now.get(fact) != facts.get(fact))
+            names = sorted(
+                fact
+                for fact in now.keys() | facts.keys()
+                if now.get(fact) != facts.get(fact) and fact not in TAKEN_ALONG
+            )
+            if not names:
+                continue
             conflicts.append(f"{key}: the migration made it, and its {', '.join(names)} changed since")
     conflicts.extend(_take_parts_along(expected, before, delta.added))
 

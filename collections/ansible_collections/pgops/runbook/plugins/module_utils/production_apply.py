@@ -102,13 +102,17 @@ def _apply_one(step, migration, proof, policy):
             _must_be_equal(carried_by_dump(rehearsed_after), carried_by_dump(after), what)
             _must_change_alike((rehearsed_before, rehearsed_after), (before, after), what)
             made.note()
+            made_catalog = after
             returned = returner.after()
+            if returned:
+                after = read_schema(cursor)
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
             meter.held_until_now(impact)
             outputs = {
                 "version": version,
                 "catalog_before": step.ledger.keep_catalog(cursor, before),
+                "catalog_made": step.ledger.keep_catalog(cursor, made_catalog),
                 "catalog_after": step.ledger.keep_catalog(cursor, after),
                 "seconds": round(time.monotonic() - clock, 3),
                 "statements": statements,

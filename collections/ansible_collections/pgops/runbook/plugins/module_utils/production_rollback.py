@@ -31,6 +31,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import granted_since
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
@@ -109,6 +110,7 @@ def _roll_back_one(step, cursor, migration, learnt=None):
     expected = _expected_schema(step, cursor, version, current)
     foreseen, written = _evidence(step, cursor, version)
     keeper = SalvageKeeper(cursor, step.run_id, version, foreseen, written, learnt)
+    keeper.keep_privileges(_granted_since(step, cursor, version, current))
     keeper.before()
     statements = roll_back_migration(cursor, migration)
     salvage = keeper.after()
@@ -133,6 +135,16 @@ def _roll_back_one(step, cursor, migration, learnt=None):
     inputs = script_digests(migration)
     step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
     return outputs
+
+
+def _granted_since(step, cursor, version, current):
+    applied = step.ledger.applied_receipt(cursor, version)
+    if applied is None:
+        return {}
+    outputs = applied["outputs"]
+    before = step.ledger.catalog(cursor, outputs["catalog_before"])
+    made = step.ledger.catalog(cursor, outputs.get("catalog_made") or outputs["catalog_after"])
+    return granted_since(difference(before, made).added, current)
 
 
 def _evidence(step, cursor, version):

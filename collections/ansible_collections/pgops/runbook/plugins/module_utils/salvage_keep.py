@@ -22,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
+    PRIVILEGES,
     ROWS,
     SEQUENCE,
     TABLE,
@@ -197,6 +198,20 @@ class SalvageKeeper:
             )
         )
         self._images.append((oid, loss, numbers, names, key, image))
+
+    def keep_privileges(self, granted):
+        """Keep what was granted on objects that the rollback drops: dict catalog key -> privileges."""
+        for key, privileges in sorted(granted.items()):
+            self.store.create()
+            item = self.store.begin_item(
+                self.run_id, self.version, PRIVILEGES, facts={"object": key, "privileges": privileges}
+            )
+            for privilege in privileges:
+                self.cursor.execute(
+                    "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
+                    (item, key, privilege),
+                )
+            self._finish(item)
 
     # After the script ------------------------------------------------------------------------------------
 

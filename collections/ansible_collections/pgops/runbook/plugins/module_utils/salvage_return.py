@@ -15,9 +15,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
     Key,
     numbered_rows,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import grant_again
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
+    PRIVILEGES,
     ROWS,
     SEQUENCE,
     TABLE,
@@ -37,7 +39,7 @@ __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 SALVAGE_SPEC = {"restore_salvage": {"type": "bool", "default": True}}
 
 # Whole tables before the rows of others that refer to them, and rows before the columns of theirs.
-ORDER = (DELETED, TABLE, ROWS, COLUMNS, SEQUENCE)
+ORDER = (DELETED, TABLE, ROWS, COLUMNS, SEQUENCE, PRIVILEGES)
 
 ROW_CHANGED = "somebody changed its row since the rollback"
 ROW_DELETED = "somebody deleted its row since the rollback"
@@ -165,6 +167,13 @@ class SalvageReturner:
                 self._delete_returned(item, "true")
             else:
                 self._hold_back(item, "the sequence is not there any more")
+            return
+        if item["kind"] == PRIVILEGES:
+            problems = grant_again(self.cursor, item["facts"]["object"], item["facts"]["privileges"])
+            if problems:
+                self._hold_back(item, "; ".join(problems))
+            else:
+                self._delete_returned(item, "true")
             return
         table = table_facts(self.cursor, (item["schema"], item["table"]))
         if table is None:
@@ -436,7 +445,7 @@ class SalvageReturner:
             )
         return {
             "item": item["item"],
-            "table": f"{item['schema']}.{item['table']}",
+            "table": item["facts"].get("object") or f"{item['schema']}.{item['table']}",
             "kind": item["kind"],
             "returned": item["rows"] - held_back,
             "held_back": held_back,

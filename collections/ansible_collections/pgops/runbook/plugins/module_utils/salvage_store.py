@@ -146,13 +146,13 @@ class SalvageStore:
             return None
         self.cursor.execute(
             "UPDATE runbook_salvage.manifest SET rows = %s, bytes = %s, digest = %s WHERE item = %s"
-            " RETURNING schema_name, table_name, kind, columns",
+            " RETURNING coalesce(schema_name || '.' || table_name, facts ->> 'object'), kind, columns",
             (rows, size, digest, item),
         )
-        schema, table, kind, columns = self.cursor.fetchone()
+        name, kind, columns = self.cursor.fetchone()
         return {
             "item": item,
-            "table": f"{schema}.{table}",
+            "table": name,
             "kind": kind,
             "columns": columns,
             "rows": rows,
@@ -187,7 +187,8 @@ class SalvageStore:
         if not self.exists():
             return []
         self.cursor.execute(
-            "SELECT m.item, m.run_id, m.migration, m.kind, m.schema_name || '.' || m.table_name, m.columns,"
+            "SELECT m.item, m.run_id, m.migration, m.kind,"
+            " coalesce(m.schema_name || '.' || m.table_name, m.facts ->> 'object'), m.columns,"
             " count(k.item), count(k.held_back), coalesce(sum(octet_length(k.kept)), 0)::bigint,"
             " to_char(m.kept AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
             " FROM runbook_salvage.manifest m LEFT JOIN runbook_salvage.kept_row k USING (item)"

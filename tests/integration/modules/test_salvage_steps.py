@@ -1,0 +1,98 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Salvage through the steps of real runs: receipts, privileges, consents; what it keeps is tested by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from step_runs import StepRuns
+
+STAR = {
+    "migrations__002_author": "CREATE TABLE star (id serial PRIMARY KEY, mark text);",
+    "rollback__002_author_rollback": "DROP TABLE star;",
+}
+
+PRIVILEGES = "SELECT acl::text FROM pg_class, unnest(relacl) AS acl WHERE oid = 'star'::regclass ORDER BY 1"
+
+
+def deploy(runs: StepRuns, **options: Any) -> dict[str, Any]:
+    """Deploy 002; the outputs of apply for it."""
+    run = runs.another()
+    run.up_to("verify_restore")
+    run.must("rehearse", **options)
+    (applied,) = run.must("apply", **options)["outputs"]["migrations"]
+    run.steps("verify", "smoke_test")
+    run.conclude("deployed")
+    return applied
+
+
+def roll_back(runs: StepRuns) -> list[dict[str, Any]]:
+    """Roll 002 back by hand; what was kept."""
+    run = runs.another("emergency_rollback")
+    run.steps("preflight")
+    run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
+    (taken_back,) = run.must("emergency_rollback")["outputs"]["migrations"]
+    run.steps("smoke_test")
+    run.conclude("rolled_back")
+    return taken_back["salvage"]
+
+
+def test_rows_and_privileges_come_back_twice(runs: StepRuns) -> None:
+    """The second time too: what came back is again what users had beyond the migration."""
+    runs.write(**STAR)
+    deploy(runs)
+    runs.execute(
+        "DO $$ BEGIN CREATE ROLE reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "INSERT INTO star (mark) VALUES ('a'), (NULL)",
+        "GRANT SELECT, INSERT ON star TO reader WITH GRANT OPTION",
+        "GRANT SELECT ON star TO PUBLIC",
+    )
+    rows = runs.ask("SELECT * FROM star ORDER BY id")
+    privileges = runs.ask(PRIVILEGES)
+    for _ in range(2):
+        kept = roll_back(runs)
+        assert {item["kind"]: item["rows"] for item in kept} == {
+            "privileges": 2,
+            "dropped table": 2,
+            "sequence": 1,
+        }
+        (receipt,) = runs.ask(
+            "SELECT document FROM runbook.receipt WHERE step = 'emergency_rollback' ORDER BY position DESC LIMIT 1"
+        )
+        assert json.loads(receipt[0])["outputs"]["salvage"] == kept, "the receipt has the digests"
+        returned = deploy(runs)["salvage_returned"]
+        assert sum(item["held_back"] for item in returned) == 0
+        assert runs.ask("SELECT * FROM star ORDER BY id") == rows
+        assert runs.ask(PRIVILEGES) == privileges
+    runs.execute("DROP OWNED BY reader", "DROP ROLE reader")
+
+
+def test_salvage_stays_where_it_is_not_wanted(runs: StepRuns) -> None:
+    runs.write(**STAR)
+    deploy(runs)
+    runs.execute("INSERT INTO star (mark) VALUES ('a')")
+    roll_back(runs)
+    assert deploy(runs, restore_salvage=False)["salvage_returned"] == []
+    assert runs.ask("SELECT count(*) FROM star") == [(0,)]
+    status = runs.another("status").step("status")["outputs"]
+    assert [(item["migration"], item["kind"], item["rows"]) for item in status["salvage"]] == [
+        ("002", "dropped table", 1),
+        ("002", "sequence", 1),
+    ]
+
+
+def test_the_rehearsal_puts_back_first(runs: StepRuns) -> None:
+    """A salvage that the next version's checks do not stand is found on the copy."""
+    runs.write(**STAR)
+    deploy(runs)
+    runs.execute("INSERT INTO star (mark) VALUES ('a')")
+    roll_back(runs)
+    runs.write(verify__002_author="SELECT count(*) = 0 FROM star;")
+    run = runs.another()
+    run.up_to("verify_restore")
+    answer = run.step("rehearse")
+    assert answer["failed"]
+    assert answer["outcome"] == "refused"
+    assert "verify/002_author.sql" in answer["msg"]
