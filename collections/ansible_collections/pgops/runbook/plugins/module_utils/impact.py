@@ -121,7 +121,8 @@ class ImpactMeter:
         Returns:
             dict: locks (strongest mode of each table that was there before, with its size in bytes before and
             the seconds held until now), rewritten (table -> bytes before), rows (table -> inserted, updated,
-            deleted), wal_bytes (of the whole server meanwhile).
+            deleted), written (tables that were there and that statements wrote to), wal_bytes (of the whole server
+            meanwhile).
         """
         now = time.monotonic()
         strongest = {}
@@ -152,6 +153,14 @@ class ImpactMeter:
             ],
             "rewritten": dict(self._rewritten),
             "rows": rows,
+            # INSERT, UPDATE and DELETE take this lock, and no ALTER does; on an empty table too.
+            "written": sorted(
+                {
+                    lock["table"]
+                    for (oid, mode), lock in self._locks.items()
+                    if mode == "RowExclusiveLock" and oid in self._known
+                }
+            ),
             "wal_bytes": self._wal_position() - self._wal_begin,
         }
 

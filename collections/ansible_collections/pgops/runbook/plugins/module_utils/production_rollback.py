@@ -158,7 +158,7 @@ def _evidence(step, cursor, version):
     if applied is None:
         return None, None
     impact = applied["outputs"]["impact"]
-    written = set(impact["rows"]) if impact["wal_bytes"] is not None else None
+    written = set(impact["written"]) if "written" in impact else None
     rehearsed = latest(step.ledger.receipts(cursor, applied["run_id"]), "rehearse")
     for proof in rehearsed["outputs"]["migrations"] if rehearsed else []:
         if proof["version"] == version:

@@ -26,10 +26,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import
     ROWS,
     SEQUENCE,
     TABLE,
+    UNTOUCHED,
     SalvageStore,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
     DestructionWatch,
+    Loss,
     losses_from_json,
     uncovered,
 )
@@ -75,7 +77,8 @@ class SalvageKeeper:
         foreseen: what the rehearsal saw it destroy (losses_to_json), or None.
         written_tables: ``schema.table`` of tables whose rows the migration itself wrote when it was deployed, or
             None where that is not known. Their new columns have values that its next deploy may compute anew, so
-            that NULL and the default mean something there.
+            that NULL and the default mean something there; and of their other rows it may work on those again
+            that it found different the first time, or not at all.
         learnt: dict OID -> Loss that an earlier attempt was not prepared for, or None.
     """
 
@@ -87,6 +90,7 @@ class SalvageKeeper:
         self.store = SalvageStore(cursor)
         self.watch = DestructionWatch(cursor)
         self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
+        self._rewritten_again = self._expect_rewriting()
         self.items = []
         self._images = []
         self._sequences = {}
@@ -110,6 +114,22 @@ class SalvageKeeper:
             if loss.rows:
                 self._take_image(oid, loss)
         restore_session(self.cursor, previous, local=True)
+
+    def _expect_rewriting(self):
+        """Tables that were there and that the next deploy writes to again: their rows are compared too."""
+        made = self._tables_made()
+        found = set()
+        for oid, table in self.watch.before.items():
+            if ".".join(table.name) in (self.written_tables or ()) and table.name not in made:
+                oid = table.root if table.root in self.watch.before else oid
+                loss = self.planned.setdefault(oid, Loss(self.watch.before[oid].name))
+                loss.rows = loss.rows or not loss.whole
+                found.add(oid)
+        return found
+
+    def _tables_made(self):
+        """Tables of the migration's own, which its rollback drops."""
+        return {loss.table for loss in self.planned.values() if loss.whole}
 
     def _lock(self):
         """Nobody may write between the copy and the script; readers may go on until the script locks them out."""
@@ -241,22 +261,18 @@ class SalvageKeeper:
         table_now, columns_now = self.watch.now(oid)
         names_now = [columns_now[number] for number in numbers]
         key_now = Key([names_now[names.index(name)] for name in key.columns], key.unique)
-        item = self._begin(
-            ROWS,
-            loss.table,
-            names,
-            key,
-            {
-                "left_table": table_now,
-                "left_columns": names_now,
-                "left_key_columns": key_now.columns,
-                "left_digest": None if key.unique else self._digest(oid, table_now, key_now, names_now),
-            },
-        )
+        self._left = {
+            "left_table": table_now,
+            "left_columns": names_now,
+            "left_key_columns": key_now.columns,
+            "left_digest": None if key.unique else self._digest(oid, table_now, key_now, names_now),
+        }
+        item = self._begin(ROWS, loss.table, names, key, self._left)
         self.cursor.execute(
             sql.SQL(
                 "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
-                " SELECT {item}, was.key, was.occurrence, was.line, CASE WHEN present.key IS NOT NULL THEN"
+                " SELECT {item}, was.key, was.occurrence, was.line,"
+                " CASE WHEN present.key IS NOT NULL AND {in_parts} THEN"
                 " ARRAY(SELECT c.name FROM unnest({names}, was.parts, present.parts) AS c (name, was, now)"
                 " WHERE c.was <> c.now) END, md5(present.line)"
                 " FROM {image} was LEFT JOIN ({present}) AS present USING (key, occurrence) WHERE {which}"
@@ -264,6 +280,8 @@ class SalvageKeeper:
                 # Without a key no row can be told from its successor: the table goes back as a whole.
                 which=sql.SQL("present.line IS DISTINCT FROM was.line" if key.unique else "true"),
                 item=sql.Literal(item),
+                # Where the next deploy writes to these rows again, their other columns count too.
+                in_parts=sql.Literal(key.unique and oid not in self._rewritten_again),
                 names=sql.Literal(names),
                 image=sql.Identifier("pg_temp", image),
                 present=numbered_rows(
@@ -271,7 +289,28 @@ class SalvageKeeper:
                 ),
             )
         )
+        self._finish(item)
+        if key.unique and oid in self._rewritten_again:
+            self._note_untouched(loss, names, key, image)
         self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", image)))
+
+    def _note_untouched(self, loss, names, key, image):
+        """Digests of the other rows: they were as they are now before the rollback, and shall be so again."""
+        item = self._begin(UNTOUCHED, loss.table, names, key, self._left)
+        self.cursor.execute(
+            sql.SQL(
+                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
+                " SELECT {}, was.key, was.occurrence, '', '{{}}', md5(was.line) FROM {} was"
+                " WHERE NOT EXISTS (SELECT FROM runbook_salvage.kept_row k JOIN runbook_salvage.manifest m USING (item)"
+                " WHERE m.run_id = {} AND m.kind = {} AND (m.schema_name, m.table_name) = ({}, {}) AND k.key = was.key)"
+            ).format(
+                sql.Literal(item),
+                sql.Identifier("pg_temp", image),
+                sql.Literal(self.run_id),
+                sql.Literal(ROWS),
+                *map(sql.Literal, loss.table),
+            )
+        )
         self._finish(item)
 
     def _digest(self, oid, table, key, columns):

@@ -14,6 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import ps
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
     Key,
     numbered_rows,
+    table_digest,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import grant_again
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
@@ -23,6 +24,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import
     ROWS,
     SEQUENCE,
     TABLE,
+    UNTOUCHED,
     SalvageStore,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import (
@@ -38,8 +40,8 @@ __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 # Option of the modules that apply a migration.
 SALVAGE_SPEC = {"restore_salvage": {"type": "bool", "default": True}}
 
-# Whole tables before the rows of others that refer to them, and rows before the columns of theirs.
-ORDER = (DELETED, TABLE, ROWS, COLUMNS, SEQUENCE, PRIVILEGES)
+# Whole tables and rows together, parents before the tables that refer to them; then the columns of these rows.
+ORDER = ((DELETED,), (TABLE, UNTOUCHED, ROWS), (COLUMNS,), (SEQUENCE,), (PRIVILEGES,))
 
 ROW_CHANGED = "somebody changed its row since the rollback"
 ROW_DELETED = "somebody deleted its row since the rollback"
@@ -74,6 +76,8 @@ class SalvageReturner:
         for item in self.items:
             if item["kind"] == ROWS:
                 self._hold_back_changed(item)
+            elif item["kind"] == UNTOUCHED:
+                self._look_at_untouched(item)
         restore_session(self.cursor, previous, local=True)
 
     def after(self):
@@ -96,6 +100,26 @@ class SalvageReturner:
 
     # Before the script -----------------------------------------------------------------------------------
 
+    def _look_at_untouched(self, item):
+        """Take the values of the rows that are still as the rollback left them; the others are the migration's."""
+        facts = item["facts"]
+        table = table_facts(self.cursor, facts["left_table"])
+        if table is not None and set(facts["left_columns"]) <= set(table.columns):
+            self.cursor.execute(
+                sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name))
+            )
+            key = Key(facts["left_key_columns"], True)
+            self.cursor.execute(
+                sql.SQL(
+                    "UPDATE runbook_salvage.kept_row k SET kept = now.line, columns = NULL FROM ({}) AS now"
+                    " WHERE k.item = %s AND now.key = k.key AND md5(now.line) = k.left_digest"
+                ).format(numbered_rows(table.name, table.partitioned, key, facts["left_columns"])),
+                (item["item"],),
+            )
+        self.cursor.execute(
+            "DELETE FROM runbook_salvage.kept_row WHERE item = %s AND columns IS NOT NULL", (item["item"],)
+        )
+
     def _hold_back_changed(self, item):
         facts = item["facts"]
         table = table_facts(self.cursor, facts["left_table"])
@@ -107,11 +131,7 @@ class SalvageReturner:
         key = Key(facts["left_key_columns"], facts["unique_key"])
         now = numbered_rows(table.name, table.partitioned, key, facts["left_columns"])
         if not key.unique:
-            self.cursor.execute(
-                sql.SQL("SELECT coalesce(sum(hashtextextended(line, 0)), 0)::text FROM ({}) AS now").format(
-                    now
-                )
-            )
+            self.cursor.execute(sql.SQL("SELECT {} FROM ({}) AS now").format(table_digest(), now))
             if self.cursor.fetchone()[0] != facts["left_digest"]:
                 self._hold_back(item, TABLE_CHANGED)
             return
@@ -137,7 +157,7 @@ class SalvageReturner:
 
     def _in_order(self):
         """Parents before the tables that refer to them."""
-        names = {(item["schema"], item["table"]) for item in self.items if item["kind"] == TABLE}
+        names = {(item["schema"], item["table"]) for item in self.items if item["kind"] in ORDER[1]}
         depth = dict.fromkeys(names, 0)
         self.cursor.execute(
             "SELECT n.nspname::text, c.relname::text, pn.nspname::text, pc.relname::text"
@@ -155,7 +175,7 @@ class SalvageReturner:
         return sorted(
             self.items,
             key=lambda item: (
-                ORDER.index(item["kind"]),
+                next(place for place, kinds in enumerate(ORDER) if item["kind"] in kinds),
                 depth.get((item["schema"], item["table"]), 0),
                 item["item"],
             ),
@@ -186,7 +206,8 @@ class SalvageReturner:
             )
             return
         with user_triggers_off(self.cursor, table), self._shape(item, table):
-            self._hold_back_orphans(item, table)
+            if item["kind"] != DELETED:
+                self._hold_back_orphans(item, table)
             try:
                 with self._savepoint():
                     self._put_rows(item, table)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["COLUMNS", "DELETED", "PRIVILEGES", "ROWS", "SEQUENCE", "TABLE", "SalvageStore"]
+__all__ = ["COLUMNS", "DELETED", "PRIVILEGES", "ROWS", "SEQUENCE", "TABLE", "UNTOUCHED", "SalvageStore"]
 
 # Kinds of an item.
 TABLE = "dropped table"
 COLUMNS = "dropped columns"
 ROWS = "changed rows"
 DELETED = "rows that a user deleted"
+UNTOUCHED = "rows that the rollback left as they were"
 SEQUENCE = "sequence"
 PRIVILEGES = "privileges"
 

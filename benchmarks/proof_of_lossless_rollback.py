@@ -1,0 +1,93 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Random migrations deployed, written to, rolled back and deployed again: is every row there as it was?"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from random import Random
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from benchmarks.measurement import Measurement, first_of
+from tests.integration.salvage.deployment import Deployment
+from tests.integration.salvage.random_migrations import SCHEMA, migrations, write_at_random
+
+__all__ = ["measure"]
+
+WHAT = "random migrations rolled back under users' rows and deployed again, with every row as it was"
+DATABASE = "lossless"
+WRITES_BEFORE, WRITES_AFTER = 40, 30
+
+
+def measure(
+    server,
+    wanted: int,
+    chance: Random,
+    say: Callable[[str], None],
+    deployment: type[Deployment] = Deployment,
+) -> Measurement:
+    """Try random migrations.
+
+    Args:
+        server: LocalServer.
+        wanted: how many.
+        deployment: what deploys and rolls back.
+    """
+    tried = kept = at_stake = writes = 0
+    lost: list[str] = []
+
+    @seed(chance.getrandbits(64))
+    @settings(
+        max_examples=wanted,
+        deadline=None,
+        database=None,
+        # Only generated: nothing is raised, so there is nothing to shrink.
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(migrations(), st.integers(0, 2**32))
+    def count(migration, number) -> None:
+        nonlocal tried, kept, at_stake, writes
+        tried += 1
+        users = Random(number)  # noqa: S311 - to be repeatable, not secret
+        with _database(server) as connection:
+            story = deployment(connection, migration.apply, migration.rollback)
+            story.execute(SCHEMA)
+            write_at_random(connection, users, WRITES_BEFORE)
+
+            def write() -> None:
+                nonlocal writes
+                writes += write_at_random(connection, users, WRITES_AFTER)
+
+            try:
+                items = story.round_trip_loses_nothing(write)
+                kept += sum(item["rows"] for item in items)
+                at_stake += bool(items)
+            except AssertionError as problem:
+                lost.append(f"{migration.apply} | {migration.rollback}: {problem}"[:600])
+        if tried % 25 == 0:
+            say(f"{tried} migrations")
+
+    count()
+    notes = [
+        f"{writes} statements of users had their way in between; {kept} rows were kept, in {at_stake} of them"
+    ]
+    # If nothing was ever at stake, then nothing could be lost.
+    enough = at_stake * 2 > tried >= wanted
+    return Measurement(WHAT, tried, tried - len(lost), tried, holds=enough, notes=[*notes, *first_of(lost)])
+
+
+@contextlib.contextmanager
+def _database(server):
+    with contextlib.closing(server.connect("postgres")) as outside:
+        outside.autocommit = True
+        with outside.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {DATABASE}")
+            try:
+                with contextlib.closing(server.connect(DATABASE)) as inside:
+                    yield inside
+            finally:
+                cursor.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
