@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["ImpactMeter"]
+__all__ = ["HARMLESS_MODE", "LOCK_MODES", "ImpactMeter"]
 
 # Strongest last; the order of the manual's table "Conflicting Lock Modes".
 LOCK_MODES = (
@@ -23,6 +23,9 @@ LOCK_MODES = (
     "ExclusiveLock",
     "AccessExclusiveLock",
 )
+
+# Reads and writes of the application go on under this one and all weaker ones.
+HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
 # Tables of users only: locks on catalogs come with every DDL and end nobody's wait.
 HELD_LOCKS = """
@@ -48,7 +51,8 @@ SIZES = """
 ROWS = """
     SELECT schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del
     FROM pg_catalog.pg_stat_xact_user_tables
-    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('runbook', 'runbook_salvage')"""
+    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('runbook', 'runbook_salvage')
+      AND schemaname NOT LIKE 'pg\\_%'"""
 
 
 class ImpactMeter:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.impact import LOCK_MODES
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import HARMLESS_MODE, LOCK_MODES
 
 __all__ = ["POLICY_SPEC", "objections", "refuse_by_policy"]
 
@@ -17,9 +17,6 @@ POLICY_SPEC = {
     "accept_data_loss": {"type": "bool", "default": False},
     "accept_empty_rollback": {"type": "bool", "default": False},
 }
-
-# Reads and writes of the application go on under this one and all weaker ones.
-HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
 
 def objections(migration, proof, policy):

@@ -16,6 +16,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import (
+    acted_otherwise,
+    rows_written,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
     is_journalled,
@@ -92,6 +96,7 @@ def _apply_one(step, migration, proof, policy):
             returner = SalvageReturner(cursor, step.run_id, version, step.params["restore_salvage"])
             returner.before()
             made = MadeRows(cursor, version, _inserted_into(proof))
+            same_rows = rows_written(cursor) == step.outputs_of("backup")["rows_written"]
             meter = ImpactMeter(cursor)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
@@ -106,6 +111,7 @@ def _apply_one(step, migration, proof, policy):
             returned = returner.after()
             if returned:
                 after = read_schema(cursor)
+            _must_act_alike(proof["impact"], impact, same_rows, version)
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
             meter.held_until_now(impact)
@@ -202,6 +208,18 @@ def _must_change_alike(on_the_copy, in_production, what):
     if rehearsed != real:
         lines = describe(difference(*in_production))
         raise Unchanged(f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+
+
+def _must_act_alike(on_the_copy, in_production, same_rows, version):
+    """The same effect on locks, files and rows."""
+    lines = acted_otherwise(on_the_copy, in_production, same_rows)
+    if lines:
+        raise Unchanged(
+            f"Migration {version} did something else in production than on the copy; it was rolled back:"
+            f" {'; '.join(lines[:LINES_SHOWN])}. Rows that were written since the backup can be the reason: the same"
+            " deploy again makes a new backup and rehearses with them.",
+            difference=lines,
+        )
 
 
 def in_production(step, attempt, policy, what):
