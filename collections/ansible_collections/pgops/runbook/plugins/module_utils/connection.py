@@ -50,6 +50,11 @@ TARGET_SPEC = {
 
 CONNECT_TIMEOUT_SECONDS = 10
 
+# Without it the server notices that a killed client is gone only when its statement has ended, and keeps the
+# session's locks until then (manual, "TCP Settings"). PostgreSQL 13 does not have it.
+NOTICE_DEAD_CLIENT = """
+    SELECT set_config(name, '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"""
+
 
 class ServerUnreachable(RunbookError):
     """No connection could be made; the message is libpq's own first line."""
@@ -86,9 +91,12 @@ def connect(target, database=None):
     if "dbname" not in parameters:
         raise Refused("No database is named: set db_name.")
     try:
-        return psycopg2.connect(
+        connection = psycopg2.connect(
             connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="pgops.runbook", **parameters
         )
+        with transaction(connection) as cursor:
+            cursor.execute(NOTICE_DEAD_CLIENT)
+        return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.
         cause = " ".join(str(error).split()) or "no reason given"
