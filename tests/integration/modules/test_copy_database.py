@@ -126,6 +126,25 @@ def test_a_setting_that_only_a_superuser_may_make_does_not_prevent_the_copy(serv
         admin.execute("DROP ROLE copy_maker")
 
 
+def test_it_is_made_while_the_original_is_in_use_and_with_its_settings(server, admin, source, copy):
+    """CREATE DATABASE ... TEMPLATE would do neither."""
+    name = source("")
+    admin.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
+    with contextlib.closing(server.connect(name)) as user, user.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        with pytest.raises(psycopg2.errors.ObjectInUse):
+            admin.execute(f"CREATE DATABASE another TEMPLATE {name}")
+        copy.create(settings_of(server, name))
+    admin.execute(f"CREATE DATABASE another TEMPLATE {name}")
+    try:
+        kept = settings_of(server, name)["settings"]
+        assert kept
+        assert settings_of(server, copy.name)["settings"] == kept
+        assert settings_of(server, "another")["settings"] != kept
+    finally:
+        admin.execute("DROP DATABASE another")
+
+
 def test_it_is_dropped_with_sessions_left_behind(copy):
     copy.create()
     left_behind = copy.connect()

@@ -81,6 +81,23 @@ def test_a_rewrite_is_seen(table, statement, rewritten):
     assert list(impact["rewritten"]) == rewritten
 
 
+def test_a_rewrite_is_seen_that_no_event_trigger_reports(table):
+    """The event table_rewrite is that of ALTER TABLE and ALTER TYPE only (manual, "Event Trigger Behavior")."""
+    with transaction(table) as cursor:
+        cursor.execute("CREATE TABLE reported (command text)")
+        cursor.execute(
+            "CREATE FUNCTION report() RETURNS event_trigger LANGUAGE plpgsql AS"
+            " 'BEGIN INSERT INTO reported VALUES (tg_tag); END'"
+        )
+        cursor.execute("CREATE EVENT TRIGGER report ON table_rewrite EXECUTE FUNCTION report()")
+    statements = ("CLUSTER item USING item_pkey", "TRUNCATE other", "ALTER TABLE item ALTER id TYPE bigint")
+    timings, _ = measured(table, *statements)
+    assert [timing["rewritten"] for timing in timings] == [["public.item"], ["public.other"], ["public.item"]]
+    with transaction(table) as cursor:
+        cursor.execute("SELECT command FROM reported")
+        assert cursor.fetchall() == [("ALTER TABLE",)]
+
+
 def test_a_table_that_the_migration_makes_keeps_nobody_waiting(table):
     _, impact = measured(table, "CREATE TABLE new (id int)", "ALTER TABLE new ADD name text")
     assert [lock["table"] for lock in impact["locks"]] == []

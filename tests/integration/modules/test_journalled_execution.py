@@ -200,6 +200,26 @@ def test_an_enum_value_can_be_used_by_the_next_statement(table, tmp_path):
     assert query(table, "SELECT mood::text FROM feeling") == [("calm",)]
 
 
+def test_in_one_transaction_a_new_enum_value_could_not_be_used(table):
+    with transaction(table) as cursor:
+        cursor.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE feeling (mood mood)")
+    with table.cursor() as cursor:
+        cursor.execute("ALTER TYPE mood ADD VALUE 'calm'")
+        with pytest.raises(psycopg2.errors.UnsafeNewEnumValueUsage):
+            cursor.execute("INSERT INTO feeling VALUES ('calm')")
+    table.rollback()
+
+
+def test_the_runbooks_own_lock_does_not_hold_up_a_concurrent_build(runs):
+    """CONCURRENTLY waits for every older snapshot of the database; the run's lock is held without one."""
+    runs.write(
+        migrations__002_author="CREATE INDEX CONCURRENTLY notes_body ON notes (body);",
+        rollback__002_author_rollback="DROP INDEX CONCURRENTLY notes_body;",
+    )
+    runs.up_to("verify")
+    assert runs.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'notes_body'::regclass") == [(True,)]
+
+
 def test_a_statement_edited_after_it_was_carried_out_is_refused(table, tmp_path):
     migration = script_of(tmp_path, f"UPDATE item SET name = 'a'; {BUILD};")
     journal = begin(table, migration)

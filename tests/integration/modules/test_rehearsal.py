@@ -15,6 +15,7 @@ BASE = """
     CREATE TABLE schema_migrations (version text PRIMARY KEY);
     CREATE TABLE book (id serial PRIMARY KEY, title text NOT NULL DEFAULT 'x', pages int);
     CREATE INDEX book_title ON book (title);
+    CREATE TYPE binding AS ENUM ('hard', 'soft');
     COMMENT ON TABLE book IS 'what is read';
     INSERT INTO book (title, pages) VALUES ('a', 1), ('b', NULL), ('c', 3);
 """
@@ -108,6 +109,11 @@ FORGETFUL = {
         ["CREATE TYPE mood AS ENUM ('ok')"],
         ["SELECT 1"],
         r"schema: .*public\.mood: was not there before",
+    ),
+    "a value of an enum, which no command drops": (
+        ["ALTER TYPE binding ADD VALUE 'loose'"],
+        ["SELECT 1"],
+        r"schema: .*public\.binding: .*loose",
     ),
     "a constraint": (
         ["ALTER TABLE book ADD CHECK (pages < 100) NOT VALID"],
