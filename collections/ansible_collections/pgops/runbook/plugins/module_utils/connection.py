@@ -28,6 +28,7 @@ __all__ = [
     "client_environment",
     "client_options",
     "connect",
+    "connect_again",
     "psycopg2",
     "server_identity",
     "sql",
@@ -90,10 +91,26 @@ def connect(target, database=None):
     parameters = _parameters(target, database)
     if "dbname" not in parameters:
         raise Refused("No database is named: set db_name.")
+    return _open(parameters)
+
+
+def connect_again(connection):
+    """Another connection to the same database, as the same role.
+
+    Raises:
+        ServerUnreachable: as ``connect`` does.
+    """
+    return _open({**connection.info.dsn_parameters, "password": connection.info.password})
+
+
+def _open(parameters):
+    parameters = {
+        **parameters,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": "pgops.runbook",
+    }
     try:
-        connection = psycopg2.connect(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="pgops.runbook", **parameters
-        )
+        connection = psycopg2.connect(**parameters)
         with transaction(connection) as cursor:
             cursor.execute(NOTICE_DEAD_CLIENT)
         return connection

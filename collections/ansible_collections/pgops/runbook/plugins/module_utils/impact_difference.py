@@ -49,15 +49,22 @@ def acted_otherwise(on_the_copy, in_production, same_rows):
     for table in sorted({*on_the_copy["rewritten"]} ^ {*in_production["rewritten"]}):
         where = "in production" if table in in_production["rewritten"] else "on the copy"
         lines.append(f"{table}: rewritten {where} only")
-    rehearsed = {lock["table"]: lock["mode"] for lock in on_the_copy["locks"]}
+    # The strongest of each table: statements that commit one by one may have several.
+    rehearsed = {lock["table"]: lock["mode"] for lock in sorted(on_the_copy["locks"], key=_rank_of)}
     for lock in in_production["locks"]:
+        if lock.get("sampled"):
+            continue  # a short one is seen by chance
         known = rehearsed.get(lock["table"])
-        if _rank(lock["mode"]) > max(_rank(known), _rank(HARMLESS_MODE)):
+        if _rank_of(lock) > max(_rank(known), _rank(HARMLESS_MODE)):
             lines.append(
                 f"{lock['table']}: {lock['mode']} in production, {known or 'no lock'} on the copy"
                 f" (line {lock['line']})"
             )
     return lines
+
+
+def _rank_of(lock):
+    return _rank(lock["mode"])
 
 
 def _rank(mode):

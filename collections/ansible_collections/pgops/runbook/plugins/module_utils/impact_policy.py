@@ -32,6 +32,7 @@ def objections(migration, proof, policy):
         list of sentences, each with the consent that would let it pass; empty when nothing does.
     """
     return [
+        *_unobserved_locks(proof["impact"]),
         *_long_locks(proof["impact"], policy),
         *_rewrites(proof["impact"], policy),
         *_undeclared_loss(migration, proof, policy),
@@ -63,6 +64,11 @@ def _large(size, policy):
 
 def _megabytes(size):
     return f"{(size or 0) / 2**20:.0f} MB"
+
+
+def _unobserved_locks(impact):
+    if not impact.get("locks_observed", True):
+        yield "its locks could not be looked at: the copy's server has no connection to spare"
 
 
 def _long_locks(impact, policy):

@@ -20,6 +20,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     is_journalled,
     run_journalled,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
@@ -36,12 +37,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
     roll_back_migration,
     undone_afterwards,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["NOT_MEASURED", "Rehearsal", "run_checks"]
-
-# Statements that commit one by one hold no lock to its end; what each took is gone when it could be read.
-NOT_MEASURED = {"locks": [], "rewritten": {}, "rows": {}, "wal_bytes": None}
+__all__ = ["Rehearsal", "run_checks"]
 
 LINES_SHOWN = 10
 
@@ -82,6 +81,7 @@ class Rehearsal:
         """Apply, verify, smoke test; returns (catalog, statements, impact)."""
         if is_journalled(migration["apply"]):
             return self._apply_journalled(migration)
+        wal = SessionWal(self.connection)
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
             returner = SalvageReturner(cursor, "rehearsal", migration["version"], self.restore_salvage)
             returner.before()
@@ -95,7 +95,7 @@ class Rehearsal:
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)
-        return catalog, statements, impact
+        return catalog, statements, {**impact, "session_wal": wal.written()}
 
     def roll_back(self, migration):
         """Roll back and smoke test; returns (statements, impact)."""
@@ -113,30 +113,34 @@ class Rehearsal:
 
     def _apply_journalled(self, migration):
         with self._named(migration, "fails on the copy"):
-            journal, statements = self._run_journalled(migration, "apply")
+            journal, statements, impact = self._run_journalled(migration, "apply")
             with transaction(self.connection) as cursor:
                 VersionTable(cursor).record(migration["version"], migration["description"])
                 journal.close(cursor)
                 catalog = read_schema(cursor)
                 run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
                 run_checks(cursor, self.smoke)
-        return catalog, statements, NOT_MEASURED
+        return catalog, statements, impact
 
     def _roll_back_journalled(self, migration):
         with self._named(migration, "fails to roll back on the copy"):
-            journal, statements = self._run_journalled(migration, "rollback")
+            journal, statements, impact = self._run_journalled(migration, "rollback")
             with transaction(self.connection) as cursor:
                 VersionTable(cursor).forget(migration["version"])
                 journal.close(cursor)
                 run_checks(cursor, self.smoke)
-        return statements, NOT_MEASURED
+        return statements, impact
 
     def _run_journalled(self, migration, direction):
         ledger = Ledger()
         with transaction(self.connection) as cursor:
             ledger.create(cursor)
             journal, _ = begin_or_resume(cursor, ledger, "rehearsal", migration, direction)
-        return journal, run_journalled(self.connection, journal, migration[direction], LockPolicy())
+        wal, impact = SessionWal(self.connection), JournalledImpact(with_sizes=True)
+        statements = run_journalled(
+            self.connection, journal, migration[direction], LockPolicy(), impact=impact
+        )
+        return journal, statements, {**impact.result(), "session_wal": wal.written()}
 
     def _schema_before_half_done(self):
         """The schema from before a migration that production has half applied, or None."""
