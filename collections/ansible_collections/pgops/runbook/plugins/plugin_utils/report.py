@@ -116,8 +116,10 @@ def _wal(measured: dict[str, Any]) -> str:
     wal = measured.get("session_wal")
     if wal is None:
         return f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL of the whole server, full-page images included"
+    images = wal["bytes"] - wal["bytes_without_images"]
     return (
-        f"{wal['bytes_without_images'] / 2**20:.1f} MB of WAL and {wal['full_page_images']} full-page images"
+        f"{wal['records']} WAL records in {wal['bytes'] / 2**20:.1f} MB, up to {images / 2**20:.1f} MB of it"
+        " full-page images"
     )
 
 
