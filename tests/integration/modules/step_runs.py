@@ -96,7 +96,8 @@ class StepRuns:
         """What the module of a step answers."""
         library = read_sql_library(self.sql_dir)
         everything = [one.version for one in library.migrations]
-        plan = plan_for(name, library, everything if name in ("preflight", "status") else [self.migration])
+        whole = name in ("preflight", "status") or self.migration == "pending"
+        plan = plan_for(name, library, everything if whole else [self.migration])
         arguments = {
             "target": target(self.server, self.database),
             "run": {"run_id": self.run_id, "playbook": self.playbook, "migration": self.migration},

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_dependencies import (
+    dependency_edges,
+    used_objects,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
@@ -150,6 +154,10 @@ class Rehearsal:
                 return None
             return Ledger().catalog(cursor, half_done["catalog_before"])
 
+    def _edges(self):
+        with transaction(self.connection) as cursor:
+            return dependency_edges(cursor)
+
     def _named(self, migration, what):
         return _RefusedAs(f"Migration {migration['version']} {what}: ")
 
@@ -164,6 +172,7 @@ class Rehearsal:
         """
         stages = [self.state()]
         found, _ = stages[0]
+        edges = self._edges()
         whole_before = self._schema_before_half_done()
         evidence = []
         for migration in migrations:
@@ -171,6 +180,7 @@ class Rehearsal:
             catalog, statements, impact = self.apply(migration)
             _, content = self.state()
             change = difference(stages[-1][0], catalog)
+            edges_before, edges = edges, self._edges()
             evidence.append(
                 {
                     "version": migration["version"],
@@ -179,6 +189,7 @@ class Rehearsal:
                     "apply_seconds": round(time.monotonic() - clock, 3),
                     "statements": statements,
                     "impact": impact,
+                    "uses": used_objects((stages[-1][0], edges_before), (catalog, edges)),
                     "dropped_tables": _names(change.removed, "table"),
                     "dropped_columns": _names(change.removed, "column"),
                 }

@@ -19,6 +19,8 @@ ALL = "all"
 # Steps that look at every migration of the folder, and need no statement of any.
 STEPS_OF_FACTS = ("preflight", "status")
 
+FACTS_OF_DEPENDENCIES = ("version", "requires", "requires_declared", "creates")
+
 
 def resolve_migration(library: SqlLibrary, playbook: str, wanted: Any) -> str:
     """The version that a person means, or one of the words that stand for several.
@@ -45,7 +47,7 @@ def plan_for(
         with_statements: whether a step of facts needs the statements too (adopting a database does).
 
     Returns:
-        dict: index (preflight, status), migrations (statements and digests), smoke, versions.
+        dict: index (preflight, status), migrations (statements and digests), smoke, versions, facts (rehearse).
 
     Raises:
         SqlScriptError: a script of the run does not parse.
@@ -67,11 +69,15 @@ def plan_for(
             "warnings": list(library.warnings),
             "linted": findings is not None,
         }
-    return {
+    plan: dict[str, Any] = {
         "migrations": library.payload(versions),
         "smoke": library.smoke_payload(),
         "versions": versions,
     }
+    if step == "rehearse":
+        # What a migration uses may have been made by any other.
+        plan["facts"] = [{key: entry[key] for key in FACTS_OF_DEPENDENCIES} for entry in library.index()]
+    return plan
 
 
 def _digests(migration: Migration) -> dict[str, Any]:
