@@ -81,6 +81,17 @@ def test_an_object_of_a_migration_that_was_recorded_by_others(runs: StepRuns) ->
     assert runs.ask("SELECT version FROM schema_migrations") == [("001",)]
 
 
+def test_an_object_that_no_migration_made(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="-- Requires: none\nALTER TABLE of_others ADD COLUMN author text;",
+        rollback__002_author_rollback="ALTER TABLE of_others DROP COLUMN author;",
+    )
+    runs.execute("CREATE TABLE of_others (id int)")
+    answer = rehearsed(runs, "002")
+    assert not answer.get("failed"), answer
+    assert answer["outputs"]["migrations"][0]["depends_on"] == []
+
+
 @pytest.fixture
 def two(runs: StepRuns) -> StepRuns:
     """Deployed besides 001: 002, which makes a table where no parser sees it. 003 makes a column in that."""

@@ -96,7 +96,7 @@ def check_declared(migrations, evidence, made, facts):
     for migration, proof in zip(migrations, evidence):
         version = migration["version"]
         # A maker whose script is gone cannot be required any more.
-        uses = {key: made[key] for key in proof["uses"] if made.get(key, version) in requires}
+        uses = {key: made[key] for key in proof["uses"] if made.get(key) in requires}
         uses = {key: maker for key, maker in uses.items() if maker != version}
         proof["depends_on"] = sorted(set(uses.values()))
         declared = _closure(version, requires)

@@ -96,6 +96,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
                 journal.note_done(cursor, ordinal)
                 state = "done"
             if state == "done":
+                impact.complete = False
                 continue
             try:
                 timings += _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact)

@@ -35,6 +35,8 @@ class JournalledImpact:
         self._rows = {}
         self._wal_bytes = 0
         self._observed = True
+        #: False when an earlier run did the first statements: what they did is not in here.
+        self.complete = True
 
     @contextmanager
     def in_transaction(self, cursor):
@@ -98,8 +100,9 @@ class JournalledImpact:
             self._locks[key] = lock
 
     def result(self):
-        """As ImpactMeter.result; ``locks_observed`` is False where locks could not be looked at."""
+        """As ImpactMeter.result, with ``complete``, and ``locks_observed``: whether locks could be looked at."""
         return {
+            "complete": self.complete,
             "locks": [self._locks[key] for key in sorted(self._locks)],
             "locks_observed": self._observed,
             "rewritten": dict(self._rewritten),

@@ -13,7 +13,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
     difference,
     to_json,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
+    ServerUnreachable,
+    connect,
+    psycopg2,
+    transaction,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import (
@@ -26,6 +31,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     run_journalled,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
+from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import positions, put_back
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
@@ -38,7 +44,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
 from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["Unchanged", "apply_to_production", "commit_or_find_out"]
+__all__ = ["Unchanged", "apply_to_production", "commit_or_find_out", "undo_attempt"]
 
 LINES_SHOWN = 10
 
@@ -244,14 +250,18 @@ def in_production(step, attempt, policy, what):
         StepFailed: when COMMIT was sent and its result is unknown.
     """
     written = len(step.recorded)
+    with transaction(step.connection) as cursor:
+        sequences = positions(cursor)
 
     def rolled_back(run):
         try:
             return run()
+        except CommitUnknown:
+            step.forget_unwritten(written)
+            raise
         except BaseException:
             step.forget_unwritten(written)
-            if not step.connection.closed:
-                step.connection.rollback()
+            undo_attempt(step, sequences)
             raise
 
     try:
@@ -266,6 +276,18 @@ def in_production(step, attempt, policy, what):
     except psycopg2.Error as error:
         message = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
         raise Unchanged(f"{what}: {message}.") from None
+
+
+def undo_attempt(step, sequences):
+    """Roll back, and put sequences back, which no ROLLBACK does: a setval() stays in effect."""
+    if step.connection.closed:
+        try:
+            step.connection = connect(step.params["target"])
+        except ServerUnreachable:
+            return  # the error that led here is the one to report
+    step.connection.rollback()
+    with transaction(step.connection) as cursor:
+        put_back(cursor, sequences)
 
 
 class CommitUnknown(StepFailed):

@@ -26,6 +26,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import (
+    collisions,
+    new_collisions,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
@@ -102,7 +106,26 @@ class Rehearsal:
         return catalog, statements, {**impact, "session_wal": wal.written()}
 
     def roll_back(self, migration):
-        """Roll back and smoke test; returns (statements, impact)."""
+        """Roll back and smoke test; returns (statements, impact).
+
+        Raises:
+            Refused: it fails, or leaves a sequence at values that its column has.
+        """
+        before = self._collisions()
+        done = self._roll_back(migration)
+        lines = new_collisions(before, self._collisions())
+        if lines:
+            raise Refused(
+                f"Checklist item 'rollback tested on a copy': after the rollback of {migration['version']}"
+                f" {_shown(lines)}."
+            )
+        return done
+
+    def _collisions(self):
+        with transaction(self.connection) as cursor:
+            return collisions(cursor)
+
+    def _roll_back(self, migration):
         if is_journalled(migration["rollback"]):
             return self._roll_back_journalled(migration)
         with self._named(migration, "fails to roll back on the copy"), transaction(self.connection) as cursor:
