@@ -44,7 +44,6 @@ BEYOND = {
     ("007", "WHERE t.parent_tag_id IS NOT NULL"): ONLY_THE_SCRIPT_KNOWS,
     ("007", "SELECT unnest(tags_to_add)"): ONLY_THE_SCRIPT_KNOWS,
     ("update", "AND f.filename = r.new_filename"): ONLY_THE_SCRIPT_KNOWS,
-    ("007", "IF first_id > 0"): "next values are not compared, since they run on without the migration too",
     ("001", "IF later IS NOT NULL"): A_TABLE_OF_OTHERS,
     ("001", "without DO $$ DECLARE later text"): A_TABLE_OF_OTHERS,
     ("001", "AND extname = ANY"): (
