@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 
@@ -213,6 +214,38 @@ def test_rollback_with_a_later_independent_migration_in_place(two_deployed: Step
     assert runs.ask(VERSIONS) == [("001",), ("003",)]
     assert runs.ask(AUTHOR) == []
     assert runs.ask("SELECT DISTINCT tag FROM notes") == [("kept",)]
+
+
+def test_rollback_needs_no_script_that_it_does_not_run(two_deployed: StepRuns) -> None:
+    """Its own migration's apply script is broken as well, one that is applied, and one that is not."""
+    runs = two_deployed
+    runs.write(
+        migrations__003_tag="-- Risk Level: none at all\nCREATE TABLE tag (name text);",
+        migrations__004_next="-- Requires: 999\nSELECT 1;",
+        migrations__005_last="-- Requires: 006\nSELECT 1;",
+        migrations__006_circle="-- Requires: 005\nSELECT 1;",
+        verify__003_tag="SELEC true;",
+    )
+    (runs.sql_dir / "migrations" / "002_author.sql").write_bytes(b"ALTER TABLE notes \xff;")
+    (runs.sql_dir / "migrations" / "odd name.sql").write_text("SELECT 1;", encoding="utf-8")
+    answer = rollback(runs, "002").step("emergency_rollback")
+    assert not answer.get("failed"), answer
+    assert answer["outputs"]["migrations"][0]["schema_restored"] is True
+    assert runs.ask(VERSIONS) == [("001",), ("003",)]
+    unusable = runs.step("status")["outputs"]["unusable"]
+    assert [re.search(r"\d\d\d_\w+", problem)[0] for problem in unusable] == [
+        "002_author",
+        "003_tag",
+        "004_next",
+    ]
+
+
+def test_rollback_needs_its_own_script(two_deployed: StepRuns) -> None:
+    runs = two_deployed
+    (runs.sql_dir / "rollback" / "002_author_rollback.sql").write_bytes(b"\xff")
+    answer = runs.another("emergency_rollback", "002").step("preflight")
+    assert answer["outcome"] == "refused"
+    assert "rollback/002_author_rollback.sql" in answer["msg"]
 
 
 def test_rollback_that_would_undo_a_later_change_is_undone(two_deployed: StepRuns) -> None:

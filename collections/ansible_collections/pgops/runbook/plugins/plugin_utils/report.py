@@ -166,6 +166,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [f"  {entry['stem']:<{width}}  {_migration(entry, status)}" for entry in status["migrations"]]
     for version in status["unknown_versions"]:
         lines.append(f"  {version}: recorded as applied, and sql_dir has no such migration")
+    lines += [f"UNUSABLE, no deploy until it is mended: {problem}" for problem in status.get("unusable", [])]
     last = status["last_run"]
     if last:
         lines.append(

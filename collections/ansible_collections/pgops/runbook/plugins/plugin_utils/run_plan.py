@@ -36,7 +36,11 @@ def resolve_migration(library: SqlLibrary, playbook: str, wanted: Any) -> str:
 
 
 def plan_for(
-    step: str, library: SqlLibrary, versions: list[str], with_statements: bool = False
+    step: str,
+    library: SqlLibrary,
+    versions: list[str],
+    with_statements: bool = False,
+    to_roll_back: bool = False,
 ) -> dict[str, Any]:
     """The plan that the module of ``step`` gets.
 
@@ -45,6 +49,7 @@ def plan_for(
         library: the folder of SQL.
         versions: the versions of the run; for preflight those that it may select.
         with_statements: whether a step of facts needs the statements too (adopting a database does).
+        to_roll_back: whether only rollback scripts are going to run.
 
     Returns:
         dict: index (preflight, status), migrations (statements and digests), smoke, versions, facts (rehearse).
@@ -67,10 +72,11 @@ def plan_for(
             ),
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
             "warnings": list(library.warnings),
+            "unusable": library.problems(),
             "linted": findings is not None,
         }
     plan: dict[str, Any] = {
-        "migrations": library.payload(versions),
+        "migrations": library.payload(versions, to_roll_back),
         "smoke": library.smoke_payload(),
         "versions": versions,
     }
