@@ -14,15 +14,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from psycopg2 import sql
 
 from benchmarks.measurement import Measurement, first_of
-
-# The generator of the property test, so that what the tests shrink and what is counted here is the same.
-from tests.integration.catalog.test_agreement_with_pg_dump import _build as build
-from tests.integration.catalog.test_agreement_with_pg_dump import pair
+from tests.integration.catalog.schema_pairs import DATABASE, build, pair
 
 __all__ = ["measure"]
 
 WHAT = "pairs of schemas in which the catalog and pg_dump disagree"
-DATABASE = "pairs"  # the name that build() dumps
 
 
 def measure(

@@ -73,6 +73,12 @@ def test_what_is_within_the_limits_passes(measured):
     assert objections(MIGRATION, measured, POLICY) == []
 
 
+def test_locks_that_could_not_be_looked_at_are_no_harmless_locks():
+    unobserved = {**HARMLESS, "impact": {**HARMLESS["impact"], "locks_observed": False}}
+    (found,) = objections(MIGRATION, unobserved, POLICY)
+    assert "could not be looked at" in found
+
+
 @pytest.mark.parametrize("declared", ["PARTIAL", "COMPLETE", None])
 def test_a_loss_that_is_not_denied_by_the_header_passes(declared):
     measured = proof(dropped_tables=["public.x"])

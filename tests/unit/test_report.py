@@ -189,3 +189,23 @@ def test_a_sequence_that_a_rollback_does_not_set_back_is_told():
     lines = run_report(run("deployed", proof=proof), "run.json")
     told = "Rollback of 012: rows and schema come back, but not the next value of public.a_seq, public.b_seq"
     assert told in lines
+
+
+IMPACT = {"seconds": 1.5, "locks": [], "rewritten": {}, "rows": {}, "wal_bytes": 3 * 2**20}
+
+
+@pytest.mark.parametrize(
+    ("wal", "words"),
+    [
+        (None, "3.0 MB of WAL of the whole server, full-page images included"),
+        (
+            {"bytes": 4 * 2**20, "records": 77, "full_page_images": 384, "bytes_without_images": 2**20},
+            "77 WAL records in 4.0 MB, up to 3.0 MB of it full-page images",
+        ),
+    ],
+)
+def test_full_page_images_are_told_apart_on_both_sides_where_the_server_can(wal, words):
+    impact = {"002": {side: {**IMPACT, "session_wal": wal} for side in ("copy", "production")}}
+    lines = run_report(run("deployed", impact=impact), "run.json")
+    assert f"Impact of 002 on the copy: 1.50 s; {words}" in lines
+    assert f"Impact of 002 in production: 1.50 s; {words}" in lines

@@ -54,7 +54,10 @@ def result_of(step, versions=("009",)):
     """A module's answer to a step that went well."""
     if step == "preflight":
         return ok(*versions)
-    proofs = [{"version": version, "schema_restored": True, "data_restored": True} for version in versions]
+    proofs = [
+        {"version": version, "schema_restored": True, "data_restored": True, "depends_on": ["001"]}
+        for version in versions
+    ]
     return ok(*proofs) if step in ("rehearse", "apply", "emergency_rollback") else ok()
 
 
@@ -274,6 +277,7 @@ def test_proof_of_the_rehearsal(tmp_path):
         "data_restored": True,
         "rehearsed": ["009"],
         "sequences_moved": {},
+        "depends_on": {"009": ["001"]},
     }
 
 

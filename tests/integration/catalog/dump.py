@@ -12,11 +12,14 @@ from demo.local_server import LocalServer
 __all__ = ["restore_into", "schema_dump"]
 
 
-def schema_dump(server: LocalServer, database: str) -> str:
-    """The schema as pg_dump writes it, without comments of pg_dump and without the runbook's schemas."""
-    return _run(
-        server, "pg_dump", "--schema-only", "--restrict-key=x", "--exclude-schema=runbook*", "-d", database
-    )
+def schema_dump(server: LocalServer, database: str, restrict_key: str | None = "x") -> str:
+    """The schema as pg_dump writes it, without comments of pg_dump and without the runbook's schemas.
+
+    Args:
+        restrict_key: of psql's restricted mode; None leaves it to pg_dump, which makes up another one each time.
+    """
+    key = [f"--restrict-key={restrict_key}"] if restrict_key else []
+    return _run(server, "pg_dump", "--schema-only", *key, "--exclude-schema=runbook*", "-d", database)
 
 
 def restore_into(server: LocalServer, source: str, target: str, archive: Path) -> None:

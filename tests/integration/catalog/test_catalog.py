@@ -23,7 +23,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_left_out imp
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import RULES
 from psycopg2.extras import RealDictCursor
 
-from tests.integration.catalog.dump import restore_into
+from tests.integration.catalog.dump import restore_into, schema_dump
 
 
 def test_a_restored_copy_has_an_equal_schema(server, rich, database, tmp_path):
@@ -169,6 +169,38 @@ def test_another_column_order_is_one_entry(connection):
         assert not found.added
         assert not found.removed
         assert dead_column_slots(cursor) == {"public.t": 1}
+
+
+def test_a_column_made_and_dropped_is_no_difference_and_its_slot_is_counted(connection):
+    """A table may have 1600 columns in its life, dropped ones included (manual, "Limits")."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a int, b int)")
+        before = read_catalog(cursor)
+        cursor.execute("ALTER TABLE t ADD c int; ALTER TABLE t DROP c")
+        assert read_catalog(cursor) == before
+        assert dead_column_slots(cursor) == {"public.t": 1}
+
+
+def test_an_invalid_index_is_seen_where_pg_dump_shows_none(server, database, connection):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a int)")
+        connection.commit()
+        before, dumped = read_catalog(cursor), schema_dump(server, database)
+        cursor.execute("CREATE INDEX t_a ON t (a)")
+        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a'::regclass")
+        connection.commit()
+        assert schema_dump(server, database) == dumped
+        found = difference(before, read_catalog(cursor))
+        assert list(found.added) == ["index public.t_a"]
+        assert carried_by_dump(read_catalog(cursor)) == carried_by_dump(before)
+
+
+def test_two_dumps_of_one_schema_are_equal_only_with_a_constant_restrict_key(server, database):
+    """Since the releases of August 2025 (CVE-2025-8714) pg_dump writes a random key into each dump."""
+    first, second = (schema_dump(server, database) for _ in range(2))
+    assert first == second
+    first, second = (schema_dump(server, database, restrict_key=None) for _ in range(2))
+    assert first != second
 
 
 def test_no_secret_and_no_oid_gets_into_the_catalog(server, rich):

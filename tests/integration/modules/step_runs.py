@@ -94,9 +94,11 @@ class StepRuns:
 
     def step(self, name: str, **options: Any) -> dict[str, Any]:
         """What the module of a step answers."""
-        library = read_sql_library(self.sql_dir)
+        to_roll_back = self.playbook == "emergency_rollback" or bool(options.get("automatic"))
+        library = read_sql_library(self.sql_dir, tolerant=to_roll_back or name == "status")
         everything = [one.version for one in library.migrations]
-        plan = plan_for(name, library, everything if name in ("preflight", "status") else [self.migration])
+        whole = name in ("preflight", "status") or self.migration == "pending"
+        plan = plan_for(name, library, everything if whole else [self.migration], to_roll_back=to_roll_back)
         arguments = {
             "target": target(self.server, self.database),
             "run": {"run_id": self.run_id, "playbook": self.playbook, "migration": self.migration},

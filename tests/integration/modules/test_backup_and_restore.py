@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -280,6 +281,79 @@ def test_a_table_cannot_be_rewritten_while_the_backup_is_made(server, database, 
         results.append("done")
         thread.join()
     assert restore_and_compare(files, manifest, copy, bindir=server.bindir)["rows"] == 4001
+
+
+class FilesWithVisitor(BackupFiles):
+    """Backup files; another session does something between the export of the snapshot and the dump."""
+
+    visit = staticmethod(lambda: None)
+
+    def make_dump(self, *arguments):
+        self.visit()
+        return super().make_dump(*arguments)
+
+
+def test_between_snapshot_and_dump_no_table_can_be_rewritten(server, database, filled, tmp_path, copy):
+    files = FilesWithVisitor(str(tmp_path / "backups"), "run-1")
+    refused = []
+
+    def rewrite():
+        with contextlib.closing(server.connect(database)) as own, own.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                cursor.execute("ALTER TABLE entry ALTER n TYPE bigint")
+            refused.append(True)
+
+    files.visit = rewrite
+    manifest = make(server, database, filled, files)
+    assert refused
+    assert restore_and_compare(files, manifest, copy, bindir=server.bindir)["rows"] == 4001
+
+
+def test_without_a_lock_pg_dump_would_write_a_rewritten_table_empty_and_report_success(
+    server, database, filled
+):
+    """What the locks are for: an older snapshot sees no row of the table's new file."""
+    filled.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    with filled.cursor() as cursor:
+        cursor.execute("SELECT pg_export_snapshot()")
+        (snapshot,) = cursor.fetchone()
+        with contextlib.closing(server.connect(database)) as own, own.cursor() as other:
+            other.execute("ALTER TABLE entry ALTER n TYPE bigint")
+            own.commit()
+        dump = subprocess.run(
+            [
+                str(Path(server.bindir, "pg_dump")),
+                *(f"--host={server.host}", f"--port={server.port}", f"--username={server.user}"),
+                *("--data-only", "--inserts", "--table=entry", f"--snapshot={snapshot}", database),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    assert dump.count("INSERT INTO") == 0
+
+
+def test_a_sequence_used_between_snapshot_and_dump_is_no_difference(server, database, filled, tmp_path, copy):
+    """Sequences are not transactional: the dump has the later value, whatever its snapshot."""
+    files = FilesWithVisitor(str(tmp_path / "backups"), "run-1")
+
+    def use():
+        with contextlib.closing(server.connect(database)) as own, own.cursor() as cursor:
+            cursor.execute("SELECT nextval('account_id_seq') FROM generate_series(1, 5)")
+            own.commit()
+
+    files.visit = use
+    manifest = make(server, database, filled, files)
+    before, after = (
+        sequences["public.account_id_seq"]
+        for sequences in (manifest["content"]["sequences"], manifest["sequences_after"])
+    )
+    assert before != after
+    assert restore_and_compare(files, manifest, copy, bindir=server.bindir)["data_equal"]
+    with contextlib.closing(copy.connect()) as restored, restored.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM account_id_seq")
+        assert cursor.fetchone() == (2005,)
 
 
 def test_tables_of_every_name_are_backed_up(server, database, connection, files, copy):

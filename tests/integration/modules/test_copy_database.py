@@ -10,9 +10,12 @@ import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import (
     CopyDatabase,
+    copy_name,
     database_settings,
+    drop_forgotten,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from psycopg2 import sql
 from step_runs import target
 
 
@@ -126,6 +129,25 @@ def test_a_setting_that_only_a_superuser_may_make_does_not_prevent_the_copy(serv
         admin.execute("DROP ROLE copy_maker")
 
 
+def test_it_is_made_while_the_original_is_in_use_and_with_its_settings(server, admin, source, copy):
+    """CREATE DATABASE ... TEMPLATE would do neither."""
+    name = source("")
+    admin.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
+    with contextlib.closing(server.connect(name)) as user, user.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        with pytest.raises(psycopg2.errors.ObjectInUse):
+            admin.execute(f"CREATE DATABASE another TEMPLATE {name}")
+        copy.create(settings_of(server, name))
+    admin.execute(f"CREATE DATABASE another TEMPLATE {name}")
+    try:
+        kept = settings_of(server, name)["settings"]
+        assert kept
+        assert settings_of(server, copy.name)["settings"] == kept
+        assert settings_of(server, "another")["settings"] != kept
+    finally:
+        admin.execute("DROP DATABASE another")
+
+
 def test_it_is_dropped_with_sessions_left_behind(copy):
     copy.create()
     left_behind = copy.connect()
@@ -146,3 +168,62 @@ def test_a_database_that_this_run_did_not_make_is_left_alone(admin, copy, commen
         assert admin.fetchone() == (1,)
     finally:
         admin.execute(f"DROP DATABASE {copy.name}")
+
+
+# Copies that nobody drops --------------------------------------------------------------------------------
+
+LONG_AGO = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def left_behind(admin):
+    """Makes a database with that comment; dropped afterwards."""
+    made = []
+
+    def make(name, comment):
+        made.append(name)
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        admin.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(comment))
+        )
+        return name
+
+    yield make
+    for name in made:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_the_copy_of_a_run_killed_long_ago_is_dropped(server, left_behind):
+    name = left_behind(copy_name("killed"), f"migration runbook: copy of run killed, made {LONG_AGO}")
+    assert name in drop_forgotten(target(server, "postgres"))
+    assert name not in drop_forgotten(target(server, "postgres"))
+
+
+def test_the_next_run_drops_it(left_behind, runs):
+    name = left_behind(copy_name("killed"), f"migration runbook: copy of run killed, made {LONG_AGO}")
+    assert name in runs.steps("preflight")["outputs"]["forgotten_copies"]
+
+
+def test_a_copy_in_use_and_a_young_one_are_not(server, admin, copy, left_behind):
+    name = left_behind(copy_name("slow"), f"migration runbook: copy of run slow, made {LONG_AGO}")
+    copy.create()
+    with contextlib.closing(server.connect(name)):
+        dropped = drop_forgotten(target(server, "postgres"))
+    assert name not in dropped
+    assert copy.name not in dropped
+    admin.execute("SELECT count(*) FROM pg_database WHERE datname IN (%s, %s)", (name, copy.name))
+    assert admin.fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("name", "comment"),
+    [
+        ("books", f"migration runbook: copy of run books, made {LONG_AGO}"),
+        (copy_name("other"), "migration runbook: copy of run other"),
+        (copy_name("other"), "migration runbook: copy of run other, made long ago"),
+        (copy_name("other"), "migration runbook: copy of run other, made 2026-13-01T00:00:00Z"),
+        (copy_name("other"), f"a copy of run other, made {LONG_AGO}"),
+    ],
+)
+def test_what_does_not_say_that_it_is_one_is_left_alone(server, left_behind, name, comment):
+    assert left_behind(name, comment) not in drop_forgotten(target(server, "postgres"))

@@ -10,7 +10,8 @@ import time
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils import lock_sampling
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import ServerUnreachable, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import Journal, open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
@@ -18,7 +19,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     is_journalled,
     run_journalled,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.module_utils.lock_sampling import LOOK_EVERY_SECONDS
 from ansible_collections.pgops.runbook.plugins.module_utils.lone_statements import took_effect
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LockPolicy
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
@@ -200,6 +203,26 @@ def test_an_enum_value_can_be_used_by_the_next_statement(table, tmp_path):
     assert query(table, "SELECT mood::text FROM feeling") == [("calm",)]
 
 
+def test_in_one_transaction_a_new_enum_value_could_not_be_used(table):
+    with transaction(table) as cursor:
+        cursor.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE feeling (mood mood)")
+    with table.cursor() as cursor:
+        cursor.execute("ALTER TYPE mood ADD VALUE 'calm'")
+        with pytest.raises(psycopg2.errors.UnsafeNewEnumValueUsage):
+            cursor.execute("INSERT INTO feeling VALUES ('calm')")
+    table.rollback()
+
+
+def test_the_runbooks_own_lock_does_not_hold_up_a_concurrent_build(runs):
+    """CONCURRENTLY waits for every older snapshot of the database; the run's lock is held without one."""
+    runs.write(
+        migrations__002_author="CREATE INDEX CONCURRENTLY notes_body ON notes (body);",
+        rollback__002_author_rollback="DROP INDEX CONCURRENTLY notes_body;",
+    )
+    runs.up_to("verify")
+    assert runs.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'notes_body'::regclass") == [(True,)]
+
+
 def test_a_statement_edited_after_it_was_carried_out_is_refused(table, tmp_path):
     migration = script_of(tmp_path, f"UPDATE item SET name = 'a'; {BUILD};")
     journal = begin(table, migration)
@@ -225,3 +248,104 @@ def test_a_journal_without_a_statement_can_be_forgotten(table):
         journal.forget(cursor, 1)
         assert journal.drop_if_nothing_is_done(cursor)
         assert open_journal(cursor) is None
+
+
+# Impact --------------------------------------------------------------------------------------------------
+
+
+def measured(connection, tmp_path, text):
+    impact = JournalledImpact(with_sizes=True)
+    migration = script_of(tmp_path, text)
+    timings = run_journalled(
+        connection, begin(connection, migration), migration["apply"], ONCE, impact=impact
+    )
+    return timings, impact.result()
+
+
+def test_statements_in_transactions_of_their_own_are_measured_and_added_up(table, tmp_path):
+    timings, impact = measured(
+        table,
+        tmp_path,
+        "UPDATE item SET name = 'x' WHERE id < 8;\nUPDATE item SET name = 'y' WHERE id < 4;\n"
+        "ALTER TABLE item ALTER id TYPE bigint;\nVACUUM item;",
+    )
+    assert impact["rows"] == {"public.item": {"inserted": 0, "updated": 10, "deleted": 0}}
+    assert list(impact["rewritten"]) == ["public.item"]
+    assert impact["rewritten"]["public.item"] > 0
+    assert [timing["rewritten"] for timing in timings] == [[], [], ["public.item"], []]
+    assert impact["wal_bytes"] == sum(timing["wal_bytes"] for timing in timings) > 0
+    locks = {lock["mode"]: lock for lock in impact["locks"] if not lock.get("sampled")}
+    assert locks["AccessExclusiveLock"]["line"] == 3
+    assert locks["AccessExclusiveLock"]["table_bytes"] > 0
+
+
+def test_the_lock_of_a_lone_statement_is_sampled_for_as_long_as_it_is_held(server, database, table, tmp_path):
+    """CONCURRENTLY holds its lock while it waits for an older transaction."""
+    with contextlib.closing(server.connect(database)) as older:
+        older.cursor().execute("BEGIN; UPDATE item SET name = name WHERE id = 1")
+        timer = threading.Timer(0.8, older.rollback)
+        timer.start()
+        timings, impact = measured(table, tmp_path, f"{BUILD};")
+        timer.join()
+    (lock,) = impact["locks"]
+    assert (lock["table"], lock["mode"], lock["line"]) == ("public.item", "ShareUpdateExclusiveLock", 1)
+    assert 0.3 < lock["held_seconds"] <= timings[0]["seconds"] + LOOK_EVERY_SECONDS
+    assert lock["table_bytes"] > 0
+    assert timings[0]["locks"] == [{"table": "public.item", "mode": "ShareUpdateExclusiveLock"}]
+
+
+def test_a_lone_statement_that_rewrites_a_table_is_seen_to(table, tmp_path):
+    timings, impact = measured(table, tmp_path, "VACUUM FULL item;")
+    assert timings[0]["rewritten"] == list(impact["rewritten"]) == ["public.item"]
+    assert impact["wal_bytes"] > 0
+
+
+def test_where_locks_cannot_be_looked_at_the_result_says_so(table, tmp_path, monkeypatch):
+    def refuse(connection):
+        raise ServerUnreachable("too many connections")
+
+    monkeypatch.setattr(lock_sampling, "connect_again", refuse)
+    _, impact = measured(table, tmp_path, f"{BUILD};")
+    assert impact["locks_observed"] is False
+    assert query(table, VALIDITY) == [(True,)], "the statement runs all the same"
+
+
+def test_the_policy_looks_at_statements_that_commit_one_by_one(runs):
+    runs.write(
+        migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;\nVACUUM FULL notes;"
+    )
+    runs.up_to("verify_restore")
+    answer = runs.step("rehearse", large_table_mb=0)
+    assert answer["outcome"] == "refused"
+    assert "it rewrites public.notes" in answer["msg"]
+
+
+def test_production_is_measured_beside_the_copy(runs):
+    runs.write(
+        migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;\n"
+        "UPDATE notes SET author = 'ada';"
+    )
+    runs.up_to("apply")
+    (production,) = runs.ask(
+        "SELECT document::jsonb #> '{outputs,impact}' FROM runbook.receipt WHERE step = 'apply' AND status = 'ok'"
+    )[0]
+    (copy,) = runs.ask(
+        "SELECT document::jsonb #> '{outputs,migrations,0,impact}' FROM runbook.receipt WHERE step = 'rehearse'"
+    )[0]
+    assert production["rows"] == copy["rows"]
+    assert production["rows"]["public.notes"]["updated"] == 3
+    assert [lock["mode"] for lock in production["locks"]] == [lock["mode"] for lock in copy["locks"]]
+
+
+def test_a_statement_that_acts_otherwise_in_production_makes_the_deploy_fail(runs):
+    """It is committed by then: the rollback of the failed deploy takes it back."""
+    runs.write(
+        migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;\n"
+        "DELETE FROM notes WHERE body = 'late';"
+    )
+    runs.up_to("rehearse")
+    runs.execute("INSERT INTO notes (body) VALUES ('late')")
+    answer = runs.step("apply")
+    assert (answer["failed"], answer["outcome"]) == (True, "failed")
+    assert "public.notes: 1 rows deleted in production, 0 on the copy" in answer["msg"]
+    assert answer["committed"] == ["002"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 
@@ -139,6 +140,24 @@ def test_a_check_that_fails_only_in_production_is_rolled_back(
     assert not applied(runs)
 
 
+@pytest.mark.parametrize("increment", [1, -1])
+def test_a_sequence_that_a_failed_script_set_is_where_it_was(runs: StepRuns, increment: int) -> None:
+    """setval() is not undone by ROLLBACK; the next insert of the application would collide."""
+    runs.execute(
+        f"CREATE SEQUENCE other INCREMENT {increment}", "SELECT nextval('other') FROM generate_series(1, 9)"
+    )
+    runs.write(
+        migrations__002_author=f"ALTER TABLE notes ADD COLUMN author text; SELECT setval('other', {increment}), "
+        "setval('notes_id_seq', 1);",
+        verify__002_author="SELECT current_database() LIKE 'runbook%';",
+    )
+    runs.up_to("backup")
+    runs.steps("verify_restore", "rehearse")
+    assert runs.step("apply")["outcome"] == "unchanged"
+    assert not applied(runs)
+    assert runs.ask("SELECT nextval('other'), nextval('notes_id_seq')") == [(10 * increment, 4)]
+
+
 def test_a_statement_that_fails_only_in_production_is_rolled_back(runs: StepRuns) -> None:
     runs.up_to("rehearse")
     runs.write(
@@ -197,6 +216,38 @@ def test_rollback_with_a_later_independent_migration_in_place(two_deployed: Step
     assert runs.ask("SELECT DISTINCT tag FROM notes") == [("kept",)]
 
 
+def test_rollback_needs_no_script_that_it_does_not_run(two_deployed: StepRuns) -> None:
+    """Its own migration's apply script is broken as well, one that is applied, and one that is not."""
+    runs = two_deployed
+    runs.write(
+        migrations__003_tag="-- Risk Level: none at all\nCREATE TABLE tag (name text);",
+        migrations__004_next="-- Requires: 999\nSELECT 1;",
+        migrations__005_last="-- Requires: 006\nSELECT 1;",
+        migrations__006_circle="-- Requires: 005\nSELECT 1;",
+        verify__003_tag="SELEC true;",
+    )
+    (runs.sql_dir / "migrations" / "002_author.sql").write_bytes(b"ALTER TABLE notes \xff;")
+    (runs.sql_dir / "migrations" / "odd name.sql").write_text("SELECT 1;", encoding="utf-8")
+    answer = rollback(runs, "002").step("emergency_rollback")
+    assert not answer.get("failed"), answer
+    assert answer["outputs"]["migrations"][0]["schema_restored"] is True
+    assert runs.ask(VERSIONS) == [("001",), ("003",)]
+    unusable = runs.step("status")["outputs"]["unusable"]
+    assert [re.search(r"\d\d\d_\w+", problem)[0] for problem in unusable] == [
+        "002_author",
+        "003_tag",
+        "004_next",
+    ]
+
+
+def test_rollback_needs_its_own_script(two_deployed: StepRuns) -> None:
+    runs = two_deployed
+    (runs.sql_dir / "rollback" / "002_author_rollback.sql").write_bytes(b"\xff")
+    answer = runs.another("emergency_rollback", "002").step("preflight")
+    assert answer["outcome"] == "refused"
+    assert "rollback/002_author_rollback.sql" in answer["msg"]
+
+
 def test_rollback_that_would_undo_a_later_change_is_undone(two_deployed: StepRuns) -> None:
     runs = two_deployed
     runs.execute("ALTER TABLE notes ALTER COLUMN author SET DEFAULT 'nobody'")
@@ -221,6 +272,20 @@ def test_rollback_that_leaves_something_behind_is_undone(two_deployed: StepRuns)
     assert "public.left_behind: was not there before" in answer["msg"]
     assert runs.ask("SELECT to_regclass('left_behind')") == [(None,)]
     assert runs.ask(AUTHOR)
+
+
+def test_rollback_that_would_make_the_next_insert_collide_is_undone(runs: StepRuns) -> None:
+    """Sound when it was rehearsed, and no more once people have written rows."""
+    runs.write(
+        migrations__002_author="CREATE TABLE tag (id int);",
+        rollback__002_author_rollback="DROP TABLE tag; SELECT setval('notes_id_seq', 3);",
+    )
+    deployed(runs, "002")
+    runs.execute("INSERT INTO notes (body) VALUES ('four')")
+    answer = rollback(runs, "002").step("emergency_rollback")
+    assert answer["outcome"] == "unchanged"
+    assert "002 is still applied: after it sequence public.notes_id_seq would give 4 next" in answer["msg"]
+    assert runs.ask("SELECT to_regclass('tag') IS NOT NULL, nextval('notes_id_seq')") == [(True, 5)]
 
 
 def test_the_rollback_of_a_failed_deploy_takes_back_what_was_committed(runs: StepRuns) -> None:

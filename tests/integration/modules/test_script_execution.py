@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -62,6 +64,25 @@ def test_a_hint_of_the_author_reaches_the_person(cursor):
     text = "DO $$ BEGIN RAISE EXCEPTION 'not now' USING HINT = 'roll 010 back first'; END $$"
     with pytest.raises(ScriptFailed, match=r"line 1: not now Hint: roll 010 back first"):
         run_script(cursor, script(text))
+
+
+def test_an_error_in_the_middle_ends_the_script_where_psql_goes_on(server, database, cursor, tmp_path):
+    """psql reports success after an error unless it is told to stop (manual, "psql", exit status)."""
+    statements = ("INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (99)", "INSERT INTO t VALUES (3)")
+    file = tmp_path / "x.sql"
+    file.write_text(";\n".join(statements), encoding="utf-8")
+    where = [f"--host={server.host}", f"--port={server.port}", f"--username={server.user}", database]
+    psql = [str(Path(server.bindir, "psql")), "--no-psqlrc", "--quiet", f"--file={file}", *where]
+    assert subprocess.run(psql, capture_output=True, check=False).returncode == 0
+    cursor.execute("SELECT array_agg(a) FROM t")
+    assert cursor.fetchone() == ([1, 3],)
+    cursor.execute("TRUNCATE t")
+    cursor.connection.commit()
+    with pytest.raises(ScriptFailed, match="line 2"):
+        run_script(cursor, script(*statements))
+    cursor.connection.rollback()
+    cursor.execute("SELECT count(*) FROM t")
+    assert cursor.fetchone() == (0,)
 
 
 @pytest.mark.parametrize(
@@ -199,13 +220,23 @@ def test_other_errors_are_not_tried_again(connection, cursor):
     assert len(attempts) == 1
 
 
-def test_the_limit_ends_with_the_transaction(connection, cursor):
-    LockPolicy(timeout_seconds=1.5).set_in(cursor)
-    cursor.execute("SHOW lock_timeout")
-    assert cursor.fetchone() == ("1500ms",)
+def test_the_limits_end_with_the_transaction(connection, cursor):
+    limits = (
+        "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
+        " current_setting('idle_in_transaction_session_timeout')"
+    )
+    LockPolicy(timeout_seconds=1.5, statement_timeout_seconds=900).set_in(cursor)
+    cursor.execute(limits)
+    assert cursor.fetchone() == ("1500ms", "15min", "1min")
     connection.commit()
-    cursor.execute("SHOW lock_timeout")
-    assert cursor.fetchone() == ("0",)
+    cursor.execute(limits)
+    assert cursor.fetchone() == ("0", "0", "0")
+
+
+def test_a_statement_that_takes_too_long_is_ended_and_the_variable_is_named(cursor):
+    LockPolicy(statement_timeout_seconds=0.2).set_in(cursor)
+    with pytest.raises(ScriptFailed, match=r"line 1: canceling statement .*\(statement_timeout_seconds is"):
+        run_script(cursor, script("SELECT pg_sleep(60)"))
 
 
 def test_a_watch_without_a_server_does_no_harm():

@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.action.step import _controller
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
-from application import Application, Run, contents, prepare
+from application import Application, Run, contents, prepare, write_scripts
 
 from demo.local_server import LocalServer
 from demo.server_process import free_port
@@ -268,3 +268,22 @@ def test_a_rollback_of_what_is_not_applied(refusals: Application, untouched: Any
     check_refused(run, "Migration 002 is not applied")
     assert refusals.contents() == [untouched]
     assert not refusals.backups.exists()
+
+
+def test_scripts_that_cannot_be_read_stop_a_deploy_and_no_rollback(
+    application: Application, tmp_path: Path
+) -> None:
+    application.sql_dir = write_scripts(tmp_path / "sql")
+    (application.sql_dir / "migrations" / "003_tag.sql").write_bytes(b"-- \xff\n")
+    (application.sql_dir / "migrations" / "004_after_tag.sql").write_text(
+        "-- Data Loss: some\n", encoding="utf-8"
+    )
+    before = application.contents()
+    check_refused(application.deploy("002"), r"migrations/003_tag\.sql, line 1.*UTF-8")
+    assert application.contents() == before
+    run = application.run("emergency_rollback.yml", "-e", "migration=001")
+    assert (run.status, run.record["outcome"]) == (0, "rolled_back"), run.output
+    status = application.run("playbooks/status.yml")
+    assert status.status == 0, status.output
+    assert "UNUSABLE, no deploy until it is mended: " in status.output
+    assert "003_tag.sql" in status.output

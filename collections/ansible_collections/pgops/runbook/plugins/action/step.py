@@ -160,8 +160,12 @@ class ActionModule(ActionBase):
         task_vars: dict[str, Any],
     ) -> dict[str, Any]:
         started = time.monotonic()
+        adopt = boolean(arguments.get("adopt", False))
+        to_roll_back = run["playbook"] == "emergency_rollback" or boolean(arguments.get("automatic", False))
         try:
-            library = read_sql_library(run.get("sql_dir") or "sql")
+            library = read_sql_library(
+                run.get("sql_dir") or "sql", tolerant=to_roll_back or (step == "status" and not adopt)
+            )
             wanted = (
                 ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
             )
@@ -171,7 +175,8 @@ class ActionModule(ActionBase):
                 step,
                 library,
                 self._versions(step, library, wanted, record),
-                with_statements=boolean(arguments.get("adopt", False)),
+                with_statements=adopt,
+                to_roll_back=to_roll_back,
             )
             check_smoke(arguments["plan"])
         except RunbookError as error:

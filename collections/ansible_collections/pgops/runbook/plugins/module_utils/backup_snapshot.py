@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content import conte
 from ansible_collections.pgops.runbook.plugins.module_utils.content_workers import content_of_snapshot
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import database_settings
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import rows_written
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 
@@ -95,13 +96,16 @@ def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=1
 
     Returns:
         dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, files,
-        dead_column_slots.
+        dead_column_slots, rows_written (by anybody, before the snapshot).
 
     Raises:
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
     """
     files.create_folder()
     try:
+        # Before the snapshot: what is written after this may be in the backup, and is counted as written since.
+        with transaction(connection) as cursor:
+            written = rows_written(cursor)
         cursor, snapshot = _hold_snapshot(connection, lock_timeout_seconds)
         try:
             # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
@@ -127,5 +131,6 @@ def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=1
         "sequences_after": sequences_after,
         "settings": settings,
         "dead_column_slots": slots,
+        "rows_written": written,
         "files": files.files(),
     }

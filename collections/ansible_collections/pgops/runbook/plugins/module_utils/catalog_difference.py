@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Difference", "describe", "difference", "from_json", "to_json", "undone"]
+__all__ = ["Difference", "describe", "difference", "from_json", "to_json", "undone", "without_last_name"]
 
 _LONGEST_VALUE = 100
 
@@ -109,15 +109,16 @@ def _part_of(key: str, facts: Mapping[str, Any]) -> str | None:
     if key.startswith("column order "):
         return key[len("column order ") :]
     if noun in ("column", "constraint", "trigger", "rule", "policy"):
-        return _without_last_name(identity)
+        return without_last_name(identity)
     if noun in ("index", "statistics") and isinstance(facts.get("table"), str):
         return facts["table"]
     if noun == "sequence" and facts.get("owned by"):
-        return _without_last_name(facts["owned by"])
+        return without_last_name(facts["owned by"])
     return None
 
 
-def _without_last_name(identity: str) -> str:
+def without_last_name(identity: str) -> str:
+    """``public.t`` of ``public.t.c``."""
     # A quoted name may contain dots, and doubled quotes.
     return re.sub(r'\.(?:"(?:[^"]|"")*"|[^."]*)$', "", identity)
 

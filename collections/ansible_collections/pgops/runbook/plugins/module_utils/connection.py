@@ -28,6 +28,7 @@ __all__ = [
     "client_environment",
     "client_options",
     "connect",
+    "connect_again",
     "psycopg2",
     "server_identity",
     "sql",
@@ -49,6 +50,11 @@ TARGET_SPEC = {
 }
 
 CONNECT_TIMEOUT_SECONDS = 10
+
+# Without it the server notices that a killed client is gone only when its statement has ended, and keeps the
+# session's locks until then (manual, "TCP Settings"). PostgreSQL 13 does not have it.
+NOTICE_DEAD_CLIENT = """
+    SELECT set_config(name, '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"""
 
 
 class ServerUnreachable(RunbookError):
@@ -85,10 +91,29 @@ def connect(target, database=None):
     parameters = _parameters(target, database)
     if "dbname" not in parameters:
         raise Refused("No database is named: set db_name.")
+    return _open(parameters)
+
+
+def connect_again(connection):
+    """Another connection to the same database, as the same role.
+
+    Raises:
+        ServerUnreachable: as ``connect`` does.
+    """
+    return _open({**connection.info.dsn_parameters, "password": connection.info.password})
+
+
+def _open(parameters):
+    parameters = {
+        **parameters,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": "pgops.runbook",
+    }
     try:
-        return psycopg2.connect(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="pgops.runbook", **parameters
-        )
+        connection = psycopg2.connect(**parameters)
+        with transaction(connection) as cursor:
+            cursor.execute(NOTICE_DEAD_CLIENT)
+        return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.
         cause = " ".join(str(error).split()) or "no reason given"

@@ -4,14 +4,34 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, sql
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 
-__all__ = ["CopyDatabase", "copy_name", "database_settings"]
+__all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten"]
 
 PREFIX = "runbook_copy_"
+
+MARK = "migration runbook: copy of run {}"
+
+# Stands between the mark and the time.
+MADE = ", made "
+MADE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+NOW = """SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+# Without a session for so long, a copy belongs to nobody any more: its run would long be refused, since its backup
+# is too old (backup_max_age_minutes).
+FORGOTTEN_AFTER_HOURS = 24
+
+# Between the steps of a run no session is in its copy, so that the age counts as well. Another role's is not ours.
+WITHOUT_SESSION = """
+    SELECT datname, pg_catalog.shobj_description(d.oid, 'pg_database'), clock_timestamp() AT TIME ZONE 'UTC'
+    FROM pg_catalog.pg_database d
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
+      AND pg_catalog.pg_has_role(datdba, 'USAGE')
+    ORDER BY 1"""
 
 
 def copy_name(run_id):
@@ -48,9 +68,9 @@ class CopyDatabase:
             with connection.cursor() as cursor:
                 name = sql.Identifier(self.name)
                 cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(name, options))
-                cursor.execute(
-                    sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(self._mark()))
-                )
+                cursor.execute(NOW)
+                mark = sql.Literal(f"{self._mark()}{MADE}{cursor.fetchone()[0]}")
+                cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, mark))
                 for setting, value in like.get("settings", []):
                     _keep_setting(cursor, sql.SQL("DATABASE {}").format(name), setting, value)
                 # After the database's own, which it overrides, as in the original.
@@ -62,7 +82,7 @@ class CopyDatabase:
             connection.close()
 
     def _mark(self):
-        return f"migration runbook: copy of run {self.run_id}"
+        return MARK.format(self.run_id)
 
     def drop(self):
         """Drop it if it is there; returns whether it was.
@@ -81,7 +101,7 @@ class CopyDatabase:
                 if row is None:
                     return False
                 # No comment: created, and then killed before the next statement. The name is ours alone.
-                if row[0] not in (self._mark(), None):
+                if row[0] is not None and row[0].split(MADE)[0] != self._mark():
                     raise Refused(f"Database {self.name} was not made by this run: it is left alone.")
                 # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
                 cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))
@@ -91,6 +111,48 @@ class CopyDatabase:
 
     def connect(self):
         return connect(self.target, self.name)
+
+
+def drop_forgotten(target):
+    """Drop the copies that killed runs left on a server, long ago.
+
+    Args:
+        target: connection options of the server; login_db is only connected to.
+
+    Returns:
+        list of their names.
+    """
+    dropped = []
+    connection = connect(target)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(WITHOUT_SESSION)
+            for name, comment, now in cursor.fetchall():
+                if not _forgotten(name, comment or "", now):
+                    continue
+                try:
+                    # Without FORCE: whoever has come in the meantime keeps it.
+                    cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+                except psycopg2.errors.ObjectInUse:
+                    continue
+                dropped.append(name)
+    finally:
+        connection.close()
+    return dropped
+
+
+def _forgotten(name, comment, now):
+    """Whether a database's comment says that it is a copy, and made long ago."""
+    mark, _, made = comment.rpartition(MADE)
+    run_id = mark[len(MARK.format("")) :]
+    if not mark.startswith(MARK.format("")) or name != copy_name(run_id):
+        return False
+    try:
+        age = now - datetime.datetime.strptime(made, MADE_FORMAT)
+    except ValueError:
+        return False
+    return age > datetime.timedelta(hours=FORGOTTEN_AFTER_HOURS)
 
 
 def _keep_setting(cursor, owner, setting, value):

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["ImpactMeter"]
+__all__ = [
+    "HARMLESS_MODE",
+    "LOCK_MODES",
+    "ImpactMeter",
+    "held_locks",
+    "table_files",
+    "table_sizes",
+    "wal_position",
+]
 
 # Strongest last; the order of the manual's table "Conflicting Lock Modes".
 LOCK_MODES = (
@@ -24,13 +32,16 @@ LOCK_MODES = (
     "AccessExclusiveLock",
 )
 
+# Reads and writes of the application go on under this one and all weaker ones.
+HARMLESS_MODE = "ShareUpdateExclusiveLock"
+
 # Tables of users only: locks on catalogs come with every DDL and end nobody's wait.
 HELD_LOCKS = """
     SELECT l.relation, n.nspname || '.' || c.relname, l.mode
     FROM pg_catalog.pg_locks l
     JOIN pg_catalog.pg_class c ON c.oid = l.relation
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+    WHERE l.pid = coalesce(%s, pg_catalog.pg_backend_pid()) AND l.locktype = 'relation' AND l.granted
       AND c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384 AND n.nspname NOT IN ('runbook', 'runbook_salvage')"""
 
 # The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
@@ -48,7 +59,36 @@ SIZES = """
 ROWS = """
     SELECT schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del
     FROM pg_catalog.pg_stat_xact_user_tables
-    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('runbook', 'runbook_salvage')"""
+    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('runbook', 'runbook_salvage')
+      AND schemaname NOT LIKE 'pg\\_%'"""
+
+
+WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
+
+
+def _rows(cursor, query, values=None):
+    cursor.execute(query, values)
+    return cursor.fetchall()
+
+
+def held_locks(cursor, pid=None):
+    """(oid, table, mode) of each lock on a table that a session holds; by default the cursor's own."""
+    return _rows(cursor, HELD_LOCKS, (pid,))
+
+
+def table_files(cursor):
+    """(oid, table, file node) of each table."""
+    return _rows(cursor, TABLE_FILES)
+
+
+def table_sizes(cursor):
+    """dict table -> bytes; waits for each table's ACCESS SHARE lock."""
+    return dict(_rows(cursor, SIZES))
+
+
+def wal_position(cursor):
+    """Bytes of WAL that the whole server has ever written."""
+    return _rows(cursor, WAL_POSITION)[0][0]
 
 
 class ImpactMeter:
@@ -64,30 +104,21 @@ class ImpactMeter:
 
     def __init__(self, cursor, with_sizes=False):
         self.cursor = cursor
-        self._size_before = dict(self._query(SIZES)) if with_sizes else {}
-        self._nodes = {oid: node for oid, _, node in self._query(TABLE_FILES)}
+        self._size_before = table_sizes(cursor) if with_sizes else {}
+        self._nodes = {oid: node for oid, _, node in table_files(cursor)}
         self._known = set(self._nodes)
-        self._rows_before = {name: counts for name, *counts in self._query(ROWS)}
+        self._rows_before = {name: counts for name, *counts in _rows(cursor, ROWS)}
         self._locks = {}
-        self._wal = self._wal_position()
+        self._wal = wal_position(cursor)
         self._wal_begin = self._wal
         self._rewritten = {}
         self._note_locks(None)
         # Taken by our own reading, not by the migration.
         self._ours = set(self._locks)
 
-    def _query(self, query):
-        self.cursor.execute(query)
-        return self.cursor.fetchall()
-
-    def _wal_position(self):
-        """Bytes of WAL since the beginning of time, written by the whole server."""
-        self.cursor.execute("SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
-        return self.cursor.fetchone()[0]
-
     def _note_locks(self, line):
         taken = []
-        for oid, name, mode in self._query(HELD_LOCKS):
+        for oid, name, mode in held_locks(self.cursor):
             if (oid, mode) not in self._locks:
                 self._locks[(oid, mode)] = {
                     "table": name,
@@ -100,7 +131,7 @@ class ImpactMeter:
 
     def statement_done(self, timing):
         """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten."""
-        position = self._wal_position()
+        position = wal_position(self.cursor)
         timing["wal_bytes"] = position - self._wal
         self._wal = position
         timing["locks"] = [
@@ -109,7 +140,7 @@ class ImpactMeter:
             if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
         ]
         timing["rewritten"] = []
-        for oid, name, node in self._query(TABLE_FILES):
+        for oid, name, node in table_files(self.cursor):
             if oid in self._known and self._nodes[oid] != node:
                 timing["rewritten"].append(name)
                 self._rewritten[name] = self._size_before.get(name)
@@ -141,7 +172,7 @@ class ImpactMeter:
                     "table_bytes": self._size_before.get(lock["table"]),
                 }
         rows = {}
-        for name, *counts in self._query(ROWS):
+        for name, *counts in _rows(self.cursor, ROWS):
             before = self._rows_before.get(name, [0, 0, 0])
             done = [count - earlier for count, earlier in zip(counts, before)]
             if any(done):
@@ -161,7 +192,7 @@ class ImpactMeter:
                     if mode == "RowExclusiveLock" and oid in self._known
                 }
             ),
-            "wal_bytes": self._wal_position() - self._wal_begin,
+            "wal_bytes": wal_position(self.cursor) - self._wal_begin,
         }
 
     def held_until_now(self, impact):

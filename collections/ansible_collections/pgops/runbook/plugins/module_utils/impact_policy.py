@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.impact import LOCK_MODES
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import HARMLESS_MODE, LOCK_MODES
 
 __all__ = ["POLICY_SPEC", "objections", "refuse_by_policy"]
 
@@ -17,9 +17,6 @@ POLICY_SPEC = {
     "accept_data_loss": {"type": "bool", "default": False},
     "accept_empty_rollback": {"type": "bool", "default": False},
 }
-
-# Reads and writes of the application go on under this one and all weaker ones.
-HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
 
 def objections(migration, proof, policy):
@@ -35,6 +32,7 @@ def objections(migration, proof, policy):
         list of sentences, each with the consent that would let it pass; empty when nothing does.
     """
     return [
+        *_unobserved_locks(proof["impact"]),
         *_long_locks(proof["impact"], policy),
         *_rewrites(proof["impact"], policy),
         *_undeclared_loss(migration, proof, policy),
@@ -66,6 +64,11 @@ def _large(size, policy):
 
 def _megabytes(size):
     return f"{(size or 0) / 2**20:.0f} MB"
+
+
+def _unobserved_locks(impact):
+    if not impact.get("locks_observed", True):
+        yield "its locks could not be looked at: the copy's server has no connection to spare"
 
 
 def _long_locks(impact, policy):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import psycopg2
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import Journal, open_journal
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
 from ansible_collections.pgops.runbook.plugins.module_utils.lone_statements import (
     after_failure,
     after_success,
@@ -69,7 +70,7 @@ def _autocommit(connection):
             connection.autocommit = False
 
 
-def run_journalled(connection, journal, script, policy, blockers=lambda: []):
+def run_journalled(connection, journal, script, policy, blockers=lambda: [], impact=None):
     """Run the statements that the journal does not have as done.
 
     Args:
@@ -78,6 +79,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: []):
         script: dict with name and statements.
         policy: LockPolicy.
         blockers: says who blocks, for the error.
+        impact: JournalledImpact that measures each statement that is run now.
 
     Returns:
         list of dict: the timing of each statement that was run now.
@@ -86,6 +88,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: []):
         StepFailed: naming the statement; those before it are done and stay done.
     """
     timings = []
+    impact = impact or JournalledImpact()
     with _autocommit(connection) as cursor:
         for ordinal, statement in enumerate(script["statements"], 1):
             state = journal.state(cursor, ordinal, statement)
@@ -93,9 +96,10 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: []):
                 journal.note_done(cursor, ordinal)
                 state = "done"
             if state == "done":
+                impact.complete = False
                 continue
             try:
-                timings += _run_one(cursor, journal, ordinal, script, statement, policy, blockers)
+                timings += _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact)
             except StepFailed as error:
                 raise StepFailed(
                     f"{error.reason}. {ordinal - 1} of {len(script['statements'])} statements are done and"
@@ -105,7 +109,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: []):
     return timings
 
 
-def _run_one(cursor, journal, ordinal, script, statement, policy, blockers):
+def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact):
     one = {"name": script["name"], "statements": [statement]}
 
     def alone():
@@ -113,7 +117,8 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers):
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{LONE_LOCK_TIMEOUT_SECONDS}s",))
         cursor.execute("SELECT set_config('statement_timeout', '0', false)")
         try:
-            timing = run_script(cursor, one)
+            with impact.alone(cursor) as timing:
+                timing += run_script(cursor, one)
             after_success(cursor, statement)
         except (StepFailed, psycopg2.Error):
             if not cursor.connection.closed:
@@ -128,7 +133,8 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers):
         try:
             policy.set_in(cursor)
             journal.note_begin(cursor, ordinal, statement)
-            timing = run_script(cursor, one)
+            with impact.in_transaction(cursor) as timing:
+                timing += run_script(cursor, one)
             journal.note_done(cursor, ordinal)
             cursor.execute("COMMIT")
         except BaseException:
@@ -139,7 +145,5 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers):
 
     started = time.monotonic()
     timing = with_lock_retries(alone if statement["alone"] else in_transaction, policy, blockers)
-    timing[0].update(
-        attempted_seconds=round(time.monotonic() - started, 6), locks=[], rewritten=[], wal_bytes=None
-    )
+    timing[0]["attempted_seconds"] = round(time.monotonic() - started, 6)
     return timing

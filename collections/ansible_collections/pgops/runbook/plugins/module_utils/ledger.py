@@ -197,6 +197,30 @@ class Ledger:
             return None
         return {**json.loads(row[0]), "digest": row[1]}
 
+    def makers(self, cursor, keys):
+        """Which deployed migration added which object to the schema.
+
+        Args:
+            keys: keys of catalogs.
+
+        Returns:
+            dict key -> version, for the keys that a migration in place has added.
+        """
+        if not self.exists(cursor):
+            return {}
+        cursor.execute(
+            "WITH newest AS (SELECT DISTINCT ON (migration) migration, step, position,"
+            " document::json #>> '{outputs,catalog_before}' AS before,"
+            " document::json #>> '{outputs,catalog_after}' AS after FROM runbook.receipt WHERE status = 'ok'"
+            " AND step IN ('apply', 'emergency_rollback', 'adopt') ORDER BY migration, position DESC)"
+            " SELECT key, migration FROM newest JOIN runbook.catalog b ON b.digest = before"
+            " JOIN runbook.catalog a ON a.digest = after CROSS JOIN unnest(%s::text[]) AS key"
+            " WHERE step = 'apply' AND jsonb_exists(a.catalog, key) AND NOT jsonb_exists(b.catalog, key)"
+            " ORDER BY position",
+            (list(keys),),
+        )
+        return dict(cursor.fetchall())
+
     def append(
         self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None
     ):

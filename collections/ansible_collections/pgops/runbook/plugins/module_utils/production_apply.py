@@ -13,16 +13,27 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
     difference,
     to_json,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
+    ServerUnreachable,
+    connect,
+    psycopg2,
+    transaction,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import (
+    acted_otherwise,
+    rows_written,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
     is_journalled,
     run_journalled,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
+from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import positions, put_back
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import NOT_MEASURED, run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
@@ -30,9 +41,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
     apply_migration,
     with_lock_retries,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["Unchanged", "apply_to_production", "commit_or_find_out"]
+__all__ = ["Unchanged", "apply_to_production", "commit_or_find_out", "undo_attempt"]
 
 LINES_SHOWN = 10
 
@@ -65,7 +77,10 @@ def apply_to_production(step, migrations, policy):
         if earlier is not None and earlier["status"] == "ok":
             done.append(earlier["outputs"])  # committed before the controller was killed
             continue
-        done.append(_apply_one(step, migration, rehearsed[migration["version"]], policy))
+        wal = SessionWal(step.connection)
+        outputs = _apply_one(step, migration, rehearsed[migration["version"]], policy)
+        # Known only after COMMIT, and so not in the receipt.
+        done.append({**outputs, "impact": {**outputs["impact"], "session_wal": wal.written()}})
     return done
 
 
@@ -92,6 +107,7 @@ def _apply_one(step, migration, proof, policy):
             returner = SalvageReturner(cursor, step.run_id, version, step.params["restore_salvage"])
             returner.before()
             made = MadeRows(cursor, version, _inserted_into(proof))
+            same_rows = rows_written(cursor) == step.outputs_of("backup")["rows_written"]
             meter = ImpactMeter(cursor)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
@@ -106,6 +122,12 @@ def _apply_one(step, migration, proof, policy):
             returned = returner.after()
             if returned:
                 after = read_schema(cursor)
+            _must_act_alike(
+                proof["impact"],
+                impact,
+                same_rows,
+                f"Migration {version} did something else in production than on the copy; it was rolled back",
+            )
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
             meter.held_until_now(impact)
@@ -148,9 +170,12 @@ def _apply_journalled(step, migration, proof, policy):
             f"The schema of production is no longer the one that was rehearsed; {version} was not applied",
         )
         journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "apply")
+    impact = JournalledImpact()
     try:
         with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
-            statements = run_journalled(step.connection, journal, migration["apply"], policy, watch.sentences)
+            statements = run_journalled(
+                step.connection, journal, migration["apply"], policy, watch.sentences, impact
+            )
     except StepFailed as error:
         with transaction(step.connection) as cursor:
             if journal.drop_if_nothing_is_done(cursor):
@@ -165,23 +190,25 @@ def _apply_journalled(step, migration, proof, policy):
             "catalog_after": step.ledger.keep_catalog(cursor, after),
             "seconds": round(time.monotonic() - clock, 3),
             "statements": statements,
-            "impact": NOT_MEASURED,
+            "impact": impact.result(),
         }
         inputs = script_digests(migration)
         step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
         journal.close(cursor)
-    _check_committed(step, migration, rehearsed_after, after)
+    _check_committed(step, migration, (rehearsed_after, after), (proof["impact"], outputs["impact"]))
     return outputs
 
 
-def _check_committed(step, migration, rehearsed_after, after):
+def _check_committed(step, migration, catalogs, impacts):
     """What one transaction checks before COMMIT; here the emergency rollback follows a failure."""
     version = migration["version"]
     try:
         _must_be_equal(
-            carried_by_dump(rehearsed_after),
-            carried_by_dump(after),
+            *map(carried_by_dump, catalogs),
             f"Migration {version} made another schema in production than on the copy",
+        )
+        _must_act_alike(
+            *impacts, False, f"Migration {version} did something else in production than on the copy"
         )
         with transaction(step.connection) as cursor:
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
@@ -204,6 +231,17 @@ def _must_change_alike(on_the_copy, in_production, what):
         raise Unchanged(f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
 
 
+def _must_act_alike(on_the_copy, in_production, same_rows, what):
+    """The same effect on locks, files and rows."""
+    lines = acted_otherwise(on_the_copy, in_production, same_rows)
+    if lines:
+        raise Unchanged(
+            f"{what}: {'; '.join(lines[:LINES_SHOWN])}. Rows that were written since the backup can be the reason: the"
+            " same deploy again makes a new backup and rehearses with them.",
+            difference=lines,
+        )
+
+
 def in_production(step, attempt, policy, what):
     """Run ``attempt`` with lock retries; whatever fails is rolled back and said to be so.
 
@@ -212,14 +250,18 @@ def in_production(step, attempt, policy, what):
         StepFailed: when COMMIT was sent and its result is unknown.
     """
     written = len(step.recorded)
+    with transaction(step.connection) as cursor:
+        sequences = positions(cursor)
 
     def rolled_back(run):
         try:
             return run()
+        except CommitUnknown:
+            step.forget_unwritten(written)
+            raise
         except BaseException:
             step.forget_unwritten(written)
-            if not step.connection.closed:
-                step.connection.rollback()
+            undo_attempt(step, sequences)
             raise
 
     try:
@@ -234,6 +276,18 @@ def in_production(step, attempt, policy, what):
     except psycopg2.Error as error:
         message = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
         raise Unchanged(f"{what}: {message}.") from None
+
+
+def undo_attempt(step, sequences):
+    """Roll back, and put sequences back, which no ROLLBACK does: a setval() stays in effect."""
+    if step.connection.closed:
+        try:
+            step.connection = connect(step.params["target"])
+        except ServerUnreachable:
+            return  # the error that led here is the one to report
+    step.connection.rollback()
+    with transaction(step.connection) as cursor:
+        put_back(cursor, sequences)
 
 
 class CommitUnknown(StepFailed):

@@ -19,10 +19,16 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     is_journalled,
     run_journalled,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import (
+    collisions,
+    new_collisions,
+    positions,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
     Unchanged,
     commit_or_find_out,
     in_production,
+    undo_attempt,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     digest_of,
@@ -36,7 +42,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_s
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["committed_by_this_run", "roll_back_production"]
+__all__ = ["committed_by_this_run", "expected_after", "roll_back_and_compare", "roll_back_production"]
 
 
 def committed_by_this_run(step, migrations):
@@ -82,6 +88,8 @@ def _roll_back_together(step, migrations, policy):
     def attempt():
         while True:
             step.forget_unwritten(written)
+            with transaction(step.connection) as cursor:
+                sequences = positions(cursor)
             try:
                 with step.connection.cursor() as cursor:
                     policy.set_in(cursor)
@@ -92,7 +100,7 @@ def _roll_back_together(step, migrations, policy):
                     run_checks(cursor, step.smoke_scripts())
             except NotForeseen as found:
                 # Seen in a transaction that is undone: the next one keeps this too.
-                step.connection.rollback()
+                undo_attempt(step, sequences)
                 learnt[found.version] = found.losses
                 continue
             commit_or_find_out(step, step.recorded[-1])
@@ -112,17 +120,8 @@ def _roll_back_one(step, cursor, migration, learnt=None):
     keeper = SalvageKeeper(cursor, step.run_id, version, foreseen, written, learnt)
     keeper.keep_privileges(_granted_since(step, cursor, version, current))
     keeper.before()
-    statements = roll_back_migration(cursor, migration)
+    statements, found = roll_back_and_compare(cursor, migration, expected)
     salvage = keeper.after()
-    found = read_schema(cursor)
-    if expected is not None:
-        lines = describe(difference(expected, found))
-        if lines:
-            raise Unchanged(
-                f"The rollback of {version} does not give back the schema from before its deploy; it was undone"
-                f" and {version} is still applied: {'; '.join(lines[:10])}.",
-                difference=lines,
-            )
     outputs = {
         "version": version,
         "catalog_before": step.ledger.keep_catalog(cursor, current),
@@ -166,6 +165,41 @@ def _evidence(step, cursor, version):
     return None, written
 
 
+def roll_back_and_compare(cursor, migration, expected, compare=difference):
+    """Run a rollback and look at what it gives, before COMMIT.
+
+    Args:
+        cursor: of the transaction.
+        migration: with its rollback script.
+        expected: the schema it must give, or None where that is not known.
+        compare: says how two catalogs differ.
+
+    Returns:
+        (statements, catalog afterwards).
+
+    Raises:
+        Unchanged: it gives another schema, or leaves a sequence at values that its column has.
+    """
+    version = migration["version"]
+    before = collisions(cursor, indexed_only=True)
+    statements = roll_back_migration(cursor, migration)
+    found = read_schema(cursor)
+    lines = describe(compare(expected, found)) if expected is not None else []
+    if lines:
+        raise Unchanged(
+            f"The rollback of {version} does not give back the schema from before its deploy; it was undone"
+            f" and {version} is still applied: {'; '.join(lines[:10])}.",
+            difference=lines,
+        )
+    lines = new_collisions(before, collisions(cursor, indexed_only=True))
+    if lines:
+        raise Unchanged(
+            f"The rollback of {version} was undone and {version} is still applied: after it {'; '.join(lines[:10])}.",
+            difference=lines,
+        )
+    return statements, found
+
+
 def _roll_back_journalled(step, migration, policy):
     version = migration["version"]
     clock = time.monotonic()
@@ -207,6 +241,18 @@ def _expected_schema(step, cursor, version, current):
     after = step.ledger.catalog(cursor, applied["outputs"]["catalog_after"])
     if digest_of(current) == applied["outputs"]["catalog_after"]:
         return before
+    return expected_after(version, current, before, after)
+
+
+def expected_after(version, current, before, after):
+    """The schema that a rollback must give: the one now, without what the deploy made.
+
+    Args:
+        current, before, after: catalogs: now, before the deploy and after it.
+
+    Raises:
+        Unchanged: what the deploy made was changed since.
+    """
     expected, conflicts = undone(current, before, after)
     if conflicts:
         raise Unchanged(

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog_dependencies import (
+    dependency_edges,
+    used_objects,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
@@ -20,7 +24,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     is_journalled,
     run_journalled,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import (
+    collisions,
+    new_collisions,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
@@ -36,12 +45,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
     roll_back_migration,
     undone_afterwards,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["NOT_MEASURED", "Rehearsal", "run_checks"]
-
-# Statements that commit one by one hold no lock to its end; what each took is gone when it could be read.
-NOT_MEASURED = {"locks": [], "rewritten": {}, "rows": {}, "wal_bytes": None}
+__all__ = ["Rehearsal", "run_checks"]
 
 LINES_SHOWN = 10
 
@@ -82,6 +89,7 @@ class Rehearsal:
         """Apply, verify, smoke test; returns (catalog, statements, impact)."""
         if is_journalled(migration["apply"]):
             return self._apply_journalled(migration)
+        wal = SessionWal(self.connection)
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
             returner = SalvageReturner(cursor, "rehearsal", migration["version"], self.restore_salvage)
             returner.before()
@@ -95,10 +103,29 @@ class Rehearsal:
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)
-        return catalog, statements, impact
+        return catalog, statements, {**impact, "session_wal": wal.written()}
 
     def roll_back(self, migration):
-        """Roll back and smoke test; returns (statements, impact)."""
+        """Roll back and smoke test; returns (statements, impact).
+
+        Raises:
+            Refused: it fails, or leaves a sequence at values that its column has.
+        """
+        before = self._collisions()
+        done = self._roll_back(migration)
+        lines = new_collisions(before, self._collisions())
+        if lines:
+            raise Refused(
+                f"Checklist item 'rollback tested on a copy': after the rollback of {migration['version']}"
+                f" {_shown(lines)}."
+            )
+        return done
+
+    def _collisions(self):
+        with transaction(self.connection) as cursor:
+            return collisions(cursor)
+
+    def _roll_back(self, migration):
         if is_journalled(migration["rollback"]):
             return self._roll_back_journalled(migration)
         with self._named(migration, "fails to roll back on the copy"), transaction(self.connection) as cursor:
@@ -113,30 +140,34 @@ class Rehearsal:
 
     def _apply_journalled(self, migration):
         with self._named(migration, "fails on the copy"):
-            journal, statements = self._run_journalled(migration, "apply")
+            journal, statements, impact = self._run_journalled(migration, "apply")
             with transaction(self.connection) as cursor:
                 VersionTable(cursor).record(migration["version"], migration["description"])
                 journal.close(cursor)
                 catalog = read_schema(cursor)
                 run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
                 run_checks(cursor, self.smoke)
-        return catalog, statements, NOT_MEASURED
+        return catalog, statements, impact
 
     def _roll_back_journalled(self, migration):
         with self._named(migration, "fails to roll back on the copy"):
-            journal, statements = self._run_journalled(migration, "rollback")
+            journal, statements, impact = self._run_journalled(migration, "rollback")
             with transaction(self.connection) as cursor:
                 VersionTable(cursor).forget(migration["version"])
                 journal.close(cursor)
                 run_checks(cursor, self.smoke)
-        return statements, NOT_MEASURED
+        return statements, impact
 
     def _run_journalled(self, migration, direction):
         ledger = Ledger()
         with transaction(self.connection) as cursor:
             ledger.create(cursor)
             journal, _ = begin_or_resume(cursor, ledger, "rehearsal", migration, direction)
-        return journal, run_journalled(self.connection, journal, migration[direction], LockPolicy())
+        wal, impact = SessionWal(self.connection), JournalledImpact(with_sizes=True)
+        statements = run_journalled(
+            self.connection, journal, migration[direction], LockPolicy(), impact=impact
+        )
+        return journal, statements, {**impact.result(), "session_wal": wal.written()}
 
     def _schema_before_half_done(self):
         """The schema from before a migration that production has half applied, or None."""
@@ -145,6 +176,10 @@ class Rehearsal:
             if half_done is None or half_done["direction"] != "apply":
                 return None
             return Ledger().catalog(cursor, half_done["catalog_before"])
+
+    def _edges(self):
+        with transaction(self.connection) as cursor:
+            return dependency_edges(cursor)
 
     def _named(self, migration, what):
         return _RefusedAs(f"Migration {migration['version']} {what}: ")
@@ -160,6 +195,7 @@ class Rehearsal:
         """
         stages = [self.state()]
         found, _ = stages[0]
+        edges = self._edges()
         whole_before = self._schema_before_half_done()
         evidence = []
         for migration in migrations:
@@ -167,6 +203,7 @@ class Rehearsal:
             catalog, statements, impact = self.apply(migration)
             _, content = self.state()
             change = difference(stages[-1][0], catalog)
+            edges_before, edges = edges, self._edges()
             evidence.append(
                 {
                     "version": migration["version"],
@@ -175,6 +212,7 @@ class Rehearsal:
                     "apply_seconds": round(time.monotonic() - clock, 3),
                     "statements": statements,
                     "impact": impact,
+                    "uses": used_objects((stages[-1][0], edges_before), (catalog, edges)),
                     "dropped_tables": _names(change.removed, "table"),
                     "dropped_columns": _names(change.removed, "column"),
                 }

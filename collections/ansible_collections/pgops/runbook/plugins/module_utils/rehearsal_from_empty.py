@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_dependencies import DependencyWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.declared_dependencies import (
+    check_declared,
+    makers_of_chain,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import ScriptFailed, run_script
@@ -32,16 +35,15 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
     """
     rehearsal = Rehearsal(connection, smoke)
     catalogs = [rehearsal.state()[0]]
-    evidence = []
-    with transaction(connection) as cursor:
-        watch = DependencyWatch(cursor)
+    evidence, made = [], {}
+    # A script without the line requires all before it, so that nothing of it can be missing.
+    facts = [{**one, "requires_declared": True} for one in migrations]
     for migration in migrations:
-        proof = rehearsal.rehearse([migration])["migrations"][0]
+        result = rehearsal.rehearse([migration])
+        (proof,) = result["migrations"]
+        made.update(makers_of_chain([proof], result["catalogs"]))
+        check_declared([migration], [proof], made, facts)
         catalog = rehearsal.state()[0]
-        added = difference(catalogs[-1], catalog).added
-        with transaction(connection) as cursor:
-            proof["depends_on"] = watch.after(cursor, migration["version"], added)
-        _check_declared(migration, proof["depends_on"], migrations)
         catalogs.append(catalog)
         proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
         evidence.append(proof)
@@ -55,23 +57,6 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
             )
         evidence[position]["schema_restored_with_users_rows"] = True
     return evidence
-
-
-def _check_declared(migration, found, migrations):
-    """The header must name what the catalog finds, itself or through another migration that it names."""
-    requires = {one["version"]: one["requires"] for one in migrations}
-    declared, open_ends = set(), list(migration["requires"])
-    while open_ends:
-        version = open_ends.pop()
-        if version not in declared:
-            declared.add(version)
-            open_ends += requires.get(version, [])
-    undeclared = [version for version in found if version not in declared]
-    if undeclared:
-        raise Refused(
-            f"Checklist item 'dependencies identified': {migration['apply']['name']} uses objects of"
-            f" {', '.join(undeclared)}, and its header does not require it: add it to the line '-- Requires:'."
-        )
 
 
 def _load_sample(connection, migration, sample_files):

@@ -27,6 +27,12 @@ __all__ = [
 # 55P03 lock_not_available, 40P01 deadlock_detected (PostgreSQL manual, appendix "PostgreSQL Error Codes").
 LOCK_CODES = ("55P03", "40P01")
 
+# query_canceled: statement_timeout, or somebody's pg_cancel_backend().
+CANCELED = "57014"
+
+# Longest pause between two statements of a transaction that holds locks; it is for a module that hangs or whose
+# network is gone, since the module itself computes only for moments.
+IDLE_IN_TRANSACTION_SECONDS = 60
 
 # Options of the modules that change production.
 LOCK_SPEC = {
@@ -82,10 +88,13 @@ class LockPolicy:
         )
 
     def set_in(self, cursor):
-        """Set the limit for the rest of the cursor's transaction."""
-        cursor.execute(
-            "SELECT set_config('lock_timeout', %s, true)", (f"{int(self.timeout_seconds * 1000)}ms",)
-        )
+        """Set the limits for the rest of the cursor's transaction."""
+        for name, seconds in (
+            ("lock_timeout", self.timeout_seconds),
+            ("statement_timeout", self.statement_timeout_seconds),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_SECONDS),
+        ):
+            cursor.execute("SELECT set_config(%s, %s, true)", (name, f"{int(seconds * 1000)}ms"))
 
     def pause(self):
         return self.pause_seconds * (1 + random.random() / 2)  # noqa: S311  (jitter, not a secret)
@@ -139,6 +148,10 @@ def _failure(script, statement, error):
         )
         if text
     )
+    if error.pgcode == CANCELED:
+        extra += (
+            " (statement_timeout_seconds is the greatest time of one statement; or somebody cancelled it)"
+        )
     return ScriptFailed(
         f"{script['name']} line {statement['line']}: {message}{extra}",
         script=script["name"],

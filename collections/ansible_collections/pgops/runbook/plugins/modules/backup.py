@@ -95,6 +95,7 @@ def work(step):
         "rows": sum(table["rows"] for table in manifest["content"]["tables"].values()),
         "bytes": sum(file["bytes"] for file in manifest["files"].values()),
         "dead_column_slots": manifest["dead_column_slots"],
+        "rows_written": manifest["rows_written"],
     }
 
 

@@ -71,7 +71,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import check_room
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase, drop_forgotten
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_or_refuse_drift
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
@@ -122,6 +122,8 @@ def work(step):
             close_dead_run(step, cursor)
         return outputs
     step.take_run_lock()
+    if step.playbook != "emergency_rollback":
+        outputs["forgotten_copies"] = drop_forgotten(copy_target)
     digests = step.script_digests()
     with transaction(step.connection) as cursor:
         step.ledger.create(cursor)

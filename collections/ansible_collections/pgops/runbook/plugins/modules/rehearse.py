@@ -66,6 +66,11 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.declared_dependencies import (
+    check_declared,
+    makers_in_production,
+    makers_of_chain,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
@@ -86,11 +91,20 @@ def work(step):
             connection.close()
     finally:
         copy.drop()
+    _check_dependencies(step, migrations, result)
     refuse_by_policy(migrations, result["migrations"], step.params)
     with transaction(step.connection) as cursor:
         for catalog in result["catalogs"].values():
             step.ledger.keep_catalog(cursor, catalog)
     return {"migrations": result["migrations"]}
+
+
+def _check_dependencies(step, migrations, result):
+    keys = sorted({key for proof in result["migrations"] for key in proof["uses"]})
+    with transaction(step.connection) as cursor:
+        made = makers_in_production(cursor, keys, step.plan["facts"])
+    made.update(makers_of_chain(result["migrations"], result["catalogs"]))
+    check_declared(migrations, result["migrations"], made, step.plan["facts"])
 
 
 def main():

@@ -69,7 +69,11 @@ def work(step):
     step.changed = False
     adoption = adopt(step) if step.params["adopt"] else {}
     with transaction(step.connection) as cursor:
-        return {**database_status(cursor, step.ledger, step.plan["index"]), "adoption": adoption}
+        return {
+            **database_status(cursor, step.ledger, step.plan["index"]),
+            "adoption": adoption,
+            "unusable": step.plan["unusable"],
+        }
 
 
 def main():

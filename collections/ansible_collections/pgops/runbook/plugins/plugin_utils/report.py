@@ -107,11 +107,20 @@ def _impact(where: str, measured: dict[str, Any]) -> str:
     for table, rows in measured["rows"].items():
         changes = ", ".join(f"{count} {what}" for what, count in rows.items() if count)
         parts.append(f"{table}: {changes}")
-    if measured["wal_bytes"] is None:
-        parts.append("statement by statement, locks and WAL not measured")
-    else:
-        parts.append(f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL")
+    parts.append(_wal(measured))
     return f"{'on the copy' if where == 'copy' else 'in production'}: " + "; ".join(parts)
+
+
+def _wal(measured: dict[str, Any]) -> str:
+    """Full-page images apart where the server tells: how many there are depends on the last checkpoint."""
+    wal = measured.get("session_wal")
+    if wal is None:
+        return f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL of the whole server, full-page images included"
+    images = wal["bytes"] - wal["bytes_without_images"]
+    return (
+        f"{wal['records']} WAL records in {wal['bytes'] / 2**20:.1f} MB, up to {images / 2**20:.1f} MB of it"
+        " full-page images"
+    )
 
 
 def _state(run: dict[str, Any]) -> str:
@@ -157,6 +166,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [f"  {entry['stem']:<{width}}  {_migration(entry, status)}" for entry in status["migrations"]]
     for version in status["unknown_versions"]:
         lines.append(f"  {version}: recorded as applied, and sql_dir has no such migration")
+    lines += [f"UNUSABLE, no deploy until it is mended: {problem}" for problem in status.get("unusable", [])]
     last = status["last_run"]
     if last:
         lines.append(

@@ -19,6 +19,8 @@ ALL = "all"
 # Steps that look at every migration of the folder, and need no statement of any.
 STEPS_OF_FACTS = ("preflight", "status")
 
+FACTS_OF_DEPENDENCIES = ("version", "requires", "requires_declared", "creates")
+
 
 def resolve_migration(library: SqlLibrary, playbook: str, wanted: Any) -> str:
     """The version that a person means, or one of the words that stand for several.
@@ -34,7 +36,11 @@ def resolve_migration(library: SqlLibrary, playbook: str, wanted: Any) -> str:
 
 
 def plan_for(
-    step: str, library: SqlLibrary, versions: list[str], with_statements: bool = False
+    step: str,
+    library: SqlLibrary,
+    versions: list[str],
+    with_statements: bool = False,
+    to_roll_back: bool = False,
 ) -> dict[str, Any]:
     """The plan that the module of ``step`` gets.
 
@@ -43,9 +49,10 @@ def plan_for(
         library: the folder of SQL.
         versions: the versions of the run; for preflight those that it may select.
         with_statements: whether a step of facts needs the statements too (adopting a database does).
+        to_roll_back: whether only rollback scripts are going to run.
 
     Returns:
-        dict: index (preflight, status), migrations (statements and digests), smoke, versions.
+        dict: index (preflight, status), migrations (statements and digests), smoke, versions, facts (rehearse).
 
     Raises:
         SqlScriptError: a script of the run does not parse.
@@ -65,13 +72,18 @@ def plan_for(
             ),
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
             "warnings": list(library.warnings),
+            "unusable": library.problems(),
             "linted": findings is not None,
         }
-    return {
-        "migrations": library.payload(versions),
+    plan: dict[str, Any] = {
+        "migrations": library.payload(versions, to_roll_back),
         "smoke": library.smoke_payload(),
         "versions": versions,
     }
+    if step == "rehearse":
+        # What a migration uses may have been made by any other.
+        plan["facts"] = [{key: entry[key] for key in FACTS_OF_DEPENDENCIES} for entry in library.index()]
+    return plan
 
 
 def _digests(migration: Migration) -> dict[str, Any]:

@@ -246,6 +246,7 @@ class RunRecord:
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
             proof["rehearsed"] = [one["version"] for one in found]
+            proof["depends_on"] = {one["version"]: one["depends_on"] for one in found if "depends_on" in one}
             proof["sequences_moved"] = {
                 one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
             }

@@ -15,6 +15,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import (
     Header,
     ParsedScript,
+    SqlScriptError,
     decode_script,
     parse_header,
     parse_script,
@@ -36,7 +37,8 @@ class Script:
     Attributes:
         path: absolute.
         name: relative to the SQL folder, with forward slashes.
-        sha256: of the file's bytes.
+        sha256: of the file's bytes; empty where they cannot be read.
+        problem: why the file cannot be used, where the reader went on without it.
     """
 
     path: str
@@ -44,9 +46,12 @@ class Script:
     text: str = field(repr=False)
     sha256: str
     header: Header
+    problem: SqlScriptError | None = None
 
     @cached_property
     def _parsed(self) -> ParsedScript:
+        if self.problem is not None:
+            raise self.problem
         return parse_script(self.text, self.path)
 
     def parse(self) -> ParsedScript:
@@ -56,6 +61,18 @@ class Script:
             SqlScriptError: see parse_script.
         """
         return self._parsed
+
+    def named(self) -> dict[str, Any]:
+        """The payload without statements, for a script that only has to be told from another one."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "statements": [],
+            "forbids_transaction": [],
+            "transaction": self.header.transaction,
+            "transaction_blocks": 0,
+            "notes": [],
+        }
 
     def payload(self) -> dict[str, Any]:
         """What a module needs to execute the script, JSON-able.
@@ -85,8 +102,14 @@ class Script:
         }
 
 
-def read_folder(root: Path, name: str, *, required: bool = False) -> dict[str, Script]:
+def read_folder(
+    root: Path, name: str, *, required: bool = False, tolerant: bool = False
+) -> dict[str, Script]:
     """Stem -> script of every .sql file directly in a folder, sorted by name.
+
+    Args:
+        tolerant: a file that cannot be used becomes a script with a problem, which is raised when somebody
+            wants to run it; one whose name is unusable is left out.
 
     Raises:
         SqlLibraryError: the folder is missing and required, something is unreadable, or a file's
@@ -101,25 +124,46 @@ def read_folder(root: Path, name: str, *, required: bool = False) -> dict[str, S
         # Everything but folders, so that a dangling link is an error and not a script less.
         entries = sorted(folder.iterdir())
         files = [path for path in entries if path.suffix.lower() == ".sql" and not path.is_dir()]
-        data = {path: path.read_bytes() for path in files if not path.name.startswith(".")}
     except OSError as error:
         raise SqlLibraryError(_cannot_read(root, folder, error)) from None
     scripts = {}
-    for path, content in data.items():
+    for path in files:
+        if path.name.startswith("."):
+            continue
         if path.suffix != ".sql" or not _STEM.fullmatch(path.stem):
+            if tolerant:
+                continue
             raise SqlLibraryError(
                 f"the file name {path.name!r} in {folder} cannot be used; letters, digits, '_', '-' and '.' "
                 "only, a letter or digit first, and .sql at the end"
             )
-        text = decode_script(content, str(path))
-        scripts[path.stem] = Script(
-            path=str(path),
-            name=f"{name}/{path.name}",
-            text=text,
-            sha256=hashlib.sha256(content).hexdigest(),
-            header=parse_header(text, str(path)),
-        )
+        scripts[path.stem] = _read_script(root, folder, path, tolerant)
     return scripts
+
+
+def _read_script(root: Path, folder: Path, path: Path, tolerant: bool) -> Script:
+    text, digest, problem = "", "", None
+    try:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        text = decode_script(content, str(path))
+        header = parse_header(text, str(path))
+    except OSError as error:
+        if not tolerant:
+            raise SqlLibraryError(_cannot_read(root, folder, error)) from None
+        problem = SqlScriptError(f"the file cannot be read ({error.strerror})", str(path), 1, 1)
+    except SqlScriptError as error:
+        if not tolerant:
+            raise
+        problem = error
+    return Script(
+        path=str(path),
+        name=f"{folder.name}/{path.name}",
+        text=text,
+        sha256=digest,
+        header=header if problem is None else Header(),
+        problem=problem,
+    )
 
 
 def _cannot_read(root: Path, folder: Path, error: OSError) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_folder import (
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_header import DATA_LOSSES, RISK_LEVELS
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_order import (
+    UnknownRequirement,
     cycle_error,
+    in_order_of_names,
     number_of,
     requirements,
     topological_order,
@@ -160,8 +162,21 @@ class SqlLibrary:
             for m in self.migrations
         ]
 
-    def payload(self, versions: Iterable[object]) -> list[dict[str, Any]]:
+    def problems(self) -> list[str]:
+        """Why files cannot be used that the reader went on without; one sentence each."""
+        scripts = [
+            script
+            for migration in self.migrations
+            for script in (migration.apply, migration.rollback, migration.verify, migration.sample)
+            if script
+        ]
+        return [script.problem.reason for script in (*scripts, *self.smoke) if script.problem]
+
+    def payload(self, versions: Iterable[object], to_roll_back: bool = False) -> list[dict[str, Any]]:
         """What the modules that execute migrations need, in the order given, JSON-able.
+
+        Args:
+            to_roll_back: only the rollback scripts are going to run; of the others digests will do.
 
         Raises:
             Refused: a version is not found; see find.
@@ -175,10 +190,12 @@ class SqlLibrary:
                 "requires": list(m.requires),
                 "risk_level": m.risk_level,
                 "data_loss": m.data_loss,
-                "apply": m.apply.payload(),
+                "apply": m.apply.named() if to_roll_back else m.apply.payload(),
                 "rollback": m.rollback.payload() if m.rollback else None,
-                "verify": m.verify.payload() if m.verify else None,
-                "sample": m.sample.payload() if m.sample else None,
+                **{
+                    kind: (script.named() if to_roll_back else script.payload()) if script else None
+                    for kind, script in (("verify", m.verify), ("sample", m.sample))
+                },
             }
             for m in map(self.find, versions)
         ]
@@ -199,8 +216,12 @@ def _creates(script: Script) -> dict[str, Any] | None:
         return None
 
 
-def read_sql_library(sql_dir: str | Path) -> SqlLibrary:
+def read_sql_library(sql_dir: str | Path, tolerant: bool = False) -> SqlLibrary:
     """Read a folder of SQL: migrations/, rollback/, verify/, sample/ and smoke/.
+
+    Args:
+        tolerant: go on without files that cannot be used. A rollback must not wait until somebody has mended a
+            script that it does not run.
 
     Raises:
         SqlLibraryError: the folder or its migrations/ is missing or unreadable, a file's name is unusable, or
@@ -209,15 +230,15 @@ def read_sql_library(sql_dir: str | Path) -> SqlLibrary:
             that the folder does not have.
     """
     root = Path(sql_dir).expanduser().absolute()
-    applies = read_folder(root, "migrations", required=True)
+    applies = read_folder(root, "migrations", required=True, tolerant=tolerant)
     for reserved in _WORDS_OF_THE_COMMAND:
-        if reserved in applies:
+        if reserved in applies and not tolerant:
             raise SqlLibraryError(
                 f"{applies[reserved].path}: a migration cannot be called {reserved!r}; rename it"
             )
     warnings: list[str] = []
-    rollbacks = _rollbacks(read_folder(root, "rollback"), applies, warnings)
-    verifies, samples = read_folder(root, "verify"), read_folder(root, "sample")
+    rollbacks = _rollbacks(read_folder(root, "rollback", tolerant=tolerant), applies, warnings)
+    verifies, samples = (read_folder(root, name, tolerant=tolerant) for name in ("verify", "sample"))
     for scripts in (verifies, samples):
         warnings += [
             f"{scripts[stem].name} belongs to no migration (there is no migrations/{stem}.sql)"
@@ -226,9 +247,11 @@ def read_sql_library(sql_dir: str | Path) -> SqlLibrary:
         ]
 
     version_of = versions_of(applies)
-    requires = requirements(applies, version_of)
+    requires = _requirements(applies, version_of, tolerant)
     stem_of = {version: stem for stem, version in version_of.items()}
     order = topological_order(requires, stem_of)
+    if len(order) < len(requires) and tolerant:
+        order += in_order_of_names(set(requires) - set(order), stem_of)
     if len(order) < len(requires):
         silent = {version_of[stem] for stem, script in applies.items() if script.header.requires is None}
         raise cycle_error({v: requires[v] for v in requires if v not in order}, silent)
@@ -252,8 +275,21 @@ def read_sql_library(sql_dir: str | Path) -> SqlLibrary:
                 description=header.description or words,
             )
         )
-    smoke = read_folder(root, "smoke")
+    smoke = read_folder(root, "smoke", tolerant=tolerant)
     return SqlLibrary(str(root), tuple(migrations), tuple(smoke.values()), tuple(warnings))
+
+
+def _requirements(
+    applies: dict[str, Script], version_of: Mapping[str, str], tolerant: bool
+) -> dict[str, list[str]]:
+    """As ``requirements``; tolerant, a header that requires what there is not becomes its script's problem."""
+    while True:
+        try:
+            return requirements(applies, version_of)
+        except UnknownRequirement as error:
+            if not tolerant:
+                raise
+            applies[error.stem] = replace(applies[error.stem], problem=error)
 
 
 def _rollbacks(

@@ -11,13 +11,29 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_folder import Script, SqlLibraryError
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import SqlScriptError, header_lines
 
-__all__ = ["cycle_error", "number_of", "requirements", "topological_order", "versions_of"]
+__all__ = [
+    "UnknownRequirement",
+    "cycle_error",
+    "in_order_of_names",
+    "number_of",
+    "requirements",
+    "topological_order",
+    "versions_of",
+]
 
 
 def number_of(stem: str) -> int | None:
     """The leading number of a file's stem (`009_text_metadata` -> 9), or None."""
     match = re.match(r"(\d+)(?=[_.-]|$)", stem)
     return int(match[1]) if match else None
+
+
+class UnknownRequirement(SqlScriptError):
+    """A header requires what is no migration; ``stem`` is the migration whose header it is."""
+
+    def __init__(self, what: str, path: str, line: int, column: int, stem: str) -> None:
+        super().__init__(what, path, line, column)
+        self.stem = stem
 
 
 def versions_of(stems: Iterable[str]) -> dict[str, str]:
@@ -35,6 +51,11 @@ def _rank(stem: str) -> tuple[bool, int, str]:
     """Sort key without regard to requirements: by number, then those without a number by name."""
     number = number_of(stem)
     return number is None, number or 0, stem
+
+
+def in_order_of_names(versions: Iterable[str], stem_of: Mapping[str, str]) -> list[str]:
+    """By number, then those without a number by name."""
+    return sorted(versions, key=lambda version: _rank(stem_of[version]))
 
 
 def topological_order(requires: Mapping[str, Sequence[str]], stem_of: Mapping[str, str]) -> list[str]:
@@ -93,16 +114,18 @@ def requirements(applies: Mapping[str, Script], version_of: Mapping[str, str]) -
     for stem in sorted(applies, key=_rank):
         script, version = applies[stem], version_of[stem]
         declared = script.header.requires
-        requires[version] = list(earlier)
+        # What a script requires that cannot be read is not known. Only a rollback comes as far as here with one, and
+        # compares the schema before COMMIT.
+        requires[version] = [] if script.problem else list(earlier)
         earlier.append(version)
-        if declared is None:
+        if declared is None or script.problem:
             continue
         for name in declared:
             if name not in by_name:
                 line, column = header_lines(script.text)["requires"]
                 sharing = [other for other in applies if re.match(r"\d*", other)[0] == name]  # type: ignore[index]
                 why = f"could be {' or '.join(sharing)}" if sharing else "is no migration of this folder"
-                raise SqlScriptError(f"requires {name}, which {why}", script.path, line, column)
+                raise UnknownRequirement(f"requires {name}, which {why}", script.path, line, column, stem)
         requires[version] = list(dict.fromkeys(by_name[name] for name in declared))
     return requires
 

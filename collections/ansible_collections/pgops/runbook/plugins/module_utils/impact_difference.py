@@ -1,0 +1,72 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether a migration did in production what it did on the copy: a function of both measurements.
+
+The schema cannot tell: a trigger that acts by the name of the database, or a row that only production has, may
+leave it as rehearsed and yet delete rows that no rehearsal has seen deleted.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import HARMLESS_MODE, LOCK_MODES
+
+__all__ = ["acted_otherwise", "rows_written"]
+
+# The statistics of other sessions reach us late, up to 10 s after the session went idle (manual, "The Cumulative
+# Statistics System"). A write from before the backup that looks new only makes the comparison milder. One of the last
+# seconds that is not seen yet can make it too strict: then the deploy ends unchanged, and goes through when repeated.
+ROWS_WRITTEN = """
+    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_user_tables
+    WHERE schemaname NOT IN ('runbook', 'runbook_salvage') AND schemaname NOT LIKE 'pg\\_%'"""
+
+
+def rows_written(cursor):
+    """How many rows were ever written to the tables of users in this database, by transactions that have ended."""
+    cursor.execute(ROWS_WRITTEN)
+    return cursor.fetchone()[0]
+
+
+def acted_otherwise(on_the_copy, in_production, same_rows):
+    """What a migration did on one side and not on the other.
+
+    Production goes on writing after the backup, so that numbers of rows may well differ. That it deletes from a
+    table in production, and on the copy deleted nothing from it, is not seen before all the same.
+
+    Args:
+        on_the_copy, in_production: results of ImpactMeter.
+        same_rows: whether nobody has written since the backup: then the numbers must be the same too.
+
+    Returns:
+        list of str; empty when both are alike.
+    """
+    lines = []
+    for table in sorted({*on_the_copy["rows"], *in_production["rows"]}):
+        for kind in ("inserted", "updated", "deleted"):
+            rehearsed, real = (
+                side["rows"].get(table, {}).get(kind, 0) for side in (on_the_copy, in_production)
+            )
+            if rehearsed != real and (same_rows or not rehearsed or not real):
+                lines.append(f"{table}: {real} rows {kind} in production, {rehearsed} on the copy")
+    for table in sorted({*on_the_copy["rewritten"]} ^ {*in_production["rewritten"]}):
+        where = "in production" if table in in_production["rewritten"] else "on the copy"
+        lines.append(f"{table}: rewritten {where} only")
+    # The strongest of each table: statements that commit one by one may have several.
+    rehearsed = {lock["table"]: lock["mode"] for lock in sorted(on_the_copy["locks"], key=_rank_of)}
+    for lock in in_production["locks"]:
+        if lock.get("sampled"):
+            continue  # a short one is seen by chance
+        known = rehearsed.get(lock["table"])
+        if _rank_of(lock) > max(_rank(known), _rank(HARMLESS_MODE)):
+            lines.append(
+                f"{lock['table']}: {lock['mode']} in production, {known or 'no lock'} on the copy"
+                f" (line {lock['line']})"
+            )
+    return lines
+
+
+def _rank_of(lock):
+    return _rank(lock["mode"])
+
+
+def _rank(mode):
+    return LOCK_MODES.index(mode) if mode else -1
