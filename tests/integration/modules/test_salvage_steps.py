@@ -83,16 +83,23 @@ def test_salvage_stays_where_it_is_not_wanted(runs: StepRuns) -> None:
     ]
 
 
-def test_the_rehearsal_puts_back_first(runs: StepRuns) -> None:
-    """A salvage that the next version's checks do not stand is found on the copy."""
-    runs.write(**STAR)
+def test_verify_scripts_look_at_the_migrations_work_and_smoke_tests_at_all(runs: StepRuns) -> None:
+    """With users' rows in it a new table is no longer as the migration made it, and need not be."""
+    runs.write(**STAR, verify__002_author="SELECT count(*) = 0 FROM star;")
     deploy(runs)
     runs.execute("INSERT INTO star (mark) VALUES ('a')")
     roll_back(runs)
-    runs.write(verify__002_author="SELECT count(*) = 0 FROM star;")
+    assert deploy(runs)["salvage_returned"]
+    assert runs.ask("SELECT mark FROM star") == [("a",)]
+    roll_back(runs)
+    runs.write(
+        smoke__star="DO $$ BEGIN IF to_regclass('star') IS NOT NULL THEN"
+        " IF EXISTS (SELECT FROM star) THEN RAISE 'a star'; END IF; END IF; END $$;"
+    )
     run = runs.another()
     run.up_to("verify_restore")
     answer = run.step("rehearse")
-    assert answer["failed"]
-    assert answer["outcome"] == "refused"
-    assert "verify/002_author.sql" in answer["msg"]
+    assert (answer["failed"], answer["outcome"]) == (True, "refused"), (
+        "found on the copy, where it comes back first"
+    )
+    assert "smoke/star.sql" in answer["msg"]

@@ -80,6 +80,10 @@ class SalvageReturner:
                 self._look_at_untouched(item)
         restore_session(self.cursor, previous, local=True)
 
+    def tables(self):
+        """``schema.table`` of the tables that rows go back to."""
+        return {f"{item['schema']}.{item['table']}" for item in self.items if item["table"]}
+
     def after(self):
         """Put back; to be called after the migration's last statement.
 
