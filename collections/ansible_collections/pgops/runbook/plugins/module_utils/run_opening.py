@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import refuse_edited_scripts
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import pending_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_scripts_to_apply,
     check_scripts_to_roll_back,
@@ -16,7 +17,33 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
 
-__all__ = ["close_dead_run", "select_migrations", "verified_backup_before"]
+__all__ = [
+    "asking_for_files",
+    "close_dead_run",
+    "ends_renaming",
+    "paths_behind",
+    "select_migrations",
+    "verified_backup_before",
+]
+
+
+def paths_behind(step, cursor):
+    """Migrations whose new paths the files on disk have not followed: an earlier run was stopped before it could."""
+    if step.reads_only or not step.params["run"]["library_hosts"]:
+        return []
+    return pending_versions(cursor)
+
+
+def ends_renaming(step, applied, files_behind):
+    """Whether the run is only to end what an earlier one began: the database has what is asked for, the disk not."""
+    wanted = step.params["run"]["migration"]
+    return wanted in files_behind and (wanted in applied) == (step.playbook == "deploy")
+
+
+def asking_for_files(index, selected, files_behind):
+    """Migrations that the files on disk have to follow in this run, each once."""
+    asking = {entry["version"] for entry in index if entry.get("files")}
+    return list(dict.fromkeys([*files_behind, *(version for version in selected if version in asking)]))
 
 
 def select_migrations(step, cursor, applied):

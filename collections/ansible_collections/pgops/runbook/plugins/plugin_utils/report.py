@@ -50,6 +50,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
+    if run["outcome"] not in ("refused", "unchanged"):
+        lines += _files(run.get("files"))
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
@@ -71,6 +73,33 @@ def _returned(item: dict[str, Any]) -> str:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
         line += f", and {item['held_back']} stay in schema runbook_salvage ({reasons})"
     return line
+
+
+def _files(files: dict[str, Any] | None) -> list[str]:
+    """What became of the files whose paths the run's migrations changed."""
+    if files is None:
+        return []
+    names = ", ".join(files["migrations"])
+    if not files["hosts"]:
+        return [
+            f"Files on disk: NOT TOUCHED. {names} changes their paths in the database, and the inventory has no group"
+            " library with a library_root: rename them yourself."
+        ]
+    lines = []
+    for host, found in files["hosts"].items():
+        if found is None:
+            lines.append(
+                f"Files on {host}: they have not (all) followed the database; run the same command again."
+            )
+            continue
+        agree = (
+            f"{found['rows']} rows and files agree"
+            if not found["missing"]
+            else f"{found['missing']} are missing"
+        )
+        extra = f", {found['extra']} files without a row" if found["extra"] else ""
+        lines.append(f"Files on {host}: {found['renamed']} renamed; {agree}{extra}")
+    return lines
 
 
 def _interrupted(run: dict[str, Any]) -> str:

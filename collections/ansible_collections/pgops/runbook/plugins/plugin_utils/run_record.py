@@ -97,6 +97,7 @@ class RunRecord:
             "impact": {},
             "lint": None,
             "interrupted_run": None,
+            "files": None,
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -195,6 +196,17 @@ class RunRecord:
             self.content["migrations"] = list(outputs.get("migrations", []))
             self.content["lint"] = outputs.get("lint")
             self.content["interrupted_run"] = outputs.get("interrupted_run")
+            if outputs.get("files"):
+                hosts = result.get("library_hosts") or []
+                self.content["files"] = {
+                    "migrations": outputs["files"],
+                    "hosts": {name: None for name in hosts},
+                }
+        if step == "files_rename" and not failed:
+            self.content["files"]["hosts"][outputs["library_host"]] = {
+                key: outputs.get(key)
+                for key in ("renamed", "rows", "missing", "extra", "extra_files", "direction")
+            }
         self._take_proof(step, failed, outputs)
         self._mirror(step, receipts)
         outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
@@ -212,9 +224,13 @@ class RunRecord:
         outcome, failed_step, reason = final_outcome(content["playbook"], content["steps"])
         done = {step["step"] for step in content["steps"]}
         nothing_pending = "preflight" in done and not content["migrations"] and not failure
-        if failed_step is None and nothing_pending:
+        if failed_step is None and nothing_pending and not self._files_left():
             reason = "nothing was pending"
-        elif failed_step is None and (failure or not _complete(content["playbook"], done)):
+            if self.files_follow():
+                reason = "the database had it; the files on disk, which were behind, have followed"
+        elif failed_step is None and (
+            failure or self._files_left() or not _complete(content["playbook"], done)
+        ):
             # The chain ended without one of its steps failing: a task beside them did, or some were left out.
             taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
             changed = FIRST_STEP_THAT_CHANGES[content["playbook"]] in done
@@ -224,11 +240,25 @@ class RunRecord:
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()
 
+    def files_follow(self) -> bool:
+        """Whether files on disk belong to this run: a migration changes paths, and the inventory has a library."""
+        return bool(self.content.get("files") and self.content["files"]["hosts"])
+
+    def _files_left(self) -> bool:
+        """Whether a host of the library has not been brought into agreement."""
+        return self.files_follow() and None in self.content["files"]["hosts"].values()
+
+    def is_open_in_ledger(self) -> bool:
+        """Whether preflight has opened this run in the database."""
+        preflight = self.steps("preflight")
+        opened = bool(self.content["migrations"]) or self.files_follow()
+        return self.writes and bool(preflight) and preflight[-1]["status"] == "ok" and opened
+
     def _outcome_of_failure(self, step: str, result: dict[str, Any]) -> str:
         chain_changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
         if result.get("outcome") in ("refused", "unchanged"):
             return result["outcome"]
-        reached = step == chain_changes or bool(self.steps(chain_changes or ""))
+        reached = step in (chain_changes, "files_rename") or bool(self.steps(chain_changes or ""))
         return "failed" if reached else "refused"
 
     def _take_proof(self, step: str, failed: bool, outputs: dict[str, Any]) -> None:
