@@ -4,17 +4,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from library_on_disk import LibraryOnDisk
+
+from benchmarks.library_on_disk import LibraryOnDisk
+
+NAMES = ["x/a b.mid", "x/c d.mid", "y/plain.mid", "y/e.MID"]
+
+
+@pytest.fixture(scope="module")
+def one_database(server) -> Iterator[str]:
+    """One database for all tests of this file: making one takes longer than most of them."""
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE files_rename")
+            yield "files_rename"
+            cursor.execute("DROP DATABASE files_rename WITH (FORCE)")
 
 
 @pytest.fixture
-def library(server, database: str, tmp_path: Path) -> LibraryOnDisk:
-    return LibraryOnDisk(server, database, tmp_path, ["x/a b.mid", "x/c d.mid", "y/plain.mid", "y/e.MID"])
+def library(server, one_database: str, tmp_path: Path) -> LibraryOnDisk:
+    return LibraryOnDisk(server, one_database, tmp_path, NAMES)
 
 
 def test_files_get_the_names_of_their_rows_and_keep_mode_and_times(library: LibraryOnDisk) -> None:

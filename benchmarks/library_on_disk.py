@@ -10,25 +10,26 @@ import io
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import server_identity
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import DEPLOY_STEPS
 
+from benchmarks.library_database import target_of
 from demo.local_server import LocalServer
-from tests.integration.modules.step_runs import target
 
 __all__ = ["LibraryOnDisk"]
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parent.parent
+PROGRAM = "from ansible_collections.pgops.runbook.plugins.modules import files_rename; files_rename.main()"
 _numbers = itertools.count(1)
 
 
@@ -38,7 +39,7 @@ class LibraryOnDisk:
     Each file holds its first path, so that the one that lies under a name can be told from any other.
 
     Args:
-        server, database: an empty database.
+        server, database: a database; what an earlier library has left in it is dropped.
         folder: an empty folder for library, state and all.
         names: paths below the library, as the database has them at first.
     """
@@ -49,18 +50,23 @@ class LibraryOnDisk:
         self.root.mkdir(parents=True)
         self.state = folder / "state"
         with self.transaction() as cursor:
+            cursor.execute("DROP SCHEMA IF EXISTS runbook CASCADE")
+            cursor.execute("DROP TABLE IF EXISTS files")
             Ledger().create(cursor)
-            cursor.execute("CREATE TABLE files (id bigserial PRIMARY KEY, filepath text NOT NULL)")
             cursor.execute(
-                "INSERT INTO files (filepath) SELECT unnest(%s)", ([f"{self.root}/{name}" for name in names],)
+                "CREATE TABLE files (id bigserial PRIMARY KEY, filepath text NOT NULL, content text)"
+            )
+            cursor.execute(
+                "INSERT INTO files (filepath, content) SELECT %s || '/' || name, name FROM unnest(%s) AS name",
+                (str(self.root), names),
             )
         for name in names:
             self.write(name)
 
-    def write(self, name: str) -> None:
+    def write(self, name: str, content: str | None = None) -> None:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name, encoding="utf-8")
+        path.write_text(content or name, encoding="utf-8")
 
     @contextlib.contextmanager
     def transaction(self):
@@ -127,7 +133,7 @@ class LibraryOnDisk:
 
     def arguments(self, **options: Any) -> dict[str, Any]:
         return {
-            "target": target(self.server, self.database),
+            "target": target_of(self.server, self.database),
             "run": {
                 "run_id": self.run_id,
                 "playbook": self.playbook,
@@ -147,10 +153,21 @@ class LibraryOnDisk:
         with (
             patch_module_args(json.loads(json.dumps(self.arguments(**options)))),
             contextlib.redirect_stdout(answer),
-            pytest.raises(SystemExit),
+            contextlib.suppress(SystemExit),
         ):
             module.main()
         return json.loads(answer.getvalue())
+
+    def start_following(self, **options: Any) -> subprocess.Popen:
+        """Start the module as a process of its own, which can be killed."""
+        wanted = self.folder / "arguments.json"
+        wanted.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": self.arguments(**options)}), encoding="utf-8")
+        return subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(wanted)],
+            env={**os.environ, "PYTHONPATH": str(PROJECT / "collections")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
 
     def followed(self, **options: Any) -> dict[str, Any]:
         """The outputs of a call that must succeed, after which rows and files must agree."""
@@ -169,25 +186,31 @@ class LibraryOnDisk:
             if path.is_file()
         }
 
+    def disagreement(self) -> str | None:
+        """What is wrong, in a sentence: a row without its own file, or a file without a row."""
+        found = self.names()
+        for number, path, content in self.execute("SELECT id, filepath, content FROM files"):
+            name = path.removeprefix(f"{self.root}/")
+            if found.pop(name, None) != content:
+                return f"row {number} has not its own file at {name}"
+        return f"{len(found)} files without a row, {min(found)} among them" if found else None
+
+    def waits(self) -> bool:
+        """Whether the ledger knows of changes that the files have not followed."""
+        return bool(self.execute("SELECT 1 FROM runbook.path_change_set WHERE closed IS NULL"))
+
+    def journals(self) -> list[Path]:
+        """The journals that tell of renames still to be ended."""
+        return [path for path in self.state.glob("*.journal") if not path.name.endswith("-last.journal")]
+
+    def lay_anew(self) -> None:
+        """Make the files that the rows ask for, whatever lies there now, and forget what was to be done."""
+        shutil.rmtree(self.root)
+        shutil.rmtree(self.state)
+        self.execute("UPDATE runbook.path_change_set SET closed = now()")
+        for path, content in self.execute("SELECT filepath, content FROM files"):
+            self.write(path.removeprefix(f"{self.root}/"), content)
+
     def paths(self) -> set[str]:
         """Paths of the rows below the library."""
         return {path.removeprefix(f"{self.root}/") for (path,) in self.execute("SELECT filepath FROM files")}
-
-
-def start_module(arguments: dict[str, Any], folder: Path) -> subprocess.Popen:
-    """Start the module files_rename as a process of its own, which can be killed."""
-    wanted = folder / "arguments.json"
-    wanted.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), encoding="utf-8")
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys; from ansible_collections.pgops.runbook.plugins.modules import files_rename;"
-            "files_rename.main()",
-            str(wanted),
-        ],
-        env={**os.environ, "PYTHONPATH": str(PROJECT / "collections")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
