@@ -52,19 +52,23 @@ class PathColumn:
     """
 
     def __init__(self, cursor, names):
-        self.names = list(names)
-        self.table = sql.Identifier(*self.names[:-1])
-        self.column = sql.Identifier(self.names[-1])
-        shown = ".".join(self.names)
+        shown = ".".join(names)
         cursor.execute(
-            "SELECT t.typname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-            " WHERE a.attrelid = to_regclass(%s) AND a.attname = %s AND NOT a.attisdropped",
-            (self.table.as_string(cursor), self.names[-1]),
+            "SELECT n.nspname, c.relname, t.typname FROM pg_catalog.pg_class c"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped"
+            " LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+            " WHERE c.oid = to_regclass(%s)",
+            (names[-1], sql.Identifier(*names[:-1]).as_string(cursor)),
         )
-        found = cursor.fetchone()
-        if found is None or found[0] not in ("text", "varchar"):
-            what = "there is no such column" if found is None else f"it is of type {found[0]}, not text"
+        schema, table, found = cursor.fetchone() or (None, None, None)
+        if found not in ("text", "varchar"):
+            what = f"it is of type {found}, not text" if found else "there is no such column"
             raise StepFailed(f"The header says '-- Files: rename {shown}', and {what}.")
+        # With its schema: the library's host may connect as a role with another search_path.
+        self.names = [schema, table, names[-1]]
+        self.table = sql.Identifier(schema, table)
+        self.column = sql.Identifier(names[-1])
         cursor.execute(
             "SELECT a.attname FROM pg_catalog.pg_index i"
             " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, place)"
