@@ -125,10 +125,8 @@ def main(arguments: list[str]) -> int:
         "--only", nargs="+", choices=list(MEASUREMENTS), default=list(MEASUREMENTS), help="measurements to do"
     )
     options = parser.parse_args(arguments)
-    if (
-        min(options.pairs, options.changes, options.bits, options.backups, options.renames) < 1
-        or not 0 < options.faults <= 1
-    ):
+    counts = (options.pairs, options.changes, options.bits, options.backups, options.renames)
+    if min(counts) < 1 or not 0 < options.faults <= 1:
         parser.error("numbers must be at least 1, and --faults above 0 and up to 1")
     if options.quick:
         for name in ("pairs", "changes", "bits", "backups", "renames"):

@@ -79,8 +79,8 @@ def follow_database(step, library, write, show_pairs, progress):
         with transaction(step.connection) as cursor:
             pending.close(cursor, library["hosts"])
             step.record(cursor, "ok", outputs=outputs)
-        outputs["journal"] = journal.archive()
-        return outputs, pairs
+        # Only now: killed before the COMMIT, the next run has to find it. The receipt is not changed any more.
+        return {**outputs, "journal": journal.archive()}, pairs
 
 
 def _make_plan(step, library, pending, plan, folder, journal, write):
