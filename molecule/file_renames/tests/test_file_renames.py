@@ -87,15 +87,17 @@ def test_rollback_brought_the_names_back_and_kept_those_of_users(runs, snapshot_
     files = on_disk(scenario_state / "library")
     assert files.pop("odd/cover art.jpg") == "of a user"
     assert files == {path: f"file {number}" for number, path in after.items()}
+
+
+def test_files_that_were_left_behind_follow_with_the_next_run(record_of, runs, listed):
+    left = record_of("left_behind")
+    assert (left["outcome"], left["reason"]) == ("failed", "the run ended before its last step")
+    assert left["files"]["hosts"] == {"media1": None}
+    assert set(listed("left_behind")) - set(listed("deployed")) == {"odd/my six.mid"}
     run = runs["emergency_rollback"]
-    assert run["outcome"] == "rolled_back"
-    assert [step["step"] for step in run["steps"]] == [
-        "preflight",
-        "emergency_backup",
-        "emergency_rollback",
-        "files_rename",
-        "smoke_test",
-    ]
+    assert (run["outcome"], run["migrations"]) == ("rolled_back", [])
+    assert "the files on disk, which were behind, have followed" in run["reason"]
+    assert [step["step"] for step in run["steps"]] == ["preflight", "files_rename"]
     assert run["files"]["hosts"]["media1"]["direction"] == "rollback"
 
 

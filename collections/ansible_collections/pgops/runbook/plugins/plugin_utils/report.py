@@ -169,6 +169,13 @@ def _state(run: dict[str, Any]) -> str:
 def _next(run: dict[str, Any]) -> str | None:
     if run["outcome"] != "failed":
         return None
+    files = run.get("files")
+    if files and None in files["hosts"].values():
+        version = files["migrations"][-1]
+        return (
+            f"mend what the reason says, then let the files follow the database as it is now: ansible-playbook"
+            f" {run['playbook']}.yml -e migration={version}"
+        )
     if run["playbook"] == "deploy":
         version = run["migrations"][0] if run["migrations"] else "..."
         return (

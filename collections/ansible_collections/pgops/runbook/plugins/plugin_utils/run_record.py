@@ -48,6 +48,10 @@ def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str 
         and taken_back["status"] == "ok"
         and taken_back["migrations"]
     ):
+        behind = [one for one in steps[steps.index(taken_back) :] if one in failed]
+        if behind:
+            also = f"The database was rolled back, and the files have not followed: {behind[0]['reason']}"
+            return "failed", first["step"], f"{first['reason']} {also}"
         return "rolled_back", first["step"], first["reason"]
     if playbook == "deploy" and len(failed) > 1:
         reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
@@ -234,7 +238,8 @@ class RunRecord:
             # The chain ended without one of its steps failing: a task beside them did, or some were left out.
             taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
             changed = FIRST_STEP_THAT_CHANGES[content["playbook"]] in done
-            outcome = "refused" if not changed else "rolled_back" if taken_back else "failed"
+            undone = taken_back and not self._files_left()
+            outcome = "refused" if not changed else "rolled_back" if undone else "failed"
             reason = failure or "the run ended before its last step"
         content.update(outcome=outcome, failed_step=failed_step, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -255,10 +260,12 @@ class RunRecord:
         return self.writes and bool(preflight) and preflight[-1]["status"] == "ok" and opened
 
     def _outcome_of_failure(self, step: str, result: dict[str, Any]) -> str:
+        if step == "files_rename":
+            return "failed"  # also where it refused: the database has been changed, and the files have not followed
         chain_changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
         if result.get("outcome") in ("refused", "unchanged"):
             return result["outcome"]
-        reached = step in (chain_changes, "files_rename") or bool(self.steps(chain_changes or ""))
+        reached = step == chain_changes or bool(self.steps(chain_changes or ""))
         return "failed" if reached else "refused"
 
     def _take_proof(self, step: str, failed: bool, outputs: dict[str, Any]) -> None:
