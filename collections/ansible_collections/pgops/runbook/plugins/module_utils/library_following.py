@@ -75,7 +75,7 @@ def follow_database(step, library, write, show_pairs, progress):
             outputs["renamed"] = 0
             return outputs, pairs
         rename_files(plan, folder, journal, progress)
-        outputs.update(_proof(step, library, pending, folder))
+        outputs.update(_proof(step, library, pending, folder, outputs["renamed"]))
         with transaction(step.connection) as cursor:
             pending.close(cursor, library["hosts"])
             step.record(cursor, "ok", outputs=outputs)
@@ -101,7 +101,8 @@ def _make_plan(step, library, pending, plan, folder, journal, write):
     accept_missing = library["accept_missing_files"]
     in_place, missing = locate_files(plan, folder, obstacles, write, accept_missing)
     find_obstacles(plan, folder, obstacles, write)
-    if not accept_missing:
+    files, _ = plan.count()
+    if files and not accept_missing:
         with closing(_agreement(step, library, pending, folder)) as before:
             _find_missing(step, pending, plan, before, obstacles)
     if obstacles.total:
@@ -111,7 +112,6 @@ def _make_plan(step, library, pending, plan, folder, journal, write):
             obstacles=obstacles.first,
             count=obstacles.total,
         )
-    files, _ = plan.count()
     return {"renamed": files, "in_place": in_place, "missing_before": missing, "changed_elsewhere": elsewhere}
 
 
@@ -147,8 +147,12 @@ def _still_missing(step, pending, after):
         ]
 
 
-def _proof(step, library, pending, folder):
+def _proof(step, library, pending, folder, renamed):
     """Compare all rows with all files.
+
+    Args:
+        renamed: number of files that were renamed. Where there was none to rename, rows without a file are only
+            counted: a rollback of something that never reached the disk must not fail because of them.
 
     Raises:
         StepFailed: a row has no file, or a temporary name was left.
@@ -156,7 +160,7 @@ def _proof(step, library, pending, folder):
     with closing(_agreement(step, library, pending, folder)) as after:
         missing = _still_missing(step, pending, after)
         left = after.temporary_names()
-        if left or (missing and not library["accept_missing_files"]):
+        if left or (missing and renamed and not library["accept_missing_files"]):
             problems = Obstacles()
             for sentence in missing:
                 problems.add(sentence)

@@ -35,15 +35,37 @@ def paths_behind(step, cursor):
 
 
 def ends_renaming(step, applied, files_behind):
-    """Whether the run is only to end what an earlier one began: the database has what is asked for, the disk not."""
+    """Whether the run is only to end what an earlier one began: the database has what is asked for, the disk not.
+
+    Raises:
+        Refused: a deploy of something else; files that are behind are brought along first, so that an obstacle on
+            disk does not take a migration back that has nothing to do with it. An emergency rollback never waits.
+    """
     wanted = step.params["run"]["migration"]
-    return wanted in files_behind and (wanted in applied) == (step.playbook == "deploy")
+    if wanted in files_behind:
+        return (wanted in applied) == (step.playbook == "deploy")
+    if not files_behind or step.playbook != "deploy":
+        return False
+    if wanted == "pending" and not select_for_deploy(step.plan["index"], wanted, applied):
+        return True
+    version = files_behind[-1]
+    finish = "deploy" if version in applied else "emergency_rollback"
+    raise Refused(
+        f"The files on disk have not followed migration {version}: an earlier run was stopped before. Finish that"
+        f" first: ansible-playbook {finish}.yml -e migration={version}"
+    )
 
 
-def asking_for_files(index, selected, files_behind):
-    """Migrations that the files on disk have to follow in this run, each once."""
-    asking = {entry["version"] for entry in index if entry.get("files")}
-    return list(dict.fromkeys([*files_behind, *(version for version in selected if version in asking)]))
+def asking_for_files(step, selected, only_files):
+    """Migrations that the files on disk have to follow in this run; a rehearsal touches none.
+
+    Args:
+        only_files: those that are behind, when the run only ends that.
+    """
+    if step.reads_only:
+        return []
+    asking = {entry["version"] for entry in step.plan["index"] if entry.get("files")}
+    return only_files or [version for version in selected if version in asking]
 
 
 def select_migrations(step, cursor, applied):

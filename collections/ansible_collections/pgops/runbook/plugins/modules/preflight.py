@@ -104,7 +104,7 @@ def work(step):
         VersionTable(cursor).check()
         applied = VersionTable(cursor).applied()
         files_behind = paths_behind(step, cursor)
-        only_files = ends_renaming(step, applied, files_behind)
+        only_files = files_behind if ends_renaming(step, applied, files_behind) else []
         selected = [] if only_files else select_migrations(step, cursor, applied)
         linted = step.playbook != "emergency_rollback" and step.plan["linted"]
         lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
@@ -112,7 +112,7 @@ def work(step):
         cursor.execute("SELECT pg_database_size(current_database())")
         size = cursor.fetchone()[0]
         check_room(step.params["backup_dir"], size)
-    if not (selected or files_behind) and step.params["run"]["migration"] == "pending":
+    if not (selected or only_files) and step.params["run"]["migration"] == "pending":
         step.changed = False
     outputs = {
         "migrations": selected,
@@ -121,9 +121,9 @@ def work(step):
         "lint": lint,
         "client_programs": versions_of_programs,
         "server_version": step.identity["server_version"],
-        "files": asking_for_files(step.plan["index"], selected, files_behind),
+        "files": asking_for_files(step, selected, only_files),
     }
-    if step.module.check_mode or not (selected or files_behind):
+    if step.module.check_mode or not (selected or only_files):
         with transaction(step.connection) as cursor:
             close_dead_run(step, cursor)
         return outputs

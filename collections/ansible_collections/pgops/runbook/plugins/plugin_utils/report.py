@@ -28,6 +28,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
         run_json: its path.
     """
     names = ", ".join(run["migrations"]) or "no migration"
+    if not run["migrations"] and run.get("files"):
+        names = f"files of {', '.join(run['files']['migrations'])}"
     lines = [f"{run['outcome']}: {names} on {run['target']} (database {run['database']})"]
     if run["reason"]:
         lines.append(f"Reason: {run['reason']}")
@@ -153,10 +155,19 @@ def _wal(measured: dict[str, Any]) -> str:
 
 
 def _state(run: dict[str, Any]) -> str:
+    if run["outcome"] in ("deployed", "rolled_back") and not run["migrations"] and run.get("files"):
+        return "Production's database was only read; the files on disk agree with it now."
     if run["outcome"] == "deployed" and not run["migrations"]:
         return "Nothing was pending, nothing was done."
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]]
+    if run["playbook"] == "deploy" and any(
+        step["step"] == "emergency_rollback" and step["status"] == "ok" and step.get("migrations")
+        for step in run["steps"]
+    ):
+        return "Production's database is as it was before the migration; files on disk have not followed it back."
+    if not run["migrations"] and run.get("files"):
+        return "Production's database was only read; files on disk are behind it."
     changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
     if any(step["step"] == changed and step["status"] == "ok" for step in run["steps"]):
         what = (

@@ -206,7 +206,7 @@ class RunRecord:
                     "migrations": outputs["files"],
                     "hosts": {name: None for name in hosts},
                 }
-        if step == "files_rename" and not failed:
+        if step == "files_rename" and not failed and self.files_follow():
             self.content["files"]["hosts"][outputs["library_host"]] = {
                 key: outputs.get(key)
                 for key in ("renamed", "rows", "missing", "extra", "extra_files", "direction")
