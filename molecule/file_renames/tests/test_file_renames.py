@@ -21,7 +21,7 @@ def runs(scenario_state) -> dict[str, dict]:
 
 @pytest.fixture
 def listed(scenario_state):
-    """Return a function that reads a list of files that list_files.yml wrote: path -> (mode, inode)."""
+    """Return a function that reads a list of files that tasks/list_files.yml wrote: path -> (mode, inode)."""
 
     def read(name: str) -> dict[str, tuple[str, str]]:
         parts = (scenario_state / "lists" / name).read_text(encoding="utf-8").split("\0")[:-1]
