@@ -26,6 +26,7 @@ FOLDERS = 20
 DATABASE = "file_renames"
 ENDED = "after the last receipt"
 BETWEEN = "between renames"
+SHARE_AT_A_RENAME = 0.5
 
 
 def measure(
@@ -38,9 +39,10 @@ def measure(
 ) -> Measurement:
     """Change all paths, kill the renaming with SIGKILL, let the next run end it, compare; again and again.
 
-    Every time the paths of all files change, some of them in swaps, chains and circles. The moment of the kill is
-    spread evenly from the opening of the journal to the end of the process; every fourth time the database is
-    rolled back after the kill, so that the next run has to bring the names back.
+    Every time the paths of all files change, some of them in swaps, chains and circles. Half of the kills come as
+    soon as one file, drawn by lot, has its new name; the moments of the others are spread evenly from the opening of
+    the journal to the end of the process. Every fourth time the database is rolled back after the kill, so that the
+    next run has to bring the names back.
 
     Args:
         server: LocalServer.
@@ -59,7 +61,10 @@ def measure(
             library.rename(pairs)
             process = library.start_following()
             _wait_for_the_journal(library, process)
-            time.sleep(chance.random() * seconds)
+            if chance.random() < SHARE_AT_A_RENAME:
+                _wait_for_the_file(library, chance.choice(sorted(pairs.values())), process)
+            else:
+                time.sleep(chance.random() * seconds)
             process.kill()
             process.communicate()
             moment = _moment(library, before, pairs)
@@ -120,6 +125,14 @@ def _seconds_of_a_whole_run(library: LibraryOnDisk, chance: Random) -> float:
     if library.disagreement():
         raise RuntimeError(f"a run that nobody kills does not end well: {errors.decode()[-500:]}")
     return time.monotonic() - begun
+
+
+def _wait_for_the_file(library: LibraryOnDisk, name: str, process) -> None:
+    path = library.root / name
+    if path.exists():
+        return  # a name that is handed on is there from the beginning
+    while process.poll() is None and not path.exists():
+        pass  # without a pause: a rename takes some microseconds
 
 
 def _wait_for_the_journal(library: LibraryOnDisk, process) -> None:
