@@ -156,3 +156,14 @@ def test_pending_ends_the_renaming_when_nothing_is_pending(library: StepRuns) ->
     library.conclude("failed")
     answer = library.another(wanted="pending").step("preflight")
     assert (answer["outputs"]["migrations"], answer["outputs"]["files"]) == ([], ["002"])
+
+
+def test_a_header_that_names_no_such_column_is_found_on_the_copy(library: StepRuns) -> None:
+    library.write(
+        migrations__002_author="-- Requires: 001\n-- Files: rename notes.path\nUPDATE notes SET body = '';",
+        rollback__002_author_rollback="UPDATE notes SET body = 'a' WHERE id = 1;",
+    )
+    library.up_to("verify_restore")
+    answer = library.step("rehearse")
+    assert (answer["failed"], answer["outcome"]) == (True, "refused")
+    assert "'-- Files: rename notes.path', and there is no such column" in answer["msg"]
