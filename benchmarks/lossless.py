@@ -18,7 +18,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
-from benchmarks import proof_of_lossless_rollback  # noqa: E402 - as a script, the path has to be set first
+from benchmarks import (  # noqa: E402 - as a script, the path has to be set first
+    proof_of_file_renames,
+    proof_of_lossless_rollback,
+)
 from benchmarks.measurement import table  # noqa: E402
 from benchmarks.proof import Measure, run  # noqa: E402
 from demo.local_server import LocalServerError  # noqa: E402
@@ -29,8 +32,11 @@ MEASUREMENTS: dict[str, Measure] = {
     "rollbacks": lambda server, sizes, chance, say: proof_of_lossless_rollback.measure(
         server, sizes.rollbacks, chance, say
     ),
+    "renames": lambda server, sizes, chance, say: proof_of_file_renames.measure(
+        server, sizes.renames, chance, say
+    ),
 }
-SIZES = {"rollbacks": (200, "random migrations")}
+SIZES = {"rollbacks": (200, "random migrations"), "renames": (200, "kills of the renaming of files")}
 
 
 def main(arguments: list[str]) -> int:

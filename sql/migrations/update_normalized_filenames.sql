@@ -9,6 +9,7 @@
 -- Data Loss: NONE
 -- Requires: 001
 -- Transaction: one
+-- Files: rename files.filepath
 -- ============================================================================
 --
 -- The rule. A name is brought to Unicode form NFC, so that one visible name has
@@ -26,7 +27,8 @@
 --     two is right cannot be told from the database, so neither is touched;
 --   * rows that need no new name: they are not written at all;
 --   * updated_at: renaming is not an edit by anybody.
--- The disk is not touched; rename there what normalized_filenames.renamed_file lists.
+-- The script does not touch the disk. The runbook renames the files there afterwards, where the inventory has a
+-- library (step files_rename); elsewhere rename what normalized_filenames.renamed_file lists.
 --
 -- Two files are never given one path. Resulting paths are compared in full and
 -- with all rows; one equal pair stops the migration, which names the pairs: whose

@@ -14,7 +14,7 @@
 --   * files renamed or moved since: that name is somebody's work;
 --   * files whose old path another file has taken since: they keep the new name,
 --     so that neither of the two is lost.
--- updated_at stays what it is. Names on disk are not touched.
+-- updated_at stays what it is. Names on disk follow in step files_rename, for the rows that this script changes.
 
 BEGIN;
 

@@ -124,6 +124,8 @@ def variables_made(document: Any) -> set[str]:
     if isinstance(document, dict):
         if isinstance(document.get("register"), str):
             found.add(document["register"])
+        if isinstance(document.get("loop_var"), str):
+            found.add(document["loop_var"])
         for key in ("ansible.builtin.set_fact", "vars"):
             if isinstance(document.get(key), dict):
                 found |= set(document[key])

@@ -213,3 +213,34 @@ def test_a_script_that_is_gone_is_refused():
 
 def test_scripts_of_other_migrations_do_not_matter():
     gate("apply", before("apply"), scripts={**SCRIPTS, "010": {"apply": "x", "rollback": "y", "verify": "z"}})
+
+
+# Files on disk -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("playbook", "automatic", "last"),
+    [
+        ("deploy", False, "smoke_test"),
+        ("deploy", True, "emergency_rollback"),
+        ("emergency_rollback", False, "emergency_rollback"),
+    ],
+)
+def test_files_follow_only_what_the_steps_before_have_done(playbook, automatic, last):
+    steps = receipts.required_steps(playbook, "files_rename", automatic)
+    assert steps[-1] == last
+    gate("files_rename", chain(*steps), playbook=playbook, automatic=automatic)
+    with pytest.raises(Refused, match=f"needs the receipt of step {last}"):
+        gate("files_rename", chain(*steps[:-1]), playbook=playbook, automatic=automatic)
+
+
+def test_a_run_that_selected_nothing_only_ends_the_renaming():
+    (preflight,) = chain("preflight")
+    document = {**preflight, "outputs": {"migrations": []}}
+    del document["digest"]
+    alone = [{**document, "digest": receipts.digest_of(document)}]
+    gate("files_rename", alone)
+    with pytest.raises(Refused, match="needs the receipt of step maintenance_window"):
+        gate("backup", alone)
+    with pytest.raises(Refused, match="files_rename is no part of rehearse"):
+        gate("files_rename", alone, playbook="rehearse")

@@ -209,3 +209,29 @@ def test_full_page_images_are_told_apart_on_both_sides_where_the_server_can(wal,
     lines = run_report(run("deployed", impact=impact), "run.json")
     assert f"Impact of 002 on the copy: 1.50 s; {words}" in lines
     assert f"Impact of 002 in production: 1.50 s; {words}" in lines
+
+
+FOLLOWED = {"renamed": 3, "rows": 9, "missing": 0, "extra": 2}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        ({}, ["Files on disk: NOT TOUCHED", "names", "no group library"]),
+        ({"media1": None}, ["Files on media1: they have not (all) followed"]),
+        ({"media1": FOLLOWED}, ["Files on media1: 3 renamed; 9 rows and files agree, 2 files without a row"]),
+        ({"media1": {**FOLLOWED, "missing": 4}}, ["4 are missing"]),
+    ],
+)
+def test_what_became_of_files_is_said(hosts, words):
+    files = {"migrations": ["names"], "hosts": hosts}
+    (line,) = [line for line in run_report(run("deployed", files=files), "x") if line.startswith("Files on")]
+    assert all(word in line for word in words)
+    untouched = run_report(run("refused", files=files), "x")
+    assert not [line for line in untouched if line.startswith("Files on")], "production was not touched"
+
+
+def test_files_that_did_not_follow_name_the_command_that_goes_on():
+    files = {"migrations": ["names"], "hosts": {"media1": None}}
+    (line,) = [line for line in run_report(run("failed", files=files), "x") if line.startswith("Next:")]
+    assert "ansible-playbook deploy.yml -e migration=names" in line

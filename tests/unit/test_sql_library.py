@@ -405,6 +405,7 @@ def test_index_holds_the_facts_in_order(tmp_path: Path) -> None:
         "apply_sha256": found.migrations[0].apply.sha256,
         "rollback_sha256": hashlib.sha256(b"DROP TABLE t").hexdigest(),
         "verify_sha256": None,
+        "files": None,
         "creates": {
             "tables": [[None, "t"]],
             "columns": [],

@@ -455,6 +455,20 @@ BEGIN;
     assert header_lines(text)["requires"] == (9, 6)
 
 
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("Files: rename files.filepath", ("files", "filepath")),
+        ("files: RENAME Public.Files.Path (of the songs)", ("public", "files", "path")),
+        ('Files: rename "My.Files"."the ""path"""', ("My.Files", 'the "path"')),
+        ("Files: a.sql and b.sql", None),
+        ("Files: renames nothing.here", None),
+    ],
+)
+def test_the_column_whose_paths_change_is_read(line: str, names: tuple[str, ...] | None) -> None:
+    assert parse_header(f"-- {line}\nSELECT 1").files == names
+
+
 def test_no_header_declares_nothing_and_none_declares_no_requirement() -> None:
     assert parse_header("-- just words: really\nSELECT 1; -- Requires: 001") == Header()
     assert parse_header("-- Requires: none").requires == ()
@@ -474,6 +488,9 @@ def test_no_header_declares_nothing_and_none_declares_no_requirement() -> None:
         "Requires: 001; 002",
         "Requires: none, 001",
         "Requires: ../x",
+        "Files: rename filepath",
+        "Files: rename",
+        "Files: rename a.b; DROP TABLE x",
     ],
 )
 def test_wrong_header_values_are_refused_with_file_and_line(line: str) -> None:

@@ -71,6 +71,7 @@ class StepRuns:
     folder: Path
     playbook: str = "deploy"
     migration: str = "002"
+    library_hosts: tuple[str, ...] = ()
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -90,7 +91,7 @@ class StepRuns:
 
     def another(self, playbook: str = "deploy", wanted: str = "002") -> StepRuns:
         """A new run in the same database with the same SQL."""
-        return StepRuns(self.server, self.database, self.folder, playbook, wanted)
+        return StepRuns(self.server, self.database, self.folder, playbook, wanted, self.library_hosts)
 
     def step(self, name: str, **options: Any) -> dict[str, Any]:
         """What the module of a step answers."""
@@ -101,7 +102,12 @@ class StepRuns:
         plan = plan_for(name, library, everything if whole else [self.migration], to_roll_back=to_roll_back)
         arguments = {
             "target": target(self.server, self.database),
-            "run": {"run_id": self.run_id, "playbook": self.playbook, "migration": self.migration},
+            "run": {
+                "run_id": self.run_id,
+                "playbook": self.playbook,
+                "migration": self.migration,
+                "library_hosts": list(self.library_hosts),
+            },
             "plan": plan,
             "backup_dir": str(self.backups),
             **(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -15,8 +16,10 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAINS
+from ansible_collections.pgops.runbook.plugins.plugin_utils.progress import shown_progress
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report import run_report, status_report
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
     ALL,
@@ -145,7 +148,11 @@ class ActionModule(ActionBase):
         if automatic and not record.may_have_committed():
             return "this run has committed nothing: there is nothing to roll back"
         preflight = record.steps("preflight")
-        if preflight and preflight[-1]["status"] == "ok" and not record.content["migrations"]:
+        if not preflight or preflight[-1]["status"] != "ok":
+            return None
+        if step == "files_rename":
+            return None if record.files_follow() else "no migration of this run changes paths of files"
+        if not record.content["migrations"]:
             return "nothing is pending"
         return None
 
@@ -182,9 +189,10 @@ class ActionModule(ActionBase):
         except RunbookError as error:
             return _failure(error.reason, error.outcome, started)
         try:
-            result = self._execute_module(
-                module_name=self._task.action, module_args=arguments, task_vars=task_vars
-            )
+            with self._progress(step, arguments):
+                result = self._execute_module(
+                    module_name=self._task.action, module_args=arguments, task_vars=task_vars
+                )
             if result.get("failed") and self._may_take_over(result):
                 arguments["take_over"] = result["details"]["holder"]["run_id"]
                 result = self._execute_module(
@@ -202,6 +210,13 @@ class ActionModule(ActionBase):
             )
             result["msg"] = f"Step {step} could not run: {result.get('msg', 'no message')}{detail}"
         return result
+
+    def _progress(self, step: str, arguments: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
+        """Show what a long step writes about its progress while it works."""
+        if step != "files_rename" or self._task.check_mode:
+            return contextlib.nullcontext()
+        arguments["progress_file"] = f"/tmp/.pgops-runbook-progress-{secrets.token_hex(16)}"  # noqa: S108
+        return shown_progress(arguments["progress_file"], self._low_level_execute_command, Display().display)
 
     def _versions(self, step: str, library: SqlLibrary, wanted: str, record: RunRecord) -> list[str]:
         """The versions whose scripts the step is told about."""
@@ -240,8 +255,7 @@ class ActionModule(ActionBase):
             }
         content = record.content
         result: dict[str, Any] = {"changed": False}
-        preflight = record.steps("preflight")
-        if preflight and preflight[-1]["status"] == "ok" and content["migrations"] and record.writes:
+        if record.is_open_in_ledger():
             arguments["run"] = {**arguments["run"], "migration": ""}
             arguments.update(outcome=content["outcome"], reason=content["reason"] or "")
             result = self._execute_module(

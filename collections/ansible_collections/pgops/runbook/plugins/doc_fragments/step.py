@@ -73,6 +73,13 @@ options:
         description: Where it runs (host, boot and process), filled in by the action plugin.
         type: dict
         default: {}
+      library_hosts:
+        description:
+          - Inventory hosts that hold the application's files. A migration whose header says so has its changes of
+            paths written down for them.
+        type: list
+        elements: str
+        default: []
   plan:
     description:
       - The migrations with their statements and digests.

@@ -42,7 +42,8 @@ HELD_LOCKS = """
     JOIN pg_catalog.pg_class c ON c.oid = l.relation
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE l.pid = coalesce(%s, pg_catalog.pg_backend_pid()) AND l.locktype = 'relation' AND l.granted
-      AND c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384 AND n.nspname NOT IN ('runbook', 'runbook_salvage')"""
+      AND c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384 AND n.nspname NOT IN ('runbook', 'runbook_salvage')
+      AND n.nspname NOT LIKE 'pg\\_temp%%'"""
 
 # The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
 TABLE_FILES = """

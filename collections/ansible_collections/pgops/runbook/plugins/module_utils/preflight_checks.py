@@ -172,6 +172,17 @@ def check_scripts_to_apply(index, versions):
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
             check_transaction(entry[kind + "_name"], **entry["alone"][kind])
+            _check_files_can_follow(entry, kind)
+
+
+def _check_files_can_follow(entry, kind):
+    """Changes of paths are found by comparing before and after, which only one transaction makes possible."""
+    alone = entry["alone"][kind]
+    if entry.get("files") and (alone["statements"] or alone["declared"] == "none"):
+        raise Refused(
+            f"{entry[kind + '_name']} is not one transaction, and the header of {entry['apply_name']} says '-- Files:"
+            " rename': split it, so that the paths are changed in a transaction of their own."
+        )
 
 
 def check_lint(index, versions, gating_rules):

@@ -32,6 +32,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
 from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import positions, put_back
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
@@ -44,7 +45,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
 from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["Unchanged", "apply_to_production", "commit_or_find_out", "undo_attempt"]
+__all__ = ["Unchanged", "apply_to_production", "commit_or_find_out", "paths_to_follow", "undo_attempt"]
 
 LINES_SHOWN = 10
 
@@ -109,6 +110,7 @@ def _apply_one(step, migration, proof, policy):
             made = MadeRows(cursor, version, _inserted_into(proof) | returner.tables())
             same_rows = rows_written(cursor) == step.outputs_of("backup")["rows_written"]
             meter = ImpactMeter(cursor)
+            paths = paths_to_follow(step, cursor, migration)
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
             after = read_schema(cursor)
@@ -142,6 +144,8 @@ def _apply_one(step, migration, proof, policy):
                 "impact": impact,
                 "salvage_returned": returned,
             }
+            if paths is not None:
+                outputs["path_changes"] = paths.record_changes(cursor, step.run_id, version, "deploy")
             inputs = script_digests(migration)
             receipt = step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
         commit_or_find_out(step, receipt)
@@ -155,6 +159,13 @@ def _apply_one(step, migration, proof, policy):
 def _inserted_into(proof):
     """Tables into which the rehearsal saw the migration insert."""
     return {table for table, rows in proof["impact"]["rows"].items() if rows["inserted"]}
+
+
+def paths_to_follow(step, cursor, migration):
+    """The paths before the script, where its header says that files follow them and there is a library; or None."""
+    if not migration.get("files") or not step.params["run"]["library_hosts"]:
+        return None
+    return PathsBefore(cursor, migration["files"])
 
 
 def _apply_journalled(step, migration, proof, policy):

@@ -28,6 +28,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.production_apply imp
     Unchanged,
     commit_or_find_out,
     in_production,
+    paths_to_follow,
     undo_attempt,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
@@ -120,6 +121,7 @@ def _roll_back_one(step, cursor, migration, learnt=None):
     keeper = SalvageKeeper(cursor, step.run_id, version, foreseen, written, learnt)
     keeper.keep_privileges(_granted_since(step, cursor, version, current))
     keeper.before()
+    paths = paths_to_follow(step, cursor, migration)
     statements, found = roll_back_and_compare(cursor, migration, expected)
     salvage = keeper.after()
     outputs = {
@@ -131,6 +133,8 @@ def _roll_back_one(step, cursor, migration, learnt=None):
         "seconds": round(time.monotonic() - clock, 3),
         "statements": statements,
     }
+    if paths is not None:
+        outputs["path_changes"] = paths.record_changes(cursor, step.run_id, version, "rollback")
     inputs = script_digests(migration)
     step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
     return outputs

@@ -54,6 +54,16 @@ CHAINS = {
 AUTOMATIC_ROLLBACK_REQUIRES = {
     "emergency_backup": ("preflight",),
     "emergency_rollback": ("preflight", "emergency_backup"),
+    "files_rename": ("preflight", "emergency_backup", "emergency_rollback"),
+}
+
+# A step that belongs to a run only where a migration's header asks for it and the inventory has a library. Nothing
+# waits for its receipt: in a deploy it is the last step, and after a rollback there is no way back.
+OPTIONAL_STEPS = {
+    "files_rename": {
+        "deploy": DEPLOY_STEPS,
+        "emergency_rollback": ("preflight", "emergency_backup", "emergency_rollback"),
+    }
 }
 
 FIRST_PREVIOUS = "0" * 64
@@ -61,7 +71,12 @@ FIRST_PREVIOUS = "0" * 64
 ALL_SCRIPTS = ("apply", "rollback", "verify")
 
 # A rollback must not fail because a script was edited that it does not run.
-SCRIPTS_OF_STEP = {"emergency_backup": (), "emergency_rollback": ("rollback",), "smoke_test": ()}
+SCRIPTS_OF_STEP = {
+    "emergency_backup": (),
+    "emergency_rollback": ("rollback",),
+    "smoke_test": (),
+    "files_rename": (),
+}
 
 
 def canonical_json(value):
@@ -156,10 +171,16 @@ def committed_versions(receipts, step="apply"):
     return [version for version, last_step in last.items() if last_step == step]
 
 
-def required_steps(playbook, step, automatic=False):
-    """The steps whose receipts ``step`` needs in its own run."""
+def required_steps(playbook, step, automatic=False, nothing_selected=False):
+    """The steps whose receipts ``step`` needs in its own run.
+
+    Args:
+        nothing_selected: the run changes nothing in the database, so that only preflight has run.
+    """
     if automatic:
         return AUTOMATIC_ROLLBACK_REQUIRES[step]
+    if step in OPTIONAL_STEPS and playbook in OPTIONAL_STEPS[step]:
+        return ("preflight",) if nothing_selected else OPTIONAL_STEPS[step][playbook]
     for chain in CHAINS[playbook]:
         if step in chain:
             return chain[: chain.index(step)]
@@ -187,7 +208,9 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
             f"The receipt of step {changed['step']} was changed after it was written: this run proves nothing"
             " any more; start a new one."
         )
-    for needed in required_steps(playbook, step, automatic):
+    preflight = latest(receipts, "preflight")
+    nothing_selected = preflight is not None and preflight["outputs"].get("migrations") == []
+    for needed in required_steps(playbook, step, automatic, nothing_selected):
         receipt = latest(receipts, needed)
         if receipt is None:
             raise Refused(
@@ -211,7 +234,6 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
                     f"The receipt of step {needed} is {age:.1f} minutes old and only {allowed} are allowed"
                     f" (backup_max_age_minutes): start a new run."
                 )
-    preflight = latest(receipts, "preflight")
     if preflight is not None:
         check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
 

@@ -30,6 +30,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences impo
     collisions,
     new_collisions,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
@@ -73,12 +74,14 @@ class Rehearsal:
         connection: to the copy.
         smoke: smoke test scripts.
         restore_salvage: whether what an earlier rollback kept goes back with the migration.
+        files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
     """
 
-    def __init__(self, connection, smoke=(), restore_salvage=False):
+    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False):
         self.connection = connection
         self.smoke = list(smoke)
         self.restore_salvage = restore_salvage
+        self.files_follow = files_follow
 
     def state(self, only_columns=None):
         """(catalog, content) of the copy now."""
@@ -95,6 +98,9 @@ class Rehearsal:
             returner.before()
             made = MadeRows(cursor, migration["version"], returner.tables())
             meter = ImpactMeter(cursor, with_sizes=True)
+            if self.files_follow and migration.get("files"):
+                # As in production, with the same lock; and a header that names no such column is found here.
+                PathsBefore(cursor, migration["files"])
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
             catalog = read_schema(cursor)

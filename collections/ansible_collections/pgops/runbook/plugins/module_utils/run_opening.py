@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import refuse_edited_scripts
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import pending_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_scripts_to_apply,
     check_scripts_to_roll_back,
@@ -16,7 +17,55 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
 
-__all__ = ["close_dead_run", "select_migrations", "verified_backup_before"]
+__all__ = [
+    "asking_for_files",
+    "close_dead_run",
+    "ends_renaming",
+    "paths_behind",
+    "select_migrations",
+    "verified_backup_before",
+]
+
+
+def paths_behind(step, cursor):
+    """Migrations whose new paths the files on disk have not followed: an earlier run was stopped before it could."""
+    if step.reads_only or not step.params["run"]["library_hosts"]:
+        return []
+    return pending_versions(cursor)
+
+
+def ends_renaming(step, applied, files_behind):
+    """Whether the run is only to end what an earlier one began: the database has what is asked for, the disk not.
+
+    Raises:
+        Refused: a deploy of something else; files that are behind are brought along first, so that an obstacle on
+            disk does not take a migration back that has nothing to do with it. An emergency rollback never waits.
+    """
+    wanted = step.params["run"]["migration"]
+    if wanted in files_behind:
+        return (wanted in applied) == (step.playbook == "deploy")
+    if not files_behind or step.playbook != "deploy":
+        return False
+    if wanted == "pending" and not select_for_deploy(step.plan["index"], wanted, applied):
+        return True
+    version = files_behind[-1]
+    finish = "deploy" if version in applied else "emergency_rollback"
+    raise Refused(
+        f"The files on disk have not followed migration {version}: an earlier run was stopped before. Finish that"
+        f" first: ansible-playbook {finish}.yml -e migration={version}"
+    )
+
+
+def asking_for_files(step, selected, only_files):
+    """Migrations that the files on disk have to follow in this run; a rehearsal touches none.
+
+    Args:
+        only_files: those that are behind, when the run only ends that.
+    """
+    if step.reads_only:
+        return []
+    asking = {entry["version"] for entry in step.plan["index"] if entry.get("files")}
+    return only_files or [version for version in selected if version in asking]
 
 
 def select_migrations(step, cursor, applied):

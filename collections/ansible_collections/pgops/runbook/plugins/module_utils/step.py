@@ -39,6 +39,7 @@ RUN_SPEC = {
     "artifacts_dir": {"type": "str", "default": "artifacts"},
     "operator": {"type": "str", "default": ""},
     "controller": {"type": "dict", "default": {}},
+    "library_hosts": {"type": "list", "elements": "str", "default": []},
 }
 
 # Preflight opens the run, and so comes before every gate; the other two read, or close what is open.
@@ -90,6 +91,7 @@ class Step:
         self.started = None
         self.recorded = []
         self.changed = True
+        self.diff = None
 
     # The frame -----------------------------------------------------------------------------------------
 
@@ -109,6 +111,8 @@ class Step:
                 with transaction(self.connection) as cursor:
                     self.record(cursor, "ok", outputs=outputs)
             answer = {"changed": self.changed, "outputs": outputs}
+            if self.diff is not None:
+                answer["diff"] = self.diff
         except (RunbookError, psycopg2.Error) as error:
             answer = self._failure(error)
         finally:
@@ -119,6 +123,7 @@ class Step:
         answer["seconds"] = round(time.monotonic() - clock, 3)
         answer["receipts"] = self.recorded
         answer["committed"] = self.committed()
+        answer["library_hosts"] = self.params["run"]["library_hosts"]
         if answer.get("failed"):
             self.module.fail_json(**answer)
         self.module.exit_json(**answer)
@@ -170,7 +175,7 @@ class Step:
         Once production is changed their age says nothing any more: a slow migration must still be verified.
         """
         ages = {}
-        if self.name in ("verify", "smoke_test"):
+        if self.name in ("verify", "smoke_test", "files_rename"):
             return ages
         for needed in ("backup", "verify_restore", "rehearse", "emergency_backup"):
             receipt = latest(self.receipts, needed)

@@ -82,7 +82,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import committed_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
+    asking_for_files,
     close_dead_run,
+    ends_renaming,
+    paths_behind,
     select_migrations,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.step import (
@@ -100,14 +103,16 @@ def work(step):
         versions_of_programs = check_client_programs(step.identity, step.params["pg_bindir"])
         VersionTable(cursor).check()
         applied = VersionTable(cursor).applied()
-        selected = select_migrations(step, cursor, applied)
+        files_behind = paths_behind(step, cursor)
+        only_files = files_behind if ends_renaming(step, applied, files_behind) else []
+        selected = [] if only_files else select_migrations(step, cursor, applied)
         linted = step.playbook != "emergency_rollback" and step.plan["linted"]
         lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
         check_rights(cursor, copy_target)
         cursor.execute("SELECT pg_database_size(current_database())")
         size = cursor.fetchone()[0]
         check_room(step.params["backup_dir"], size)
-    if not selected and step.params["run"]["migration"] == "pending":
+    if not (selected or only_files) and step.params["run"]["migration"] == "pending":
         step.changed = False
     outputs = {
         "migrations": selected,
@@ -116,8 +121,9 @@ def work(step):
         "lint": lint,
         "client_programs": versions_of_programs,
         "server_version": step.identity["server_version"],
+        "files": asking_for_files(step, selected, only_files),
     }
-    if step.module.check_mode or not selected:
+    if step.module.check_mode or not (selected or only_files):
         with transaction(step.connection) as cursor:
             close_dead_run(step, cursor)
         return outputs

@@ -85,7 +85,12 @@ def work(step):
     try:
         connection = copy.connect()
         try:
-            rehearsal = Rehearsal(connection, step.smoke_scripts(), step.params["restore_salvage"])
+            rehearsal = Rehearsal(
+                connection,
+                step.smoke_scripts(),
+                step.params["restore_salvage"],
+                files_follow=bool(step.params["run"]["library_hosts"]),
+            )
             result = rehearsal.rehearse(migrations)
         finally:
             connection.close()

@@ -28,6 +28,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
         run_json: its path.
     """
     names = ", ".join(run["migrations"]) or "no migration"
+    if not run["migrations"] and run.get("files"):
+        names = f"files of {', '.join(run['files']['migrations'])}"
     lines = [f"{run['outcome']}: {names} on {run['target']} (database {run['database']})"]
     if run["reason"]:
         lines.append(f"Reason: {run['reason']}")
@@ -50,6 +52,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
+    if run["outcome"] not in ("refused", "unchanged"):
+        lines += _files(run.get("files"))
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
@@ -71,6 +75,33 @@ def _returned(item: dict[str, Any]) -> str:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
         line += f", and {item['held_back']} stay in schema runbook_salvage ({reasons})"
     return line
+
+
+def _files(files: dict[str, Any] | None) -> list[str]:
+    """What became of the files whose paths the run's migrations changed."""
+    if files is None:
+        return []
+    names = ", ".join(files["migrations"])
+    if not files["hosts"]:
+        return [
+            f"Files on disk: NOT TOUCHED. {names} changes their paths in the database, and the inventory has no group"
+            " library with a library_root: rename them yourself."
+        ]
+    lines = []
+    for host, found in files["hosts"].items():
+        if found is None:
+            lines.append(
+                f"Files on {host}: they have not (all) followed the database; run the same command again."
+            )
+            continue
+        agree = (
+            f"{found['rows']} rows and files agree"
+            if not found["missing"]
+            else f"{found['missing']} are missing"
+        )
+        extra = f", {found['extra']} files without a row" if found["extra"] else ""
+        lines.append(f"Files on {host}: {found['renamed']} renamed; {agree}{extra}")
+    return lines
 
 
 def _interrupted(run: dict[str, Any]) -> str:
@@ -124,10 +155,19 @@ def _wal(measured: dict[str, Any]) -> str:
 
 
 def _state(run: dict[str, Any]) -> str:
+    if run["outcome"] in ("deployed", "rolled_back") and not run["migrations"] and run.get("files"):
+        return "Production's database was only read; the files on disk agree with it now."
     if run["outcome"] == "deployed" and not run["migrations"]:
         return "Nothing was pending, nothing was done."
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]]
+    if run["playbook"] == "deploy" and any(
+        step["step"] == "emergency_rollback" and step["status"] == "ok" and step.get("migrations")
+        for step in run["steps"]
+    ):
+        return "Production's database is as it was before the migration; files on disk have not followed it back."
+    if not run["migrations"] and run.get("files"):
+        return "Production's database was only read; files on disk are behind it."
     changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
     if any(step["step"] == changed and step["status"] == "ok" for step in run["steps"]):
         what = (
@@ -140,6 +180,13 @@ def _state(run: dict[str, Any]) -> str:
 def _next(run: dict[str, Any]) -> str | None:
     if run["outcome"] != "failed":
         return None
+    files = run.get("files")
+    if files and None in files["hosts"].values():
+        version = files["migrations"][-1]
+        return (
+            f"mend what the reason says, then let the files follow the database as it is now: ansible-playbook"
+            f" {run['playbook']}.yml -e migration={version}"
+        )
     if run["playbook"] == "deploy":
         version = run["migrations"][0] if run["migrations"] else "..."
         return (

@@ -48,6 +48,10 @@ def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str 
         and taken_back["status"] == "ok"
         and taken_back["migrations"]
     ):
+        behind = [one for one in steps[steps.index(taken_back) :] if one in failed]
+        if behind:
+            also = f"The database was rolled back, and the files have not followed: {behind[0]['reason']}"
+            return "failed", first["step"], f"{first['reason']} {also}"
         return "rolled_back", first["step"], first["reason"]
     if playbook == "deploy" and len(failed) > 1:
         reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
@@ -97,6 +101,7 @@ class RunRecord:
             "impact": {},
             "lint": None,
             "interrupted_run": None,
+            "files": None,
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -195,6 +200,17 @@ class RunRecord:
             self.content["migrations"] = list(outputs.get("migrations", []))
             self.content["lint"] = outputs.get("lint")
             self.content["interrupted_run"] = outputs.get("interrupted_run")
+            if outputs.get("files"):
+                hosts = result.get("library_hosts") or []
+                self.content["files"] = {
+                    "migrations": outputs["files"],
+                    "hosts": {name: None for name in hosts},
+                }
+        if step == "files_rename" and not failed and self.files_follow():
+            self.content["files"]["hosts"][outputs["library_host"]] = {
+                key: outputs.get(key)
+                for key in ("renamed", "rows", "missing", "extra", "extra_files", "direction")
+            }
         self._take_proof(step, failed, outputs)
         self._mirror(step, receipts)
         outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
@@ -212,19 +228,40 @@ class RunRecord:
         outcome, failed_step, reason = final_outcome(content["playbook"], content["steps"])
         done = {step["step"] for step in content["steps"]}
         nothing_pending = "preflight" in done and not content["migrations"] and not failure
-        if failed_step is None and nothing_pending:
+        if failed_step is None and nothing_pending and not self._files_left():
             reason = "nothing was pending"
-        elif failed_step is None and (failure or not _complete(content["playbook"], done)):
+            if self.files_follow():
+                reason = "the database had it; the files on disk, which were behind, have followed"
+        elif failed_step is None and (
+            failure or self._files_left() or not _complete(content["playbook"], done)
+        ):
             # The chain ended without one of its steps failing: a task beside them did, or some were left out.
             taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
             changed = FIRST_STEP_THAT_CHANGES[content["playbook"]] in done
-            outcome = "refused" if not changed else "rolled_back" if taken_back else "failed"
+            undone = taken_back and not self._files_left()
+            outcome = "refused" if not changed else "rolled_back" if undone else "failed"
             reason = failure or "the run ended before its last step"
         content.update(outcome=outcome, failed_step=failed_step, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()
 
+    def files_follow(self) -> bool:
+        """Whether files on disk belong to this run: a migration changes paths, and the inventory has a library."""
+        return bool(self.content.get("files") and self.content["files"]["hosts"])
+
+    def _files_left(self) -> bool:
+        """Whether a host of the library has not been brought into agreement."""
+        return self.files_follow() and None in self.content["files"]["hosts"].values()
+
+    def is_open_in_ledger(self) -> bool:
+        """Whether preflight has opened this run in the database."""
+        preflight = self.steps("preflight")
+        opened = bool(self.content["migrations"]) or self.files_follow()
+        return self.writes and bool(preflight) and preflight[-1]["status"] == "ok" and opened
+
     def _outcome_of_failure(self, step: str, result: dict[str, Any]) -> str:
+        if step == "files_rename":
+            return "failed"  # also where it refused: the database has been changed, and the files have not followed
         chain_changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
         if result.get("outcome") in ("refused", "unchanged"):
             return result["outcome"]

@@ -18,9 +18,12 @@ DATA_LOSSES = ("NONE", "PARTIAL", "COMPLETE")
 _TRANSACTIONS = ("ONE", "NONE")
 
 _FACT = re.compile(
-    r"(migration|rollback|description|risk level|data loss|requires|transaction)\s*:(.*)", re.I | re.S
+    r"(migration|rollback|description|risk level|data loss|requires|transaction|files)\s*:(.*)", re.I | re.S
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# An identifier as SQL writes it, plain or in double quotes (PostgreSQL manual, Lexical Structure).
+_IDENTIFIER = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")'
+_RENAME = re.compile(rf"rename\s+({_IDENTIFIER}(?:\.{_IDENTIFIER}){{1,2}})(?:\s*\(.*\))?", re.I | re.S)
 _BLANK = " \t\n\r\f\v"
 
 
@@ -31,6 +34,8 @@ class Header:
     Attributes:
         requires: None = not declared (the cautious default applies), () = declared as "none".
         transaction: "one" or "none", as written in `-- Transaction:`.
+        files: names of schema (may be left out), table and column from `-- Files: rename table.column`: the
+            migration changes paths in that column, and the files on disk are renamed with it.
         present: at least one known line was found.
     """
 
@@ -39,6 +44,7 @@ class Header:
     data_loss: str | None = None
     requires: tuple[str, ...] | None = None
     transaction: str | None = None
+    files: tuple[str, ...] | None = None
     present: bool = False
 
 
@@ -73,6 +79,7 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         data_loss=choice("data loss", DATA_LOSSES),
         requires=_names(source, *found["requires"]) if "requires" in found else None,
         transaction=transaction.lower() if transaction else None,
+        files=_path_column(source, *found["files"]) if "files" in found else None,
         present=bool(found),
     )
 
@@ -126,6 +133,19 @@ def _names(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
                 f'"Requires: {value}" is no list of migrations: {name!r} is not a version or file name',
             )
     return tuple(dict.fromkeys(names))
+
+
+def _path_column(source: SqlText, value: str, offset: int) -> tuple[str, ...] | None:
+    # "Files:" is a common word in comments: only a value that begins with "rename" is meant for the runbook.
+    if not re.match(r"rename\b", value, re.I):
+        return None
+    match = _RENAME.fullmatch(value)
+    if not match:
+        raise source.error(
+            offset, f'"Files: {value}" is not "rename table.column" or "rename schema.table.column"'
+        )
+    names = re.findall(_IDENTIFIER, match[1])
+    return tuple(name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in names)
 
 
 def _comment_lines(text: str) -> Iterator[tuple[str, int]]:

@@ -158,6 +158,7 @@ class SqlLibrary:
                 "rollback_sha256": m.rollback.sha256 if m.rollback else None,
                 "verify_sha256": m.verify.sha256 if m.verify else None,
                 "creates": _creates(m.apply),
+                "files": _files(m),
             }
             for m in self.migrations
         ]
@@ -190,6 +191,7 @@ class SqlLibrary:
                 "requires": list(m.requires),
                 "risk_level": m.risk_level,
                 "data_loss": m.data_loss,
+                "files": _files(m),
                 "apply": m.apply.named() if to_roll_back else m.apply.payload(),
                 "rollback": m.rollback.payload() if m.rollback else None,
                 **{
@@ -207,6 +209,12 @@ class SqlLibrary:
             SqlScriptError: see parse_script.
         """
         return [script.payload() for script in self.smoke]
+
+
+def _files(migration: Migration) -> list[str] | None:
+    """Schema (may be left out), table and column of the paths that the migration changes."""
+    names = migration.apply.header.files
+    return list(names) if names else None
 
 
 def _creates(script: Script) -> dict[str, Any] | None:

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files_rename
+short_description: Rename the files on disk to agree with the database
+description:
+  - Runs on a host that holds the application's files, which must be able to reach the database.
+  - "For migrations whose header says C(-- Files: rename table.column). Which paths they and their rollbacks changed
+    is in the ledger, written in the transaction that changed them."
+  - Looks at every rename before the first one, never replaces a file, never follows a link below the folder, notes
+    each rename in a journal before it happens, and compares all rows with all files at the end.
+  - The paths that the rows have now are the ones that count. So the same call goes on after a kill, and takes names
+    back after a rollback of the database; files that users renamed or added meanwhile keep their names.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  library_host:
+    description: Inventory name of the host on which this runs, one of C(run.library_hosts).
+    type: str
+    required: true
+  library_root:
+    description: Folder that holds the files. It may be a link; nothing below it is followed that is one.
+    type: path
+    required: true
+  library_path_prefix:
+    description:
+      - How the database writes O(library_root) in front of its paths; paths that are not absolute are below it anyhow.
+      - Empty means that the database writes O(library_root) itself.
+    type: str
+    default: ''
+  library_state_dir:
+    description: Folder for the journal of renames, outside of O(library_root).
+    type: path
+    default: /var/lib/pgops_runbook
+  accept_missing_files:
+    description: Whether rows whose file is missing are reported only.
+    type: bool
+    default: false
+  accept_paths_elsewhere:
+    description: Whether changed paths that are not below the library are left to somebody else.
+    type: bool
+    default: false
+  automatic:
+    description: Whether this follows the rollback that a failed deploy does by itself.
+    type: bool
+    default: false
+  progress_file:
+    description: New file for lines about the progress, filled in by the action plugin.
+    type: path
+    default: ''
+attributes:
+  diff_mode:
+    description: Returns every pair of old and new path, in check mode too.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Rename the files on disk to agree with the database
+  pgops.runbook.files_rename:
+    target: "{{ files_rename_target }}"
+    run: "{{ runbook_run }}"
+    library_host: media1
+    library_root: /srv/library
+  delegate_to: media1
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt; in check mode also C(pairs), every old and new path.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.library_following import follow_database
+from ansible_collections.pgops.runbook.plugins.module_utils.progress_lines import ProgressLines
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    params, module = step.params, step.module
+    library = {
+        "host": params["library_host"],
+        "hosts": params["run"]["library_hosts"] or [params["library_host"]],
+        "root": params["library_root"],
+        "path_prefix": params["library_path_prefix"] or params["library_root"],
+        "state_dir": params["library_state_dir"],
+        "accept_missing_files": params["accept_missing_files"],
+        "accept_paths_elsewhere": params["accept_paths_elsewhere"],
+    }
+    if params["library_host"] not in library["hosts"]:
+        raise Refused(
+            f"Host {params['library_host']} is none of the library's: {', '.join(library['hosts'])}."
+        )
+    progress = ProgressLines(params["progress_file"], params["library_host"])
+    show_pairs = module.check_mode or module._diff
+    outputs, pairs = follow_database(step, library, not module.check_mode, show_pairs, progress.files_renamed)
+    if show_pairs:
+        step.diff = {
+            "before_header": f"{library['host']}: names before",
+            "after_header": f"{library['host']}: names after",
+            "before": "".join(f"{source}\n" for source, _ in pairs),
+            "after": "".join(f"{target}\n" for _, target in pairs),
+        }
+    if module.check_mode:
+        outputs["pairs"] = pairs
+        step.changed = bool(pairs)
+    else:
+        step.changed = outputs["renamed"] > 0
+    return outputs
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            library_host={"type": "str", "required": True},
+            library_root={"type": "path", "required": True},
+            library_path_prefix={"type": "str", "default": ""},
+            library_state_dir={"type": "path", "default": "/var/lib/pgops_runbook"},
+            accept_missing_files={"type": "bool", "default": False},
+            accept_paths_elsewhere={"type": "bool", "default": False},
+            automatic={"type": "bool", "default": False},
+            progress_file={"type": "path", "default": ""},
+        ),
+        supports_check_mode=True,
+    )
+    Step(module, "files_rename", automatic=module.params["automatic"]).execute(work)
+
+
+if __name__ == "__main__":
+    main()
