@@ -22,6 +22,8 @@ from demo.local_server import LocalServer
 
 _numbers = itertools.count(1)
 
+STEPS_WITH_PROGRAMS = ("preflight", "backup", "verify_restore", "restore")
+
 
 def target(server: LocalServer, database: str) -> dict[str, Any]:
     """Connection options of a database of the test server."""
@@ -110,9 +112,7 @@ class StepRuns:
             },
             "plan": plan,
             "backup_dir": str(self.backups),
-            **(
-                {"pg_bindir": self.server.bindir} if name in ("preflight", "backup", "verify_restore") else {}
-            ),
+            **({"pg_bindir": self.server.bindir} if name in STEPS_WITH_PROGRAMS else {}),
             **options,
         }
         module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{name}")

@@ -121,11 +121,11 @@ class BackupFiles:
         write_file_durably(self.manifest_path, text)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
-    def read_manifest(self, expected_sha256):
-        """The manifest, after checking it and every file of the dump bit by bit.
+    def check_manifest(self, expected_sha256):
+        """The manifest, after checking that it is the one that was written.
 
         Raises:
-            StepFailed: naming the file that is missing, changed or new.
+            StepFailed: it is missing or changed.
         """
         try:
             with open(self.manifest_path, encoding="utf-8") as file:
@@ -134,7 +134,15 @@ class BackupFiles:
             raise StepFailed(f"The backup's manifest {self.manifest_path} cannot be read: {error}.") from None
         if hashlib.sha256(text.encode("utf-8")).hexdigest() != expected_sha256:
             raise StepFailed(f"The backup's manifest {self.manifest_path} is not the one that was written.")
-        manifest = json.loads(text)
+        return json.loads(text)
+
+    def read_manifest(self, expected_sha256):
+        """The manifest, after checking it and every file of the dump bit by bit.
+
+        Raises:
+            StepFailed: naming the file that is missing, changed or new.
+        """
+        manifest = self.check_manifest(expected_sha256)
         try:
             found = self.files()
         except OSError as error:

@@ -84,6 +84,10 @@ class CopyDatabase:
     def _mark(self):
         return MARK.format(self.run_id)
 
+    def _is_ours(self, comment):
+        # No comment: created, and then killed before the next statement. The name is ours alone.
+        return comment is None or comment.split(MADE)[0] == self._mark()
+
     def drop(self):
         """Drop it if it is there; returns whether it was.
 
@@ -100,8 +104,7 @@ class CopyDatabase:
                 row = cursor.fetchone()
                 if row is None:
                     return False
-                # No comment: created, and then killed before the next statement. The name is ours alone.
-                if row[0] is not None and row[0].split(MADE)[0] != self._mark():
+                if not self._is_ours(row[0]):
                     raise Refused(f"Database {self.name} was not made by this run: it is left alone.")
                 # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
                 cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))

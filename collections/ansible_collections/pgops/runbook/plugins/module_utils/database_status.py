@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import edited_scripts, schema_drift
 from ansible_collections.pgops.runbook.plugins.module_utils.migration_order import unknown_applied
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import in_place_but_unrecorded
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, in_force, latest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
@@ -25,7 +25,7 @@ def database_status(cursor, ledger, index):
     receipts = ledger.receipts(cursor)
     broken = broken_link(receipts)
     return {
-        "migrations": [_migration(entry, applied, receipts) for entry in index],
+        "migrations": [_migration(entry, applied, in_force(receipts)) for entry in index],
         "in_place_but_unrecorded": in_place_but_unrecorded(cursor, index, applied),
         "unknown_versions": unknown_applied(index, applied),
         "last_run": ledger.last_run(cursor),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import ALL_SCRIPTS, digest_of
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import ALL_SCRIPTS, digest_of, in_force
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 
 __all__ = [
@@ -33,7 +33,7 @@ def recorded_schema(receipts):
         outputs = receipt["outputs"]
         if receipt["status"] != "ok":
             continue
-        if receipt["step"] in ("apply", "emergency_rollback", "adopt") and outputs.get("catalog_after"):
+        if receipt["step"] in ("apply", "emergency_rollback", "adopt", "swap") and outputs.get("catalog_after"):
             return outputs["catalog_after"]
         if receipt["step"] == "preflight" and outputs.get("accepted_drift"):
             return outputs["catalog"]
@@ -81,7 +81,7 @@ def edited_scripts(entry, receipts):
         entry: of the SQL folder's index.
         receipts: the whole chain, oldest first.
     """
-    for receipt in reversed(receipts):
+    for receipt in reversed(in_force(receipts)):
         if receipt["migration"] != entry["version"] or receipt["status"] != "ok":
             continue
         if receipt["step"] in ("apply", "adopt"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import sha256_of_text
 
-__all__ = ["JOURNAL_SCHEMA", "Journal", "open_journal"]
+__all__ = ["JOURNAL_SCHEMA", "Journal", "close_all_journals", "open_journal"]
 
 JOURNAL_SCHEMA = (
     """CREATE TABLE runbook.journal (
@@ -56,6 +56,11 @@ def open_journal(cursor):
     row = cursor.fetchone()
     names = ("journal_id", "run_id", "migration", "direction", "catalog_before", "done", "last_line")
     return dict(zip(names, row)) if row else None
+
+
+def close_all_journals(cursor):
+    """Nothing is half done: the database was replaced by one in which nothing of it is begun."""
+    cursor.execute("UPDATE runbook.journal SET closed = clock_timestamp() WHERE closed IS NULL")
 
 
 class Journal:

@@ -188,8 +188,13 @@ class Ledger:
         if not self.exists(cursor):
             return None
         cursor.execute(
-            "SELECT document, digest, step FROM runbook.receipt WHERE migration = %s AND status = 'ok'"
-            " AND step IN ('apply', 'emergency_rollback', 'adopt') ORDER BY position DESC LIMIT 1",
+            "SELECT document, digest, step FROM runbook.receipt r WHERE migration = %s AND status = 'ok'"
+            " AND step IN ('apply', 'emergency_rollback', 'adopt')"
+            # See receipts.in_force.
+            " AND NOT EXISTS (SELECT FROM runbook.receipt s WHERE s.step = 'swap' AND s.status = 'ok'"
+            " AND s.position > r.position"
+            " AND r.position > (s.document::json #>> '{outputs,receipts_in_backup}')::bigint)"
+            " ORDER BY position DESC LIMIT 1",
             (version,),
         )
         row = cursor.fetchone()

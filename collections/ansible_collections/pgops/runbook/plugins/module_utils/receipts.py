@@ -17,6 +17,8 @@ __all__ = [
     "DEPLOY_STEPS",
     "FIRST_PREVIOUS",
     "REHEARSE_STEPS",
+    "RESTORE_STEPS",
+    "RESTORING_STEPS",
     "ROLLBACK_STEPS",
     "altered",
     "broken_link",
@@ -24,6 +26,7 @@ __all__ = [
     "check_gate",
     "committed_versions",
     "digest_of",
+    "in_force",
     "latest",
     "make_receipt",
     "script_digests",
@@ -43,18 +46,24 @@ DEPLOY_STEPS = (
 REHEARSE_STEPS = ("preflight", "backup", "verify_restore", "rehearse")
 REHEARSE_ALL_STEPS = ("preflight", "rehearse_all")
 ROLLBACK_STEPS = ("preflight", "emergency_backup", "emergency_rollback", "smoke_test")
+RESTORING_STEPS = ("restore", "count_rows", "swap")
+RESTORE_STEPS = ("preflight", *RESTORING_STEPS, "smoke_test")
 
 CHAINS = {
     "deploy": (DEPLOY_STEPS,),
     "rehearse": (REHEARSE_STEPS, REHEARSE_ALL_STEPS),
     "emergency_rollback": (ROLLBACK_STEPS,),
+    "restore": (RESTORE_STEPS,),
 }
 
-# A deploy that failed after its COMMIT goes on with these two, whatever came before.
+# A deploy that failed after its COMMIT goes on with these, whatever came before.
 AUTOMATIC_ROLLBACK_REQUIRES = {
     "emergency_backup": ("preflight",),
     "emergency_rollback": ("preflight", "emergency_backup"),
     "files_rename": ("preflight", "emergency_backup", "emergency_rollback"),
+    "restore": ("preflight", "backup", "verify_restore"),
+    "count_rows": ("preflight", "backup", "verify_restore", "restore"),
+    "swap": ("preflight", "backup", "verify_restore", "restore", "count_rows"),
 }
 
 # A step that belongs to a run only where a migration's header asks for it and the inventory has a library. Nothing
@@ -158,6 +167,34 @@ def latest(receipts, step, migration=None):
     return None
 
 
+def in_force(receipts):
+    """The receipts that speak of the database as it is: without those of a database that a restore has replaced.
+
+    What was done between a backup and its restore is gone with the database in which it was done.
+
+    Args:
+        receipts: the whole chain, oldest first.
+    """
+    kept = []
+    for position, receipt in enumerate(receipts):
+        if receipt["step"] == "swap" and receipt["status"] == "ok":
+            kept = [one for one in kept if one[0] < receipt["outputs"]["receipts_in_backup"]]
+        kept.append((position, receipt))
+    return [receipt for _, receipt in kept]
+
+
+def _same_database(receipt, identity, receipts):
+    """Whether the receipt is about the database that we are connected to, or about the one that it has replaced."""
+    theirs = receipt["identity"]
+    ours = {key: identity[key] for key in theirs}
+    if theirs == ours:
+        return True
+    swap = latest(receipts, "swap")
+    if swap is None or swap["status"] != "ok" or swap["identity"] != ours:
+        return False
+    return theirs == {**ours, "database_oid": swap["outputs"].get("replaced_oid")}
+
+
 def committed_versions(receipts, step="apply"):
     """Versions that a run has applied to production and not taken back, by its receipts, oldest first.
 
@@ -192,7 +229,7 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
 
     Args:
         step: the step that asks.
-        playbook: "deploy", "rehearse" or "emergency_rollback".
+        playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
         receipts: this run's receipts, oldest first.
         identity: which database we are connected to now.
         scripts: dict version -> {"apply", "rollback", "verify"} digests of the SQL as it is now.
@@ -219,13 +256,12 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
             )
         if receipt["status"] != "ok":
             raise Refused(f"Step {step} needs step {needed} to have succeeded, and in this run it failed.")
-        ours = {key: identity[key] for key in receipt["identity"]}
-        if receipt["identity"] != ours:
+        if not _same_database(receipt, identity, receipts):
             theirs = receipt["identity"]
             raise Refused(
                 f"The receipt of step {needed} belongs to another database ({theirs['database']} of server"
-                f" {theirs['system_identifier']}), not to {ours['database']} of server"
-                f" {ours['system_identifier']}."
+                f" {theirs['system_identifier']}), not to {identity['database']} of server"
+                f" {identity['system_identifier']}."
             )
         if needed in (max_age or {}):
             age, allowed = max_age[needed]
@@ -234,7 +270,8 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
                     f"The receipt of step {needed} is {age:.1f} minutes old and only {allowed} are allowed"
                     f" (backup_max_age_minutes): start a new run."
                 )
-    if preflight is not None:
+    # A restore runs no script, and must not fail because one was edited or is gone.
+    if preflight is not None and step not in RESTORING_STEPS:
         check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
 
 

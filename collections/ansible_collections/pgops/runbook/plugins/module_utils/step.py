@@ -10,6 +10,7 @@ import time
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
     PSYCOPG2_IMPORT_ERROR,
     TARGET_SPEC,
+    ServerUnreachable,
     connect,
     psycopg2,
     server_identity,
@@ -17,8 +18,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import RUN_LOCK, Ledger, utc_text
+from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import explain_unreachable
 from ansible_collections.pgops.runbook.plugins.module_utils.receipt_file import ReceiptFile
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
+    RESTORING_STEPS,
     check_gate,
     committed_versions,
     latest,
@@ -32,7 +35,7 @@ RUN_SPEC = {
     "playbook": {
         "type": "str",
         "required": True,
-        "choices": ["deploy", "rehearse", "emergency_rollback", "status"],
+        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "status"],
     },
     "migration": {"type": "str", "default": ""},
     "sql_dir": {"type": "str", "default": "sql"},
@@ -44,6 +47,8 @@ RUN_SPEC = {
 
 # Preflight opens the run, and so comes before every gate; the other two read, or close what is open.
 UNGATED_STEPS = ("preflight", "status", "conclude")
+
+STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
 # How long a step waits for another step of the same database to end.
 LOCK_WAIT_SECONDS = 10
@@ -95,8 +100,12 @@ class Step:
 
     # The frame -----------------------------------------------------------------------------------------
 
-    def execute(self, work):
-        """Run ``work(step)`` inside the frame; ends the module."""
+    def execute(self, work, first=None):
+        """Run ``work(step)`` inside the frame; ends the module.
+
+        Args:
+            first: function without arguments, called before the target is connected to.
+        """
         if PSYCOPG2_IMPORT_ERROR:
             self.module.fail_json(
                 msg="The Python package psycopg2 is missing on the host where the step runs: install"
@@ -105,6 +114,8 @@ class Step:
         clock = time.monotonic()
         answer = {}
         try:
+            if first is not None:
+                first()
             self._open()
             outputs = work(self) or {}
             if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
@@ -129,7 +140,10 @@ class Step:
         self.module.exit_json(**answer)
 
     def _open(self):
-        self.connection = connect(self.params["target"])
+        try:
+            self.connection = connect(self.params["target"])
+        except ServerUnreachable as error:
+            raise explain_unreachable(self.params["target"], error) from None
         with transaction(self.connection) as cursor:
             self.started = utc_text(cursor)
             self.identity = server_identity(cursor)
@@ -172,10 +186,11 @@ class Step:
     def _ages(self, cursor):
         """Age in minutes of the receipts that get too old, with the greatest age allowed.
 
-        Once production is changed their age says nothing any more: a slow migration must still be verified.
+        Once production is changed their age says nothing any more: a slow migration must still be verified. And a
+        backup that is put back is an old one.
         """
         ages = {}
-        if self.name in ("verify", "smoke_test", "files_rename"):
+        if self.name in STEPS_WITHOUT_AGE:
             return ages
         for needed in ("backup", "verify_restore", "rehearse", "emergency_backup"):
             receipt = latest(self.receipts, needed)

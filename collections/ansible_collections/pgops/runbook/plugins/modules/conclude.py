@@ -50,6 +50,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import drop_restored
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
 
@@ -59,9 +60,10 @@ def work(step):
     if step.module.check_mode:
         return {}
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
+    restored_dropped = drop_restored(params["target"], step.run_id)
     with transaction(step.connection) as cursor:
         closed = step.ledger.finish_run(cursor, step.run_id, params["outcome"], params["reason"])
-    return {"copy_dropped": dropped, "run_closed": closed}
+    return {"copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
 
 
 def main():

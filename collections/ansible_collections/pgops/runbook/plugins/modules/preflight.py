@@ -31,6 +31,10 @@ options:
     description: Run whose controller is known to be dead and which no longer holds the database.
     type: str
     default: ''
+  source_run_id:
+    description: For a restore, the run whose backup is to be put back.
+    type: str
+    default: ''
   lint_gating_rules:
     description: Rules of the linter squawk whose findings refuse a migration; other findings are only reported.
     type: list
@@ -74,6 +78,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import TA
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase, drop_forgotten
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_or_refuse_drift
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
+from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import (
+    reopen_after_interrupted_swap,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_client_programs,
     check_lint,
@@ -81,6 +88,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
     check_server,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import committed_versions
+from ansible_collections.pgops.runbook.plugins.module_utils.restore_opening import open_restore
+from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import drop_restored
 from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
     asking_for_files,
     close_dead_run,
@@ -154,6 +163,7 @@ def work(step):
     if interrupted is not None:
         # Killed between verify_restore and rehearse, it could not drop its copy.
         CopyDatabase(copy_target, interrupted["run_id"]).drop()
+        drop_restored(step.params["target"], interrupted["run_id"])
     return outputs
 
 
@@ -164,13 +174,21 @@ def main():
             copy_target={"type": "dict", "options": TARGET_SPEC},
             pg_bindir={"type": "path", "default": ""},
             take_over={"type": "str", "default": ""},
+            source_run_id={"type": "str", "default": ""},
             lint_gating_rules={"type": "list", "elements": "str", "default": []},
             accept_drift={"type": "bool", "default": False},
             accept_edited_scripts={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )
-    Step(module, "preflight").execute(work)
+    step = Step(module, "preflight")
+    if step.playbook != "restore":
+        step.execute(work)
+    # One that was killed while it held the application off let nobody in again, not even us.
+    step.execute(
+        lambda step: open_restore(step, operator_name(module.params["run"]["operator"])),
+        first=lambda: reopen_after_interrupted_swap(module.params["target"], not module.check_mode),
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,219 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring the rows of the live database into the restored one: added, changed and deleted ones, parents first.
+
+A row that the restored schema does not take (a constraint, a parent that is missing, a value that does not fit) is
+left, and said with its reason. Everything happens in the transaction of the cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ansible_collections.pgops.runbook.plugins.module_utils.common_tables import parents_first
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import psycopg2, sql
+from ansible_collections.pgops.runbook.plugins.module_utils.row_difference import (
+    ADDED,
+    CHANGED,
+    DELETED,
+    TableDifference,
+)
+
+__all__ = ["LEFT_SHOWN", "apply_differences", "triggers_and_rules_off"]
+
+# How many rows that were left are named; all of them are counted.
+LEFT_SHOWN = 20
+
+TRIGGERS = """
+    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text FROM pg_catalog.pg_trigger t
+    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND c.relkind IN ('r', 'p')
+      AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' ORDER BY 1, 2, 3"""
+
+RULES = """
+    SELECT n.nspname, c.relname, r.rulename, r.ev_enabled::text FROM pg_catalog.pg_rewrite r
+    JOIN pg_catalog.pg_class c ON c.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.ev_type <> '1' AND r.ev_enabled <> 'D' AND c.relkind IN ('r', 'p')
+      AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' ORDER BY 1, 2, 3"""
+
+ENABLE = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+
+
+@contextmanager
+def triggers_and_rules_off(cursor: Any) -> Iterator[None]:
+    """Carry rows as they are: what the application's triggers made of them is in them already.
+
+    The triggers of foreign keys stay on. (session_replication_role would switch those off too, and needs a superuser.)
+    """
+    found = []
+    for what, query in (("TRIGGER", TRIGGERS), ("RULE", RULES)):
+        cursor.execute(query)
+        found += [(what, *row) for row in cursor.fetchall()]
+    for what, schema, table, name, _ in found:
+        _alter(cursor, "DISABLE", what, schema, table, name)
+    yield
+    # A table with checks that wait for COMMIT cannot be altered.
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for what, schema, table, name, enabled in found:
+        _alter(cursor, ENABLE[enabled], what, schema, table, name)
+
+
+def _alter(cursor: Any, action: str, what: str, schema: str, table: str, name: str) -> None:
+    # Rules know no ONLY, and partitions have triggers of their own in the list.
+    only = "ONLY " if what == "TRIGGER" else ""
+    cursor.execute(
+        sql.SQL("ALTER TABLE {}{} {} {} {}").format(
+            sql.SQL(only), sql.Identifier(schema, table), sql.SQL(action), sql.SQL(what), sql.Identifier(name)
+        )
+    )
+
+
+@contextmanager
+def _savepoint(cursor: Any) -> Iterator[None]:
+    cursor.execute("SAVEPOINT carrying")
+    try:
+        yield
+    except BaseException:
+        cursor.execute("ROLLBACK TO SAVEPOINT carrying")
+        cursor.execute("RELEASE SAVEPOINT carrying")
+        raise
+    cursor.execute("RELEASE SAVEPOINT carrying")
+
+
+def apply_differences(
+    cursor: Any, differences: list[TableDifference], references: list[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Make the rows of the restored database those of the live one.
+
+    First all at once, with the checks of deferrable constraints at the end, so that rings of references are no
+    obstacle. Where that fails, in ever smaller parts, over and over as long as that brings rows over.
+
+    Args:
+        cursor: of the restored database, in the transaction in which the differences were found.
+        differences: see find_difference.
+        references: of the restored database, see read_references.
+
+    Returns:
+        The rows that were left: table, change, key, reason.
+    """
+    by_label = {one.table.label: one for one in differences if one.total()}
+    order = parents_first(list(by_label), references)
+    steps = [
+        *((by_label[label], DELETED) for label in reversed(order)),
+        *((by_label[label], ADDED) for label in order),
+        *((by_label[label], CHANGED) for label in order),
+    ]
+    steps = [(one, kind) for one, kind in steps if one.counts[kind]]
+    with triggers_and_rules_off(cursor):
+        try:
+            with _savepoint(cursor):
+                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+                for one, kind in steps:
+                    cursor.execute(_statement(one, kind, None))
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            return []
+        except psycopg2.Error as error:
+            if cursor.connection.closed:
+                raise
+            del error  # which rows it is about is found out below
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        return _carefully(cursor, steps)
+
+
+def _carefully(cursor: Any, steps: list[tuple[TableDifference, str]]) -> list[dict[str, Any]]:
+    waiting: list[tuple[TableDifference, str, list[int]]] = []
+    for one, kind in steps:
+        cursor.execute(
+            sql.SQL("SELECT id FROM {} WHERE kind = {} ORDER BY id").format(one.changes, sql.Literal(kind))
+        )
+        waiting.append((one, kind, [number for (number,) in cursor.fetchall()]))
+    reasons: dict[tuple[str, int], str] = {}
+    while True:
+        before = sum(len(ids) for _, _, ids in waiting)
+        waiting = [(one, kind, _what_fails(cursor, one, kind, ids, reasons)) for one, kind, ids in waiting]
+        after = sum(len(ids) for _, _, ids in waiting)
+        if after == 0 or after == before:
+            break
+    return [row for one, kind, ids in waiting for row in _described(cursor, one, kind, ids, reasons)]
+
+
+def _what_fails(
+    cursor: Any, one: TableDifference, kind: str, ids: list[int], reasons: dict[tuple[str, int], str]
+) -> list[int]:
+    """Carry out what can be, halving what fails; returns the rows that fail alone."""
+    failed = []
+    parts = [ids] if ids else []
+    while parts:
+        part = parts.pop()
+        try:
+            with _savepoint(cursor):
+                cursor.execute(_statement(one, kind, part))
+        except psycopg2.Error as error:
+            if cursor.connection.closed:
+                raise
+            if len(part) == 1:
+                failed.append(part[0])
+                reasons[(one.table.label, part[0])] = _reason(error)
+            else:
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
+    return failed
+
+
+def _reason(error: Any) -> str:
+    message = error.diag.message_primary or " ".join(str(error).split())
+    return f"{message} ({error.diag.message_detail})" if error.diag.message_detail else message
+
+
+def _described(
+    cursor: Any, one: TableDifference, kind: str, ids: list[int], reasons: dict[tuple[str, int], str]
+) -> list[dict[str, Any]]:
+    if not ids:
+        return []
+    cursor.execute(
+        sql.SQL("SELECT id, key FROM {} WHERE id = ANY ({}::bigint[])").format(one.changes, sql.Literal(ids))
+    )
+    label = one.table.label
+    return [
+        {"table": label, "change": kind, "key": key, "reason": reasons[(label, number)]}
+        for number, key in cursor.fetchall()
+    ]
+
+
+def _statement(one: TableDifference, kind: str, ids: list[int] | None) -> Any:
+    """The statement for all rows of a kind, or for those given."""
+    table = one.table
+    some = sql.SQL("") if ids is None else sql.SQL(" AND x.id = ANY ({}::bigint[])").format(sql.Literal(ids))
+    parts = {
+        "target": table.new.source(),
+        "changes": one.changes,
+        "staged": one.staged,
+        "kind": sql.Literal(kind),
+        "some": some,
+    }
+    # The place is where the row was when the difference was found; nobody else writes here.
+    there = "t.tableoid = x.relation AND t.ctid = x.place AND x.kind = {kind}{some}"
+    if kind == DELETED:
+        return sql.SQL("DELETE FROM {target} AS t USING {changes} AS x WHERE " + there).format(**parts)
+    values = {
+        name: sql.SQL("s.{}::{}").format(sql.Identifier(f"c{number}"), sql.SQL(table.type_of(name)))
+        for number, name in enumerate(table.columns, start=1)
+    }
+    if kind == ADDED:
+        return sql.SQL(
+            "INSERT INTO {into} ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {changes} AS x"
+            " JOIN {staged} AS s USING (number) WHERE x.kind = {kind}{some}"
+        ).format(
+            into=sql.Identifier(table.new.schema, table.new.name),
+            names=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+            values=sql.SQL(", ").join(values.values()),
+            **parts,
+        )
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), values[name]) for name in table.settable()
+    )
+    return sql.SQL(
+        "UPDATE {target} AS t SET {assignments} FROM {changes} AS x JOIN {staged} AS s USING (number) WHERE " + there
+    ).format(assignments=assignments, **parts)

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swap
+short_description: Put the restored database in the place of the live one
+description:
+  - Holds the application off (no new connections, sessions ended), counts what the live database has more than the
+    backup and, with O(carry_over), brings it over; brings the ledger over; then swaps the names of the databases in
+    one transaction, with owner, privileges, settings, comment and connection limit.
+  - The replaced database stays under a name of its own and can be connected to.
+  - Where anything fails before that transaction has committed, the application is let in again and nothing has changed.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  automatic:
+    description: Whether this belongs to the restore that a deploy does by itself when its emergency rollback failed.
+    type: bool
+    default: false
+  carry_over:
+    description:
+      - Whether rows that were added, changed or deleted since the backup are so in the restored database too.
+      - Rows that its schema does not take are left, counted and listed.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Put the restored database in the place of the live one
+  pgops.runbook.swap:
+    target: "{{ runbook_target }}"
+    run: "{{ runbook_run }}"
+    backup_dir: /var/backups/runbook
+    carry_over: true
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+from ansible_collections.pgops.runbook.plugins.module_utils.swap_steps import (
+    record_earlier_swap,
+    swap_databases,
+    swapped_by,
+)
+
+
+def work(step):
+    if step.module.check_mode:
+        return {}
+    if swapped_by(step):
+        return record_earlier_swap(step)
+    return swap_databases(step)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            automatic={"type": "bool", "default": False},
+            carry_over={"type": "bool", "default": False},
+        ),
+        supports_check_mode=True,
+    )
+    Step(module, "swap", automatic=module.params["automatic"]).execute(work)
+
+
+if __name__ == "__main__":
+    main()
