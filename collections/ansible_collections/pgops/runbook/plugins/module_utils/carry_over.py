@@ -148,7 +148,7 @@ class RowComparison:
                     {
                         "table": one.table.label,
                         "change": kind,
-                        "key": key,
+                        "key": one.table.name_key(key),
                         "reason": "something in the restored database gave it another value"
                         if kind == CHANGED
                         else "something in the restored database took it back",

@@ -87,6 +87,10 @@ class CommonTable:
     def type_of(self, column: str) -> str:
         return self.new.columns[column][0]
 
+    def name_key(self, key: str) -> str | None:
+        """A key for a person, with the names of its columns; None where all values of the row would be the key."""
+        return f"({', '.join(sorted(self.key))}) = {key}" if self.key else None
+
     def settable(self) -> list[str]:
         """Columns that an UPDATE of a row with the same key sets.
 

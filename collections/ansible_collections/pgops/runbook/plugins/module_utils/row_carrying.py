@@ -130,13 +130,25 @@ def _carefully(cursor: Any, steps: list[tuple[TableDifference, str]]) -> list[di
         )
         waiting.append((one, kind, [number for (number,) in cursor.fetchall()]))
     reasons: dict[tuple[str, int], str] = {}
-    while True:
-        before = sum(len(ids) for _, _, ids in waiting)
+    before = -1
+    while before != (before := sum(len(ids) for _, _, ids in waiting)):
         waiting = [(one, kind, _what_fails(cursor, one, kind, ids, reasons)) for one, kind, ids in waiting]
-        after = sum(len(ids) for _, _, ids in waiting)
-        if after == 0 or after == before:
-            break
+        waiting = [(one, kind, _replaced(cursor, one, kind, ids)) for one, kind, ids in waiting]
     return [row for one, kind, ids in waiting for row in _described(cursor, one, kind, ids, reasons)]
+
+
+def _replaced(cursor: Any, one: TableDifference, kind: str, ids: list[int]) -> list[int]:
+    """Rows that exchange unique values among each other cannot be updated one after the other: all at once, as new."""
+    if kind != CHANGED or not ids:
+        return ids
+    try:
+        with _savepoint(cursor):
+            cursor.execute(_statement(one, CHANGED, ids, instead=True))
+    except psycopg2.Error:
+        if cursor.connection.closed:
+            raise
+        return ids  # each is said with the reason why it could not be updated
+    return []
 
 
 def _what_fails(
@@ -164,7 +176,10 @@ def _what_fails(
 
 def _reason(error: Any) -> str:
     message = error.diag.message_primary or " ".join(str(error).split())
-    return f"{message} ({error.diag.message_detail})" if error.diag.message_detail else message
+    # Which parent is missing helps; other details quote the row, and people's data do not belong in a report.
+    if isinstance(error, psycopg2.errors.ForeignKeyViolation) and error.diag.message_detail:
+        return f"{message} ({error.diag.message_detail})"
+    return message
 
 
 def _described(
@@ -177,13 +192,27 @@ def _described(
     )
     label = one.table.label
     return [
-        {"table": label, "change": kind, "key": key, "reason": reasons[(label, number)]}
+        {"table": label, "change": kind, "key": one.table.name_key(key), "reason": reasons[(label, number)]}
         for number, key in cursor.fetchall()
     ]
 
 
-def _statement(one: TableDifference, kind: str, ids: list[int] | None) -> Any:
-    """The statement for all rows of a kind, or for those given."""
+# The place is where the row was when the difference was found; nobody else writes there.
+PLACE = " t.tableoid = x.relation AND t.ctid = x.place AND x.kind = {kind}{some}"
+DELETE = "DELETE FROM {target} AS t USING {changes} AS x WHERE" + PLACE
+UPDATE = "UPDATE {target} AS t SET {assignments} FROM {changes} AS x JOIN {staged} AS s USING (number) WHERE" + PLACE
+INSERT = (
+    "INSERT INTO {into} ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {changes} AS x"
+    " JOIN {staged} AS s USING (number) WHERE x.kind = {kind}{some}"
+)
+
+
+def _statement(one: TableDifference, kind: str, ids: list[int] | None, instead: bool = False) -> Any:
+    """The statement for all rows of a kind, or for those given.
+
+    Args:
+        instead: write changed rows anew in the place of those that are there.
+    """
     table = one.table
     some = sql.SQL("") if ids is None else sql.SQL(" AND x.id = ANY ({}::bigint[])").format(sql.Literal(ids))
     parts = {
@@ -192,28 +221,23 @@ def _statement(one: TableDifference, kind: str, ids: list[int] | None) -> Any:
         "staged": one.staged,
         "kind": sql.Literal(kind),
         "some": some,
+        "into": sql.Identifier(table.new.schema, table.new.name),
+        "names": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
     }
-    # The place is where the row was when the difference was found; nobody else writes here.
-    there = "t.tableoid = x.relation AND t.ctid = x.place AND x.kind = {kind}{some}"
     if kind == DELETED:
-        return sql.SQL("DELETE FROM {target} AS t USING {changes} AS x WHERE " + there).format(**parts)
+        return sql.SQL(DELETE).format(**parts)
     values = {
         name: sql.SQL("s.{}::{}").format(sql.Identifier(f"c{number}"), sql.SQL(table.type_of(name)))
         for number, name in enumerate(table.columns, start=1)
     }
-    if kind == ADDED:
+    if instead:
+        # The count makes the deletion end before the first row is inserted.
         return sql.SQL(
-            "INSERT INTO {into} ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {changes} AS x"
-            " JOIN {staged} AS s USING (number) WHERE x.kind = {kind}{some}"
-        ).format(
-            into=sql.Identifier(table.new.schema, table.new.name),
-            names=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
-            values=sql.SQL(", ").join(values.values()),
-            **parts,
-        )
+            "WITH gone AS (" + DELETE + " RETURNING 1) " + INSERT + " AND (SELECT count(*) FROM gone) >= 0"
+        ).format(values=sql.SQL(", ").join(values.values()), **parts)
+    if kind == ADDED:
+        return sql.SQL(INSERT).format(values=sql.SQL(", ").join(values.values()), **parts)
     assignments = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), values[name]) for name in table.settable()
     )
-    return sql.SQL(
-        "UPDATE {target} AS t SET {assignments} FROM {changes} AS x JOIN {staged} AS s USING (number) WHERE " + there
-    ).format(assignments=assignments, **parts)
+    return sql.SQL(UPDATE).format(assignments=assignments, **parts)
