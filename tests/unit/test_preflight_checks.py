@@ -214,11 +214,15 @@ def test_scripts_of_migrations_that_are_not_selected_do_not_matter():
     "facts", [{"rollback_name": None, "rollback_statements": 0}, {"rollback_statements": 0}]
 )
 def test_a_rollback_without_script_names_the_verified_backup(facts):
-    with pytest.raises(Refused, match=r"'rollback script exists'.*can be restored: /backups/r1"):
-        check_scripts_to_roll_back([entry("001", **facts)], ["001"], lambda version: "/backups/r1")
+    with pytest.raises(
+        Refused, match=r"'rollback script exists'.*\(/backups/r1\).*restore\.yml -e run_id=r1$"
+    ):
+        check_scripts_to_roll_back(
+            [entry("001", **facts)], ["001"], lambda version: {"run_id": "r1", "folder": "/backups/r1"}
+        )
     with pytest.raises(Refused) as refused:
         check_scripts_to_roll_back([entry("001", **facts)], ["001"])
-    assert "restored" not in refused.value.reason, "no backup is promised where there is none"
+    assert "restore.yml" not in refused.value.reason, "no backup is promised where there is none"
 
 
 def test_a_rollback_that_does_not_parse():

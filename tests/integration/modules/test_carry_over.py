@@ -103,7 +103,9 @@ def test_added_changed_and_deleted_rows_are_counted_and_carried(sides: Sides) ->
     }
     assert (counted["compared"], left) == (4, [])
     sides.check_equal(*TABLES)
-    assert sides.ask("SELECT version FROM schema_migrations") == [("001",)], "the backup's schema has its versions"
+    assert sides.ask("SELECT version FROM schema_migrations") == [("001",)], (
+        "the backup's schema has its versions"
+    )
 
 
 def test_nothing_since_is_nothing_to_do(sides: Sides) -> None:
@@ -150,7 +152,9 @@ def test_a_row_that_the_restored_schema_does_not_take_is_left_and_the_others_com
     )
     counted, left = sides.carry()
     assert counted["tables"]["public.book"] == {"added": 302, "changed": 0, "deleted": 0}
-    assert sorted((row["table"], row["change"], row["key"], row["reason"].split(" (")[0]) for row in left) == [
+    assert sorted(
+        (row["table"], row["change"], row["key"], row["reason"].split(" (")[0]) for row in left
+    ) == [
         ("public.book", "added", "(id) = (303)", "value too long for type character varying(10)"),
         (
             "public.book",
@@ -246,12 +250,16 @@ def test_names_and_types_of_every_kind(sides: Sides) -> None:
 def test_sequences_go_on_and_never_back(sides: Sides) -> None:
     for live in (True, False):
         sides.write("CREATE SEQUENCE down INCREMENT -2; CREATE SEQUENCE small MAXVALUE 9", live=live)
-    sides.write("ALTER SEQUENCE small MAXVALUE 99; SELECT setval('small', 50), setval('author_id_seq', 70), nextval('down')")
+    sides.write(
+        "ALTER SEQUENCE small MAXVALUE 99; SELECT setval('small', 50), setval('author_id_seq', 70), nextval('down')"
+    )
     sides.write("SELECT setval('book_id_seq', 1000)", live=False)
     with sides.live, sides.new, sides.live.cursor() as live, sides.new.cursor() as new:
         moved = carry_sequences(live, new)
     assert moved == {"public.author_id_seq": 70, "public.down": -1}
-    assert sides.ask("SELECT nextval('author_id_seq'), nextval('book_id_seq'), nextval('down')") == [(71, 1001, -3)]
+    assert sides.ask("SELECT nextval('author_id_seq'), nextval('book_id_seq'), nextval('down')") == [
+        (71, 1001, -3)
+    ]
 
 
 def test_views_that_hold_rows_are_computed_again(sides: Sides) -> None:

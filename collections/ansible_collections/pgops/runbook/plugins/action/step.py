@@ -18,7 +18,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAINS
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAINS, RESTORING_STEPS
 from ansible_collections.pgops.runbook.plugins.plugin_utils.progress import shown_progress
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report import run_report, status_report
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
@@ -31,8 +31,6 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import RUN_ID, RunRecord, succeeded
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_documents import write_documents
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import SqlLibrary, read_sql_library
-
-AUTOMATIC_STEPS = ("emergency_backup", "emergency_rollback")
 
 
 class ActionModule(ActionBase):
@@ -167,25 +165,8 @@ class ActionModule(ActionBase):
         task_vars: dict[str, Any],
     ) -> dict[str, Any]:
         started = time.monotonic()
-        adopt = boolean(arguments.get("adopt", False))
-        to_roll_back = run["playbook"] == "emergency_rollback" or boolean(arguments.get("automatic", False))
         try:
-            library = read_sql_library(
-                run.get("sql_dir") or "sql", tolerant=to_roll_back or (step == "status" and not adopt)
-            )
-            wanted = (
-                ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
-            )
-            run["migration"] = wanted
-            record.expect(wanted)
-            arguments["plan"] = plan_for(
-                step,
-                library,
-                self._versions(step, library, wanted, record),
-                with_statements=adopt,
-                to_roll_back=to_roll_back,
-            )
-            check_smoke(arguments["plan"])
+            arguments["plan"] = self._plan(step, arguments, run, record)
         except RunbookError as error:
             return _failure(error.reason, error.outcome, started)
         try:
@@ -217,6 +198,36 @@ class ActionModule(ActionBase):
             return contextlib.nullcontext()
         arguments["progress_file"] = f"/tmp/.pgops-runbook-progress-{secrets.token_hex(16)}"  # noqa: S108
         return shown_progress(arguments["progress_file"], self._low_level_execute_command, Display().display)
+
+    def _plan(
+        self, step: str, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord
+    ) -> dict[str, Any]:
+        """What the step is told about the SQL."""
+        restoring = run["playbook"] == "restore"
+        if step in RESTORING_STEPS or (restoring and step == "preflight"):
+            return {}  # a restore runs no SQL of the folder, which may be what is broken
+        adopt = boolean(arguments.get("adopt", False))
+        to_roll_back = run["playbook"] == "emergency_rollback" or boolean(arguments.get("automatic", False))
+        library = read_sql_library(
+            run.get("sql_dir") or "sql",
+            tolerant=restoring or to_roll_back or (step == "status" and not adopt),
+        )
+        if restoring:
+            return plan_for(step, library, [])
+        wanted = (
+            ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
+        )
+        run["migration"] = wanted
+        record.expect(wanted)
+        plan = plan_for(
+            step,
+            library,
+            self._versions(step, library, wanted, record),
+            with_statements=adopt,
+            to_roll_back=to_roll_back,
+        )
+        check_smoke(plan)
+        return plan
 
     def _versions(self, step: str, library: SqlLibrary, wanted: str, record: RunRecord) -> list[str]:
         """The versions whose scripts the step is told about."""
@@ -278,7 +289,8 @@ def _checked_only(failure: str, run: dict[str, Any]) -> dict[str, Any]:
     """The end of a run in check mode, which leaves no record to read from."""
     outcome = "refused" if failure else "checked"
     wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
-    would = f"Preflight found nothing that speaks against {run['playbook']} of {wanted}; it would go through: {steps}."
+    what = f"{run['playbook']} of {wanted}" if wanted else f"this {run['playbook']}"
+    would = f"Preflight found nothing that speaks against {what}; it would go through: {steps}."
     return {
         "changed": False,
         "run": {"outcome": outcome, "reason": failure or None},

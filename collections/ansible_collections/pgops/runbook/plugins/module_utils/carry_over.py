@@ -70,7 +70,9 @@ class RowComparison:
         return [(table, bucket_sums(self.new, table, table.new)) for table in self.tables]
 
     def differences(self) -> list[TableDifference]:
-        return [find_difference(self.live, self.new, table, new_sums=self._known(table)) for table in self.tables]
+        return [
+            find_difference(self.live, self.new, table, new_sums=self._known(table)) for table in self.tables
+        ]
 
     def _known(self, table: CommonTable) -> dict[int, tuple] | None:
         # Equal with its columns and its key: the live table may have been altered since.
@@ -88,7 +90,9 @@ class RowComparison:
             "tables": {one.table.label: one.counts for one in differences if one.total()},
             "only_live": {
                 "tables": {one.label: self._rows(one) for one in self.only_live},
-                "columns": {name: rows for table in self.tables for name, rows in self._values(table).items()},
+                "columns": {
+                    name: rows for table in self.tables for name, rows in self._values(table).items()
+                },
             },
             "only_backup": self.only_new,
             "large_objects": _large_objects(self.live) - _large_objects(self.new),
@@ -101,7 +105,9 @@ class RowComparison:
     def _values(self, table: CommonTable) -> dict[str, int]:
         if not table.missing:
             return {}
-        counts = sql.SQL(", ").join(sql.SQL("count({})").format(sql.Identifier(name)) for name in table.missing)
+        counts = sql.SQL(", ").join(
+            sql.SQL("count({})").format(sql.Identifier(name)) for name in table.missing
+        )
         self.live.execute(sql.SQL("SELECT {} FROM {}").format(counts, table.live.source()))
         return {
             f"{table.label}.{name}": rows for name, rows in zip(table.missing, self.live.fetchone()) if rows

@@ -9,14 +9,23 @@ from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 
-__all__ = ["CommonTable", "Relation", "in_common", "only_in", "parents_first", "read_references", "read_relations"]
+__all__ = [
+    "CommonTable",
+    "Relation",
+    "in_common",
+    "only_in",
+    "parents_first",
+    "read_references",
+    "read_relations",
+]
 
 # A partitioned table counts as one table with the rows of its partitions: a partition that was made since the backup
 # holds rows of a table that the backup has. Types without their length (format_type with -1): a value that is too
 # long must be refused on assignment, and an explicit cast would cut it off.
 RELATIONS = """
     SELECT n.nspname::text, c.relname::text, c.relkind = 'p',
-           array(SELECT i.attname::text FROM pg_catalog.pg_index x, unnest(x.indkey::int2[]) WITH ORDINALITY k(number, at)
+           array(SELECT i.attname::text FROM pg_catalog.pg_index x,
+                      unnest(x.indkey::int2[]) WITH ORDINALITY k(number, at)
                  JOIN pg_catalog.pg_attribute i ON i.attnum = k.number
                  WHERE x.indrelid = c.oid AND x.indisprimary AND i.attrelid = c.oid AND k.at <= x.indnkeyatts
                  ORDER BY k.at),
@@ -117,7 +126,9 @@ def in_common(live: dict, new: dict) -> list[CommonTable]:
     for name in sorted(live.keys() & new.keys()):
         there, here = live[name], new[name]
         columns = tuple(
-            column for column, (_, generated, _) in here.columns.items() if column in there.columns and not generated
+            column
+            for column, (_, generated, _) in here.columns.items()
+            if column in there.columns and not generated
         )
         if columns:
             key = here.key if here.key == there.key and set(here.key) <= set(columns) else ()

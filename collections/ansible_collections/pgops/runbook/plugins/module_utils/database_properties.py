@@ -96,18 +96,20 @@ def carry_properties(cursor: Any, properties: dict[str, Any], database: str) -> 
     name = sql.Identifier(database)
     statements = [
         sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(properties["owner"])),
-        sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, sql.Literal(properties["connection_limit"])),
+        sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
+            name, sql.Literal(properties["connection_limit"])
+        ),
         *_settings(name, properties["settings"]),
         *_privileges(name, properties["owner"], properties["privileges"]),
     ]
     if properties["is_template"]:
         statements.append(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(name))
     _forget_settings(cursor, name, database)
-    refused = [
-        statement.as_string(cursor) for statement in statements if not _permitted(cursor, statement)
-    ]
+    refused = [statement.as_string(cursor) for statement in statements if not _permitted(cursor, statement)]
     if properties["labels"]:
-        refused.append(f"SECURITY LABEL ON DATABASE {name.as_string(cursor)} IS ... ({properties['labels']} of them)")
+        refused.append(
+            f"SECURITY LABEL ON DATABASE {name.as_string(cursor)} IS ... ({properties['labels']} of them)"
+        )
     return refused
 
 

@@ -128,7 +128,9 @@ class DatabaseSwap:
                     return
                 refused = [text for pid, text in sessions.items() if not self._end(cursor, pid)]
                 if refused or time.monotonic() >= deadline:
-                    what = "may not be ended by this role" if refused else f"did not end within {END_SECONDS} s"
+                    what = (
+                        "may not be ended by this role" if refused else f"did not end within {END_SECONDS} s"
+                    )
                     raise Unchanged(
                         f"The application could not be held off, so nothing was swapped and it was let in again:"
                         f" {'; '.join(refused or sessions.values())} {what}."
@@ -213,5 +215,7 @@ class DatabaseSwap:
             return False
         self._connection = connect_maintenance(self.target)
         with self._connection.cursor() as cursor:
-            cursor.execute("SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = %s", (self.database,))
+            cursor.execute(
+                "SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = %s", (self.database,)
+            )
             return cursor.fetchone() == (self.restored_oid,)

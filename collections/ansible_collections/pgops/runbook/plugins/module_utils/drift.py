@@ -33,7 +33,9 @@ def recorded_schema(receipts):
         outputs = receipt["outputs"]
         if receipt["status"] != "ok":
             continue
-        if receipt["step"] in ("apply", "emergency_rollback", "adopt", "swap") and outputs.get("catalog_after"):
+        if receipt["step"] in ("apply", "emergency_rollback", "adopt", "swap") and outputs.get(
+            "catalog_after"
+        ):
             return outputs["catalog_after"]
         if receipt["step"] == "preflight" and outputs.get("accepted_drift"):
             return outputs["catalog"]

@@ -75,7 +75,9 @@ def take_swap_lock(cursor: Any, database: str) -> None:
     """
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
-        cursor.execute("SELECT pg_catalog.pg_try_advisory_lock(%s, pg_catalog.hashtext(%s))", (SWAP_LOCK, database))
+        cursor.execute(
+            "SELECT pg_catalog.pg_try_advisory_lock(%s, pg_catalog.hashtext(%s))", (SWAP_LOCK, database)
+        )
         if cursor.fetchone()[0]:
             return
         if time.monotonic() >= deadline:
@@ -109,7 +111,9 @@ def interrupted_swap(cursor: Any, database: str) -> dict[str, Any] | None:
 
 def allow_connections(cursor: Any, database: str, allowed: bool) -> None:
     cursor.execute(
-        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(database), sql.Literal(allowed))
+        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
+            sql.Identifier(database), sql.Literal(allowed)
+        )
     )
 
 

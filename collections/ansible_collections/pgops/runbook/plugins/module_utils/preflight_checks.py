@@ -245,7 +245,7 @@ def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
     """Each migration has a rollback that parses.
 
     Args:
-        backup_of: function version -> path of a verified backup made before it was deployed, or None.
+        backup_of: function version -> verified backup made before it was deployed (dict run_id, folder), or None.
 
     Raises:
         Refused: and names the verified backup where a script is missing.
@@ -261,7 +261,8 @@ def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
 
 def _check_rollback_exists(entry, backup=None):
     instead = (
-        f" The verified backup from before its deploy can be restored: {backup}."
+        f" The verified backup from before its deploy ({backup['folder']}) can be put back:"
+        f" ansible-playbook playbooks/restore.yml -e run_id={backup['run_id']}"
         if backup is not None
         else ""
     )

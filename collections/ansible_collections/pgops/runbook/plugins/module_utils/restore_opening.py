@@ -40,7 +40,9 @@ def open_restore(step, operator):
     params = step.params
     check_client_programs(step.identity, params["pg_bindir"])
     with transaction(step.connection) as cursor:
-        source = find_backup(step.ledger, cursor, params["backup_dir"], params["source_run_id"], step.identity)
+        source = find_backup(
+            step.ledger, cursor, params["backup_dir"], params["source_run_id"], step.identity
+        )
         outputs = {
             "migrations": source["migrations"],
             "source": source,

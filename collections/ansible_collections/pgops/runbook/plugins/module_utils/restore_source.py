@@ -48,7 +48,9 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
     everything = ledger.receipts(cursor)
     receipts = [one for one in everything if one["run_id"] == run_id]
     if not run_id or not RUN_ID.fullmatch(run_id):
-        raise Refused(f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything)}")
+        raise Refused(
+            f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything)}"
+        )
     if not receipts:
         receipts = ReceiptFile(backup_dir, run_id).receipts(cursor)
     if not receipts:
@@ -64,9 +66,11 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
         )
     backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
     if backup is None or backup["status"] != "ok":
-        unproven = " What it backed up before its rollback was never restored to prove it." if latest(
-            receipts, "emergency_backup"
-        ) else ""
+        unproven = (
+            " What it backed up before its rollback was never restored to prove it."
+            if latest(receipts, "emergency_backup")
+            else ""
+        )
         raise Refused(f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything)}")
     if proof is None or proof["status"] != "ok":
         raise Refused(

@@ -14,7 +14,10 @@ import os
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
 from ansible_collections.pgops.runbook.plugins.module_utils.client_programs import find_program, run_program
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import client_options, sql, transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase, database_settings
+from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import (
+    CopyDatabase,
+    database_settings,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.database_properties import tablespace_for
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import SWAP_MARK

@@ -200,7 +200,10 @@ def _described(
 # The place is where the row was when the difference was found; nobody else writes there.
 PLACE = " t.tableoid = x.relation AND t.ctid = x.place AND x.kind = {kind}{some}"
 DELETE = "DELETE FROM {target} AS t USING {changes} AS x WHERE" + PLACE
-UPDATE = "UPDATE {target} AS t SET {assignments} FROM {changes} AS x JOIN {staged} AS s USING (number) WHERE" + PLACE
+UPDATE = (
+    "UPDATE {target} AS t SET {assignments} FROM {changes} AS x JOIN {staged} AS s USING (number) WHERE"
+    + PLACE
+)
 INSERT = (
     "INSERT INTO {into} ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {changes} AS x"
     " JOIN {staged} AS s USING (number) WHERE x.kind = {kind}{some}"

@@ -126,7 +126,7 @@ def _refuse_unrecorded(cursor, index, applied):
 
 
 def verified_backup_before(ledger, cursor, version):
-    """Folder of the verified backup that was made before ``version`` was deployed, or None."""
+    """The verified backup that was made before ``version`` was deployed: dict run_id, folder; or None."""
     applied = ledger.applied_receipt(cursor, version)
     if applied is None:
         return None
@@ -134,7 +134,7 @@ def verified_backup_before(ledger, cursor, version):
     backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
     if backup is None or proof is None or proof["status"] != "ok":
         return None
-    return backup["outputs"]["folder"]
+    return {"run_id": applied["run_id"], "folder": backup["outputs"]["folder"]}
 
 
 def close_dead_run(step, cursor):

@@ -71,9 +71,9 @@ def swap_databases(step):
     """Hold the application off, bring rows and ledger along, swap the names, let the application in.
 
     Returns:
-        dict for the receipt: replaced, replaced_oid, database_oid, receipts_in_backup, applied (versions), catalog_after
-        (digest of the schema), rows (see RowComparison.report), carried_over (bool), left (rows that were left),
-        sequences (moved), not_carried, held_off_seconds.
+        dict for the receipt: replaced, replaced_oid, database_oid, receipts_in_backup, applied (versions),
+        catalog_after (digest of the schema), rows (see RowComparison.report), carried_over (bool), left (see
+        summary_of_left), sequences (moved), refreshed (materialized views), not_carried, held_off_seconds.
 
     Raises:
         Unchanged: nothing was swapped, and the application was let in again.

@@ -96,6 +96,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
     ends_renaming,
     paths_behind,
     select_migrations,
+    verified_backup_before,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.step import (
     Step,
@@ -132,6 +133,11 @@ def work(step):
         "server_version": step.identity["server_version"],
         "files": asking_for_files(step, selected, only_files),
     }
+    if step.playbook == "emergency_rollback" and selected:
+        with transaction(step.connection) as cursor:
+            # Before the oldest of them: the last one that is taken back.
+            backup = verified_backup_before(step.ledger, cursor, selected[-1])
+        outputs["restorable_run"] = backup["run_id"] if backup else None
     if step.module.check_mode or not (selected or only_files):
         with transaction(step.connection) as cursor:
             close_dead_run(step, cursor)

@@ -17,6 +17,8 @@ STATE_OF_PRODUCTION = {
     "restored": "Production is the restored backup.",
 }
 
+LOOK = "What production has must be looked at."
+
 HARMLESS_LOCKS = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
 
 
@@ -36,6 +38,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     lines.append(f"Production: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
+    if run.get("restore"):
+        lines += _restore(run["restore"])
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
@@ -104,6 +108,40 @@ def _files(files: dict[str, Any] | None) -> list[str]:
     return lines
 
 
+def _restore(restore: dict[str, Any]) -> list[str]:
+    """Where the replaced database is, and what became of the rows that it has more."""
+    lines = [f"Replaced: database {restore['replaced']} holds what production was."]
+    if restore.get("swapped_by"):
+        return [
+            *lines,
+            f"The databases were swapped by run {restore['swapped_by']}, which was interrupted after it.",
+        ]
+    lines.append(f"Held off: the application, for {restore['held_off_seconds']:.1f} s.")
+    rows = restore["rows"]
+    for table, counts in rows["tables"].items():
+        changes = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        lines.append(f"Since the backup: {table}: {changes}")
+    if rows["tables"]:
+        lines.append(
+            "Those rows were carried over."
+            if restore["carried_over"]
+            else f"Those rows are in {restore['replaced']} only (carry_over was not asked for)."
+        )
+    for table, count in restore["left"]["tables"].items():
+        lines.append(f"NOT CARRIED OVER: {count} rows of {table}")
+    lines += [
+        f"  {row['table']} {row['key'] or 'a row without a key'}: {row['reason']}"
+        for row in restore["left"]["rows"]
+    ]
+    only = rows["only_live"]
+    lines += [f"Not in the backup: table {name}, {count} rows" for name, count in only["tables"].items()]
+    lines += [f"Not in the backup: column {name}, in {count} rows" for name, count in only["columns"].items()]
+    if rows["large_objects"]:
+        lines.append(f"Not carried over: large objects, {rows['large_objects']} more than in the backup")
+    lines += [f"For a superuser: {statement}" for statement in restore["not_carried"]]
+    return lines
+
+
 def _interrupted(run: dict[str, Any]) -> str:
     """What is true of the run that was found dead."""
     done = [
@@ -161,6 +199,9 @@ def _state(run: dict[str, Any]) -> str:
         return "Nothing was pending, nothing was done."
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]]
+    if run["playbook"] == "restore":
+        swapped = any(step["step"] == "swap" and step["status"] == "ok" for step in run["steps"])
+        return "Production is the restored backup, and the check after it failed." if swapped else LOOK
     if run["playbook"] == "deploy" and any(
         step["step"] == "emergency_rollback" and step["status"] == "ok" and step.get("migrations")
         for step in run["steps"]
@@ -174,12 +215,18 @@ def _state(run: dict[str, Any]) -> str:
             "ROLLED BACK, and the check after it failed" if changed != "apply" else "STILL HAS the migration"
         )
         return f"Production {what}."
-    return "What production has must be looked at."
+    return LOOK
 
 
 def _next(run: dict[str, Any]) -> str | None:
+    failed = [step["step"] for step in run["steps"] if step["status"] == "failed"]
+    backup = run.get("restorable_run")
+    if run["playbook"] == "emergency_rollback" and "emergency_rollback" in failed and backup:
+        return f"mend the rollback, or put the backup from before the deploy back: {_restore_command(backup)}"
     if run["outcome"] != "failed":
         return None
+    if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & set(failed):
+        return f"the backup of this run can be put back: {_restore_command(run['run_id'])}"
     files = run.get("files")
     if files and None in files["hosts"].values():
         version = files["migrations"][-1]
@@ -194,6 +241,10 @@ def _next(run: dict[str, Any]) -> str | None:
             f" -e migration={version}"
         )
     return "ansible-playbook playbooks/status.yml"
+
+
+def _restore_command(run_id: str) -> str:
+    return f"ansible-playbook playbooks/restore.yml -e run_id={run_id}"
 
 
 def _step(step: dict[str, Any]) -> str:

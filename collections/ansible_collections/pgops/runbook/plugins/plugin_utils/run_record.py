@@ -17,10 +17,20 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAI
 
 __all__ = ["RunRecord", "final_outcome", "succeeded"]
 
-SUCCESS = {"deploy": "deployed", "rehearse": "rehearsed", "emergency_rollback": "rolled_back"}
+SUCCESS = {
+    "deploy": "deployed",
+    "rehearse": "rehearsed",
+    "emergency_rollback": "rolled_back",
+    "restore": "restored",
+}
 
 # A failure before this step leaves production as it was.
-FIRST_STEP_THAT_CHANGES = {"deploy": "apply", "emergency_rollback": "emergency_rollback", "rehearse": None}
+FIRST_STEP_THAT_CHANGES = {
+    "deploy": "apply",
+    "emergency_rollback": "emergency_rollback",
+    "rehearse": None,
+    "restore": "swap",
+}
 
 NOT_ENDED = "The run has not ended: it is still going on, or it was interrupted during {step}."
 
@@ -31,7 +41,7 @@ def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str 
     """How a run ended, from its steps.
 
     Args:
-        playbook: "deploy", "rehearse" or "emergency_rollback".
+        playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
         steps: those of run.json, in the order in which they ended.
 
     Returns:
@@ -55,6 +65,9 @@ def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str 
         return "rolled_back", first["step"], first["reason"]
     if playbook == "deploy" and len(failed) > 1:
         reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
+        if any(step["step"] == "swap" and step["status"] == "ok" for step in steps):
+            return "restored", first["step"], " ".join([*reasons, "The backup of this run was put back."])
+        reasons += [f"And so did the automatic restore: {step['reason']}" for step in failed[2:]]
         return "failed", first["step"], " ".join(reasons)
     return first["outcome"], first["step"], first["reason"]
 
@@ -102,6 +115,8 @@ class RunRecord:
             "lint": None,
             "interrupted_run": None,
             "files": None,
+            "restore": None,
+            "restorable_run": None,
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -200,6 +215,7 @@ class RunRecord:
             self.content["migrations"] = list(outputs.get("migrations", []))
             self.content["lint"] = outputs.get("lint")
             self.content["interrupted_run"] = outputs.get("interrupted_run")
+            self.content["restorable_run"] = outputs.get("restorable_run")
             if outputs.get("files"):
                 hosts = result.get("library_hosts") or []
                 self.content["files"] = {
@@ -211,6 +227,8 @@ class RunRecord:
                 key: outputs.get(key)
                 for key in ("renamed", "rows", "missing", "extra", "extra_files", "direction")
             }
+        if step == "swap" and not failed:
+            self.content["restore"] = outputs
         self._take_proof(step, failed, outputs)
         self._mirror(step, receipts)
         outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
@@ -269,6 +287,10 @@ class RunRecord:
         return "failed" if reached else "refused"
 
     def _take_proof(self, step: str, failed: bool, outputs: dict[str, Any]) -> None:
+        proof = self.content["proof"]
+        if step == "restore" and not failed and "proof" in outputs:
+            proof["schema_restored"] = outputs["proof"]["schema_equal"]
+            proof["data_restored"] = outputs["proof"]["data_equal"]
         found = outputs.get("migrations") or []
         if failed or not found or not isinstance(found[0], dict):
             return
@@ -278,7 +300,6 @@ class RunRecord:
             self.content[key] += [
                 {"migration": one["version"], **item} for one in found for item in one.get(key) or []
             ]
-        proof = self.content["proof"]
         if step in ("rehearse", "rehearse_all"):
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
