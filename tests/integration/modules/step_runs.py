@@ -9,6 +9,8 @@ import importlib
 import io
 import itertools
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import r
 from demo.local_server import LocalServer
 
 _numbers = itertools.count(1)
+
+COLLECTIONS = Path(__file__).resolve().parents[3] / "collections"
 
 STEPS_WITH_PROGRAMS = ("preflight", "backup", "verify_restore", "restore")
 
@@ -74,6 +78,7 @@ class StepRuns:
     playbook: str = "deploy"
     migration: str = "002"
     library_hosts: tuple[str, ...] = ()
+    user: str | None = None
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -93,17 +98,22 @@ class StepRuns:
 
     def another(self, playbook: str = "deploy", wanted: str = "002") -> StepRuns:
         """A new run in the same database with the same SQL."""
-        return StepRuns(self.server, self.database, self.folder, playbook, wanted, self.library_hosts)
+        return StepRuns(
+            self.server, self.database, self.folder, playbook, wanted, self.library_hosts, self.user
+        )
 
-    def step(self, name: str, **options: Any) -> dict[str, Any]:
-        """What the module of a step answers."""
+    def arguments(self, name: str, **options: Any) -> dict[str, Any]:
+        """What the action plugin gives to the module of a step."""
         to_roll_back = self.playbook == "emergency_rollback" or bool(options.get("automatic"))
         library = read_sql_library(self.sql_dir, tolerant=to_roll_back or name == "status")
         everything = [one.version for one in library.migrations]
         whole = name in ("preflight", "status") or self.migration == "pending"
         plan = plan_for(name, library, everything if whole else [self.migration], to_roll_back=to_roll_back)
-        arguments = {
-            "target": target(self.server, self.database),
+        return {
+            "target": {
+                **target(self.server, self.database),
+                **({"login_user": self.user} if self.user else {}),
+            },
             "run": {
                 "run_id": self.run_id,
                 "playbook": self.playbook,
@@ -115,6 +125,28 @@ class StepRuns:
             **({"pg_bindir": self.server.bindir} if name in STEPS_WITH_PROGRAMS else {}),
             **options,
         }
+
+    def start(self, name: str, **options: Any) -> subprocess.Popen:
+        """The module of a step in a process of its own, which a test may kill."""
+        code = (
+            "import importlib, json, sys; from ansible.module_utils.testing import patch_module_args\n"
+            f"module = importlib.import_module('ansible_collections.pgops.runbook.plugins.modules.{name}')\n"
+            "with patch_module_args(json.load(sys.stdin)):\n    module.main()"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=COLLECTIONS,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        process.stdin.write(json.dumps(self.arguments(name, **options)))
+        process.stdin.close()
+        return process
+
+    def step(self, name: str, **options: Any) -> dict[str, Any]:
+        """What the module of a step answers."""
+        arguments = self.arguments(name, **options)
         module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{name}")
         answer = io.StringIO()
         with (

@@ -68,14 +68,16 @@ def read_properties(cursor: Any, database: str) -> dict[str, Any]:
 
 
 def tablespace_for(cursor: Any, database: str) -> tuple[str | None, str | None]:
-    """(tablespace in which to create a database like this one, sentence where that one may not be used)."""
+    """(tablespace to name when a database like this one is made, or None; why another one has to be taken, or None)."""
     cursor.execute(
-        "SELECT t.spcname, has_tablespace_privilege(t.oid, 'CREATE') OR t.spcname = 'pg_default'"
+        "SELECT t.spcname::text, pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')"
         " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace"
         " WHERE d.datname = %s",
         (database,),
     )
     name, allowed = cursor.fetchone()
+    if name == "pg_default":
+        return None, None  # that of template0; to name it takes a privilege on it
     if allowed:
         return name, None
     return None, f"tablespace {name}: the role may not create anything in it"

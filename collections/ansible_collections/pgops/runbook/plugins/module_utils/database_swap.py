@@ -40,7 +40,8 @@ def replaced_name(database, run_id):
         database: the live one; shortened where the name would get too long for an identifier.
         run_id: of the restore.
     """
-    parts = run_id.split("-")
+    # Lower case: a name that psql takes without quotes.
+    parts = run_id.lower().split("-")
     ending = "_before_" + "_".join(dict.fromkeys((parts[0], parts[-1])))[-40:]
     start = database.encode("utf-8")[: NAME_BYTES - len(ending.encode("utf-8"))]
     return start.decode("utf-8", errors="ignore") + ending
@@ -118,12 +119,15 @@ class DatabaseSwap:
         Raises:
             Unchanged: a session does not end, or may not be ended by our role.
         """
+        self.held_since = time.monotonic()
+        self._clear(self.database, own_pids)
+
+    def _clear(self, database, own_pids=()):
+        deadline = time.monotonic() + END_SECONDS
         with self._connection.cursor() as cursor:
-            self.held_since = time.monotonic()
-            allow_connections(cursor, self.database, False)
-            deadline = self.held_since + END_SECONDS
+            allow_connections(cursor, database, False)
             while True:
-                sessions = self._others(cursor, own_pids)
+                sessions = self._others(cursor, database, own_pids)
                 if not sessions:
                     return
                 refused = [text for pid, text in sessions.items() if not self._end(cursor, pid)]
@@ -137,24 +141,25 @@ class DatabaseSwap:
                     )
                 time.sleep(0.05)
 
-    def _others(self, cursor, own_pids):
-        """pid -> description of who is in the live database, or on the way into it.
+    @staticmethod
+    def _others(cursor, database, own_pids):
+        """pid -> description of who is in the database, or on the way into it.
 
         A session that was let in before the door was shut holds a lock on the database until it is listed among the
-        sessions (InitPostgres); so locks are looked at first. Workers of autovacuum write nothing of the
-        application's, and make way for the renaming.
+        sessions (InitPostgres); so locks are looked at first. Workers of autovacuum, which have no user,
+        write nothing of the application's and make way for the renaming. (Their type is not shown to every role.)
         """
         cursor.execute(
             "SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.objid"
             " WHERE l.locktype = 'object' AND l.classid = 'pg_catalog.pg_database'::regclass AND d.datname = %s"
             " AND l.pid <> pg_catalog.pg_backend_pid()",
-            (self.database,),
+            (database,),
         )
         found = {pid: f"pid {pid}, which is connecting" for (pid,) in cursor.fetchall()}
         cursor.execute(
-            "SELECT pid, coalesce(usename::text, backend_type), coalesce(nullif(application_name, ''), 'unnamed')"
-            " FROM pg_catalog.pg_stat_activity WHERE datname = %s AND backend_type <> 'autovacuum worker'",
-            (self.database,),
+            "SELECT pid, coalesce(usename::text, 'dropped'), coalesce(nullif(application_name, ''), 'unnamed')"
+            " FROM pg_catalog.pg_stat_activity WHERE datname = %s AND usesysid IS NOT NULL",
+            (database,),
         )
         found.update(
             {pid: f"pid {pid} (user {user}, application {name})" for pid, user, name in cursor.fetchall()}
@@ -182,6 +187,8 @@ class DatabaseSwap:
         Raises:
             Unchanged: the names are as they were.
         """
+        # A monitoring program may look into every database.
+        self._clear(self.restored)
         self._connection.autocommit = False
         try:
             with self._connection.cursor() as cursor:
@@ -195,7 +202,8 @@ class DatabaseSwap:
                             sql.Identifier(old), sql.Identifier(new)
                         )
                     )
-                allow_connections(cursor, self.replaced, True)
+                for name in (self.replaced, self.database):
+                    allow_connections(cursor, name, True)
                 ours = f"{self.database} until restore {self.run_id} put the backup of run {self.source} in its place"
                 self._comment(cursor, self.replaced, f"{live['comment'] or ''}\n{ours}".strip())
             self._connection.commit()

@@ -136,7 +136,8 @@ def _check_sessions(cursor, role, is_superuser):
         "SELECT DISTINCT a.usename::text, coalesce(r.rolsuper, false) FROM pg_catalog.pg_stat_activity a"
         " LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid"
         " WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()"
-        " AND a.backend_type = 'client backend' AND NOT pg_catalog.pg_has_role(a.usesysid, 'USAGE')"
+        # backend_type of others is only shown to roles that may read all statistics.
+        " AND a.usesysid IS NOT NULL AND NOT pg_catalog.pg_has_role(a.usesysid, 'USAGE')"
         " AND (r.rolsuper OR NOT pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')) ORDER BY 1"
     )
     found = cursor.fetchall()
