@@ -244,3 +244,55 @@ def test_a_run_that_selected_nothing_only_ends_the_renaming():
         gate("backup", alone)
     with pytest.raises(Refused, match="files_rename is no part of rehearse"):
         gate("files_rename", alone, playbook="rehearse")
+
+
+# A restore ------------------------------------------------------------------------------------------------
+
+
+def swapped(written, *, oid=99999, replaced_oid=IDENTITY["database_oid"], in_backup=0):
+    """The receipts, and that of a swap after them."""
+    receipt = receipts.make_receipt(
+        "run-1",
+        "swap",
+        "ok",
+        "2026-01-02T00:00:00.000000Z",
+        "2026-01-02T00:00:01.000000Z",
+        {**IDENTITY, "database_oid": oid},
+        written[-1]["digest"] if written else receipts.FIRST_PREVIOUS,
+        outputs={"replaced_oid": replaced_oid, "receipts_in_backup": in_backup},
+    )
+    return [*written, receipt]
+
+
+def test_receipts_of_the_database_that_was_replaced_count_after_the_swap():
+    written = swapped(before("swap", "restore"))
+    gate("smoke_test", written, playbook="restore", identity={**IDENTITY, "database_oid": 99999})
+    for identity in (IDENTITY, {**IDENTITY, "database_oid": 5}):
+        with pytest.raises(Refused, match="belongs to another database"):
+            gate("smoke_test", written, playbook="restore", identity=identity)
+    other = swapped(before("swap", "restore"), replaced_oid=7)
+    with pytest.raises(Refused, match="belongs to another database"):
+        gate("smoke_test", other, playbook="restore", identity={**IDENTITY, "database_oid": 99999})
+
+
+@pytest.mark.parametrize("step", receipts.RESTORING_STEPS)
+def test_a_restore_does_not_mind_scripts(step):
+    gate(step, before(step, "restore"), playbook="restore", scripts={})
+
+
+@pytest.mark.parametrize("step", receipts.RESTORING_STEPS)
+def test_the_restore_of_a_failed_deploy_needs_a_proven_backup(step):
+    needed = receipts.required_steps("deploy", step, automatic=True)
+    gate(step, chain(*needed), automatic=True)
+    with pytest.raises(Refused, match="needs the receipt of step verify_restore"):
+        gate(step, chain(*(name for name in needed if name != "verify_restore")), automatic=True)
+
+
+def test_what_was_done_between_a_backup_and_its_restore_is_not_in_force():
+    written = swapped(chain("preflight", "backup", "apply"), in_backup=2)
+    assert [one["step"] for one in receipts.in_force(written)] == ["preflight", "backup", "swap"]
+    later = swapped([*written, *chain("apply")], in_backup=4)
+    assert [one["step"] for one in receipts.in_force(later)] == ["preflight", "backup", "swap", "swap"]
+    assert receipts.in_force(written[:3]) == written[:3]
+    failed = [*written[:3], {**written[3], "status": "failed"}]
+    assert receipts.in_force(failed) == failed

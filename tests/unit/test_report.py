@@ -52,6 +52,71 @@ def test_every_outcome_tells_what_production_has(outcome):
     assert lines[-1] == "Record: /a/run.json"
 
 
+FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))
+
+
+def next_line(content):
+    return [line for line in run_report(content, "x") if line.startswith("Next:")]
+
+
+def test_a_rollback_that_failed_too_offers_the_restore_of_its_own_backup():
+    command = "ansible-playbook playbooks/restore.yml -e run_id=r1"
+    (line,) = next_line(run("failed", steps=FAILED_ROLLBACK))
+    assert line.endswith(command)
+    assert next_line(run("restored", steps=(*FAILED_ROLLBACK, ("swap", "ok")))) == []
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unchanged"])
+def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy(outcome):
+    steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
+    (line,) = next_line(run(outcome, "emergency_rollback", steps, restorable_run="r0"))
+    assert line.endswith("ansible-playbook playbooks/restore.yml -e run_id=r0")
+    assert "restore.yml" not in " ".join(next_line(run(outcome, "emergency_rollback", steps)))
+
+
+def restored(**facts):
+    return {
+        "replaced": "midi_before_x",
+        "held_off_seconds": 0.42,
+        "carried_over": True,
+        "rows": {
+            "tables": {"public.files": {"added": 2, "changed": 0, "deleted": 1}},
+            "only_live": {"tables": {"public.tag": 5}, "columns": {"public.files.copyright": 3}},
+            "large_objects": 0,
+        },
+        "left": {
+            "tables": {"public.files": 1},
+            "rows": [{"table": "public.files", "key": "(id) = (7)", "reason": "no parent"}],
+        },
+        "not_carried": ["ALTER ROLE app ..."],
+        **facts,
+    }
+
+
+def test_a_restore_says_what_became_of_the_rows_since():
+    text = "\n".join(run_report(run("restored", "restore", restore=restored()), "x"))
+    for line in (
+        "Replaced: database midi_before_x holds what production was.",
+        "Since the backup: public.files: 2 added, 1 deleted",
+        "Those rows were carried over.",
+        "NOT CARRIED OVER: 1 rows of public.files",
+        "public.files (id) = (7): no parent",
+        "Not in the backup: table public.tag, 5 rows",
+        "Not in the backup: column public.files.copyright, in 3 rows",
+        "For a superuser: ALTER ROLE app ...",
+    ):
+        assert line in text
+    without = restored(carried_over=False, left={"tables": {}, "rows": []})
+    text = "\n".join(run_report(run("restored", "restore", restore=without), "x"))
+    assert "Those rows are in midi_before_x only" in text
+
+
+def test_a_restore_that_goes_on_after_a_kill_says_who_swapped():
+    found = {"swapped_by": "r0", "replaced": "midi_before_x"}
+    lines = run_report(run("restored", "restore", restore=found), "x")
+    assert "The databases were swapped by run r0, which was interrupted after it." in lines
+
+
 def test_only_a_failure_names_a_next_step():
     assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Next:")]
     (line,) = [line for line in run_report(run("failed"), "x") if line.startswith("Next:")]

@@ -12,6 +12,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     DEPLOY_STEPS,
     REHEARSE_STEPS,
+    RESTORE_STEPS,
     ROLLBACK_STEPS,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import (
@@ -24,9 +25,15 @@ ALL_STEPS = {
     "deploy": DEPLOY_STEPS,
     "rehearse": REHEARSE_STEPS,
     "emergency_rollback": ROLLBACK_STEPS,
+    "restore": RESTORE_STEPS,
 }
-SUCCESS = {"deploy": "deployed", "rehearse": "rehearsed", "emergency_rollback": "rolled_back"}
-CHANGES = {"deploy": "apply", "emergency_rollback": "emergency_rollback"}
+SUCCESS = {
+    "deploy": "deployed",
+    "rehearse": "rehearsed",
+    "emergency_rollback": "rolled_back",
+    "restore": "restored",
+}
+CHANGES = {"deploy": "apply", "emergency_rollback": "emergency_rollback", "restore": "swap"}
 
 
 def record(tmp_path, playbook="deploy", writes=True, run_id="run-1"):
@@ -132,6 +139,30 @@ def test_a_rollback_that_fails_too_is_said(tmp_path, second):
     content = on_disk(made)
     assert (content["outcome"], content["failed_step"]) == ("failed", "verify")
     assert content["reason"] == "verify says no The automatic rollback failed too: the server is gone"
+
+
+@pytest.mark.parametrize("restore_fails", [False, True])
+def test_a_rollback_that_fails_may_be_followed_by_a_restore(tmp_path, restore_fails):
+    made = run_until(record(tmp_path), "verify")
+    made.end("verify", failed("verify says no"))
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", failed("the rollback fails"))
+    made.end("restore", ok(proof={"schema_equal": True, "data_equal": True}))
+    made.end("count_rows", ok())
+    made.end("swap", failed("no room", "unchanged") if restore_fails else ok(replaced="midi_before"))
+    made.conclude("verify says no")
+    content = on_disk(made)
+    reason = "verify says no The automatic rollback failed too: the rollback fails "
+    if restore_fails:
+        assert (content["outcome"], content["failed_step"]) == ("failed", "verify")
+        assert content["reason"] == reason + "And so did the automatic restore: no room"
+        assert content["restore"] is None
+    else:
+        assert (content["outcome"], content["failed_step"]) == ("restored", "verify")
+        assert content["reason"] == reason + "The backup of this run was put back."
+        assert content["restore"] == {"replaced": "midi_before"}
+    assert content["proof"]["data_restored"] is True
+    assert not succeeded(content), "a restore nobody asked for is no success"
 
 
 def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_path):

@@ -104,6 +104,9 @@ def test_the_backup_takes_the_place_of_the_live_database(proven: StepRuns, admin
     assert found[: len(chain)] == chain, "the ledger of the live database goes on in the restored one"
     assert len(found) == len(chain) + len(STEPS)
     assert proven.ask("SELECT outcome FROM runbook.run ORDER BY started DESC LIMIT 1") == [("restored",)]
+    assert old.ask("SELECT outcome, reason FROM runbook.run ORDER BY started DESC LIMIT 1") == [
+        ("restored", "this database was replaced")
+    ]
     assert list((proven.backups / restore.run.run_id).iterdir()) == [], "no copy of the ledger is left"
     # The migration can be deployed again: neither drift nor a half truth in the ledger is in its way.
     proven.another().up_to("apply")

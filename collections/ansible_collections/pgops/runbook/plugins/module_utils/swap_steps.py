@@ -164,3 +164,18 @@ def _connect_to_restored(step, outputs):
     with transaction(step.connection) as cursor:
         step.identity = server_identity(cursor)
     step.take_run_lock()
+    _close_run_in_replaced(step, outputs["replaced"])
+
+
+def _close_run_in_replaced(step, replaced):
+    """The ledger of the replaced database ends with this run; in the restored one it goes on."""
+    try:
+        connection = connect(step.params["target"], replaced)
+    except ServerUnreachable as error:
+        step.module.warn(f"The run could not be closed in the replaced database {replaced}: {error.reason}")
+        return
+    try:
+        with transaction(connection) as cursor:
+            step.ledger.finish_run(cursor, step.run_id, "restored", "this database was replaced")
+    finally:
+        connection.close()
