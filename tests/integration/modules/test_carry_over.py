@@ -15,6 +15,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.carry_over import (
     carry_sequences,
     refresh_materialized_views,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_carrying import bring_salvage
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 
 SCHEMA = """
     CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, boss int REFERENCES author);
@@ -275,3 +277,44 @@ def test_views_that_hold_rows_are_computed_again(sides: Sides) -> None:
     with sides.new, sides.new.cursor() as cursor:
         assert refresh_materialized_views(cursor) == ["public.many", "public.upon"]
     assert sides.ask("SELECT * FROM upon") == [(3,)]
+
+
+# Salvage ---------------------------------------------------------------------------------------------------
+
+
+def keep(sides: Sides, *rows: str, live: bool = True) -> None:
+    """An item of salvage with these rows."""
+    connection = sides.live if live else sides.new
+    with connection, connection.cursor() as cursor:
+        store = SalvageStore(cursor)
+        store.create()
+        item = store.begin_item("run", "002", "dropped table", ("public", "tag"), ["name"])
+        for number, row in enumerate(rows):
+            cursor.execute(
+                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
+                (item, str(number), row),
+            )
+        assert store.finish_item(item)["rows"] == len(rows)
+
+
+@pytest.mark.parametrize("in_backup", [True, False])
+def test_salvage_is_what_the_backup_has_and_what_was_kept_since(sides: Sides, in_backup: bool) -> None:
+    keep(sides, "(x)", "(y)")
+    if in_backup:
+        keep(sides, "(x)", "(y)", live=False)
+    sides.write(  # a deploy since the backup has put it back, into the database that is replaced
+        "DELETE FROM runbook_salvage.kept_row; UPDATE runbook_salvage.manifest SET returned = now()"
+    )
+    keep(sides, "(since)")
+    with sides.live, sides.new, sides.live.cursor() as live, sides.new.cursor() as new:
+        assert bring_salvage(live, new) == (1 if in_backup else 2)
+        carry_sequences(live, new)
+        assert bring_salvage(live, new) == 0, "a second time there is nothing to bring"
+    found = sides.ask(
+        "SELECT item, returned IS NULL, k.kept FROM runbook_salvage.manifest LEFT JOIN runbook_salvage.kept_row k"
+        " USING (item) ORDER BY 1, 3"
+    )
+    first = [(1, True, "(x)"), (1, True, "(y)")] if in_backup else [(1, False, None)]
+    assert found == [*first, (2, True, "(since)")]
+    keep(sides, "(later)", live=False)
+    assert sides.ask("SELECT max(item), max(number) FROM runbook_salvage.kept_row") == [(3, 4)]

@@ -41,7 +41,7 @@ class RowComparison:
     Args:
         live: cursor of the live database; REPEATABLE READ, or nobody writes to it any more.
         new: cursor of the restored one.
-        ledger: compare the runbook's own schemas instead of the application's.
+        ledger: compare the tables of the ledger instead of the application's.
         known_sums: what sums_of_restored() gave earlier, of a restored database that nobody has written to since.
     """
 

@@ -37,7 +37,7 @@ RELATIONS = """
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
       AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
-      AND (n.nspname IN ('runbook', 'runbook_salvage')) = %(ledger)s
+      AND n.nspname <> 'runbook_salvage' AND (n.nspname = 'runbook') = %(ledger)s
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                       AND d.objid = c.oid AND d.deptype = 'e')
     ORDER BY 1, 2"""
@@ -110,7 +110,7 @@ class CommonTable:
 
 
 def read_relations(cursor: Any, ledger: bool = False) -> dict[tuple[str, str], Relation]:
-    """The application's tables, or with ``ledger`` the runbook's; those of extensions are left out."""
+    """The application's tables, or with ``ledger`` those of the ledger; those of extensions are left out."""
     cursor.execute(RELATIONS, {"ledger": ledger})
     return {
         (schema, name): Relation(

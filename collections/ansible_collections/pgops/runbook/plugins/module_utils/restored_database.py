@@ -19,7 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import
     database_settings,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.database_properties import tablespace_for
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import SWAP_MARK
 from ansible_collections.pgops.runbook.plugins.module_utils.restore_proof import restore_and_compare
 
@@ -28,7 +28,6 @@ __all__ = ["RestoredDatabase", "drop_restored", "restore_beside"]
 PREFIX = "runbook_restore_"
 
 LEDGER_SCHEMA = "runbook"
-SALVAGE_SCHEMA = "runbook_salvage"
 
 
 class RestoredDatabase(CopyDatabase):
@@ -55,8 +54,8 @@ def restore_beside(step, source):
         source: see restore_source.find_backup.
 
     Returns:
-        dict for the receipt: restored (name), database_oid, source, proof, receipts_in_backup, salvage (why that
-        schema could not be brought along, or None), tablespace (why another one had to be taken, or None).
+        dict for the receipt: restored (name), database_oid, source, proof, receipts_in_backup, tablespace (why
+        another one had to be taken, or None).
 
     Raises:
         StepFailed: the backup is damaged, cannot be restored, or is not what was backed up.
@@ -85,7 +84,7 @@ def restore_beside(step, source):
         connection = restored.connect()
         try:
             in_backup = _check_beginning(connection, step.ledger, receipts, source["run_id"])
-            salvage = _replace_ledger(step, connection, restored, bindir)
+            _replace_ledger(step, connection, restored, bindir)
             with transaction(connection) as cursor:
                 cursor.execute(
                     "SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database()"
@@ -102,7 +101,6 @@ def restore_beside(step, source):
         "source": source,
         "proof": proof,
         "receipts_in_backup": in_backup,
-        "salvage": salvage,
         "tablespace": other_tablespace,
     }
 
@@ -120,22 +118,10 @@ def _check_beginning(connection, ledger, live_receipts, run_id):
 
 
 def _replace_ledger(step, connection, restored, bindir):
-    """Put the live ledger and salvage in place of those in the backup; returns why salvage was left, or None."""
+    """Put the live ledger in place of the one in the backup."""
     with transaction(connection) as cursor:
-        for schema in (LEDGER_SCHEMA, SALVAGE_SCHEMA):
-            cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
-    with transaction(step.connection) as cursor:
-        cursor.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SALVAGE_SCHEMA,))
-        (has_salvage,) = cursor.fetchone()
+        cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(LEDGER_SCHEMA)))
     _copy_schema(step, restored, LEDGER_SCHEMA, bindir)
-    if not has_salvage:
-        return None
-    try:
-        _copy_schema(step, restored, SALVAGE_SCHEMA, bindir)
-    except StepFailed as error:
-        # It may keep values of a type that the backup does not know yet. The replaced database keeps it all.
-        return error.reason
-    return None
 
 
 def _copy_schema(step, restored, schema, bindir):

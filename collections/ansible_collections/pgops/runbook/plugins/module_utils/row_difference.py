@@ -17,7 +17,16 @@ from ansible_collections.pgops.runbook.plugins.module_utils.common_tables import
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.content import row_text
 
-__all__ = ["ADDED", "CHANGED", "DELETED", "KINDS", "TableDifference", "bucket_sums", "find_difference"]
+__all__ = [
+    "ADDED",
+    "CHANGED",
+    "DELETED",
+    "KINDS",
+    "TableDifference",
+    "bucket_sums",
+    "copy_rows",
+    "find_difference",
+]
 
 ADDED, CHANGED, DELETED = KINDS = ("added", "changed", "deleted")
 
@@ -149,22 +158,27 @@ def _stage(live: Any, new: Any, found: TableDifference, buckets: list[int]) -> N
         _identified(table), values, table.live.source(), _bucket(table), sql.Literal(buckets)
     )
     target = sql.SQL("COPY {} (key, copy, line, {}) FROM STDIN").format(found.staged, names)
-    _pipe(live, query.as_string(live), new, target.as_string(new))
+    copy_rows(live, query, new, target)
 
 
-def _pipe(source: Any, query: str, destination: Any, target: str) -> None:
-    """COPY from one connection to the other without a file in between, which would hold people's data."""
+def copy_rows(source: Any, query: Any, destination: Any, target: Any) -> None:
+    """COPY from one connection to the other without a file in between, which would hold people's data.
+
+    Args:
+        source, destination: cursors.
+        query, target: COPY ... TO STDOUT and COPY ... FROM STDIN.
+    """
     reading, writing = os.pipe()
 
     def send() -> None:
         with os.fdopen(writing, "wb") as file:
-            source.copy_expert(query, file)
+            source.copy_expert(query.as_string(source), file)
 
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(send)
         try:
             with os.fdopen(reading, "rb") as file:
-                destination.copy_expert(target, file)
+                destination.copy_expert(target.as_string(destination), file)
         except BaseException:
             # Its pipe is closed by now, so that the sender ends; its error is the cause if it has another one.
             cause = sent.exception()

@@ -23,6 +23,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFa
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import close_all_journals
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, latest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_carrying import bring_salvage
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
@@ -73,7 +74,8 @@ def swap_databases(step):
     Returns:
         dict for the receipt: replaced, replaced_oid, database_oid, receipts_in_backup, applied (versions),
         catalog_after (digest of the schema), rows (see RowComparison.report), carried_over (bool), left (see
-        summary_of_left), sequences (moved), refreshed (materialized views), not_carried, held_off_seconds.
+        summary_of_left), sequences (moved), salvage_items (brought along), refreshed (materialized views), not_carried,
+        held_off_seconds.
 
     Raises:
         Unchanged: nothing was swapped, and the application was let in again.
@@ -119,6 +121,7 @@ def _bring_along(step, swap, new):
         views = refresh_materialized_views(new_cursor) if carried_over and rows["tables"] else []
     with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
         _bring_ledger(step.ledger, live_cursor, new_cursor)
+        salvage = bring_salvage(live_cursor, new_cursor)
     with transaction(new) as new_cursor:
         return {
             "applied": sorted(VersionTable(new_cursor).applied()),
@@ -127,6 +130,7 @@ def _bring_along(step, swap, new):
             "carried_over": carried_over,
             "left": summary_of_left(left),
             "sequences": sequences,
+            "salvage_items": salvage,
             "refreshed": views,
         }
 
