@@ -21,6 +21,7 @@ from benchmarks import (
     proof_of_backup_under_load,
     proof_of_damage_detection,
     proof_of_data_fingerprint,
+    proof_of_restore_under_writes,
     proof_of_rollback_mutations,
     proof_of_rollback_safeguards,
     proof_of_schema_fingerprint,
@@ -200,3 +201,11 @@ def test_the_exit_status_and_the_table_tell_of_a_missed_bar(monkeypatch, capsys)
     assert "Seed 7" in shown
     assert "things      3      2    3      NO" in shown
     assert "ended with an error: no such thing" in shown
+
+
+def test_a_restore_that_leaves_the_rows_since_behind_is_found(server):
+    found = proof_of_restore_under_writes.measure(
+        server, 1, Random(1), silent, carry_over=False, writers=1, pause=0.01
+    )
+    assert "is missing or old" in missed(found)
+    assert 0 < found.found < found.tried
