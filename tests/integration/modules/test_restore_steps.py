@@ -215,13 +215,13 @@ def test_a_damaged_backup_and_one_of_another_history_are_refused(proven: StepRun
     assert f"damaged after it was made: {data} is changed" in answer["msg"]
     assert "needs step restore to have succeeded" in restore.step("swap")["msg"]
     data.write_bytes(sound)
-    # As if the first receipt of the ledger had been made anew.
-    first = "UPDATE runbook.receipt SET digest = '{}' || substr(digest, 2) WHERE position = 1"
-    proven.execute(first.format("x"))
+    # As if the ledger had begun with another receipt than in the backup.
+    proven.execute("INSERT INTO runbook.receipt (position, digest, document) VALUES (0, 'x', '{}')")
     answer = restore.step("restore")
     assert answer["outcome"] == "refused"
     assert "is not the beginning of the one in the live database" in answer["msg"]
     assert admin.ask("SELECT FROM pg_database WHERE datname LIKE 'runbook%'") == [], "nothing is left behind"
+    proven.execute("DELETE FROM runbook.receipt WHERE position = 0")
     restore.run.conclude("refused")
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text() + " ")
