@@ -296,3 +296,9 @@ def test_what_was_done_between_a_backup_and_its_restore_is_not_in_force():
     assert receipts.in_force(written[:3]) == written[:3]
     failed = [*written[:3], {**written[3], "status": "failed"}]
     assert receipts.in_force(failed) == failed
+
+
+def test_what_a_run_applied_is_gone_with_the_database_that_it_replaced():
+    applied = {**chain("apply")[0], "migration": "009"}
+    assert receipts.committed_versions([applied]) == ["009"]
+    assert receipts.committed_versions(swapped([applied])) == []

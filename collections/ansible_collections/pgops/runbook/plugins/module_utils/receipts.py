@@ -203,6 +203,8 @@ def committed_versions(receipts, step="apply"):
     """
     last = {}
     for receipt in receipts:
+        if receipt["status"] == "ok" and receipt["step"] == "swap":
+            last.clear()  # the database in which they were applied was replaced
         if receipt["status"] == "ok" and receipt["migration"]:
             last[receipt["migration"]] = receipt["step"]
     return [version for version, last_step in last.items() if last_step == step]
