@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measure whether rollbacks lose anything, on a server of its own, and print one table: `make lossless`.
+"""Measure whether rollbacks and restores lose anything, on a server of its own, and print one table: `make lossless`.
 
 Nothing in it is a test of time. Every choice made by chance follows from the seed, which is printed.
 """
@@ -21,6 +21,7 @@ if __name__ == "__main__":
 from benchmarks import (  # noqa: E402 - as a script, the path has to be set first
     proof_of_file_renames,
     proof_of_lossless_rollback,
+    proof_of_restore_under_writes,
 )
 from benchmarks.measurement import table  # noqa: E402
 from benchmarks.proof import Measure, run  # noqa: E402
@@ -35,13 +36,20 @@ MEASUREMENTS: dict[str, Measure] = {
     "renames": lambda server, sizes, chance, say: proof_of_file_renames.measure(
         server, sizes.renames, chance, say
     ),
+    "restores": lambda server, sizes, chance, say: proof_of_restore_under_writes.measure(
+        server, sizes.restores, chance, say
+    ),
 }
-SIZES = {"rollbacks": (200, "random migrations"), "renames": (200, "kills of the renaming of files")}
+SIZES = {
+    "rollbacks": (200, "random migrations"),
+    "renames": (200, "kills of the renaming of files"),
+    "restores": (10, "restores while an application writes"),
+}
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line; exit status 0 when every bar is met, 1 otherwise."""
-    parser = argparse.ArgumentParser(description="Measure whether rollbacks lose anything.")
+    parser = argparse.ArgumentParser(description="Measure whether rollbacks and restores lose anything.")
     for name, (size, what) in SIZES.items():
         parser.add_argument(f"--{name}", type=int, default=size, help=f"{what} (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")

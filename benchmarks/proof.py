@@ -26,7 +26,6 @@ from benchmarks import (  # noqa: E402 - as a script, the path has to be set fir
     proof_of_backup_under_load,
     proof_of_damage_detection,
     proof_of_data_fingerprint,
-    proof_of_restore_under_writes,
     proof_of_rollback_mutations,
     proof_of_rollback_safeguards,
     proof_of_schema_fingerprint,
@@ -63,9 +62,6 @@ MEASUREMENTS: dict[str, Measure] = {
     ),
     "backups": lambda server, sizes, chance, say: proof_of_backup_under_load.measure(
         server, sizes.backups, chance, say
-    ),
-    "restores": lambda server, sizes, chance, say: proof_of_restore_under_writes.measure(
-        server, sizes.restores, chance, say
     ),
     "faults": _of_library(proof_of_rollback_mutations),
     "safeguards": _of_library(proof_of_rollback_safeguards),
@@ -113,7 +109,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--changes", type=int, default=1000, help="changed values (default: %(default)s)")
     parser.add_argument("--bits", type=int, default=500, help="flipped bits (default: %(default)s)")
     parser.add_argument("--backups", type=int, default=20, help="backups under load (default: %(default)s)")
-    parser.add_argument("--restores", type=int, default=10, help="restores under load (default: %(default)s)")
     parser.add_argument(
         "--faults", type=float, default=1.0, help="share of the faults to plant (default: all)"
     )
@@ -123,11 +118,10 @@ def main(arguments: list[str]) -> int:
         "--only", nargs="+", choices=list(MEASUREMENTS), default=list(MEASUREMENTS), help="measurements to do"
     )
     options = parser.parse_args(arguments)
-    counts = (options.pairs, options.changes, options.bits, options.backups, options.restores)
-    if min(counts) < 1 or not 0 < options.faults <= 1:
+    if min(options.pairs, options.changes, options.bits, options.backups) < 1 or not 0 < options.faults <= 1:
         parser.error("numbers must be at least 1, and --faults above 0 and up to 1")
     if options.quick:
-        for name in ("pairs", "changes", "bits", "backups", "restores"):
+        for name in ("pairs", "changes", "bits", "backups"):
             setattr(options, name, max(1, getattr(options, name) // 10))
         options.faults /= 10
     seed = secrets.randbits(32) if options.seed is None else options.seed

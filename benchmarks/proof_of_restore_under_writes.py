@@ -41,6 +41,7 @@ def measure(
     carry_over: bool = True,
     writers: int = 2,
     pause: float = 0.0,
+    files: int = FILES_OF_THE_LIBRARY,
 ) -> Measurement:
     """Put a proven backup back, while writers insert and update files and come back when they are sent away.
 
@@ -50,12 +51,13 @@ def measure(
         chance: decides how long the writers write before the swap.
         carry_over: whether the rows since the backup are brought over; without, they must be found missing.
         writers, pause: see reconnecting_writers().
+        files: of the library.
     """
     written, lost, held_off, problems = 0, 0, [], []
     for number in range(restores):
         with (
             tempfile.TemporaryDirectory(prefix="proof-restore-") as folder,
-            library_database(server, f"restored_{number}", FILES_OF_THE_LIBRARY) as name,
+            library_database(server, f"restored_{number}", files) as name,
         ):
             try:
                 rows, missing, seconds = _one_restore(
@@ -75,7 +77,7 @@ def measure(
     if held_off:
         notes.append(
             f"seconds for which the application was held off: {min(held_off):.2f} to {max(held_off):.2f}"
-            f" ({FILES_OF_THE_LIBRARY} files, {writers} writers)"
+            f" ({files} files, {writers} writers)"
         )
     # A restore that failed has shown nothing: the bar is not met then.
     return Measurement(

@@ -205,7 +205,7 @@ def test_the_exit_status_and_the_table_tell_of_a_missed_bar(monkeypatch, capsys)
 
 def test_a_restore_that_leaves_the_rows_since_behind_is_found(server):
     found = proof_of_restore_under_writes.measure(
-        server, 1, Random(1), silent, carry_over=False, writers=1, pause=0.01
+        server, 1, Random(1), silent, carry_over=False, writers=1, pause=0.02, files=50
     )
     assert "is missing or old" in missed(found)
     assert 0 < found.found < found.tried
