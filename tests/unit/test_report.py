@@ -83,6 +83,7 @@ def restored(**facts):
             "tables": {"public.files": {"added": 2, "changed": 0, "deleted": 1}},
             "only_live": {"tables": {"public.tag": 5}, "columns": {"public.files.copyright": 3}},
             "large_objects": 0,
+            "paths_changed": {"public.files.filepath": 12},
         },
         "left": {
             "tables": {"public.files": 1},
@@ -103,6 +104,7 @@ def test_a_restore_says_what_became_of_the_rows_since():
         "public.files (id) = (7): no parent",
         "Not in the backup: table public.tag, 5 rows",
         "Not in the backup: column public.files.copyright, in 3 rows",
+        "Files on disk: NOT MOVED BACK, while 12 values of public.files.filepath are those of the backup",
         "For a superuser: ALTER ROLE app ...",
     ):
         assert line in text

@@ -81,6 +81,10 @@ def test_the_backup_takes_the_place_of_the_live_database(proven: StepRuns, admin
         "UPDATE notes SET body = 'uno' WHERE id = 1",
         "DELETE FROM notes WHERE id = 3",
         "UPDATE runbook.run SET finished = now(), outcome = 'failed' WHERE finished IS NULL",
+        "CREATE TABLE runbook.path_change_set (run_id text, migration text, path_column text[], changes bigint)",
+        "CREATE TABLE runbook.path_change ()",
+        "INSERT INTO runbook.path_change_set SELECT run_id, '002', '{public,notes,body}', 3 FROM runbook.run"
+        " ORDER BY started DESC LIMIT 1",
         "INSERT INTO runbook.journal (run_id, migration, direction, catalog_before) VALUES ('r', '002', 'apply', '')",
     )
     before = proven.ask("SELECT * FROM notes ORDER BY id")
@@ -89,6 +93,7 @@ def test_the_backup_takes_the_place_of_the_live_database(proven: StepRuns, admin
     counted = restore.steps("preflight", "restore", "count_rows")["outputs"]["rows"]
     expected = {"public.notes": {"added": 1, "changed": 1, "deleted": 1}}
     assert counted["tables"] == expected
+    assert counted["paths_changed"] == {"public.notes.body": 3}, "files on disk have followed them"
     swap = restore.steps("swap")["outputs"]
     assert swap["rows"]["tables"] == expected
     assert swap["rows"]["only_live"]["columns"] == {"public.notes.author": 1}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 
-__all__ = ["PathColumn", "PathsBefore", "PendingChanges", "pending_versions"]
+__all__ = ["PathColumn", "PathsBefore", "PendingChanges", "changes_since", "pending_versions"]
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS runbook.path_change_set (
@@ -149,6 +149,27 @@ def _has_table(cursor, names):
 def _exists(cursor):
     cursor.execute("SELECT to_regclass('runbook.path_change') IS NOT NULL")
     return cursor.fetchone()[0]
+
+
+def changes_since(cursor, position):
+    """Paths that migrations and rollbacks have changed since a receipt of the ledger.
+
+    Args:
+        cursor: of the database.
+        position: of the receipt.
+
+    Returns:
+        dict: column (``schema.table.column``) -> number of paths.
+    """
+    if not _exists(cursor):
+        return {}
+    cursor.execute(
+        "SELECT array_to_string(s.path_column, '.'), sum(s.changes)::bigint FROM runbook.path_change_set s"
+        " WHERE s.changes > 0 AND EXISTS (SELECT FROM runbook.receipt r WHERE r.run_id = s.run_id"
+        " AND r.migration = s.migration AND r.status = 'ok' AND r.position > %s) GROUP BY 1 ORDER BY 1",
+        (position,),
+    )
+    return dict(cursor.fetchall())
 
 
 def pending_versions(cursor):

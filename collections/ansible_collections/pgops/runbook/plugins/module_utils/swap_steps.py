@@ -21,6 +21,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
 from ansible_collections.pgops.runbook.plugins.module_utils.database_swap import DatabaseSwap, replaced_name
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import close_all_journals
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import changes_since
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, latest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_carrying import bring_salvage
@@ -60,12 +61,18 @@ def count_rows(step):
         step.connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
             comparison = RowComparison(live_cursor, new_cursor)
-            return comparison.report(comparison.differences())
+            return _counted(step, live_cursor, comparison, comparison.differences())
     finally:
         new.close()
         if not step.connection.closed:
             step.connection.rollback()
             step.connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def _counted(step, live_cursor, comparison, differences):
+    """What RowComparison.report says, and paths_changed: column -> paths that files on disk have followed since."""
+    position = step.outputs_of("restore")["receipts_in_backup"]
+    return {**comparison.report(differences), "paths_changed": changes_since(live_cursor, position)}
 
 
 def swap_databases(step):
@@ -114,7 +121,7 @@ def _bring_along(step, swap, new):
     with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
         comparison = RowComparison(live_cursor, new_cursor, known_sums=sums)
         differences = comparison.differences()
-        rows = comparison.report(differences)
+        rows = _counted(step, live_cursor, comparison, differences)
         left = comparison.carry(differences) if carried_over else []
         sequences = carry_sequences(live_cursor, new_cursor)
     with transaction(new) as new_cursor:

@@ -138,6 +138,11 @@ def _restore(restore: dict[str, Any]) -> list[str]:
     lines += [f"Not in the backup: column {name}, in {count} rows" for name, count in only["columns"].items()]
     if rows["large_objects"]:
         lines.append(f"Not carried over: large objects, {rows['large_objects']} more than in the backup")
+    lines += [
+        f"Files on disk: NOT MOVED BACK, while {count} values of {column} are those of the backup again: they lie"
+        " where the replaced database says"
+        for column, count in rows.get("paths_changed", {}).items()
+    ]
     lines += [f"For a superuser: {statement}" for statement in restore["not_carried"]]
     return lines
 
