@@ -73,7 +73,8 @@ class Rehearsal:
     Args:
         connection: to the copy.
         smoke: smoke test scripts.
-        restore_salvage: whether what an earlier rollback kept goes back with the migration.
+        restore_salvage: whether what an earlier rollback kept goes back with the migration. That is rehearsed when
+            it is applied again: its rollback is proven without rows of users, some of which it may rightly keep.
         files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
     """
 
@@ -88,13 +89,13 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
 
-    def apply(self, migration):
-        """Apply, verify, smoke test; returns (catalog, statements, impact)."""
+    def apply(self, migration, puts_back=False):
+        """Apply, verify, put salvage back, smoke test; returns (catalog, statements, impact)."""
         if is_journalled(migration["apply"]):
             return self._apply_journalled(migration)
         wal = SessionWal(self.connection)
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
-            returner = SalvageReturner(cursor, "rehearsal", migration["version"], self.restore_salvage)
+            returner = SalvageReturner(cursor, "rehearsal", migration["version"], puts_back)
             returner.before()
             made = MadeRows(cursor, migration["version"], returner.tables())
             meter = ImpactMeter(cursor, with_sizes=True)
@@ -106,7 +107,8 @@ class Rehearsal:
             catalog = read_schema(cursor)
             # The migration's own checks look at its own work; what users had made of it comes back after them.
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
-            made.note()
+            if puts_back:
+                made.note()
             impact["salvage_returned"] = returner.after()
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)
@@ -233,7 +235,7 @@ class Rehearsal:
                 self._prove_rollback(migrations[position], stages[position], stages[position + 1][0])
             )
         for position, migration in enumerate(migrations):
-            catalog, *_ = self.apply(migration)
+            catalog, _, impact = self.apply(migration, puts_back=self.restore_salvage)
             lines = describe(difference(stages[position + 1][0], catalog))
             if lines:
                 raise Refused(
@@ -241,6 +243,7 @@ class Rehearsal:
                     f" same schema: {_shown(lines)}."
                 )
             evidence[position]["reapplied_equal"] = True
+            evidence[position]["salvage_returned"] = impact.get("salvage_returned", [])
         return {
             "migrations": evidence,
             "catalogs": {digest_of(catalog): catalog for catalog in (found, *(one for one, _ in stages))},
