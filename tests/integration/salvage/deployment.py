@@ -93,7 +93,9 @@ class Deployment:
             self.attempts += 1
             try:
                 with self.transaction() as cursor:
-                    keeper = SalvageKeeper(cursor, "run", VERSION, self.foreseen, self.written, learnt)
+                    keeper = SalvageKeeper(
+                        cursor, f"run {self.attempts}", VERSION, self.foreseen, self.written, learnt
+                    )
                     keeper.before()
                     cursor.execute(self.rollback)
                     return keeper.after()

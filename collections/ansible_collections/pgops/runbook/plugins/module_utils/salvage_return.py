@@ -33,6 +33,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import
     table_facts,
     user_triggers_off,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_versions import hold_back_earlier_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
 
 __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
@@ -95,10 +96,12 @@ class SalvageReturner:
         previous = pin_session(self.cursor, local=True)
         # A constraint that is deferred to COMMIT would hold back nothing, and fail everything.
         self.cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        hold_back_earlier_versions(self.cursor, self.items)
         done = []
         for item in self._in_order():
+            kept = self._kept_rows(item)
             self._put_back(item)
-            done.append(self._close(item))
+            done.append(self._close(item, kept))
         restore_session(self.cursor, previous, local=True)
         return done
 
@@ -456,7 +459,12 @@ class SalvageReturner:
             (item["item"], number, number),
         )
 
-    def _close(self, item):
+    def _kept_rows(self, item):
+        self.cursor.execute("SELECT count(*) FROM runbook_salvage.kept_row WHERE item = %s", (item["item"],))
+        return self.cursor.fetchone()[0]
+
+    def _close(self, item, kept):
+        """Say what became of an item that had ``kept`` rows; an earlier deploy may have put back some already."""
         self.cursor.execute(
             "SELECT coalesce(held_back, ''), count(*) FROM runbook_salvage.kept_row WHERE item = %s GROUP BY 1",
             (item["item"],),
@@ -472,7 +480,7 @@ class SalvageReturner:
             "item": item["item"],
             "table": item["facts"].get("object") or f"{item['schema']}.{item['table']}",
             "kind": item["kind"],
-            "returned": item["rows"] - held_back,
+            "returned": kept - held_back,
             "held_back": held_back,
             "reasons": reasons,
         }
