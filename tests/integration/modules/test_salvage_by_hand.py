@@ -229,3 +229,64 @@ def test_without_salvage(runs: StepRuns) -> None:
     answer = run.step("salvage", action="restore", item=1)
     assert "There is no salvage in this database" in answer["msg"]
     assert "value of action must be one of" in run.step("salvage", action="burn")["msg"]
+
+
+UPDATING = {
+    "migrations__002_author": "UPDATE notes SET body = upper(body);",
+    "rollback__002_author_rollback": "UPDATE notes SET body = lower(body);",
+}
+
+
+def test_changed_rows_before_the_next_deploy(runs: StepRuns) -> None:
+    """A row that somebody changed since the rollback is not overwritten, the others are."""
+    runs.write(**UPDATING)
+    deploy(runs)
+    roll_back(runs)
+    runs.execute("UPDATE notes SET body = 'mine' WHERE id = 1")
+    rows = number(runs.another("salvage"), "changed rows")
+    answer = runs.another("salvage").must("salvage", action="restore", item=rows)["outputs"]
+    assert answer["reasons"] == {"somebody changed its row since the rollback": 1}
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("mine",), (None,), ("DREI",)]
+
+
+def test_changed_rows_of_a_table_without_a_key_after_the_next_deploy(runs: StepRuns) -> None:
+    """They go back as the whole content of the table, which drops what was written since."""
+    runs.execute("ALTER TABLE notes DROP CONSTRAINT notes_pkey")
+    runs.write(**UPDATING)
+    deploy(runs)
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    runs.execute("INSERT INTO notes (body) VALUES ('since')")
+    rows = number(runs.another("salvage"), "changed rows")
+    reason = refusal(runs.another("salvage"), action="restore", item=rows)
+    assert "1 rows that are now in public.notes would be changed or deleted" in reason
+    assert reason.endswith("-e salvage_overwrite=true")
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
+
+
+def test_privileges_that_were_put_back_are_no_drift(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int);", rollback__002_author_rollback="DROP TABLE star;"
+    )
+    deploy(runs)
+    runs.execute("GRANT SELECT ON star TO PUBLIC")
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    granted = number(runs.another("salvage"), "privileges")
+    runs.another("salvage").must("salvage", action="restore", item=granted)
+    assert runs.ask("SELECT has_table_privilege('pg_monitor', 'star', 'SELECT')") == [(True,)]
+    assert runs.another("status").must("status")["outputs"]["drift"] == []
+
+
+def test_privileges_that_are_put_back_accept_no_drift_that_was_there(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int);", rollback__002_author_rollback="DROP TABLE star;"
+    )
+    deploy(runs)
+    runs.execute("GRANT SELECT ON star TO PUBLIC")
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    runs.execute("ALTER TABLE star ADD COLUMN foreign_hand int")
+    granted = number(runs.another("salvage"), "privileges")
+    runs.another("salvage").must("salvage", action="restore", item=granted)
+    assert any("foreign_hand" in line for line in runs.another("status").must("status")["outputs"]["drift"])

@@ -56,6 +56,10 @@ options:
     description: Number of rows that a purge deletes, which must be right; -1 means not confirmed.
     type: int
     default: -1
+  limit:
+    description: Inventory host that the command in a refusal is limited to; empty where there is only one.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -88,19 +92,18 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import (
-    check_put_back,
-    confirm_purge,
-    find_item,
-    purge,
-    put_back,
-    to_purge,
-)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import find_item
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_export import (
     FORMATS,
     check_export,
     export_item,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_purge import (
+    confirm_purge,
+    purge,
+    to_purge,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_restore import check_put_back, put_back
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
@@ -152,7 +155,8 @@ def purge_items(step):
             "salvage_of_run": params["of_run"] or None,
         }
         typed = " ".join(f"-e {name}={value}" for name, value in named.items() if value is not None)
-        confirm_purge(items, params["confirm"], typed)
+        limit = f"--limit {params['limit']} " if params["limit"] else ""
+        confirm_purge(items, params["confirm"], f"{limit}-e salvage_action=purge {typed}")
 
     if step.module.check_mode:
         with transaction(step.connection) as cursor:
@@ -184,6 +188,7 @@ def main():
             older_than_days={"type": "int", "default": -1},
             of_run={"type": "str", "default": ""},
             confirm={"type": "int", "default": -1},
+            limit={"type": "str", "default": ""},
             **LOCK_SPEC,
         ),
         supports_check_mode=True,
