@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import stat
@@ -29,7 +30,7 @@ def kept(runs: StepRuns) -> StepRuns:
     """002 deployed, written to and rolled back; a run of playbook salvage."""
     runs.write(
         migrations__002_author="ALTER TABLE notes ADD COLUMN author text;"
-        " CREATE TABLE star (id serial PRIMARY KEY, mark text, blob bytea);",
+        " CREATE TABLE star (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mark text, blob bytea);",
         rollback__002_author_rollback="DROP TABLE star; ALTER TABLE notes DROP COLUMN author;",
     )
     deploy(runs)
@@ -108,7 +109,10 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
         ("5", "äöü €"),
     ]
     assert '\n2,,\n3,"",' in path.read_text(encoding="utf-8"), "NULL is not the empty string"
-    assert "is not written over" in refusal(kept, **export, file=str(path))
+    for check_mode in (False, True):
+        assert "is not written over" in refusal(
+            kept, **export, file=str(path), _ansible_check_mode=check_mode
+        )
     for wrong, reason in (("star.csv", "whole path"), (str(tmp_path / "no" / "x"), "no folder")):
         assert reason in refusal(kept, **export, file=wrong)
     scripts = {}
@@ -180,6 +184,24 @@ def test_a_row_that_was_held_back_goes_when_its_reason_has_gone(runs: StepRuns) 
     answer = runs.another("salvage").must("salvage", action="restore", item=table)["outputs"]
     assert (answer["returned"], answer["held_back"], answer["overwritten"]) == (1, 1, 0)
     assert runs.ask("SELECT * FROM star ORDER BY id") == [(1, 1), (3, 3)]
+
+
+def test_a_lock_that_is_not_to_be_had(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int PRIMARY KEY);",
+        rollback__002_author_rollback="DROP TABLE star;",
+    )
+    deploy(runs)
+    runs.execute("INSERT INTO star VALUES (1)")
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    run = runs.another("salvage")
+    table = number(run, "dropped table")
+    with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE star")
+        reason = refusal(run, action="restore", item=table, lock_timeout_seconds=0.1, lock_attempts=1)
+    assert "was not put back, nothing was changed: No lock after 1 attempts" in reason
+    assert "Blocked by: " in reason
 
 
 def test_purge(kept: StepRuns) -> None:
