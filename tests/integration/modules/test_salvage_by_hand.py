@@ -242,7 +242,9 @@ def test_nothing_is_changed_beside_a_run(kept: StepRuns) -> None:
     table = number(kept, "dropped table")
     kept.another().steps("preflight")
     for options in ({"action": "restore"}, {"action": "purge", "confirm": 5}):
-        assert "is in progress or was interrupted" in refusal(kept, item=table, **options)
+        for check_mode in (False, True):
+            reason = refusal(kept, item=table, _ansible_check_mode=check_mode, **options)
+            assert "is in progress or was interrupted" in reason
 
 
 def test_without_salvage(runs: StepRuns) -> None:

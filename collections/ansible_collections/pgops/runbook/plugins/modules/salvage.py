@@ -92,7 +92,10 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import find_item
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import (
+    find_item,
+    refuse_beside_a_run,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_export import (
     FORMATS,
     check_export,
@@ -137,6 +140,7 @@ def restore(step):
     if not step.module.check_mode:
         return put_back(step, params["item"], policy, params["overwrite"])
     with transaction(step.connection) as cursor:
+        refuse_beside_a_run(step, cursor)
         item, found = find_item(cursor, params["item"])
         check_put_back(cursor, item)
     return {"item": item["item"], "kind": item["kind"], "table": found["table"], "rows": found["rows"]}
@@ -160,6 +164,7 @@ def purge_items(step):
 
     if step.module.check_mode:
         with transaction(step.connection) as cursor:
+            refuse_beside_a_run(step, cursor)
             items = select(cursor)
         if items:
             confirm(items)
