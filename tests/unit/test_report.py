@@ -302,3 +302,23 @@ def test_files_that_did_not_follow_name_the_command_that_goes_on():
     files = {"migrations": ["names"], "hosts": {"media1": None}}
     (line,) = [line for line in run_report(run("failed", files=files), "x") if line.startswith("Next:")]
     assert "ansible-playbook deploy.yml -e migration=names" in line
+
+
+def test_status_says_how_old_salvage_is_and_why_it_is_held_back():
+    item = {
+        "item": 3,
+        "migration": "003",
+        "table": "public.favorites",
+        "kind": "dropped table",
+        "rows": 5,
+        "held_back": 3,
+        "reasons": {"its row is gone": 1, "another row has its key": 2},
+        "bytes": 2**20,
+        "kept": "2026-01-01 00:00:00 UTC",
+        "age_days": 1,
+    }
+    expected = (
+        "Salvage of 003: 5 rows of public.favorites (dropped table, 1.0 MB), kept 2026-01-01 00:00:00 UTC, 1 day old,"
+        " 3 of them held back (2: another row has its key; 1: its row is gone)"
+    )
+    assert expected in status_report(status(salvage=[item]), "library")

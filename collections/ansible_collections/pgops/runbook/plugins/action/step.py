@@ -29,8 +29,12 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
     resolve_migration,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import RUN_ID, RunRecord, succeeded
+from ansible_collections.pgops.runbook.plugins.plugin_utils.salvage_report import salvage_report
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_documents import write_documents
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import SqlLibrary, read_sql_library
+
+# Steps that belong to no run, and how their outputs are told.
+REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report}
 
 
 class ActionModule(ActionBase):
@@ -60,11 +64,13 @@ class ActionModule(ActionBase):
             },
             writes=not self._task.check_mode,
         )
-        if step == "status":
+        if step in REPORTS_WITHOUT_RUN:
             # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
             result = self._execute_step(step, arguments, run, record, task_vars)
             if not result.get("failed"):
-                result["report"] = status_report(result["outputs"], str(task_vars.get("inventory_hostname")))
+                result["report"] = REPORTS_WITHOUT_RUN[step](
+                    result["outputs"], str(task_vars.get("inventory_hostname"))
+                )
             return result
         ended = record.content.get("ended")
         if step == "conclude":
@@ -204,6 +210,8 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """What the step is told about the SQL."""
         restoring = run["playbook"] == "restore"
+        if step == "salvage":
+            return {}
         if step in RESTORING_STEPS or (restoring and step == "preflight"):
             return {}  # a restore runs no SQL of the folder, which may be what is broken
         adopt = boolean(arguments.get("adopt", False))

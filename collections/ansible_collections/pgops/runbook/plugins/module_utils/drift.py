@@ -19,6 +19,9 @@ __all__ = [
 
 LINES_SHOWN = 10
 
+# The last one grants again what was granted.
+STEPS_THAT_CHANGE_THE_SCHEMA = ("apply", "emergency_rollback", "adopt", "swap", "salvage_restore")
+
 
 def recorded_schema(receipts):
     """Digest of the schema that the database must have according to its ledger.
@@ -33,9 +36,7 @@ def recorded_schema(receipts):
         outputs = receipt["outputs"]
         if receipt["status"] != "ok":
             continue
-        if receipt["step"] in ("apply", "emergency_rollback", "adopt", "swap") and outputs.get(
-            "catalog_after"
-        ):
+        if receipt["step"] in STEPS_THAT_CHANGE_THE_SCHEMA and outputs.get("catalog_after"):
             return outputs["catalog_after"]
         if receipt["step"] == "preflight" and outputs.get("accepted_drift"):
             return outputs["catalog"]

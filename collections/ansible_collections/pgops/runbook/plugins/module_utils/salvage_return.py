@@ -60,19 +60,21 @@ class SalvageReturner:
         run_id: name of the run.
         version: the migration.
         wanted: false to leave it all where it is.
+        only: number of the one item to put back; default is all.
     """
 
-    def __init__(self, cursor, run_id, version, wanted=True):
+    def __init__(self, cursor, run_id, version, wanted=True, only=None):
         self.cursor = cursor
         self.run_id = run_id
         self.version = version
         self.wanted = wanted
+        self.only = only
         self.store = SalvageStore(cursor)
         self.items = []
 
     def before(self):
         """Find the rows that somebody changed since; to be called before the migration's first statement."""
-        self.items = self.store.open_items(self.version) if self.wanted else []
+        self.choose()
         previous = pin_session(self.cursor, local=True)
         for item in self.items:
             if item["kind"] == ROWS:
@@ -80,6 +82,11 @@ class SalvageReturner:
             elif item["kind"] == UNTOUCHED:
                 self._look_at_untouched(item)
         restore_session(self.cursor, previous, local=True)
+
+    def choose(self):
+        """Take the items without a look at what was changed since: for a migration that is in place already."""
+        found = self.store.open_items(self.version) if self.wanted else []
+        self.items = [item for item in found if self.only in (None, item["item"])]
 
     def tables(self):
         """``schema.table`` of the tables that rows go back to."""

@@ -178,20 +178,32 @@ class SalvageStore:
         self.cursor.execute(OPEN_ITEMS, (migration,))
         return [dict(zip(NAMES, row)) for row in self.cursor.fetchall()]
 
+    def item(self, number):
+        """One item as ``open_items`` gives it, or None where there is none that has not gone back whole."""
+        self.cursor.execute("SELECT migration FROM runbook_salvage.manifest WHERE item = %s", (number,))
+        row = self.cursor.fetchone()
+        found = self.open_items(row[0]) if row else []
+        return next((item for item in found if item["item"] == number), None)
+
     def summary(self):
         """What is kept, by migration and table.
 
         Returns:
             list of dict: item, run_id, migration, kind, table, columns, rows (still here), held_back (of these),
-            bytes, kept (UTC text).
+            reasons (reason -> rows held back for it), bytes, kept (UTC text), age_days (whole days).
         """
         if not self.exists():
             return []
         self.cursor.execute(
             "SELECT m.item, m.run_id, m.migration, m.kind,"
             " coalesce(m.schema_name || '.' || m.table_name, m.facts ->> 'object'), m.columns,"
-            " count(k.item), count(k.held_back), coalesce(sum(octet_length(k.kept)), 0)::bigint,"
-            " to_char(m.kept AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
+            " count(k.item), count(k.held_back),"
+            " (SELECT coalesce(jsonb_object_agg(held.reason, held.rows), '{}') FROM"
+            " (SELECT h.held_back AS reason, count(*) AS rows FROM runbook_salvage.kept_row h"
+            " WHERE h.item = m.item AND h.held_back IS NOT NULL GROUP BY h.held_back) AS held),"
+            " coalesce(sum(octet_length(k.kept)), 0)::bigint,"
+            " to_char(m.kept AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'),"
+            " greatest(floor(extract(epoch FROM clock_timestamp() - m.kept) / 86400), 0)::int"
             " FROM runbook_salvage.manifest m LEFT JOIN runbook_salvage.kept_row k USING (item)"
             " WHERE m.returned IS NULL GROUP BY m.item ORDER BY m.item"
         )
@@ -204,7 +216,9 @@ class SalvageStore:
             "columns",
             "rows",
             "held_back",
+            "reasons",
             "bytes",
             "kept",
+            "age_days",
         )
         return [dict(zip(names, row)) for row in self.cursor.fetchall()]

@@ -35,7 +35,7 @@ RUN_SPEC = {
     "playbook": {
         "type": "str",
         "required": True,
-        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "status"],
+        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status"],
     },
     "migration": {"type": "str", "default": ""},
     "sql_dir": {"type": "str", "default": "sql"},
@@ -45,8 +45,9 @@ RUN_SPEC = {
     "library_hosts": {"type": "list", "elements": "str", "default": []},
 }
 
-# Preflight opens the run, and so comes before every gate; the other two read, or close what is open.
-UNGATED_STEPS = ("preflight", "status", "conclude")
+# Preflight opens the run, and so comes before every gate; status reads, conclude closes what is open, and salvage
+# opens and closes a run of its own.
+UNGATED_STEPS = ("preflight", "status", "salvage", "conclude")
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
@@ -278,7 +279,7 @@ class Step:
 
     def _record_failure(self, reason):
         """A failed step leaves a receipt too, if its run is open and the server still answers."""
-        if self.identity is None or self.module.check_mode or self.name in ("status", "conclude"):
+        if self.identity is None or self.module.check_mode or self.name in ("status", "salvage", "conclude"):
             return
         try:
             if self.connection.closed:

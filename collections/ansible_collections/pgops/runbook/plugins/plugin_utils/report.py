@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.pgops.runbook.plugins.plugin_utils.salvage_report import salvage_line
+
 __all__ = ["run_report", "status_report"]
 
 STATE_OF_PRODUCTION = {
@@ -282,12 +284,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         lines.append(
             f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
         )
-    lines += [
-        f"Salvage of {item['migration']}: {item['rows']} rows of {item['table']} ({item['kind']},"
-        f" {item['bytes'] / 2**20:.1f} MB), kept {item['kept']}"
-        + (f", {item['held_back']} of them held back" if item["held_back"] else "")
-        for item in status.get("salvage") or []
-    ]
+    lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines.append(_chain(status))
     if status["drift"]:
         lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")

@@ -1,0 +1,102 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Deleting salvage: never without naming what goes."""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import (
+    COMMAND,
+    enter_run,
+    find_item,
+    kept_items,
+    refuse_beside_a_run,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
+
+__all__ = ["confirm_purge", "purge", "to_purge"]
+
+
+def to_purge(cursor, number=0, older_than_days=-1, of_run=""):
+    """The items that are meant, as SalvageStore.summary() gives them.
+
+    Raises:
+        Refused: when none or several of the three ways to name them were given, or a named item or run has none.
+    """
+    given = [number > 0, older_than_days >= 0, bool(of_run)]
+    if sum(given) != 1:
+        raise Refused(
+            "Say what is to be purged, in one of three ways: -e salvage_item=<number>,"
+            " -e salvage_older_than_days=<days> or -e salvage_of_run=<run_id>. Nothing was purged."
+        )
+    items = kept_items(cursor)
+    if number > 0:
+        return [find_item(cursor, number)[1]]
+    if of_run:
+        return [item for item in items if item["run_id"] == of_run]
+    return [item for item in items if item["age_days"] >= older_than_days]
+
+
+def confirm_purge(items, confirmed, named):
+    """Refuse to purge what was not named in its number of rows.
+
+    Args:
+        items: of to_purge().
+        confirmed: the number that was typed, -1 for none.
+        named: the options that select these items, as they are typed behind the playbook.
+
+    Raises:
+        Refused: naming what would go, and the command that lets it go.
+    """
+    rows = sum(item["rows"] for item in items)
+    if confirmed == rows:
+        return
+    what = "; ".join(
+        f"item {item['item']}: {item['rows']} rows of {item['table']} ({item['kind']}, migration"
+        f" {item['migration']}, run {item['run_id']}, {item['age_days']} days old)"
+        for item in items
+    )
+    wrong = f"salvage_confirm={confirmed} is not the number of rows that would go. " if confirmed >= 0 else ""
+    raise Refused(
+        f"{wrong}Nothing was purged. These {rows} rows would go and could not be put back any more: {what}."
+        f" If that is as it should be: {COMMAND} {named} -e salvage_confirm={rows}",
+        items=items,
+        rows=rows,
+    )
+
+
+def purge(step, select, confirm):
+    """Delete items, and write into the ledger what went.
+
+    Args:
+        step: the Step.
+        select: function of a cursor that gives the items.
+        confirm: function of the items that refuses what was not confirmed.
+
+    Returns:
+        list of dict: the items that went, each with its digest.
+    """
+    step.take_run_lock()
+    with transaction(step.connection) as cursor:
+        refuse_beside_a_run(step, cursor)
+        items = select(cursor)
+        if not items:
+            return []
+        confirm(items)
+        store = SalvageStore(cursor)
+        gone = [{**item, "digest": store.measure(item["item"])[2]} for item in items]
+        numbers = [item["item"] for item in items]
+        cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = ANY (%s)", (numbers,))
+        rows = sum(item["rows"] for item in items)
+        migrations = sorted({item["migration"] for item in items})
+        enter_run(
+            step,
+            cursor,
+            "salvage_purge",
+            migrations,
+            {"items": gone, "rows": rows},
+            "salvage purged",
+            f"purged {rows} rows of items {', '.join(map(str, numbers))}",
+        )
+    return gone

@@ -1,0 +1,194 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Putting one item of the salvage back by hand, without a deploy."""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.drift import recorded_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
+    commit_or_find_out,
+    in_production,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import (
+    COMMAND,
+    enter_run,
+    find_item,
+    refuse_beside_a_run,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import record
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
+    DELETED,
+    PRIVILEGES,
+    ROWS,
+    SEQUENCE,
+    UNTOUCHED,
+    SalvageStore,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import table_facts
+from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
+from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
+
+__all__ = ["check_put_back", "put_back"]
+
+
+def check_put_back(cursor, item):
+    """Refuse an item that has nowhere to go.
+
+    Raises:
+        Refused: saying what has to be done first.
+    """
+    applied = item["migration"] in VersionTable(cursor).applied()
+    if item["kind"] in (UNTOUCHED, DELETED) and not applied:
+        raise Refused(
+            f"Item {item['item']} ({item['kind']}) has a meaning only for the next deploy of migration"
+            f" {item['migration']}: it stays until then."
+        )
+    if item["kind"] == UNTOUCHED:
+        raise Refused(
+            f"Item {item['item']} ({item['kind']}) cannot be put back by hand: how these rows were is known only"
+            f" before a deploy of migration {item['migration']}."
+        )
+    if item["kind"] in (SEQUENCE, PRIVILEGES):
+        return
+    table = table_facts(cursor, (item["schema"], item["table"]))
+    name = f"{item['schema']}.{item['table']}"
+    advice = (
+        f"deploy migration {item['migration']}, which makes it and puts the item back."
+        if not applied
+        else f"export the item with {COMMAND} -e salvage_action=export -e salvage_item={item['item']}"
+        " -e salvage_file=/path/to/file"
+    )
+    if table is None:
+        raise Refused(f"Table {name} of item {item['item']} is not there: {advice}")
+    lost = sorted((set(item["columns"]) | set(item["key_columns"])) - set(table.columns))
+    if lost:
+        raise Refused(f"Table {name} of item {item['item']} has no column {', '.join(lost)}: {advice}")
+
+
+def put_back(step, number, policy, overwrite):
+    """Put one item back now, in one transaction.
+
+    Rows that were held back are tried again. Where the table is not as the rollback left it, nobody can tell any more
+    which rows were changed since: rows that are there now are changed or deleted only with ``overwrite``.
+
+    Args:
+        step: the Step.
+        number: of the item.
+        policy: LockPolicy.
+        overwrite: consent to change rows that are there now.
+
+    Returns:
+        dict: item, migration, kind, table, returned, held_back, reasons, overwritten.
+
+    Raises:
+        Unchanged: when nothing of it can go back, with the reasons; nothing was changed.
+        Refused: see find_item and check_put_back.
+    """
+    step.take_run_lock()
+    with transaction(step.connection) as cursor:
+        refuse_beside_a_run(step, cursor)
+        item = find_item(cursor, number)[0]
+        check_put_back(cursor, item)
+
+    def attempt():
+        with step.connection.cursor() as cursor:
+            policy.set_in(cursor)
+            outputs = _put_back(step, cursor, item, overwrite)
+            left = f", {outputs['held_back']} held back" if outputs["held_back"] else ""
+            reason = f"put back {outputs['returned']} rows of item {number}{left}"
+            receipt = enter_run(
+                step, cursor, "salvage_restore", [item["migration"]], outputs, "salvage restored", reason
+            )
+        commit_or_find_out(step, receipt)
+        return {key: value for key, value in outputs.items() if key != "catalog_after"}
+
+    return in_production(step, attempt, policy, f"Item {number} was not put back, nothing was changed")
+
+
+def _put_back(step, cursor, item, overwrite):
+    number = item["item"]
+    cursor.execute("UPDATE runbook_salvage.kept_row SET held_back = NULL WHERE item = %s", (number,))
+    waiting = SalvageStore(cursor).measure(number)[0]
+    known_schema = None
+    if item["kind"] == PRIVILEGES:
+        before = digest_of(read_schema(cursor))
+        known_schema = before if before == recorded_schema(step.ledger.receipts(cursor)) else None
+    returner = SalvageReturner(cursor, step.run_id, item["migration"], only=number)
+    if item["migration"] in VersionTable(cursor).applied():
+        compared = False
+        returner.choose()
+    else:
+        compared = _can_be_compared(cursor, item)
+        returner.before()
+    counted = item["kind"] not in (SEQUENCE, PRIVILEGES) and not compared
+    if counted:
+        _note_rows(cursor, item)
+    (done,) = returner.after()
+    overwritten = _rows_gone(cursor, item) if counted else 0
+    returned = waiting - done["held_back"]
+    if not returned:
+        raise Refused("; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(done["reasons"].items())))
+    if overwritten and not overwrite:
+        raise Refused(
+            f"{overwritten} rows that are now in {done['table']} would be changed or deleted by it. If that is"
+            f" as it should be: {COMMAND} -e salvage_action=restore -e salvage_item={number}"
+            " -e salvage_overwrite=true"
+        )
+    outputs = {
+        "item": number,
+        "migration": item["migration"],
+        "kind": item["kind"],
+        "table": done["table"],
+        "returned": returned,
+        "held_back": done["held_back"],
+        "reasons": done["reasons"],
+        "overwritten": overwritten,
+    }
+    if known_schema is not None:
+        # Or what was granted would be drift. Where there was drift before, it stays.
+        outputs["catalog_after"] = step.ledger.keep_catalog(cursor, read_schema(cursor))
+    return outputs
+
+
+def _can_be_compared(cursor, item):
+    """Whether SalvageReturner.before() can tell what was changed since the rollback."""
+    if item["kind"] != ROWS:
+        return False
+    table = table_facts(cursor, item["facts"]["left_table"])
+    return table is not None and set(item["facts"]["left_columns"]) <= set(table.columns)
+
+
+def _hashes(cursor, item):
+    """SQL query: two 64-bit hashes of every row of the item's table, as the fingerprint of a table has them."""
+    table = table_facts(cursor, (item["schema"], item["table"]))
+    line = record(table.columns)
+    return table, sql.SQL(
+        'SELECT hashtextextended({line} COLLATE "C", 0) AS a,'
+        ' hashtextextended({line} COLLATE "C", 7046029254386353131) AS b FROM {table}'
+    ).format(line=line, table=table.identifier())
+
+
+def _note_rows(cursor, item):
+    table, hashes = _hashes(cursor, item)
+    cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name)))
+    previous = pin_session(cursor, local=True)
+    cursor.execute(sql.SQL("CREATE TEMPORARY TABLE runbook_present ON COMMIT DROP AS {}").format(hashes))
+    restore_session(cursor, previous, local=True)
+
+
+def _rows_gone(cursor, item):
+    """How many rows that were there when they were noted are not any more."""
+    previous = pin_session(cursor, local=True)
+    cursor.execute(
+        sql.SQL(
+            "SELECT count(*) FROM (SELECT a, b FROM pg_temp.runbook_present EXCEPT ALL {}) AS gone"
+        ).format(_hashes(cursor, item)[1])
+    )
+    gone = cursor.fetchone()[0]
+    restore_session(cursor, previous, local=True)
+    return gone

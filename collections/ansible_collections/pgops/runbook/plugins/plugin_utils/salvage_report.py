@@ -1,0 +1,77 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What playbooks/salvage.yml and status say about the rows that rollbacks kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["salvage_line", "salvage_report"]
+
+
+def salvage_line(item: dict[str, Any]) -> str:
+    """One item: of which migration, how much, how old, and what keeps it from going back.
+
+    Args:
+        item: as SalvageStore.summary() gives it.
+    """
+    line = (
+        f"{item['migration']}: {_rows(item['rows'])} of {item['table']} ({item['kind']},"
+        f" {item['bytes'] / 2**20:.1f} MB), kept {item['kept']}, {_days(item['age_days'])} old"
+    )
+    if item["held_back"]:
+        reasons = "; ".join(f"{rows}: {reason}" for reason, rows in sorted(item["reasons"].items()))
+        line += f", {item['held_back']} of them held back ({reasons})"
+    return line
+
+
+def salvage_report(outputs: dict[str, Any], target: str) -> list[str]:
+    """What the module found or did.
+
+    Args:
+        outputs: of the module: action, items, and what the action adds.
+        target: name of the inventory host.
+    """
+    action = outputs["action"]
+    if action == "export":
+        done = "Would write" if outputs["check_mode"] else "Wrote"
+        return [f"{target}: {done} {_rows(outputs['rows'])} of item {outputs['item']} to {outputs['file']}"]
+    if action == "restore":
+        return [f"{target}: {_restored(outputs)}"]
+    if action == "purge":
+        if not outputs["items"]:
+            return [f"{target}: nothing to purge"]
+        done = "Would purge" if outputs["check_mode"] else "Purged"
+        return [
+            f"{target}: {done} {_rows(outputs['rows'])}:",
+            *(f"  item {item['item']}, {salvage_line(item)}" for item in outputs["items"]),
+        ]
+    if not outputs["items"]:
+        return [f"{target}: no salvage: no rollback has kept rows that have not gone back"]
+    return [
+        f"{target}:",
+        *(
+            f"  item {item['item']}, run {item['run_id']}, migration {salvage_line(item)},"
+            f" {item['bytes']} bytes"
+            for item in outputs["items"]
+        ),
+    ]
+
+
+def _restored(outputs: dict[str, Any]) -> str:
+    what = f"item {outputs['item']} ({outputs['kind']} of {outputs['table']})"
+    if outputs["check_mode"]:
+        return f"Would try to put back {_rows(outputs['rows'])} of {what}"
+    line = f"Put back {_rows(outputs['returned'])} of {what}"
+    if outputs["held_back"]:
+        reasons = "; ".join(f"{rows}: {reason}" for reason, rows in sorted(outputs["reasons"].items()))
+        line += f"; {outputs['held_back']} stay in schema runbook_salvage ({reasons})"
+    return line
+
+
+def _rows(number: int) -> str:
+    return f"{number} row" + ("" if number == 1 else "s")
+
+
+def _days(number: int) -> str:
+    return f"{number} day" + ("" if number == 1 else "s")
