@@ -22,6 +22,19 @@ options:
     type: str
     default: deploy
     choices: [deploy, emergency]
+  kind:
+    description:
+      - Which backup is made before a rollback. V(full) dumps the database. V(salvage) makes none besides what the
+        rollback keeps of what it destroys. V(restore_point) names a point in the WAL, and is refused unless archiving
+        is seen to work.
+      - V(auto) is V(full) up to O(full_max_mb), and V(salvage) above it where the rollback is one transaction.
+    type: str
+    default: auto
+    choices: [auto, full, salvage, restore_point]
+  full_max_mb:
+    description: Size of the database in MB up to which V(auto) makes a full backup.
+    type: float
+    default: 10240
   automatic:
     description: Whether this belongs to the rollback that a failed deploy does by itself.
     type: bool
@@ -64,6 +77,15 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
+    EMERGENCY_BACKUP_SPEC,
+    RESTORE_POINT,
+    SALVAGE,
+    choose_kind,
+    set_restore_point,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import is_journalled
 from ansible_collections.pgops.runbook.plugins.module_utils.production_rollback import committed_by_this_run
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
@@ -78,6 +100,13 @@ def work(step):
         # Its locks could be refused too, and the run would end as failed although production is as it was.
         step.changed = False
         return {"folder": None, "reason": "this run has committed nothing that could be rolled back"}
+    chosen = {}
+    if params["purpose"] == "emergency":
+        chosen = _choose(step)
+        if chosen["kind"] == RESTORE_POINT:
+            return {"folder": None, **chosen, **set_restore_point(step.connection, step.run_id)}
+        if chosen["kind"] == SALVAGE:
+            return {"folder": None, **chosen}
     manifest = back_up(
         step.connection,
         params["target"],
@@ -89,6 +118,7 @@ def work(step):
     manifest.update({"run_id": step.run_id, "identity": step.identity})
     return {
         "folder": files.folder,
+        **chosen,
         "manifest_sha256": files.write_manifest(manifest),
         "catalog": manifest["catalog_digest"],
         "tables": len(manifest["content"]["tables"]),
@@ -99,10 +129,25 @@ def work(step):
     }
 
 
+def _choose(step):
+    """Kind of the backup before a rollback, and why."""
+    journalled = [
+        migration["version"]
+        for migration in step.selected_migrations()
+        if migration.get("rollback") and is_journalled(migration["rollback"])
+    ]
+    with transaction(step.connection) as cursor:
+        cursor.execute("SELECT pg_catalog.pg_database_size(current_database()) / 2.0 ^ 20")
+        size_mb = float(cursor.fetchone()[0])
+    kind, why = choose_kind(step.params["kind"], size_mb, step.params["full_max_mb"], journalled)
+    return {"kind": kind, "why": why}
+
+
 def main():
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             purpose={"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},
+            **EMERGENCY_BACKUP_SPEC,
             automatic={"type": "bool", "default": False},
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},

@@ -21,6 +21,9 @@ STATE_OF_PRODUCTION = {
 
 LOOK = "What production has must be looked at."
 
+# Salvage in which nobody wrote anything: it goes back without a word.
+OF_NO_USER = ("sequence", "rows that the rollback left as they were")
+
 HARMLESS_LOCKS = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
 
 
@@ -49,11 +52,13 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
         f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
     ]
-    lines += [_kept(item) for item in run.get("salvage") or [] if item["kind"] != "sequence"]
+    if run.get("emergency_backup"):
+        lines.append(_emergency_backup(run["emergency_backup"]))
+    lines += [_kept(item) for item in run.get("salvage") or [] if item["kind"] not in OF_NO_USER]
     lines += [
         _returned(item)
         for item in run.get("salvage_returned") or []
-        if item["kind"] != "sequence" or item["held_back"]
+        if item["kind"] not in OF_NO_USER or item["held_back"]
     ]
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
@@ -63,6 +68,16 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def _emergency_backup(backup: dict[str, Any]) -> str:
+    """One line: what there is to go back to, and why that."""
+    what = {
+        "full": f"full, in {backup.get('folder')}",
+        "salvage": "none besides what the rollback keeps",
+        "restore_point": f"recovery_target_name = '{backup.get('restore_point')}' at {backup.get('lsn')}",
+    }[backup["kind"]]
+    return f"Backup before the rollback: {what} ({backup['why']})"
 
 
 def _kept(item: dict[str, Any]) -> str:

@@ -115,6 +115,7 @@ class RunRecord:
             "lint": None,
             "interrupted_run": None,
             "files": None,
+            "emergency_backup": None,
             "restore": None,
             "restorable_run": None,
         }
@@ -226,6 +227,12 @@ class RunRecord:
             self.content["files"]["hosts"][outputs["library_host"]] = {
                 key: outputs.get(key)
                 for key in ("renamed", "rows", "missing", "extra", "extra_files", "direction")
+            }
+        if step == "emergency_backup" and not failed and outputs.get("kind"):
+            self.content["emergency_backup"] = {
+                key: outputs[key]
+                for key in ("kind", "why", "folder", "restore_point", "lsn")
+                if key in outputs
             }
         if step == "swap" and not failed:
             self.content["restore"] = outputs

@@ -1,0 +1,133 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The backup before a rollback, in proportion: a full one, the salvage alone, or a restore point in archived WAL."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.pgops.runbook.plugins.module_utils.connection import psycopg2, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+
+__all__ = [
+    "AUTO",
+    "EMERGENCY_BACKUP_SPEC",
+    "FULL",
+    "RESTORE_POINT",
+    "SALVAGE",
+    "choose_kind",
+    "set_restore_point",
+]
+
+AUTO, FULL, SALVAGE, RESTORE_POINT = "auto", "full", "salvage", "restore_point"
+
+EMERGENCY_BACKUP_SPEC = {
+    "kind": {"type": "str", "default": AUTO, "choices": [AUTO, FULL, SALVAGE, RESTORE_POINT]},
+    "full_max_mb": {"type": "float", "default": 10240},
+}
+
+# How long the archiver may take for one segment of WAL.
+ARCHIVE_WAIT_SECONDS = 60
+
+# What is 63 bytes or longer is cut by pg_create_restore_point (manual, "Backup Control Functions").
+NAME_LENGTH = 60
+
+INSTEAD = "Choose another one: -e emergency_backup=full"
+
+
+def choose_kind(wanted, size_mb, full_max_mb, journalled):
+    """Which backup is made, and why.
+
+    Args:
+        wanted: what the person asked for.
+        size_mb: of the database.
+        full_max_mb: up to which size a full one is made without being asked for.
+        journalled: versions whose rollback is not one transaction, so that no salvage is kept.
+
+    Returns:
+        (kind, reason).
+
+    Raises:
+        Refused: salvage was asked for and cannot be had.
+    """
+    if wanted == SALVAGE and journalled:
+        raise Refused(
+            f"The rollback of {', '.join(journalled)} cannot be in one transaction and keeps no salvage:"
+            f" emergency_backup=salvage would be no backup. {INSTEAD}"
+        )
+    if wanted != AUTO:
+        return wanted, "asked for"
+    if size_mb <= full_max_mb:
+        return FULL, f"the database has {size_mb:.0f} MB, at most {full_max_mb:g} (emergency_full_max_mb)"
+    if journalled:
+        return (
+            FULL,
+            f"the rollback of {', '.join(journalled)} cannot be in one transaction and keeps no salvage",
+        )
+    return SALVAGE, f"the database has {size_mb:.0f} MB, more than {full_max_mb:g} (emergency_full_max_mb)"
+
+
+def set_restore_point(connection, run_id, wait_seconds=ARCHIVE_WAIT_SECONDS):
+    """Name a point in the WAL, and see that all of it up to there is archived.
+
+    Args:
+        connection: idle.
+        run_id: names the point.
+
+    Returns:
+        dict: restore_point (for recovery_target_name), lsn, segment.
+
+    Raises:
+        Refused: there is no archiving, it fails, or it does not get there in time; or the role may not do this.
+    """
+    with transaction(connection) as cursor:
+        _refuse_without_archiving(cursor)
+    name = f"runbook_{run_id}"[:NAME_LENGTH]
+    try:
+        with transaction(connection) as cursor:
+            cursor.execute("SELECT pg_catalog.pg_create_restore_point(%s)", (name,))
+            lsn = cursor.fetchone()[0]
+            cursor.execute("SELECT pg_catalog.pg_walfile_name(%s), pg_catalog.pg_switch_wal()", (lsn,))
+            segment = cursor.fetchone()[0]
+    except psycopg2.errors.InsufficientPrivilege:
+        raise Refused(
+            "The role may not set a restore point: GRANT EXECUTE ON FUNCTION pg_create_restore_point(text),"
+            f" pg_switch_wal() to it. {INSTEAD}"
+        ) from None
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        with transaction(connection) as cursor:
+            _refuse_without_archiving(cursor)
+            cursor.execute(
+                "SELECT coalesce(last_archived_wal, '') >= %s FROM pg_catalog.pg_stat_archiver", (segment,)
+            )
+            if cursor.fetchone()[0]:
+                return {"restore_point": name, "lsn": lsn, "segment": segment}
+        if time.monotonic() >= deadline:
+            raise Refused(
+                f"Segment {segment} with the restore point {name} was not archived in {wait_seconds:g} s: it proves"
+                f" nothing yet. {INSTEAD}"
+            )
+        time.sleep(0.2)
+
+
+def _refuse_without_archiving(cursor):
+    cursor.execute(
+        "SELECT current_setting('archive_mode') IN ('on', 'always'),"
+        " current_setting('archive_command') NOT IN ('', '(disabled)')"
+        " OR coalesce(current_setting('archive_library', true), '') <> ''"
+    )
+    on, has_command = cursor.fetchone()
+    if not on or not has_command:
+        lacking = "archive_command is not set" if on else "archive_mode is off"
+        raise Refused(f"emergency_backup=restore_point needs WAL archiving, and {lacking}. {INSTEAD}")
+    cursor.execute(
+        "SELECT last_failed_wal FROM pg_catalog.pg_stat_archiver"
+        " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"
+    )
+    failed = cursor.fetchone()
+    if failed:
+        raise Refused(
+            f"WAL archiving fails: segment {failed[0]} could not be archived, so no restore point can be trusted."
+            f" {INSTEAD}"
+        )

@@ -1,0 +1,122 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The backup before a rollback: full, the salvage alone, or a restore point whose WAL is seen in the archive."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
+    choose_kind,
+    set_restore_point,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from step_runs import StepRuns
+
+from demo.local_server import LocalServer
+
+
+@pytest.mark.parametrize(
+    ("wanted", "size", "journalled", "kind"),
+    [
+        ("auto", 100, [], "full"),
+        ("auto", 101, [], "salvage"),
+        ("auto", 101, ["009"], "full"),
+        ("full", 101, [], "full"),
+        ("salvage", 1, [], "salvage"),
+        ("restore_point", 1, ["009"], "restore_point"),
+    ],
+)
+def test_the_choice(wanted, size, journalled, kind):
+    found, why = choose_kind(wanted, size, 100, journalled)
+    assert found == kind
+    assert why
+
+
+def test_salvage_is_no_backup_of_what_keeps_none():
+    with pytest.raises(Refused, match=r"keeps no salvage.*-e emergency_backup=full"):
+        choose_kind("salvage", 1, 100, ["009"])
+
+
+def roll_back(runs: StepRuns, **options) -> tuple[StepRuns, dict]:
+    runs.up_to("verify")
+    runs.steps("smoke_test")
+    runs.conclude("deployed")
+    run = runs.another("emergency_rollback")
+    run.steps("preflight")
+    answer = run.step("backup", purpose="emergency", pg_bindir=run.server.bindir, **options)
+    return run, answer
+
+
+def test_a_rollback_on_its_salvage_alone(runs: StepRuns) -> None:
+    run, answer = roll_back(runs, kind="salvage")
+    assert not answer.get("failed"), answer
+    assert (answer["outputs"]["kind"], answer["outputs"]["folder"]) == ("salvage", None)
+    run.execute("UPDATE notes SET author = 'ada' WHERE id = 1")
+    (done,) = run.must("emergency_rollback")["outputs"]["migrations"]
+    assert [(item["kind"], item["rows"]) for item in done["salvage"]] == [("dropped columns", 1)]
+    assert not (run.backups / run.run_id).exists()
+
+
+def test_a_restore_point_without_archiving_is_refused(runs: StepRuns) -> None:
+    _, answer = roll_back(runs, kind="restore_point")
+    assert (answer["failed"], answer["outcome"]) == (True, "refused")
+    assert "archive_mode is off" in answer["msg"]
+
+
+@pytest.fixture(scope="module")
+def archiving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A server of its own that archives its WAL."""
+    server = LocalServer(tmp_path_factory.mktemp("archiving") / "state", fsync=False)
+    server.start()
+    try:
+        with contextlib.closing(server.connect()) as connection:
+            connection.autocommit = True
+            connection.cursor().execute("ALTER SYSTEM SET archive_mode = on")
+        server.stop()
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def archive_with(server: LocalServer, command: str) -> None:
+    with contextlib.closing(server.connect()) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER SYSTEM SET archive_command = %s", (command,))
+            cursor.execute("SELECT pg_reload_conf()")
+            cursor.execute("SELECT pg_stat_reset_shared('archiver')")
+
+
+def test_a_restore_point_is_set_when_its_segment_is_archived(archiving: LocalServer, tmp_path: Path) -> None:
+    archive_with(archiving, "true")
+    with contextlib.closing(archiving.connect()) as connection:
+        found = set_restore_point(connection, "20260101T000000Z-test-0001")
+        assert found["restore_point"] == "runbook_20260101T000000Z-test-0001"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT last_archived_wal >= %s FROM pg_stat_archiver", (found["segment"],))
+            assert cursor.fetchone() == (True,)
+
+
+def test_a_failing_archive_is_refused(archiving: LocalServer) -> None:
+    archive_with(archiving, "false")
+    with (
+        contextlib.closing(archiving.connect()) as connection,
+        pytest.raises(Refused, match=r"could not be archived|was not archived"),
+    ):
+        set_restore_point(connection, "run", wait_seconds=20)
+
+
+def test_a_role_without_the_right_is_told_what_to_grant(archiving: LocalServer) -> None:
+    archive_with(archiving, "true")
+    with contextlib.closing(archiving.connect()) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("CREATE ROLE plain")
+        connection.cursor().execute("SET ROLE plain")
+        connection.autocommit = False
+        with pytest.raises(Refused, match="GRANT EXECUTE ON FUNCTION pg_create_restore_point"):
+            set_restore_point(connection, "run")
