@@ -103,3 +103,37 @@ def test_verify_scripts_look_at_the_migrations_work_and_smoke_tests_at_all(runs:
         "found on the copy, where it comes back first"
     )
     assert "smoke/star.sql" in answer["msg"]
+
+
+def test_a_rollback_that_is_not_one_transaction_keeps_what_it_drops(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int PRIMARY KEY, mark text); ALTER TABLE notes ADD author text;"
+        " CREATE INDEX notes_author ON notes (author);",
+        rollback__002_author_rollback="DROP INDEX CONCURRENTLY notes_author;\nALTER TABLE notes DROP COLUMN author;\n"
+        "DROP TABLE star;",
+        verify__002_author="SELECT count(*) = 0 FROM star;",
+    )
+    deploy(runs)
+    runs.execute(
+        "INSERT INTO star VALUES (1, 'a'), (2, NULL)", "UPDATE notes SET author = 'ada' WHERE id = 1"
+    )
+    kept = roll_back(runs)
+    assert {item["kind"]: item["rows"] for item in kept} == {"dropped table": 2, "dropped columns": 3}
+    returned = deploy(runs)["salvage_returned"]
+    assert sum(item["held_back"] for item in returned) == 0
+    assert runs.ask("SELECT * FROM star ORDER BY id") == [(1, "a"), (2, None)]
+    assert runs.ask("SELECT author FROM notes ORDER BY id") == [("ada",), (None,), (None,)]
+
+
+def test_it_comes_back_to_a_migration_that_is_not_one_transaction(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int PRIMARY KEY, mark text);\n"
+        "CREATE INDEX CONCURRENTLY star_mark ON star (mark);",
+        rollback__002_author_rollback="DROP TABLE star;",
+        verify__002_author="SELECT count(*) = 0 FROM star;",
+    )
+    deploy(runs)
+    runs.execute("INSERT INTO star VALUES (1, 'a')")
+    roll_back(runs)
+    assert [item["returned"] for item in deploy(runs)["salvage_returned"]] == [1]
+    assert runs.ask("SELECT * FROM star") == [(1, "a")]

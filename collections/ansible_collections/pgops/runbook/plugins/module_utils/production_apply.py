@@ -196,17 +196,25 @@ def _apply_journalled(step, migration, proof, policy):
     with transaction(step.connection) as cursor:
         VersionTable(cursor).record(version, migration["description"])
         after = read_schema(cursor)
+        policy.set_in(cursor)
+        returner = SalvageReturner(cursor, step.run_id, version, step.params["restore_salvage"])
+        returner.choose()
+        returned = returner.after()
         outputs = {
             "version": version,
             "catalog_before": step.ledger.keep_catalog(cursor, before),
-            "catalog_after": step.ledger.keep_catalog(cursor, after),
+            "catalog_made": step.ledger.keep_catalog(cursor, after),
+            "catalog_after": step.ledger.keep_catalog(cursor, read_schema(cursor) if returned else after),
             "seconds": round(time.monotonic() - clock, 3),
             "statements": statements,
             "impact": impact.result(),
+            "salvage_returned": returned,
         }
         inputs = script_digests(migration)
         step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
         journal.close(cursor)
+    if returned:
+        migration = {**migration, "verify": None}  # it looks at a table as the migration made it
     _check_committed(step, migration, (rehearsed_after, after), (proof["impact"], outputs["impact"]))
     return outputs
 

@@ -14,6 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
     is_journalled,
@@ -207,9 +208,19 @@ def roll_back_and_compare(cursor, migration, expected, compare=difference):
 def _roll_back_journalled(step, migration, policy):
     version = migration["version"]
     clock = time.monotonic()
-    with transaction(step.connection) as cursor:
-        journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "rollback")
-        expected = _expected_schema(step, cursor, version, before)
+
+    def begin():
+        with transaction(step.connection) as cursor:
+            resumes = open_journal(cursor) is not None
+            journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "rollback")
+            expected = _expected_schema(step, cursor, version, before)
+            policy.set_in(cursor)
+            salvage = [] if resumes else _keep_before_statements(step, cursor, version, before)
+        return journal, before, expected, salvage
+
+    journal, before, expected, salvage = in_production(
+        step, begin, policy, f"The rollback of {version} did not begin, it is still applied"
+    )
     with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
         statements = run_journalled(step.connection, journal, migration["rollback"], policy, watch.sentences)
     with transaction(step.connection) as cursor:
@@ -221,6 +232,7 @@ def _roll_back_journalled(step, migration, policy):
             "catalog_before": step.ledger.keep_catalog(cursor, before),
             "catalog_after": step.ledger.keep_catalog(cursor, found),
             "schema_restored": not lines if expected is not None else None,
+            "salvage": salvage,
             "seconds": round(time.monotonic() - clock, 3),
             "statements": statements,
         }
@@ -234,6 +246,20 @@ def _roll_back_journalled(step, migration, policy):
             difference=lines,
         )
     return outputs
+
+
+def _keep_before_statements(step, cursor, version, current):
+    """Tables and columns that the rehearsal saw go, kept before the first of the statements that commit one by one.
+
+    Rows that they change are not: between two transactions others may write, and nobody could tell whose change it
+    was. Those are in the full backup that such a rollback always begins with.
+    """
+    foreseen, _ = _evidence(step, cursor, version)
+    kept = [{**loss, "rows": False} for loss in foreseen or []]
+    keeper = SalvageKeeper(cursor, step.run_id, version, kept)
+    keeper.keep_privileges(_granted_since(step, cursor, version, current))
+    keeper.before()
+    return keeper.items
 
 
 def _expected_schema(step, cursor, version, current):

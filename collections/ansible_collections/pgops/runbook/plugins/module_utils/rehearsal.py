@@ -160,8 +160,12 @@ class Rehearsal:
 
     def _roll_back_journalled(self, migration):
         with self._named(migration, "fails to roll back on the copy"):
+            with transaction(self.connection) as cursor:
+                watch = DestructionWatch(cursor)
             journal, statements, impact = self._run_journalled(migration, "rollback")
             with transaction(self.connection) as cursor:
+                # Of rows the statistics are gone with each statement's transaction: they are in the impact.
+                impact["destroyed"] = losses_to_json(watch.losses(cursor))
                 VersionTable(cursor).forget(migration["version"])
                 journal.close(cursor)
                 run_checks(cursor, self.smoke)

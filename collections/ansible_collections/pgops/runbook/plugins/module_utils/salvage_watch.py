@@ -97,12 +97,16 @@ class DestructionWatch:
         """OID of a table that was there before, by (schema, name), or None."""
         return next((oid for oid, found in self.before.items() if found.name == tuple(table)), None)
 
-    def losses(self):
+    def losses(self, cursor=None):
         """What went since this was built.
+
+        Args:
+            cursor: of a later transaction, where the script was not in one; changed rows are not seen then.
 
         Returns:
             dict OID -> Loss, by topmost table; the names are those from before.
         """
+        self.cursor = cursor or self.cursor
         after = self._tables()
         rows = self._changed_rows()
         found = {}
