@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
     choose_kind,
+    restore_point_name,
     set_restore_point,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
@@ -120,3 +121,28 @@ def test_a_role_without_the_right_is_told_what_to_grant(archiving: LocalServer) 
         connection.autocommit = False
         with pytest.raises(Refused, match="GRANT EXECUTE ON FUNCTION pg_create_restore_point"):
             set_restore_point(connection, "run")
+
+
+def test_preflight_of_a_rollback_does_not_ask_for_the_room_of_a_dump(runs: StepRuns) -> None:
+    runs.up_to("verify")
+    runs.steps("smoke_test")
+    runs.conclude()
+    file = runs.folder / "file"
+    file.write_text("no folder")
+    back = runs.another("emergency_rollback")
+    back.must("preflight", backup_dir=str(file))
+    answer = back.step("backup", purpose="emergency", backup_dir=str(file))
+    assert answer["outcome"] == "refused"
+    assert "is not a folder" in answer["msg"]
+    back = runs.another("emergency_rollback")
+    back.must("preflight", backup_dir=str(file), take_over=answer["receipts"][-1]["run_id"])
+    made = back.must("backup", purpose="emergency", backup_dir=str(file), full_max_mb=0)
+    assert made["outputs"]["kind"] == "salvage"
+
+
+@pytest.mark.parametrize("length", [52, 53, 120])
+def test_a_restore_point_has_a_name_of_its_own_run(length: int) -> None:
+    one, other = restore_point_name("a" * length), restore_point_name("a" * (length - 1) + "b")
+    assert len(one) <= 60
+    assert one != other
+    assert (one == "runbook_" + "a" * length) is (length <= 52)

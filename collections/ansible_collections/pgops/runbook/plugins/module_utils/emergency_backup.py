@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import psycopg2, transaction
@@ -16,6 +17,7 @@ __all__ = [
     "RESTORE_POINT",
     "SALVAGE",
     "choose_kind",
+    "restore_point_name",
     "set_restore_point",
 ]
 
@@ -67,6 +69,15 @@ def choose_kind(wanted, size_mb, full_max_mb, journalled):
     return SALVAGE, f"the database has {size_mb:.0f} MB, more than {full_max_mb:g} (emergency_full_max_mb)"
 
 
+def restore_point_name(run_id):
+    """The run's restore point; a name that is too long is cut and told apart by its digest."""
+    name = f"runbook_{run_id}"
+    if len(name) <= NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:12]
+    return f"{name[: NAME_LENGTH - 13]}_{digest}"
+
+
 def set_restore_point(connection, run_id, wait_seconds=ARCHIVE_WAIT_SECONDS):
     """Name a point in the WAL, and see that all of it up to there is archived.
 
@@ -82,7 +93,9 @@ def set_restore_point(connection, run_id, wait_seconds=ARCHIVE_WAIT_SECONDS):
     """
     with transaction(connection) as cursor:
         _refuse_without_archiving(cursor)
-    name = f"runbook_{run_id}"[:NAME_LENGTH]
+        cursor.execute("SELECT clock_timestamp()")
+        begun = cursor.fetchone()[0]
+    name = restore_point_name(run_id)
     try:
         with transaction(connection) as cursor:
             cursor.execute("SELECT pg_catalog.pg_create_restore_point(%s)", (name,))
@@ -99,7 +112,10 @@ def set_restore_point(connection, run_id, wait_seconds=ARCHIVE_WAIT_SECONDS):
         with transaction(connection) as cursor:
             _refuse_without_archiving(cursor)
             cursor.execute(
-                "SELECT coalesce(last_archived_wal, '') >= %s FROM pg_catalog.pg_stat_archiver", (segment,)
+                # What was archived before proves nothing, nor does the history file of a timeline.
+                "SELECT last_archived_wal COLLATE \"C\" >= %s AND last_archived_wal ~ '^[0-9A-F]{24}$'"
+                " AND last_archived_time >= %s FROM pg_catalog.pg_stat_archiver",
+                (segment, begun),
             )
             if cursor.fetchone()[0]:
                 return {"restore_point": name, "lsn": lsn, "segment": segment}

@@ -75,11 +75,12 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
+from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles, check_room
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
     EMERGENCY_BACKUP_SPEC,
+    FULL,
     RESTORE_POINT,
     SALVAGE,
     choose_kind,
@@ -131,15 +132,20 @@ def work(step):
 
 def _choose(step):
     """Kind of the backup before a rollback, and why."""
+    migrations = step.selected_migrations()
+    if step.automatic:
+        migrations = committed_by_this_run(step, migrations)
     journalled = [
         migration["version"]
-        for migration in step.selected_migrations()
+        for migration in migrations
         if migration.get("rollback") and is_journalled(migration["rollback"])
     ]
     with transaction(step.connection) as cursor:
-        cursor.execute("SELECT pg_catalog.pg_database_size(current_database()) / 2.0 ^ 20")
-        size_mb = float(cursor.fetchone()[0])
-    kind, why = choose_kind(step.params["kind"], size_mb, step.params["full_max_mb"], journalled)
+        cursor.execute("SELECT pg_catalog.pg_database_size(current_database())")
+        size = cursor.fetchone()[0]
+    kind, why = choose_kind(step.params["kind"], size / 2**20, step.params["full_max_mb"], journalled)
+    if kind == FULL:
+        check_room(step.params["backup_dir"], size)
     return {"kind": kind, "why": why}
 
 
