@@ -66,7 +66,7 @@ class Deployment:
         with self.connection.cursor() as cursor:
             meter = ImpactMeter(cursor)
             cursor.execute(self.apply)
-            self.inserted = {name for name, rows in meter.result()["rows"].items() if rows["inserted"]}
+            self.inserted = set(meter.result()["inserted"])
             watch = DestructionWatch(cursor)
             cursor.execute(self.rollback)
             self.foreseen = losses_to_json(watch.losses())

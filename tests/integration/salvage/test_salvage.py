@@ -193,6 +193,14 @@ def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(deployment)
     )
 
 
+def test_a_table_that_the_migration_renames(deployment):
+    story = deployment(
+        "INSERT INTO book (id, title) VALUES (100, 'seeded'), (101, 'too'); ALTER TABLE book RENAME TO volume",
+        "ALTER TABLE volume RENAME TO book; DELETE FROM book WHERE id >= 100",
+    )
+    story.round_trip("DELETE FROM volume WHERE id = 100; UPDATE volume SET shelf = 5 WHERE id = 101")
+
+
 def test_a_table_without_a_key(deployment):
     story = deployment("CREATE TABLE line (a int, b text)", "DROP TABLE line")
     story.round_trip("INSERT INTO line VALUES (1, 'x'), (1, 'x'), (NULL, NULL), (NULL, ''), (1, 'x')")

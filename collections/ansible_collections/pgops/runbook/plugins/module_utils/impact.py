@@ -106,7 +106,9 @@ class ImpactMeter:
     def __init__(self, cursor, with_sizes=False):
         self.cursor = cursor
         self._size_before = table_sizes(cursor) if with_sizes else {}
-        self._nodes = {oid: node for oid, _, node in table_files(cursor)}
+        files = table_files(cursor)
+        self._nodes = {oid: node for oid, _, node in files}
+        self._names = {oid: name for oid, name, _ in files}
         self._known = set(self._nodes)
         self._rows_before = {name: counts for name, *counts in _rows(cursor, ROWS)}
         self._locks = {}
@@ -153,8 +155,8 @@ class ImpactMeter:
         Returns:
             dict: locks (strongest mode of each table that was there before, with its size in bytes before and
             the seconds held until now), rewritten (table -> bytes before), rows (table -> inserted, updated,
-            deleted), written (tables that were there and that statements wrote to), wal_bytes (of the whole server
-            meanwhile).
+            deleted), written and inserted (tables that were there and that statements wrote to, or inserted into; one
+            that was renamed under both of its names), wal_bytes (of the whole server meanwhile).
         """
         now = time.monotonic()
         strongest = {}
@@ -185,15 +187,18 @@ class ImpactMeter:
             ],
             "rewritten": dict(self._rewritten),
             "rows": rows,
-            # INSERT, UPDATE and DELETE take this lock, and no ALTER does; on an empty table too.
-            "written": sorted(
-                {
-                    lock["table"]
-                    for (oid, mode), lock in self._locks.items()
-                    if mode == "RowExclusiveLock" and oid in self._known
-                }
-            ),
+            **self._written(rows),
             "wal_bytes": wal_position(self.cursor) - self._wal_begin,
+        }
+
+    def _written(self, rows):
+        now = {oid: name for oid, name, _ in table_files(self.cursor)}
+        # INSERT, UPDATE and DELETE take this lock, and no ALTER does; on an empty table too.
+        written = {oid for oid, mode in self._locks if mode == "RowExclusiveLock"} & self._known
+        inserted = {oid for oid in self._known if rows.get(now.get(oid), {}).get("inserted")}
+        return {
+            what: sorted({names[oid] for names in (self._names, now) for oid in found if oid in names})
+            for what, found in (("written", written), ("inserted", inserted))
         }
 
     def held_until_now(self, impact):

@@ -158,7 +158,7 @@ def _apply_one(step, migration, proof, policy):
 
 def _inserted_into(proof):
     """Tables into which the rehearsal saw the migration insert."""
-    return {table for table, rows in proof["impact"]["rows"].items() if rows["inserted"]}
+    return set(proof["impact"].get("inserted", ()))
 
 
 def paths_to_follow(step, cursor, migration):
