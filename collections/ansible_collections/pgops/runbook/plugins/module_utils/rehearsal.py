@@ -248,6 +248,9 @@ class Rehearsal:
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = impact.get("salvage_returned", [])
+            if any(one["salvage_returned"] for one in evidence[: position + 1]):
+                # In production, too, this and the later migrations will meet the rows that came back.
+                evidence[position]["impact_with_salvage"] = impact
         return {
             "migrations": evidence,
             "catalogs": {digest_of(catalog): catalog for catalog in (found, *(one for one, _ in stages))},
