@@ -11,6 +11,10 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.row_difference import copy_rows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import (
+    raise_sequences_of,
+    table_facts,
+)
 
 __all__ = ["bring_salvage"]
 
@@ -50,4 +54,6 @@ def bring_salvage(live, new):
             # Values of an identity are taken as they are (manual, COPY, Notes).
             sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns),
         )
+        # Such a COPY leaves the sequence behind, and the next rollback would be given a number that is taken.
+        raise_sequences_of(new, table_facts(new, ("runbook_salvage", table)))
     return len(items)
