@@ -161,6 +161,22 @@ class SalvageStore:
             "digest": digest,
         }
 
+    def hold_back(self, item, reason, numbers=None):
+        """Say why rows of an item stay where they are: all that have no reason yet, or those with these numbers."""
+        self.cursor.execute(
+            "UPDATE runbook_salvage.kept_row SET held_back = %s WHERE item = %s AND held_back IS NULL"
+            " AND (%s::bigint[] IS NULL OR number = ANY (%s))",
+            (reason, item, numbers, numbers),
+        )
+
+    def forget_returned(self, item, number=None):
+        """Take out the rows of an item, or the one with this number, that went back: those that have no reason."""
+        self.cursor.execute(
+            "DELETE FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NULL"
+            " AND (%s::bigint IS NULL OR number = %s)",
+            (item, number, number),
+        )
+
     def measure(self, item):
         """(rows, bytes, digest) of what is kept now."""
         self.cursor.execute(DIGEST, (item,))
