@@ -25,4 +25,9 @@ def deployment(connection: Any) -> Callable[[str, str], Deployment]:
     with connection.cursor() as cursor:
         cursor.execute(LIBRARY)
     connection.commit()
-    return lambda apply, rollback: Deployment(connection, apply, rollback)
+
+    def deployment(apply: str, rollback: str) -> Deployment:
+        return Deployment(connection, apply, rollback)
+
+    deployment.server_version = connection.server_version
+    return deployment

@@ -357,7 +357,7 @@ def test_unique_values_that_a_row_of_users_has(deployment):
     story.execute("INSERT INTO book (id, title) VALUES (50, 'mine')")
     item = next(item for item in story.deploy() if item["kind"] == "changed rows")
     assert item["held_back"] == 1
-    assert "duplicate key value violates unique constraint" in next(iter(item["reasons"]))
+    assert item["reasons"] == {"another row has its key or its unique values": 1}
     assert story.ask("SELECT id, title FROM book WHERE id >= 50 ORDER BY 1") == [
         (50, "mine"),
         (100, "seeded"),

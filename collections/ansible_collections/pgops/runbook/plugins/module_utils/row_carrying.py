@@ -20,54 +20,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.row_difference impor
     DELETED,
     TableDifference,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.triggers_and_rules import triggers_and_rules_off
 
-__all__ = ["LEFT_SHOWN", "apply_differences", "triggers_and_rules_off"]
+__all__ = ["LEFT_SHOWN", "apply_differences"]
 
 # How many rows that were left are named; all of them are counted.
 LEFT_SHOWN = 20
-
-TRIGGERS = """
-    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text FROM pg_catalog.pg_trigger t
-    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND c.relkind IN ('r', 'p')
-      AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' ORDER BY 1, 2, 3"""
-
-RULES = """
-    SELECT n.nspname, c.relname, r.rulename, r.ev_enabled::text FROM pg_catalog.pg_rewrite r
-    JOIN pg_catalog.pg_class c ON c.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE r.ev_type <> '1' AND r.ev_enabled <> 'D' AND c.relkind IN ('r', 'p')
-      AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' ORDER BY 1, 2, 3"""
-
-ENABLE = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
-
-
-@contextmanager
-def triggers_and_rules_off(cursor: Any) -> Iterator[None]:
-    """Carry rows as they are: what the application's triggers made of them is in them already.
-
-    The triggers of foreign keys stay on. (session_replication_role would switch those off too, and needs a superuser.)
-    """
-    found = []
-    for what, query in (("TRIGGER", TRIGGERS), ("RULE", RULES)):
-        cursor.execute(query)
-        found += [(what, *row) for row in cursor.fetchall()]
-    for what, schema, table, name, _ in found:
-        _alter(cursor, "DISABLE", what, schema, table, name)
-    yield
-    # A table with checks that wait for COMMIT cannot be altered.
-    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    for what, schema, table, name, enabled in found:
-        _alter(cursor, ENABLE[enabled], what, schema, table, name)
-
-
-def _alter(cursor: Any, action: str, what: str, schema: str, table: str, name: str) -> None:
-    # Rules know no ONLY, and partitions have triggers of their own in the list.
-    only = "ONLY " if what == "TRIGGER" else ""
-    cursor.execute(
-        sql.SQL("ALTER TABLE {}{} {} {} {}").format(
-            sql.SQL(only), sql.Identifier(schema, table), sql.SQL(action), sql.SQL(what), sql.Identifier(name)
-        )
-    )
 
 
 @contextmanager

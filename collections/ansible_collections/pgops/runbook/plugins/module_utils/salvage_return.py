@@ -8,6 +8,14 @@ the salvage with the reason. What a row must look like so that nobody is overwri
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
+from ansible_collections.pgops.runbook.plugins.module_utils.in_parts import NotTaken, savepoint
+from ansible_collections.pgops.runbook.plugins.module_utils.reference_rings import (
+    checked_at_the_end,
+    foreign_keys,
+    parents_first,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_changed_since import (
     hold_back_changed,
     narrow_to_untouched,
@@ -27,6 +35,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import raise_sequence, table_facts
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_versions import hold_back_earlier_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
+from ansible_collections.pgops.runbook.plugins.module_utils.triggers_and_rules import triggers_and_rules_off
 
 __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 
@@ -34,7 +43,8 @@ __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 SALVAGE_SPEC = {"restore_salvage": {"type": "bool", "default": True}}
 
 # Whole tables and rows together, parents before the tables that refer to them; then the columns of these rows.
-ORDER = ((DELETED,), (TABLE, UNTOUCHED, ROWS), (COLUMNS,), (SEQUENCE,), (PRIVILEGES,))
+OF_TABLES = (TABLE, UNTOUCHED, ROWS)
+ORDER = ((DELETED,), OF_TABLES, (COLUMNS,), (SEQUENCE,), (PRIVILEGES,))
 
 
 class SalvageReturner:
@@ -89,64 +99,86 @@ class SalvageReturner:
         # A constraint that is deferred to COMMIT would hold back nothing, and fail everything.
         self.cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         hold_back_earlier_versions(self.cursor, self.items)
-        done = []
-        for item in self._in_order():
-            kept = self._kept_rows(item)
-            self._put_back(item)
-            done.append(self._close(item, kept))
+        kept = {item["item"]: self._kept_rows(item) for item in self.items}
+        for kinds in ORDER:
+            items = [item for item in self.items if item["kind"] in kinds]
+            if kinds == OF_TABLES:
+                self._put_back_parents_first(items)
+            else:
+                for item in items:
+                    self._put_back(item)
         restore_session(self.cursor, previous, local=True)
-        return done
+        return [self._close(item, kept[item["item"]]) for item in self.items]
 
-    def _in_order(self):
-        """Parents before the tables that refer to them."""
-        names = {(item["schema"], item["table"]) for item in self.items if item["kind"] in ORDER[1]}
-        depth = dict.fromkeys(names, 0)
-        self.cursor.execute(
-            "SELECT n.nspname::text, c.relname::text, pn.nspname::text, pc.relname::text"
-            " FROM pg_catalog.pg_constraint f"
-            " JOIN pg_catalog.pg_class c ON c.oid = f.conrelid"
-            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " JOIN pg_catalog.pg_class pc ON pc.oid = f.confrelid"
-            " JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace WHERE f.contype = 'f'"
-        )
-        references = [((a, b), (c, d)) for a, b, c, d in self.cursor.fetchall() if (a, b) != (c, d)]
-        for _ in names:  # a path has at most as many tables; a circle ends with it
-            for child, parent in references:
-                if child in depth and parent in depth:
-                    depth[child] = max(depth[child], depth[parent] + 1)
-        return sorted(
-            self.items,
-            key=lambda item: (
-                next(place for place, kinds in enumerate(ORDER) if item["kind"] in kinds),
-                depth.get((item["schema"], item["table"]), 0),
-                item["item"],
-            ),
-        )
+    def _put_back_parents_first(self, items):
+        """Parents before the tables that refer to them, rings together."""
+        constraints = foreign_keys(self.cursor)
+        references = [(one["child"], one["parent"]) for one in constraints]
+        for group in parents_first(map(_table_name, items), references):
+            members = [item for item in items if _table_name(item) in group]
+            if len(group) > 1:
+                ring = [one for one in constraints if one["child"] in group and one["parent"] in group]
+                if self._put_back_ring(members, set(group), ring):
+                    continue
+            for item in members:
+                self._put_back(item)
+
+    def _put_back_ring(self, items, group, ring):
+        """Rows of tables that refer to each other, so that none of them could come first.
+
+        Returns:
+            bool: False where it did not go, and nothing was done.
+        """
+        ways = [(item, self._table_of(item)) for item in items]
+        rows = [RowReturn(self.cursor, self.version, item, table) for item, table in ways if table]
+        try:
+            with savepoint(self.cursor):
+                with ExitStack() as tables:
+                    for one in rows:
+                        tables.enter_context(triggers_and_rules_off(self.cursor, one.table.oid))
+                    with checked_at_the_end(self.cursor, ring):
+                        for one in rows:
+                            one.read()
+                            one.hold_back_orphans(coming=group)
+                            one.write()
+                        while sum(one.prune(group) for one in rows):
+                            pass
+                for one in rows:
+                    one.close()
+        except NotTaken:
+            return False
+        return True
 
     def _put_back(self, item):
         if item["kind"] == SEQUENCE:
-            if raise_sequence(self.cursor, (item["schema"], item["table"]), item["facts"]["next_value"]):
+            if raise_sequence(self.cursor, _table_name(item), item["facts"]["next_value"]):
                 self.store.forget_returned(item["item"])
             else:
                 self.store.hold_back(item["item"], "the sequence is not there any more")
-            return
-        if item["kind"] == PRIVILEGES:
+        elif item["kind"] == PRIVILEGES:
             problems = grant_again(self.cursor, item["facts"]["object"], item["facts"]["privileges"])
             if problems:
                 self.store.hold_back(item["item"], "; ".join(problems))
             else:
                 self.store.forget_returned(item["item"])
-            return
-        table = table_facts(self.cursor, (item["schema"], item["table"]))
+        else:
+            table = self._table_of(item)
+            if table is not None:
+                with triggers_and_rules_off(self.cursor, table.oid):
+                    RowReturn(self.cursor, self.version, item, table).put_back()
+
+    def _table_of(self, item):
+        """The table that an item's rows go back to; None where it cannot take them, and they are held back."""
+        table = table_facts(self.cursor, _table_name(item))
         if table is None:
             self.store.hold_back(item["item"], "its table is not there any more")
-            return
+            return None
         lost = [name for name in item["columns"] if name not in table.columns]
         if lost or not set(item["key_columns"]) <= set(table.columns):
             missing = ", ".join(lost or item["key_columns"])
             self.store.hold_back(item["item"], f"the table has no column {missing} any more")
-            return
-        RowReturn(self.cursor, self.version, item, table).put_back()
+            return None
+        return table
 
     def _kept_rows(self, item):
         self.cursor.execute("SELECT count(*) FROM runbook_salvage.kept_row WHERE item = %s", (item["item"],))
@@ -173,3 +205,7 @@ class SalvageReturner:
             "held_back": held_back,
             "reasons": reasons,
         }
+
+
+def _table_name(item):
+    return item["schema"], item["table"]

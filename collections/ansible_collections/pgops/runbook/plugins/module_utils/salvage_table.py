@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A table that salvage goes back into: its columns, foreign keys, triggers and sequences."""
+"""A table that salvage goes back into: its columns, foreign keys and sequences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 
-__all__ = ["ForeignKey", "Table", "raise_sequence", "raise_sequences_of", "table_facts", "user_triggers_off"]
+__all__ = ["ForeignKey", "Table", "nulls_allowed", "raise_sequence", "raise_sequences_of", "table_facts"]
 
 
 class ForeignKey(NamedTuple):
@@ -89,33 +89,46 @@ def table_facts(cursor, name):
 
 
 @contextmanager
-def user_triggers_off(cursor, table):
-    """Inside, no trigger of the application fires: what they did to these rows is in the rows already.
+def nulls_allowed(cursor, table, columns):
+    """Inside, these columns take NULL; at the end those that did not before do not again.
 
-    Foreign keys go on being checked. Each trigger gets back the state that it had.
+    Args:
+        cursor: of a transaction.
+        table: Table.
+        columns: names, none of the primary key.
     """
     cursor.execute(
-        "SELECT n.nspname::text, c.relname::text, t.tgname::text, t.tgenabled::text FROM pg_catalog.pg_trigger t"
-        " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'"
-        " AND (c.oid = %s OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%s)))",
-        (table.oid, table.oid),
+        "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = %s AND attnotnull AND attname = ANY (%s)",
+        (table.oid, list(columns)),
     )
-    triggers = cursor.fetchall()
-    for schema, relation, trigger, _ in triggers:
-        _set_trigger(cursor, (schema, relation), trigger, "DISABLE")
+    found = [(name, _not_null_constraint(cursor, table, name)) for (name,) in cursor.fetchall()]
+    alter = sql.SQL("ALTER TABLE {} ").format(sql.Identifier(*table.name))
+    for name, _ in found:
+        cursor.execute(alter + sql.SQL("ALTER COLUMN {} DROP NOT NULL").format(sql.Identifier(name)))
     yield
-    states = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
-    for schema, relation, trigger, state in triggers:
-        _set_trigger(cursor, (schema, relation), trigger, states[state])
-
-
-def _set_trigger(cursor, relation, trigger, state):
-    cursor.execute(
-        sql.SQL("ALTER TABLE ONLY {} {} TRIGGER {}").format(
-            sql.Identifier(*relation), sql.SQL(state), sql.Identifier(trigger)
+    for name, constraint in found:
+        cursor.execute(
+            alter
+            + (
+                sql.SQL("ALTER COLUMN {} SET NOT NULL").format(sql.Identifier(name))
+                if constraint is None
+                else sql.SQL("ADD CONSTRAINT {} NOT NULL {}").format(
+                    sql.Identifier(constraint), sql.Identifier(name)
+                )
+            )
         )
+
+
+def _not_null_constraint(cursor, table, column):
+    """Its name: NOT NULL is a constraint with a name since PostgreSQL 18; before, None."""
+    cursor.execute(
+        "SELECT f.conname::text FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute a"
+        " ON a.attrelid = f.conrelid AND f.conkey = ARRAY[a.attnum]"
+        " WHERE f.conrelid = %s AND f.contype = 'n' AND a.attname = %s",
+        (table.oid, column),
     )
+    row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def raise_sequence(cursor, name, next_value):
