@@ -159,3 +159,14 @@ def test_one_row_of_many_that_does_not_go(deployment):
     story.apply += "; ALTER TABLE star ADD CHECK (mark % 5000 <> 77)"
     (item,) = story.deploy()
     assert (item["returned"], item["held_back"]) == (19996, 4)
+
+
+def test_a_row_of_the_migration_that_went_with_its_parent(deployment):
+    """That its parent is gone keeps nobody from deleting the row that the next deploy brings in its stead."""
+    story = deployment(
+        "CREATE TABLE star (id serial PRIMARY KEY, book int REFERENCES book ON DELETE CASCADE);"
+        "INSERT INTO star (book) SELECT min(id) FROM book;",
+        "DROP TABLE star",
+    )
+    story.round_trip_loses_nothing(lambda: story.execute("DELETE FROM book WHERE id = 1"))
+    assert story.ask("SELECT * FROM star") == []

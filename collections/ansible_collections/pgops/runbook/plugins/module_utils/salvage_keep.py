@@ -12,19 +12,20 @@ from __future__ import annotations
 import re
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_image import LeftTable, RowImage
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
-    Key,
     choose_key,
     numbered_rows,
-    record,
-    table_digest,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import (
+    keep_positions,
+    sequence_positions,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
     PRIVILEGES,
     ROWS,
-    SEQUENCE,
     TABLE,
     UNTOUCHED,
     SalvageStore,
@@ -101,7 +102,7 @@ class SalvageKeeper:
         """Lock, copy, and take images; to be called before the rollback's first statement."""
         self._lock()
         previous = pin_session(self.cursor, local=True)
-        self._sequences = self._positions()
+        self._sequences = sequence_positions(self.cursor, self.watch.versions)
         self._keep_deletions()
         for oid, loss in sorted(self.planned.items()):
             self.store.create()
@@ -210,14 +211,8 @@ class SalvageKeeper:
         numbers = [number for number, name in sorted(table.columns.items()) if name not in loss.columns]
         names = [table.columns[number] for number in numbers]
         key = choose_key(self.cursor, oid, names)
-        image = f"runbook_image_{len(self._images)}"
-        # As text: a column of its own type would keep the script from dropping the type.
-        self.cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(
-                sql.Identifier(image), self._numbered(oid, loss, key, names, parts=_parts(names))
-            )
-        )
-        self._images.append((oid, loss, numbers, names, key, image))
+        image = RowImage(self.cursor, oid, loss.table, self._partitioned(oid), names, key)
+        self._images.append((oid, loss, numbers, image))
 
     def keep_privileges(self, granted):
         """Keep what was granted on objects that the rollback drops: dict catalog key -> privileges."""
@@ -250,117 +245,35 @@ class SalvageKeeper:
             raise NotForeseen(self.version, missing)
         for image in self._images:
             self._keep_changed_rows(*image)
-        self._keep_sequences()
+        self.items += keep_positions(
+            self.store,
+            self.run_id,
+            self.version,
+            self._sequences,
+            sequence_positions(self.cursor, self.watch.versions),
+        )
         self.cursor.execute("SELECT to_regclass('runbook_salvage.made_row') IS NOT NULL")
         if self.cursor.fetchone()[0]:
             self.cursor.execute("DELETE FROM runbook_salvage.made_row WHERE migration = %s", (self.version,))
         restore_session(self.cursor, previous, local=True)
         return self.items
 
-    def _keep_changed_rows(self, oid, loss, numbers, names, key, image):
-        table_now, columns_now = self.watch.now(oid)
-        names_now = [columns_now[number] for number in numbers]
-        key_now = Key([names_now[names.index(name)] for name in key.columns], key.unique)
-        self._left = {
-            "left_table": table_now,
-            "left_columns": names_now,
-            "left_key_columns": key_now.columns,
-            "left_digest": None if key.unique else self._digest(oid, table_now, key_now, names_now),
-        }
-        item = self._begin(ROWS, loss.table, names, key, self._left)
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
-                " SELECT {item}, was.key, was.occurrence, was.line,"
-                " CASE WHEN present.key IS NOT NULL AND {in_parts} THEN"
-                " ARRAY(SELECT c.name FROM unnest({names}, was.parts, present.parts) AS c (name, was, now)"
-                " WHERE c.was <> c.now) END, md5(present.line)"
-                " FROM {image} was LEFT JOIN ({present}) AS present USING (key, occurrence) WHERE {which}"
-            ).format(
-                # Without a key no row can be told from its successor: the table goes back as a whole.
-                which=sql.SQL("present.line IS DISTINCT FROM was.line" if key.unique else "true"),
-                item=sql.Literal(item),
-                # Where the next deploy writes to these rows again, their other columns count too.
-                in_parts=sql.Literal(key.unique and oid not in self._rewritten_again),
-                names=sql.Literal(names),
-                image=sql.Identifier("pg_temp", image),
-                present=numbered_rows(
-                    table_now, self._partitioned(oid), key_now, names_now, parts=_parts(names_now)
-                ),
-            )
-        )
-        self._finish(item)
-        if key.unique and oid in self._rewritten_again:
-            self._note_untouched(loss, names, key, image)
-        self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", image)))
-
-    def _note_untouched(self, loss, names, key, image):
-        """Digests of the other rows: they were as they are now before the rollback, and shall be so again."""
-        item = self._begin(UNTOUCHED, loss.table, names, key, self._left)
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
-                " SELECT {}, was.key, was.occurrence, '', '{{}}', md5(was.line) FROM {} was"
-                " WHERE NOT EXISTS (SELECT FROM runbook_salvage.kept_row k JOIN runbook_salvage.manifest m USING (item)"
-                " WHERE m.run_id = {} AND m.kind = {} AND (m.schema_name, m.table_name) = ({}, {}) AND k.key = was.key)"
-            ).format(
-                sql.Literal(item),
-                sql.Identifier("pg_temp", image),
-                sql.Literal(self.run_id),
-                sql.Literal(ROWS),
-                *map(sql.Literal, loss.table),
-            )
-        )
-        self._finish(item)
-
-    def _digest(self, oid, table, key, columns):
-        self.cursor.execute(
-            sql.SQL("SELECT {} FROM ({}) AS rows").format(
-                table_digest(), numbered_rows(table, self._partitioned(oid), key, columns)
-            )
-        )
-        return self.cursor.fetchone()[0]
-
-    def _keep_sequences(self):
-        """Sequences that the script set back, or that went with it: their positions are values too."""
-        now = self._positions()
-        moved = {
-            name: value
-            for name, value in self._sequences.items()
-            if now.get(name) is None or now[name] < value
-        }
-        for name, value in sorted(moved.items()):
-            self.store.create()
-            item = self.store.begin_item(
-                self.run_id, self.version, SEQUENCE, name, facts={"next_value": value}
-            )
-            self.cursor.execute(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, '', 1, %s)",
-                (item, str(value)),
-            )
-            self._finish(item)
-
-    def _positions(self):
-        """(schema, name) -> next value of every ascending sequence of the application."""
-        self.cursor.execute(
-            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_sequence s"
-            " JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE s.seqincrement > 0 AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%%'"
-            " AND n.nspname NOT IN ('runbook', 'runbook_salvage')"
-            # The one of the record of versions moves with every migration.
-            " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass"
-            " AND d.objid = c.oid AND d.refobjid = to_regclass(%s))",
-            (self.watch.versions,),
-        )
-        found = {}
-        for schema, name in self.cursor.fetchall():
-            self.cursor.execute(
-                sql.SQL("SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END FROM {}").format(
-                    sql.Identifier(schema, name)
-                )
-            )
-            found[(schema, name)] = self.cursor.fetchone()[0]
-        return found
+    def _keep_changed_rows(self, oid, loss, numbers, image):
+        name, columns = self.watch.now(oid)
+        left = LeftTable(name, self._partitioned(oid), [columns[number] for number in numbers])
+        facts = image.facts(left)
+        changed = self._begin(ROWS, loss.table, image.columns, image.key, facts)
+        # Where the next deploy writes to these rows again, their other columns count too.
+        rewritten_again = oid in self._rewritten_again
+        image.keep_changed(changed, left, only_changed_columns=not rewritten_again)
+        if image.key.unique and rewritten_again:
+            untouched = self._begin(UNTOUCHED, loss.table, image.columns, image.key, facts)
+            image.note_untouched(untouched, changed)
+            self._finish(changed)
+            self._finish(untouched)
+        else:
+            self._finish(changed)
+        image.drop()
 
     # Both ------------------------------------------------------------------------------------------------
 
@@ -385,8 +298,3 @@ class SalvageKeeper:
         found = self.store.finish_item(item)
         if found is not None:
             self.items.append(found)
-
-
-def _parts(columns):
-    """SQL: an array with each column as a text of its own, NULL told from the empty string."""
-    return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(record([name]) for name in columns))

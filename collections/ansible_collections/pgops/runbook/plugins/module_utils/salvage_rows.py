@@ -226,7 +226,8 @@ class RowReturn:
         Args:
             coming: tables whose rows are on their way back too.
         """
-        for constraint in self.table.foreign_keys:
+        # What is to be deleted again needs no parent.
+        for constraint in self.table.foreign_keys if self.item["kind"] != DELETED else ():
             if constraint.parent != self.table.name and constraint.parent not in coming:
                 self._take_out(
                     constraint,
