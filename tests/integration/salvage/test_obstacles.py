@@ -170,3 +170,19 @@ def test_a_row_of_the_migration_that_went_with_its_parent(deployment):
     )
     story.round_trip_loses_nothing(lambda: story.execute("DELETE FROM book WHERE id = 1"))
     assert story.ask("SELECT * FROM star") == []
+
+
+def test_a_sequence_that_counts_downwards(deployment):
+    story = deployment(
+        "CREATE TABLE star (id int GENERATED ALWAYS AS IDENTITY (INCREMENT -2 START -1) PRIMARY KEY, mark int);"
+        "CREATE SEQUENCE ticket INCREMENT -1;",
+        "DROP TABLE star; DROP SEQUENCE ticket",
+    )
+    story.deploy()
+    story.execute("INSERT INTO star (mark) VALUES (1), (2), (3); DELETE FROM star WHERE mark = 3")
+    story.execute("SELECT nextval('ticket'), nextval('ticket')")
+    story.roll_back()
+    story.deploy()
+    story.execute("INSERT INTO star (mark) VALUES (4)")
+    assert story.ask("SELECT id, mark FROM star ORDER BY mark") == [(-1, 1), (-3, 2), (-7, 4)]
+    assert story.ask("SELECT nextval('ticket')") == [(-3,)]

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.row_difference import copy_rows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import advance_sequences_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import (
-    raise_sequences_of,
     table_facts,
 )
 
@@ -55,5 +55,5 @@ def bring_salvage(live, new):
             sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns),
         )
         # Such a COPY leaves the sequence behind, and the next rollback would be given a number that is taken.
-        raise_sequences_of(new, table_facts(new, ("runbook_salvage", table)))
+        advance_sequences_of(new, table_facts(new, ("runbook_salvage", table)))
     return len(items)

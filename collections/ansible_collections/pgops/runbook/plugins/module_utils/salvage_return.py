@@ -22,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_changed_sinc
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import grant_again
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_rows import RowReturn
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import advance_sequence
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
@@ -32,7 +33,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import
     UNTOUCHED,
     SalvageStore,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import raise_sequence, table_facts
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import table_facts
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_versions import hold_back_earlier_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
 from ansible_collections.pgops.runbook.plugins.module_utils.triggers_and_rules import triggers_and_rules_off
@@ -151,7 +152,7 @@ class SalvageReturner:
 
     def _put_back(self, item):
         if item["kind"] == SEQUENCE:
-            if raise_sequence(self.cursor, _table_name(item), item["facts"]["next_value"]):
+            if advance_sequence(self.cursor, _table_name(item), item["facts"]["next_value"]):
                 self.store.forget_returned(item["item"])
             else:
                 self.store.hold_back(item["item"], "the sequence is not there any more")

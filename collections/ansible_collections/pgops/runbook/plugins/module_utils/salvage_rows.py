@@ -13,6 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import sq
 from ansible_collections.pgops.runbook.plugins.module_utils.in_parts import NotTaken, in_parts, savepoint
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_brought import BroughtRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import Key, numbered_rows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import advance_sequences_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
@@ -21,7 +22,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import (
     nulls_allowed,
-    raise_sequences_of,
 )
 
 __all__ = ["RowReturn"]
@@ -323,7 +323,7 @@ class RowReturn:
         self.brought.close()
         for temporary in (self.rows, self.shape):
             self.cursor.execute(sql.SQL("DROP TABLE {}").format(temporary))
-        raise_sequences_of(self.cursor, self.table)
+        advance_sequences_of(self.cursor, self.table)
 
 
 def _kept(name):

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A table that salvage goes back into: its columns, foreign keys and sequences."""
+"""A table that salvage goes back into: its columns and foreign keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 
-__all__ = ["ForeignKey", "Table", "nulls_allowed", "raise_sequence", "raise_sequences_of", "table_facts"]
+__all__ = ["ForeignKey", "Table", "nulls_allowed", "table_facts"]
 
 
 class ForeignKey(NamedTuple):
@@ -129,49 +129,3 @@ def _not_null_constraint(cursor, table, column):
     )
     row = cursor.fetchone()
     return row[0] if row else None
-
-
-def raise_sequence(cursor, name, next_value):
-    """Let a sequence go on at ``next_value`` if it would go on below it; returns whether there is one.
-
-    By ALTER SEQUENCE, which a ROLLBACK undoes, unlike setval() (manual, "Sequence Manipulation Functions").
-    """
-    cursor.execute(
-        "SELECT s.seqmax FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
-        tuple(name),
-    )
-    row = cursor.fetchone()
-    if row is None:
-        return False
-    cursor.execute(
-        sql.SQL("SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END FROM {}").format(
-            sql.Identifier(*name)
-        )
-    )
-    wanted = min(int(next_value), row[0])
-    if cursor.fetchone()[0] < wanted:
-        cursor.execute(
-            sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(sql.Identifier(*name), sql.Literal(wanted))
-        )
-    return True
-
-
-def raise_sequences_of(cursor, table):
-    """Let each sequence that feeds a column of the table go on above the column's highest value."""
-    cursor.execute(
-        "SELECT a.attname::text, n.nspname::text, c.relname::text FROM pg_catalog.pg_depend d"
-        " JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'"
-        " JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid AND s.seqincrement > 0"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
-        " WHERE d.refobjid = %s AND d.deptype IN ('a', 'i') AND d.classid = 'pg_catalog.pg_class'::regclass",
-        (table.oid,),
-    )
-    for column, schema, sequence in cursor.fetchall():
-        cursor.execute(
-            sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(column), sql.Identifier(*table.name))
-        )
-        highest = cursor.fetchone()[0]
-        if highest is not None:
-            raise_sequence(cursor, (schema, sequence), int(highest) + 1)
