@@ -109,7 +109,8 @@ def advance_sequences_of(cursor, table):
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
         # A text may be owned by a sequence too, and has no highest number.
-        " WHERE a.atttypid IN (20, 21, 23, 1700) AND d.refobjid = %s AND d.deptype IN ('a', 'i') AND d.classid = 'pg_catalog.pg_class'::regclass",
+        " WHERE a.atttypid IN (20, 21, 23, 1700) AND d.refobjid = %s AND d.deptype IN ('a', 'i')"
+        " AND d.classid = 'pg_catalog.pg_class'::regclass",
         (table.oid,),
     )
     for column, schema, sequence, increment in cursor.fetchall():
