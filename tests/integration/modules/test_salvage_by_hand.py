@@ -160,7 +160,8 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
         run.ask("SELECT * FROM notes ORDER BY id"),
     ) == by_script
     kept.another("salvage").must("salvage", action="restore", item=sequence)
-    assert items(kept) == {}
+    (overwritten,) = items(kept).values()
+    assert overwritten["reasons"] == {f"it was overwritten by hand, by item {columns}": 2}
     assert kept.another("status").must("status")["outputs"]["broken_receipt"] is None
 
 
@@ -286,6 +287,36 @@ def test_changed_rows_of_a_table_without_a_key_after_the_next_deploy(runs: StepR
     assert "1 rows that are now in public.notes would be changed or deleted" in reason
     assert reason.endswith("-e salvage_overwrite=true")
     assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
+
+    answer = runs.another("salvage").must("salvage", action="restore", item=rows, overwrite=True)["outputs"]
+    assert answer["overwritten"] == 1
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",)]
+    (item,) = [item for item in items(runs.another("salvage")).values() if item["kind"] == "changed rows"]
+    assert item["item"] == answer["overwritten_kept_in"]
+    assert item["reasons"] == {f"it was overwritten by hand, by item {rows}": 4}
+    # No deploy brings back what a person has overwritten; a person may.
+    roll_back(runs)
+    deploy(runs)
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",)]
+    runs.another("salvage").must("salvage", action="restore", item=item["item"], overwrite=True)
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
+
+
+def test_values_that_are_overwritten_are_kept(kept: StepRuns) -> None:
+    deploy(kept, restore_salvage=False)
+    kept.execute("UPDATE notes SET author = 'since' WHERE id IN (1, 2)")
+    columns = number(kept.another("salvage"), "dropped columns")
+    reason = refusal(kept.another("salvage"), action="restore", item=columns)
+    assert "2 rows that are now in public.notes would be changed" in reason
+    answer = kept.another("salvage").must("salvage", action="restore", item=columns, overwrite=True)[
+        "outputs"
+    ]
+    authors = [("ada",), ("since",), ("",)]
+    assert kept.ask("SELECT author FROM notes ORDER BY id") == authors
+    kept.execute("UPDATE notes SET body = 'other column' WHERE id = 1")
+    run = kept.another("salvage")
+    run.must("salvage", action="restore", item=answer["overwritten_kept_in"], overwrite=True)
+    assert kept.ask("SELECT author, body FROM notes WHERE id = 1") == [("since", "other column")]
 
 
 def test_privileges_that_were_put_back_are_no_drift(runs: StepRuns) -> None:

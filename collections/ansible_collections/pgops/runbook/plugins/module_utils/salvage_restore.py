@@ -18,7 +18,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand impo
     find_item,
     refuse_beside_a_run,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import record
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_image import LeftTable, RowImage
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import choose_key
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     DELETED,
@@ -34,6 +35,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_s
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 __all__ = ["check_put_back", "put_back"]
+
+OVERWRITTEN = "it was overwritten by hand, by item {item}"
 
 
 def check_put_back(cursor, item):
@@ -83,7 +86,8 @@ def put_back(step, number, policy, overwrite):
         overwrite: consent to change rows that are there now.
 
     Returns:
-        dict: item, migration, kind, table, returned, held_back, reasons, overwritten.
+        dict: item, migration, kind, table, returned, held_back, reasons, overwritten (rows), overwritten_kept_in
+        (number of the item that has them, or None).
 
     Raises:
         Unchanged: when nothing of it can go back, with the reasons; nothing was changed.
@@ -125,19 +129,19 @@ def _put_back(step, cursor, item, overwrite):
     else:
         compared = _can_be_compared(cursor, item)
         returner.before()
-    counted = item["kind"] not in (SEQUENCE, PRIVILEGES) and not compared
-    if counted:
-        _note_rows(cursor, item)
+    image = None
+    if item["kind"] not in (SEQUENCE, PRIVILEGES) and not compared:
+        image = _take_image(cursor, item)
     (done,) = returner.after()
-    overwritten = _rows_gone(cursor, item) if counted else 0
+    overwritten, kept_in = _keep_overwritten(step, cursor, item, *image) if image else (0, None)
     returned = waiting - done["held_back"]
     if not returned:
         raise Refused("; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(done["reasons"].items())))
     if overwritten and not overwrite:
         raise Refused(
-            f"{overwritten} rows that are now in {done['table']} would be changed or deleted by it. If that is"
-            f" as it should be: {COMMAND} -e salvage_action=restore -e salvage_item={number}"
-            " -e salvage_overwrite=true"
+            f"{overwritten} rows that are now in {done['table']} would be changed or deleted by it. If that is as it"
+            f" should be (they are kept, as an item of their own): {COMMAND} -e salvage_action=restore"
+            f" -e salvage_item={number} -e salvage_overwrite=true"
         )
     outputs = {
         "item": number,
@@ -148,6 +152,7 @@ def _put_back(step, cursor, item, overwrite):
         "held_back": done["held_back"],
         "reasons": done["reasons"],
         "overwritten": overwritten,
+        "overwritten_kept_in": kept_in,
     }
     if known_schema is not None:
         # Or what was granted would be drift. Where there was drift before, it stays.
@@ -163,32 +168,40 @@ def _can_be_compared(cursor, item):
     return table is not None and set(item["facts"]["left_columns"]) <= set(table.columns)
 
 
-def _hashes(cursor, item):
-    """SQL query: two 64-bit hashes of every row of the item's table, as the fingerprint of a table has them."""
+def _take_image(cursor, item):
+    """(Table, RowImage) of the table as it is now; nobody else may write to it from here on."""
     table = table_facts(cursor, (item["schema"], item["table"]))
-    line = record(table.columns)
-    return table, sql.SQL(
-        'SELECT hashtextextended({line} COLLATE "C", 0) AS a,'
-        ' hashtextextended({line} COLLATE "C", 7046029254386353131) AS b FROM {table}'
-    ).format(line=line, table=table.identifier())
-
-
-def _note_rows(cursor, item):
-    table, hashes = _hashes(cursor, item)
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name)))
     previous = pin_session(cursor, local=True)
-    cursor.execute(sql.SQL("CREATE TEMPORARY TABLE runbook_present ON COMMIT DROP AS {}").format(hashes))
+    key = choose_key(cursor, table.oid, table.columns)
+    image = RowImage(cursor, "overwritten", table.name, table.partitioned, table.columns, key)
     restore_session(cursor, previous, local=True)
+    return table, image
 
 
-def _rows_gone(cursor, item):
-    """How many rows that were there when they were noted are not any more."""
+def _keep_overwritten(step, cursor, item, table, image):
+    """Keep the rows that were there and are not any more, in an item that no deploy puts back by itself.
+
+    Returns:
+        (number of rows, number of the item or None).
+    """
     previous = pin_session(cursor, local=True)
-    cursor.execute(
-        sql.SQL(
-            "SELECT count(*) FROM (SELECT a, b FROM pg_temp.runbook_present EXCEPT ALL {}) AS gone"
-        ).format(_hashes(cursor, item)[1])
-    )
-    gone = cursor.fetchone()[0]
+    left = LeftTable(table.name, table.partitioned, table.columns)
+    gone, number = image.count_gone(left), None
+    if gone:
+        store = SalvageStore(cursor)
+        number = store.begin_item(
+            step.run_id,
+            item["migration"],
+            ROWS,
+            table.name,
+            table.columns,
+            image.key.columns,
+            image.facts(left),
+        )
+        image.keep_changed(number, left, only_changed_columns=True)
+        store.hold_back(number, OVERWRITTEN.format(item=item["item"]))
+        store.finish_item(number)
+    image.drop()
     restore_session(cursor, previous, local=True)
-    return gone
+    return gone, number
