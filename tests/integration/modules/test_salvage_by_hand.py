@@ -74,6 +74,11 @@ def refusal(runs: StepRuns, **options: Any) -> str:
     return answer["msg"]
 
 
+def confirmation(runs: StepRuns, **options: Any) -> str:
+    """The word that lets a purge happen, out of the refusal that names what would go."""
+    return refusal(runs.another("salvage"), action="purge", **options).rpartition("salvage_confirm=")[2]
+
+
 def newest_receipt(runs: StepRuns) -> dict[str, Any]:
     ((document,),) = runs.ask("SELECT document FROM runbook.receipt ORDER BY position DESC LIMIT 1")
     return json.loads(document)
@@ -210,13 +215,13 @@ def test_purge(kept: StepRuns) -> None:
     table = number(kept, "dropped table")
     for options in ({}, {"item": table, "of_run": "x"}, {"item": table, "older_than_days": 1}):
         assert "in one of three ways" in refusal(kept, action="purge", **options)
-    for options, typed in (({}, ""), ({"confirm": 4}, "salvage_confirm=4 is not")):
+    for options, typed in (({}, ""), ({"confirm": "5"}, "salvage_confirm=5 does not stand for")):
         reason = refusal(kept, action="purge", item=table, **options)
         assert typed in reason
         assert "5 rows of public.star" in reason
-        command = "-e salvage_action=purge -e salvage_item={} -e salvage_confirm=5"
-        assert reason.endswith(command.format(table))
-    answer = kept.must("salvage", action="purge", item=table, confirm=5, _ansible_check_mode=True)
+        assert f"-e salvage_action=purge -e salvage_item={table} -e salvage_confirm=5-" in reason
+    word = confirmation(kept, item=table)
+    answer = kept.must("salvage", action="purge", item=table, confirm=word, _ansible_check_mode=True)
     assert answer["changed"] is True
     old = kept.must("salvage", action="purge", older_than_days=1)
     assert (old["changed"], old["outputs"]["items"]) == (False, [])
@@ -224,17 +229,25 @@ def test_purge(kept: StepRuns) -> None:
 
     ((digest,),) = kept.ask(f"SELECT digest FROM runbook_salvage.manifest WHERE item = {table}")
     run = kept.another("salvage")
-    run.must("salvage", action="purge", item=table, confirm=5)
+    run.must("salvage", action="purge", item=table, confirm=word)
     receipt = newest_receipt(run)
     assert (receipt["step"], receipt["outputs"]["rows"]) == ("salvage_purge", 5)
     assert [(item["item"], item["digest"]) for item in receipt["outputs"]["items"]] == [(table, digest)]
     kept.execute(
         "UPDATE runbook_salvage.manifest SET kept = kept - interval '90 days' WHERE kind = 'sequence'"
     )
-    aged = kept.another("salvage").must("salvage", action="purge", older_than_days=90, confirm=1)
+    word = confirmation(kept, older_than_days=90)
+    aged = kept.another("salvage").must("salvage", action="purge", older_than_days=90, confirm=word)
     assert [item["age_days"] for item in aged["outputs"]["items"]] == [90]
     ((source,),) = kept.ask("SELECT run_id FROM runbook_salvage.manifest")
-    kept.another("salvage").must("salvage", action="purge", of_run=source, confirm=2)
+    # As many rows, but others: what was looked at is not what would go.
+    word = confirmation(kept, of_run=source)
+    kept.execute("UPDATE runbook_salvage.kept_row SET kept = '(other)' WHERE kept = '(ada)'")
+    assert "does not stand for" in refusal(
+        kept.another("salvage"), action="purge", of_run=source, confirm=word
+    )
+    word = confirmation(kept, of_run=source)
+    kept.another("salvage").must("salvage", action="purge", of_run=source, confirm=word)
     assert kept.ask(SALVAGE) == []
     assert kept.another("salvage").must("salvage", action="purge", of_run=source)["changed"] is False
 
@@ -242,7 +255,7 @@ def test_purge(kept: StepRuns) -> None:
 def test_nothing_is_changed_beside_a_run(kept: StepRuns) -> None:
     table = number(kept, "dropped table")
     kept.another().steps("preflight")
-    for options in ({"action": "restore"}, {"action": "purge", "confirm": 5}):
+    for options in ({"action": "restore"}, {"action": "purge", "confirm": "5-0"}):
         for check_mode in (False, True):
             reason = refusal(kept, item=table, _ansible_check_mode=check_mode, **options)
             assert "is in progress or was interrupted" in reason

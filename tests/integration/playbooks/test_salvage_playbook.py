@@ -50,7 +50,7 @@ def test_list_and_refused_purge(application: Application) -> None:
     purge = ["-e", "salvage_action=purge", "-e", "salvage_older_than_days=90"]
     run = application.run("playbooks/salvage.yml", *purge)
     assert run.status != 0
-    command = " ".join(["ansible-playbook playbooks/salvage.yml", *purge, "-e salvage_confirm=2"])
+    command = " ".join(["ansible-playbook playbooks/salvage.yml", *purge, "-e salvage_confirm=2-"])
     assert command in said(run), "the person is told what to type"
     assert application.contents() == before
     assert not application.artifacts.exists(), "it is no run of the controller's"
@@ -62,7 +62,7 @@ def test_one_command_changes_one_database(application: Application) -> None:
     (database,) = application.databases
     both = Application(application.server, application.folder, application.sql_dir, [database, "zz"])
     purge = ("-e", "salvage_action=purge", "-e", f"salvage_item={item}")
-    run = both.run("playbooks/salvage.yml", *purge, "-e", "salvage_confirm=2")
+    run = both.run("playbooks/salvage.yml", *purge, "-e", "salvage_confirm=2-0")
     assert run.status != 0
     assert f"Name one: --limit {database}" in said(run)
     run = both.run("playbooks/salvage.yml", "--limit", database, *purge)

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import (
@@ -19,7 +22,7 @@ __all__ = ["confirm_purge", "purge", "to_purge"]
 
 
 def to_purge(cursor, number=0, older_than_days=-1, of_run=""):
-    """The items that are meant, as SalvageStore.summary() gives them.
+    """The items that are meant, as SalvageStore.summary() gives them, each with the digest of its rows.
 
     Raises:
         Refused: when none or several of the three ways to name them were given, or a named item or run has none.
@@ -32,35 +35,50 @@ def to_purge(cursor, number=0, older_than_days=-1, of_run=""):
         )
     items = kept_items(cursor)
     if number > 0:
-        return [find_item(cursor, number)[1]]
-    if of_run:
-        return [item for item in items if item["run_id"] == of_run]
-    return [item for item in items if item["age_days"] >= older_than_days]
+        items = [find_item(cursor, number)[1]]
+    elif of_run:
+        items = [item for item in items if item["run_id"] == of_run]
+    else:
+        items = [item for item in items if item["age_days"] >= older_than_days]
+    store = SalvageStore(cursor)
+    return [{**item, "digest": store.measure(item["item"])[2]} for item in items]
 
 
-def confirm_purge(items, confirmed, named):
-    """Refuse to purge what was not named in its number of rows.
+def purge_word(items):
+    """What is typed to confirm: the number of rows and the beginning of a digest of exactly these items and rows.
 
     Args:
         items: of to_purge().
-        confirmed: the number that was typed, -1 for none.
+    """
+    named = sorted((item["item"], item["digest"]) for item in items)
+    digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+    return f"{sum(item['rows'] for item in items)}-{digest[:8]}"
+
+
+def confirm_purge(items, confirmed, named):
+    """Refuse to purge what was not confirmed as it is now.
+
+    Args:
+        items: of to_purge().
+        confirmed: what was typed, empty for nothing.
         named: the options that select these items, as they are typed behind the playbook.
 
     Raises:
         Refused: naming what would go, and the command that lets it go.
     """
     rows = sum(item["rows"] for item in items)
-    if confirmed == rows:
+    word = purge_word(items)
+    if confirmed == word:
         return
     what = "; ".join(
         f"item {item['item']}: {item['rows']} rows of {item['table']} ({item['kind']}, migration"
         f" {item['migration']}, run {item['run_id']}, {item['age_days']} days old)"
         for item in items
     )
-    wrong = f"salvage_confirm={confirmed} is not the number of rows that would go. " if confirmed >= 0 else ""
+    wrong = f"salvage_confirm={confirmed} does not stand for what would go now. " if confirmed else ""
     raise Refused(
         f"{wrong}Nothing was purged. These {rows} rows would go and could not be put back any more: {what}."
-        f" If that is as it should be: {COMMAND} {named} -e salvage_confirm={rows}",
+        f" If that is as it should be: {COMMAND} {named} -e salvage_confirm={word}",
         items=items,
         rows=rows,
     )
@@ -84,8 +102,6 @@ def purge(step, select, confirm):
         if not items:
             return []
         confirm(items)
-        store = SalvageStore(cursor)
-        gone = [{**item, "digest": store.measure(item["item"])[2]} for item in items]
         numbers = [item["item"] for item in items]
         cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = ANY (%s)", (numbers,))
         rows = sum(item["rows"] for item in items)
@@ -95,8 +111,8 @@ def purge(step, select, confirm):
             cursor,
             "salvage_purge",
             migrations,
-            {"items": gone, "rows": rows},
+            {"items": items, "rows": rows},
             "salvage purged",
             f"purged {rows} rows of items {', '.join(map(str, numbers))}",
         )
-    return gone
+    return items

@@ -53,9 +53,11 @@ options:
     type: str
     default: ''
   confirm:
-    description: Number of rows that a purge deletes, which must be right; -1 means not confirmed.
-    type: int
-    default: -1
+    description:
+      - The word for exactly the rows that a purge deletes, as the refusal without it gives it; empty means not
+        confirmed.
+    type: str
+    default: ''
   limit:
     description: Inventory host that the command in a refusal is limited to; empty where there is only one.
     type: str
@@ -192,7 +194,7 @@ def main():
             overwrite={"type": "bool", "default": False},
             older_than_days={"type": "int", "default": -1},
             of_run={"type": "str", "default": ""},
-            confirm={"type": "int", "default": -1},
+            confirm={"type": "str", "default": ""},
             limit={"type": "str", "default": ""},
             **LOCK_SPEC,
         ),
