@@ -137,3 +137,85 @@ def test_it_comes_back_to_a_migration_that_is_not_one_transaction(runs: StepRuns
     roll_back(runs)
     assert [item["returned"] for item in deploy(runs)["salvage_returned"]] == [1]
     assert runs.ask("SELECT * FROM star") == [(1, "a")]
+
+
+EVERY_KIND = {
+    "migrations__002_author": "CREATE SCHEMA shelf; CREATE TYPE shelf.mood AS ENUM ('sad', 'glad');"
+    " CREATE DOMAIN shelf.mark AS text; CREATE TYPE shelf.pair AS (a int, b int);"
+    " CREATE TABLE shelf.star (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mark text, mood shelf.mood);"
+    " CREATE VIEW shelf.seen AS SELECT id FROM shelf.star; CREATE SEQUENCE shelf.ticket;"
+    " CREATE FUNCTION shelf.one(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1';"
+    " CREATE PROCEDURE shelf.nothing() LANGUAGE sql AS 'SELECT 1';"
+    " GRANT SELECT, INSERT ON shelf.star TO PUBLIC;",
+    "rollback__002_author_rollback": "DROP SCHEMA shelf CASCADE;",
+}
+
+GRANTS = (
+    "GRANT USAGE ON SCHEMA shelf TO reader",
+    "GRANT SELECT (mark), UPDATE (mark) ON shelf.star TO reader WITH GRANT OPTION",
+    "REVOKE INSERT ON shelf.star FROM PUBLIC",
+    "GRANT SELECT ON shelf.seen TO reader",
+    "GRANT USAGE ON SEQUENCE shelf.ticket, shelf.star_id_seq TO reader",
+    "REVOKE EXECUTE ON FUNCTION shelf.one(int, text) FROM PUBLIC",
+    "GRANT EXECUTE ON PROCEDURE shelf.nothing() TO reader",
+    "REVOKE USAGE ON TYPE shelf.mood FROM PUBLIC",
+    "GRANT USAGE ON TYPE shelf.mood, shelf.pair TO reader",
+    "GRANT USAGE ON DOMAIN shelf.mark TO reader WITH GRANT OPTION",
+)
+
+ALL_PRIVILEGES = """
+    SELECT 'relation', relname::text, acl::text FROM pg_class, unnest(relacl) acl
+    WHERE relnamespace = 'shelf'::regnamespace
+    UNION ALL SELECT 'column', attname, acl::text FROM pg_attribute, unnest(attacl) acl
+    WHERE attrelid = 'shelf.star'::regclass
+    UNION ALL SELECT 'function', proname, acl::text FROM pg_proc, unnest(proacl) acl
+    WHERE pronamespace = 'shelf'::regnamespace
+    UNION ALL SELECT 'type', typname, acl::text FROM pg_type, unnest(typacl) acl
+    WHERE typnamespace = 'shelf'::regnamespace
+    UNION ALL SELECT 'schema', nspname, acl::text FROM pg_namespace, unnest(nspacl) acl WHERE nspname = 'shelf'
+    ORDER BY 1, 2, 3"""
+
+
+def test_privileges_of_every_kind_come_back_and_those_taken_away_do_not(runs: StepRuns) -> None:
+    runs.write(**EVERY_KIND)
+    deploy(runs)
+    runs.execute("DO $$ BEGIN CREATE ROLE reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$", *GRANTS)
+    privileges = runs.ask(ALL_PRIVILEGES)
+    roll_back(runs)
+    returned = deploy(runs)["salvage_returned"]
+    assert [item for item in returned if item["held_back"]] == []
+    assert runs.ask(ALL_PRIVILEGES) == privileges
+    runs.execute("DROP OWNED BY reader", "DROP ROLE reader")
+
+
+def test_labels_that_people_added_come_back_with_the_values_that_need_them(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TYPE mood AS ENUM ('sad', 'glad');"
+        " CREATE TABLE felt (id int PRIMARY KEY, mood mood);",
+        rollback__002_author_rollback="DROP TABLE felt; DROP TYPE mood;",
+    )
+    deploy(runs)
+    for label in ("'numb' BEFORE 'sad'", "'it''s fine' AFTER 'sad'", "'so so' AFTER 'it''s fine'"):
+        runs.execute(f"ALTER TYPE mood ADD VALUE {label}")
+    runs.execute("INSERT INTO felt VALUES (1, 'glad'), (2, 'it''s fine'), (3, 'numb'), (4, 'so so')")
+    rows = runs.ask("SELECT * FROM felt ORDER BY mood")
+    for _ in range(2):
+        kept = roll_back(runs)
+        assert {item["kind"]: item["rows"] for item in kept} == {"enum labels": 3, "dropped table": 4}
+        returned = deploy(runs)["salvage_returned"]
+        assert [item for item in returned if item["held_back"]] == []
+        assert runs.ask("SELECT * FROM felt ORDER BY mood") == rows
+
+
+def test_a_label_that_somebody_renamed_refuses_the_rollback(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TYPE mood AS ENUM ('sad', 'glad');",
+        rollback__002_author_rollback="DROP TYPE mood;",
+    )
+    deploy(runs)
+    runs.execute("ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'")
+    run = runs.another("emergency_rollback")
+    run.steps("preflight")
+    run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
+    answer = run.step("emergency_rollback")
+    assert "enum public.mood: the migration made it, and its labels changed since" in answer["msg"]

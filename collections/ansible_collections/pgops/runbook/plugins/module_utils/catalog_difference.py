@@ -17,6 +17,14 @@ _LONGEST_VALUE = 100
 TAKEN_ALONG = ("privileges",)
 
 
+def _taken_along(fact: str, made: Any, now: Any) -> bool:
+    """Whether a fact of an object that a migration made may have changed since: what it has more is kept."""
+    if fact == "labels":
+        # Added ones; neither renamed nor put into another order.
+        return [label for label in now or () if label in (made or ())] == made
+    return fact in TAKEN_ALONG
+
+
 @dataclass(frozen=True)
 class Difference:
     """From one catalog to another; empty means equal.
@@ -207,7 +215,7 @@ def undone(
             names = sorted(
                 fact
                 for fact in now.keys() | facts.keys()
-                if now.get(fact) != facts.get(fact) and fact not in TAKEN_ALONG
+                if now.get(fact) != facts.get(fact) and not _taken_along(fact, facts.get(fact), now.get(fact))
             )
             if not names:
                 continue

@@ -39,7 +39,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import granted_since
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_labels import labels_added_since
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import privileges_changed_since
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
@@ -120,7 +121,7 @@ def _roll_back_one(step, cursor, migration, learnt=None):
     expected = _expected_schema(step, cursor, version, current)
     foreseen, written = _evidence(step, cursor, version)
     keeper = SalvageKeeper(cursor, step.run_id, version, foreseen, written, learnt)
-    keeper.keep_privileges(_granted_since(step, cursor, version, current))
+    _keep_what_was_made_of_it(step, cursor, version, current, keeper)
     keeper.before()
     paths = paths_to_follow(step, cursor, migration)
     statements, found = roll_back_and_compare(cursor, migration, expected)
@@ -141,14 +142,16 @@ def _roll_back_one(step, cursor, migration, learnt=None):
     return outputs
 
 
-def _granted_since(step, cursor, version, current):
+def _keep_what_was_made_of_it(step, cursor, version, current, keeper):
+    """Privileges and labels that people changed since on objects that the migration made."""
     applied = step.ledger.applied_receipt(cursor, version)
-    if applied is None:
-        return {}
-    outputs = applied["outputs"]
-    before = step.ledger.catalog(cursor, outputs["catalog_before"])
-    made = step.ledger.catalog(cursor, outputs.get("catalog_made") or outputs["catalog_after"])
-    return granted_since(difference(before, made).added, current)
+    if applied is not None:
+        outputs = applied["outputs"]
+        before = step.ledger.catalog(cursor, outputs["catalog_before"])
+        made = step.ledger.catalog(cursor, outputs.get("catalog_made") or outputs["catalog_after"])
+        added = difference(before, made).added
+        keeper.keep_privileges(privileges_changed_since(added, current))
+        keeper.keep_labels(labels_added_since(added, current))
 
 
 def _evidence(step, cursor, version):
@@ -257,7 +260,7 @@ def _keep_before_statements(step, cursor, version, current):
     foreseen, _ = _evidence(step, cursor, version)
     kept = [{**loss, "rows": False} for loss in foreseen or []]
     keeper = SalvageKeeper(cursor, step.run_id, version, kept)
-    keeper.keep_privileges(_granted_since(step, cursor, version, current))
+    _keep_what_was_made_of_it(step, cursor, version, current, keeper)
     keeper.before()
     return keeper.items
 

@@ -24,6 +24,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences im
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
+    LABELS,
     PRIVILEGES,
     ROWS,
     TABLE,
@@ -214,19 +215,27 @@ class SalvageKeeper:
         image = RowImage(self.cursor, oid, loss.table, self._partitioned(oid), names, key)
         self._images.append((oid, loss, numbers, image))
 
-    def keep_privileges(self, granted):
-        """Keep what was granted on objects that the rollback drops: dict catalog key -> privileges."""
-        for key, privileges in sorted(granted.items()):
-            self.store.create()
-            item = self.store.begin_item(
-                self.run_id, self.version, PRIVILEGES, facts={"object": key, "privileges": privileges}
+    def keep_privileges(self, changed):
+        """Keep what was granted and revoked on objects that the rollback drops: see privileges_changed_since()."""
+        for key, change in sorted(changed.items()):
+            lines = [*change["granted"], *(f"revoked {one}" for one in change["revoked"])]
+            self._keep_lines(PRIVILEGES, key, change, lines)
+
+    def keep_labels(self, added):
+        """Keep the labels that were added to enums that the rollback drops: see labels_added_since()."""
+        for key, labels in sorted(added.items()):
+            self._keep_lines(LABELS, key, {"labels": labels}, [label for label, _ in labels])
+
+    def _keep_lines(self, kind, key, facts, lines):
+        """Keep what belongs to an object, not to rows of a table."""
+        self.store.create()
+        item = self.store.begin_item(self.run_id, self.version, kind, facts={"object": key, **facts})
+        for line in lines:
+            self.cursor.execute(
+                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
+                (item, key, line),
             )
-            for privilege in privileges:
-                self.cursor.execute(
-                    "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
-                    (item, key, privilege),
-                )
-            self._finish(item)
+        self._finish(item)
 
     # After the script ------------------------------------------------------------------------------------
 

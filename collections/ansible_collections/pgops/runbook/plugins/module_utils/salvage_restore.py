@@ -23,6 +23,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import c
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     DELETED,
+    LABELS,
     PRIVILEGES,
     ROWS,
     SEQUENCE,
@@ -56,7 +57,7 @@ def check_put_back(cursor, item):
             f"Item {item['item']} ({item['kind']}) cannot be put back by hand: how these rows were is known only"
             f" before a deploy of migration {item['migration']}."
         )
-    if item["kind"] in (SEQUENCE, PRIVILEGES):
+    if item["kind"] in (LABELS, SEQUENCE, PRIVILEGES):
         return
     table = table_facts(cursor, (item["schema"], item["table"]))
     name = f"{item['schema']}.{item['table']}"
@@ -119,7 +120,7 @@ def _put_back(step, cursor, item, overwrite):
     cursor.execute("UPDATE runbook_salvage.kept_row SET held_back = NULL WHERE item = %s", (number,))
     waiting = SalvageStore(cursor).measure(number)[0]
     known_schema = None
-    if item["kind"] == PRIVILEGES:
+    if item["kind"] in (LABELS, PRIVILEGES):
         before = digest_of(read_schema(cursor))
         known_schema = before if before == recorded_schema(step.ledger.receipts(cursor)) else None
     returner = SalvageReturner(cursor, step.run_id, item["migration"], only=number)
@@ -130,7 +131,7 @@ def _put_back(step, cursor, item, overwrite):
         compared = _can_be_compared(cursor, item)
         returner.before()
     image = None
-    if item["kind"] not in (SEQUENCE, PRIVILEGES) and not compared:
+    if item["kind"] not in (LABELS, SEQUENCE, PRIVILEGES) and not compared:
         image = _take_image(cursor, item)
     (done,) = returner.after()
     overwritten, kept_in = _keep_overwritten(step, cursor, item, *image) if image else (0, None)

@@ -20,12 +20,14 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_changed_sinc
     hold_back_changed,
     narrow_to_untouched,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import grant_again
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_labels import add_labels_again
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import change_privileges_again
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_rows import RowReturn
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import advance_sequence
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
+    LABELS,
     PRIVILEGES,
     ROWS,
     SEQUENCE,
@@ -43,9 +45,10 @@ __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 # Option of the modules that apply a migration.
 SALVAGE_SPEC = {"restore_salvage": {"type": "bool", "default": True}}
 
-# Whole tables and rows together, parents before the tables that refer to them; then the columns of these rows.
+# Labels that values need; whole tables and rows together, parents before the tables that refer to them; then the
+# columns of these rows.
 OF_TABLES = (TABLE, UNTOUCHED, ROWS)
-ORDER = ((DELETED,), OF_TABLES, (COLUMNS,), (SEQUENCE,), (PRIVILEGES,))
+ORDER = ((LABELS,), (DELETED,), OF_TABLES, (COLUMNS,), (SEQUENCE,), (PRIVILEGES,))
 
 
 class SalvageReturner:
@@ -156,8 +159,14 @@ class SalvageReturner:
                 self.store.forget_returned(item["item"])
             else:
                 self.store.hold_back(item["item"], "the sequence is not there any more")
-        elif item["kind"] == PRIVILEGES:
-            problems = grant_again(self.cursor, item["facts"]["object"], item["facts"]["privileges"])
+        elif item["kind"] in (LABELS, PRIVILEGES):
+            facts = item["facts"]
+            if item["kind"] == LABELS:
+                problems = add_labels_again(self.cursor, facts["object"], facts["labels"])
+            else:
+                problems = change_privileges_again(
+                    self.cursor, facts["object"], facts["granted"], facts["revoked"]
+                )
             if problems:
                 self.store.hold_back(item["item"], "; ".join(problems))
             else:

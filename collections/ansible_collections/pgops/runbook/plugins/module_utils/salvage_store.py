@@ -11,7 +11,17 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["COLUMNS", "DELETED", "PRIVILEGES", "ROWS", "SEQUENCE", "TABLE", "UNTOUCHED", "SalvageStore"]
+__all__ = [
+    "COLUMNS",
+    "DELETED",
+    "LABELS",
+    "PRIVILEGES",
+    "ROWS",
+    "SEQUENCE",
+    "TABLE",
+    "UNTOUCHED",
+    "SalvageStore",
+]
 
 # Kinds of an item.
 TABLE = "dropped table"
@@ -21,6 +31,7 @@ DELETED = "rows that a user deleted"
 UNTOUCHED = "rows that the rollback left as they were"
 SEQUENCE = "sequence"
 PRIVILEGES = "privileges"
+LABELS = "enum labels"
 
 SCHEMA = (
     """CREATE SCHEMA runbook_salvage""",
