@@ -72,10 +72,10 @@ class Deployment:
             self.foreseen = losses_to_json(watch.losses())
         self.connection.rollback()
 
-    def deploy(self) -> list[dict[str, Any]]:
+    def deploy(self, restore_salvage: bool = True) -> list[dict[str, Any]]:
         """Apply; what came back."""
         with self.transaction() as cursor:
-            returner = SalvageReturner(cursor, "run", VERSION)
+            returner = SalvageReturner(cursor, "run", VERSION, restore_salvage)
             returner.before()
             made = MadeRows(cursor, VERSION, self.inserted)
             meter = ImpactMeter(cursor)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 CONSTRAINTS = (
@@ -186,3 +188,49 @@ def test_a_sequence_that_counts_downwards(deployment):
     story.execute("INSERT INTO star (mark) VALUES (4)")
     assert story.ask("SELECT id, mark FROM star ORDER BY mark") == [(-1, 1), (-3, 2), (-7, 4)]
     assert story.ask("SELECT nextval('ticket')") == [(-3,)]
+
+
+@pytest.mark.parametrize(
+    ("apply", "writes"),
+    [
+        # Rows that are there when the column comes have NULL, whatever its default is afterwards.
+        (
+            "ALTER TABLE book ADD COLUMN mark text; ALTER TABLE book ALTER mark SET DEFAULT 'x'",
+            "INSERT INTO book (title) VALUES ('new'); UPDATE book SET mark = 'x' WHERE id = 1",
+        ),
+        # Rows that are there when the column comes have 'x', whatever became of the default.
+        (
+            "ALTER TABLE book ADD COLUMN mark text DEFAULT 'x'; ALTER TABLE book ALTER mark DROP DEFAULT",
+            "INSERT INTO book (title) VALUES ('new'); UPDATE book SET mark = NULL WHERE id = 1",
+        ),
+        (
+            "ALTER TABLE book ADD COLUMN mark int DEFAULT 1; ALTER TABLE book ALTER mark SET DEFAULT 2",
+            "INSERT INTO book (title) VALUES ('new'); UPDATE book SET mark = 2 WHERE id = 1",
+        ),
+    ],
+)
+def test_the_default_is_not_what_a_new_column_has(deployment, apply, writes):
+    story = deployment(apply, "ALTER TABLE book DROP COLUMN mark")
+    story.round_trip_loses_nothing(lambda: story.execute(writes))
+
+
+def test_a_table_that_was_written_anew_since(deployment, server, database):
+    """VACUUM FULL and its like write the value that a new column had into the rows, and forget which it was."""
+    story = deployment(
+        "ALTER TABLE book ADD COLUMN mark text DEFAULT 'x'; ALTER TABLE book ALTER mark DROP DEFAULT",
+        "ALTER TABLE book DROP COLUMN mark",
+    )
+
+    def writes():
+        with contextlib.closing(server.connect(database)) as other:
+            other.autocommit = True
+            other.cursor().execute("VACUUM FULL book")
+        story.execute("UPDATE book SET mark = NULL WHERE id = 1")
+
+    story.round_trip_loses_nothing(writes)
+
+
+def test_a_server_that_counts_no_rows(deployment):
+    story = deployment("CREATE TABLE star (id int)", "DROP TABLE star; DELETE FROM book WHERE title = 'mine'")
+    story.execute("SET track_counts = off")
+    story.round_trip_loses_nothing(lambda: story.execute("INSERT INTO book (title) VALUES ('mine')"))

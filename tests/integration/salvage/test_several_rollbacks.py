@@ -7,21 +7,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 
-from tests.integration.salvage.deployment import VERSION, Deployment
+from tests.integration.salvage.deployment import Deployment
 
 LATER = "a later rollback kept another version of it"
 
 
 def use(story: Deployment, writes: str, *, restore_salvage: bool = True) -> None:
     """Deploy, write, roll back."""
-    if restore_salvage:
-        story.deploy()
-    else:
-        with story.transaction() as cursor:
-            SalvageReturner(cursor, "run", VERSION, wanted=False).before()
-            cursor.execute(story.apply)
+    story.deploy(restore_salvage)
     story.execute(writes)
     story.roll_back()
 

@@ -9,13 +9,12 @@ before and after misses nothing that a trigger would: TRUNCATE, cascades, partit
 
 from __future__ import annotations
 
-import re
-
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_image import LeftTable, RowImage
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
     choose_key,
     numbered_rows,
+    record,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import (
     keep_positions,
@@ -40,19 +39,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
 
 __all__ = ["NotForeseen", "SalvageKeeper"]
-
-# A default that gives the same value whenever the column is added again.
-LITERAL = re.compile(
-    r"""(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|\(-\d+(?:\.\d+)?\)|true|false|NULL)"""
-    r"""(?:::[A-Za-z0-9_ ."]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*)?"""
-)
-
-DEFAULTS = """
-    SELECT a.attidentity <> '', pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-           pg_catalog.format_type(a.atttypid, a.atttypmod)
-    FROM pg_catalog.pg_attribute a
-    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE a.attrelid = %s AND a.attname = %s AND a.attnum > 0"""
 
 
 class NotForeseen(Exception):
@@ -184,7 +170,7 @@ class SalvageKeeper:
         key = choose_key(self.cursor, oid, [name for name in columns if name not in loss.columns])
         item = self._begin(COLUMNS, loss.table, gone, key)
         differing = sql.SQL("array_remove(ARRAY[{}]::text[], NULL)").format(
-            sql.SQL(", ").join(self._differs_from_default(oid, loss, name) for name in gone)
+            sql.SQL(", ").join(self._differs_from_given(loss, name) for name in gone)
         )
         self.cursor.execute(
             sql.SQL(
@@ -194,17 +180,20 @@ class SalvageKeeper:
         )
         self._finish(item)
 
-    def _differs_from_default(self, oid, loss, name):
+    def _differs_from_given(self, loss, name):
         """SQL: the column's name where its value is another than a new deploy gives, else NULL."""
-        self.cursor.execute(DEFAULTS, (oid, name))
-        identity, default, kind = self.cursor.fetchone()
-        default = default or "NULL"
-        known = self.written_tables is not None and ".".join(loss.table) not in self.written_tables
-        if identity or not known or not LITERAL.fullmatch(default):
+        given = None
+        if self.store.exists():
+            self.cursor.execute(
+                "SELECT given FROM runbook_salvage.made_column"
+                " WHERE (migration, schema_name, table_name, column_name) = (%s, %s, %s, %s)",
+                (self.version, *loss.table, name),
+            )
+            given = self.cursor.fetchone()
+        if given is None:
             return sql.Literal(name)
-        # The default and the type are the catalog's own words.
-        return sql.SQL("CASE WHEN ROW({})::text <> ROW(CAST({} AS {}))::text THEN {} END").format(
-            sql.Identifier(name), sql.SQL(default), sql.SQL(kind), sql.Literal(name)
+        return sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
+            record([name]), sql.Literal(given[0]), sql.Literal(name)
         )
 
     def _take_image(self, oid, loss):
@@ -261,9 +250,7 @@ class SalvageKeeper:
             self._sequences,
             sequence_positions(self.cursor, self.watch.versions),
         )
-        self.cursor.execute("SELECT to_regclass('runbook_salvage.made_row') IS NOT NULL")
-        if self.cursor.fetchone()[0]:
-            self.cursor.execute("DELETE FROM runbook_salvage.made_row WHERE migration = %s", (self.version,))
+        self.store.forget_made(self.version)
         restore_session(self.cursor, previous, local=True)
         return self.items
 

@@ -1,13 +1,16 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which rows a migration itself brought: noted when it is deployed, before anybody else can write.
+"""Which rows and values a migration itself brought: noted when it is deployed, before anybody else can write.
 
-Two things follow from it. A row that the migration brought and that is gone when it is rolled back was deleted by a
+Three things follow from it. A row that the migration brought and that is gone when it is rolled back was deleted by a
 user, and stays deleted when it is deployed again. And a row that a new deploy has just brought, though under another
-key, may give way to the one that users had made of it.
+key, may give way to the one that users had made of it. And of a column that a
+rollback drops only those values need to be kept that the next deploy does not give by itself.
 """
 
 from __future__ import annotations
+
+import re
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
@@ -19,6 +22,13 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
 
 __all__ = ["MadeRows"]
+
+
+# A default that gives the same value whenever the column is added again.
+LITERAL = re.compile(
+    r"""(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|\(-\d+(?:\.\d+)?\)|true|false|NULL)"""
+    r"""(?:::[A-Za-z0-9_ ."]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*)?"""
+)
 
 
 class MadeRows:
@@ -56,8 +66,8 @@ class MadeRows:
         """Write them down; to be called after the migration's last statement and before anything is put back."""
         store = SalvageStore(self.cursor)
         previous = pin_session(self.cursor, local=True)
-        if store.exists():
-            self.cursor.execute("DELETE FROM runbook_salvage.made_row WHERE migration = %s", (self.version,))
+        store.forget_made(self.version)
+        self._note_columns(store)
         for oid, name, partitioned, columns in self.watch.tables_now():
             image, key = self._known.get(oid, (None, None))
             if oid in self.watch.before and image is None:
@@ -71,6 +81,47 @@ class MadeRows:
             if image:
                 self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", image)))
         restore_session(self.cursor, previous, local=True)
+
+    def _note_columns(self, store):
+        """What each new column gave to the rows that were there: its default as it was then, or NULL.
+
+        PostgreSQL notes such a default with the column (manual, "pg_attribute", attmissingval). Not noted is what
+        the next deploy may give otherwise: where the migration wrote to the rows, or the table was rewritten, and
+        where the value is not that of a constant: now() gives one value to all rows too.
+        """
+        written = {oid for oid, loss in self.watch.losses().items() if loss.rows}
+        for oid, before in self.watch.before.items():
+            if before.root in written or oid in written:
+                continue
+            self.cursor.execute(
+                "SELECT n.nspname::text, c.relname::text, a.attname::text,"
+                " CASE WHEN a.atthasmissing THEN ROW((a.attmissingval::text::text[])[1])::text END,"
+                " pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.format_type(a.atttypid, a.atttypmod)"
+                " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+                " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+                " WHERE a.attrelid = %s AND a.attnum > 0 AND a.attnum <> ALL (%s) AND NOT a.attisdropped"
+                " AND a.attgenerated = '' AND a.attidentity = '' AND c.relkind = 'r'",
+                (oid, list(before.columns)),
+            )
+            for *column, given, default, kind in self.cursor.fetchall():
+                if given is None or given == self._constant(default, kind):
+                    store.create()
+                    self.cursor.execute(
+                        "INSERT INTO runbook_salvage.made_column VALUES (%s, %s, %s, %s, %s)",
+                        (self.version, *column, given or "()"),
+                    )
+
+    def _constant(self, default, kind):
+        """The value of a default that is the same whenever it is asked for, as a record; else None."""
+        # 'now' was written into the default when it was made, and will be again, then.
+        if not LITERAL.fullmatch(default or "") or kind.startswith(("time", "date")):
+            return None
+        # Both are the catalog's own words.
+        self.cursor.execute(
+            sql.SQL("SELECT ROW(CAST({} AS {}))::text").format(sql.SQL(default), sql.SQL(kind))
+        )
+        return self.cursor.fetchone()[0]
 
     def _write(self, name, columns, rows, image):
         known = (

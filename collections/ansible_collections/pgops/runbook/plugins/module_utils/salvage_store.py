@@ -83,6 +83,16 @@ SCHEMA = (
     )""",
     """COMMENT ON TABLE runbook_salvage.made_row IS
        'rows that a deployed migration brought itself: one that is gone was deleted by a user'""",
+    """CREATE TABLE runbook_salvage.made_column (
+        migration text NOT NULL,
+        schema_name text NOT NULL,
+        table_name text NOT NULL,
+        column_name text NOT NULL,
+        given text NOT NULL
+    )""",
+    """COMMENT ON TABLE runbook_salvage.made_column IS
+       'columns that a deployed migration added to tables that were there, and the value that their rows got'""",
+    """COMMENT ON COLUMN runbook_salvage.made_column.given IS 'record of the one value'""",
     """CREATE INDEX made_row_migration ON runbook_salvage.made_row (migration)""",
 )
 
@@ -171,6 +181,15 @@ class SalvageStore:
             "bytes": size,
             "digest": digest,
         }
+
+    def forget_made(self, migration):
+        """Forget what a deploy of the migration had brought."""
+        if self.exists():
+            for table in ("made_row", "made_column"):
+                self.cursor.execute(
+                    f"DELETE FROM runbook_salvage.{table} WHERE migration = %s",  # one of these two
+                    (migration,),
+                )
 
     def hold_back(self, item, reason, numbers=None):
         """Say why rows of an item stay where they are: all that have no reason yet, or those with these numbers."""

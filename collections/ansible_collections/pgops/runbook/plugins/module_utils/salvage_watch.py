@@ -78,6 +78,7 @@ class DestructionWatch:
         # Its row goes and comes with every migration, and is no user's.
         self.versions = VersionTable(cursor).name()
         self.before = self._tables()
+        self._counted = self._counts_rows()
         self._rows = self._changed_rows()
 
     def _tables(self):
@@ -92,6 +93,11 @@ class DestructionWatch:
     def _changed_rows(self):
         self.cursor.execute(CHANGED_ROWS)
         return dict(self.cursor.fetchall())
+
+    def _counts_rows(self):
+        """Whether the server counts rows (track_counts); where it does not, any row may have been changed."""
+        self.cursor.execute("SHOW track_counts")
+        return self.cursor.fetchone()[0] == "on"
 
     def oid_of(self, table):
         """OID of a table that was there before, by (schema, name), or None."""
@@ -123,7 +129,7 @@ class DestructionWatch:
                 was.types[number] != kind for number, kind in now.types.items() if number in was.types
             )
             rewritten = was.kind == "r" and was.file != now.file
-            changed = rows.get(oid, 0) > self._rows.get(oid, 0)
+            changed = not self._counted or rows.get(oid, 0) > self._rows.get(oid, 0)
             if gone or converted or rewritten or changed:
                 loss = found.setdefault(root, Loss(self.before[root].name))
                 loss.rows = loss.rows or converted or rewritten or changed
