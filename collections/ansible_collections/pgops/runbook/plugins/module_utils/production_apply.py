@@ -125,9 +125,9 @@ def _apply_one(step, migration, proof, policy):
                 same_rows,
                 f"Migration {version} did something else in production than on the copy; it was rolled back",
             )
+            made.note()
             # The migration's own checks look at its own work; what users had made of it comes back after them.
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
-            made.note()
             made_catalog = after
             returned = returner.after()
             if returned:

@@ -105,10 +105,10 @@ class Rehearsal:
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
             catalog = read_schema(cursor)
-            # The migration's own checks look at its own work; what users had made of it comes back after them.
-            run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             if puts_back:
                 made.note()
+            # The migration's own checks look at its own work; what users had made of it comes back after them.
+            run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             impact["salvage_returned"] = returner.after()
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)

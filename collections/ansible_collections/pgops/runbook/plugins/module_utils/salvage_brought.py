@@ -9,6 +9,9 @@ row that users had made of its predecessor. Which rows a deploy brought is noted
 from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
+from ansible_collections.pgops.runbook.plugins.module_utils.in_parts import NotTaken, savepoint
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import record
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import LITERAL
 
 __all__ = ["BroughtRows"]
 
@@ -70,6 +73,70 @@ class BroughtRows:
             )
         )
 
+    def made_of_something_else(self):
+        """Numbers of kept rows in whose stead the deploy has made another row than the time before.
+
+        Another in columns that follow from its sources: neither generated keys nor what has a default that is
+        computed. What it had made before is in the kept row; of a row that users had made themselves only what they
+        had made of it can be compared.
+        """
+        self.cursor.execute(
+            "SELECT a.attname::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attribute a"
+            " JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = %s",
+            (self.table.oid,),
+        )
+        computed = {name for name, default in self.cursor.fetchall() if not LITERAL.fullmatch(default)}
+        names = [
+            name
+            for name in self.item["columns"]
+            if name not in computed and name not in self.item["key_columns"]
+        ]
+        if not names:
+            return []
+        brought = self.item["facts"].get("brought_columns") == self.table.columns
+        try:
+            with savepoint(self.cursor):
+                return self._differing(names, brought)
+        except NotTaken:  # the table has other types now: nothing can be told
+            self.cursor.execute(sql.SQL("SELECT number FROM {}").format(self.pairs))
+            return [number for (number,) in self.cursor.fetchall()]
+
+    def _differing(self, names, brought):
+        """Numbers of the pairs that differ in these columns.
+
+        Args:
+            brought: whether what had been brought before has the columns that the table has now.
+        """
+        shape = sql.Identifier("pg_temp", f"runbook_brought_{self.item['item']}")
+        self.cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT {} FROM {} WITH NO DATA").format(
+                shape,
+                sql.SQL(", ").join(map(sql.Identifier, self.table.columns)),
+                sql.Identifier(*self.table.name),
+            )
+        )
+        self.cursor.execute(
+            sql.SQL(
+                "SELECT p.number FROM {pairs} p JOIN {rows} k USING (number)"
+                " JOIN runbook_salvage.kept_row USING (number)"
+                " JOIN {table} t ON t.ctid = p.place AND t.tableoid = p.partition"
+                " WHERE kept_row.item = {item}"
+                " AND {now} <> CASE WHEN kept_row.brought IS NULL OR NOT {known} THEN {kept} ELSE {brought} END"
+            ).format(
+                pairs=self.pairs,
+                rows=self.rows,
+                table=self.table.identifier(),
+                item=sql.Literal(self.item["item"]),
+                known=sql.Literal(brought),
+                now=record(names, "t"),
+                kept=_fields(sql.SQL("k.shape"), names),
+                brought=_fields(sql.SQL("CAST(kept_row.brought AS {})").format(shape), names),
+            )
+        )
+        numbers = [number for (number,) in self.cursor.fetchall()]
+        self.cursor.execute(sql.SQL("DROP TABLE {}").format(shape))
+        return numbers
+
     def delete_again(self, low, high):
         """Delete those whose predecessors a user had deleted; of kept rows with numbers from ``low`` to ``high``."""
         self.cursor.execute(
@@ -114,3 +181,10 @@ class BroughtRows:
 
     def close(self):
         self.cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.pairs))
+
+
+def _fields(row, names):
+    """SQL: fields of a row as one text."""
+    return sql.SQL("ROW({})::text").format(
+        sql.SQL(", ").join(sql.SQL("({}).{}").format(row, sql.Identifier(name)) for name in names)
+    )

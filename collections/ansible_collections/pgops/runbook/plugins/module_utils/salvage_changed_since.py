@@ -16,7 +16,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import table_facts
 
-__all__ = ["hold_back_changed", "narrow_to_untouched"]
+__all__ = ["ROW_MADE", "hold_back_changed", "narrow_to_untouched"]
 
 ROW_CHANGED = "somebody changed its row since the rollback"
 ROW_DELETED = "somebody deleted its row since the rollback"

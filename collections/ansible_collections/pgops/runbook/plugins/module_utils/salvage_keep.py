@@ -20,6 +20,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences im
     keep_positions,
     sequence_positions,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sources import note_sources
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
@@ -250,6 +251,8 @@ class SalvageKeeper:
             self._sequences,
             sequence_positions(self.cursor, self.watch.versions),
         )
+        if self.items:
+            note_sources(self.cursor, self.version, [item["item"] for item in self.items])
         self.store.forget_made(self.version)
         restore_session(self.cursor, previous, local=True)
         return self.items

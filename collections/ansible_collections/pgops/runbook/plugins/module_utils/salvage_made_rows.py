@@ -49,6 +49,7 @@ class MadeRows:
         for oid, table in self.watch.before.items():
             if ".".join(table.name) in written_tables and table.root == oid:
                 self._note_keys(oid, table)
+        self._scans = self._tables_read()
         restore_session(cursor, previous, local=True)
 
     def _note_keys(self, oid, table):
@@ -62,8 +63,28 @@ class MadeRows:
         )
         self._known[oid] = (image, key)
 
+    def _tables_read(self):
+        """OID -> scans of each table in this transaction."""
+        self.cursor.execute(
+            "SELECT relid::bigint, coalesce(seq_scan, 0) + coalesce(idx_scan, 0)"
+            " FROM pg_catalog.pg_stat_xact_user_tables"
+        )
+        return dict(self.cursor.fetchall())
+
+    def _note_sources(self, store, scans):
+        """Tables that it read from: their rows may have made those that it brought."""
+        if not store.exists():
+            return
+        for oid, table in self.watch.before.items():
+            if scans.get(oid, 0) > self._scans.get(oid, 0):
+                root = self.watch.before.get(table.root, table)
+                self.cursor.execute(
+                    "INSERT INTO runbook_salvage.made_source VALUES (%s, %s, %s)", (self.version, *root.name)
+                )
+
     def note(self):
-        """Write them down; to be called after the migration's last statement and before anything is put back."""
+        """Write them down; to be called after the migration's last statement, before anybody else's."""
+        scans = self._tables_read()
         store = SalvageStore(self.cursor)
         previous = pin_session(self.cursor, local=True)
         store.forget_made(self.version)
@@ -80,6 +101,7 @@ class MadeRows:
                 self._write(name, columns, numbered_rows(name, partitioned, key, columns), image)
             if image:
                 self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", image)))
+        self._note_sources(store, scans)
         restore_session(self.cursor, previous, local=True)
 
     def _note_columns(self, store):

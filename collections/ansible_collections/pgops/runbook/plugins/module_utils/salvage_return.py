@@ -24,6 +24,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_labels impor
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import change_privileges_again
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_rows import RowReturn
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import advance_sequence
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sources import sources_changed
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
@@ -76,6 +77,7 @@ class SalvageReturner:
         self.choose()
         previous = pin_session(self.cursor, local=True)
         for item in self.items:
+            item["sources_changed"] = sources_changed(self.cursor, item)
             if item["kind"] == ROWS:
                 hold_back_changed(self.cursor, item)
             elif item["kind"] == UNTOUCHED:

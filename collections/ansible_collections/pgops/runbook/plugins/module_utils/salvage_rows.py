@@ -13,7 +13,16 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import sq
 from ansible_collections.pgops.runbook.plugins.module_utils.in_parts import NotTaken, in_parts, savepoint
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_brought import BroughtRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import Key, numbered_rows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_parents import (
+    PARENT_GONE,
+    PARENT_IS_ANOTHER,
+    VALUES_TAKEN,
+    kept_value,
+    parent_is_another,
+    parent_missing,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sequences import advance_sequences_of
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sources import SOURCE_CHANGED
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     DELETED,
@@ -26,7 +35,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_table import
 
 __all__ = ["RowReturn"]
 
-VALUES_TAKEN = "another row has its key or its unique values"
 ROW_GONE = "its row is gone"
 OTHER_VALUE = "it is back, but its table has types that do not hold its values as they were"
 
@@ -88,6 +96,8 @@ class RowReturn:
         if not self.replaces:
             self._find_places()
             self.brought.find(self._now())
+            if self.item.get("sources_changed"):
+                self._hold_back_numbers(SOURCE_CHANGED, self.brought.made_of_something_else())
 
     def _read(self, low, high):
         self.cursor.execute(
@@ -185,7 +195,7 @@ class RowReturn:
             self.cursor.execute(
                 sql.SQL("UPDATE {} t SET {} FROM {} k WHERE {}").format(
                     self.table.identifier(),
-                    self._assignments(settable, _kept),
+                    self._assignments(settable, kept_value),
                     self.rows,
                     self._waiting(low, high),
                 )
@@ -211,7 +221,7 @@ class RowReturn:
                 # INSERT knows no ONLY.
                 table=sql.Identifier(*self.table.name),
                 columns=sql.SQL(", ").join(map(sql.Identifier, self.item["columns"])),
-                values=sql.SQL(", ").join(map(_kept, self.item["columns"])),
+                values=sql.SQL(", ").join(map(kept_value, self.item["columns"])),
                 rows=self.rows,
                 low=sql.Literal(low),
                 high=sql.Literal(high),
@@ -227,13 +237,22 @@ class RowReturn:
             coming: tables whose rows are on their way back too.
         """
         # What is to be deleted again needs no parent.
-        for constraint in self.table.foreign_keys if self.item["kind"] != DELETED else ():
+        if self.item["kind"] == DELETED:
+            return
+        for constraint in self.table.foreign_keys:
+            self._take_out(
+                sql.SQL("DELETE FROM {} k WHERE {} RETURNING number").format(
+                    self.rows, parent_is_another(self.item, constraint)
+                ),
+                PARENT_IS_ANOTHER.format(".".join(constraint.parent)),
+            )
+        for constraint in self.table.foreign_keys:
             if constraint.parent != self.table.name and constraint.parent not in coming:
                 self._take_out(
-                    constraint,
                     sql.SQL("DELETE FROM {} k WHERE {} RETURNING number").format(
-                        self.rows, self._parent_missing(constraint)
+                        self.rows, parent_missing(self.item, constraint)
                     ),
+                    PARENT_GONE.format(".".join(constraint.parent)),
                 )
 
     def prune(self, parents):
@@ -246,7 +265,6 @@ class RowReturn:
         for constraint in self.table.foreign_keys:
             if constraint.parent in parents:
                 pruned += self._take_out(
-                    constraint,
                     sql.SQL(
                         "WITH missing AS (DELETE FROM {rows} k WHERE k.place IS NULL AND {missing}"
                         " RETURNING number, key, occurrence),"
@@ -255,36 +273,18 @@ class RowReturn:
                         " SELECT number FROM missing"
                     ).format(
                         rows=self.rows,
-                        missing=self._parent_missing(constraint),
+                        missing=parent_missing(self.item, constraint),
                         table=self.table.identifier(),
                         now=self._now(),
                     ),
+                    PARENT_GONE.format(".".join(constraint.parent)),
                 )
         return pruned
 
-    def _parent_missing(self, constraint):
-        """SQL condition on kept row k: it refers to a row that is not there."""
-        if not set(constraint.columns) <= set(self.item["columns"]):
-            return sql.SQL("false")
-        mine = [_kept(name) for name in constraint.columns]
-        return sql.SQL(
-            "(k.columns IS NULL OR k.columns && {names}::text[]) AND {known}"
-            " AND NOT EXISTS (SELECT FROM {parent} p WHERE {equal})"
-        ).format(
-            names=sql.Literal(constraint.columns),
-            known=sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(one) for one in mine),
-            parent=sql.Identifier(*constraint.parent),
-            equal=sql.SQL(" AND ").join(
-                sql.SQL("p.{} = {}").format(sql.Identifier(name), one)
-                for name, one in zip(constraint.referred, mine)
-            ),
-        )
-
-    def _take_out(self, constraint, statement):
+    def _take_out(self, statement, reason):
         self.cursor.execute(statement)
         numbers = [number for (number,) in self.cursor.fetchall()]
         if numbers:
-            reason = f"its parent in {'.'.join(constraint.parent)} is gone"
             self.store.hold_back(self.item["item"], reason, numbers)
         return len(numbers)
 
@@ -295,10 +295,11 @@ class RowReturn:
             reason = VALUES_TAKEN if failure.values_taken else failure.reason
             reasons.setdefault(reason, []).append(number)
         for reason, numbers in reasons.items():
-            self.store.hold_back(self.item["item"], reason, numbers)
-            self.cursor.execute(
-                sql.SQL("DELETE FROM {} WHERE number = ANY (%s)").format(self.rows), (numbers,)
-            )
+            self._hold_back_numbers(reason, numbers)
+
+    def _hold_back_numbers(self, reason, numbers):
+        self.store.hold_back(self.item["item"], reason, numbers)
+        self.cursor.execute(sql.SQL("DELETE FROM {} WHERE number = ANY (%s)").format(self.rows), (numbers,))
 
     def close(self):
         """Look whether all that was written is there as it was kept; forget what is."""
@@ -324,8 +325,3 @@ class RowReturn:
         for temporary in (self.rows, self.shape):
             self.cursor.execute(sql.SQL("DROP TABLE {}").format(temporary))
         advance_sequences_of(self.cursor, self.table)
-
-
-def _kept(name):
-    """SQL: the value of a column in the kept row k."""
-    return sql.SQL("(k.shape).{}").format(sql.Identifier(name))

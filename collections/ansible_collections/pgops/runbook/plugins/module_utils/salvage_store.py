@@ -64,6 +64,7 @@ SCHEMA = (
         kept text NOT NULL,
         columns text[],
         left_digest text,
+        brought text,
         held_back text,
         PRIMARY KEY (item, number)
     )""",
@@ -71,6 +72,8 @@ SCHEMA = (
     """COMMENT ON COLUMN runbook_salvage.kept_row.columns IS 'those that count; NULL: all'""",
     """COMMENT ON COLUMN runbook_salvage.kept_row.left_digest IS
        'of the row as the rollback left it, to tell whether someone changed it since; NULL: it left none'""",
+    """COMMENT ON COLUMN runbook_salvage.kept_row.brought IS 'the row as the migration had brought it, before users'
+       ' changed it: record of the columns of made_row'""",
     """COMMENT ON COLUMN runbook_salvage.kept_row.held_back IS 'why it did not go back'""",
     """CREATE TABLE runbook_salvage.made_row (
         migration text NOT NULL,
@@ -83,6 +86,12 @@ SCHEMA = (
     )""",
     """COMMENT ON TABLE runbook_salvage.made_row IS
        'rows that a deployed migration brought itself: one that is gone was deleted by a user'""",
+    """CREATE TABLE runbook_salvage.made_source (
+        migration text NOT NULL,
+        schema_name text NOT NULL,
+        table_name text NOT NULL
+    )""",
+    """COMMENT ON TABLE runbook_salvage.made_source IS 'tables that a deployed migration read from'""",
     """CREATE TABLE runbook_salvage.made_column (
         migration text NOT NULL,
         schema_name text NOT NULL,
@@ -185,9 +194,9 @@ class SalvageStore:
     def forget_made(self, migration):
         """Forget what a deploy of the migration had brought."""
         if self.exists():
-            for table in ("made_row", "made_column"):
+            for table in ("made_row", "made_source", "made_column"):
                 self.cursor.execute(
-                    f"DELETE FROM runbook_salvage.{table} WHERE migration = %s",  # one of these two
+                    f"DELETE FROM runbook_salvage.{table} WHERE migration = %s",  # one of these three
                     (migration,),
                 )
 

@@ -1,0 +1,92 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A key that stands for another thing than before the rollback: what had it does not overwrite what has it now."""
+
+from __future__ import annotations
+
+AUTHORS = (
+    "CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, bio text, since timestamptz DEFAULT now());"
+    "INSERT INTO author (name) SELECT title FROM book ORDER BY title;",
+    "DROP TABLE author",
+)
+BIO = "UPDATE author SET bio = 'born in ' || name WHERE name IN ('one', 'zwei')"
+SINCE = "what the migration makes it of was changed since the rollback"
+
+
+def authors(story) -> list[tuple]:
+    return story.ask("SELECT name, bio FROM author WHERE name <> '' ORDER BY name")
+
+
+def reasons(returned) -> dict:
+    return {item["table"]: item["reasons"] for item in returned if item["held_back"]}
+
+
+def test_what_nobody_changed_comes_back(deployment):
+    story = deployment(*AUTHORS)
+    story.round_trip_loses_nothing(lambda: story.execute(BIO))
+
+
+def test_a_source_that_was_changed_elsewhere(deployment):
+    story = deployment(*AUTHORS)
+    story.deploy()
+    story.execute(BIO)
+    story.roll_back()
+    story.execute("UPDATE book SET shelf = 99; INSERT INTO book (title) VALUES ('zz')")
+    assert reasons(story.deploy()) == {}
+    assert authors(story) == [
+        ("one", "born in one"),
+        ('trois, "3"', None),
+        ("zwei", "born in zwei"),
+        ("zz", None),
+    ]
+
+
+def test_a_row_that_is_made_of_what_somebody_changed_since(deployment):
+    story = deployment(*AUTHORS)
+    story.deploy()
+    story.execute(BIO)
+    story.roll_back()
+    story.execute("UPDATE book SET title = 'only' WHERE title = 'one'")
+    assert reasons(story.deploy()) == {"public.author": {SINCE: 1}}
+    assert authors(story) == [("only", None), ('trois, "3"', None), ("zwei", "born in zwei")]
+    assert story.ask("SELECT kept LIKE '%born in one%' FROM runbook_salvage.kept_row") == [(True,)]
+
+
+def test_a_row_that_a_user_deleted_and_another_one_under_its_key(deployment):
+    story = deployment(*AUTHORS)
+    story.deploy()
+    story.execute("DELETE FROM author WHERE name = 'one'")
+    story.roll_back()
+    story.execute("UPDATE book SET title = 'only' WHERE title = 'one'")
+    story.deploy()
+    assert ("only", None) in authors(story)
+
+
+def test_a_row_of_users_and_one_that_the_deploy_makes_under_its_key(deployment):
+    story = deployment(*AUTHORS)
+    story.deploy()
+    story.execute("INSERT INTO author (name, bio) VALUES ('mine', 'me')")
+    story.roll_back()
+    story.execute("INSERT INTO book (title) VALUES ('zz')")
+    assert reasons(story.deploy()) == {"public.author": {SINCE: 1}}
+    assert authors(story)[-1] == ("zz", None)
+
+
+def test_children_do_not_come_to_a_stranger(deployment):
+    story = deployment(
+        AUTHORS[0]
+        + "CREATE TABLE quote (id serial PRIMARY KEY, author int NOT NULL REFERENCES author, said text);",
+        "DROP TABLE quote; DROP TABLE author",
+    )
+    story.deploy()
+    story.execute("INSERT INTO quote (author, said) SELECT id, name || ' said' FROM author ORDER BY id")
+    story.roll_back()
+    story.execute("UPDATE book SET title = 'only' WHERE title = 'one'")
+    assert reasons(story.deploy()) == {
+        "public.author": {SINCE: 1},
+        "public.quote": {"its parent in public.author is another one now": 1},
+    }
+    assert (
+        story.ask("SELECT said FROM quote JOIN author ON author.id = quote.author WHERE name = 'only'") == []
+    )
+    assert len(story.ask("SELECT * FROM quote")) == 3
