@@ -173,7 +173,26 @@ class StepRuns:
     def up_to(self, last: str) -> dict[str, Any]:
         """A deploy's steps up to and with ``last``."""
         names = ("preflight", "maintenance_window", "backup", "verify_restore", "rehearse", "apply", "verify")
-        return self.steps(*names[: names.index(last) + 1])
+        names = names[: names.index(last) + 1]
+        if "apply" not in names:
+            return self.steps(*names)
+        self.steps(*names[: names.index("apply")])
+        for host in self.library_hosts:
+            self.check_files(host)
+        return self.steps(*names[names.index("apply") :])
+
+    def check_files(self, host: str) -> dict[str, Any]:
+        """The look at the files of a host, which are none of this test's subject."""
+        library = self.folder / "library"
+        library.mkdir(exist_ok=True)
+        return self.must(
+            "files_check",
+            library_host=host,
+            library_root=str(library),
+            library_state_dir=str(self.folder / "state"),
+            accept_missing_files=True,
+            accept_paths_elsewhere=True,
+        )
 
     def conclude(self, outcome: str = "deployed") -> None:
         answer = self.step("conclude", outcome=outcome)

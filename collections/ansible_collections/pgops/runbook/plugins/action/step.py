@@ -154,7 +154,9 @@ class ActionModule(ActionBase):
         preflight = record.steps("preflight")
         if not preflight or preflight[-1]["status"] != "ok":
             return None
-        if step == "files_rename":
+        if step == "files_check" and not record.content["migrations"]:
+            return "nothing is applied in this run"
+        if step in ("files_check", "files_rename"):
             return None if record.files_follow() else "no migration of this run changes paths of files"
         if not record.content["migrations"]:
             return "nothing is pending"

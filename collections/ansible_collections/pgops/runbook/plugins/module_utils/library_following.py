@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.file_agreement import FileAgreement
 from ansible_collections.pgops.runbook.plugins.module_utils.file_location import (
     Obstacles,
@@ -24,13 +24,57 @@ from ansible_collections.pgops.runbook.plugins.module_utils.file_renaming import
 from ansible_collections.pgops.runbook.plugins.module_utils.library_folder import LibraryFolder
 from ansible_collections.pgops.runbook.plugins.module_utils.library_paths import shown
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PendingChanges
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import RehearsedChanges
 from ansible_collections.pgops.runbook.plugins.module_utils.rename_journal import RenameJournal
 from ansible_collections.pgops.runbook.plugins.module_utils.rename_plan import RenamePlan
 
-__all__ = ["follow_database"]
+__all__ = ["LIBRARY_SPEC", "check_library", "follow_database", "library_of", "show_renames"]
+
+# Options of the modules that look at files.
+LIBRARY_SPEC = {
+    "library_host": {"type": "str", "required": True},
+    "library_root": {"type": "path", "required": True},
+    "library_path_prefix": {"type": "str", "default": ""},
+    "library_state_dir": {"type": "path", "default": "/var/lib/pgops_runbook"},
+    "accept_missing_files": {"type": "bool", "default": False},
+    "accept_paths_elsewhere": {"type": "bool", "default": False},
+}
 
 EXTRA_SHOWN = 100
 UNTOUCHED = "No file was renamed by this step."
+
+
+def library_of(params):
+    """The library that a module's parameters name.
+
+    Returns:
+        dict: host, hosts, root, path_prefix, state_dir, accept_missing_files, accept_paths_elsewhere.
+
+    Raises:
+        Refused: the host is none of the library's.
+    """
+    hosts = params["run"]["library_hosts"] or [params["library_host"]]
+    if params["library_host"] not in hosts:
+        raise Refused(f"Host {params['library_host']} is none of the library's: {', '.join(hosts)}.")
+    return {
+        "host": params["library_host"],
+        "hosts": hosts,
+        "root": params["library_root"],
+        "path_prefix": params["library_path_prefix"] or params["library_root"],
+        "state_dir": params["library_state_dir"],
+        "accept_missing_files": params["accept_missing_files"],
+        "accept_paths_elsewhere": params["accept_paths_elsewhere"],
+    }
+
+
+def show_renames(library, pairs):
+    """The diff of Ansible for pairs of old and new path."""
+    return {
+        "before_header": f"{library['host']}: names before",
+        "after_header": f"{library['host']}: names after",
+        "before": "".join(f"{source}\n" for source, _ in pairs),
+        "after": "".join(f"{target}\n" for _, target in pairs),
+    }
 
 
 def follow_database(step, library, write, show_pairs, progress):
@@ -38,7 +82,7 @@ def follow_database(step, library, write, show_pairs, progress):
 
     Args:
         step: Step, connected.
-        library: dict host, hosts, root, path_prefix, state_dir, accept_missing_files, accept_paths_elsewhere.
+        library: see library_of.
         write: False looks only.
         show_pairs: whether all pairs of old and new path are returned.
         progress: see rename_files.
@@ -83,6 +127,41 @@ def follow_database(step, library, write, show_pairs, progress):
         return {**outputs, "journal": journal.archive()}, pairs
 
 
+def check_library(step, library, show_pairs):
+    """Look whether the files of this host will be able to follow what the rehearsal has done to their paths.
+
+    Args:
+        step: Step, connected.
+        library: see library_of.
+        show_pairs: whether all pairs of old and new path are returned.
+
+    Returns:
+        (outputs for the receipt, list of (old path, new path) or None).
+
+    Raises:
+        Refused: what is in the way, and what to do.
+    """
+    with transaction(step.connection) as cursor:
+        rehearsed = RehearsedChanges(cursor, library["host"], step.run_id)
+    sets = [{key: one[key] for key in ("migration", "changes")} for one in rehearsed.sets]
+    outputs = {"library_host": library["host"], "library_root": library["root"], "sets": sets, "renames": 0}
+    if not sets:
+        return outputs, []
+    folder = LibraryFolder(library["root"])
+    journal = RenameJournal(library["state_dir"], step.identity, 0, library["root"])
+    with closing(folder), closing(journal), closing(RenamePlan()) as plan:
+        outputs["way"] = folder.choose_way()
+        journal.check_place()
+        try:
+            found = _make_plan(step, library, rehearsed, plan, folder, journal, True)
+        except StepFailed as error:
+            raise Refused(error.reason, **error.details) from None
+        pairs = (
+            [(shown(source), shown(target)) for _, source, target in plan.renames()] if show_pairs else None
+        )
+    return {**outputs, "renames": found["renamed"], "missing": found["missing_before"]}, pairs
+
+
 def _make_plan(step, library, pending, plan, folder, journal, write):
     for move in journal.read():
         plan.add_noted(move)
@@ -104,7 +183,9 @@ def _make_plan(step, library, pending, plan, folder, journal, write):
     files, _ = plan.count()
     if files and not accept_missing:
         with closing(_agreement(step, library, pending, folder)) as before:
-            _find_missing(step, pending, plan, before, obstacles)
+            # Before production is changed, its rows have the paths from before.
+            looked_for = plan.knows if pending.rehearsed else plan.wants
+            _find_missing(looked_for, before, obstacles)
     if obstacles.total:
         raise StepFailed(
             f"Files on {library['host']} below {library['root']} cannot follow the database, {obstacles.total}"
@@ -115,10 +196,10 @@ def _make_plan(step, library, pending, plan, folder, journal, write):
     return {"renamed": files, "in_place": in_place, "missing_before": missing, "changed_elsewhere": elsewhere}
 
 
-def _find_missing(step, pending, plan, before, obstacles):
+def _find_missing(looked_for, before, obstacles):
     """Rows without a file that are not among those whose files were looked for one by one."""
     for _, _, path, sentence in before.without_file():
-        if not plan.wants(path):
+        if not looked_for(path):
             obstacles.add(
                 f"{sentence}, and a row of the database has it (-e accept_missing_files=true to go on)"
             )

@@ -12,21 +12,31 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 
-__all__ = ["PathColumn", "PathsBefore", "PendingChanges", "changes_since", "pending_versions"]
+__all__ = [
+    "CHANGED",
+    "PathColumn",
+    "PathsBefore",
+    "PendingChanges",
+    "changes_since",
+    "create_path_changes",
+    "has_path_changes",
+    "pending_versions",
+    "stream_rows",
+]
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS runbook.path_change_set (
         set_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         run_id text NOT NULL,
         migration text NOT NULL,
-        direction text NOT NULL CHECK (direction IN ('deploy', 'rollback')),
+        direction text NOT NULL CHECK (direction IN ('deploy', 'rollback', 'rehearsed')),
         path_column text[] NOT NULL,
         changes bigint NOT NULL,
         followed_on text[] NOT NULL DEFAULT '{}',
         closed timestamptz
     )""",
     """COMMENT ON TABLE runbook.path_change_set IS 'scripts that changed paths of files; closed when the files on disk'
-       ' have followed on every host of the library'""",
+       ' have followed on every host of the library; those of a rehearsal were changed on a copy only'""",
     """CREATE TABLE IF NOT EXISTS runbook.path_change (
         set_id bigint REFERENCES runbook.path_change_set,
         file text,
@@ -36,6 +46,12 @@ SCHEMA = (
     )""",
     """COMMENT ON TABLE runbook.path_change IS 'the changes of the sets that are not closed'""",
 )
+
+# Each file of several sets once.
+CHANGED = """
+    SELECT file, (array_agg(old_path ORDER BY set_id))[1] AS old_path,
+           (array_agg(new_path ORDER BY set_id DESC))[1] AS new_path
+    FROM runbook.path_change WHERE set_id = ANY (%s) GROUP BY file"""
 
 ROWS_A_FETCH = 5000
 
@@ -112,9 +128,7 @@ class PathsBefore:
         Returns:
             int: how many.
         """
-        if not _exists(cursor):
-            for statement in SCHEMA:
-                cursor.execute(statement)
+        create_path_changes(cursor)
         if not _has_table(cursor, self.column.names):
             # A rollback that drops the table says nothing about where the files are to be.
             return 0
@@ -146,7 +160,14 @@ def _has_table(cursor, names):
     return cursor.fetchone()[0]
 
 
-def _exists(cursor):
+def create_path_changes(cursor):
+    """Make the tables where they are not there."""
+    if not has_path_changes(cursor):
+        for statement in SCHEMA:
+            cursor.execute(statement)
+
+
+def has_path_changes(cursor):
     cursor.execute("SELECT to_regclass('runbook.path_change') IS NOT NULL")
     return cursor.fetchone()[0]
 
@@ -161,7 +182,7 @@ def changes_since(cursor, position):
     Returns:
         dict: column (``schema.table.column``) -> number of paths.
     """
-    if not _exists(cursor):
+    if not has_path_changes(cursor):
         return {}
     cursor.execute(
         "SELECT array_to_string(s.path_column, '.'), sum(s.changes)::bigint FROM runbook.path_change_set s"
@@ -174,9 +195,12 @@ def changes_since(cursor, position):
 
 def pending_versions(cursor):
     """Migrations whose changes the files on disk have not followed everywhere, oldest first, each once."""
-    if not _exists(cursor):
+    if not has_path_changes(cursor):
         return []
-    cursor.execute("SELECT migration FROM runbook.path_change_set WHERE closed IS NULL ORDER BY set_id")
+    cursor.execute(
+        "SELECT migration FROM runbook.path_change_set WHERE closed IS NULL AND direction <> 'rehearsed'"
+        " ORDER BY set_id"
+    )
     return list(dict.fromkeys(version for (version,) in cursor.fetchall()))
 
 
@@ -188,13 +212,15 @@ class PendingChanges:
         host: name of the host that holds the files.
     """
 
+    rehearsed = False
+
     def __init__(self, cursor, host):
         self.host = host
         self.sets = []
-        if _exists(cursor):
+        if has_path_changes(cursor):
             cursor.execute(
                 "SELECT set_id, migration, direction, path_column, changes FROM runbook.path_change_set"
-                " WHERE closed IS NULL AND NOT %s = ANY (followed_on) ORDER BY set_id",
+                " WHERE closed IS NULL AND direction <> 'rehearsed' AND NOT %s = ANY (followed_on) ORDER BY set_id",
                 (host,),
             )
             names = ("set_id", "migration", "direction", "path_column", "changes")
@@ -212,20 +238,15 @@ class PendingChanges:
             deleted since. Where the whole table is gone, it is the path that the last change gave.
         """
         ids = [one["set_id"] for one in self.sets if one["path_column"] == names]
-        changed = (
-            "SELECT file, (array_agg(old_path ORDER BY set_id))[1] AS old_path,"
-            " (array_agg(new_path ORDER BY set_id DESC))[1] AS new_path"
-            " FROM runbook.path_change WHERE set_id = ANY (%s) GROUP BY file"
-        )
         with connection.cursor() as cursor:
             if not _has_table(cursor, names):
-                return _stream(connection, changed, (ids,))
+                return stream_rows(connection, CHANGED, (ids,))
             column = PathColumn(cursor, names)
-        return _stream(
+        return stream_rows(
             connection,
             sql.SQL(
                 "SELECT c.file, c.old_path, f.{column} FROM ({changed}) c LEFT JOIN {table} f ON {key} = c.file"
-            ).format(column=column.column, changed=sql.SQL(changed), table=column.table, key=column.key),
+            ).format(column=column.column, changed=sql.SQL(CHANGED), table=column.table, key=column.key),
             (ids,),
         )
 
@@ -235,7 +256,7 @@ class PendingChanges:
             if not _has_table(cursor, names):
                 return iter(())
             column = PathColumn(cursor, names)
-        return _stream(
+        return stream_rows(
             connection,
             sql.SQL("SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL").format(
                 key=column.key, column=column.column, table=column.table
@@ -270,7 +291,7 @@ class PendingChanges:
         cursor.execute("DELETE FROM runbook.path_change WHERE set_id = ANY (%s)", (closed,))
 
 
-def _stream(connection, query, parameters):
+def stream_rows(connection, query, parameters):
     """Rows of a query, a few thousand in memory at a time, all of one snapshot."""
     with connection.cursor(name="runbook_paths") as cursor:
         cursor.itersize = ROWS_A_FETCH

@@ -35,6 +35,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences impo
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import forget_rehearsed
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
@@ -145,6 +146,7 @@ def _apply_one(step, migration, proof, policy):
                 "salvage_returned": returned,
             }
             if paths is not None:
+                forget_rehearsed(cursor)
                 outputs["path_changes"] = paths.record_changes(cursor, step.run_id, version, "deploy")
             inputs = script_digests(migration)
             receipt = step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)

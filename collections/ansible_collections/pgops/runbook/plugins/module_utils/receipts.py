@@ -24,6 +24,7 @@ __all__ = [
     "broken_link",
     "canonical_json",
     "check_gate",
+    "check_library_hosts",
     "committed_versions",
     "digest_of",
     "in_force",
@@ -66,13 +67,15 @@ AUTOMATIC_ROLLBACK_REQUIRES = {
     "swap": ("preflight", "backup", "verify_restore", "restore", "count_rows"),
 }
 
-# A step that belongs to a run only where a migration's header asks for it and the inventory has a library. Nothing
-# waits for its receipt: in a deploy it is the last step, and after a rollback there is no way back.
+# Steps that belong to a run only where a migration's header asks for them and the inventory has a library. apply waits
+# for those of files_check by itself, one from each host. Nothing waits for files_rename: in a deploy it is the last
+# step, and after a rollback there is no way back.
 OPTIONAL_STEPS = {
+    "files_check": {"deploy": DEPLOY_STEPS[: DEPLOY_STEPS.index("apply")]},
     "files_rename": {
         "deploy": DEPLOY_STEPS,
         "emergency_rollback": ("preflight", "emergency_backup", "emergency_rollback"),
-    }
+    },
 }
 
 FIRST_PREVIOUS = "0" * 64
@@ -84,6 +87,7 @@ SCRIPTS_OF_STEP = {
     "emergency_backup": (),
     "emergency_rollback": ("rollback",),
     "smoke_test": (),
+    "files_check": (),
     "files_rename": (),
 }
 
@@ -275,6 +279,28 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
     # A restore runs no script, and must not fail because one was edited or is gone.
     if preflight is not None and step not in RESTORING_STEPS:
         check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
+
+
+def check_library_hosts(receipts, hosts):
+    """Refuse to change paths in the database before every host of the library was asked whether its files can follow.
+
+    Args:
+        receipts: this run's, oldest first.
+        hosts: names of the hosts of the library.
+    """
+    preflight = latest(receipts, "preflight")
+    asking = preflight["outputs"].get("files") if preflight is not None else None
+    asked = {
+        receipt["outputs"].get("library_host")
+        for receipt in receipts
+        if receipt["step"] == "files_check" and receipt["status"] == "ok"
+    }
+    missing = [host for host in hosts if host not in asked]
+    if asking and missing:
+        raise Refused(
+            f"Step apply needs the receipt of step files_check for host {missing[0]}, because migration {asking[0]}"
+            " changes paths of files; steps cannot be skipped: run the whole playbook."
+        )
 
 
 def check_scripts(recorded, present, kinds=ALL_SCRIPTS):

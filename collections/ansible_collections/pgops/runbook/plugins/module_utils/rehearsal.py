@@ -32,6 +32,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences impo
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import REHEARSAL
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
@@ -89,8 +90,12 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
 
-    def apply(self, migration, puts_back=False):
-        """Apply, verify, put salvage back, smoke test; returns (catalog, statements, impact)."""
+    def apply(self, migration, puts_back=False, again=False):
+        """Apply, verify, put salvage back, smoke test; returns (catalog, statements, impact).
+
+        Args:
+            again: whether this is the last time, after which the copy is as production will be.
+        """
         if is_journalled(migration["apply"]):
             return self._apply_journalled(migration)
         wal = SessionWal(self.connection)
@@ -99,9 +104,10 @@ class Rehearsal:
             returner.before()
             made = MadeRows(cursor, migration["version"], returner.tables())
             meter = ImpactMeter(cursor, with_sizes=True)
+            paths = None
             if self.files_follow and migration.get("files"):
                 # As in production, with the same lock; and a header that names no such column is found here.
-                PathsBefore(cursor, migration["files"])
+                paths = PathsBefore(cursor, migration["files"])
             statements = apply_migration(cursor, migration, meter)
             impact = meter.result()
             catalog = read_schema(cursor)
@@ -110,6 +116,8 @@ class Rehearsal:
             # The migration's own checks look at its own work; what users had made of it comes back after them.
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             impact["salvage_returned"] = returner.after()
+            if paths is not None and again:
+                paths.record_changes(cursor, REHEARSAL, migration["version"], "deploy")
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)
         return catalog, statements, {**impact, "session_wal": wal.written()}
@@ -239,7 +247,7 @@ class Rehearsal:
                 self._prove_rollback(migrations[position], stages[position], stages[position + 1][0])
             )
         for position, migration in enumerate(migrations):
-            catalog, _, impact = self.apply(migration, puts_back=self.restore_salvage)
+            catalog, _, impact = self.apply(migration, puts_back=self.restore_salvage, again=True)
             lines = describe(difference(stages[position + 1][0], catalog))
             if lines:
                 raise Refused(

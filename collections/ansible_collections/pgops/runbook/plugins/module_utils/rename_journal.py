@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 
@@ -50,6 +51,21 @@ class RenameJournal:
         self._file = None
         self._last = FIRST_DIGEST
         self._whole_bytes = 0
+
+    def check_place(self):
+        """Find out whether a journal could be written.
+
+        Raises:
+            Refused: library_state_dir cannot be used.
+        """
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise Refused(
+                f"The folder {self.folder} for the journal of renames cannot be written ({error.strerror}): choose"
+                " another library_state_dir."
+            ) from None
 
     def open(self, write):
         """Open it, and make it where there is none and ``write`` is true.

@@ -23,6 +23,7 @@ SCHEMA = """
     CREATE TABLE noted (file TEXT, path BLOB, device INTEGER, inode INTEGER);
     CREATE INDEX noted_file ON noted (file);
     CREATE TABLE wanted (file TEXT PRIMARY KEY, source BLOB, target BLOB) WITHOUT ROWID;
+    CREATE INDEX wanted_source ON wanted (source);
     CREATE INDEX wanted_target ON wanted (target);
     CREATE TABLE rename (
         file TEXT PRIMARY KEY, source BLOB, target BLOB, source_key TEXT, target_key TEXT
@@ -111,6 +112,11 @@ class RenamePlan:
     def wants(self, path):
         """Whether the path is where a file that was added is to be, found or not."""
         return self._database.execute("SELECT 1 FROM wanted WHERE target = ?", (path,)).fetchone() is not None
+
+    def knows(self, path):
+        """Whether the path is where a file that was added was, or is to be."""
+        found = self._database.execute("SELECT 1 FROM wanted WHERE source = ?", (path,)).fetchone()
+        return found is not None or self.wants(path)
 
     def leaving_like(self, path):
         """Paths of files of the plan that some file systems take for this one."""

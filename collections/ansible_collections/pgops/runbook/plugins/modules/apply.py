@@ -44,6 +44,7 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import apply_to_production
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import check_library_hosts
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
@@ -53,6 +54,7 @@ def work(step):
     migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
     if step.module.check_mode:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
+    check_library_hosts(step.receipts, step.params["run"]["library_hosts"])
     return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
 
 

@@ -50,6 +50,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import forget_rehearsed
 from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import drop_restored
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
@@ -62,6 +63,7 @@ def work(step):
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
     restored_dropped = drop_restored(params["target"], step.run_id)
     with transaction(step.connection) as cursor:
+        forget_rehearsed(cursor)
         closed = step.ledger.finish_run(cursor, step.run_id, params["outcome"], params["reason"])
     return {"copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
 

@@ -85,37 +85,24 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.library_following import follow_database
+from ansible_collections.pgops.runbook.plugins.module_utils.library_following import (
+    LIBRARY_SPEC,
+    follow_database,
+    library_of,
+    show_renames,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.progress_lines import ProgressLines
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
 
 def work(step):
     params, module = step.params, step.module
-    library = {
-        "host": params["library_host"],
-        "hosts": params["run"]["library_hosts"] or [params["library_host"]],
-        "root": params["library_root"],
-        "path_prefix": params["library_path_prefix"] or params["library_root"],
-        "state_dir": params["library_state_dir"],
-        "accept_missing_files": params["accept_missing_files"],
-        "accept_paths_elsewhere": params["accept_paths_elsewhere"],
-    }
-    if params["library_host"] not in library["hosts"]:
-        raise Refused(
-            f"Host {params['library_host']} is none of the library's: {', '.join(library['hosts'])}."
-        )
+    library = library_of(params)
     progress = ProgressLines(params["progress_file"], params["library_host"])
     show_pairs = module.check_mode or module._diff
     outputs, pairs = follow_database(step, library, not module.check_mode, show_pairs, progress.files_renamed)
     if show_pairs:
-        step.diff = {
-            "before_header": f"{library['host']}: names before",
-            "after_header": f"{library['host']}: names after",
-            "before": "".join(f"{source}\n" for source, _ in pairs),
-            "after": "".join(f"{target}\n" for _, target in pairs),
-        }
+        step.diff = show_renames(library, pairs)
     if module.check_mode:
         outputs["pairs"] = pairs
         step.changed = bool(pairs)
@@ -127,12 +114,7 @@ def work(step):
 def main():
     module = AnsibleModule(
         argument_spec=step_argument_spec(
-            library_host={"type": "str", "required": True},
-            library_root={"type": "path", "required": True},
-            library_path_prefix={"type": "str", "default": ""},
-            library_state_dir={"type": "path", "default": "/var/lib/pgops_runbook"},
-            accept_missing_files={"type": "bool", "default": False},
-            accept_paths_elsewhere={"type": "bool", "default": False},
+            **LIBRARY_SPEC,
             automatic={"type": "bool", "default": False},
             progress_file={"type": "path", "default": ""},
         ),

@@ -73,6 +73,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.declared_dependencie
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import bring_rehearsed
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
@@ -92,6 +93,7 @@ def work(step):
                 files_follow=bool(step.params["run"]["library_hosts"]),
             )
             result = rehearsal.rehearse(migrations)
+            paths = _bring_paths(step, connection)
         finally:
             connection.close()
     finally:
@@ -101,7 +103,15 @@ def work(step):
     with transaction(step.connection) as cursor:
         for catalog in result["catalogs"].values():
             step.ledger.keep_catalog(cursor, catalog)
-    return {"migrations": result["migrations"]}
+    return {"migrations": result["migrations"], "paths_changed": paths}
+
+
+def _bring_paths(step, copy):
+    """Changed paths, for a deploy that will look whether the files on disk can follow; production is only read else."""
+    if step.playbook != "deploy" or not step.params["run"]["library_hosts"]:
+        return {}
+    with transaction(copy) as copy_cursor, transaction(step.connection) as cursor:
+        return bring_rehearsed(copy_cursor, cursor, step.run_id)
 
 
 def _check_dependencies(step, migrations, result):

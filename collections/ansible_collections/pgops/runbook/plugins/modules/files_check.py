@@ -1,0 +1,106 @@
+#!/usr/bin/python
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module; see DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files_check
+short_description: Look whether the files on disk can follow what a migration does to their paths
+description:
+  - Runs on a host that holds the application's files, which must be able to reach the database, after the rehearsal
+    and before production is changed.
+  - "For migrations whose header says C(-- Files: rename table.column). Which paths they change is known from the
+    rehearsal."
+  - Looks at every rename that M(pgops.runbook.files_rename) will do, and refuses the run where one is in the way. It
+    makes and removes files of its own, to ask the file system, and touches no other.
+  - Rows and files may change between this and the renaming, which looks again.
+version_added: 0.1.0
+author:
+  - The pgops runbook authors
+extends_documentation_fragment:
+  - pgops.runbook.step
+options:
+  library_host:
+    description: Inventory name of the host on which this runs, one of C(run.library_hosts).
+    type: str
+    required: true
+  library_root:
+    description: Folder that holds the files. It may be a link; nothing below it is followed that is one.
+    type: path
+    required: true
+  library_path_prefix:
+    description:
+      - How the database writes O(library_root) in front of its paths; paths that are not absolute are below it anyhow.
+      - Empty means that the database writes O(library_root) itself.
+    type: str
+    default: ''
+  library_state_dir:
+    description: Folder for the journal of renames, outside of O(library_root).
+    type: path
+    default: /var/lib/pgops_runbook
+  accept_missing_files:
+    description: Whether rows whose file is missing are reported only.
+    type: bool
+    default: false
+  accept_paths_elsewhere:
+    description: Whether changed paths that are not below the library are left to somebody else.
+    type: bool
+    default: false
+attributes:
+  diff_mode:
+    description: Returns every pair of old and new path.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look whether the files on disk can follow
+  pgops.runbook.files_check:
+    target: "{{ files_check_target }}"
+    run: "{{ runbook_run }}"
+    library_host: media1
+    library_root: /srv/library
+  delegate_to: media1
+"""
+
+RETURN = r"""
+receipts:
+  description: The receipts that the step wrote.
+  returned: always
+  type: list
+  elements: dict
+outputs:
+  description: What the step found, as in its receipt.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pgops.runbook.plugins.module_utils.library_following import (
+    LIBRARY_SPEC,
+    check_library,
+    library_of,
+    show_renames,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+
+def work(step):
+    step.changed = False
+    library = library_of(step.params)
+    if step.module.check_mode:
+        return {"library_host": library["host"]}  # nothing was rehearsed
+    outputs, pairs = check_library(step, library, step.module._diff)
+    if step.module._diff:
+        step.diff = show_renames(library, pairs)
+    return outputs
+
+
+def main():
+    module = AnsibleModule(argument_spec=step_argument_spec(**LIBRARY_SPEC), supports_check_mode=True)
+    Step(module, "files_check").execute(work)
+
+
+if __name__ == "__main__":
+    main()
