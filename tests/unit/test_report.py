@@ -322,3 +322,32 @@ def test_status_says_how_old_salvage_is_and_why_it_is_held_back():
         " 3 of them held back (2: another row has its key; 1: its row is gone)"
     )
     assert expected in status_report(status(salvage=[item]), "library")
+
+
+@pytest.mark.parametrize(
+    ("state", "followed", "expected"),
+    [
+        (
+            "applied",
+            ["media1"],
+            "FILES BEHIND: 7 files on disk have not followed the deploy of 003 (run r1; media1 has):"
+            " ansible-playbook deploy.yml -e migration=003",
+        ),
+        (
+            "pending",
+            [],
+            "FILES BEHIND: 7 files on disk have not followed the deploy of 003 (run r1):"
+            " ansible-playbook emergency_rollback.yml -e migration=003",
+        ),
+    ],
+)
+def test_status_names_files_that_were_left_behind(state, followed, expected):
+    migration = {"version": "003", "stem": "003_x", "state": state, "edited": [], "proof": None}
+    behind = {
+        "migration": "003",
+        "direction": "deploy",
+        "run_id": "r1",
+        "changes": 7,
+        "followed_on": followed,
+    }
+    assert expected in status_report(status(migrations=[migration], files_behind=[behind]), "library")

@@ -134,6 +134,9 @@ def test_what_waits_for_files_that_were_left_behind_and_what_does_not(library: S
     assert (answer["outputs"]["migrations"], answer["outputs"]["files"]) == (["003"], [])
     without_library.conclude("failed")
 
+    (behind,) = library.another("status").must("status")["outputs"]["files_behind"]
+    assert (behind["migration"], behind["direction"], behind["changes"]) == ("002", "deploy", 2)
+
     again = library.another(wanted="002")
     answer = again.step("preflight")
     assert (answer["outputs"]["migrations"], answer["outputs"]["files"]) == ([], ["002"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import edited_scripts, schema_drift
 from ansible_collections.pgops.runbook.plugins.module_utils.migration_order import unknown_applied
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import files_behind
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import in_place_but_unrecorded
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, in_force, latest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
@@ -19,7 +20,7 @@ def database_status(cursor, ledger, index):
 
     Returns:
         dict: migrations (list), in_place_but_unrecorded, unknown_versions,
-         last_run, unfinished_run, broken_receipt, drift, salvage.
+         last_run, unfinished_run, broken_receipt, drift, salvage, files_behind.
     """
     applied = VersionTable(cursor).applied()
     receipts = ledger.receipts(cursor)
@@ -36,6 +37,7 @@ def database_status(cursor, ledger, index):
         "receipts": len(receipts),
         "drift": schema_drift(cursor, ledger, receipts)[0],
         "salvage": SalvageStore(cursor).summary(),
+        "files_behind": files_behind(cursor),
     }
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "PendingChanges",
     "changes_since",
     "create_path_changes",
+    "files_behind",
     "has_path_changes",
     "pending_versions",
     "stream_rows",
@@ -193,15 +194,26 @@ def changes_since(cursor, position):
     return dict(cursor.fetchall())
 
 
-def pending_versions(cursor):
-    """Migrations whose changes the files on disk have not followed everywhere, oldest first, each once."""
+def files_behind(cursor):
+    """What the files on disk have not followed everywhere, oldest first.
+
+    Returns:
+        list of dict: migration, direction ("deploy" or "rollback"), run_id, changes (number of paths), followed_on
+        (hosts that have).
+    """
     if not has_path_changes(cursor):
         return []
     cursor.execute(
-        "SELECT migration FROM runbook.path_change_set WHERE closed IS NULL AND direction <> 'rehearsed'"
-        " ORDER BY set_id"
+        "SELECT migration, direction, run_id, changes, followed_on FROM runbook.path_change_set"
+        " WHERE closed IS NULL AND direction <> 'rehearsed' ORDER BY set_id"
     )
-    return list(dict.fromkeys(version for (version,) in cursor.fetchall()))
+    names = ("migration", "direction", "run_id", "changes", "followed_on")
+    return [dict(zip(names, row)) for row in cursor.fetchall()]
+
+
+def pending_versions(cursor):
+    """Migrations whose changes the files on disk have not followed everywhere, oldest first, each once."""
+    return list(dict.fromkeys(one["migration"] for one in files_behind(cursor)))
 
 
 class PendingChanges:

@@ -300,6 +300,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
         )
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
+    lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))
     if status["drift"]:
         lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
@@ -310,6 +311,16 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             " recorded: ansible-playbook playbooks/status.yml -e adopt=true"
         )
     return lines
+
+
+def _files_behind(one: dict[str, Any], status: dict[str, Any]) -> str:
+    applied = {entry["version"] for entry in status["migrations"] if entry["state"] == "applied"}
+    finish = "deploy" if one["migration"] in applied else "emergency_rollback"
+    followed = f"; {', '.join(one['followed_on'])} has" if one["followed_on"] else ""
+    return (
+        f"FILES BEHIND: {one['changes']} files on disk have not followed the {one['direction']} of {one['migration']}"
+        f" (run {one['run_id']}{followed}): ansible-playbook {finish}.yml -e migration={one['migration']}"
+    )
 
 
 def _chain(status: dict[str, Any]) -> str:

@@ -66,6 +66,8 @@ def _restored(outputs: dict[str, Any]) -> str:
     if outputs["held_back"]:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in sorted(outputs["reasons"].items()))
         line += f"; {outputs['held_back']} stay in schema runbook_salvage ({reasons})"
+    if outputs.get("overwritten"):
+        line += f"; {_rows(outputs['overwritten'])} that it overwrote are kept as item {outputs['overwritten_kept_in']}"
     return line
 
 
