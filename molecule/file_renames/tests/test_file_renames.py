@@ -48,9 +48,9 @@ def on_disk(library: Path) -> dict[str, str]:
     return {str(path.relative_to(library)): path.read_text() for path in library.rglob("*") if path.is_file()}
 
 
-def test_obstacle_is_named_and_the_database_rolled_back(record_of, snapshot_of, listed):
+def test_obstacle_is_named_before_production_is_changed(record_of, snapshot_of, listed):
     run = record_of("obstacle")
-    assert (run["outcome"], run["failed_step"]) == ("rolled_back", "files_rename")
+    assert (run["outcome"], run["failed_step"]) == ("refused", "files_check")
     assert "odd/six.mid exists already, so odd/six .mid cannot get its name" in run["reason"]
     assert "1 obstacle(s)" in run["reason"]
     assert (
@@ -104,10 +104,16 @@ def test_files_that_were_left_behind_follow_with_the_next_run(record_of, runs, l
 def test_receipts_are_in_the_ledger_and_nothing_waits(query, runs):
     receipts = query(
         "midi_library",
-        "SELECT run_id, status FROM runbook.receipt WHERE step = 'files_rename' ORDER BY position",
+        "SELECT step, run_id, status FROM runbook.receipt WHERE step LIKE 'files\\_%' ORDER BY position",
     )
-    assert [status for _, status in receipts] == ["failed", "ok", "ok", "ok"]
-    assert [run_id for run_id, _ in receipts[2:]] == [
+    assert [(step, status) for step, _, status in receipts] == [
+        ("files_check", "failed"),
+        ("files_check", "ok"),
+        ("files_rename", "ok"),
+        ("files_rename", "ok"),
+    ]
+    assert [run_id for _, run_id, _ in receipts[1:]] == [
+        runs["deploy"]["run_id"],
         runs["deploy"]["run_id"],
         runs["emergency_rollback"]["run_id"],
     ]
