@@ -160,3 +160,227 @@ def test_it_comes_back_as_it_was_before_the_first_statement(one_by_one, rehearse
     assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
     for table in ("journal_row", "journal_relation"):
         assert story.ask(f"SELECT count(*) FROM runbook.{table}") == [(0,)]
+
+
+# What others write in between --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at(server: Any, database: str) -> Callable[..., None]:
+    """``at(story, {2: "INSERT ..."})``: another session writes before the second statement."""
+
+    def write(story: OneByOne, writes: dict[int, str]) -> None:
+        def between(ordinal: int) -> None:
+            if ordinal in writes:
+                with contextlib.closing(server.connect(database)) as other:
+                    other.cursor().execute(writes[ordinal])
+                    other.commit()
+
+        story.between = between
+
+    return write
+
+
+def held_back(story: OneByOne) -> list[tuple]:
+    return story.ask(
+        "SELECT m.kind, k.kept, k.held_back FROM runbook_salvage.kept_row k JOIN runbook_salvage.manifest m USING (item)"
+        " ORDER BY item, number"
+    )
+
+
+def round_trip(story: OneByOne, writes: str) -> list[dict[str, Any]]:
+    story.rehearse()
+    story.deploy()
+    story.execute(writes)
+    story.roll_back()
+    return story.deploy()
+
+
+UPDATES = (
+    "UPDATE book SET shelf = shelf + 10",
+    "UPDATE book SET shelf = shelf - 10; UPDATE book SET shelf = 1 WHERE id < 3",
+)
+
+
+def test_a_row_that_somebody_changed_in_between(one_by_one, rehearsed, at):
+    """The last version that people wrote goes back; the one before it stays, and is not put on top of it."""
+    story = one_by_one(*UPDATES)
+    at(story, {2: "UPDATE book SET title = 'in between' WHERE id = 1"})
+    round_trip(story, "UPDATE book SET shelf = 70 WHERE id < 3")
+    assert held_back(story) == [("changed rows", "(1,one,70)", CHANGED)]
+    assert story.ask("SELECT id, title, shelf FROM book WHERE id < 3 ORDER BY id") == [
+        (1, "in between", 60),
+        (2, "zwei", 70),
+    ]
+
+
+def test_a_row_that_no_later_statement_touches_again(one_by_one, rehearsed, at):
+    story = one_by_one(*UPDATES)
+    at(story, {2: "UPDATE book SET title = 'in between' WHERE id = 3"})
+    round_trip(story, "UPDATE book SET shelf = 70 WHERE id = 3")
+    assert held_back(story) == [("changed rows", '(3,"trois, ""3""",70)', CHANGED)]
+    assert story.ask("SELECT title, shelf FROM book WHERE id = 3") == [("in between", 70)]
+
+
+def test_a_row_that_somebody_deletes_in_between(one_by_one, rehearsed, at):
+    story = one_by_one(*UPDATES)
+    at(story, {2: "DELETE FROM book WHERE id = 1"})
+    round_trip(story, "UPDATE book SET shelf = 70 WHERE id = 1")
+    ((_, line, reason),) = held_back(story)
+    assert (line, reason) == ("(1,one,70)", "somebody deleted its row since the rollback")
+    assert story.ask("SELECT count(*) FROM book WHERE id = 1") == [(0,)]
+
+
+def test_a_row_that_comes_in_between_and_is_deleted(one_by_one, rehearsed, at):
+    story = one_by_one("UPDATE book SET shelf = 5", "UPDATE book SET shelf = 1; DELETE FROM book WHERE shelf > 1")
+    at(story, {2: "INSERT INTO book (id, title, shelf) VALUES (50, 'in between', 9)"})
+    round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
+    assert held_back(story) == []
+    assert story.ask("SELECT id, shelf FROM book WHERE id IN (1, 50) ORDER BY 1") == [(1, 6), (50, 9)]
+
+
+def test_a_row_that_somebody_makes_where_one_was_deleted(one_by_one, rehearsed, at):
+    story = one_by_one(
+        "UPDATE book SET shelf = 5", "DELETE FROM book WHERE id = 1; UPDATE book SET shelf = 1; DELETE FROM book"
+    )
+    at(story, {2: "INSERT INTO book (id, title, shelf) VALUES (1, 'another', 8)"})
+    round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
+    ((_, line, reason),) = held_back(story)
+    assert (line, reason) == ("(1,one,6)", "somebody made a row with its key since the rollback")
+    assert story.ask("SELECT title, shelf FROM book WHERE id = 1") == [("another", 8)]
+
+
+def test_a_row_of_a_table_that_goes_changed_in_between(one_by_one, rehearsed, at):
+    story = one_by_one(STAR, "UPDATE star SET note = 'u'; ALTER TABLE star DROP COLUMN book; DROP TABLE star")
+    at(
+        story,
+        {
+            2: "UPDATE star SET note = 'in between' WHERE id = 1; INSERT INTO star VALUES (50, 3, 'new')",
+            3: "UPDATE star SET note = 'later' WHERE id = 2; INSERT INTO star (id, note) VALUES (60, 'last')",
+        },
+    )
+    round_trip(story, "INSERT INTO star (book, note) VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+    assert [(line, reason) for _, line, reason in held_back(story)] == [
+        ("(1,1,a)", CHANGED),
+        ("(2,b)", CHANGED),
+    ]
+    assert story.ask("SELECT * FROM star ORDER BY id") == [
+        (1, 1, "in between"),
+        (2, 2, "later"),
+        (3, 3, "c"),
+        (50, 3, "new"),
+        (60, None, "last"),
+    ]
+
+
+def test_a_row_of_the_rollbacks_own_changed_in_between(one_by_one, rehearsed, at):
+    """By then it is a user's."""
+    story = one_by_one(
+        "DELETE FROM book WHERE id > 2",
+        "INSERT INTO book VALUES (3, 'drei', 3), (4, '', 4); UPDATE book SET shelf = shelf + 1; DELETE FROM book WHERE id > 2;"
+        "INSERT INTO book VALUES (3, 'drei', 3), (4, '', 4)",
+    )
+    at(story, {2: "UPDATE book SET title = 'mine' WHERE id = 3"})
+    story.rehearse()
+    story.deploy()
+    story.roll_back()
+    assert [line for (line,) in story.ask("SELECT kept FROM runbook_salvage.kept_row WHERE key = '(3)'")] == ["(3,mine,3)"]
+    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row WHERE key = '(4)'") == [(0,)]
+
+
+def test_a_table_without_a_key_changed_in_between(one_by_one, rehearsed, at):
+    story = one_by_one("UPDATE note SET at = 5", "UPDATE note SET at = 1; UPDATE note SET body = 'x'")
+    at(story, {2: "INSERT INTO note VALUES ('in between', 3)"})
+    round_trip(story, "UPDATE note SET body = 'mine' WHERE body = 'b'")
+    reason = "somebody changed the table since the rollback, and it has no key to tell rows apart"
+    assert {(line, why) for _, line, why in held_back(story)} >= {("(mine,5)", reason)}
+    assert ("in between", 3) in story.ask("SELECT body, at FROM note")
+
+
+def test_a_change_after_the_rollback_of_a_table_that_it_renamed_last(one_by_one, rehearsed):
+    story = one_by_one(
+        "UPDATE book SET shelf = 5; ALTER TABLE book RENAME TO volume; ALTER TABLE volume RENAME shelf TO place",
+        "UPDATE volume SET place = 1; ALTER TABLE volume RENAME place TO shelf; ALTER TABLE volume RENAME TO book",
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE volume SET place = 6")
+    story.roll_back()
+    story.execute("UPDATE book SET title = 'renamed' WHERE id = 1")
+    story.deploy()
+    assert held_back(story) == [("changed rows", "(1,one,6)", CHANGED)]
+    assert story.ask("SELECT title, place FROM volume WHERE id < 3 ORDER BY id") == [("renamed", 5), ("zwei", 6)]
+
+
+def test_another_key_in_between(one_by_one, rehearsed):
+    """Rows kept before are not known again by it, and stay in the salvage."""
+    story = one_by_one(
+        "ALTER TABLE book DROP CONSTRAINT book_pkey; ALTER TABLE book ADD PRIMARY KEY (title); UPDATE book SET shelf = 5",
+        "UPDATE book SET shelf = 1; ALTER TABLE book DROP CONSTRAINT book_pkey; ALTER TABLE book ADD PRIMARY KEY (id);"
+        "UPDATE book SET shelf = 2",
+    )
+    round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
+    assert ("changed rows", "(1,one,6)") in {(kind, line) for kind, line, _ in held_back(story)}
+
+
+# Killed ------------------------------------------------------------------------------------------------------
+
+LONG = (
+    BOOK + "; UPDATE book SET shelf = 5",
+    "UPDATE star SET note = 'u'; UPDATE book SET shelf = 1; DELETE FROM star WHERE id = 1; DROP TABLE star;"
+    "ALTER TABLE book DROP COLUMN mark; UPDATE book SET shelf = 2; ALTER TABLE book DROP COLUMN stars",
+)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("ordinal", range(1, 8))
+def test_a_rollback_that_ends_between_two_statements_is_finished_by_the_next(one_by_one, rehearsed, ordinal):
+    story = one_by_one(*LONG)
+
+    def stop(number: int) -> None:
+        if number == ordinal:
+            story.between = lambda ordinal: None
+            raise Killed
+
+    story.rehearse()
+    story.deploy()
+    story.execute(WRITES)
+    before = story.content()
+    story.between = stop
+    with pytest.raises(Killed):
+        story.roll_back()
+    kept = story.roll_back()
+    assert story.ask("SELECT DISTINCT run_id FROM runbook_salvage.manifest") == [("run 1",)]
+    assert {item["kind"] for item in kept} >= {"dropped table", "dropped columns", "changed rows", "sequence"}
+    story.deploy()
+    assert held_back(story) == []
+    assert story.content()["tables"]["public.star"] == before["tables"]["public.star"]
+    assert story.content()["tables"]["public.book"] == before["tables"]["public.book"]
+
+
+def test_a_statement_that_fails_keeps_nothing(one_by_one, rehearsed):
+    story = one_by_one(STAR, "UPDATE star SET note = 'u'; UPDATE star SET note = 'v' WHERE 1 / (id - 2) = 5; DROP TABLE star")
+    story.rehearse()
+    story.deploy()
+    story.execute("INSERT INTO star (note) VALUES ('a'), ('b')")
+    with pytest.raises(Exception, match="division by zero"):
+        story.roll_back()
+    assert story.ask("SELECT kept FROM runbook_salvage.kept_row ORDER BY key") == [("(1,,a)",), ("(2,,b)",)]
+    assert story.ask("SELECT note FROM star") == [("u",), ("u",)]
+
+
+def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(one_by_one, rehearsed):
+    story = one_by_one(
+        "CREATE TABLE genre (id serial PRIMARY KEY, name text UNIQUE);"
+        "INSERT INTO genre (name) VALUES ('a'), ('b'), ('c')",
+        "UPDATE genre SET name = name || '!'; DELETE FROM genre WHERE id = 1; DROP TABLE genre",
+    )
+    kept, _ = story.round_trip(
+        "DELETE FROM genre WHERE id = 2; UPDATE genre SET name = 'mine' WHERE id = 3;"
+        " INSERT INTO genre (name) VALUES ('c')"
+    )
+    assert kinds(kept)[-1] == ("sequence", "public.genre_id_seq", 1)
+    assert [item["rows"] for item in kept if item["kind"] == "rows that a user deleted"] == [1]
