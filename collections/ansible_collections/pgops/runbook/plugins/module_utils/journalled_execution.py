@@ -31,6 +31,10 @@ __all__ = ["begin_or_resume", "is_journalled", "run_journalled"]
 LONE_LOCK_TIMEOUT_SECONDS = 600
 
 
+# What goes on with a script that stopped half way.
+PLAYBOOKS = {"apply": "deploy.yml", "rollback": "emergency_rollback.yml"}
+
+
 def is_journalled(script):
     """Whether a script says, or its statements demand, that it is not run as one transaction."""
     return bool(script) and (script.get("transaction") == "none" or bool(script["forbids_transaction"]))
@@ -56,9 +60,11 @@ def begin_or_resume(cursor, ledger, run_id, migration, direction):
     if (half_done["migration"], half_done["direction"]) != (migration["version"], direction):
         raise StepFailed(
             f"Migration {half_done['migration']} is half done ({half_done['direction']}, {half_done['done']}"
-            f" statements): finish it first with deploy.yml -e migration={half_done['migration']}."
+            f" statements): finish it first with {PLAYBOOKS[half_done['direction']]}"
+            f" -e migration={half_done['migration']}."
         )
-    return Journal(half_done["journal_id"]), ledger.catalog(cursor, half_done["catalog_before"])
+    journal = Journal(half_done["journal_id"], half_done["run_id"], direction)
+    return journal, ledger.catalog(cursor, half_done["catalog_before"])
 
 
 @contextmanager
@@ -105,8 +111,9 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
                 timings += _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage)
             except StepFailed as error:
                 raise StepFailed(
-                    f"{error.reason}. {ordinal - 1} of {len(script['statements'])} statements are done and"
-                    " stay done; when the cause is mended, deploy the same migration again: it goes on here",
+                    f"{error.reason}. {ordinal - 1} of {len(script['statements'])} statements are done and stay done;"
+                    f" when the cause is mended, run {PLAYBOOKS[journal.direction]} for the same migration again:"
+                    " it goes on here",
                     **error.details,
                 ) from None
     return timings

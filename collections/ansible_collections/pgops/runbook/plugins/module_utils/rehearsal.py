@@ -184,7 +184,8 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             ledger.create(cursor)
             journal, _ = begin_or_resume(cursor, ledger, "rehearsal", migration, direction)
-        wal, impact = SessionWal(self.connection), JournalledImpact(with_sizes=True)
+        wal = SessionWal(self.connection)
+        impact = JournalledImpact(with_sizes=True, note_destroyed=direction == "rollback")
         statements = run_journalled(
             self.connection, journal, migration[direction], LockPolicy(), impact=impact
         )

@@ -80,14 +80,14 @@ class Folding:
             made: their numbers.
             planned: dict OID -> Loss, what was prepared for.
             losing: dict OID -> Loss, what it took.
-            sequences: (schema, name) -> OID as the statement found them.
+            sequences: (schema, name), as the statement found them, -> (OID, increment).
         """
         if not self.store.exists():
             return
         new = self.items.load(made)
         for item in new:
             if item["kind"] == SEQUENCE:
-                self._fold_sequence(item, sequences.get((item["schema"], item["table"])))
+                self._fold_sequence(item, *sequences[(item["schema"], item["table"])])
             elif item["kind"] not in (TABLE, COLUMNS, ROWS, UNTOUCHED):
                 self.items.tag(item)
         for oid, loss in sorted(planned.items()):
@@ -112,7 +112,7 @@ class Folding:
                 )
         self.items.finish()
 
-    def _fold_sequence(self, item, oid):
+    def _fold_sequence(self, item, oid, increment):
         name = self.state.sequences.get(oid)
         if name is None:
             self.items.drop(item)  # the rollback's own
@@ -122,7 +122,8 @@ class Folding:
             self.items.rename(item, name)
             self.items.tag(item)
             return
-        value = max(earlier["facts"]["next_value"], item["facts"]["next_value"])
+        farthest = max if increment > 0 else min
+        value = farthest(earlier["facts"]["next_value"], item["facts"]["next_value"])
         self.items.set_facts(earlier, next_value=value)
         self.cursor.execute(
             "UPDATE runbook_salvage.kept_row SET kept = %s WHERE item = %s", (str(value), earlier["item"])

@@ -72,10 +72,10 @@ class StatementSalvage:
         version: the migration.
         destroyed: for each statement what the rehearsal saw it touch (TouchWatch.as_json), or None.
         written_tables: as for SalvageKeeper.
-        privileges: as for SalvageKeeper.keep_privileges.
+        more: called with the keeper of the first statement, to keep what belongs to no rows.
     """
 
-    def __init__(self, journal_id, run_id, version, destroyed=None, written_tables=None, privileges=None):
+    def __init__(self, journal_id, run_id, version, destroyed=None, written_tables=None, more=None):
         self.journal_id = journal_id
         self.run_id = run_id
         self.version = version
@@ -85,7 +85,7 @@ class StatementSalvage:
         if written_tables is not None:
             # Those that go are the migration's own.
             self.written_tables = {name for name in written_tables if tuple(name.split(".", 1)) not in made}
-        self.privileges = privileges or {}
+        self.more = more or (lambda keeper: None)
 
     def before(self, cursor, ordinal, learnt=None):
         """Keep what a statement will destroy; to be called in its transaction, before it.
@@ -146,12 +146,12 @@ class StatementKeeper(SalvageKeeper):
             cursor, salvage.run_id, salvage.version, foreseen, salvage.written_tables, learnt, watch
         )
         if self.state.is_new:
-            self.keep_privileges(salvage.privileges)
+            salvage.more(self)
         else:
             # What the next deploy will work on again was noted before the first statement.
             self.planned = {**losses_from_json(watch, foreseen), **(learnt or {})}
         self.folding = Folding(cursor, self.store, self.state, watch)
-        self._sequence_names = {name: oid for oid, name in sequences_now(cursor).items()}
+        self._sequence_oids = {name: oid for oid, name in sequences_now(cursor).items()}
 
     def before(self):
         super().before()
@@ -178,20 +178,23 @@ class StatementKeeper(SalvageKeeper):
         super().after()
         previous = pin_session(self.cursor, local=True)
         losing = self.watch.losses()
-        self.folding.fold([item["item"] for item in self.items], self.planned, losing, self._sequence_names)
+        sequences = {
+            name: (self._sequence_oids[name], increment) for name, (_, increment) in self._sequences.items()
+        }
+        self.folding.fold([item["item"] for item in self.items], self.planned, losing, sequences)
         restore_session(self.cursor, previous, local=True)
         return self.items
 
-    def _keep_changed_rows(self, oid, loss, numbers, names, key, image):
-        if key.unique:
-            self._note_own_rows(oid, numbers, names, key, image)
-        super()._keep_changed_rows(oid, loss, numbers, names, key, image)
+    def _keep_changed_rows(self, oid, loss, numbers, image):
+        if image.key.unique:
+            self._note_own_rows(oid, numbers, image)
+        super()._keep_changed_rows(oid, loss, numbers, image)
 
-    def _note_own_rows(self, oid, numbers, names, key, image):
+    def _note_own_rows(self, oid, numbers, image):
         """Rows that the statement has put in, or given another key: a later statement destroys nothing with them."""
-        table_now, columns_now = self.watch.now(oid)
-        names_now = [columns_now[number] for number in numbers]
-        key_now = Key([names_now[names.index(name)] for name in key.columns], True)
+        name, columns = self.watch.now(oid)
+        names = [columns[number] for number in numbers]
+        key = Key([names[image.columns.index(one)] for one in image.key.columns], True)
         first = self.state.first_names(oid, self.watch.before[oid].columns)
         self.cursor.execute(
             sql.SQL(
@@ -203,9 +206,9 @@ class StatementKeeper(SalvageKeeper):
             ).format(
                 journal=sql.Literal(self.state.journal_id),
                 oid=sql.Literal(oid),
-                key_columns=sql.Literal([first[name] for name in key.columns]),
-                present=numbered_rows(table_now, self._partitioned(oid), key_now, names_now),
-                image=sql.Identifier("pg_temp", image),
+                key_columns=sql.Literal([first[one] for one in image.key.columns]),
+                present=numbered_rows(name, self._partitioned(oid), key, names),
+                image=image.image,
                 rows=sql.Literal(self.folding.rows_item(oid)),
             )
         )
