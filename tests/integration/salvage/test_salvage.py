@@ -462,5 +462,9 @@ def test_names_with_a_percent_sign(deployment):
         """INSERT INTO "50%s" VALUES (3, 'seeded'), (4, 'seeded'); UPDATE "50%s" SET "a%(b" = 'x'""",
         """DELETE FROM "50%s" WHERE "i%d" > 2; UPDATE "50%s" SET "a%(b" = '' WHERE "i%d" = 1""",
     )
-    story.execute("""CREATE TABLE "50%s" ("i%d" int PRIMARY KEY, "a%(b" text); INSERT INTO "50%s" VALUES (1), (2)""")
-    story.round_trip("""UPDATE "50%s" SET "a%(b" = 'mine' WHERE "i%d" < 4; DELETE FROM "50%s" WHERE "i%d" = 4""")
+    story.execute(
+        """CREATE TABLE "50%s" ("i%d" int PRIMARY KEY, "a%(b" text); INSERT INTO "50%s" VALUES (1), (2)"""
+    )
+    story.round_trip(
+        """UPDATE "50%s" SET "a%(b" = 'mine' WHERE "i%d" < 4; DELETE FROM "50%s" WHERE "i%d" = 4"""
+    )

@@ -232,7 +232,9 @@ def test_a_row_that_somebody_deletes_in_between(one_by_one, rehearsed, at):
 
 
 def test_a_row_that_comes_in_between_and_is_deleted(one_by_one, rehearsed, at):
-    story = one_by_one("UPDATE book SET shelf = 5", "UPDATE book SET shelf = 1; DELETE FROM book WHERE shelf > 1")
+    story = one_by_one(
+        "UPDATE book SET shelf = 5", "UPDATE book SET shelf = 1; DELETE FROM book WHERE shelf > 1"
+    )
     at(story, {2: "INSERT INTO book (id, title, shelf) VALUES (50, 'in between', 9)"})
     round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
     assert held_back(story) == []
@@ -241,7 +243,8 @@ def test_a_row_that_comes_in_between_and_is_deleted(one_by_one, rehearsed, at):
 
 def test_a_row_that_somebody_makes_where_one_was_deleted(one_by_one, rehearsed, at):
     story = one_by_one(
-        "UPDATE book SET shelf = 5", "DELETE FROM book WHERE id = 1; UPDATE book SET shelf = 1; DELETE FROM book"
+        "UPDATE book SET shelf = 5",
+        "DELETE FROM book WHERE id = 1; UPDATE book SET shelf = 1; DELETE FROM book",
     )
     at(story, {2: "INSERT INTO book (id, title, shelf) VALUES (1, 'another', 8)"})
     round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
@@ -284,7 +287,9 @@ def test_a_row_of_the_rollbacks_own_changed_in_between(one_by_one, rehearsed, at
     story.rehearse()
     story.deploy()
     story.roll_back()
-    assert [line for (line,) in story.ask("SELECT kept FROM runbook_salvage.kept_row WHERE key = '(3)'")] == ["(3,mine,3)"]
+    assert [line for (line,) in story.ask("SELECT kept FROM runbook_salvage.kept_row WHERE key = '(3)'")] == [
+        "(3,mine,3)"
+    ]
     assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row WHERE key = '(4)'") == [(0,)]
 
 
@@ -309,7 +314,10 @@ def test_a_change_after_the_rollback_of_a_table_that_it_renamed_last(one_by_one,
     story.execute("UPDATE book SET title = 'renamed' WHERE id = 1")
     story.deploy()
     assert held_back(story) == [("changed rows", "(1,one,6)", CHANGED)]
-    assert story.ask("SELECT title, place FROM volume WHERE id < 3 ORDER BY id") == [("renamed", 5), ("zwei", 6)]
+    assert story.ask("SELECT title, place FROM volume WHERE id < 3 ORDER BY id") == [
+        ("renamed", 5),
+        ("zwei", 6),
+    ]
 
 
 def test_another_key_in_between(one_by_one, rehearsed):
@@ -362,7 +370,9 @@ def test_a_rollback_that_ends_between_two_statements_is_finished_by_the_next(one
 
 
 def test_a_statement_that_fails_keeps_nothing(one_by_one, rehearsed):
-    story = one_by_one(STAR, "UPDATE star SET note = 'u'; UPDATE star SET note = 'v' WHERE 1 / (id - 2) = 5; DROP TABLE star")
+    story = one_by_one(
+        STAR, "UPDATE star SET note = 'u'; UPDATE star SET note = 'v' WHERE 1 / (id - 2) = 5; DROP TABLE star"
+    )
     story.rehearse()
     story.deploy()
     story.execute("INSERT INTO star (note) VALUES ('a'), ('b')")

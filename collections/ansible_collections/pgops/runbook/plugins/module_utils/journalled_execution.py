@@ -108,7 +108,9 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
                 impact.complete = False
                 continue
             try:
-                timings += _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage)
+                timings += _run_one(
+                    cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage
+                )
             except StepFailed as error:
                 raise StepFailed(
                     f"{error.reason}. {ordinal - 1} of {len(script['statements'])} statements are done and stay done;"

@@ -60,7 +60,8 @@ class FoldedItems:
     def of_sequence(self, name):
         """The item of a sequence by its first name, or None."""
         return next(
-            iter(self._of_journal("kind = %s AND (schema_name, table_name) = (%s, %s)", (SEQUENCE, *name))), None
+            iter(self._of_journal("kind = %s AND (schema_name, table_name) = (%s, %s)", (SEQUENCE, *name))),
+            None,
         )
 
     # Manifest --------------------------------------------------------------------------------------------
@@ -305,8 +306,6 @@ class FoldedItems:
         self.cursor.execute("DROP TABLE IF EXISTS pg_temp.runbook_text")
         self.cursor.execute(
             sql.SQL("CREATE TEMPORARY TABLE runbook_text ({}) ON COMMIT DROP").format(
-                sql.SQL(", ").join(
-                    sql.SQL("{} text").format(sql.Identifier(name)) for name in columns
-                )
+                sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in columns)
             )
         )

@@ -13,7 +13,11 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_changed_since import hold_back_changed
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_folded_items import FoldedItems
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import Key, numbered_rows, table_digest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
+    Key,
+    numbered_rows,
+    table_digest,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     ROWS,

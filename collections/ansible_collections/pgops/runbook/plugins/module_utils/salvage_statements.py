@@ -10,7 +10,10 @@ write between two statements is told from the rollback's own work by these diges
 from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_first_state import FirstState, sequences_now
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_first_state import (
+    FirstState,
+    sequences_now,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_folding import Folding
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import Key, numbered_rows
