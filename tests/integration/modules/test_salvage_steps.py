@@ -297,3 +297,51 @@ def test_a_label_that_somebody_renamed_refuses_the_rollback(runs: StepRuns) -> N
     run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
     answer = run.step("emergency_rollback")
     assert "enum public.mood: the migration made it, and its labels changed since" in answer["msg"]
+
+
+APPLIED_ONE_BY_ONE = {
+    "migrations__002_author": "UPDATE notes SET body = upper(body);\n"
+    "CREATE INDEX CONCURRENTLY notes_body ON notes (body);",
+    "rollback__002_author_rollback": "DROP INDEX notes_body;\nUPDATE notes SET body = lower(body);",
+}
+
+
+def test_a_migration_that_is_not_one_transaction_overwrites_nobodys_row(runs: StepRuns) -> None:
+    runs.write(**APPLIED_ONE_BY_ONE)
+    deploy(runs)
+    runs.execute("UPDATE notes SET body = 'MiXed' WHERE id IN (1, 3)")
+    roll_back(runs)
+    runs.execute("UPDATE notes SET body = 'since' WHERE id = 1")
+    (returned,) = deploy(runs)["salvage_returned"]
+    assert (returned["returned"], returned["reasons"]) == (1, {"somebody changed its row since the rollback": 1})
+    assert runs.ask("SELECT body FROM notes WHERE id <> 2 ORDER BY id") == [("SINCE",), ("MiXed",)]
+
+
+def test_its_rehearsal_puts_it_back_too(runs: StepRuns) -> None:
+    runs.write(**APPLIED_ONE_BY_ONE)
+    deploy(runs)
+    runs.execute("UPDATE notes SET body = 'MiXed' WHERE id = 1")
+    roll_back(runs)
+    runs.write(smoke__mixed="SELECT NOT EXISTS (SELECT FROM notes WHERE body = 'MiXed');")
+    run = runs.another()
+    run.up_to("verify_restore")
+    answer = run.step("rehearse")
+    assert (answer["failed"], answer["outcome"]) == (True, "refused"), "found on the copy, and not in production"
+    assert "smoke/mixed.sql" in answer["msg"]
+
+
+def test_untouched_rows_of_a_migration_that_is_no_longer_one_transaction(runs: StepRuns) -> None:
+    """The first deploy was one, so that its rollback noted which rows it left alone."""
+    apply = "ALTER TABLE notes ADD old text;\nUPDATE notes SET old = body, body = lower(body);\n"
+    runs.write(
+        migrations__002_author=apply,
+        rollback__002_author_rollback="UPDATE notes SET body = old WHERE old IS NOT NULL;\n"
+        "ALTER TABLE notes DROP COLUMN old;",
+    )
+    deploy(runs)
+    runs.execute("INSERT INTO notes (body) VALUES ('MiXed')")
+    roll_back(runs)
+    runs.write(migrations__002_author="-- Transaction: none\n" + apply)
+    returned = deploy(runs)["salvage_returned"]
+    assert sum(item["held_back"] for item in returned) == 0
+    assert runs.ask("SELECT body FROM notes ORDER BY id DESC LIMIT 1") == [("MiXed",)]

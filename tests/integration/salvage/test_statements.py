@@ -183,8 +183,8 @@ def at(server: Any, database: str) -> Callable[..., None]:
 
 def held_back(story: OneByOne) -> list[tuple]:
     return story.ask(
-        "SELECT m.kind, k.kept, k.held_back FROM runbook_salvage.kept_row k JOIN runbook_salvage.manifest m USING (item)"
-        " ORDER BY item, number"
+        "SELECT m.kind, k.kept, k.held_back FROM runbook_salvage.kept_row k"
+        " JOIN runbook_salvage.manifest m USING (item) ORDER BY item, number"
     )
 
 
@@ -280,7 +280,8 @@ def test_a_row_of_the_rollbacks_own_changed_in_between(one_by_one, rehearsed, at
     """By then it is a user's."""
     story = one_by_one(
         "DELETE FROM book WHERE id > 2",
-        "INSERT INTO book VALUES (3, 'drei', 3), (4, '', 4); UPDATE book SET shelf = shelf + 1; DELETE FROM book WHERE id > 2;"
+        "INSERT INTO book VALUES (3, 'drei', 3), (4, '', 4); UPDATE book SET shelf = shelf + 1;"
+        "DELETE FROM book WHERE id > 2;"
         "INSERT INTO book VALUES (3, 'drei', 3), (4, '', 4)",
     )
     at(story, {2: "UPDATE book SET title = 'mine' WHERE id = 3"})
@@ -323,7 +324,8 @@ def test_a_change_after_the_rollback_of_a_table_that_it_renamed_last(one_by_one,
 def test_another_key_in_between(one_by_one, rehearsed):
     """Rows kept before are not known again by it, and stay in the salvage."""
     story = one_by_one(
-        "ALTER TABLE book DROP CONSTRAINT book_pkey; ALTER TABLE book ADD PRIMARY KEY (title); UPDATE book SET shelf = 5",
+        "ALTER TABLE book DROP CONSTRAINT book_pkey; ALTER TABLE book ADD PRIMARY KEY (title);"
+        "UPDATE book SET shelf = 5",
         "UPDATE book SET shelf = 1; ALTER TABLE book DROP CONSTRAINT book_pkey; ALTER TABLE book ADD PRIMARY KEY (id);"
         "UPDATE book SET shelf = 2",
     )

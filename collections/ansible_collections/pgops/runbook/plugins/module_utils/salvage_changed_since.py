@@ -26,6 +26,8 @@ TABLE_CHANGED = "somebody changed the table since the rollback, and it has no ke
 
 def narrow_to_untouched(cursor, item):
     """Take the values of the rows that are still as the rollback left them; the others are the migration's."""
+    # A deploy whose statements commit one by one may have begun before, and done none of them.
+    cursor.execute("UPDATE runbook_salvage.kept_row SET columns = '{}' WHERE item = %s", (item["item"],))
     facts = item["facts"]
     table = table_facts(cursor, facts["left_table"])
     if table is not None and set(facts["left_columns"]) <= set(table.columns):

@@ -274,7 +274,8 @@ class FoldedItems:
             " SELECT {columns}, e.key, e.occurrence, {lost}, CASE WHEN e.columns IS NULL THEN {gone} ELSE"
             " ARRAY(SELECT unnest(e.columns) INTERSECT SELECT unnest({gone}) UNION SELECT unnest(c.columns)) END"
             " FROM runbook_salvage.kept_row e JOIN {was} AS was USING (number) LEFT JOIN runbook_salvage.kept_row c"
-            " ON c.item = {columns} AND c.key = e.key WHERE e.item = {old} AND (e.columns IS NULL OR e.columns && {gone})",
+            " ON c.item = {columns} AND c.key = e.key"
+            " WHERE e.item = {old} AND (e.columns IS NULL OR e.columns && {gone})",
             # ... is instead of what they have now.
             "DELETE FROM runbook_salvage.kept_row c USING runbook_salvage.kept_row better WHERE c.item = {columns}"
             " AND better.item = {columns} AND better.key = c.key AND better.number > c.number",
