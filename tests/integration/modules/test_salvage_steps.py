@@ -313,7 +313,10 @@ def test_a_migration_that_is_not_one_transaction_overwrites_nobodys_row(runs: St
     roll_back(runs)
     runs.execute("UPDATE notes SET body = 'since' WHERE id = 1")
     (returned,) = deploy(runs)["salvage_returned"]
-    assert (returned["returned"], returned["reasons"]) == (1, {"somebody changed its row since the rollback": 1})
+    assert (returned["returned"], returned["reasons"]) == (
+        1,
+        {"somebody changed its row since the rollback": 1},
+    )
     assert runs.ask("SELECT body FROM notes WHERE id <> 2 ORDER BY id") == [("SINCE",), ("MiXed",)]
 
 
@@ -326,7 +329,9 @@ def test_its_rehearsal_puts_it_back_too(runs: StepRuns) -> None:
     run = runs.another()
     run.up_to("verify_restore")
     answer = run.step("rehearse")
-    assert (answer["failed"], answer["outcome"]) == (True, "refused"), "found on the copy, and not in production"
+    assert (answer["failed"], answer["outcome"]) == (True, "refused"), (
+        "found on the copy, and not in production"
+    )
     assert "smoke/mixed.sql" in answer["msg"]
 
 

@@ -21,8 +21,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import parse_script
 
 from tests.integration.salvage.deployment import VERSION, Deployment
+from tests.integration.salvage.random_migrations import RandomMigration
 
-__all__ = ["OneByOne"]
+__all__ = ["OneByOne", "story_of"]
 
 POLICY = LockPolicy(timeout_seconds=2, attempts=1, pause_seconds=0)
 
@@ -90,3 +91,11 @@ class _Interrupted(Journal):
         if found != "done":
             self.between(ordinal)
         return found
+
+
+def story_of(
+    connection: Any, migration: RandomMigration, deployment: type[Deployment] = Deployment
+) -> Deployment:
+    """The deployment of a random migration, with its rollback as one transaction or one by one."""
+    kind = OneByOne if migration.one_by_one else deployment
+    return kind(connection, migration.apply, migration.rollback)
