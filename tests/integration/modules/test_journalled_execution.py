@@ -250,6 +250,26 @@ def test_a_journal_without_a_statement_can_be_forgotten(table):
         assert open_journal(cursor) is None
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DO $$ BEGIN UPDATE item SET name = 'x'; COMMIT; UPDATE item SET name = 'y'; END $$",
+        "CALL in_two_transactions()",
+    ],
+)
+def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_path, statement):
+    """Killed after its COMMIT, half of it would be done and nothing would know."""
+    with transaction(table) as cursor:
+        cursor.execute(
+            "CREATE PROCEDURE in_two_transactions() LANGUAGE plpgsql AS"
+            " $$ BEGIN UPDATE item SET name = 'x'; COMMIT; UPDATE item SET name = 'y'; END $$"
+        )
+    migration = script_of(tmp_path, f"-- Transaction: none\n{statement};")
+    with pytest.raises(StepFailed, match=r"invalid transaction termination.*0 of 1 statements are done"):
+        run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+    assert query(table, "SELECT count(*) FROM item WHERE name IN ('x', 'y')") == [(0,)]
+
+
 # Impact --------------------------------------------------------------------------------------------------
 
 

@@ -77,7 +77,7 @@ class Folding:
 
     # After the statement ---------------------------------------------------------------------------------
 
-    def fold(self, made, planned, losing, sequences):
+    def fold(self, made, planned, losing, sequences, rewritten=frozenset()):
         """Fold the items of this statement into the others.
 
         Args:
@@ -85,6 +85,7 @@ class Folding:
             planned: dict OID -> Loss, what was prepared for.
             losing: dict OID -> Loss, what it took.
             sequences: (schema, name), as the statement found them, -> (OID, increment).
+            rewritten: OIDs of tables that the next deploy writes to again.
         """
         if not self.store.exists():
             return
@@ -101,7 +102,7 @@ class Folding:
                 if (item["schema"], item["table"]) == tuple(loss.table)
                 and item["kind"] in (TABLE, COLUMNS, ROWS, UNTOUCHED)
             }
-            self._fold_table(oid, of_table, losing.get(oid))
+            self._fold_table(oid, of_table, losing.get(oid), oid in rewritten)
         for item in self.items.all_tracked():
             self._refresh(item, item["facts"]["oid"] in planned)
         for oid in planned:
@@ -134,8 +135,15 @@ class Folding:
         )
         self.items.drop(item)
 
-    def _fold_table(self, oid, new, loss):
-        """One table: what is new by kind, and what it really lost (None where rows were only put in)."""
+    def _fold_table(self, oid, new, loss, needed):
+        """One table.
+
+        Args:
+            oid: its OID.
+            new: what is new by kind.
+            loss: what it really lost, None where rows were only put in.
+            needed: whether its rows count all the same, because the next deploy writes to them again.
+        """
         first = self.state.first_names(oid, self.watch.before[oid].columns)
         for item in new.values():
             self.items.use_first_names(item, self.state.tables[oid][0], first)
@@ -168,7 +176,7 @@ class Folding:
             old = rows
         if old and not old["facts"]["unique_key"]:
             # A table without a key that was only added to has lost nothing yet; its old content may be asked for.
-            only_made = loss is None and old["facts"].get("only_made", rows is old)
+            only_made = loss is None and not needed and old["facts"].get("only_made", rows is old)
             self.items.set_facts(old, only_made=only_made)
 
     def _fold_untouched(self, oid, new, loss):

@@ -184,7 +184,9 @@ class StatementKeeper(SalvageKeeper):
         sequences = {
             name: (self._sequence_oids[name], increment) for name, (_, increment) in self._sequences.items()
         }
-        self.folding.fold([item["item"] for item in self.items], self.planned, losing, sequences)
+        self.folding.fold(
+            [item["item"] for item in self.items], self.planned, losing, sequences, self._rewritten_again
+        )
         restore_session(self.cursor, previous, local=True)
         return self.items
 
