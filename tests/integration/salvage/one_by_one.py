@@ -49,8 +49,15 @@ class OneByOne(Deployment):
         return {"name": "rollback/002.sql", "statements": statements, "forbids_transaction": []}
 
     def rehearse(self) -> None:
-        """What each statement destroys right after the migration; those that run alone are left out."""
-        super().rehearse()
+        """What each statement destroys right after the migration; in one transaction, which is undone."""
+        script, self.rollback = self.rollback, self.rollback.replace(" CONCURRENTLY", "")
+        try:
+            super().rehearse()
+            self._rehearse_statements()
+        finally:
+            self.rollback = script
+
+    def _rehearse_statements(self) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(self.apply)
             self.destroyed = []

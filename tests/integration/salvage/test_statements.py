@@ -141,7 +141,7 @@ WRITES = (
             "CREATE TABLE event (id int PRIMARY KEY, what text) PARTITION BY RANGE (id);"
             "CREATE TABLE event_low PARTITION OF event FOR VALUES FROM (0) TO (100);"
             "CREATE TABLE event_high PARTITION OF event FOR VALUES FROM (100) TO (200)",
-            "UPDATE event SET what = 'u' WHERE id > 100; ALTER TABLE event DETACH PARTITION event_low;"
+            "UPDATE event SET what = 'u' WHERE id > 1; ALTER TABLE event DETACH PARTITION event_low CONCURRENTLY;"
             "DROP TABLE event_low; DELETE FROM event_high WHERE id = 150; DROP TABLE event",
             "INSERT INTO event VALUES (1, 'A'), (2, 'b'), (150, 'z'), (151, 'y')",
             id="a partition that goes by itself",

@@ -21,6 +21,7 @@ SCHEMA = (
         journal_id bigint NOT NULL REFERENCES runbook.journal ON DELETE CASCADE,
         oid bigint NOT NULL,
         sequence boolean NOT NULL,
+        root bigint NOT NULL,
         schema_name text NOT NULL,
         name text NOT NULL,
         columns jsonb NOT NULL,
@@ -55,6 +56,7 @@ class FirstState:
     Attributes:
         is_new: whether this is the first statement, so that the names were noted now.
         tables: dict OID -> ((schema, name), columns (number -> name)).
+        roots: dict OID of a table -> OID of the topmost table whose partition it was, or its own.
         sequences: dict OID -> (schema, name).
     """
 
@@ -66,15 +68,17 @@ class FirstState:
         self.is_new = not self._exists()
         if self.is_new:
             self._note()
-        self.tables, self.sequences = {}, {}
+        self.tables, self.roots, self.sequences = {}, {}, {}
         cursor.execute(
-            "SELECT oid, sequence, schema_name, name, columns FROM runbook.journal_relation WHERE journal_id = %s",
+            "SELECT oid, sequence, root, schema_name, name, columns FROM runbook.journal_relation"
+            " WHERE journal_id = %s",
             (journal_id,),
         )
-        for oid, sequence, schema, name, columns in cursor.fetchall():
+        for oid, sequence, root, schema, name, columns in cursor.fetchall():
             if sequence:
                 self.sequences[oid] = (schema, name)
             else:
+                self.roots[oid] = root
                 self.tables[oid] = ((schema, name), {int(number): one for number, one in columns.items()})
 
     def _exists(self):
@@ -85,12 +89,14 @@ class FirstState:
 
     def _note(self):
         tables = DestructionWatch(self.cursor).before
-        found = [(oid, False, *table.name, json.dumps(table.columns)) for oid, table in tables.items()]
-        found += [(oid, True, *name, "{}") for oid, name in sequences_now(self.cursor).items()]
+        found = [
+            (oid, False, table.root, *table.name, json.dumps(table.columns)) for oid, table in tables.items()
+        ]
+        found += [(oid, True, oid, *name, "{}") for oid, name in sequences_now(self.cursor).items()]
         for row in found:
             self.cursor.execute(
-                "INSERT INTO runbook.journal_relation (journal_id, oid, sequence, schema_name, name, columns)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
+                "INSERT INTO runbook.journal_relation (journal_id, oid, sequence, root, schema_name, name, columns)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
                 (self.journal_id, *row),
             )
 

@@ -243,6 +243,19 @@ class FoldedItems:
         self.drop(old)
         self._changed.add(table["item"])
 
+    def into_partition(self, whole, table):
+        """A partition goes that was detached before: its rows as they were before the rollback changed them."""
+        if whole["facts"]["unique_key"]:
+            self._run(
+                "WITH older AS (DELETE FROM runbook_salvage.kept_row e USING runbook_salvage.kept_row t"
+                " WHERE e.item = %(whole)s AND t.item = %(table)s AND e.key = t.key AND e.left_digest = md5(t.kept)"
+                " RETURNING t.number, e.kept) UPDATE runbook_salvage.kept_row t SET kept = older.kept"
+                " FROM older WHERE t.item = %(table)s AND t.number = older.number",
+                whole=whole,
+                table=table,
+            )
+            self._changed |= {whole["item"], table["item"]}
+
     def into_columns(self, old, columns, gone):
         """Columns go: their values as they were before the rollback changed these rows.
 

@@ -158,6 +158,9 @@ class Folding:
             if old:
                 self.items.into_table(old, new.get(TABLE))
             if new.get(TABLE):
+                whole = self.items.tracked(self.state.roots[oid], ROWS) if old is None else None
+                if whole and all(whole[one] == new[TABLE][one] for one in ("columns", "key_columns")):
+                    self.items.into_partition(whole, new[TABLE])
                 self.items.tag(new[TABLE], oid)
             self.cursor.execute(
                 "DELETE FROM runbook.journal_row WHERE journal_id = %s AND oid = %s",
