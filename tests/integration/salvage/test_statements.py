@@ -354,6 +354,19 @@ def test_another_key_in_between(one_by_one, rehearsed):
     assert ("changed rows", "(1,one,6)") in {(kind, line) for kind, line, _ in held_back(story)}
 
 
+def test_only_values_that_a_new_deploy_would_not_give_are_kept(one_by_one, rehearsed):
+    story = one_by_one(
+        "ALTER TABLE book ADD COLUMN mark text DEFAULT 'x', ADD COLUMN stars int",
+        "UPDATE book SET mark = 'gone' WHERE id = 4; ALTER TABLE book DROP COLUMN stars;"
+        "ALTER TABLE book DROP COLUMN mark",
+    )
+    kept, _ = story.round_trip("UPDATE book SET mark = 'mine', stars = 5 WHERE id = 2")
+    assert kinds(kept) == [
+        ("dropped columns", "public.book", 1),  # stars of one row
+        ("dropped columns", "public.book", 2),  # and mark, also of the row that the rollback changed
+    ]
+
+
 def test_a_sequence_that_counts_downwards(one_by_one, rehearsed):
     story = one_by_one(
         "CREATE SEQUENCE down INCREMENT -1 MAXVALUE 100 START 100",

@@ -122,14 +122,21 @@ class StatementSalvage:
         """The last statement is done: take out what only served to tell its work from that of others."""
         state = FirstState(cursor, self.journal_id)
         state.forget()
+        SalvageStore(cursor).forget_made(self.version)
         if SalvageStore(cursor).exists():
-            cursor.execute("DELETE FROM runbook_salvage.made_row WHERE migration = %s", (self.version,))
             cursor.execute(
                 "DELETE FROM runbook_salvage.manifest WHERE facts @> jsonb_build_object('journal', %s::bigint,"
                 " 'only_made', true)",
                 (self.journal_id,),
             )
         return self.items(cursor)
+
+
+class _StoreOfStatements(SalvageStore):
+    def forget_made(self, migration):
+        """Rows that users deleted are told once; what new columns gave is asked for until the last statement."""
+        if self.exists():
+            self.cursor.execute("DELETE FROM runbook_salvage.made_row WHERE migration = %s", (migration,))
 
 
 class StatementKeeper(SalvageKeeper):
@@ -148,6 +155,7 @@ class StatementKeeper(SalvageKeeper):
         super().__init__(
             cursor, salvage.run_id, salvage.version, foreseen, salvage.written_tables, learnt, watch
         )
+        self.store = _StoreOfStatements(cursor)
         if self.state.is_new:
             salvage.more(self)
         else:
