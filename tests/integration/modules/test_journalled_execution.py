@@ -357,6 +357,16 @@ def test_production_is_measured_beside_the_copy(runs):
     assert [lock["mode"] for lock in production["locks"]] == [lock["mode"] for lock in copy["locks"]]
 
 
+def test_a_migration_whose_first_statement_fails_has_not_begun(runs):
+    runs.write(migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;")
+    runs.up_to("rehearse")
+    with contextlib.closing(runs.server.connect(runs.database)) as other:
+        other.cursor().execute("LOCK TABLE notes IN ACCESS SHARE MODE")
+        answer = runs.step("apply", lock_attempts=1, lock_timeout_seconds=0.2)
+    assert (answer["failed"], answer["outcome"]) == (True, "unchanged")
+    assert runs.ask("SELECT count(*) FROM runbook.journal") == [(0,)], "and holds nobody up"
+
+
 def test_a_statement_that_acts_otherwise_in_production_makes_the_deploy_fail(runs):
     """It is committed by then: the rollback of the failed deploy takes it back."""
     runs.write(

@@ -112,12 +112,13 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
                     cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage
                 )
             except StepFailed as error:
-                raise StepFailed(
-                    f"{error.reason}. {ordinal - 1} of {len(script['statements'])} statements are done and stay done;"
-                    f" when the cause is mended, run {PLAYBOOKS[journal.direction]} for the same migration again:"
-                    " it goes on here",
-                    **error.details,
-                ) from None
+                done = (
+                    f"{ordinal - 1} of {len(script['statements'])} statements are done and stay done; when the cause"
+                    f" is mended, run {PLAYBOOKS[journal.direction]} for the same migration again: it goes on here"
+                    if ordinal > 1
+                    else f"0 of {len(script['statements'])} statements are done"
+                )
+                raise StepFailed(f"{error.reason.rstrip('.')}. {done}", **error.details) from None
     return timings
 
 

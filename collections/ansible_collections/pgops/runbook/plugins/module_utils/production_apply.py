@@ -209,8 +209,9 @@ def _apply_journalled(step, migration, proof, policy):
             )
     except StepFailed as error:
         with transaction(step.connection) as cursor:
-            if journal.drop_if_nothing_is_done(cursor):
-                raise Unchanged(error.reason, **error.details) from None
+            not_begun = journal.drop_if_nothing_is_done(cursor)
+        if not_begun:
+            raise Unchanged(error.reason, **error.details) from None
         raise
     with transaction(step.connection) as cursor:
         VersionTable(cursor).record(version, migration["description"])

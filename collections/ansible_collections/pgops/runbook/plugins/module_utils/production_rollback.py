@@ -234,11 +234,12 @@ def _roll_back_journalled(step, migration, policy):
             )
     except StepFailed as error:
         with transaction(step.connection) as cursor:
-            if journal.drop_if_nothing_is_done(cursor):
-                raise Unchanged(
-                    f"The rollback of {version} did not begin, it is still applied: {error.reason}",
-                    **error.details,
-                ) from None
+            not_begun = journal.drop_if_nothing_is_done(cursor)
+        if not_begun:
+            raise Unchanged(
+                f"The rollback of {version} did not begin, it is still applied: {error.reason}",
+                **error.details,
+            ) from None
         raise
     with transaction(step.connection) as cursor:
         VersionTable(cursor).forget(version)
