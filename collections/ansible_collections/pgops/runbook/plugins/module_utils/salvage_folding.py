@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_changed_since import hold_back_changed
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_folded_items import FoldedItems
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import (
     Key,
     numbered_rows,
     table_digest,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_merging import MergedItems
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import (
     COLUMNS,
     ROWS,
@@ -44,7 +44,7 @@ class Folding:
         self.store = store
         self.state = state
         self.watch = watch
-        self.items = FoldedItems(cursor, store, state)
+        self.items = MergedItems(cursor, store, state)
 
     def rows_item(self, oid):
         """Number of the item that has the changed rows of a table, or None."""
