@@ -160,6 +160,14 @@ WRITES = (
             id="a sequence set back by a statement that is tried twice",
         ),
         pytest.param(
+            "CREATE TABLE moved AS SELECT id AS key, shelf FROM book; ALTER TABLE moved ADD PRIMARY KEY (key);"
+            "ALTER TABLE book DROP COLUMN shelf",
+            "UPDATE moved SET shelf = shelf + 0; ALTER TABLE book ADD COLUMN shelf int DEFAULT 1;"
+            "UPDATE book SET shelf = moved.shelf FROM moved WHERE key = id; DROP TABLE moved",
+            "DELETE FROM moved WHERE key = 2; UPDATE moved SET shelf = 40 WHERE key = 3",
+            id="what the migration reads from is changed by a later statement",
+        ),
+        pytest.param(
             "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY,"
             " parent int REFERENCES parent, mark text)",
             "UPDATE child SET mark = 'u'; DROP TABLE parent CASCADE; DROP TABLE child",

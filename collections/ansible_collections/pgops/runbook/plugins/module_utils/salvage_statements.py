@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_first_state 
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_folding import Folding
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import Key, numbered_rows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sources import note_sources
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
     DestructionWatch,
@@ -122,6 +123,11 @@ class StatementSalvage:
         """The last statement is done: take out what only served to tell its work from that of others."""
         state = FirstState(cursor, self.journal_id)
         state.forget()
+        kept = [item["item"] for item in self.items(cursor)]
+        if kept:
+            previous = pin_session(cursor, local=True)
+            note_sources(cursor, self.version, kept)  # as the last statement left them
+            restore_session(cursor, previous, local=True)
         SalvageStore(cursor).forget_made(self.version)
         if SalvageStore(cursor).exists():
             cursor.execute(
@@ -134,9 +140,7 @@ class StatementSalvage:
 
 class _StoreOfStatements(SalvageStore):
     def forget_made(self, migration):
-        """Rows that users deleted are told once; what new columns gave is asked for until the last statement."""
-        if self.exists():
-            self.cursor.execute("DELETE FROM runbook_salvage.made_row WHERE migration = %s", (migration,))
+        """What the deploy had brought is asked for until the last statement is done."""
 
 
 class StatementKeeper(SalvageKeeper):
@@ -163,6 +167,11 @@ class StatementKeeper(SalvageKeeper):
             self.planned = {**losses_from_json(watch, foreseen), **(learnt or {})}
         self.folding = Folding(cursor, self.store, self.state, watch)
         self._sequence_oids = {name: oid for oid, name in sequences_now(cursor).items()}
+
+    def _keep_deletions(self):
+        """As they are before the first statement; later ones delete rows that the migration brought."""
+        if self.state.is_new:
+            super()._keep_deletions()
 
     def before(self):
         super().before()
