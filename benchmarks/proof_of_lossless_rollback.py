@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.measurement import Measurement, first_of
 from tests.integration.salvage.deployment import Deployment
+from tests.integration.salvage.one_by_one import story_of
 from tests.integration.salvage.random_migrations import SCHEMA, migrations, write_at_random
 
 __all__ = ["measure"]
@@ -36,7 +37,7 @@ def measure(
         wanted: how many.
         deployment: what deploys and rolls back.
     """
-    tried = kept = at_stake = writes = 0
+    tried = kept = at_stake = writes = one_by_one = 0
     lost: list[str] = []
 
     @seed(chance.getrandbits(64))
@@ -50,11 +51,12 @@ def measure(
     )
     @given(migrations(), st.integers(0, 2**32))
     def count(migration, number) -> None:
-        nonlocal tried, kept, at_stake, writes
+        nonlocal tried, kept, at_stake, writes, one_by_one
         tried += 1
         users = Random(number)  # noqa: S311 - to be repeatable, not secret
         with _database(server) as connection:
-            story = deployment(connection, migration.apply, migration.rollback)
+            story = story_of(connection, migration, deployment)
+            one_by_one += migration.one_by_one
             story.execute(SCHEMA)
             write_at_random(connection, users, WRITES_BEFORE)
 
@@ -73,7 +75,8 @@ def measure(
 
     count()
     notes = [
-        f"{writes} statements of users had their way in between; {kept} rows were kept, in {at_stake} of them"
+        f"{writes} statements of users had their way in between; {kept} rows were kept, in {at_stake} of them;"
+        f" {one_by_one} were rolled back statement by statement"
     ]
     # If nothing was ever at stake, then nothing could be lost.
     enough = at_stake * 2 > tried >= wanted

@@ -250,6 +250,26 @@ def test_a_journal_without_a_statement_can_be_forgotten(table):
         assert open_journal(cursor) is None
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DO $$ BEGIN UPDATE item SET name = 'x'; COMMIT; UPDATE item SET name = 'y'; END $$",
+        "CALL in_two_transactions()",
+    ],
+)
+def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_path, statement):
+    """Killed after its COMMIT, half of it would be done and nothing would know."""
+    with transaction(table) as cursor:
+        cursor.execute(
+            "CREATE PROCEDURE in_two_transactions() LANGUAGE plpgsql AS"
+            " $$ BEGIN UPDATE item SET name = 'x'; COMMIT; UPDATE item SET name = 'y'; END $$"
+        )
+    migration = script_of(tmp_path, f"-- Transaction: none\n{statement};")
+    with pytest.raises(StepFailed, match=r"invalid transaction termination.*0 of 1 statements are done"):
+        run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+    assert query(table, "SELECT count(*) FROM item WHERE name IN ('x', 'y')") == [(0,)]
+
+
 # Impact --------------------------------------------------------------------------------------------------
 
 
@@ -335,6 +355,16 @@ def test_production_is_measured_beside_the_copy(runs):
     assert production["rows"] == copy["rows"]
     assert production["rows"]["public.notes"]["updated"] == 3
     assert [lock["mode"] for lock in production["locks"]] == [lock["mode"] for lock in copy["locks"]]
+
+
+def test_a_migration_whose_first_statement_fails_has_not_begun(runs):
+    runs.write(migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;")
+    runs.up_to("rehearse")
+    with contextlib.closing(runs.server.connect(runs.database)) as other:
+        other.cursor().execute("LOCK TABLE notes IN ACCESS SHARE MODE")
+        answer = runs.step("apply", lock_attempts=1, lock_timeout_seconds=0.2)
+    assert (answer["failed"], answer["outcome"]) == (True, "unchanged")
+    assert runs.ask("SELECT count(*) FROM runbook.journal") == [(0,)], "and holds nobody up"
 
 
 def test_a_statement_that_acts_otherwise_in_production_makes_the_deploy_fail(runs):

@@ -169,9 +169,14 @@ FIXED = (
 
 @dataclass(frozen=True)
 class RandomMigration:
-    """What a migration does and what its rollback does."""
+    """What a migration does and what its rollback does.
+
+    Attributes:
+        one_by_one: whether the statements of the rollback commit one by one.
+    """
 
     operations: tuple[Operation, ...]
+    one_by_one: bool = False
 
     @property
     def apply(self) -> str:
@@ -184,7 +189,7 @@ class RandomMigration:
 
 @st.composite
 def migrations(draw: Any) -> RandomMigration:
-    """One to four operations; those that would meet on one object are drawn once."""
+    """One to four operations; those that would meet on one object are drawn once. A third is not one transaction."""
     chosen: list[Operation] = []
     used: set[str] = set()
     for number in range(draw(st.integers(1, 4))):
@@ -215,7 +220,7 @@ def migrations(draw: Any) -> RandomMigration:
                 chosen.append(one)
     # A renamed table or column comes last, so that the others find it under its old name.
     chosen.sort(key=lambda one: "RENAME" in one.apply)
-    return RandomMigration(tuple(chosen))
+    return RandomMigration(tuple(chosen), draw(st.integers(0, 2)) == 0)
 
 
 def _touched(one: Operation) -> set[str]:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo.local_server import LocalServer
-from tests.integration.salvage.deployment import Deployment
+from tests.integration.salvage.one_by_one import story_of
 from tests.integration.salvage.random_migrations import SCHEMA, RandomMigration, migrations, write_at_random
 
 
@@ -24,7 +24,7 @@ def test_nothing_is_lost(server: LocalServer, migration: RandomMigration, chance
             cursor.execute("CREATE DATABASE random_migration")
             try:
                 with contextlib.closing(server.connect("random_migration")) as connection:
-                    story = Deployment(connection, migration.apply, migration.rollback)
+                    story = story_of(connection, migration)
                     story.execute(SCHEMA)
                     write_at_random(connection, chance, 40)
                     story.round_trip_loses_nothing(lambda: write_at_random(connection, chance, 30))

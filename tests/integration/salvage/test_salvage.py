@@ -454,3 +454,17 @@ def test_nobody_writes_between_keeping_and_dropping(deployment, server, database
 def test_a_table_without_key_whose_column_changes_its_type(deployment):
     story = deployment("ALTER TABLE note ALTER at TYPE text", "ALTER TABLE note ALTER at TYPE int USING 5")
     story.round_trip("UPDATE note SET at = 'mine' WHERE at = '2'")
+
+
+def test_names_with_a_percent_sign(deployment):
+    """psycopg2 takes it for a placeholder in a query that has parameters."""
+    story = deployment(
+        """INSERT INTO "50%s" VALUES (3, 'seeded'), (4, 'seeded'); UPDATE "50%s" SET "a%(b" = 'x'""",
+        """DELETE FROM "50%s" WHERE "i%d" > 2; UPDATE "50%s" SET "a%(b" = '' WHERE "i%d" = 1""",
+    )
+    story.execute(
+        """CREATE TABLE "50%s" ("i%d" int PRIMARY KEY, "a%(b" text); INSERT INTO "50%s" VALUES (1), (2)"""
+    )
+    story.round_trip(
+        """UPDATE "50%s" SET "a%(b" = 'mine' WHERE "i%d" < 4; DELETE FROM "50%s" WHERE "i%d" = 4"""
+    )

@@ -64,10 +64,18 @@ def close_all_journals(cursor):
 
 
 class Journal:
-    """One journal, written statement by statement. No method commits."""
+    """One journal, written statement by statement. No method commits.
 
-    def __init__(self, journal_id):
+    Args:
+        journal_id: its number.
+        run_id: of the run that began it.
+        direction: apply or rollback.
+    """
+
+    def __init__(self, journal_id, run_id=None, direction="apply"):
         self.journal_id = journal_id
+        self.run_id = run_id
+        self.direction = direction
 
     @classmethod
     def begin(cls, cursor, run_id, migration, direction, catalog_before):
@@ -76,7 +84,7 @@ class Journal:
             " VALUES (%s, %s, %s, %s) RETURNING journal_id",
             (run_id, migration, direction, catalog_before),
         )
-        return cls(cursor.fetchone()[0])
+        return cls(cursor.fetchone()[0], run_id, direction)
 
     def state(self, cursor, ordinal, statement):
         """ "new", "begun" or "done".

@@ -16,6 +16,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.lone_statements impo
     after_success,
     took_effect,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import positions, put_back
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     run_script,
@@ -27,6 +29,10 @@ __all__ = ["begin_or_resume", "is_journalled", "run_journalled"]
 # CONCURRENTLY waits for older transactions without keeping anybody waiting, so it may wait longer than a lock that
 # the application would queue behind.
 LONE_LOCK_TIMEOUT_SECONDS = 600
+
+
+# What goes on with a script that stopped half way.
+PLAYBOOKS = {"apply": "deploy.yml", "rollback": "emergency_rollback.yml"}
 
 
 def is_journalled(script):
@@ -54,9 +60,11 @@ def begin_or_resume(cursor, ledger, run_id, migration, direction):
     if (half_done["migration"], half_done["direction"]) != (migration["version"], direction):
         raise StepFailed(
             f"Migration {half_done['migration']} is half done ({half_done['direction']}, {half_done['done']}"
-            f" statements): finish it first with deploy.yml -e migration={half_done['migration']}."
+            f" statements): finish it first with {PLAYBOOKS[half_done['direction']]}"
+            f" -e migration={half_done['migration']}."
         )
-    return Journal(half_done["journal_id"]), ledger.catalog(cursor, half_done["catalog_before"])
+    journal = Journal(half_done["journal_id"], half_done["run_id"], direction)
+    return journal, ledger.catalog(cursor, half_done["catalog_before"])
 
 
 @contextmanager
@@ -70,7 +78,7 @@ def _autocommit(connection):
             connection.autocommit = False
 
 
-def run_journalled(connection, journal, script, policy, blockers=lambda: [], impact=None):
+def run_journalled(connection, journal, script, policy, blockers=lambda: [], impact=None, salvage=None):
     """Run the statements that the journal does not have as done.
 
     Args:
@@ -80,6 +88,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
         policy: LockPolicy.
         blockers: says who blocks, for the error.
         impact: JournalledImpact that measures each statement that is run now.
+        salvage: StatementSalvage that keeps, in each statement's transaction, what it destroys.
 
     Returns:
         list of dict: the timing of each statement that was run now.
@@ -99,17 +108,21 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
                 impact.complete = False
                 continue
             try:
-                timings += _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact)
+                timings += _run_one(
+                    cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage
+                )
             except StepFailed as error:
-                raise StepFailed(
-                    f"{error.reason}. {ordinal - 1} of {len(script['statements'])} statements are done and"
-                    " stay done; when the cause is mended, deploy the same migration again: it goes on here",
-                    **error.details,
-                ) from None
+                done = (
+                    f"{ordinal - 1} of {len(script['statements'])} statements are done and stay done; when the cause"
+                    f" is mended, run {PLAYBOOKS[journal.direction]} for the same migration again: it goes on here"
+                    if ordinal > 1
+                    else f"0 of {len(script['statements'])} statements are done"
+                )
+                raise StepFailed(f"{error.reason.rstrip('.')}. {done}", **error.details) from None
     return timings
 
 
-def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact):
+def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage):
     one = {"name": script["name"], "statements": [statement]}
 
     def alone():
@@ -129,17 +142,32 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impa
         return timing
 
     def in_transaction():
+        learnt = None
+        while True:
+            try:
+                return attempt(learnt)
+            except NotForeseen as found:
+                # Seen in a transaction that is undone: the next one keeps this too.
+                learnt = found.losses
+
+    def attempt(learnt):
+        sequences = positions(cursor) if salvage else None
         cursor.execute("BEGIN")
         try:
             policy.set_in(cursor)
             journal.note_begin(cursor, ordinal, statement)
+            keeper = salvage.before(cursor, ordinal, learnt) if salvage else None
             with impact.in_transaction(cursor) as timing:
                 timing += run_script(cursor, one)
+            if keeper:
+                keeper.after()
             journal.note_done(cursor, ordinal)
             cursor.execute("COMMIT")
         except BaseException:
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK")
+                if sequences is not None:
+                    put_back(cursor, sequences)  # a setval() is not undone by ROLLBACK
             raise
         return timing
 

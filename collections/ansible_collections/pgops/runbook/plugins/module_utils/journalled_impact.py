@@ -14,6 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.impact import (
     wal_position,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.lock_sampling import LockSampler
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_statements import TouchWatch
 
 __all__ = ["JournalledImpact"]
 
@@ -26,10 +27,12 @@ class JournalledImpact:
 
     Args:
         with_sizes: as for ImpactMeter.
+        note_destroyed: add to each statement's timing what it touches (``destroyed``, as TouchWatch.as_json).
     """
 
-    def __init__(self, with_sizes=False):
+    def __init__(self, with_sizes=False, note_destroyed=False):
         self.with_sizes = with_sizes
+        self.note_destroyed = note_destroyed
         self._locks = {}
         self._rewritten = {}
         self._rows = {}
@@ -42,10 +45,13 @@ class JournalledImpact:
     def in_transaction(self, cursor):
         """Measure the statement that is run inside; yields the list that gets its timing."""
         meter = ImpactMeter(cursor, self.with_sizes)
+        watch = TouchWatch(cursor) if self.note_destroyed else None
         timings = []
         yield timings
         for timing in timings:
             meter.statement_done(timing)
+            if watch:
+                timing["destroyed"] = watch.as_json()
         impact = meter.result()
         for lock in impact["locks"]:
             self._take_lock(lock)

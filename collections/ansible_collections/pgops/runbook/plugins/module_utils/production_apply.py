@@ -25,6 +25,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference im
     acted_otherwise,
     rows_written,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
     is_journalled,
@@ -179,16 +180,27 @@ def _apply_journalled(step, migration, proof, policy):
     """Statements that commit one by one: compared with the rehearsal afterwards, and taken back if they differ."""
     version = migration["version"]
     clock = time.monotonic()
-    with transaction(step.connection) as cursor:
-        rehearsed_before = step.ledger.catalog(cursor, proof["catalog_before"])
-        rehearsed_after = step.ledger.catalog(cursor, proof["catalog_after"])
-        found = read_schema(cursor)
-        _must_be_equal(
-            carried_by_dump(rehearsed_before),
-            carried_by_dump(found),
-            f"The schema of production is no longer the one that was rehearsed; {version} was not applied",
-        )
-        journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "apply")
+
+    def begin():
+        with transaction(step.connection) as cursor:
+            policy.set_in(cursor)
+            rehearsed_before = step.ledger.catalog(cursor, proof["catalog_before"])
+            found = read_schema(cursor)
+            _must_be_equal(
+                carried_by_dump(rehearsed_before),
+                carried_by_dump(found),
+                f"The schema of production is no longer the one that was rehearsed; {version} was not applied",
+            )
+            resumes = open_journal(cursor) is not None
+            journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "apply")
+            if not resumes:
+                # Afterwards nobody can tell what people changed since the rollback from what the migration did.
+                SalvageReturner(cursor, step.run_id, version, step.params["restore_salvage"]).before()
+            return journal, before, step.ledger.catalog(cursor, proof["catalog_after"])
+
+    journal, before, rehearsed_after = in_production(
+        step, begin, policy, f"Migration {version} did not begin in production"
+    )
     impact = JournalledImpact()
     try:
         with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
@@ -197,8 +209,9 @@ def _apply_journalled(step, migration, proof, policy):
             )
     except StepFailed as error:
         with transaction(step.connection) as cursor:
-            if journal.drop_if_nothing_is_done(cursor):
-                raise Unchanged(error.reason, **error.details) from None
+            not_begun = journal.drop_if_nothing_is_done(cursor)
+        if not_begun:
+            raise Unchanged(error.reason, **error.details) from None
         raise
     with transaction(step.connection) as cursor:
         VersionTable(cursor).record(version, migration["description"])

@@ -14,7 +14,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
     is_journalled,
@@ -41,6 +40,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_labels import labels_added_since
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import privileges_changed_since
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_statements import StatementSalvage
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
@@ -161,16 +161,22 @@ def _evidence(step, cursor, version):
         (list, set), or (None, None) for a migration that the ledger has not deployed: it is seen when the rollback
         is tried.
     """
+    proof, written = _rehearsed(step, cursor, version)
+    return proof.get("rollback_impact", {}).get("destroyed"), written
+
+
+def _rehearsed(step, cursor, version):
+    """The evidence of the rehearsal before the deploy (an empty one where there is none), and the tables it wrote."""
     applied = step.ledger.applied_receipt(cursor, version)
     if applied is None:
-        return None, None
+        return {}, None
     impact = applied["outputs"]["impact"]
     written = set(impact["written"]) if "written" in impact else None
     rehearsed = latest(step.ledger.receipts(cursor, applied["run_id"]), "rehearse")
     for proof in rehearsed["outputs"]["migrations"] if rehearsed else []:
         if proof["version"] == version:
-            return proof.get("rollback_impact", {}).get("destroyed"), written
-    return None, written
+            return proof, written
+    return {}, written
 
 
 def roll_back_and_compare(cursor, migration, expected, compare=difference):
@@ -214,18 +220,27 @@ def _roll_back_journalled(step, migration, policy):
 
     def begin():
         with transaction(step.connection) as cursor:
-            resumes = open_journal(cursor) is not None
             journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "rollback")
             expected = _expected_schema(step, cursor, version, before)
-            policy.set_in(cursor)
-            salvage = [] if resumes else _keep_before_statements(step, cursor, version, before)
-        return journal, before, expected, salvage
+            return journal, before, expected, _salvage_of_statements(step, cursor, migration, journal, before)
 
     journal, before, expected, salvage = in_production(
         step, begin, policy, f"The rollback of {version} did not begin, it is still applied"
     )
-    with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
-        statements = run_journalled(step.connection, journal, migration["rollback"], policy, watch.sentences)
+    try:
+        with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
+            statements = run_journalled(
+                step.connection, journal, migration["rollback"], policy, watch.sentences, salvage=salvage
+            )
+    except StepFailed as error:
+        with transaction(step.connection) as cursor:
+            not_begun = journal.drop_if_nothing_is_done(cursor)
+        if not_begun:
+            raise Unchanged(
+                f"The rollback of {version} did not begin, it is still applied: {error.reason}",
+                **error.details,
+            ) from None
+        raise
     with transaction(step.connection) as cursor:
         VersionTable(cursor).forget(version)
         found = read_schema(cursor)
@@ -235,7 +250,7 @@ def _roll_back_journalled(step, migration, policy):
             "catalog_before": step.ledger.keep_catalog(cursor, before),
             "catalog_after": step.ledger.keep_catalog(cursor, found),
             "schema_restored": not lines if expected is not None else None,
-            "salvage": salvage,
+            "salvage": salvage.finish(cursor),
             "seconds": round(time.monotonic() - clock, 3),
             "statements": statements,
         }
@@ -251,18 +266,21 @@ def _roll_back_journalled(step, migration, policy):
     return outputs
 
 
-def _keep_before_statements(step, cursor, version, current):
-    """Tables and columns that the rehearsal saw go, kept before the first of the statements that commit one by one.
-
-    Rows that they change are not: between two transactions others may write, and nobody could tell whose change it
-    was. Those are in the full backup that such a rollback always begins with.
-    """
-    foreseen, _ = _evidence(step, cursor, version)
-    kept = [{**loss, "rows": False} for loss in foreseen or []]
-    keeper = SalvageKeeper(cursor, step.run_id, version, kept)
-    _keep_what_was_made_of_it(step, cursor, version, current, keeper)
-    keeper.before()
-    return keeper.items
+def _salvage_of_statements(step, cursor, migration, journal, before):
+    """What keeps the losses of each statement, with what the rehearsal saw each of them touch."""
+    version = migration["version"]
+    proof, written = _rehearsed(step, cursor, version)
+    statements = proof.get("rollback_statements", [])
+    destroyed = [one.get("destroyed") for one in statements]
+    same = [one["line"] for one in statements] == [one["line"] for one in migration["rollback"]["statements"]]
+    return StatementSalvage(
+        journal.journal_id,
+        journal.run_id,
+        version,
+        [one or [] for one in destroyed] if same and any(one is not None for one in destroyed) else None,
+        written,
+        lambda keeper: _keep_what_was_made_of_it(step, keeper.cursor, version, before, keeper),
+    )
 
 
 def _expected_schema(step, cursor, version, current):

@@ -97,7 +97,7 @@ class Rehearsal:
             again: whether this is the last time, after which the copy is as production will be.
         """
         if is_journalled(migration["apply"]):
-            return self._apply_journalled(migration)
+            return self._apply_journalled(migration, puts_back)
         wal = SessionWal(self.connection)
         with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
             returner = SalvageReturner(cursor, "rehearsal", migration["version"], puts_back)
@@ -155,14 +155,19 @@ class Rehearsal:
             meter.held_until_now(impact)
         return statements, impact
 
-    def _apply_journalled(self, migration):
+    def _apply_journalled(self, migration, puts_back):
         with self._named(migration, "fails on the copy"):
+            with transaction(self.connection) as cursor:
+                SalvageReturner(cursor, "rehearsal", migration["version"], puts_back).before()
             journal, statements, impact = self._run_journalled(migration, "apply")
             with transaction(self.connection) as cursor:
                 VersionTable(cursor).record(migration["version"], migration["description"])
                 journal.close(cursor)
                 catalog = read_schema(cursor)
                 run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
+                returner = SalvageReturner(cursor, "rehearsal", migration["version"], puts_back)
+                returner.choose()
+                impact["salvage_returned"] = returner.after()
                 run_checks(cursor, self.smoke)
         return catalog, statements, impact
 
@@ -184,7 +189,8 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             ledger.create(cursor)
             journal, _ = begin_or_resume(cursor, ledger, "rehearsal", migration, direction)
-        wal, impact = SessionWal(self.connection), JournalledImpact(with_sizes=True)
+        wal = SessionWal(self.connection)
+        impact = JournalledImpact(with_sizes=True, note_destroyed=direction == "rollback")
         statements = run_journalled(
             self.connection, journal, migration[direction], LockPolicy(), impact=impact
         )

@@ -141,10 +141,9 @@ class BroughtRows:
         """Delete those whose predecessors a user had deleted; of kept rows with numbers from ``low`` to ``high``."""
         self.cursor.execute(
             sql.SQL(
-                "DELETE FROM {} t USING {} pair WHERE pair.number BETWEEN %s AND %s"
+                "DELETE FROM {} t USING {} pair WHERE pair.number BETWEEN {} AND {}"
                 " AND t.ctid = pair.place AND t.tableoid = pair.partition"
-            ).format(self.table.identifier(), self.pairs),
-            (low, high),
+            ).format(self.table.identifier(), self.pairs, sql.Literal(low), sql.Literal(high))
         )
 
     def take_over(self, low, high, columns):

@@ -26,6 +26,8 @@ TABLE_CHANGED = "somebody changed the table since the rollback, and it has no ke
 
 def narrow_to_untouched(cursor, item):
     """Take the values of the rows that are still as the rollback left them; the others are the migration's."""
+    # A deploy whose statements commit one by one may have begun before, and done none of them.
+    cursor.execute("UPDATE runbook_salvage.kept_row SET columns = '{}' WHERE item = %s", (item["item"],))
     facts = item["facts"]
     table = table_facts(cursor, facts["left_table"])
     if table is not None and set(facts["left_columns"]) <= set(table.columns):
@@ -36,9 +38,11 @@ def narrow_to_untouched(cursor, item):
         cursor.execute(
             sql.SQL(
                 "UPDATE runbook_salvage.kept_row k SET kept = now.line, columns = NULL FROM ({}) AS now"
-                " WHERE k.item = %s AND now.key = k.key AND md5(now.line) = k.left_digest"
-            ).format(numbered_rows(table.name, table.partitioned, key, facts["left_columns"])),
-            (item["item"],),
+                " WHERE k.item = {} AND now.key = k.key AND md5(now.line) = k.left_digest"
+            ).format(
+                numbered_rows(table.name, table.partitioned, key, facts["left_columns"]),
+                sql.Literal(item["item"]),
+            )
         )
     cursor.execute(
         "DELETE FROM runbook_salvage.kept_row WHERE item = %s AND columns IS NOT NULL", (item["item"],)
@@ -62,10 +66,15 @@ def hold_back_changed(cursor, item):
     cursor.execute(
         sql.SQL(
             "UPDATE runbook_salvage.kept_row k SET held_back = CASE"
-            " WHEN k.left_digest IS NULL THEN %(made)s WHEN now.key IS NULL THEN %(deleted)s ELSE %(changed)s END"
-            " FROM runbook_salvage.kept_row same LEFT JOIN ({}) AS now USING (key, occurrence)"
-            " WHERE k.item = %(item)s AND k.held_back IS NULL AND same.item = k.item AND same.number = k.number"
+            " WHEN k.left_digest IS NULL THEN {made} WHEN now.key IS NULL THEN {deleted} ELSE {changed} END"
+            " FROM runbook_salvage.kept_row same LEFT JOIN ({now}) AS now USING (key, occurrence)"
+            " WHERE k.item = {item} AND k.held_back IS NULL AND same.item = k.item AND same.number = k.number"
             " AND md5(now.line) IS DISTINCT FROM k.left_digest"
-        ).format(now),
-        {"item": item["item"], "made": ROW_MADE, "deleted": ROW_DELETED, "changed": ROW_CHANGED},
+        ).format(
+            now=now,
+            item=sql.Literal(item["item"]),
+            made=sql.Literal(ROW_MADE),
+            deleted=sql.Literal(ROW_DELETED),
+            changed=sql.Literal(ROW_CHANGED),
+        )
     )

@@ -69,15 +69,16 @@ class SalvageKeeper:
             that NULL and the default mean something there; and of their other rows it may work on those again
             that it found different the first time, or not at all.
         learnt: dict OID -> Loss that an earlier attempt was not prepared for, or None.
+        watch: DestructionWatch that is to be used; default is a new one.
     """
 
-    def __init__(self, cursor, run_id, version, foreseen=None, written_tables=None, learnt=None):
+    def __init__(self, cursor, run_id, version, foreseen=None, written_tables=None, learnt=None, watch=None):
         self.cursor = cursor
         self.run_id = run_id
         self.version = version
         self.written_tables = written_tables
         self.store = SalvageStore(cursor)
-        self.watch = DestructionWatch(cursor)
+        self.watch = watch or DestructionWatch(cursor)
         self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
         self._rewritten_again = self._expect_rewriting()
         self.items = []
@@ -145,13 +146,18 @@ class SalvageKeeper:
             self.cursor.execute(
                 sql.SQL(
                     "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)"
-                    " SELECT %(item)s, made.key, made.occurrence, made.line FROM runbook_salvage.made_row made"
-                    " WHERE made.migration = %(version)s AND made.schema_name = %(schema)s"
-                    " AND made.table_name = %(name)s"
-                    " AND NOT EXISTS (SELECT FROM ({}) AS now WHERE now.key = made.key"
+                    " SELECT {item}, made.key, made.occurrence, made.line FROM runbook_salvage.made_row made"
+                    " WHERE made.migration = {version} AND made.schema_name = {schema}"
+                    " AND made.table_name = {name}"
+                    " AND NOT EXISTS (SELECT FROM ({now}) AS now WHERE now.key = made.key"
                     " AND now.occurrence = made.occurrence)"
-                ).format(numbered_rows((schema, name), self._partitioned(oid), key, key.columns)),
-                {"item": item, "version": self.version, "schema": schema, "name": name},
+                ).format(
+                    item=sql.Literal(item),
+                    version=sql.Literal(self.version),
+                    schema=sql.Literal(schema),
+                    name=sql.Literal(name),
+                    now=numbered_rows((schema, name), self._partitioned(oid), key, key.columns),
+                )
             )
             self._finish(item)
 

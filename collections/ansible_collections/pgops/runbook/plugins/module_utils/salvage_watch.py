@@ -145,6 +145,10 @@ class DestructionWatch:
             if table.root == oid
         ]
 
+    def is_there(self, oid):
+        """Whether a table has survived."""
+        return oid in self._tables()
+
     def now(self, oid):
         """(schema, name) and columns (number -> name) of a table that survived."""
         table = self._tables()[oid]
