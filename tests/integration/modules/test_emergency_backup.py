@@ -37,8 +37,8 @@ def test_the_choice(wanted, size, journalled, kind):
     assert why
 
 
-def test_salvage_is_no_backup_of_what_keeps_none():
-    with pytest.raises(Refused, match=r"keeps no salvage.*-e emergency_backup=full"):
+def test_salvage_is_no_backup_where_a_rollback_may_stop_half_way():
+    with pytest.raises(Refused, match=r"not by its salvage.*-e emergency_backup=full"):
         choose_kind("salvage", 1, 100, ["009"])
 
 

@@ -94,17 +94,17 @@ def test_a_column_that_cannot_be_followed_is_named(connection, header, words) ->
 def test_rows_are_told_apart_by_the_whole_of_their_key(connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            'CREATE TABLE "My Files" (a text, b int, "the path" varchar, PRIMARY KEY (b, a));'
-            "INSERT INTO \"My Files\" VALUES ('x', 1, 'one'), ('x', 2, 'two')"
+            'CREATE TABLE "My 5%s Files" (a text, b int, "the % path" varchar, PRIMARY KEY (b, a));'
+            "INSERT INTO \"My 5%s Files\" VALUES ('x', 1, 'one'), ('x', 2, 'two')"
         )
         Ledger().create(cursor)
-        before = PathsBefore(cursor, ["My Files", "the path"])
-        cursor.execute('UPDATE "My Files" SET "the path" = \'new\' WHERE b = 2')
+        before = PathsBefore(cursor, ["My 5%s Files", "the % path"])
+        cursor.execute('UPDATE "My 5%s Files" SET "the % path" = \'new\' WHERE b = 2')
         assert before.record_changes(cursor, "r1", "002", "deploy") == 1
         cursor.execute(CHANGES)
         assert cursor.fetchall() == [("deploy", '[2, "x"]', "two", "new")]
         cursor.execute("SELECT path_column FROM runbook.path_change_set")
-        assert cursor.fetchall() == [(["public", "My Files", "the path"],)]
+        assert cursor.fetchall() == [(["public", "My 5%s Files", "the % path"],)]
 
 
 def test_a_script_that_is_not_one_transaction_is_refused(library: StepRuns) -> None:

@@ -44,7 +44,7 @@ def choose_kind(wanted, size_mb, full_max_mb, journalled):
         wanted: what the person asked for.
         size_mb: of the database.
         full_max_mb: up to which size a full one is made without being asked for.
-        journalled: versions whose rollback is not one transaction, so that no salvage is kept.
+        journalled: versions whose rollback is not one transaction, so that salvage cannot take it back half way.
 
     Returns:
         (kind, reason).
@@ -54,8 +54,8 @@ def choose_kind(wanted, size_mb, full_max_mb, journalled):
     """
     if wanted == SALVAGE and journalled:
         raise Refused(
-            f"The rollback of {', '.join(journalled)} cannot be in one transaction and keeps no salvage:"
-            f" emergency_backup=salvage would be no backup. {INSTEAD}"
+            f"The rollback of {', '.join(journalled)} cannot be in one transaction: one that stops half way can be"
+            f" taken back by a full backup only, not by its salvage. {INSTEAD}"
         )
     if wanted != AUTO:
         return wanted, "asked for"
@@ -64,7 +64,8 @@ def choose_kind(wanted, size_mb, full_max_mb, journalled):
     if journalled:
         return (
             FULL,
-            f"the rollback of {', '.join(journalled)} cannot be in one transaction and keeps no salvage",
+            f"the rollback of {', '.join(journalled)} cannot be in one transaction, and salvage takes back none that"
+            " stops half way",
         )
     return SALVAGE, f"the database has {size_mb:.0f} MB, more than {full_max_mb:g} (emergency_full_max_mb)"
 

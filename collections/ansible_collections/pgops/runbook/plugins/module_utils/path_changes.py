@@ -52,7 +52,7 @@ SCHEMA = (
 CHANGED = """
     SELECT file, (array_agg(old_path ORDER BY set_id))[1] AS old_path,
            (array_agg(new_path ORDER BY set_id DESC))[1] AS new_path
-    FROM runbook.path_change WHERE set_id = ANY (%s) GROUP BY file"""
+    FROM runbook.path_change WHERE set_id = ANY ({ids}::bigint[]) GROUP BY file"""
 
 ROWS_A_FETCH = 5000
 
@@ -141,10 +141,15 @@ class PathsBefore:
         set_id = cursor.fetchone()[0]
         cursor.execute(
             sql.SQL(
-                "INSERT INTO runbook.path_change SELECT %s, b.file, b.path, f.{column}"
+                "INSERT INTO runbook.path_change SELECT {set_id}, b.file, b.path, f.{column}"
                 " FROM {table} f JOIN pg_temp.runbook_paths_before b ON b.file = {key} WHERE b.path <> f.{column}"
-            ).format(column=self.column.column, table=self.column.table, key=self.column.key),
-            (set_id,),
+            ).format(
+                # No parameters: a percent sign in a name would be taken for one.
+                set_id=sql.Literal(set_id),
+                column=self.column.column,
+                table=self.column.table,
+                key=self.column.key,
+            )
         )
         changes = cursor.rowcount
         cursor.execute(
@@ -250,16 +255,16 @@ class PendingChanges:
             deleted since. Where the whole table is gone, it is the path that the last change gave.
         """
         ids = [one["set_id"] for one in self.sets if one["path_column"] == names]
+        changed = sql.SQL(CHANGED).format(ids=sql.Literal(ids))
         with connection.cursor() as cursor:
             if not _has_table(cursor, names):
-                return stream_rows(connection, CHANGED, (ids,))
+                return stream_rows(connection, changed)
             column = PathColumn(cursor, names)
         return stream_rows(
             connection,
             sql.SQL(
                 "SELECT c.file, c.old_path, f.{column} FROM ({changed}) c LEFT JOIN {table} f ON {key} = c.file"
-            ).format(column=column.column, changed=sql.SQL(CHANGED), table=column.table, key=column.key),
-            (ids,),
+            ).format(column=column.column, changed=changed, table=column.table, key=column.key),
         )
 
     def rows(self, connection, names):
@@ -273,17 +278,15 @@ class PendingChanges:
             sql.SQL("SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL").format(
                 key=column.key, column=column.column, table=column.table
             ),
-            (),
         )
 
     def has_path(self, cursor, names, path):
         """Whether a row has this path now."""
         column = PathColumn(cursor, names)
         cursor.execute(
-            sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column} = %s)").format(
-                column=column.column, table=column.table
-            ),
-            (path,),
+            sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column} = {path})").format(
+                column=column.column, table=column.table, path=sql.Literal(path)
+            )
         )
         return cursor.fetchone()[0]
 
@@ -303,9 +306,9 @@ class PendingChanges:
         cursor.execute("DELETE FROM runbook.path_change WHERE set_id = ANY (%s)", (closed,))
 
 
-def stream_rows(connection, query, parameters):
+def stream_rows(connection, query):
     """Rows of a query, a few thousand in memory at a time, all of one snapshot."""
     with connection.cursor(name="runbook_paths") as cursor:
         cursor.itersize = ROWS_A_FETCH
-        cursor.execute(query, parameters)
+        cursor.execute(query)
         yield from cursor

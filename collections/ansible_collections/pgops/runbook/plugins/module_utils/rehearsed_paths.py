@@ -102,4 +102,4 @@ class RehearsedChanges(PendingChanges):
         ids = [one["set_id"] for one in self.sets if one["path_column"] == names]
         with connection.cursor() as cursor:
             PathColumn(cursor, names)
-        return stream_rows(connection, CHANGED, (ids,))
+        return stream_rows(connection, sql.SQL(CHANGED).format(ids=sql.Literal(ids)))
