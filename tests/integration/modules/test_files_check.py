@@ -59,7 +59,7 @@ def test_what_can_follow_is_applied(deploy: StepRuns) -> None:
         ("rehearsed", "x/c d.mid", "x/c_d.mid"),
     ]
     answer = check(deploy, _ansible_diff=True)
-    assert (answer["changed"], answer["outputs"]["renames"]) == (False, 2)
+    assert (answer["changed"], answer["outputs"]["renames"]) == (True, 2)
     assert answer["diff"]["before"] == "x/a b.mid\nx/c d.mid\n"
     assert answer["diff"]["after"] == "x/a_b.mid\nx/c_d.mid\n"
     left = [path.relative_to(root(deploy)).as_posix() for path in root(deploy).rglob("*") if path.is_file()]
@@ -95,16 +95,24 @@ def test_a_folder_that_is_not_there_or_cannot_be_written(deploy: StepRuns) -> No
 
 def test_paths_of_another_place(deploy: StepRuns) -> None:
     deploy.execute(
-        "UPDATE runbook.path_change SET old_path = '/srv/' || old_path, new_path = '/srv/' || new_path"
+        "UPDATE runbook.path_change SET old_path = '/srv/' || old_path, new_path = '/srv/' || new_path",
+        "UPDATE notes SET body = '/srv/' || body",
     )
     refused(deploy, "set library_path_prefix")
 
 
 def test_each_host_is_asked(deploy: StepRuns) -> None:
+    deploy.execute("UPDATE runbook.run SET finished = now(), outcome = 'failed'")
+    deploy = deploy.another()
     deploy.library_hosts = ("media1", "media2")
+    deploy.steps(*STEPS)
     check(deploy)
     assert "files_check for host media2" in deploy.step("apply")["msg"]
     assert "is none of the library's" in check(deploy, host="media3")["msg"]
+    assert "files_check for host media1, media2" in deploy.step("apply")["msg"], (
+        "one that failed undoes the others"
+    )
+    assert not check(deploy).get("failed")
     assert not check(deploy, host="media2").get("failed")
     deploy.must("apply")
 

@@ -24,6 +24,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.file_renaming import
 from ansible_collections.pgops.runbook.plugins.module_utils.library_folder import LibraryFolder
 from ansible_collections.pgops.runbook.plugins.module_utils.library_paths import shown
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PendingChanges
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import library_hosts_of
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import RehearsedChanges
 from ansible_collections.pgops.runbook.plugins.module_utils.rename_journal import RenameJournal
 from ansible_collections.pgops.runbook.plugins.module_utils.rename_plan import RenamePlan
@@ -44,8 +45,8 @@ EXTRA_SHOWN = 100
 UNTOUCHED = "No file was renamed by this step."
 
 
-def library_of(params):
-    """The library that a module's parameters name.
+def library_of(step):
+    """The library that a step's parameters name, on the hosts that preflight of its run has found.
 
     Returns:
         dict: host, hosts, root, path_prefix, state_dir, accept_missing_files, accept_paths_elsewhere.
@@ -53,7 +54,9 @@ def library_of(params):
     Raises:
         Refused: the host is none of the library's.
     """
-    hosts = params["run"]["library_hosts"] or [params["library_host"]]
+    params = step.params
+    # What preflight found: a task that names fewer hosts must not close what the others have still to follow.
+    hosts = library_hosts_of(step.receipts) or params["run"]["library_hosts"] or [params["library_host"]]
     if params["library_host"] not in hosts:
         raise Refused(f"Host {params['library_host']} is none of the library's: {', '.join(hosts)}.")
     return {
@@ -143,6 +146,7 @@ def check_library(step, library, show_pairs):
     """
     with transaction(step.connection) as cursor:
         rehearsed = RehearsedChanges(cursor, library["host"], step.run_id)
+    rehearsed.check_complete(step.outputs_of("rehearse").get("paths_changed", {}))
     sets = [{key: one[key] for key in ("migration", "changes")} for one in rehearsed.sets]
     outputs = {"library_host": library["host"], "library_root": library["root"], "sets": sets, "renames": 0}
     if not sets:
@@ -151,11 +155,15 @@ def check_library(step, library, show_pairs):
     journal = RenameJournal(library["state_dir"], step.identity, 0, library["root"])
     with closing(folder), closing(journal), closing(RenamePlan()) as plan:
         outputs["way"] = folder.choose_way()
-        journal.check_place()
         try:
             found = _make_plan(step, library, rehearsed, plan, folder, journal, True)
         except StepFailed as error:
-            raise Refused(error.reason, **error.details) from None
+            raise Refused(
+                f"{error.reason} Nothing was applied: production's database is as it was. Mend what is in the way, and"
+                " deploy again.",
+                **error.details,
+            ) from None
+        journal.check_place(plan.bytes_of_paths(), plan.count()[1])
         pairs = (
             [(shown(source), shown(target)) for _, source, target in plan.renames()] if show_pairs else None
         )

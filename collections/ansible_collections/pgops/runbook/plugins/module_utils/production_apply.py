@@ -34,7 +34,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
 from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import positions, put_back
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
+    latest,
+    library_hosts_of,
+    script_digests,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import forget_rehearsed
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
@@ -171,7 +175,7 @@ def _inserted_into(proof):
 
 def paths_to_follow(step, cursor, migration):
     """The paths before the script, where its header says that files follow them and there is a library; or None."""
-    if not migration.get("files") or not step.params["run"]["library_hosts"]:
+    if not migration.get("files") or not library_hosts_of(step.receipts):
         return None
     return PathsBefore(cursor, migration["files"])
 

@@ -29,6 +29,7 @@ __all__ = [
     "digest_of",
     "in_force",
     "latest",
+    "library_hosts_of",
     "make_receipt",
     "script_digests",
     "sha256_of_text",
@@ -281,25 +282,33 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
         check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
 
 
-def check_library_hosts(receipts, hosts):
+def library_hosts_of(receipts):
+    """Hosts whose files follow the migrations of a run, as its preflight found them."""
+    preflight = latest(receipts, "preflight")
+    return (preflight["outputs"].get("library_hosts") or []) if preflight is not None else []
+
+
+def check_library_hosts(receipts):
     """Refuse to change paths in the database before every host of the library was asked whether its files can follow.
+
+    What was asked before the rehearsal, or before a host that found something in the way, does not count.
 
     Args:
         receipts: this run's, oldest first.
-        hosts: names of the hosts of the library.
     """
     preflight = latest(receipts, "preflight")
     asking = preflight["outputs"].get("files") if preflight is not None else None
-    asked = {
-        receipt["outputs"].get("library_host")
-        for receipt in receipts
-        if receipt["step"] == "files_check" and receipt["status"] == "ok"
-    }
-    missing = [host for host in hosts if host not in asked]
+    asked = set()
+    for receipt in receipts:
+        if receipt["step"] == "rehearse" or (receipt["step"] == "files_check" and receipt["status"] != "ok"):
+            asked.clear()
+        elif receipt["step"] == "files_check":
+            asked.add(receipt["outputs"].get("library_host"))
+    missing = [host for host in library_hosts_of(receipts) if host not in asked]
     if asking and missing:
         raise Refused(
-            f"Step apply needs the receipt of step files_check for host {missing[0]}, because migration {asking[0]}"
-            " changes paths of files; steps cannot be skipped: run the whole playbook."
+            f"Step apply needs the receipt of step files_check for host {', '.join(missing)}, because migration"
+            f" {asking[0]} changes paths of files; steps cannot be skipped: run the whole playbook."
         )
 
 

@@ -117,6 +117,8 @@ class Rehearsal:
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             impact["salvage_returned"] = returner.after()
             if paths is not None and again:
+                # A copy of a database that no run has changed yet has no ledger.
+                Ledger().create(cursor)
                 paths.record_changes(cursor, REHEARSAL, migration["version"], "deploy")
             run_checks(cursor, self.smoke)
             meter.held_until_now(impact)

@@ -8,6 +8,7 @@ An obstacle on disk is found before production is changed, and not only after it
 from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import (
     CHANGED,
     PathColumn,
@@ -97,9 +98,46 @@ class RehearsedChanges(PendingChanges):
             names = ("set_id", "migration", "direction", "path_column", "changes")
             self.sets = [dict(zip(names, row)) for row in cursor.fetchall()]
 
+    def check_complete(self, rehearsed):
+        """Refuse where these are not those that the receipt of the rehearsal tells of.
+
+        Args:
+            rehearsed: dict migration -> number of paths.
+        """
+        if {one["migration"]: one["changes"] for one in self.sets} != rehearsed:
+            raise Refused(
+                "The ledger does not hold the paths that the rehearsal of this run has changed: whether files can"
+                " follow cannot be told; start a new run."
+            )
+
     def changes(self, connection, names):
-        """Each file whose path will be changed: (file, path now, path where it will be)."""
+        """Each file whose path will be changed: (file, path now, path where it will be).
+
+        Rows that users have deleted or given another path since the backup are left out: the migration will meet them
+        as they are now, and where it will want their files is not known.
+        """
         ids = [one["set_id"] for one in self.sets if one["path_column"] == names]
-        with connection.cursor() as cursor:
-            PathColumn(cursor, names)
-        return stream_rows(connection, sql.SQL(CHANGED).format(ids=sql.Literal(ids)))
+        changed = sql.SQL(CHANGED).format(ids=sql.Literal(ids))
+        column = _column(connection, names)
+        if column is None:
+            return stream_rows(connection, changed)
+        return stream_rows(
+            connection,
+            sql.SQL(
+                "SELECT c.file, c.old_path, c.new_path FROM ({changed}) c JOIN {table} f"
+                " ON {key} = c.file AND f.{column} = c.old_path"
+            ).format(changed=changed, table=column.table, key=column.key, column=column.column),
+        )
+
+    def rows(self, connection, names):
+        """As in PendingChanges; none where the column is still to be made."""
+        return super().rows(connection, names) if _column(connection, names) else iter(())
+
+
+def _column(connection, names):
+    """The column of paths in production, or None where an earlier migration of the run is going to make it."""
+    with connection.cursor() as cursor:
+        try:
+            return PathColumn(cursor, names)
+        except StepFailed:
+            return None

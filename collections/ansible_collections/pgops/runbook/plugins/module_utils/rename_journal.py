@@ -23,6 +23,9 @@ __all__ = ["BATCH", "RenameJournal"]
 
 # Renames between two syncs of the journal.
 BATCH = 256
+BLOCK = 4096
+# A line of the journal without its paths: digest, key of the file, numbers.
+BYTES_A_LINE = 300
 FIRST_DIGEST = "0" * 64
 
 
@@ -52,20 +55,37 @@ class RenameJournal:
         self._last = FIRST_DIGEST
         self._whole_bytes = 0
 
-    def check_place(self):
+    def check_place(self, bytes_of_paths=0, moves=0):
         """Find out whether a journal could be written.
 
+        Args:
+            bytes_of_paths: length of all paths that it would name, together.
+            moves: number of renames.
+
         Raises:
-            Refused: library_state_dir cannot be used.
+            Refused: library_state_dir cannot be used, or has not the room.
         """
+        # A byte that is not ASCII takes up to three, and a file that is put aside is named twice.
+        needed = 6 * bytes_of_paths + BYTES_A_LINE * moves
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.folder).close()
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                # A file system that is full still takes names.
+                file.write(b" " * BLOCK)
+                file.flush()
+                os.fsync(file.fileno())
+                room = os.fstatvfs(file.fileno())
         except OSError as error:
             raise Refused(
                 f"The folder {self.folder} for the journal of renames cannot be written ({error.strerror}): choose"
                 " another library_state_dir."
             ) from None
+        free = room.f_bavail * room.f_frsize
+        if free < needed:
+            raise Refused(
+                f"The folder {self.folder} has no room for the journal of renames, which takes up to {needed} bytes;"
+                f" {free} are free: make room, or choose another library_state_dir."
+            )
 
     def open(self, write):
         """Open it, and make it where there is none and ``write`` is true.

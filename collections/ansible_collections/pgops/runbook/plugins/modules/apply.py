@@ -54,7 +54,7 @@ def work(step):
     migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
     if step.module.check_mode:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
-    check_library_hosts(step.receipts, step.params["run"]["library_hosts"])
+    check_library_hosts(step.receipts)
     return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
 
 

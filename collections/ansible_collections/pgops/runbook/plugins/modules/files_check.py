@@ -88,12 +88,14 @@ from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, st
 
 def work(step):
     step.changed = False
-    library = library_of(step.params)
+    library = library_of(step)
     if step.module.check_mode:
         return {"library_host": library["host"]}  # nothing was rehearsed
     outputs, pairs = check_library(step, library, step.module._diff)
     if step.module._diff:
         step.diff = show_renames(library, pairs)
+        # Ansible shows the difference only of a task that says it changed something; here the change is to come.
+        step.changed = bool(pairs)
     return outputs
 
 

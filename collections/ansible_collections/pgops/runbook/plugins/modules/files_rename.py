@@ -97,7 +97,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, st
 
 def work(step):
     params, module = step.params, step.module
-    library = library_of(params)
+    library = library_of(step)
     progress = ProgressLines(params["progress_file"], params["library_host"])
     show_pairs = module.check_mode or module._diff
     outputs, pairs = follow_database(step, library, not module.check_mode, show_pairs, progress.files_renamed)

@@ -135,6 +135,8 @@ def work(step):
         "server_version": step.identity["server_version"],
         "files": asking_for_files(step, selected, only_files),
     }
+    # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
+    outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
     if step.playbook == "emergency_rollback" and selected:
         with transaction(step.connection) as cursor:
             # Before the oldest of them: the last one that is taken back.

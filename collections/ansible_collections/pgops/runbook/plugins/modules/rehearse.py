@@ -72,6 +72,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.declared_dependencie
     makers_of_chain,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import library_hosts_of
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import bring_rehearsed
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
@@ -82,6 +83,10 @@ def work(step):
     if step.module.check_mode:
         return {}
     migrations = step.selected_migrations()
+    # What preflight of a deploy found: a task that names no hosts must not leave the look at the disk out.
+    hosts = (
+        library_hosts_of(step.receipts) if step.playbook == "deploy" else step.params["run"]["library_hosts"]
+    )
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
     try:
         connection = copy.connect()
@@ -90,10 +95,10 @@ def work(step):
                 connection,
                 step.smoke_scripts(),
                 step.params["restore_salvage"],
-                files_follow=bool(step.params["run"]["library_hosts"]),
+                files_follow=bool(hosts),
             )
             result = rehearsal.rehearse(migrations)
-            paths = _bring_paths(step, connection)
+            paths = _bring_paths(step, connection) if hosts else {}
         finally:
             connection.close()
     finally:
@@ -108,7 +113,7 @@ def work(step):
 
 def _bring_paths(step, copy):
     """Changed paths, for a deploy that will look whether the files on disk can follow; production is only read else."""
-    if step.playbook != "deploy" or not step.params["run"]["library_hosts"]:
+    if step.playbook != "deploy":
         return {}
     with transaction(copy) as copy_cursor, transaction(step.connection) as cursor:
         return bring_rehearsed(copy_cursor, cursor, step.run_id)
