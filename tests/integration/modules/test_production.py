@@ -388,3 +388,21 @@ def test_an_expired_lease_lets_the_next_run_in(runs: StepRuns) -> None:
     answer = later.step("preflight")
     assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
     assert "is finished (failed)" in runs.step("verify_restore")["msg"], "the interrupted run cannot go on"
+
+
+def test_a_run_that_was_stopped_after_its_commit_is_named(runs: StepRuns) -> None:
+    """The same command again must not only say that there is nothing to do."""
+    runs.up_to("apply")
+    runs.execute("UPDATE runbook.run SET finished = now(), outcome = 'failed'")
+    reason = runs.another().step("preflight")["msg"]
+    assert reason.startswith("Migration 002 is already applied: schema_migrations has it.")
+    assert f"Run {runs.run_id} applied it and ended before its smoke tests" in reason
+    assert "ansible-playbook emergency_rollback.yml -e migration=002" in reason
+
+
+def test_a_migration_that_is_applied_and_tested_is_only_that(runs: StepRuns) -> None:
+    runs.up_to("verify")
+    runs.steps("smoke_test")
+    runs.conclude()
+    reason = runs.another().step("preflight")["msg"]
+    assert reason == "Migration 002 is already applied: schema_migrations has it."

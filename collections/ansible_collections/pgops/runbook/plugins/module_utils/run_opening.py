@@ -91,11 +91,27 @@ def select_migrations(step, cursor, applied):
         return versions
     if open_journal(cursor) is None:
         _refuse_unrecorded(cursor, index, applied)
+    if step.playbook == "deploy":
+        _refuse_untested(step, cursor, wanted, applied)
     versions = select_for_deploy(index, wanted, applied)
     check_scripts_to_apply(index, versions)
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
     return versions
+
+
+def _refuse_untested(step, cursor, wanted, applied):
+    """A migration whose run was stopped between COMMIT and its last test is applied, and nobody has looked at it."""
+    receipt = step.ledger.applied_receipt(cursor, wanted) if wanted in applied else None
+    if receipt is None:
+        return
+    tested = latest(step.ledger.receipts(cursor, receipt["run_id"]), "smoke_test")
+    if tested is None or tested["status"] != "ok":
+        raise Refused(
+            f"Migration {wanted} is already applied: schema_migrations has it. Run {receipt['run_id']} applied it and"
+            " ended before its smoke tests had succeeded. Where the application works it can stay; to go through it"
+            f" again: ansible-playbook emergency_rollback.yml -e migration={wanted}, then deploy it anew."
+        )
 
 
 def _refuse_half_done(step, cursor, wanted):
