@@ -20,6 +20,7 @@ if __name__ == "__main__":
 
 from benchmarks import (  # noqa: E402 - as a script, the path has to be set first
     proof_of_file_renames,
+    proof_of_library_rollback,
     proof_of_lossless_rollback,
     proof_of_restore_under_writes,
 )
@@ -30,6 +31,9 @@ from demo.local_server import LocalServerError  # noqa: E402
 __all__ = ["MEASUREMENTS", "main"]
 
 MEASUREMENTS: dict[str, Measure] = {
+    "library": lambda server, sizes, chance, say: proof_of_library_rollback.measure(
+        server, sizes.library, say
+    ),
     "rollbacks": lambda server, sizes, chance, say: proof_of_lossless_rollback.measure(
         server, sizes.rollbacks, chance, say
     ),
@@ -41,6 +45,7 @@ MEASUREMENTS: dict[str, Measure] = {
     ),
 }
 SIZES = {
+    "library": (2000, "files of the library that is taken back and deployed again"),
     "rollbacks": (200, "random migrations"),
     "renames": (200, "kills of the renaming of files"),
     "restores": (10, "restores while an application writes"),

@@ -21,6 +21,7 @@ from benchmarks import (
     proof_of_backup_under_load,
     proof_of_damage_detection,
     proof_of_data_fingerprint,
+    proof_of_library_rollback,
     proof_of_restore_under_writes,
     proof_of_rollback_mutations,
     proof_of_rollback_safeguards,
@@ -209,3 +210,9 @@ def test_a_restore_that_leaves_the_rows_since_behind_is_found(server):
     )
     assert "is missing or old" in missed(found)
     assert 0 < found.found < found.tried
+
+
+def test_a_library_whose_salvage_is_left_behind_is_found(server):
+    found = proof_of_library_rollback.measure(server, 100, print, restore_salvage=False)
+    assert (found.passed, found.found) == (False, 0)
+    assert any("rows are missing or changed" in note for note in found.notes)
