@@ -189,7 +189,9 @@ class ActionModule(ActionBase):
                 )
         except AnsibleConnectionFailure as error:
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
-            return _failure(f"The host could not be reached during step {step}: {error}", None, started)
+            host = arguments.get("library_host") or task_vars.get("inventory_hostname")
+            reason = " ".join(str(error).split()).rstrip(".")
+            return _failure(f"Host {host} could not be reached during step {step}: {reason}.", None, started)
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
             # The module did not get as far as to report: missing Python, bad options, an unforeseen error.

@@ -27,7 +27,8 @@ def rename_files(plan, folder, journal, progress):
         int: moves done.
 
     Raises:
-        StepFailed: something came into the way since it was looked for; the next run goes on from the journal.
+        StepFailed: the journal cannot be written, or something came into the way since it was looked for; the
+            next run goes on from the journal.
     """
     _, total = plan.count()
     done = 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -58,6 +59,26 @@ class LibraryFolder:
             os.close(descriptor)
         self._folders.clear()
         os.close(self._root)
+
+    def hold(self):
+        """Keep every other process that renames here out, as long as this one has the folder open.
+
+        Journals are by database, so they do not keep two databases with one library apart.
+
+        Raises:
+            Refused: another process is at it.
+        """
+        try:
+            fcntl.flock(self._root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(
+                f"Another process renames files below {self.root}, maybe for another database: wait for its end, then"
+                " run again. No file was renamed by this step."
+            ) from None
+        except OSError as error:
+            # NFS locks no folder: there the journal keeps runs of one database apart, and no rename replaces a file.
+            if error.errno not in (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise Refused(f"library_root {self.root} cannot be locked: {error.strerror}.") from None
 
     # Folders -------------------------------------------------------------------------------------------
 

@@ -105,6 +105,8 @@ def follow_database(step, library, write, show_pairs, progress):
     journal = RenameJournal(library["state_dir"], step.identity, first_set, library["root"])
     with closing(folder), closing(journal), closing(RenamePlan()) as plan:
         journal.open(write)
+        if write:
+            folder.hold()
         outputs = {
             "library_host": library["host"],
             "library_root": library["root"],
@@ -121,6 +123,8 @@ def follow_database(step, library, write, show_pairs, progress):
         if not write:
             outputs["renamed"] = 0
             return outputs, pairs
+        if outputs["renamed"]:
+            journal.check_place(plan.renames(), plan.count()[1])
         rename_files(plan, folder, journal, progress)
         outputs.update(_proof(step, library, pending, folder, outputs["renamed"]))
         with transaction(step.connection) as cursor:
@@ -154,6 +158,7 @@ def check_library(step, library, show_pairs):
     folder = LibraryFolder(library["root"])
     journal = RenameJournal(library["state_dir"], step.identity, 0, library["root"])
     with closing(folder), closing(journal), closing(RenamePlan()) as plan:
+        folder.hold()
         outputs["way"] = folder.choose_way()
         try:
             found = _make_plan(step, library, rehearsed, plan, folder, journal, True)
@@ -163,7 +168,7 @@ def check_library(step, library, show_pairs):
                 " deploy again.",
                 **error.details,
             ) from None
-        journal.check_place(plan.bytes_of_paths(), plan.count()[1])
+        journal.check_place(plan.renames(), plan.count()[1])
         pairs = (
             [(shown(source), shown(target)) for _, source, target in plan.renames()] if show_pairs else None
         )

@@ -17,7 +17,7 @@ import json
 import os
 import tempfile
 
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 
 __all__ = ["BATCH", "RenameJournal"]
 
@@ -55,18 +55,21 @@ class RenameJournal:
         self._last = FIRST_DIGEST
         self._whole_bytes = 0
 
-    def check_place(self, bytes_of_paths=0, moves=0):
-        """Find out whether a journal could be written.
+    def check_place(self, renames=(), moves=0):
+        """Find out whether a journal of these renames could be written.
 
         Args:
-            bytes_of_paths: length of all paths that it would name, together.
-            moves: number of renames.
+            renames: iterable of (file, source, target).
+            moves: how many entries they take: a file that is put aside has two.
 
         Raises:
             Refused: library_state_dir cannot be used, or has not the room.
         """
-        # A byte that is not ASCII takes up to three, and a file that is put aside is named twice.
-        needed = 6 * bytes_of_paths + BYTES_A_LINE * moves
+        files = paths = 0
+        for _, source, target in renames:
+            files += 1
+            paths += len(json.dumps(_to_text(source))) + len(json.dumps(_to_text(target)))
+        needed = paths * moves // max(files, 1) + BYTES_A_LINE * moves
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder) as file:
@@ -84,7 +87,8 @@ class RenameJournal:
         if free < needed:
             raise Refused(
                 f"The folder {self.folder} has no room for the journal of renames, which takes up to {needed} bytes;"
-                f" {free} are free: make room, or choose another library_state_dir."
+                f" {free} are free: make room, or choose another library_state_dir. No file was renamed by this"
+                " step."
             )
 
     def open(self, write):
@@ -179,13 +183,20 @@ class RenameJournal:
             self._last = _digest(self._last, text)
             lines.append(self._last.encode("ascii") + b" " + text + b"\n")
         data = memoryview(b"".join(lines))
-        # What lies behind is the rest of a line that was torn.
-        self._file.truncate(self._whole_bytes)
-        self._file.seek(self._whole_bytes)
-        self._whole_bytes += len(data)
-        while data:
-            data = data[self._file.write(data) :]
-        os.fsync(self._file.fileno())
+        try:
+            # What lies behind is the rest of a line that was torn.
+            self._file.truncate(self._whole_bytes)
+            self._file.seek(self._whole_bytes)
+            self._whole_bytes += len(data)
+            while data:
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise StepFailed(
+                f"The journal in library_state_dir {self.folder} cannot be written ({error.strerror}), and nothing is"
+                " renamed that it does not tell of: mend that, then let the files follow again; the next run goes on"
+                " from the journal."
+            ) from None
 
     def archive(self):
         """Put the journal aside, and remove older ones: they tell of nothing that is still to be done.

@@ -85,13 +85,6 @@ class RenamePlan:
         ).fetchone()
         return files, files + int(aside)
 
-    def bytes_of_paths(self):
-        """Length of all old and new paths together."""
-        (total,) = self._database.execute(
-            "SELECT total(length(source) + length(target)) FROM rename"
-        ).fetchone()
-        return int(total)
-
     def renames(self):
         """Yields (file, source, target), by folder."""
         return iter(self._database.execute("SELECT file, source, target FROM rename ORDER BY source"))
