@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from restore_runs import drop_what_restores_left
 from step_runs import StepRuns
 
 from demo.local_server import LocalServer
@@ -29,3 +31,18 @@ def runs(server: LocalServer, database: str, tmp_path: Path) -> StepRuns:
         "INSERT INTO notes (body) VALUES ('one'), (NULL), ('drei')",
     )
     return made
+
+
+@pytest.fixture
+def admin(runs: StepRuns) -> StepRuns:
+    """Statements in the maintenance database."""
+    return StepRuns(runs.server, "postgres", runs.folder)
+
+
+@pytest.fixture
+def proven(runs: StepRuns, admin: StepRuns) -> Iterator[StepRuns]:
+    """A run whose backup was proven and that has ended; what restores leave is removed."""
+    runs.up_to("verify_restore")
+    runs.conclude("failed")
+    yield runs
+    drop_what_restores_left(admin, runs.database)

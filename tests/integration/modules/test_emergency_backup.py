@@ -4,20 +4,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
     choose_kind,
     restore_point_name,
-    set_restore_point,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from step_runs import StepRuns
-
-from demo.local_server import LocalServer
 
 
 @pytest.mark.parametrize(
@@ -62,65 +55,66 @@ def test_a_rollback_on_its_salvage_alone(runs: StepRuns) -> None:
     assert not (run.backups / run.run_id).exists()
 
 
-def test_a_restore_point_without_archiving_is_refused(runs: StepRuns) -> None:
+def test_a_restore_point_without_archiving_is_refused_before_anything_is_changed(runs: StepRuns) -> None:
+    for playbook, wanted in (("deploy", "002"), ("emergency_rollback", "001")):
+        answer = runs.another(playbook, wanted).step("preflight", emergency_backup="restore_point")
+        assert (answer.get("failed"), answer.get("outcome")) == (True, "refused"), playbook
+        assert "archive_mode is off" in answer["msg"]
+        assert "Nothing was changed" in answer["msg"]
+        assert "-e emergency_backup=full" in answer["msg"]
+    assert runs.ask("SELECT to_regnamespace('runbook')") == [(None,)]
     _, answer = roll_back(runs, kind="restore_point")
     assert (answer["failed"], answer["outcome"]) == (True, "refused")
     assert "archive_mode is off" in answer["msg"]
 
 
-@pytest.fixture(scope="module")
-def archiving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """A server of its own that archives its WAL."""
-    server = LocalServer(tmp_path_factory.mktemp("archiving") / "state", fsync=False)
-    server.start()
-    try:
-        with contextlib.closing(server.connect()) as connection:
-            connection.autocommit = True
-            connection.cursor().execute("ALTER SYSTEM SET archive_mode = on")
-        server.stop()
-        server.start()
-        yield server
-    finally:
-        server.remove()
+ALONE = "-- Transaction: none\nDROP INDEX CONCURRENTLY notes_body;"
 
 
-def archive_with(server: LocalServer, command: str) -> None:
-    with contextlib.closing(server.connect()) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER SYSTEM SET archive_command = %s", (command,))
-            cursor.execute("SELECT pg_reload_conf()")
-            cursor.execute("SELECT pg_stat_reset_shared('archiver')")
+@pytest.mark.parametrize("wanted", ["003", "pending"])
+def test_salvage_for_a_rollback_that_keeps_none_is_refused_by_the_deploy_itself(
+    runs: StepRuns, wanted: str
+) -> None:
+    runs.write(
+        migrations__003_index="-- Requires: 001\nCREATE INDEX notes_body ON notes (body);",
+        rollback__003_index_rollback=ALONE,
+    )
+    answer = runs.another(wanted=wanted).step("preflight", emergency_backup="salvage")
+    assert (answer.get("failed"), answer.get("outcome")) == (True, "refused"), answer
+    assert "that of 003 cannot be in one transaction and keeps no salvage" in answer["msg"]
+    assert "Nothing was changed. Choose another one: -e emergency_backup=full" in answer["msg"]
+    assert runs.ask("SELECT to_regnamespace('runbook')") == [(None,)]
+    runs.another(wanted=wanted).must("preflight", emergency_backup="auto")
 
 
-def test_a_restore_point_is_set_when_its_segment_is_archived(archiving: LocalServer, tmp_path: Path) -> None:
-    archive_with(archiving, "true")
-    with contextlib.closing(archiving.connect()) as connection:
-        found = set_restore_point(connection, "20260101T000000Z-test-0001")
-        assert found["restore_point"] == "runbook_20260101T000000Z-test-0001"
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT last_archived_wal >= %s FROM pg_stat_archiver", (found["segment"],))
-            assert cursor.fetchone() == (True,)
+def test_salvage_is_no_obstacle_where_the_rollback_is_one_transaction(runs: StepRuns) -> None:
+    runs.write(migrations__003_index="SELECT 1;", rollback__003_index_rollback=ALONE)
+    assert runs.must("preflight", emergency_backup="salvage")["outputs"]["migrations"] == ["002"]
 
 
-def test_a_failing_archive_is_refused(archiving: LocalServer) -> None:
-    archive_with(archiving, "false")
-    with (
-        contextlib.closing(archiving.connect()) as connection,
-        pytest.raises(Refused, match=r"could not be archived|was not archived"),
-    ):
-        set_restore_point(connection, "run", wait_seconds=20)
-
-
-def test_a_role_without_the_right_is_told_what_to_grant(archiving: LocalServer) -> None:
-    archive_with(archiving, "true")
-    with contextlib.closing(archiving.connect()) as connection:
-        connection.autocommit = True
-        connection.cursor().execute("CREATE ROLE plain")
-        connection.cursor().execute("SET ROLE plain")
-        connection.autocommit = False
-        with pytest.raises(Refused, match="GRANT EXECUTE ON FUNCTION pg_create_restore_point"):
-            set_restore_point(connection, "run")
+def test_another_migration_of_the_run_is_half_done(runs: StepRuns) -> None:
+    """What the run has committed goes back on its salvage; the one that stopped half way is gone on with."""
+    runs.write(
+        migrations__003_index="-- Transaction: none\nCREATE INDEX CONCURRENTLY notes_body ON notes (body);\n"
+        "SELECT 1 / (current_database() LIKE 'runbook%')::int;",
+        rollback__003_index_rollback="DROP INDEX IF EXISTS notes_body;",
+    )
+    run = runs.another(wanted="pending")
+    run.must("preflight", emergency_backup="salvage")
+    run.steps("maintenance_window", "backup", "verify_restore", "rehearse")
+    answer = run.step("apply")
+    assert answer["failed"], answer
+    assert answer["committed"] == ["002"]
+    run.execute("UPDATE notes SET author = 'ada' WHERE id = 1")
+    made = run.must("backup", purpose="emergency", kind="salvage", automatic=True)
+    assert (made["outputs"]["kind"], made["outputs"]["folder"]) == ("salvage", None)
+    done = run.must("emergency_rollback", automatic=True)["outputs"]["migrations"]
+    assert [one["version"] for one in done] == ["002"]
+    assert [(item["kind"], item["rows"]) for item in done[0]["salvage"]] == [("dropped columns", 1)]
+    run.conclude("failed")
+    answer = runs.another(wanted="002").step("preflight")
+    assert "Migration 003 is half done" in answer["msg"]
+    assert "ansible-playbook deploy.yml -e migration=003" in answer["msg"]
 
 
 def test_preflight_of_a_rollback_does_not_ask_for_the_room_of_a_dump(runs: StepRuns) -> None:

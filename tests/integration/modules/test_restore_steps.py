@@ -7,68 +7,16 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils import maintenance_database
 from psycopg2 import sql
+from restore_runs import Restore, closed, replaced, wait_for
 from step_runs import StepRuns, target
 
 STEPS = ("preflight", "restore", "count_rows", "swap", "smoke_test")
-
-
-@pytest.fixture
-def admin(runs: StepRuns) -> StepRuns:
-    """Statements in the maintenance database."""
-    return StepRuns(runs.server, "postgres", runs.folder)
-
-
-def replaced(admin: StepRuns, database: str) -> list[str]:
-    found = admin.ask(
-        f"SELECT datname FROM pg_database WHERE datname LIKE '{database}\\_before\\_%' ORDER BY 1"
-    )
-    return [name for (name,) in found]
-
-
-@pytest.fixture
-def proven(runs: StepRuns, admin: StepRuns) -> Iterator[StepRuns]:
-    """A run whose backup was proven and that has ended; what restores leave is removed."""
-    runs.up_to("verify_restore")
-    runs.conclude("failed")
-    yield runs
-    admin.execute(f"ALTER DATABASE {runs.database} ALLOW_CONNECTIONS true")
-    left = admin.ask("SELECT datname FROM pg_database WHERE datname LIKE 'runbook\\_%'")
-    for name in [*replaced(admin, runs.database), *(name for (name,) in left)]:
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-class Restore:
-    """A restore of the backup of a run, step by step."""
-
-    def __init__(self, runs: StepRuns, source: str | None = None) -> None:
-        self.run = runs.another("restore")
-        self.source = runs.run_id if source is None else source
-
-    def step(self, name: str, **options) -> dict:
-        if name == "preflight":
-            options.setdefault("source_run_id", self.source)
-        return self.run.step(name, **options)
-
-    def steps(self, *names: str, **options) -> dict:
-        answer: dict = {}
-        for name in names:
-            answer = self.step(name, **(options if name == "swap" else {}))
-            assert not answer.get("failed"), f"{name}: {answer.get('msg')}"
-        return answer
-
-
-def wait_for(what: Callable[[], object]) -> object:
-    deadline = time.monotonic() + 60
-    while not (found := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 # The whole way ---------------------------------------------------------------------------------------------
@@ -344,10 +292,6 @@ def test_an_owner_with_createdb_only_swaps_and_names_what_is_for_a_superuser(
 
 
 # Killed ----------------------------------------------------------------------------------------------------
-
-
-def closed(admin: StepRuns, database: str) -> bool:
-    return admin.ask(f"SELECT datallowconn FROM pg_database WHERE datname = '{database}'") == [(False,)]
 
 
 def test_killed_while_the_application_is_held_off(proven: StepRuns, admin: StepRuns) -> None:

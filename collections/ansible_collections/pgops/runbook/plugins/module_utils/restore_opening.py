@@ -76,7 +76,7 @@ def open_restore(step, operator):
         )
         step.record(cursor, "ok", inputs={"manifest": source["manifest_sha256"]}, outputs=outputs)
     if interrupted is not None:
-        drop_restored(params["target"], interrupted["run_id"])
+        drop_restored(params["target"], interrupted["run_id"], step.params["backup_dir"])
     return outputs
 
 

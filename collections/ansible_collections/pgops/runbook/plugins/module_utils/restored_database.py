@@ -8,6 +8,7 @@ database that is replaced, so the ledger is replaced by the live one, of which i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 
@@ -41,9 +42,19 @@ class RestoredDatabase(CopyDatabase):
         return super()._is_ours(comment) or comment.startswith(SWAP_MARK)
 
 
-def drop_restored(target, run_id):
-    """Drop what a run restored and did not swap; returns whether there was something."""
+def drop_restored(target, run_id, backup_dir):
+    """Drop what a run restored and did not swap, and the copy of the ledger that it was killed over.
+
+    Returns:
+        Whether there was a database.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_ledger_dump(backup_dir, run_id))
     return RestoredDatabase(target, run_id).drop()
+
+
+def _ledger_dump(backup_dir, run_id):
+    return os.path.join(os.path.abspath(backup_dir), run_id, f"{LEDGER_SCHEMA}.dump")
 
 
 def restore_beside(step, source):
@@ -121,20 +132,15 @@ def _replace_ledger(step, connection, restored, bindir):
     """Put the live ledger in place of the one in the backup."""
     with transaction(connection) as cursor:
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(LEDGER_SCHEMA)))
-    _copy_schema(step, restored, LEDGER_SCHEMA, bindir)
-
-
-def _copy_schema(step, restored, schema, bindir):
     target = step.params["target"]
-    folder = os.path.join(os.path.abspath(step.params["backup_dir"]), step.run_id)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, f"{schema}.dump")
+    path = _ledger_dump(step.params["backup_dir"], step.run_id)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     try:
         # Made by us first, so that nobody else can read it at any time.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         run_program(
             find_program("pg_dump", bindir),
-            [*client_options(target), "--format=custom", f"--schema={schema}", f"--file={path}"],
+            [*client_options(target), "--format=custom", f"--schema={LEDGER_SCHEMA}", f"--file={path}"],
             target,
         )
         run_program(

@@ -61,7 +61,7 @@ def work(step):
     if step.module.check_mode:
         return {}
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
-    restored_dropped = drop_restored(params["target"], step.run_id)
+    restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
     with transaction(step.connection) as cursor:
         forget_rehearsed(cursor)
         closed = step.ledger.finish_run(cursor, step.run_id, params["outcome"], params["reason"])

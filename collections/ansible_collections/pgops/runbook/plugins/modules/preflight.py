@@ -19,6 +19,13 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
 options:
+  emergency_backup:
+    description:
+      - Which backup a rollback is to begin with, as O(pgops.runbook.backup#module:kind).
+      - One that could not be made then is refused here. V(restore_point) is proven by setting one.
+    type: str
+    default: auto
+    choices: [auto, full, salvage, restore_point]
   cascade:
     description: Whether a rollback also takes back the applied migrations that depend on this one.
     type: bool
@@ -77,6 +84,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase, drop_forgotten
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_or_refuse_drift
+from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
+    EMERGENCY_BACKUP_SPEC,
+    check_wanted,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import (
     reopen_after_interrupted_swap,
@@ -124,6 +135,7 @@ def work(step):
         if step.playbook != "emergency_rollback":
             # A rollback needs the room only where its backup is a dump, which that step decides.
             check_room(step.params["backup_dir"], size)
+    restore_point = _check_emergency_backup(step, selected)
     if not (selected or only_files) and step.params["run"]["migration"] == "pending":
         step.changed = False
     outputs = {
@@ -134,6 +146,7 @@ def work(step):
         "client_programs": versions_of_programs,
         "server_version": step.identity["server_version"],
         "files": asking_for_files(step, selected, only_files),
+        "restore_point": restore_point,
     }
     # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
     outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
@@ -173,13 +186,34 @@ def work(step):
     if interrupted is not None:
         # Killed between verify_restore and rehearse, it could not drop its copy.
         CopyDatabase(copy_target, interrupted["run_id"]).drop()
-        drop_restored(step.params["target"], interrupted["run_id"])
+        drop_restored(step.params["target"], interrupted["run_id"], step.params["backup_dir"])
     return outputs
+
+
+def _check_emergency_backup(step, selected):
+    """The backup before a rollback, which in a failed deploy comes when it is too late to choose another one."""
+    if step.playbook not in ("deploy", "emergency_rollback") or not selected:
+        return None
+    scripts = {entry["version"]: entry["alone"]["rollback"] for entry in step.plan["index"]}
+    journalled = [
+        version
+        for version in selected
+        if scripts[version]["statements"] or scripts[version]["declared"] == "none"
+    ]
+    return check_wanted(
+        step.connection,
+        step.params["emergency_backup"],
+        journalled,
+        step.run_id,
+        # A rollback sets its own one in the next step.
+        prove=step.playbook == "deploy" and not step.module.check_mode,
+    )
 
 
 def main():
     module = AnsibleModule(
         argument_spec=step_argument_spec(
+            emergency_backup=EMERGENCY_BACKUP_SPEC["kind"],
             cascade={"type": "bool", "default": False},
             copy_target={"type": "dict", "options": TARGET_SPEC},
             pg_bindir={"type": "path", "default": ""},
