@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def hosts() -> Iterator[SshHosts]:
 class Library:
     """Table notes with paths below /library, and a folder for it on each of the two hosts."""
 
-    def __init__(self, application: Application, hosts: SshHosts, folder: Path) -> None:
+    def __init__(self, application: Application, hosts: SshHosts | LocalHosts, folder: Path) -> None:
         self.application, self.hosts, self.folder = application, hosts, folder
         application.sql_dir = folder / "sql"
         for name, text in {
@@ -137,6 +138,45 @@ BEFORE, AFTER = "a song {}.mid", "a_song_{}.mid"
 @pytest.fixture
 def library(application: Application, hosts: SshHosts, tmp_path: Path) -> Library:
     return Library(application, hosts, tmp_path)
+
+
+class LocalHosts:
+    """Hosts without SSH, for what does not depend on it."""
+
+    @staticmethod
+    def variables(_: str) -> dict[str, str]:
+        return {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+
+
+def test_an_obstacle_that_comes_after_the_look_takes_both_back(
+    application: Application, tmp_path: Path
+) -> None:
+    """The look cannot hold the disk still: the one after COMMIT stays, and the rollback with it."""
+    library = Library(application, LocalHosts(), tmp_path)
+    (database,) = application.databases
+    with contextlib.closing(application.server.connect(database)) as user, user.cursor() as cursor:
+        # apply waits for this lock, so the file is there before it can commit.
+        cursor.execute("LOCK TABLE notes IN ROW EXCLUSIVE MODE")
+        process = library.start()
+        waiting = False
+        while not waiting:
+            assert process.poll() is None, process.communicate()[0]
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'notes'::regclass AND NOT granted),"
+                " pg_sleep(0.1)"
+            )
+            waiting = cursor.fetchone()[0]
+        taken = library.root("media2") / "a_song_17.mid"
+        taken.write_text("of a user", encoding="utf-8")
+        user.commit()
+    run = library.application.finish(process)
+    assert (run.record["outcome"], run.record["failed_step"]) == ("rolled_back", "files_rename"), run.output
+    assert "a_song_17.mid exists already" in run.record["reason"]
+    assert set(run.record["files"]["hosts"]) == set(HOSTS)
+    assert library.production_is(BEFORE)
+    assert library.has("media1", BEFORE)
+    taken.unlink()
+    assert library.has("media2", BEFORE)
 
 
 def test_both_hosts_follow_and_come_back(library: Library) -> None:
