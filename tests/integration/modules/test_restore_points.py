@@ -198,9 +198,9 @@ def test_a_role_that_sees_the_statistics_only_is_told_so_too(archive: Archive) -
         connection.autocommit = True
         connection.cursor().execute("SET ROLE plain")
         connection.autocommit = False
-        with pytest.raises(Refused, match="GRANT EXECUTE ON FUNCTION pg_create_restore_point.* TO plain"):
+        with pytest.raises(Refused, match=r"GRANT EXECUTE ON FUNCTION pg_create_restore_point.* TO plain"):
             set_restore_point(connection, "run")
-        with pytest.raises(Refused, match="GRANT EXECUTE ON FUNCTION .* Nothing was changed"):
+        with pytest.raises(Refused, match=r"GRANT EXECUTE ON FUNCTION .* Nothing was changed"):
             check_wanted(connection, "restore_point", [], "run", prove=False)
         archive.ask("GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO plain")
         found = set_restore_point(connection, "run")
@@ -229,7 +229,7 @@ def test_archiving_without_a_command_is_none(archive: Archive) -> None:
     with archive.connection() as connection:
         with pytest.raises(Refused, match="neither archive_command nor archive_library is set"):
             set_restore_point(connection, "run")
-        with pytest.raises(Refused, match="neither archive_command .* Nothing was changed"):
+        with pytest.raises(Refused, match=r"neither archive_command .* Nothing was changed"):
             check_wanted(connection, "restore_point", [], "run", prove=False)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils import maintenance_database
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import create_path_changes
 from psycopg2 import sql
 from restore_runs import Restore, closed, replaced, wait_for
 from step_runs import StepRuns, target
@@ -24,15 +25,15 @@ STEPS = ("preflight", "restore", "count_rows", "swap", "smoke_test")
 
 def test_the_backup_takes_the_place_of_the_live_database(proven: StepRuns, admin: StepRuns) -> None:
     proven.another().up_to("apply")
+    with contextlib.closing(proven.server.connect(proven.database)) as connection, connection:
+        create_path_changes(connection.cursor())
     proven.execute(
         "INSERT INTO notes (body, author) VALUES ('since', 'ada')",
         "UPDATE notes SET body = 'uno' WHERE id = 1",
         "DELETE FROM notes WHERE id = 3",
         "UPDATE runbook.run SET finished = now(), outcome = 'failed' WHERE finished IS NULL",
-        "CREATE TABLE runbook.path_change_set (run_id text, migration text, path_column text[], changes bigint)",
-        "CREATE TABLE runbook.path_change ()",
-        "INSERT INTO runbook.path_change_set SELECT run_id, '002', '{public,notes,body}', 3 FROM runbook.run"
-        " ORDER BY started DESC LIMIT 1",
+        "INSERT INTO runbook.path_change_set (run_id, migration, direction, path_column, changes)"
+        " SELECT run_id, '002', 'deploy', '{public,notes,body}', 3 FROM runbook.run ORDER BY started DESC LIMIT 1",
         "INSERT INTO runbook.journal (run_id, migration, direction, catalog_before) VALUES ('r', '002', 'apply', '')",
     )
     before = proven.ask("SELECT * FROM notes ORDER BY id")
