@@ -95,7 +95,7 @@ def test_in_the_middle_of_pg_restore(slow: StepRuns, admin: StepRuns) -> None:
     (left,) = beside(admin)
     assert admin.ask(f"SELECT FROM pg_stat_activity WHERE datname = '{left}'"), "pg_restore outlives it"
     answer = slow.another().step("preflight")
-    assert f"restore of 002) by " in answer["msg"], "a deploy does not come in between"
+    assert "restore of 002) by " in answer["msg"], "a deploy does not come in between"
     assert not closed(admin, slow.database)
     # Its pg_restore is still at work in it when the next run drops it.
     again = Restore(slow)

@@ -179,7 +179,9 @@ def replicating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServe
     try:
         server.start()
         admin = StepRuns(server, "postgres", server.state_dir)
-        admin.execute("ALTER SYSTEM SET wal_level = logical", "ALTER SYSTEM SET max_prepared_transactions = 5")
+        admin.execute(
+            "ALTER SYSTEM SET wal_level = logical", "ALTER SYSTEM SET max_prepared_transactions = 5"
+        )
         server.stop()
         server.start()
         place = server.data.parent / "fast_disk"
@@ -231,9 +233,7 @@ def test_the_tablespace_is_the_same(shop: StepRuns) -> None:
     prove(shop)
     swap = Restore(shop).steps("preflight", "restore", "count_rows", "swap")["outputs"]
     where = dict(
-        shop.ask(
-            "SELECT datname, spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace"
-        )
+        shop.ask("SELECT datname, spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace")
     )
     assert (where["shop"], where[swap["replaced"]]) == ("fast", "fast")
 

@@ -154,7 +154,9 @@ def test_a_window_that_does_not_close_hides_no_outcome(
     assert [name for name, *_ in commands.seen()] == ["announce", "open", "close", "announce"]
     outcome = "restored" if source else "deployed"
     assert (run.record["outcome"], bool(run.record["ended"])) == (outcome, True)
-    with contextlib.closing(application.server.connect(application.databases[0])) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT outcome FROM runbook.run ORDER BY started DESC LIMIT 1")
-            assert cursor.fetchone() == (outcome,), "the run is closed in the ledger"
+    with (
+        contextlib.closing(application.server.connect(application.databases[0])) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT outcome FROM runbook.run ORDER BY started DESC LIMIT 1")
+        assert cursor.fetchone() == (outcome,), "the run is closed in the ledger"

@@ -197,9 +197,7 @@ class DatabaseSwap:
                 live = read_properties(cursor, self.database)
                 not_carried = carry_properties(cursor, live, self.restored)
                 # As they are to be typed when the restored database has the name.
-                old, new = (
-                    sql.Identifier(name).as_string(cursor) for name in (self.restored, self.database)
-                )
+                old, new = (sql.Identifier(name).as_string(cursor) for name in (self.restored, self.database))
                 not_carried = [text.replace(old, new) for text in not_carried]
                 self._comment(cursor, self.restored, live["comment"])
                 for old, new in ((self.database, self.replaced), (self.restored, self.database)):

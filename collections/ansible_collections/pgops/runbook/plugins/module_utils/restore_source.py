@@ -80,7 +80,9 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
             if latest(receipts, "emergency_backup")
             else ""
         )
-        raise Refused(f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything, backup_dir)}")
+        raise Refused(
+            f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything, backup_dir)}"
+        )
     if proof is None or proof["status"] != "ok":
         raise Refused(
             f"The backup of run {run_id} was never proven by restoring it (step verify_restore): it is not put back."

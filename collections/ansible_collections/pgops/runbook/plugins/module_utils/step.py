@@ -278,7 +278,9 @@ class Step:
                 error, psycopg2.errors.InsufficientPrivilege
             ):
                 # Never with the rows that a policy lets through: the others would be taken for deleted ones.
-                reason += " The runbook's role has to see every row: a superuser types ALTER ROLE ... BYPASSRLS."
+                reason += (
+                    " The runbook's role has to see every row: a superuser types ALTER ROLE ... BYPASSRLS."
+                )
         self._record_failure(reason)
         return {"failed": True, "msg": reason, "details": details, "outcome": outcome, "changed": False}
 

@@ -169,8 +169,8 @@ def _replication(restore: dict[str, Any]) -> list[str]:
     lines = []
     if restore.get("slots"):
         lines.append(
-            f"Replication slots {', '.join(restore['slots'])} belong to {restore['replaced']}: who reads from them needs"
-            " new ones in the restored database; drop the old ones, they keep WAL."
+            f"Replication slots {', '.join(restore['slots'])} belong to {restore['replaced']}: who reads from them"
+            " needs new ones in the restored database; drop the old ones, they keep WAL."
         )
     for name in restore.get("subscriptions") or []:
         quoted = '"' + name.replace('"', '""') + '"'
