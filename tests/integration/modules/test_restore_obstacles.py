@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report import _replication
 from psycopg2 import sql
 from restore_runs import Restore, beside, closed, drop_what_restores_left, replaced, wait_for
 from step_runs import StepRuns
@@ -25,7 +27,7 @@ SCRIPTS = {
 }
 
 
-def prove(runs: StepRuns) -> None:
+def prove(runs: StepRuns, owner: str = "CURRENT_USER") -> None:
     """The application in an empty database, and a run with a proven backup that has ended."""
     runs.write(**SCRIPTS)
     runs.execute(
@@ -33,6 +35,8 @@ def prove(runs: StepRuns) -> None:
         "INSERT INTO schema_migrations VALUES ('001')",
         "CREATE TABLE notes (id serial PRIMARY KEY, body text)",
         "INSERT INTO notes (body) VALUES ('one')",
+        f"ALTER TABLE schema_migrations OWNER TO {owner}",
+        f"ALTER TABLE notes OWNER TO {owner}",
     )
     runs.up_to("verify_restore")
     runs.conclude("failed")
@@ -59,10 +63,14 @@ def test_a_database_of_the_replaced_ones_name(proven: StepRuns, admin: StepRuns)
 def test_a_backup_that_was_removed(proven: StepRuns, admin: StepRuns) -> None:
     shutil.rmtree(proven.backups / proven.run_id)
     answer = Restore(proven).step("preflight")
-    assert answer["failed"]
-    assert "manifest" in answer["msg"]
-    assert "No such file" in answer["msg"]
-    assert "Production was not touched" in answer["msg"]
+    assert answer["outcome"] == "refused", answer
+    assert f"The backup of run {proven.run_id} is not in backup_dir any more" in answer["msg"]
+    assert "Nothing was changed" in answer["msg"]
+    assert "newest first" not in answer["msg"], "it is not offered again"
+    other = proven.another()
+    other.up_to("verify_restore")
+    other.conclude("failed")
+    assert f"newest first: {other.run_id}." in Restore(proven).step("preflight")["msg"]
 
 
 def test_a_live_database_that_is_gone(proven: StepRuns, admin: StepRuns) -> None:
@@ -127,8 +135,7 @@ def test_a_database_with_a_name_like_this(server: LocalServer, tmp_path: Path, n
             sql.SQL("ALTER DATABASE {} SET log_min_duration_statement = 5").format(identifier),
             sql.SQL("ALTER ROLE other IN DATABASE {} SET work_mem = '5MB'").format(identifier),
         )
-        prove(runs)
-        runs.execute("ALTER TABLE notes OWNER TO keeper", "ALTER TABLE schema_migrations OWNER TO keeper")
+        prove(runs, "keeper")
         restore = Restore(runs)
         answer = restore.steps("preflight", "restore", "count_rows", "swap", "smoke_test")
         outputs = latest_swap(runs)
@@ -172,7 +179,9 @@ def replicating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServe
     try:
         server.start()
         admin = StepRuns(server, "postgres", server.state_dir)
-        admin.execute("ALTER SYSTEM SET wal_level = logical", "ALTER SYSTEM SET max_prepared_transactions = 5")
+        admin.execute(
+            "ALTER SYSTEM SET wal_level = logical", "ALTER SYSTEM SET max_prepared_transactions = 5"
+        )
         server.stop()
         server.start()
         place = server.data.parent / "fast_disk"
@@ -224,9 +233,7 @@ def test_the_tablespace_is_the_same(shop: StepRuns) -> None:
     prove(shop)
     swap = Restore(shop).steps("preflight", "restore", "count_rows", "swap")["outputs"]
     where = dict(
-        shop.ask(
-            "SELECT datname, spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace"
-        )
+        shop.ask("SELECT datname, spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace")
     )
     assert (where["shop"], where[swap["replaced"]]) == ("fast", "fast")
 
@@ -256,8 +263,18 @@ def test_replication_out_of_and_into_the_database_is_said_to_stay_with_the_repla
         prove(shop)
         source.execute("INSERT INTO feed VALUES (1, 'before')")
         wait_for_rows(shop, 1)
+        answer = Restore(shop).step("preflight")
+        assert answer["outcome"] == "refused", answer
+        assert "Subscriptions bring rows into shop (incoming)" in answer["msg"]
+        (statement,) = re.findall(r'ALTER SUBSCRIPTION "incoming" DISABLE;', answer["msg"])
+        shop.execute(statement)
         restore = Restore(shop)
         restore.steps("preflight", "restore", "count_rows")
+        shop.execute(statement.replace("DISABLE", "ENABLE"))
+        answer = restore.step("swap", carry_over=True)
+        assert answer["failed"]
+        assert "Subscriptions bring rows into shop" in answer["msg"]
+        shop.execute(statement)
         swap = restore.steps("swap", carry_over=True)["outputs"]
         replaced_one = swap["replaced"]
         assert swap["slots"] == ["out_of_shop"]
@@ -266,9 +283,11 @@ def test_replication_out_of_and_into_the_database_is_said_to_stay_with_the_repla
         assert shop.ask("SELECT pubname FROM pg_publication") == [("outgoing",)]
         ours = "SELECT subenabled FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = '{}'"
         assert shop.ask(ours.format("shop")) == [(False,)]
-        assert shop.ask(ours.format(replaced_one)) == [(False,)], "or rows would go on into the replaced one"
+        assert shop.ask(ours.format(replaced_one)) == [(False,)]
         source.execute("INSERT INTO feed VALUES (2, 'after')")
-        shop.execute(*swap["replication"])
+        detach, *attach = re.findall(r"ALTER SUBSCRIPTION [^;]*;", "\n".join(_replication(swap)))
+        StepRuns(shop.server, replaced_one, tmp_path).execute(detach)
+        shop.execute(*attach)
         wait_for_rows(shop, 2)
     finally:
         for name in ("shop", replaced_one):

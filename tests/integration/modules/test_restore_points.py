@@ -169,24 +169,30 @@ def test_figures_from_before_are_no_proof(archive: Archive) -> None:
                 set_restore_point(connection, "run", wait_seconds=0.5)
 
 
-def test_the_label_of_a_base_backup_does_not_hide_the_segment(archive: Archive) -> None:
+@pytest.mark.parametrize("later", [False, True])
+def test_the_label_of_a_base_backup_does_not_hide_the_segment(archive: Archive, later: bool) -> None:
+    """Neither where the point is in the segment that the label is called after, nor in one after it."""
     with archive.connection() as connection, archive.connection() as other, other.cursor() as backup:
         backup.execute("SELECT clock_timestamp()")
         begun = backup.fetchone()[0]
         other.commit()
         backup.execute("SELECT pg_walfile_name(pg_backup_start('base', true))")
         first = backup.fetchone()[0]
+        if later:
+            archive.switch()
         found = set_restore_point(connection, "run")
-        assert found["segment"] >= first
+        assert (found["segment"] > first) is later
         backup.execute("SELECT pg_backup_stop(wait_for_archive => true)")
         archive.archive_again(first, ".backup")
         with connection.cursor() as cursor:
             assert is_archived(cursor, found["segment"], begun)
         connection.commit()
         with archive.that("hang"):
-            later = archive.switch()
+            following = archive.switch()
             with connection.cursor() as cursor:
-                assert not is_archived(cursor, later, begun), "which says nothing about what comes after it"
+                assert not is_archived(cursor, following, begun), (
+                    "which says nothing about what comes after it"
+                )
             connection.commit()
             found = archive.one("SELECT last_archived_wal FROM pg_stat_archiver")
             assert found.endswith(".backup")

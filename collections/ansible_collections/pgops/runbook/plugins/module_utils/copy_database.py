@@ -9,6 +9,7 @@ import hashlib
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect, psycopg2, sql
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.logical_replication import detach_subscriptions
 
 __all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten"]
 
@@ -106,9 +107,24 @@ class CopyDatabase:
                     return False
                 if not self._is_ours(row[0]):
                     raise Refused(f"Database {self.name} was not made by this run: it is left alone.")
-                # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
-                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))
+                drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name))
+                try:
+                    # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
+                    cursor.execute(drop)
+                except psycopg2.errors.ObjectInUse:
+                    self._detach_subscriptions(cursor)
+                    cursor.execute(drop)
                 return True
+        finally:
+            connection.close()
+
+    def _detach_subscriptions(self, cursor):
+        """They alone keep a database from being dropped by force; it may let nobody in, being left by a swap."""
+        cursor.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(self.name)))
+        connection = self.connect()
+        connection.autocommit = True
+        try:
+            detach_subscriptions(connection)
         finally:
             connection.close()
 

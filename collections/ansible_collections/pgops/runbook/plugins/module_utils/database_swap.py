@@ -101,6 +101,8 @@ class DatabaseSwap:
             self._connection.autocommit = True
         with self._connection.cursor() as cursor:
             allow_connections(cursor, self.database, True)
+            # Shut just before the renaming; whoever takes this step once more has to get in.
+            allow_connections(cursor, self.restored, True)
 
     @staticmethod
     def _comment(cursor, database, text):
@@ -194,7 +196,9 @@ class DatabaseSwap:
             with self._connection.cursor() as cursor:
                 live = read_properties(cursor, self.database)
                 not_carried = carry_properties(cursor, live, self.restored)
-                not_carried = [text.replace(self.restored, self.database) for text in not_carried]
+                # As they are to be typed when the restored database has the name.
+                old, new = (sql.Identifier(name).as_string(cursor) for name in (self.restored, self.database))
+                not_carried = [text.replace(old, new) for text in not_carried]
                 self._comment(cursor, self.restored, live["comment"])
                 for old, new in ((self.database, self.replaced), (self.restored, self.database)):
                     cursor.execute(

@@ -5,21 +5,59 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.logical_replication import (
+    read_replication,
+    refuse_enabled_subscriptions,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import connect_maintenance
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
     check_client_programs,
     check_server,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_source import find_backup
+from ansible_collections.pgops.runbook.plugins.module_utils.restore_source import dump_folder, find_backup
 from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import drop_restored
 from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import close_dead_run
 
-__all__ = ["check_replaceable", "open_restore"]
+__all__ = ["check_replaceable", "open_restore", "refuse_missing_database"]
 
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+
+
+def refuse_missing_database(target, backup_dir, run_id):
+    """A database that was dropped cannot be replaced, and its ledger went with it: say how its backup is restored.
+
+    Args:
+        run_id: whose backup is to be put back, as it was typed.
+
+    Raises:
+        Refused: there is no such database.
+        ServerUnreachable: no maintenance database lets the role in.
+    """
+    connection = connect_maintenance(target)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_catalog.pg_database WHERE datname = %s", (target["login_db"],))
+            if cursor.fetchone() is not None:
+                return
+    finally:
+        connection.close()
+    folder, by_hand = dump_folder(backup_dir, run_id), ""
+    if folder is not None:
+        name = shlex.quote(target["login_db"])
+        by_hand = (
+            " If it was dropped, restore the dump by hand, and then compare the rows, which nobody has done then:"
+            f" createdb --template=template0 {name} && pg_restore --exit-on-error --jobs=2 --dbname={name}"
+            f" {shlex.quote(folder)}"
+        )
+    raise Refused(
+        f"There is no database {target['login_db']} on this server, and so none that a backup could replace: check"
+        f" db_name.{by_hand}"
+    )
 
 
 def open_restore(step, operator):
@@ -95,8 +133,8 @@ def check_replaceable(cursor, target):
     """The role may make, rename and close databases and end sessions, and there is room for a second database.
 
     Returns:
-        dict: database_bytes, room_bytes (None where the server's disk cannot be looked at from here), slots (logical
-        replication slots, which stay with the replaced database).
+        dict: database_bytes, room_bytes (None where the server's disk cannot be looked at from here), slots and
+        subscriptions (see logical_replication.read_replication).
 
     Raises:
         Refused: naming the missing right, the sessions, or the room.
@@ -124,11 +162,12 @@ def check_replaceable(cursor, target):
             f"Prepared transactions are open in {target['login_db']}: {', '.join(prepared[:5])}. The database cannot"
             " be renamed before they are ended with COMMIT PREPARED or ROLLBACK PREPARED."
         )
-    cursor.execute(
-        "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE database = current_database() ORDER BY 1"
-    )
-    slots = [name for (name,) in cursor.fetchall()]
-    return {"database_bytes": size, "room_bytes": _check_server_room(cursor, target, size), "slots": slots}
+    refuse_enabled_subscriptions(cursor, target["login_db"])
+    return {
+        "database_bytes": size,
+        "room_bytes": _check_server_room(cursor, target, size),
+        **read_replication(cursor),
+    }
 
 
 def _check_sessions(cursor, role, is_superuser):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
@@ -11,7 +12,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.receipt_file import ReceiptFile
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import altered, latest
 
-__all__ = ["find_backup", "proven_runs"]
+__all__ = ["dump_folder", "find_backup", "proven_runs"]
 
 # A run's name becomes a folder's name; the controller makes them like this (see run_record.RUN_ID).
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
@@ -27,6 +28,14 @@ def proven_runs(receipts):
     """
     found = [one["run_id"] for one in receipts if one["step"] == "verify_restore" and one["status"] == "ok"]
     return list(dict.fromkeys(reversed(found)))
+
+
+def dump_folder(backup_dir, run_id):
+    """The folder of a run's dump, or None where there is none, or the name is not one of a run."""
+    if not run_id or not RUN_ID.fullmatch(run_id):
+        return None
+    folder = BackupFiles(backup_dir, run_id).dump
+    return folder if os.path.isdir(folder) else None
 
 
 def find_backup(ledger, cursor, backup_dir, run_id, identity):
@@ -49,14 +58,14 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
     receipts = [one for one in everything if one["run_id"] == run_id]
     if not run_id or not RUN_ID.fullmatch(run_id):
         raise Refused(
-            f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything)}"
+            f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything, backup_dir)}"
         )
     if not receipts:
         receipts = ReceiptFile(backup_dir, run_id).receipts(cursor)
     if not receipts:
         raise Refused(
             f"No run {run_id} is known to this database, and {backup_dir} has no receipts of it."
-            f"{_candidates(everything)}"
+            f"{_candidates(everything, backup_dir)}"
         )
     changed = altered(receipts)
     if changed is not None:
@@ -71,11 +80,13 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
             if latest(receipts, "emergency_backup")
             else ""
         )
-        raise Refused(f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything)}")
+        raise Refused(
+            f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything, backup_dir)}"
+        )
     if proof is None or proof["status"] != "ok":
         raise Refused(
             f"The backup of run {run_id} was never proven by restoring it (step verify_restore): it is not put back."
-            f"{_candidates(everything)}"
+            f"{_candidates(everything, backup_dir)}"
         )
     theirs = backup["identity"]
     if any(theirs[key] != identity[key] for key in ("system_identifier", "database")):
@@ -84,6 +95,11 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
             f" {theirs['system_identifier']}, not of {identity['database']} of server {identity['system_identifier']}."
         )
     files = BackupFiles(backup_dir, run_id)
+    if not os.path.isdir(files.folder):
+        raise Refused(
+            f"The backup of run {run_id} is not in backup_dir any more: there is no {files.folder} on the host where"
+            f" this runs. Nothing was changed.{_candidates(everything, backup_dir)}"
+        )
     files.check_manifest(backup["outputs"]["manifest_sha256"])
     return {
         "run_id": run_id,
@@ -95,6 +111,7 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
     }
 
 
-def _candidates(receipts):
-    runs = proven_runs(receipts)[:RUNS_SHOWN]
+def _candidates(receipts, backup_dir):
+    """The runs that could be named instead: proven, and not removed."""
+    runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)][:RUNS_SHOWN]
     return f" Runs with a proven backup, newest first: {', '.join(runs)}." if runs else ""

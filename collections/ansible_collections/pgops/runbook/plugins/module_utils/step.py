@@ -274,6 +274,13 @@ class Step:
             diagnostic = getattr(error, "diag", None)
             message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
             reason, details, outcome = f"PostgreSQL ended step {self.name}: {message}.", {}, "failed"
+            if "row-level security policy" in message and isinstance(
+                error, psycopg2.errors.InsufficientPrivilege
+            ):
+                # Never with the rows that a policy lets through: the others would be taken for deleted ones.
+                reason += (
+                    " The runbook's role has to see every row: a superuser types ALTER ROLE ... BYPASSRLS."
+                )
         self._record_failure(reason)
         return {"failed": True, "msg": reason, "details": details, "outcome": outcome, "changed": False}
 

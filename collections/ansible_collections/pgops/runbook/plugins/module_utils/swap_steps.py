@@ -21,6 +21,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
 from ansible_collections.pgops.runbook.plugins.module_utils.database_swap import DatabaseSwap, replaced_name
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import close_all_journals
+from ansible_collections.pgops.runbook.plugins.module_utils.logical_replication import (
+    read_replication,
+    refuse_enabled_subscriptions,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import changes_since
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, latest
@@ -82,7 +86,7 @@ def swap_databases(step):
         dict for the receipt: replaced, replaced_oid, database_oid, receipts_in_backup, applied (versions),
         catalog_after (digest of the schema), rows (see RowComparison.report), carried_over (bool), left (see
         summary_of_left), sequences (moved), salvage_items (brought along), refreshed (materialized views), not_carried,
-        held_off_seconds.
+        slots and subscriptions (of logical replication, which stay with the replaced database), held_off_seconds.
 
     Raises:
         Unchanged: nothing was swapped, and the application was let in again.
@@ -121,6 +125,8 @@ def _bring_along(step, swap, new):
     with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
         comparison = RowComparison(live_cursor, new_cursor, known_sums=sums)
         differences = comparison.differences()
+        refuse_enabled_subscriptions(live_cursor, swap.database)
+        replication = read_replication(live_cursor)
         rows = _counted(step, live_cursor, comparison, differences)
         left = comparison.carry(differences) if carried_over else []
         sequences = carry_sequences(live_cursor, new_cursor)
@@ -139,6 +145,7 @@ def _bring_along(step, swap, new):
             "sequences": sequences,
             "salvage_items": salvage,
             "refreshed": views,
+            **replication,
         }
 
 

@@ -99,7 +99,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks imp
     check_server,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import committed_versions
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_opening import open_restore
+from ansible_collections.pgops.runbook.plugins.module_utils.restore_opening import (
+    open_restore,
+    refuse_missing_database,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import drop_restored
 from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
     asking_for_files,
@@ -228,10 +231,15 @@ def main():
     step = Step(module, "preflight")
     if step.playbook != "restore":
         step.execute(work)
-    # One that was killed while it held the application off let nobody in again, not even us.
+
+    def first():
+        target = module.params["target"]
+        refuse_missing_database(target, module.params["backup_dir"], module.params["source_run_id"])
+        # One that was killed while it held the application off let nobody in again, not even us.
+        reopen_after_interrupted_swap(target, not module.check_mode)
+
     step.execute(
-        lambda step: open_restore(step, operator_name(module.params["run"]["operator"])),
-        first=lambda: reopen_after_interrupted_swap(module.params["target"], not module.check_mode),
+        lambda step: open_restore(step, operator_name(module.params["run"]["operator"])), first=first
     )
 
 

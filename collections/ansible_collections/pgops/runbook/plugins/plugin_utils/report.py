@@ -161,6 +161,24 @@ def _restore(restore: dict[str, Any]) -> list[str]:
         for column, count in rows.get("paths_changed", {}).items()
     ]
     lines += [f"For a superuser: {statement}" for statement in restore["not_carried"]]
+    return lines + _replication(restore)
+
+
+def _replication(restore: dict[str, Any]) -> list[str]:
+    """What of logical replication did not come along."""
+    lines = []
+    if restore.get("slots"):
+        lines.append(
+            f"Replication slots {', '.join(restore['slots'])} belong to {restore['replaced']}: who reads from them"
+            " needs new ones in the restored database; drop the old ones, they keep WAL."
+        )
+    for name in restore.get("subscriptions") or []:
+        quoted = '"' + name.replace('"', '""') + '"'
+        lines += [
+            f"Subscription {name} is disabled. In {restore['replaced']}: ALTER SUBSCRIPTION {quoted} SET (slot_name ="
+            f" NONE); then here: ALTER SUBSCRIPTION {quoted} ENABLE; ALTER SUBSCRIPTION {quoted} REFRESH PUBLICATION"
+            " WITH (copy_data = false);",
+        ]
     return lines
 
 
