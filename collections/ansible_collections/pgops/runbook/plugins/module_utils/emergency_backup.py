@@ -91,7 +91,8 @@ def check_wanted(connection, wanted, journalled, run_id, prove):
     if wanted == SALVAGE and journalled:
         raise Refused(
             f"A rollback would begin with emergency_backup=salvage, and that of {', '.join(journalled)} cannot be in"
-            f" one transaction and keeps no salvage: it would have no backup. Nothing was changed. {INSTEAD}"
+            " one transaction: one that stops half way can be taken back by a full backup only. Nothing was changed."
+            f" {INSTEAD}"
         )
     if wanted != RESTORE_POINT:
         return None
