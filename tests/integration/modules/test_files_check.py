@@ -145,3 +145,15 @@ def test_check_mode_writes_nothing(deploy: StepRuns) -> None:
     answer = check(deploy, _ansible_check_mode=True)
     assert (answer["changed"], answer["outputs"]) == (False, {"library_host": "media1"})
     assert not (deploy.folder / "state").exists()
+
+
+def test_a_ledger_of_an_earlier_release(deploy: StepRuns) -> None:
+    """Its table takes no rehearsed paths."""
+    deploy.conclude("refused")
+    deploy.execute(
+        "ALTER TABLE runbook.path_change_set DROP CONSTRAINT path_change_set_direction_check",
+        "ALTER TABLE runbook.path_change_set ADD CHECK (direction IN ('deploy', 'rollback'))",
+    )
+    again = deploy.another()
+    again.steps(*STEPS)
+    assert len(again.ask(REHEARSED)) == 2

@@ -144,3 +144,21 @@ def test_what_came_back_before_is_not_counted_again(deployment):
     story.execute("DELETE FROM star")
     story.roll_back()
     assert of_table(story.deploy()) == [(0, 1)]
+
+
+def test_salvage_that_an_earlier_release_of_the_runbook_kept(deployment):
+    """Its schema has neither what a migration brought and read, nor what new columns gave."""
+    story = deployment(
+        "CREATE TABLE star (id serial PRIMARY KEY, mark text); ALTER TABLE book ADD a text",
+        "DROP TABLE star; ALTER TABLE book DROP a",
+    )
+    use(story, "INSERT INTO star (mark) VALUES ('a'); UPDATE book SET a = title WHERE id = 1")
+    story.execute(
+        "ALTER TABLE runbook_salvage.kept_row DROP COLUMN brought; DROP TABLE runbook_salvage.made_source;"
+        " DROP TABLE runbook_salvage.made_column;"
+    )
+    for _ in range(2):
+        story.deploy()
+        assert story.ask("SELECT mark FROM star") == [("a",)]
+        assert story.ask("SELECT count(*) FROM book WHERE a = title") == [(1,)]
+        story.roll_back()

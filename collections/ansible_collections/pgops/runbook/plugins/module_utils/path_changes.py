@@ -171,6 +171,14 @@ def create_path_changes(cursor):
     if not has_path_changes(cursor):
         for statement in SCHEMA:
             cursor.execute(statement)
+    cursor.execute(
+        "SELECT conname::text FROM pg_catalog.pg_constraint WHERE conrelid = 'runbook.path_change_set'::regclass"
+        " AND contype = 'c' AND pg_catalog.pg_get_constraintdef(oid) NOT LIKE '%rehearsed%'"
+    )
+    for (name,) in cursor.fetchall():  # of an earlier release, which rehearsed no paths
+        cursor.execute(
+            sql.SQL("ALTER TABLE runbook.path_change_set DROP CONSTRAINT {}").format(sql.Identifier(name))
+        )
 
 
 def has_path_changes(cursor):

@@ -78,6 +78,7 @@ class SalvageKeeper:
         self.version = version
         self.written_tables = written_tables
         self.store = SalvageStore(cursor)
+        self.store.bring_up_to_date()
         self.watch = watch or DestructionWatch(cursor)
         self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
         self._rewritten_again = self._expect_rewriting()

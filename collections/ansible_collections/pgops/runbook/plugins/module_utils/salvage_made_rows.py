@@ -86,6 +86,7 @@ class MadeRows:
         """Write them down; to be called after the migration's last statement, before anybody else's."""
         scans = self._tables_read()
         store = SalvageStore(self.cursor)
+        store.bring_up_to_date()
         previous = pin_session(self.cursor, local=True)
         store.forget_made(self.version)
         self._note_columns(store)

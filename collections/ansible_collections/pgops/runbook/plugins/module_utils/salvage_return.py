@@ -86,6 +86,7 @@ class SalvageReturner:
 
     def choose(self):
         """Take the items without a look at what was changed since: for a migration that is in place already."""
+        self.store.bring_up_to_date()
         found = self.store.open_items(self.version) if self.wanted else []
         self.items = [item for item in found if self.only in (None, item["item"])]
 
@@ -167,7 +168,11 @@ class SalvageReturner:
                 problems = add_labels_again(self.cursor, facts["object"], facts["labels"])
             else:
                 problems = change_privileges_again(
-                    self.cursor, facts["object"], facts["granted"], facts["revoked"]
+                    self.cursor,
+                    facts["object"],
+                    # An earlier release kept what was granted only.
+                    facts.get("granted", facts.get("privileges", [])),
+                    facts.get("revoked", []),
                 )
             if problems:
                 self.store.hold_back(item["item"], "; ".join(problems))

@@ -64,7 +64,6 @@ SCHEMA = (
         kept text NOT NULL,
         columns text[],
         left_digest text,
-        brought text,
         held_back text,
         PRIMARY KEY (item, number)
     )""",
@@ -72,8 +71,6 @@ SCHEMA = (
     """COMMENT ON COLUMN runbook_salvage.kept_row.columns IS 'those that count; NULL: all'""",
     """COMMENT ON COLUMN runbook_salvage.kept_row.left_digest IS
        'of the row as the rollback left it, to tell whether someone changed it since; NULL: it left none'""",
-    """COMMENT ON COLUMN runbook_salvage.kept_row.brought IS 'the row as the migration had brought it, before users'
-       ' changed it: record of the columns of made_row'""",
     """COMMENT ON COLUMN runbook_salvage.kept_row.held_back IS 'why it did not go back'""",
     """CREATE TABLE runbook_salvage.made_row (
         migration text NOT NULL,
@@ -86,6 +83,14 @@ SCHEMA = (
     )""",
     """COMMENT ON TABLE runbook_salvage.made_row IS
        'rows that a deployed migration brought itself: one that is gone was deleted by a user'""",
+    """CREATE INDEX made_row_migration ON runbook_salvage.made_row (migration)""",
+)
+
+# What came later; a schema that an earlier release has made gets it with the next rollback or deploy.
+ADDED = (
+    """ALTER TABLE runbook_salvage.kept_row ADD COLUMN brought text""",
+    """COMMENT ON COLUMN runbook_salvage.kept_row.brought IS 'the row as the migration had brought it, before users'
+       ' changed it: record of the columns of made_row'""",
     """CREATE TABLE runbook_salvage.made_source (
         migration text NOT NULL,
         schema_name text NOT NULL,
@@ -102,7 +107,6 @@ SCHEMA = (
     """COMMENT ON TABLE runbook_salvage.made_column IS
        'columns that a deployed migration added to tables that were there, and the value that their rows got'""",
     """COMMENT ON COLUMN runbook_salvage.made_column.given IS 'record of the one value'""",
-    """CREATE INDEX made_row_migration ON runbook_salvage.made_row (migration)""",
 )
 
 OPEN_ITEMS = """
@@ -147,6 +151,15 @@ class SalvageStore:
         if not self.exists():
             for statement in SCHEMA:
                 self.cursor.execute(statement)
+        self.bring_up_to_date()
+
+    def bring_up_to_date(self):
+        """Add what a schema of an earlier release lacks; does nothing where there is none."""
+        if self.exists():
+            self.cursor.execute("SELECT to_regclass('runbook_salvage.made_column') IS NULL")
+            if self.cursor.fetchone()[0]:
+                for statement in ADDED:
+                    self.cursor.execute(statement)
 
     def begin_item(self, run_id, migration, kind, table=(None, None), columns=(), key_columns=(), facts=None):
         """Enter an item without rows; returns its number."""
