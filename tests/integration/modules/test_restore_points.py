@@ -186,6 +186,10 @@ def test_the_label_of_a_base_backup_does_not_hide_the_segment(archive: Archive, 
         archive.archive_again(first, ".backup")
         with connection.cursor() as cursor:
             assert is_archived(cursor, found["segment"], begun)
+            # Who may not look at the marks is told by the label itself, unless the point is in a later segment.
+            cursor.execute("CREATE ROLE plain")
+            cursor.execute("SET LOCAL ROLE plain")
+            assert is_archived(cursor, found["segment"], begun) is not later
         connection.commit()
         with archive.that("hang"):
             following = archive.switch()
