@@ -21,33 +21,8 @@ author:
   - The pgops runbook authors
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.library
 options:
-  library_host:
-    description: Inventory name of the host on which this runs, one of C(run.library_hosts).
-    type: str
-    required: true
-  library_root:
-    description: Folder that holds the files. It may be a link; nothing below it is followed that is one.
-    type: path
-    required: true
-  library_path_prefix:
-    description:
-      - How the database writes O(library_root) in front of its paths; paths that are not absolute are below it anyhow.
-      - Empty means that the database writes O(library_root) itself.
-    type: str
-    default: ''
-  library_state_dir:
-    description: Folder for the journal of renames, outside of O(library_root).
-    type: path
-    default: /var/lib/pgops_runbook
-  accept_missing_files:
-    description: Whether rows whose file is missing are reported only.
-    type: bool
-    default: false
-  accept_paths_elsewhere:
-    description: Whether changed paths that are not below the library are left to somebody else.
-    type: bool
-    default: false
   automatic:
     description: Whether this follows the rollback that a failed deploy does by itself.
     type: bool
