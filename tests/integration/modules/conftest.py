@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from restore_runs import drop_what_restores_left
+from restore_runs import drop_beside, drop_what_restores_left
 from step_runs import StepRuns
 
 from demo.local_server import LocalServer
@@ -35,8 +35,10 @@ def runs(server: LocalServer, database: str, tmp_path: Path) -> StepRuns:
 
 @pytest.fixture
 def admin(runs: StepRuns) -> StepRuns:
-    """Statements in the maintenance database."""
-    return StepRuns(runs.server, "postgres", runs.folder)
+    """Statements in the maintenance database of a server on which no earlier test has left a copy."""
+    statements = StepRuns(runs.server, "postgres", runs.folder)
+    drop_beside(statements)
+    return statements
 
 
 @pytest.fixture

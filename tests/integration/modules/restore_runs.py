@@ -56,7 +56,14 @@ def closed(admin: StepRuns, database: str) -> bool:
 def drop_what_restores_left(admin: StepRuns, database: str) -> None:
     """Let everybody in again, and drop what was replaced or is left beside."""
     admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(database)))
-    for name in [*replaced(admin, database), *beside(admin)]:
+    for name in replaced(admin, database):
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    drop_beside(admin)
+
+
+def drop_beside(admin: StepRuns) -> None:
+    """Drop what runs that did not go to their end have left."""
+    for name in beside(admin):
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
