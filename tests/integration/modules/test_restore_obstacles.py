@@ -119,6 +119,35 @@ def test_policies_that_hide_rows_from_the_runbook(runs: StepRuns, admin: StepRun
         admin.execute("DROP ROLE keeper")
 
 
+def test_an_event_trigger_does_not_note_what_the_runbook_does(runs: StepRuns, admin: StepRuns) -> None:
+    runs.execute(
+        "CREATE TABLE ddl_log (id serial PRIMARY KEY, tag text)",
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO public.ddl_log (tag) VALUES (tg_tag); END $$",
+    )
+    runs.must("preflight")
+    runs.execute("CREATE EVENT TRIGGER noting ON ddl_command_end EXECUTE FUNCTION note()")
+    runs.steps("maintenance_window", "backup", "verify_restore")
+    runs.conclude("failed")
+    try:
+        runs.execute("CREATE TABLE since (id int)", "INSERT INTO notes (body) VALUES ('since')")
+        noted = runs.ask("SELECT id, tag FROM ddl_log ORDER BY id")
+        assert [tag for _, tag in noted] == ["CREATE TABLE"]
+        restore = Restore(runs)
+        counted = restore.steps("preflight", "restore", "count_rows")["outputs"]["rows"]["tables"]
+        noted = runs.ask("SELECT id, tag FROM ddl_log ORDER BY id")
+        assert counted["public.ddl_log"] == {"added": len(noted), "changed": 0, "deleted": 0}
+        swap = restore.steps("swap", carry_over=True)["outputs"]
+        assert swap["left"] == {"tables": {}, "rows": []}
+        assert runs.ask("SELECT id, tag FROM ddl_log ORDER BY id") == noted
+        assert runs.ask("SHOW event_triggers") == [("on",)]
+        runs.execute("CREATE TABLE again (id int)")
+        assert runs.ask("SELECT tag FROM ddl_log ORDER BY id DESC LIMIT 1") == [("CREATE TABLE",)]
+        assert len(runs.ask("SELECT FROM ddl_log")) == len(noted) + 1
+    finally:
+        drop_what_restores_left(admin, runs.database)
+
+
 # Names -----------------------------------------------------------------------------------------------------
 
 

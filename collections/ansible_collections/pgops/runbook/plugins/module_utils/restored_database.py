@@ -95,6 +95,7 @@ def restore_beside(step, source):
         )
         connection = restored.connect()
         try:
+            _silence_event_triggers(connection, restored.name)
             in_backup = _check_beginning(connection, step.ledger, receipts, source["run_id"])
             _replace_ledger(step, connection, restored, bindir)
             with transaction(connection) as cursor:
@@ -115,6 +116,22 @@ def restore_beside(step, source):
         "receipts_in_backup": in_backup,
         "tablespace": other_tablespace,
     }
+
+
+def _silence_event_triggers(connection, name):
+    """Event triggers that note or forbid DDL are not meant for what the runbook does in the restored database.
+
+    In its settings, so that pg_restore and every session until the swap have it; the swap gives it those of the live
+    database instead. Only a superuser may, and only from PostgreSQL 17 (manual, event_triggers).
+    """
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "SELECT current_setting('is_superuser')::boolean"
+            " AND EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'event_triggers')"
+        )
+        if cursor.fetchone()[0]:
+            cursor.execute(sql.SQL("ALTER DATABASE {} SET event_triggers = off").format(sql.Identifier(name)))
+            cursor.execute("SET event_triggers = off")  # ours had begun before
 
 
 def _check_beginning(connection, ledger, live_receipts, run_id):

@@ -45,8 +45,9 @@ def apply_differences(
 ) -> list[dict[str, Any]]:
     """Make the rows of the restored database those of the live one.
 
-    First all at once, with the checks of deferrable constraints at the end, so that rings of references are no
-    obstacle. Where that fails, in ever smaller parts, over and over as long as that brings rows over.
+    First all at once, with the checks of deferrable constraints at the end; then with those of all foreign keys at the
+    end, so that rings of references are no obstacle. Where that fails, in ever smaller parts, over and over as long as
+    that brings rows over.
 
     Args:
         cursor: of the restored database, in the transaction in which the differences were found.
@@ -65,19 +66,57 @@ def apply_differences(
     ]
     steps = [(one, kind) for one, kind in steps if one.counts[kind]]
     with triggers_and_rules_off(cursor):
-        try:
-            with _savepoint(cursor):
-                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-                for one, kind in steps:
-                    cursor.execute(_statement(one, kind, None))
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            return []
-        except psycopg2.Error as error:
-            if cursor.connection.closed:
-                raise
-            del error  # which rows it is about is found out below
+        # Foreign keys are made to wait only where that is needed, which is where tables reference each other in a ring.
+        strict = _strict_foreign_keys(cursor, by_label)
+        for foreign_keys in ([], strict) if strict else ([],):
+            try:
+                with _savepoint(cursor), _made_to_wait(cursor, foreign_keys):
+                    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+                    for one, kind in steps:
+                        cursor.execute(_statement(one, kind, None))
+                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                return []
+            except psycopg2.Error as error:
+                if cursor.connection.closed:
+                    raise
+                del error  # which rows it is about is found out below
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return _carefully(cursor, steps)
+
+
+def _strict_foreign_keys(cursor: Any, labels: Any) -> list[tuple[str, str, str]]:
+    """(schema, table, name) of the foreign keys of these tables that are checked with each statement.
+
+    Those of partitions follow the one of their parent.
+    """
+    cursor.execute(
+        "SELECT n.nspname::text, c.relname::text, f.conname::text FROM pg_catalog.pg_constraint f"
+        " JOIN pg_catalog.pg_class c ON c.oid = f.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE f.contype = 'f' AND NOT f.condeferrable AND f.conparentid = 0"
+        " AND coalesce(to_jsonb(f) ->> 'conenforced', 'true') = 'true'"
+        " AND n.nspname || '.' || c.relname = ANY (%s) ORDER BY 1, 2, 3",
+        (list(labels),),
+    )
+    return cursor.fetchall()
+
+
+@contextmanager
+def _made_to_wait(cursor: Any, foreign_keys: list[tuple[str, str, str]]) -> Iterator[None]:
+    """Let foreign keys be checked at the end; in the transaction, so that nobody sees them so."""
+    for key in foreign_keys:
+        _alter_constraint(cursor, key, "DEFERRABLE")
+    yield
+    for key in foreign_keys:
+        _alter_constraint(cursor, key, "NOT DEFERRABLE")
+
+
+def _alter_constraint(cursor: Any, key: tuple[str, str, str], how: str) -> None:
+    schema, table, name = key
+    cursor.execute(
+        sql.SQL("ALTER TABLE {} ALTER CONSTRAINT {} {}").format(
+            sql.Identifier(schema, table), sql.Identifier(name), sql.SQL(how)
+        )
+    )
 
 
 def _carefully(cursor: Any, steps: list[tuple[TableDifference, str]]) -> list[dict[str, Any]]:
