@@ -148,6 +148,17 @@ def test_an_event_trigger_does_not_note_what_the_runbook_does(runs: StepRuns, ad
         drop_what_restores_left(admin, runs.database)
 
 
+def test_a_setting_that_was_changed_since_the_backup_is_no_drift_after_it(
+    proven: StepRuns, admin: StepRuns
+) -> None:
+    admin.execute(f"ALTER DATABASE {proven.database} SET work_mem = '7MB'")
+    swap = Restore(proven).steps("preflight", "restore", "count_rows", "swap", "smoke_test")
+    assert swap is not None
+    proven.execute("UPDATE runbook.run SET finished = now(), outcome = 'restored' WHERE finished IS NULL")
+    assert proven.ask("SHOW work_mem") == [("7MB",)]
+    proven.another().must("preflight")
+
+
 # Names -----------------------------------------------------------------------------------------------------
 
 

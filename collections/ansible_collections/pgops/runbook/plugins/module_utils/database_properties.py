@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import psycopg2, sql
 
-__all__ = ["carry_properties", "read_properties", "tablespace_for"]
+__all__ = ["carry_properties", "carry_settings", "read_properties", "tablespace_for"]
 
 # Settings whose value is a list of names; written as a literal it would be read back as one name (pg_dump knows the
 # same list: variable_is_guc_list_quote in src/bin/pg_dump/dumputils.c).
@@ -113,6 +113,17 @@ def carry_properties(cursor: Any, properties: dict[str, Any], database: str) -> 
             f"SECURITY LABEL ON DATABASE {name.as_string(cursor)} IS ... ({properties['labels']} of them)"
         )
     return refused
+
+
+def carry_settings(cursor: Any, properties: dict[str, Any], database: str) -> None:
+    """Give a database the settings of another one alone, which are a part of its schema as it is compared.
+
+    Those that the role may not set are left out, as carry_properties leaves them out.
+    """
+    name = sql.Identifier(database)
+    _forget_settings(cursor, name, database)
+    for statement in _settings(name, properties["settings"]):
+        _permitted(cursor, statement)
 
 
 def _forget_settings(cursor: Any, name: Any, database: str) -> None:

@@ -18,6 +18,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
     server_identity,
     transaction,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.database_properties import (
+    carry_settings,
+    read_properties,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.database_swap import DatabaseSwap, replaced_name
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import close_all_journals
@@ -136,6 +140,8 @@ def _bring_along(step, swap, new):
         _bring_ledger(step.ledger, live_cursor, new_cursor)
         salvage = bring_salvage(live_cursor, new_cursor)
     with transaction(new) as new_cursor:
+        # The renaming does it once more; here so that the schema that is recorded is the one that there will be.
+        carry_settings(new_cursor, read_properties(new_cursor, swap.database), swap.restored)
         return {
             "applied": sorted(VersionTable(new_cursor).applied()),
             "catalog_after": step.ledger.keep_catalog(new_cursor, read_schema(new_cursor)),
