@@ -16,14 +16,13 @@ from ansible_collections.pgops.runbook.plugins.module_utils.database_properties 
     carry_properties,
     read_properties,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import (
     allow_connections,
     connect_maintenance,
     swap_mark,
     take_swap_lock,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import Unchanged
 
 __all__ = ["DatabaseSwap", "replaced_name"]
 

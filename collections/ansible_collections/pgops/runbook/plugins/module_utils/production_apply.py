@@ -19,7 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
     psycopg2,
     transaction,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import (
     acted_otherwise,
@@ -51,15 +51,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
 from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["Unchanged", "apply_to_production", "commit_or_find_out", "paths_to_follow", "undo_attempt"]
+__all__ = ["apply_to_production", "commit_or_find_out", "paths_to_follow", "undo_attempt"]
 
 LINES_SHOWN = 10
-
-
-class Unchanged(RunbookError):
-    """The change was tried in production and its transaction was rolled back."""
-
-    outcome = "unchanged"
 
 
 def apply_to_production(step, migrations, policy):

@@ -13,7 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
     undone,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
     is_journalled,
@@ -25,7 +25,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences impo
     positions,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
-    Unchanged,
     commit_or_find_out,
     in_production,
     paths_to_follow,

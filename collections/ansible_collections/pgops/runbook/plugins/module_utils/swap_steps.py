@@ -23,14 +23,13 @@ from ansible_collections.pgops.runbook.plugins.module_utils.database_properties 
     read_properties,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.database_swap import DatabaseSwap, replaced_name
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import close_all_journals
 from ansible_collections.pgops.runbook.plugins.module_utils.logical_replication import (
     read_replication,
     refuse_enabled_subscriptions,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import changes_since
-from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import broken_link, latest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_carrying import bring_salvage
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
