@@ -39,13 +39,13 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     library_hosts_of,
     script_digests,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import forget_rehearsed
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     apply_migration,
+    run_checks,
     with_lock_retries,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal

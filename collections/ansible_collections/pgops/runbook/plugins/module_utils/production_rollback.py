@@ -35,13 +35,15 @@ from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     latest,
     script_digests,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_labels import labels_added_since
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import privileges_changed_since
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_statements import StatementSalvage
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import roll_back_migration
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
+    roll_back_migration,
+    run_checks,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
 __all__ = ["committed_by_this_run", "expected_after", "roll_back_and_compare", "roll_back_production"]

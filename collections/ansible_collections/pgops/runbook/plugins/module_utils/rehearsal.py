@@ -43,23 +43,15 @@ from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_s
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     LockPolicy,
     apply_migration,
-    check_script,
     roll_back_migration,
-    undone_afterwards,
+    run_checks,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["Rehearsal", "run_checks"]
+__all__ = ["Rehearsal"]
 
 LINES_SHOWN = 10
-
-
-def run_checks(cursor, scripts):
-    """Run verify or smoke scripts, each undone afterwards."""
-    for script in scripts:
-        with undone_afterwards(cursor):
-            check_script(cursor, script)
 
 
 def _shown(lines):

@@ -19,6 +19,7 @@ __all__ = [
     "apply_migration",
     "check_script",
     "roll_back_migration",
+    "run_checks",
     "run_script",
     "undone_afterwards",
     "with_lock_retries",
@@ -195,6 +196,13 @@ def undone_afterwards(cursor):
         if not cursor.connection.closed:
             cursor.execute("ROLLBACK TO SAVEPOINT runbook_check")
             cursor.execute("RELEASE SAVEPOINT runbook_check")
+
+
+def run_checks(cursor, scripts):
+    """Run verify or smoke scripts, each undone afterwards."""
+    for script in scripts:
+        with undone_afterwards(cursor):
+            check_script(cursor, script)
 
 
 def apply_migration(cursor, migration, meter=None):

@@ -39,7 +39,7 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 
 

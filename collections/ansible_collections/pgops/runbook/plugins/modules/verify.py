@@ -44,8 +44,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import run_checks
 from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
