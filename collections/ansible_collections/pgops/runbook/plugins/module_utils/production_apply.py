@@ -14,9 +14,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
     to_json,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
-    ServerUnreachable,
-    connect,
-    psycopg2,
     transaction,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed, Unchanged
@@ -32,8 +29,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     run_journalled,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
-from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import positions, put_back
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
+from ansible_collections.pgops.runbook.plugins.module_utils.production_attempt import (
+    commit_or_find_out,
+    in_production,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     latest,
     library_hosts_of,
@@ -46,12 +46,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_s
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
     apply_migration,
     run_checks,
-    with_lock_retries,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["apply_to_production", "commit_or_find_out", "paths_to_follow", "undo_attempt"]
+__all__ = ["apply_to_production", "paths_to_follow"]
 
 LINES_SHOWN = 10
 
@@ -278,90 +277,3 @@ def _must_act_alike(on_the_copy, in_production, same_rows, what):
             " same deploy again makes a new backup and rehearses with them.",
             difference=lines,
         )
-
-
-def in_production(step, attempt, policy, what):
-    """Run ``attempt`` with lock retries; whatever fails is rolled back and said to be so.
-
-    Raises:
-        Unchanged: with ``what`` and the reason.
-        StepFailed: when COMMIT was sent and its result is unknown.
-    """
-    written = len(step.recorded)
-    with transaction(step.connection) as cursor:
-        sequences = positions(cursor)
-
-    def rolled_back(run):
-        try:
-            return run()
-        except CommitUnknown:
-            step.forget_unwritten(written)
-            raise
-        except BaseException:
-            step.forget_unwritten(written)
-            undo_attempt(step, sequences)
-            raise
-
-    try:
-        with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
-            return with_lock_retries(lambda: rolled_back(attempt), policy, watch.sentences)
-    except CommitUnknown:
-        raise
-    except Unchanged:
-        raise
-    except RunbookError as error:
-        raise Unchanged(f"{what}: {error.reason}", **error.details) from None
-    except psycopg2.Error as error:
-        message = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
-        raise Unchanged(f"{what}: {message}.") from None
-
-
-def undo_attempt(step, sequences):
-    """Roll back, and put sequences back, which no ROLLBACK does: a setval() stays in effect."""
-    if step.connection.closed:
-        try:
-            step.connection = connect(step.params["target"])
-        except ServerUnreachable:
-            return  # the error that led here is the one to report
-    step.connection.rollback()
-    with transaction(step.connection) as cursor:
-        put_back(cursor, sequences)
-
-
-class CommitUnknown(StepFailed):
-    """COMMIT was sent, the connection was lost, and the server does not answer."""
-
-
-def commit_or_find_out(step, receipt):
-    """COMMIT; where its answer is lost, look in the ledger whether the receipt is there.
-
-    Raises:
-        Unchanged: the transaction is known not to be committed.
-        CommitUnknown: the server could not be asked.
-    """
-    try:
-        step.connection.commit()
-        return
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        lost = " ".join(str(error).split())
-    for _ in range(10):
-        try:
-            step.connection = connect(step.params["target"])
-            step.take_run_lock()
-            with transaction(step.connection) as cursor:
-                if any(
-                    known["digest"] == receipt["digest"]
-                    for known in step.ledger.receipts(cursor, step.run_id)
-                ):
-                    return
-            raise Unchanged(f"The connection was lost at COMMIT and the transaction was rolled back: {lost}.")
-        except (psycopg2.Error, StepFailed):
-            time.sleep(2)
-        except Unchanged:
-            raise
-        except RunbookError:
-            time.sleep(2)
-    raise CommitUnknown(
-        f"The connection was lost at COMMIT ({lost}) and the server does not answer: whether the transaction was"
-        " committed is not known. When the server is back: ansible-playbook playbooks/status.yml"
-    )

@@ -24,10 +24,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences impo
     new_collisions,
     positions,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
+from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import paths_to_follow
+from ansible_collections.pgops.runbook.plugins.module_utils.production_attempt import (
     commit_or_find_out,
     in_production,
-    paths_to_follow,
     undo_attempt,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import recorded_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import (
+from ansible_collections.pgops.runbook.plugins.module_utils.production_attempt import (
     commit_or_find_out,
     in_production,
 )
