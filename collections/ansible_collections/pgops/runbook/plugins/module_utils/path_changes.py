@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import library_hosts_of
 
 __all__ = [
     "CHANGED",
@@ -21,6 +22,7 @@ __all__ = [
     "create_path_changes",
     "files_behind",
     "has_path_changes",
+    "paths_to_follow",
     "pending_versions",
     "stream_rows",
 ]
@@ -320,3 +322,10 @@ def stream_rows(connection, query):
         cursor.itersize = ROWS_A_FETCH
         cursor.execute(query)
         yield from cursor
+
+
+def paths_to_follow(step, cursor, migration):
+    """The paths before the script, where its header says that files follow them and there is a library; or None."""
+    if not migration.get("files") or not library_hosts_of(step.receipts):
+        return None
+    return PathsBefore(cursor, migration["files"])

@@ -29,14 +29,13 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     run_journalled,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
-from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import paths_to_follow
 from ansible_collections.pgops.runbook.plugins.module_utils.production_attempt import (
     commit_or_find_out,
     in_production,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     latest,
-    library_hosts_of,
     script_digests,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import forget_rehearsed
@@ -50,7 +49,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
 from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["apply_to_production", "paths_to_follow"]
+__all__ = ["apply_to_production"]
 
 LINES_SHOWN = 10
 
@@ -164,13 +163,6 @@ def _expected_impact(proof):
 def _inserted_into(proof):
     """Tables into which the rehearsal saw the migration insert."""
     return set(proof["impact"].get("inserted", ()))
-
-
-def paths_to_follow(step, cursor, migration):
-    """The paths before the script, where its header says that files follow them and there is a library; or None."""
-    if not migration.get("files") or not library_hosts_of(step.receipts):
-        return None
-    return PathsBefore(cursor, migration["files"])
 
 
 def _apply_journalled(step, migration, proof, policy):

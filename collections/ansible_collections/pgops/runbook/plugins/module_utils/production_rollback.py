@@ -24,7 +24,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences impo
     new_collisions,
     positions,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import paths_to_follow
+from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import paths_to_follow
 from ansible_collections.pgops.runbook.plugins.module_utils.production_attempt import (
     commit_or_find_out,
     in_production,
