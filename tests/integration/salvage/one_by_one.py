@@ -13,10 +13,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution
     run_journalled,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_statements import (
-    StatementSalvage,
-    TouchWatch,
-)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_statements import StatementSalvage
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import TouchWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LockPolicy
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import parse_script
 

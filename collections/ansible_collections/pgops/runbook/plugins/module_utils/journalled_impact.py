@@ -14,7 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.impact import (
     wal_position,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.lock_sampling import LockSampler
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_statements import TouchWatch
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import TouchWatch
 
 __all__ = ["JournalledImpact"]
 

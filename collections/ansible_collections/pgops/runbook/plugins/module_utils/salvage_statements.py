@@ -20,51 +20,14 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage_key import K
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_sources import note_sources
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
-    DestructionWatch,
     Loss,
+    TouchWatch,
     losses_from_json,
-    losses_to_json,
     uncovered,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.session import pin_session, restore_session
 
-__all__ = ["StatementSalvage", "TouchWatch"]
-
-INSERTED_ROWS = """
-    SELECT relid::bigint, n_tup_ins FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins > 0"""
-
-
-class TouchWatch:
-    """What one statement takes, and the tables into which it puts rows: they are the rollback's, and no user's.
-
-    Args:
-        cursor: of the statement's transaction, before it.
-        watch: DestructionWatch; default is a new one.
-    """
-
-    def __init__(self, cursor, watch=None):
-        self.cursor = cursor
-        self.watch = watch or DestructionWatch(cursor)
-        self._inserted = self._inserted_rows()
-
-    def _inserted_rows(self):
-        self.cursor.execute(INSERTED_ROWS)
-        return dict(self.cursor.fetchall())
-
-    def losses(self):
-        """As DestructionWatch.losses(), with ``rows`` of tables that were inserted into too."""
-        found = self.watch.losses()
-        now = self._inserted_rows()
-        for oid, table in self.watch.before.items():
-            if now.get(oid, 0) > self._inserted.get(oid, 0):
-                root = table.root if table.root in self.watch.before else oid
-                loss = found.setdefault(root, Loss(self.watch.before[root].name))
-                loss.rows = True
-        return found
-
-    def as_json(self):
-        """``losses()`` by name."""
-        return losses_to_json(self.losses())
+__all__ = ["StatementSalvage"]
 
 
 class StatementSalvage:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
 
-__all__ = ["DestructionWatch", "Loss", "losses_from_json", "losses_to_json", "uncovered"]
+__all__ = ["DestructionWatch", "Loss", "TouchWatch", "losses_from_json", "losses_to_json", "uncovered"]
 
 # Application tables; of partitioned ones the topmost stands for all of its partitions. Generated columns are left
 # out: they come back by themselves.
@@ -33,6 +33,9 @@ TABLES = """
       AND c.oid IS DISTINCT FROM to_regclass(%(versions)s)
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                       AND d.objid = c.oid AND d.deptype = 'e')"""
+
+INSERTED_ROWS = """
+    SELECT relid::bigint, n_tup_ins FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins > 0"""
 
 CHANGED_ROWS = """
     SELECT relid::bigint, n_tup_upd + n_tup_del FROM pg_catalog.pg_stat_xact_user_tables
@@ -197,3 +200,36 @@ def losses_from_json(watch, entries):
                 watch.before[oid].name, entry["whole"], set(entry["columns"]) & known, entry["rows"]
             )
     return found
+
+
+class TouchWatch:
+    """What one statement takes, and the tables into which it puts rows: they are the rollback's, and no user's.
+
+    Args:
+        cursor: of the statement's transaction, before it.
+        watch: DestructionWatch; default is a new one.
+    """
+
+    def __init__(self, cursor, watch=None):
+        self.cursor = cursor
+        self.watch = watch or DestructionWatch(cursor)
+        self._inserted = self._inserted_rows()
+
+    def _inserted_rows(self):
+        self.cursor.execute(INSERTED_ROWS)
+        return dict(self.cursor.fetchall())
+
+    def losses(self):
+        """As DestructionWatch.losses(), with ``rows`` of tables that were inserted into too."""
+        found = self.watch.losses()
+        now = self._inserted_rows()
+        for oid, table in self.watch.before.items():
+            if now.get(oid, 0) > self._inserted.get(oid, 0):
+                root = table.root if table.root in self.watch.before else oid
+                loss = found.setdefault(root, Loss(self.watch.before[root].name))
+                loss.rows = True
+        return found
+
+    def as_json(self):
+        """``losses()`` by name."""
+        return losses_to_json(self.losses())
