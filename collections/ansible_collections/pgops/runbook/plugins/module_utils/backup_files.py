@@ -11,9 +11,10 @@ import shutil
 
 from ansible_collections.pgops.runbook.plugins.module_utils.client_programs import find_program, run_program
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import client_options
+from ansible_collections.pgops.runbook.plugins.module_utils.durable import write_file_durably
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 
-__all__ = ["BackupFiles", "check_room", "write_file_durably"]
+__all__ = ["BackupFiles", "check_room"]
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -44,17 +45,6 @@ def check_room(folder, needed_bytes):
             f"backup_dir {folder} has {free // 2**20} MiB free and the database has {needed_bytes // 2**20} MiB:"
             " make room, or choose another backup_dir."
         )
-
-
-def write_file_durably(path, text):
-    """Write a 0600 file whole or not at all, and on disk before this returns."""
-    temporary = f"{path}.part"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def _sha256_of_file(path):

@@ -8,7 +8,7 @@ import datetime
 import json
 import os
 
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import write_file_durably
+from ansible_collections.pgops.runbook.plugins.module_utils.durable import write_file_durably
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     FIRST_PREVIOUS,
     broken_link,
