@@ -17,7 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content import conte
 from ansible_collections.pgops.runbook.plugins.module_utils.content_workers import content_of_snapshot
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import database_settings
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import rows_written
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import rows_written
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 

@@ -10,20 +10,7 @@ from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import HARMLESS_MODE, LOCK_MODES
 
-__all__ = ["acted_otherwise", "rows_written"]
-
-# The statistics of other sessions reach us late, up to 10 s after the session went idle (manual, "The Cumulative
-# Statistics System"). A write from before the backup that looks new only makes the comparison milder. One of the last
-# seconds that is not seen yet can make it too strict: then the deploy ends unchanged, and goes through when repeated.
-ROWS_WRITTEN = """
-    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_user_tables
-    WHERE schemaname NOT IN ('runbook', 'runbook_salvage') AND schemaname NOT LIKE 'pg\\_%'"""
-
-
-def rows_written(cursor):
-    """How many rows were ever written to the tables of users in this database, by transactions that have ended."""
-    cursor.execute(ROWS_WRITTEN)
-    return cursor.fetchone()[0]
+__all__ = ["acted_otherwise"]
 
 
 def acted_otherwise(on_the_copy, in_production, same_rows):

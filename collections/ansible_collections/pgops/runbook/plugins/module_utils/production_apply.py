@@ -17,11 +17,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
     transaction,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError, StepFailed, Unchanged
-from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
-from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import (
-    acted_otherwise,
-    rows_written,
-)
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter, rows_written
+from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import acted_otherwise
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
