@@ -16,9 +16,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import ps
 from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
 from ansible_collections.pgops.runbook.plugins.module_utils.content_workers import content_of_snapshot
 from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import database_settings
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import rows_written
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 
 __all__ = ["back_up"]

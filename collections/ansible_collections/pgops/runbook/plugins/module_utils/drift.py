@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import ALL_SCRIPTS, digest_of, in_force
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import ALL_SCRIPTS, in_force
 from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
 
 __all__ = [

@@ -8,8 +8,8 @@ One that may not is noted before and after; killed in between, the catalog tells
 
 from __future__ import annotations
 
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import sha256_of_text
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import sha256_of_text
 
 __all__ = ["JOURNAL_SCHEMA", "Journal", "close_all_journals", "open_journal"]
 

@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import canonical_json, digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import JOURNAL_SCHEMA
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
-    FIRST_PREVIOUS,
-    canonical_json,
-    digest_of,
-    make_receipt,
-)
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import FIRST_PREVIOUS, make_receipt
 
 __all__ = [
     "RUN_LOCK",

@@ -13,6 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference i
     undone,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
     begin_or_resume,
@@ -30,11 +31,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.production_attempt i
     in_production,
     undo_attempt,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
-    digest_of,
-    latest,
-    script_digests,
-)
+from ansible_collections.pgops.runbook.plugins.module_utils.receipts import latest, script_digests
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import NotForeseen, SalvageKeeper
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_labels import labels_added_since
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_privileges import privileges_changed_since

@@ -8,11 +8,11 @@ import datetime
 import json
 import os
 
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import canonical_json
 from ansible_collections.pgops.runbook.plugins.module_utils.durable import write_file_durably
 from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
     FIRST_PREVIOUS,
     broken_link,
-    canonical_json,
     make_receipt,
 )
 

@@ -7,9 +7,7 @@ Everything here is a function of values; the ledger stores receipts, this module
 
 from __future__ import annotations
 
-import hashlib
-import json
-
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 
 __all__ = [
@@ -22,17 +20,14 @@ __all__ = [
     "ROLLBACK_STEPS",
     "altered",
     "broken_link",
-    "canonical_json",
     "check_gate",
     "check_library_hosts",
     "committed_versions",
-    "digest_of",
     "in_force",
     "latest",
     "library_hosts_of",
     "make_receipt",
     "script_digests",
-    "sha256_of_text",
 ]
 
 DEPLOY_STEPS = (
@@ -91,20 +86,6 @@ SCRIPTS_OF_STEP = {
     "files_check": (),
     "files_rename": (),
 }
-
-
-def canonical_json(value):
-    """The one JSON text of a value: sorted keys, no white space, so that equal values have equal digests."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def sha256_of_text(text):
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def digest_of(value):
-    """SHA-256 (hex) over the canonical JSON of ``value``."""
-    return sha256_of_text(canonical_json(value))
 
 
 def make_receipt(

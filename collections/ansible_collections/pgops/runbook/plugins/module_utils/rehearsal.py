@@ -16,6 +16,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content import conte
 from ansible_collections.pgops.runbook.plugins.module_utils.content_difference import (
     difference as content_difference,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
@@ -31,7 +32,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences impo
     new_collisions,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PathsBefore
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import REHEARSAL
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner

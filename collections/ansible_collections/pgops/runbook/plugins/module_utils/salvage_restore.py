@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from ansible_collections.pgops.runbook.plugins.module_utils.connection import sql, transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.drift import recorded_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.production_attempt import (
     commit_or_find_out,
     in_production,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import (
     COMMAND,
     enter_run,
