@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.adoption import placement
+from ansible_collections.pgops.runbook.plugins.module_utils.status.adoption import placement
 
 MADE = {
     "table public.files": {"owner": "ada", "privileges": None, "comment": "x", "persistence": "p"},

@@ -8,7 +8,7 @@ import copy
 import json
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import (
     Difference,
     describe,
     difference,

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.content_difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.content.difference import difference
 
 
 def _content(large_objects=None, sequences=None, **tables):

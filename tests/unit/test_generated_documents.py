@@ -10,11 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils import (
-    migration_order_document,
-    rollback_status_document,
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
+    order_document as migration_order_document,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
+    status_document as rollback_status_document,
+)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.impact_difference import acted_otherwise
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.difference import acted_otherwise
 
 
 def measured(rows=None, rewritten=(), locks=()):

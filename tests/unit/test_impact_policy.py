@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import (
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.policy import (
     POLICY_SPEC,
     objections,
     refuse_by_policy,

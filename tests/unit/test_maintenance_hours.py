@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_hours import (
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.hours import (
     WEEKDAYS,
     is_open,
     parse_window,

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import check_lint
-from ansible_collections.pgops.runbook.plugins.plugin_utils.migration_lint import lint
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import check_lint
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.lint import lint
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.migration_order import (
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.order import (
     cascade_order,
     dependents,
     pending,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import (
     check_client_programs,
     check_scripts_to_apply,
     check_scripts_to_roll_back,

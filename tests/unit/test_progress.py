@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import progress_lines
-from ansible_collections.pgops.runbook.plugins.plugin_utils import progress
+from ansible_collections.pgops.runbook.plugins.module_utils.library import progress as progress_lines
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run import progress
 
 
 def execute(command: str) -> dict[str, str]:

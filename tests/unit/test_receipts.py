@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import digests, receipts
+from ansible_collections.pgops.runbook.plugins.module_utils import digests
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger import receipts
 
 IDENTITY = {
     "system_identifier": "7000000000000000001",

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.reference_rings import parents_first
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.references import parents_first
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.rename_journal import BATCH, RenameJournal
+from ansible_collections.pgops.runbook.plugins.module_utils.library.journal import BATCH, RenameJournal
 
 IDENTITY = {"system_identifier": "7", "database": "library", "database_oid": 5}
 NAMES = [b"a b", b"\xff not utf-8", "日本".encode(), b"new\nline"]

@@ -8,13 +8,13 @@ import contextlib
 import unicodedata
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.library_paths import (
+from ansible_collections.pgops.runbook.plugins.module_utils.library.paths import (
     UnusablePath,
     below_library,
     caseless_key,
     temporary_path,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.rename_plan import RenamePlan
+from ansible_collections.pgops.runbook.plugins.module_utils.library.plan import RenamePlan
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import (
     STATE_OF_PRODUCTION,
     run_report,
     status_report,

@@ -7,9 +7,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.common_tables import parents_first
-from ansible_collections.pgops.runbook.plugins.module_utils.database_properties import _elements
-from ansible_collections.pgops.runbook.plugins.module_utils.database_swap import replaced_name
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.properties import _elements
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.swap import replaced_name
+from ansible_collections.pgops.runbook.plugins.module_utils.rows.tables import parents_first
 
 RUN = "20261122T114043Z-midi_library-e59c"
 

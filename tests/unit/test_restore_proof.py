@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import copy_name
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_proof import sequences_outside
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import copy_name
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.proof import sequences_outside
 
 
 @pytest.mark.parametrize("value", [10, 12, 15])

@@ -9,13 +9,13 @@ import json
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
     DEPLOY_STEPS,
     REHEARSE_STEPS,
     RESTORE_STEPS,
     ROLLBACK_STEPS,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import (
     RunRecord,
     final_outcome,
     succeeded,

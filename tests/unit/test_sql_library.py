@@ -15,20 +15,22 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.plugin_utils import migration_order_document
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
+    order_document as migration_order_document,
+)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import (
     AmbiguousMigration,
     SqlLibrary,
     SqlLibraryError,
     UnknownMigration,
     read_sql_library,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_order import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.order import (
     cycle_error,
     topological_order,
     versions_of,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import SqlScriptError
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import SqlScriptError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import (
     Header,
     SqlScriptError,
     decode_script,

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import plan_for
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 from demo.local_server import LocalServer
 

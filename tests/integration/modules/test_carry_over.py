@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.carry_over import (
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.salvage import bring_salvage
+from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over import (
     RowComparison,
     carry_sequences,
     refresh_materialized_views,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_carrying import bring_salvage
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
 
 SCHEMA = """
     CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, boss int REFERENCES author);

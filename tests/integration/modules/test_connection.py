@@ -15,7 +15,7 @@ from step_runs import target
 # What a module does when it is killed: it holds the lock of its run, and a statement is under way.
 HOLDER = """
 import json, sys
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import connect
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect
 connection = connect(json.loads(sys.argv[1]))
 with connection.cursor() as cursor:
     cursor.execute("SELECT pg_advisory_lock(7)")

@@ -8,7 +8,7 @@ import contextlib
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import (
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import (
     CopyDatabase,
     copy_name,
     database_settings,

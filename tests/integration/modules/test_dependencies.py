@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import read_catalog
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_dependencies import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.dependencies import (
     dependency_edges,
     used_objects,
 )

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.emergency import (
     choose_kind,
     restore_point_name,
 )

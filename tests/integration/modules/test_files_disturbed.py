@@ -88,7 +88,7 @@ def test_where_nothing_is_to_be_renamed_a_full_disk_is_in_nobody_s_way(library: 
 
 
 def test_a_journal_on_a_disk_that_fills_up_meanwhile(library: LibraryOnDisk, monkeypatch) -> None:
-    from ansible_collections.pgops.runbook.plugins.module_utils import rename_journal
+    from ansible_collections.pgops.runbook.plugins.module_utils.library import journal as rename_journal
 
     monkeypatch.setattr(rename_journal.RenameJournal, "check_place", lambda *_: None)
     without_blanks(library)

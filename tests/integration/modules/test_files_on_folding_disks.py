@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.library_folder import LibraryFolder
+from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import LibraryFolder
 from folding_disk import KINDS, CannotMount, mounted
 
 from benchmarks.library_on_disk import LibraryOnDisk

@@ -154,7 +154,7 @@ def test_names_that_differ_in_case_stay_apart_where_the_disk_keeps_them_apart(li
 @pytest.mark.parametrize("spelling", ["x/Z.mid", "x/e\u0301.mid"])
 def test_names_that_the_file_system_takes_for_one(library: LibraryOnDisk, monkeypatch, spelling: str) -> None:
     """No file system at hand ignores case; that it is asked, and what follows, is tested with its answer changed."""
-    from ansible_collections.pgops.runbook.plugins.module_utils.library_folder import LibraryFolder
+    from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import LibraryFolder
 
     monkeypatch.setattr(LibraryFolder, "folds", lambda self, folder, write: folder == b"x")
     library.rename({"x/a b.mid": "x/z.mid" if spelling == "x/Z.mid" else "x/é.mid", "x/c d.mid": spelling})
@@ -195,7 +195,7 @@ def test_a_link_out_of_the_library_is_not_followed(library: LibraryOnDisk, tmp_p
 def test_a_link_that_appears_during_the_renames_is_not_followed(
     library: LibraryOnDisk, tmp_path: Path
 ) -> None:
-    from ansible_collections.pgops.runbook.plugins.module_utils.library_folder import (
+    from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import (
         LibraryFolder,
         Unreachable,
     )

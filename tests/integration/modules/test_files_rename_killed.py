@@ -12,10 +12,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import library_folder
-from ansible_collections.pgops.runbook.plugins.module_utils.library_folder import LibraryFolder
-from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import PendingChanges
-from ansible_collections.pgops.runbook.plugins.module_utils.rename_journal import RenameJournal
+from ansible_collections.pgops.runbook.plugins.module_utils.library import folder as library_folder
+from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import PendingChanges
+from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import LibraryFolder
+from ansible_collections.pgops.runbook.plugins.module_utils.library.journal import RenameJournal
 
 from benchmarks import proof_of_file_renames
 from benchmarks.library_on_disk import LibraryOnDisk

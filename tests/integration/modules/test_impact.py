@@ -8,9 +8,9 @@ import contextlib
 import time
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
-from ansible_collections.pgops.runbook.plugins.module_utils.session_wal import SessionWal
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.meter import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.wal import SessionWal
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
 
 
 @pytest.fixture

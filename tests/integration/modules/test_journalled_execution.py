@@ -10,21 +10,24 @@ import time
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import lock_sampling
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import ServerUnreachable, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.journal import Journal, open_journal
-from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
     begin_or_resume,
     is_journalled,
     run_journalled,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.journalled_impact import JournalledImpact
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.module_utils.lock_sampling import LOOK_EVERY_SECONDS
-from ansible_collections.pgops.runbook.plugins.module_utils.lone_statements import took_effect
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LockPolicy
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.outside_transaction import took_effect
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
+from ansible_collections.pgops.runbook.plugins.module_utils.impact import locks as lock_sampling
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.locks import LOOK_EVERY_SECONDS
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.one_by_one import JournalledImpact
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import Journal, open_journal
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (
+    ServerUnreachable,
+    transaction,
+)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 ONCE = LockPolicy(timeout_seconds=1, attempts=1, pause_seconds=0)
 BUILD = "CREATE INDEX CONCURRENTLY item_name ON item (name)"

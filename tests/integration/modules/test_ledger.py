@@ -9,10 +9,13 @@ import threading
 import time
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import server_identity, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import altered, broken_link
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import altered, broken_link
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (
+    server_identity,
+    transaction,
+)
 
 LEDGER = Ledger()
 

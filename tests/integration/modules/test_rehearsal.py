@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.owned_sequences import collisions
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal_from_empty import rehearse_from_empty
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.sequences import collisions
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.from_empty import rehearse_from_empty
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearsal import Rehearsal
 from step_runs import migration, script
 
 BASE = """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report import _replication
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import _replication
 from psycopg2 import sql
 from restore_runs import Restore, beside, closed, drop_what_restores_left, replaced, wait_for
 from step_runs import StepRuns

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import emergency_backup
-from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
+from ansible_collections.pgops.runbook.plugins.module_utils.backup import emergency as emergency_backup
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.emergency import (
     check_wanted,
     is_archived,
     set_restore_point,

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import maintenance_database
-from ansible_collections.pgops.runbook.plugins.module_utils.path_changes import create_path_changes
+from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import create_path_changes
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres import (
+    maintenance as maintenance_database,
+)
 from psycopg2 import sql
 from restore_runs import Restore, closed, replaced, wait_for
 from step_runs import StepRuns, target

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.blocker_watch import BlockerWatch
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import (
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import (
     LOCK_SPEC,
     LockPolicy,
     ScriptFailed,
@@ -23,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.script_execution imp
     undone_afterwards,
     with_lock_retries,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.blockers import BlockerWatch
 from step_runs import script, target
 
 

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
-from ansible_collections.pgops.runbook.plugins.module_utils.version_table import MARK, VersionTable
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.versions import MARK, VersionTable
 
 SHAPES = {
     "Rails": "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY)",

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.action.step import _controller
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
 from application import Application, Run, contents, prepare, write_scripts
 
 from demo.local_server import LocalServer

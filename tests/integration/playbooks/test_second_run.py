@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import copy_name
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import copy_name
 from application import Application
 
 
