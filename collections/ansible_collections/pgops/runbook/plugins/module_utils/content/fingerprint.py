@@ -15,20 +15,16 @@ from psycopg2.extensions import cursor as plain_cursor
 
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.session import pin_session, restore_session
+from .row_digest import SEEDS, digest_of_sums, hash_of, row_text, sums
 
 __all__ = [
     "StoredTable",
     "column_digests",
     "columns_before",
     "content_fingerprint",
-    "row_text",
     "stored_tables",
     "table_fingerprint",
 ]
-
-# Two independent 64-bit hashes of a row's text. Their sums over all rows are exact (numeric), so that equal
-# rows do not cancel out and no order matters; equal sums of different contents need a 128-bit coincidence.
-_SEEDS = (0, 7046029254386353131)
 
 
 @dataclass(frozen=True)
@@ -142,32 +138,22 @@ def table_fingerprint(
     missing = [name for name in columns or () if name not in present]
     if missing:
         facts["missing_columns"] = missing
-    sums: tuple[Any, ...] = (0, None, None)
+    found: tuple[Any, ...] = (0, None, None)
     if table.populated:
         cursor.execute(
-            sql.SQL("SELECT count(*), {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
-                sql.SQL(", ").join(_sum_of_hashes(seed) for seed in _SEEDS),
+            sql.SQL("SELECT {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
+                sums(),
                 row_text(read),
                 sql.Identifier(table.schema, table.relation),
                 sql.SQL(table.condition),
             )
         )
-        sums = cursor.fetchone()
+        found = cursor.fetchone()
     else:
         facts["populated"] = False
-    facts["rows"] = sums[0]
-    facts["digest"] = hashlib.sha256(":".join(map(str, sums)).encode("ascii")).hexdigest()
+    facts["rows"] = found[0]
+    facts["digest"] = digest_of_sums(found)
     return facts
-
-
-def row_text(columns: Sequence[str], alias: str | None = None) -> sql.Composable:
-    """SQL expression for an unambiguous text of a row: record output quotes what needs it and writes NULL
-    as nothing, the empty string as "" (manual, "Composite Type Input and Output Syntax").
-
-    The columns go in the order of their names: their order in the table is schema, not content.
-    """
-    identifiers = [sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in sorted(columns)]
-    return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(identifiers))
 
 
 def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> dict[str, str]:
@@ -180,13 +166,7 @@ def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> d
     digests: dict[str, str] = {}
     for start in range(0, len(columns), 400):
         part = columns[start : start + 400]
-        sums = [
-            sql.SQL('sum(hashtextextended(ROW({})::text COLLATE "C", {}))').format(
-                sql.Identifier(name), sql.Literal(seed)
-            )
-            for name in part
-            for seed in _SEEDS
-        ]
+        sums = [sql.SQL("sum({})").format(hash_of(row_text([name]), seed)) for name in part for seed in SEEDS]
         cursor.execute(
             sql.SQL("SELECT {} FROM ONLY {} {}").format(
                 sql.SQL(", ").join(sums),
@@ -196,16 +176,8 @@ def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> d
         )
         values = cursor.fetchone()
         for position, name in enumerate(part):
-            text = ":".join(map(str, values[2 * position : 2 * position + 2]))
-            digests[name] = hashlib.sha256(text.encode("ascii")).hexdigest()
+            digests[name] = digest_of_sums(values[2 * position : 2 * position + 2])
     return digests
-
-
-def _sum_of_hashes(seed: int, line: str = "line") -> sql.Composable:
-    # The C collation: a nondeterministic one would give different texts the same hash.
-    return sql.SQL('sum(hashtextextended({} COLLATE "C", {}))').format(
-        sql.Identifier(line), sql.Literal(seed)
-    )
 
 
 def _sequences(cursor: Any) -> dict[str, int]:
@@ -249,20 +221,19 @@ def _large_objects(cursor: Any) -> dict[str, Any]:
     length = _LARGE_OBJECT_SLICE if may_read_pages else 1024 * 1024 * 1023
     cursor.execute(
         sql.SQL(
-            "SELECT count(*), {} FROM (SELECT ROW(m.oid, m.lomowner::regrole,"
+            "SELECT {} FROM (SELECT ROW(m.oid, m.lomowner::regrole,"
             " array(SELECT unnest(coalesce(m.lomacl, acldefault('L', m.lomowner)))::text ORDER BY 1),"
             " obj_description(m.oid, 'pg_largeobject'),"
             " array(SELECT sha256(lo_get(m.oid, s * {}, {})) FROM generate_series(0, coalesce({}, 0)) AS s"
             " ORDER BY s))::text AS line FROM pg_largeobject_metadata m OFFSET 0) AS objects"
         ).format(
-            sql.SQL(", ").join(_sum_of_hashes(seed) for seed in _SEEDS),
+            sums(),
             sql.Literal(length),
             sql.Literal(length),
             slices,
         )
     )
-    sums = cursor.fetchone()
-    return {"count": count, "digest": hashlib.sha256(":".join(map(str, sums)).encode("ascii")).hexdigest()}
+    return {"count": count, "digest": digest_of_sums(cursor.fetchone())}
 
 
 def _unquoted(identifier: str) -> str:
