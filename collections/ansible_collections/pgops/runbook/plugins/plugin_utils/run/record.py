@@ -205,6 +205,8 @@ class RunRecord:
         if failed:
             entry["outcome"] = self._outcome_of_failure(step, result)
             entry["reason"] = result["msg"]
+            if result.get("details"):
+                entry["details"] = result["details"]
         if step == "apply":
             entry["committed"] = result.get("committed")
         if "migrations" in outputs:
