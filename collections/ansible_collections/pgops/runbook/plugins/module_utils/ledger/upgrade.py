@@ -44,9 +44,10 @@ RELATIONS = """
 # What was made just now and has rights of its own: those that ALTER DEFAULT PRIVILEGES of the application has given.
 GRANTED = """
     SELECT made.kind, made.name, pg_catalog.pg_get_userbyid(made.owner)::text,
-           array(SELECT DISTINCT pg_catalog.pg_get_userbyid(acl.grantee)::text FROM pg_catalog.aclexplode(made.acl) acl
-                 WHERE acl.grantee NOT IN (0, made.owner) ORDER BY 1)
-    FROM (SELECT n.oid, n.nspname, 'SCHEMA' AS kind, ARRAY[n.nspname::text] AS name, n.nspacl AS acl, n.nspowner AS owner
+           array(SELECT DISTINCT pg_catalog.pg_get_userbyid(acl.grantee)::text
+                 FROM pg_catalog.aclexplode(made.acl) AS acl WHERE acl.grantee NOT IN (0, made.owner) ORDER BY 1)
+    FROM (SELECT n.oid, n.nspname, 'SCHEMA' AS kind, ARRAY[n.nspname::text] AS name, n.nspacl AS acl,
+                 n.nspowner AS owner
           FROM pg_catalog.pg_namespace n UNION ALL
           SELECT c.oid, n.nspname, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
                  ARRAY[n.nspname::text, c.relname::text], c.relacl, c.relowner
