@@ -19,12 +19,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger.schema import (  # noqa: E402
-    LEDGER,
-    NEWEST,
-    SALVAGE,
-)
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.schema import NEWEST  # noqa: E402
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.upgrade import upgrade  # noqa: E402
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.application_tables import (  # noqa: E402
+    LEDGER_SCHEMA,
+    SALVAGE_SCHEMA,
+)
 
 from demo.local_server import LocalServer  # noqa: E402
 
@@ -43,7 +43,7 @@ COLUMNS = """
 
 def page_of(cursor: Any) -> str:
     """The page, for the schemas that the cursor's database has."""
-    cursor.execute(COLUMNS, ([LEDGER, SALVAGE],))
+    cursor.execute(COLUMNS, ([LEDGER_SCHEMA, SALVAGE_SCHEMA],))
     lines = [
         "# The runbook's own schemas",
         "",

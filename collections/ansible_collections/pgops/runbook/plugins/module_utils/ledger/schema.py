@@ -8,13 +8,10 @@ new table and column. ``upgrade`` runs them in order. ``docs/ledger.md`` is made
 
 from __future__ import annotations
 
-__all__ = ["COLLECTION_VERSION", "COMMENTS", "LEDGER", "NEWEST", "RELEASES", "SALVAGE"]
+__all__ = ["COLLECTION_VERSION", "COMMENTS", "NEWEST", "RELEASES"]
 
 #: Of this collection, as in its galaxy.yml; written beside each release that it has run.
 COLLECTION_VERSION = "1.0.0"
-
-LEDGER = "runbook"
-SALVAGE = "runbook_salvage"
 
 
 # Made piece by piece, before releases were written down: of a database any of it may be there.

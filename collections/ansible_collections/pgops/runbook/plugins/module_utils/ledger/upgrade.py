@@ -12,15 +12,16 @@ import re
 from typing import Any
 
 from ..errors import Refused
+from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
 from ..postgres.connection import sql
-from .schema import COLLECTION_VERSION, COMMENTS, LEDGER, NEWEST, RELEASES, SALVAGE
+from .schema import COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
 
 __all__ = ["check_rights_to_upgrade", "known_release", "release_of", "upgrade"]
 
 # Key of the advisory lock that one upgrade at a time holds, until its transaction ends. "layout" in ASCII.
 LAYOUT_LOCK = 0x6C61796F7574
 
-SCHEMAS = [LEDGER, SALVAGE]
+SCHEMAS = [LEDGER_SCHEMA, SALVAGE_SCHEMA]
 
 # The layout before releases were written down.
 FIRST = min(RELEASES)
@@ -133,7 +134,7 @@ def check_rights_to_upgrade(cursor: Any) -> None:
     role, may_create = cursor.fetchone()
     if not may_create:
         raise Refused(
-            f"Role {role} may not create the ledger (schemas {LEDGER} and {SALVAGE}): GRANT CREATE ON DATABASE to it."
+            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}): GRANT CREATE ON DATABASE to it."
         )
     cursor.execute(OWNERS, (SCHEMAS,))
     owners = cursor.fetchall()
@@ -216,7 +217,7 @@ def _check_columns(cursor: Any) -> None:
         raise Refused(
             "The runbook's schemas in this database were not made by any version that this one can bring up to date:"
             f" there is no column {', '.join(missing)}. Nothing was changed. If they are not the runbook's, rename them"
-            f" (ALTER SCHEMA {LEDGER} RENAME TO ...; the same for {SALVAGE}): the next deploy makes its own."
+            f" (ALTER SCHEMA {LEDGER_SCHEMA} RENAME TO ...; the same for {SALVAGE_SCHEMA}): the next deploy makes its own."
         )
 
 
