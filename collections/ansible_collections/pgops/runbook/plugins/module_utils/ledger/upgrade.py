@@ -134,7 +134,8 @@ def check_rights_to_upgrade(cursor: Any) -> None:
     role, may_create = cursor.fetchone()
     if not may_create:
         raise Refused(
-            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}): GRANT CREATE ON DATABASE to it."
+            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}):"
+            " GRANT CREATE ON DATABASE to it."
         )
     cursor.execute(OWNERS, (SCHEMAS,))
     owners = cursor.fetchall()
@@ -217,7 +218,8 @@ def _check_columns(cursor: Any) -> None:
         raise Refused(
             "The runbook's schemas in this database were not made by any version that this one can bring up to date:"
             f" there is no column {', '.join(missing)}. Nothing was changed. If they are not the runbook's, rename them"
-            f" (ALTER SCHEMA {LEDGER_SCHEMA} RENAME TO ...; the same for {SALVAGE_SCHEMA}): the next deploy makes its own."
+            f" (ALTER SCHEMA {LEDGER_SCHEMA} RENAME TO ...; the same for {SALVAGE_SCHEMA}): the next deploy makes its"
+            " own."
         )
 
 
