@@ -28,8 +28,8 @@ def test_of_an_empty_database_only_what_everybody_may_change_is_read(connection:
     with connection.cursor() as cursor:
         reader = read(cursor)
     assert {row.catalog for row in reader.rows} == {"pg_namespace", "pg_database"}
-        cursor.execute("SELECT 'public'::regnamespace::oid::bigint")
-        (public,) = cursor.fetchone()
+    cursor.execute("SELECT 'public'::regnamespace::oid::bigint")
+    (public,) = cursor.fetchone()
     assert [row.oid for row in rows_of(reader, "pg_namespace")] == [public]
 
 
