@@ -19,6 +19,7 @@ UNTESTED: dict[str, str] = {
     "module_utils.library.location": THROUGH_ITS_ROOM,
     "module_utils.library.rehearsed": THROUGH_ITS_ROOM,
     "module_utils.library.renaming": THROUGH_ITS_ROOM,
+    "module_utils.postgres.bisect": THROUGH_ITS_ROOM,
     "module_utils.preflight.drift": THROUGH_ITS_ROOM,
     "module_utils.preflight.opening": THROUGH_ITS_ROOM,
     "module_utils.preflight.requirements": THROUGH_ITS_ROOM,
