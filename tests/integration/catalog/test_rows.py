@@ -27,9 +27,9 @@ def rows_of(reader: CatalogReader, catalog: str) -> list[Row]:
 def test_of_an_empty_database_only_what_everybody_may_change_is_read(connection: Any) -> None:
     with connection.cursor() as cursor:
         reader = read(cursor)
+        cursor.execute("SELECT 'public'::regnamespace::oid::bigint")
+        (public,) = cursor.fetchone()
     assert {row.catalog for row in reader.rows} == {"pg_namespace", "pg_database"}
-    cursor.execute("SELECT 'public'::regnamespace::oid::bigint")
-    (public,) = cursor.fetchone()
     assert [row.oid for row in rows_of(reader, "pg_namespace")] == [public]
 
 
