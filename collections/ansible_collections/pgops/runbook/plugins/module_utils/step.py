@@ -7,7 +7,11 @@ from __future__ import annotations
 import getpass
 import time
 
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
+from .errors import Refused, RunbookError, StepFailed
+from .ledger.ledger import RUN_LOCK, Ledger, utc_text
+from .ledger.receipt_file import ReceiptFile
+from .ledger.receipts import RESTORING_STEPS, check_gate, committed_versions, latest, script_digests
+from .postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
     TARGET_SPEC,
     ServerUnreachable,
@@ -16,17 +20,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
     server_identity,
     transaction,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger import RUN_LOCK, Ledger, utc_text
-from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import explain_unreachable
-from ansible_collections.pgops.runbook.plugins.module_utils.receipt_file import ReceiptFile
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
-    RESTORING_STEPS,
-    check_gate,
-    committed_versions,
-    latest,
-    script_digests,
-)
+from .postgres.maintenance import explain_unreachable
 
 __all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
 
