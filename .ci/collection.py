@@ -55,9 +55,7 @@ def stage(project: Path, folder: Path) -> None:
             shutil.copy(project / name, folder)
     playbooks = {path.stem for path in (folder / "playbooks").iterdir()}
     for path in [*(folder / "playbooks").glob("*.yml"), *(folder / "plugins").rglob("*.py")]:
-        path.write_text(
-            commands_of_collection(path.read_text(encoding="utf-8"), playbooks), encoding="utf-8"
-        )
+        path.write_text(commands_of_collection(path.read_text(encoding="utf-8"), playbooks), encoding="utf-8")
 
 
 def build(project: Path, output: Path) -> None:

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from strangers_project import PROJECT, StrangersProject, environment, program
 
 from demo.local_server import LocalServer
+from tests.integration.collection.strangers_project import PROJECT, StrangersProject, environment, program
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,15 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def collections(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds the installed collection and nothing else; no server was asked for anything."""
     folder = tmp_path_factory.mktemp("installed")
-    command = [program("ansible-galaxy"), "collection", "install", "--offline", "-p", str(folder), str(tarball)]
+    command = [
+        program("ansible-galaxy"),
+        "collection",
+        "install",
+        "--offline",
+        "-p",
+        str(folder),
+        str(tarball),
+    ]
     subprocess.run(command, cwd=folder, env=environment(), check=True)
     return folder
 

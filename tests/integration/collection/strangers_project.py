@@ -34,7 +34,9 @@ SCRIPTS = {
 }
 
 # Roles of the project's own that have the names of the runbook's.
-DECOY = [{"name": "Fail", "ansible.builtin.fail": {"msg": "a role of the project ran instead of the collection's"}}]
+DECOY = [
+    {"name": "Fail", "ansible.builtin.fail": {"msg": "a role of the project ran instead of the collection's"}}
+]
 DECOYS = ("announce", "backup", "preflight", "runbook", "status")
 
 
