@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless clean venv lock
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless clean documents venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -28,6 +28,7 @@ help: ## this list
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
 	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups and caches'
+	@echo 'make documents     write the pages of docs/ that are made from tables in the code'
 	@echo 'make lock          write requirements.lock from requirements.txt (needs the network)'
 	@echo
 	@echo 'PYTHON=/usr/bin/python3.12 chooses the Python (3.11 or newer) that .venv is made with.'
@@ -93,6 +94,9 @@ clean:
 
 venv:
 	@.ci/venv
+
+documents: venv
+	@python docs/make.py
 
 lock: venv
 	@python .ci/lock.py

@@ -14,7 +14,8 @@ __all__ = ["CONTROLLER_ROOMS", "FLOORS", "floor_of", "picture"]
 #: ``(top)`` stands for the files that are in no folder.
 FLOORS: tuple[dict[str, str], ...] = (
     {
-        "errors": "the ways to end, each with its sentence",
+        "errors": "the ways to end, each with its code and its sentence",
+        "reasons": "every reason code: what it means, what to do",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
     },
