@@ -18,6 +18,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "reasons": "every reason code: what it means, what to do",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
+        "shapes": "the values that rooms hand to each other, as types",
     },
     {"postgres": "connections, sessions, the client programs, what the server says of tables and sequences"},
     {
