@@ -155,6 +155,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             "An index of the same name exists and is invalid, left by a failure outside of the runbook.",
             "DROP INDEX it, and deploy again.",
         ),
+        "layout_just_upgraded": Reason(
+            "Another session has just brought the runbook's schemas up to date.",
+            "Type the same command again.",
+        ),
+        "layout_newer_than_runbook": Reason(
+            "The runbook's schemas in the database were made by a newer version of the runbook.",
+            "Use that version, or a newer one; the reason names it.",
+        ),
         "lint_rule_broken": Reason(
             "The linter found what lint_gating_rules forbids.",
             "Correct the statement, or take the rule off lint_gating_rules.",
@@ -186,6 +194,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "schema_drifted": Reason(
             "The schema was changed outside of the runbook since its last run.",
             "Find out who did it and why; if it is right, -e accept_drift=true.",
+        ),
+        "schemas_of_another_maker": Reason(
+            "The database has schemas with the runbook's names that no known version of it made.",
+            "If they are not the runbook's, rename them; the next deploy makes its own.",
         ),
         "script_edited_when_half_done": Reason(
             "A statement that was carried out already was edited, in a script that is half done.",
