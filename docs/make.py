@@ -17,7 +17,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.reasons import (  # 
     PARTS,
 )
 
-__all__ = ["PAGES", "reasons_page"]
+from docs.floors import MAP, with_picture  # noqa: E402
+
+__all__ = ["PAGES", "reasons_page", "the_map"]
 
 ABOUT_REASONS = """\
 # Reason codes
@@ -42,8 +44,13 @@ def reasons_page() -> str:
     return "\n".join(lines)
 
 
+def the_map() -> str:
+    """docs/architecture.md with the floors as they are now."""
+    return with_picture(MAP.read_text(encoding="utf-8"))
+
+
 #: Path below the project -> what makes its text.
-PAGES: dict[str, Callable[[], str]] = {"docs/reasons.md": reasons_page}
+PAGES: dict[str, Callable[[], str]] = {"docs/architecture.md": the_map, "docs/reasons.md": reasons_page}
 
 
 if __name__ == "__main__":
