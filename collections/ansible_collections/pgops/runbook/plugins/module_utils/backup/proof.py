@@ -90,7 +90,8 @@ def _check_schema(expected: Catalog, restored: Catalog) -> None:
     lines = describe(difference(carried_by_dump(expected), carried_by_dump(restored)))
     if lines:
         raise StepFailed(
-            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + "."
+            "copy_differs_from_production",
+            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + ".",
         )
 
 
@@ -104,6 +105,7 @@ def _check_rows(
             f"{found['table']}: {found['problem']}{in_words(rows, found['table'])}" for found in problems
         ]
         raise StepFailed(
+            "copy_differs_from_production",
             "The restored backup has other data than production: " + "; ".join(lines[:10]) + ".",
             tables=problems,
             rows=rows,
@@ -117,5 +119,6 @@ def _check_sequences(manifest: Json, restored: Content) -> None:
     if outside:
         name, (low, high, value) = next(iter(outside.items()))
         raise StepFailed(
-            f"The restored backup has sequence {name} at {value}, and production had it from {low} to {high}."
+            "copy_differs_from_production",
+            f"The restored backup has sequence {name} at {value}, and production had it from {low} to {high}.",
         )
