@@ -5,8 +5,9 @@
 -- search_vector, usage_count, duplicate_count and failed_files are what the application would get.
 
 -- The odd names come first, so that a small sample has them too. Normalised, no two of them meet.
+-- The number is a bigint: its products with the primes below leave integer's range above 20,000 files.
 WITH setting AS (
-    SELECT coalesce(nullif(current_setting('sample.files', true), ''), '10000')::integer AS files
+    SELECT coalesce(nullif(current_setting('sample.files', true), ''), '10000')::bigint AS files
 ), odd (i, folder, filename) AS (
     VALUES
         (1, '/library/unicode/', U&'Caf\00E9 del Mar.mid'),                  -- composed: NFC
