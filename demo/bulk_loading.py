@@ -129,15 +129,16 @@ class BulkLoading:
                 self._cursor.execute(WORK_OF_TRIGGERS[name])
         for enable in self._triggers.values():
             self._cursor.execute(enable)
-        yield from self._side_by_side("indexes", self._indexes)
-        yield "constraints"
-        for constraint in (*self._unique, *self._references):
-            self._cursor.execute(constraint)
+        yield from self._side_by_side("indexes", self._unique + self._indexes)
+        # One after the other: nearly all of them lock the table of files.
+        for number, reference in enumerate(self._references, start=1):
+            self._cursor.execute(reference)
+            yield f"references {number} of {len(self._references)}"
         self._cursor.execute(_ANALYZE)
         yield from self._side_by_side("statistics", [analyze for (analyze,) in self._cursor.fetchall()])
 
     def _side_by_side(self, doing: str, statements: list[str]) -> Iterator[str]:
-        """Execute statements that do not wait for each other, in several sessions."""
+        """Execute statements that lock no more than one table each, in several sessions."""
         with contextlib.ExitStack() as open_sessions, ThreadPoolExecutor(SESSIONS) as pool:
             idle: queue.Queue[Any] = queue.Queue()
             for _ in range(SESSIONS):

@@ -58,8 +58,7 @@ def load(server: LocalServer, sql_dir: Path, files: int, stream: TextIO = sys.st
             cursor.execute("SELECT set_config('sample.files', %s, false)", [str(files)])
             bulk = BulkLoading(lambda: server.connect(DATABASE), cursor)
             _load_scripts(cursor, scripts, sql_dir / "sample", bulk, line)
-            summary = line.text()
-    print(f"  {files:,} files: {summary}", file=stream, flush=True)
+        print(f"  {files:,} files: {line.text()}", file=stream, flush=True)
 
 
 def _load_scripts(
@@ -73,8 +72,8 @@ def _load_scripts(
         _record(cursor, script.stem)
         sample = samples / script.name
         if sample.exists():
-            bulk.set_aside()
             with _said_as_load_error(sample):
+                bulk.set_aside()
                 _load_sample(cursor, sample, line)
     with _said_as_load_error(samples):
         for doing in bulk.put_back():
@@ -93,12 +92,17 @@ def _load_sample(cursor: Any, sample: Path, line: LoadingLine) -> None:
 @contextlib.contextmanager
 def _size_of_database(server: LocalServer) -> Iterator[Callable[[], int]]:
     """A function that asks for the size in bytes, in a session of its own beside the one that loads."""
-    with contextlib.closing(server.connect("postgres")) as connection, connection.cursor() as cursor:
+    with contextlib.closing(server.connect("postgres")) as connection:
         connection.autocommit = True
+        known = 0
 
         def size() -> int:
-            cursor.execute("SELECT pg_catalog.pg_database_size(%s)", [DATABASE])
-            return cursor.fetchone()[0]
+            nonlocal known
+            # When the server is gone, the session that loads says so.
+            with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_catalog.pg_database_size(%s)", [DATABASE])
+                (known,) = cursor.fetchone()
+            return known
 
         yield size
 

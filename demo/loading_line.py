@@ -21,7 +21,7 @@ class LoadingLine:
 
     Args:
         stream: where to write; asked whether it is a terminal.
-        size: returns the bytes on disk; called in a thread of its own, and not any more after the ``with``.
+        size: returns the bytes on disk; during the ``with`` it is called in a thread of its own.
         seconds: between two showings; the default depends on the stream.
     """
 
