@@ -42,6 +42,7 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00"), "TIME"),
     (re.compile(r"\d+\.\d+ s\b"), "SECONDS"),
     (re.compile(r"\d+ WAL records in \d+\.\d MB, up to \d+\.\d MB"), "WAL"),
+    (re.compile(r"the database has \d+ MB"), "the database has SIZE"),
     (re.compile(r"-{3,}"), "---"),  # psql's tables are as wide as their values
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r"^ | $", re.MULTILINE), ""),
@@ -58,12 +59,14 @@ class Demo:
 
     Attributes:
         server: a running server that holds the demo's database.
-        artifacts: the folder of the runs' records.
+        artifacts: the folder of the runs' records; shown by its name alone, as is the next.
+        backups: the folder of their backups.
         options: arguments of ansible-playbook that a user of the demo does not need, and that are not shown.
     """
 
     server: LocalServer
     artifacts: Path = PROJECT / "artifacts"
+    backups: Path = PROJECT / "backups"
     options: tuple[str, ...] = ()
 
     def playbook(self, command: str) -> str:
@@ -86,7 +89,10 @@ class Demo:
         )
         if done.returncode != 0:
             raise TranscriptError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return as_shown(done.stdout.replace(f"{self.artifacts}/", "artifacts/"))
+        shown = done.stdout.replace(f"{self.artifacts}/", "artifacts/").replace(
+            f"{self.backups}/", "backups/"
+        )
+        return as_shown(shown)
 
     def psql(self, statement: str) -> str:
         """Execute a statement with psql and return what it prints.

@@ -83,6 +83,7 @@ def test_what_is_shown_has_no_validation_no_stars_and_no_blank_lines() -> None:
         ),
         (" 7 | 2026-11-23 02:41:37.556151+00", "      7 | 2026-11-23 02:41:37+00"),
         ("----+-----", "------+--------"),
+        ("(the database has 44 MB, at most 10240", "(the database has 9 MB, at most 10240"),
         ("1724 WAL records in 1.3 MB, up to 1.3 MB of", "652 WAL records in 0.1 MB, up to 0.1 MB of"),
     ],
 )

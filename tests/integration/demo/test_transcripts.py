@@ -29,7 +29,9 @@ def _favorites(files: int) -> str:
 def runs(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The stories, run on a small library."""
     folder = tmp_path_factory.mktemp("transcripts")
-    demo = made.Demo(server, folder / "artifacts", ("-i", str(_inventory(server, folder))))
+    demo = made.Demo(
+        server, folder / "artifacts", folder / "backups", ("-i", str(_inventory(server, folder)))
+    )
     load(server, made.PROJECT / "sql", FEW_FILES, io.StringIO())
     try:
         texts = made.transcripts(demo)
