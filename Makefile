@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo start stop test lint pytest unit integration molecule proof lossless transcripts clean venv lock
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless transcripts clean venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -22,6 +22,7 @@ help: ## this list
 	@echo 'make lint          ansible-lint, yamllint, ruff'
 	@echo 'make unit          pytest tests/unit: no database'
 	@echo 'make integration   pytest tests/integration: against a real PostgreSQL that the tests start'
+	@echo 'make test-room ROOM=salvage   the tests of one room: tests/unit/salvage and tests/integration/salvage'
 	@echo 'make molecule      molecule test, every scenario: whole playbooks; SCENARIO=default for one'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
@@ -63,6 +64,11 @@ unit: venv
 
 integration: venv
 	pytest -n 2 tests/integration
+
+# A room is a folder of plugins/module_utils or plugins/plugin_utils; its tests are in folders of the same name.
+test-room: venv
+	@test -n '$(ROOM)' || { echo 'Which room?  make test-room ROOM=salvage; docs/floors.py lists them.' >&2; exit 2; }
+	pytest -n 2 $(or $(wildcard tests/unit/$(ROOM) tests/integration/$(ROOM)),$(error There are no tests of a room $(ROOM)))
 
 molecule: venv
 	.ci/molecule $(SCENARIO)

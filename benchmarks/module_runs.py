@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import plan_for
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 from benchmarks.library_database import target_of
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.files import BackupFiles
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.proof import restore_and_compare
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot import back_up
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_proof import restore_and_compare
 
 from benchmarks.library_database import library_database, target_of
 from benchmarks.measurement import Measurement

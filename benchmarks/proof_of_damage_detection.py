@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.files import BackupFiles
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot import back_up
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 
 from benchmarks.library_database import library_database, target_of

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
-from ansible_collections.pgops.runbook.plugins.module_utils.content_difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.content.difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import content_fingerprint
 from psycopg2 import sql
 
 from benchmarks.measurement import Measurement, first_of

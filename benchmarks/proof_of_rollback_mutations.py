@@ -15,8 +15,8 @@ from random import Random
 from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
-from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.policy import POLICY_SPEC, refuse_by_policy
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearsal import Rehearsal
 
 from benchmarks.measurement import Measurement
 from benchmarks.rollback_faults import LibraryUnderTest, Planting, lines_left_out

@@ -17,16 +17,16 @@ from random import Random
 from typing import Any
 
 import psycopg2
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import difference
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
-from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import select_for_rollback
-from ansible_collections.pgops.runbook.plugins.module_utils.production_rollback import (
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.versions import VersionTable
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import select_for_rollback
+from ansible_collections.pgops.runbook.plugins.module_utils.production.rollback import (
     expected_after,
     roll_back_and_compare,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal_from_empty import rehearse_from_empty
-from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
-from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.from_empty import rehearse_from_empty
 
 from benchmarks.measurement import Measurement
 from benchmarks.rollback_faults import Fault, LibraryUnderTest, Planting, effect_of

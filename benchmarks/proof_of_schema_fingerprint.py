@@ -8,8 +8,8 @@ import contextlib
 from collections.abc import Callable
 from random import Random
 
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import carried_by_dump
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import Difference, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import carried_by_dump
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import Difference, difference
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from psycopg2 import sql
 

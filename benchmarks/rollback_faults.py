@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 from tests.integration.sql.database_state import State
 from tests.integration.sql.midi_library import PROJECT, STEMS, Databases, Undone, script

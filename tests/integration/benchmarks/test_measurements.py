@@ -9,12 +9,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import difference
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.files import BackupFiles
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot import back_up
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import content_fingerprint
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
 
 from benchmarks import (
     proof,

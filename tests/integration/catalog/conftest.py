@@ -9,7 +9,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import read_catalog
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
 
 from tests.integration.catalog.dump import schema_dump
 

@@ -8,7 +8,7 @@ import contextlib
 import re
 
 import psycopg2
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import read_catalog
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
 from hypothesis import note
 from hypothesis import strategies as st
 

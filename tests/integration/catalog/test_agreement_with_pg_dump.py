@@ -11,8 +11,8 @@ import contextlib
 import os
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import carried_by_dump
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import carried_by_dump
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import (
     describe,
     difference,
     undone,

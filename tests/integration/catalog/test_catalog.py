@@ -9,18 +9,18 @@ import json
 import re
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import (
     carried_by_dump,
     dead_column_slots,
     digest,
     read_catalog,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_left_out import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import describe, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.excluded import (
     CATALOGS_LEFT_OUT,
     COLUMNS_LEFT_OUT,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_rules import RULES
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.rules import RULES
 from psycopg2.extras import RealDictCursor
 
 from tests.integration.catalog.dump import restore_into, schema_dump

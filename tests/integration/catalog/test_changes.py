@@ -7,8 +7,8 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import digest, read_catalog
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import digest, read_catalog
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import (
     describe,
     difference,
     from_json,

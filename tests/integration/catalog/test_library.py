@@ -8,8 +8,8 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import read_catalog
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import (
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import (
     describe,
     difference,
     undone,

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.content import columns_before, content_fingerprint
-from ansible_collections.pgops.runbook.plugins.module_utils.content_difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.content.difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import (
+    columns_before,
+    content_fingerprint,
+)
 from psycopg2 import sql
 
 from tests.integration.content.values import DEFINITIONS, VALUES

@@ -7,8 +7,11 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.content import column_digests, stored_tables
-from ansible_collections.pgops.runbook.plugins.module_utils.content_locate import locate, primary_key
+from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import (
+    column_digests,
+    stored_tables,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.content.locate import locate, primary_key
 
 TABLE = ("public", "Files é")
 COLUMNS = ["id", "name", "size"]

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.pgops.runbook.plugins.module_utils.content import content_fingerprint
-from ansible_collections.pgops.runbook.plugins.module_utils.impact import ImpactMeter
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import (
+from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import content_fingerprint
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.meter import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import (
     NotForeseen,
     SalvageKeeper,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_made_rows import MadeRows
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SalvageReturner
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_watch import (
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.made_rows import MadeRows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.returner import SalvageReturner
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.watch import (
     DestructionWatch,
     losses_to_json,
 )

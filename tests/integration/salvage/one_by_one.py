@@ -7,18 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.pgops.runbook.plugins.module_utils.journal import Journal
-from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import (
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
     begin_or_resume,
     run_journalled,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_statements import (
-    StatementSalvage,
-    TouchWatch,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LockPolicy
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_script import parse_script
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import Journal
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.one_by_one import StatementSalvage
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.watch import TouchWatch
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import parse_script
 
 from tests.integration.salvage.deployment import VERSION, Deployment
 from tests.integration.salvage.random_migrations import RandomMigration

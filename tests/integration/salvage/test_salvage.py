@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_keep import SalvageKeeper
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import SalvageKeeper
 
 STAR = (
     "CREATE TABLE star (id serial PRIMARY KEY, book int NOT NULL REFERENCES book ON DELETE CASCADE, mark text);",

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog import read_catalog
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
 from psycopg2 import sql
 
 from tests.integration.sql.midi_library import Databases, Undone

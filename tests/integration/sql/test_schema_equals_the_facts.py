@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import apply_migration
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import read_sql_library
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import apply_migration
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 from tests.integration.sql.midi_library import PROJECT, STEMS, Undone
 

@@ -17,21 +17,16 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import CHAINS, RESTORING_STEPS
-from ansible_collections.pgops.runbook.plugins.plugin_utils.progress import shown_progress
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report import run_report, status_report
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run_plan import (
-    ALL,
-    PENDING,
-    check_smoke,
-    plan_for,
-    resolve_migration,
-)
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run_record import RUN_ID, RunRecord, succeeded
-from ansible_collections.pgops.runbook.plugins.plugin_utils.salvage_report import salvage_report
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_documents import write_documents
-from ansible_collections.pgops.runbook.plugins.plugin_utils.sql_library import SqlLibrary, read_sql_library
+
+from ..module_utils.errors import Refused, RunbookError
+from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
+from ..plugin_utils.report.documents import write_documents
+from ..plugin_utils.report.run import run_report, status_report
+from ..plugin_utils.report.salvage import salvage_report
+from ..plugin_utils.run.plan import ALL, PENDING, check_smoke, plan_for, resolve_migration
+from ..plugin_utils.run.progress import shown_progress
+from ..plugin_utils.run.record import RUN_ID, RunRecord, succeeded
+from ..plugin_utils.sql.library import SqlLibrary, read_sql_library
 
 # Steps that belong to no run, and how their outputs are told.
 REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report}

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Refused", "RunbookError", "StepFailed"]
+__all__ = ["Refused", "RunbookError", "StepFailed", "Unchanged"]
 
 
 class RunbookError(Exception):
@@ -31,3 +31,9 @@ class Refused(RunbookError):
 
 class StepFailed(RunbookError):
     """A step was tried and did not succeed; the ledger says what is true in production."""
+
+
+class Unchanged(RunbookError):
+    """The change was tried in production and its transaction was rolled back."""
+
+    outcome = "unchanged"

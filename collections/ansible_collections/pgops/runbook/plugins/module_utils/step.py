@@ -7,7 +7,12 @@ from __future__ import annotations
 import getpass
 import time
 
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
+from .errors import Refused, RunbookError, StepFailed
+from .ledger.ledger import RUN_LOCK, Ledger, utc_text
+from .ledger.receipt_file import ReceiptFile
+from .ledger.receipts import RESTORING_STEPS, check_gate, committed_versions, latest, script_digests
+from .ledger.upgrade import known_release
+from .postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
     TARGET_SPEC,
     ServerUnreachable,
@@ -16,17 +21,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.connection import (
     server_identity,
     transaction,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger import RUN_LOCK, Ledger, utc_text
-from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import explain_unreachable
-from ansible_collections.pgops.runbook.plugins.module_utils.receipt_file import ReceiptFile
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import (
-    RESTORING_STEPS,
-    check_gate,
-    committed_versions,
-    latest,
-    script_digests,
-)
+from .postgres.maintenance import explain_unreachable
 
 __all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
 
@@ -147,6 +142,8 @@ class Step:
             raise explain_unreachable(self.params["target"], error) from None
         with transaction(self.connection) as cursor:
             self.started = utc_text(cursor)
+            # Before there is an identity: into a layout that we do not know not even the failure is written.
+            known_release(cursor)
             self.identity = server_identity(cursor)
         if self.name in UNGATED_STEPS:
             return

@@ -43,11 +43,12 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.production_apply import apply_to_production
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import check_library_hosts
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
+from ..module_utils.ledger.receipts import check_library_hosts
+from ..module_utils.production.apply import apply_to_production
+from ..module_utils.salvage.returning.returner import SALVAGE_SPEC
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

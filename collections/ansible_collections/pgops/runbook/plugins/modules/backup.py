@@ -75,10 +75,8 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles, check_room
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_snapshot import back_up
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
+
+from ..module_utils.backup.emergency import (
     EMERGENCY_BACKUP_SPEC,
     FULL,
     RESTORE_POINT,
@@ -86,9 +84,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup imp
     choose_kind,
     set_restore_point,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.journalled_execution import is_journalled
-from ansible_collections.pgops.runbook.plugins.module_utils.production_rollback import committed_by_this_run
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+from ..module_utils.backup.files import BackupFiles, check_room
+from ..module_utils.backup.snapshot import back_up
+from ..module_utils.execution.one_by_one import is_journalled
+from ..module_utils.postgres.connection import transaction
+from ..module_utils.production.rollback import committed_by_this_run
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

@@ -48,11 +48,12 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import forget_rehearsed
-from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import drop_restored
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.backup.copy import CopyDatabase
+from ..module_utils.library.rehearsed import forget_rehearsed
+from ..module_utils.postgres.connection import TARGET_SPEC, transaction
+from ..module_utils.restore.database import drop_restored
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

@@ -45,8 +45,9 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
-from ansible_collections.pgops.runbook.plugins.module_utils.swap_steps import count_rows, swapped_by
+
+from ..module_utils.restore.steps import count_rows, swapped_by
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

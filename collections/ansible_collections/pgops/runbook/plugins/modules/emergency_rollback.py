@@ -47,12 +47,10 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.production_rollback import (
-    committed_by_this_run,
-    roll_back_production,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
+from ..module_utils.production.rollback import committed_by_this_run, roll_back_production
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

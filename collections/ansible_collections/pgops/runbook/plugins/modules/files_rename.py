@@ -60,14 +60,10 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.library_following import (
-    LIBRARY_SPEC,
-    follow_database,
-    library_of,
-    show_renames,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.progress_lines import ProgressLines
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.library.following import LIBRARY_SPEC, follow_database, library_of, show_renames
+from ..module_utils.library.progress import ProgressLines
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

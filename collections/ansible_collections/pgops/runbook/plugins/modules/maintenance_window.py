@@ -67,10 +67,11 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_hours import is_open, parse_window
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.errors import Refused
+from ..module_utils.postgres.connection import transaction
+from ..module_utils.preflight.hours import is_open, parse_window
+from ..module_utils.step import Step, step_argument_spec
 
 WINDOW_SPEC = {
     "start": {"type": "str", "required": True},

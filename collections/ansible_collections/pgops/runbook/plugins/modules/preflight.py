@@ -80,31 +80,18 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import check_room
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase, drop_forgotten
-from ansible_collections.pgops.runbook.plugins.module_utils.drift import accept_or_refuse_drift
-from ansible_collections.pgops.runbook.plugins.module_utils.emergency_backup import (
-    EMERGENCY_BACKUP_SPEC,
-    check_wanted,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.journal import open_journal
-from ansible_collections.pgops.runbook.plugins.module_utils.maintenance_database import (
-    reopen_after_interrupted_swap,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.preflight_checks import (
-    check_client_programs,
-    check_lint,
-    check_rights,
-    check_server,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import committed_versions
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_opening import (
-    open_restore,
-    refuse_missing_database,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import drop_restored
-from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
+
+from ..module_utils.backup.copy import CopyDatabase, drop_forgotten
+from ..module_utils.backup.emergency import EMERGENCY_BACKUP_SPEC, check_wanted
+from ..module_utils.backup.files import check_room
+from ..module_utils.ledger.journal import open_journal
+from ..module_utils.ledger.receipts import committed_versions
+from ..module_utils.ledger.versions import VersionTable
+from ..module_utils.postgres.connection import TARGET_SPEC, transaction
+from ..module_utils.postgres.maintenance import reopen_after_interrupted_swap
+from ..module_utils.preflight.checks import check_client_programs, check_lint, check_rights, check_server
+from ..module_utils.preflight.drift import accept_or_refuse_drift
+from ..module_utils.preflight.opening import (
     asking_for_files,
     close_dead_run,
     ends_renaming,
@@ -112,12 +99,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.run_opening import (
     select_migrations,
     verified_backup_before,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.step import (
-    Step,
-    operator_name,
-    step_argument_spec,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
+from ..module_utils.restore.database import drop_restored
+from ..module_utils.restore.opening import open_restore, refuse_missing_database
+from ..module_utils.step import Step, operator_name, step_argument_spec
 
 
 def work(step):

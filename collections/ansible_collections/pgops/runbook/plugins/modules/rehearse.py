@@ -64,19 +64,17 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
-from ansible_collections.pgops.runbook.plugins.module_utils.declared_dependencies import (
-    check_declared,
-    makers_in_production,
-    makers_of_chain,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.impact_policy import POLICY_SPEC, refuse_by_policy
-from ansible_collections.pgops.runbook.plugins.module_utils.receipts import library_hosts_of
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import Rehearsal
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsed_paths import bring_rehearsed
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_return import SALVAGE_SPEC
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.backup.copy import CopyDatabase
+from ..module_utils.impact.policy import POLICY_SPEC, refuse_by_policy
+from ..module_utils.ledger.receipts import library_hosts_of
+from ..module_utils.ledger.upgrade import upgrade
+from ..module_utils.library.rehearsed import bring_rehearsed
+from ..module_utils.postgres.connection import TARGET_SPEC, transaction
+from ..module_utils.preflight.requirements import check_declared, makers_in_production, makers_of_chain
+from ..module_utils.rehearsal.rehearsal import Rehearsal
+from ..module_utils.salvage.returning.returner import SALVAGE_SPEC
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):
@@ -91,6 +89,9 @@ def work(step):
     try:
         connection = copy.connect()
         try:
+            with transaction(connection) as cursor:
+                # Of a backup from before an upgrade; what a migration costs is measured without it.
+                upgrade(cursor)
             rehearsal = Rehearsal(
                 connection,
                 step.smoke_scripts(),

@@ -46,13 +46,11 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import (
-    CopyDatabase,
-    database_settings,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal_from_empty import rehearse_from_empty
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.backup.copy import CopyDatabase, database_settings
+from ..module_utils.postgres.connection import TARGET_SPEC
+from ..module_utils.rehearsal.from_empty import rehearse_from_empty
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

@@ -54,12 +54,13 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_opening import check_replaceable
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_source import find_backup
-from ansible_collections.pgops.runbook.plugins.module_utils.restored_database import restore_beside
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
-from ansible_collections.pgops.runbook.plugins.module_utils.swap_steps import swapped_by
+
+from ..module_utils.postgres.connection import transaction
+from ..module_utils.restore.database import restore_beside
+from ..module_utils.restore.opening import check_replaceable
+from ..module_utils.restore.source import find_backup
+from ..module_utils.restore.steps import swapped_by
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

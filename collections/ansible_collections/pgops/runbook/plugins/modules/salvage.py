@@ -93,25 +93,15 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_by_hand import (
-    find_item,
-    refuse_beside_a_run,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_export import (
-    FORMATS,
-    check_export,
-    export_item,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_purge import (
-    confirm_purge,
-    purge,
-    to_purge,
-)
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_restore import check_put_back, put_back
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage_store import SalvageStore
-from ansible_collections.pgops.runbook.plugins.module_utils.script_execution import LOCK_SPEC, LockPolicy
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.by_hand.export import FORMATS, check_export, export_item
+from ..module_utils.by_hand.items import find_item, refuse_beside_a_run
+from ..module_utils.by_hand.purge import confirm_purge, purge, to_purge
+from ..module_utils.by_hand.put_back import check_put_back, put_back
+from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
+from ..module_utils.postgres.connection import transaction
+from ..module_utils.salvage.store import SalvageStore
+from ..module_utils.step import Step, step_argument_spec
 
 
 def list_items(step):

@@ -38,9 +38,10 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.execution.script import run_checks
+from ..module_utils.postgres.connection import transaction
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

@@ -47,11 +47,12 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.adoption import find_in_place, record_in_place
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC, transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
-from ansible_collections.pgops.runbook.plugins.module_utils.database_status import database_status
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.backup.copy import CopyDatabase
+from ..module_utils.postgres.connection import TARGET_SPEC, transaction
+from ..module_utils.status.adoption import find_in_place, record_in_place
+from ..module_utils.status.facts import database_status
+from ..module_utils.step import Step, step_argument_spec
 
 
 def adopt(step):

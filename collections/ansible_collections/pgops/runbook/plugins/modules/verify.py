@@ -41,13 +41,14 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog_difference import describe, difference
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import transaction
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal import run_checks
-from ansible_collections.pgops.runbook.plugins.module_utils.schema import read_schema
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
-from ansible_collections.pgops.runbook.plugins.module_utils.version_table import VersionTable
+
+from ..module_utils.catalog.application import read_schema
+from ..module_utils.catalog.difference import describe, difference
+from ..module_utils.errors import StepFailed
+from ..module_utils.execution.script import run_checks
+from ..module_utils.ledger.versions import VersionTable
+from ..module_utils.postgres.connection import transaction
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

@@ -49,11 +49,12 @@ outputs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pgops.runbook.plugins.module_utils.backup_files import BackupFiles
-from ansible_collections.pgops.runbook.plugins.module_utils.connection import TARGET_SPEC
-from ansible_collections.pgops.runbook.plugins.module_utils.copy_database import CopyDatabase
-from ansible_collections.pgops.runbook.plugins.module_utils.restore_proof import restore_and_compare
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+
+from ..module_utils.backup.copy import CopyDatabase
+from ..module_utils.backup.files import BackupFiles
+from ..module_utils.backup.proof import restore_and_compare
+from ..module_utils.postgres.connection import TARGET_SPEC
+from ..module_utils.step import Step, step_argument_spec
 
 
 def work(step):

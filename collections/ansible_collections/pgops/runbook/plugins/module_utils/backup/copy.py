@@ -1,0 +1,236 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The copy: a database of its own in which the backup is restored and the rehearsal happens."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+
+from ..errors import Refused
+from ..postgres.connection import connect, psycopg2, sql
+from ..postgres.replication import detach_subscriptions
+
+__all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten"]
+
+PREFIX = "runbook_copy_"
+
+MARK = "migration runbook: copy of run {}"
+
+# Stands between the mark and the time.
+MADE = ", made "
+MADE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+NOW = """SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+# Without a session for so long, a copy belongs to nobody any more: its run would long be refused, since its backup
+# is too old (backup_max_age_minutes).
+FORGOTTEN_AFTER_HOURS = 24
+
+# Between the steps of a run no session is in its copy, so that the age counts as well. Another role's is not ours.
+WITHOUT_SESSION = """
+    SELECT datname, pg_catalog.shobj_description(d.oid, 'pg_database'), clock_timestamp() AT TIME ZONE 'UTC'
+    FROM pg_catalog.pg_database d
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
+      AND pg_catalog.pg_has_role(datdba, 'USAGE')
+    ORDER BY 1"""
+
+
+def copy_name(run_id):
+    """Name of the copy of a run: a prefix of ours and a digest, well below the 63 bytes of an identifier."""
+    return PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16]
+
+
+class CopyDatabase:
+    """Creates and drops the copy of one run on one server.
+
+    Args:
+        target: connection options of the server that holds the copy; login_db is only connected to.
+        run_id: name of the run; also written as the database's comment, by which we know our own.
+    """
+
+    def __init__(self, target, run_id, name=None):
+        self.target = target
+        self.run_id = run_id
+        self.name = name or copy_name(run_id)
+
+    def _autocommit(self):
+        connection = connect(self.target)
+        connection.autocommit = True  # CREATE and DROP DATABASE cannot run in a transaction
+        return connection
+
+    def create(self, like=None):
+        """Create it empty, with encoding, locale and settings of ``like`` (see database_settings)."""
+        like = like or {}
+        options = sql.SQL("TEMPLATE template0")
+        for keyword, value in like.get("create", {}).items():
+            options += sql.SQL(" {} {}").format(sql.SQL(keyword), sql.Literal(value))
+        connection = self._autocommit()
+        try:
+            with connection.cursor() as cursor:
+                name = sql.Identifier(self.name)
+                cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(name, options))
+                cursor.execute(NOW)
+                mark = sql.Literal(f"{self._mark()}{MADE}{cursor.fetchone()[0]}")
+                cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, mark))
+                for setting, value in like.get("settings", []):
+                    _keep_setting(cursor, sql.SQL("DATABASE {}").format(name), setting, value)
+                # After the database's own, which it overrides, as in the original.
+                for setting, value in like.get("role_settings", []):
+                    _keep_setting(
+                        cursor, sql.SQL("ROLE CURRENT_USER IN DATABASE {}").format(name), setting, value
+                    )
+        finally:
+            connection.close()
+
+    def _mark(self):
+        return MARK.format(self.run_id)
+
+    def _is_ours(self, comment):
+        # No comment: created, and then killed before the next statement. The name is ours alone.
+        return comment is None or comment.split(MADE)[0] == self._mark()
+
+    def drop(self):
+        """Drop it if it is there; returns whether it was.
+
+        Raises:
+            Refused: when a database of that name is not one that the runbook made.
+        """
+        connection = self._autocommit()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = %s",
+                    (self.name,),
+                )
+                row = cursor.fetchone()
+                if row is None:
+                    return False
+                if not self._is_ours(row[0]):
+                    raise Refused(f"Database {self.name} was not made by this run: it is left alone.")
+                drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name))
+                try:
+                    # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
+                    cursor.execute(drop)
+                except psycopg2.errors.ObjectInUse:
+                    self._detach_subscriptions(cursor)
+                    cursor.execute(drop)
+                return True
+        finally:
+            connection.close()
+
+    def _detach_subscriptions(self, cursor):
+        """They alone keep a database from being dropped by force; it may let nobody in, being left by a swap."""
+        cursor.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(self.name)))
+        connection = self.connect()
+        connection.autocommit = True
+        try:
+            detach_subscriptions(connection)
+        finally:
+            connection.close()
+
+    def connect(self):
+        return connect(self.target, self.name)
+
+
+def drop_forgotten(target):
+    """Drop the copies that killed runs left on a server, long ago.
+
+    Args:
+        target: connection options of the server; login_db is only connected to.
+
+    Returns:
+        list of their names.
+    """
+    dropped = []
+    connection = connect(target)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(WITHOUT_SESSION)
+            for name, comment, now in cursor.fetchall():
+                if not _forgotten(name, comment or "", now):
+                    continue
+                try:
+                    # Without FORCE: whoever has come in the meantime keeps it.
+                    cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+                except psycopg2.errors.ObjectInUse:
+                    continue
+                dropped.append(name)
+    finally:
+        connection.close()
+    return dropped
+
+
+def _forgotten(name, comment, now):
+    """Whether a database's comment says that it is a copy, and made long ago."""
+    mark, _, made = comment.rpartition(MADE)
+    run_id = mark[len(MARK.format("")) :]
+    if not mark.startswith(MARK.format("")) or name != copy_name(run_id):
+        return False
+    try:
+        age = now - datetime.datetime.strptime(made, MADE_FORMAT)
+    except ValueError:
+        return False
+    return age > datetime.timedelta(hours=FORGOTTEN_AFTER_HOURS)
+
+
+def _keep_setting(cursor, owner, setting, value):
+    """ALTER ``owner`` SET; a setting that only superusers may make (logging, mostly) is left out for others."""
+    try:
+        # FROM CURRENT takes lists such as search_path as they are, where a literal would be read as one name.
+        cursor.execute("SELECT set_config(%s, %s, false)", (setting, value))
+        cursor.execute(
+            sql.SQL("ALTER {} SET {} FROM CURRENT").format(
+                owner, sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
+            )
+        )
+    except psycopg2.errors.InsufficientPrivilege:
+        pass
+
+
+PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu"}
+
+
+def database_settings(cursor):
+    """What CREATE DATABASE needs to make another database like this one.
+
+    ``pg_dump`` without --create carries neither locale nor ALTER DATABASE ... SET nor ALTER ROLE ... IN DATABASE.
+
+    Returns:
+        dict: create (keyword -> value), settings of the database and role_settings of the current role in it
+        (lists of [name, value]).
+    """
+    cursor.execute(
+        "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding) FROM pg_catalog.pg_database d"
+        " WHERE datname = current_database()"
+    )
+    database, encoding = cursor.fetchone()
+    create = {
+        "ENCODING": encoding,
+        "LC_COLLATE": database["datcollate"],
+        "LC_CTYPE": database["datctype"],
+    }
+    provider = database["datlocprovider"]
+    # Without it the copy would get the provider of template0, which may be another one.
+    create["LOCALE_PROVIDER"] = PROVIDERS[provider]
+    # The column is daticulocale in 15 and 16, datlocale from 17.
+    locale = database.get("datlocale") or database.get("daticulocale")
+    if provider == "i":
+        create["ICU_LOCALE"] = locale
+        if database.get("daticurules"):
+            create["ICU_RULES"] = database["daticurules"]
+    elif provider == "b":
+        create["BUILTIN_LOCALE"] = locale
+    return {"create": create, "settings": _settings(cursor, "0"), "role_settings": _settings(cursor, OWN_OID)}
+
+
+OWN_OID = "(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+
+
+def _settings(cursor, role):
+    cursor.execute(
+        "SELECT split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)"
+        f" FROM pg_catalog.pg_db_role_setting, unnest(setconfig) s WHERE setrole = {role} AND setdatabase ="
+        " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    )
+    return [list(row) for row in cursor.fetchall()]

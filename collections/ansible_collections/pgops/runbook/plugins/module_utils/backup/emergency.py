@@ -1,0 +1,217 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The backup before a rollback, in proportion: a full one, the salvage alone, or a restore point in archived WAL."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from ..errors import Refused
+from ..postgres.connection import transaction
+
+__all__ = [
+    "AUTO",
+    "EMERGENCY_BACKUP_SPEC",
+    "FULL",
+    "RESTORE_POINT",
+    "SALVAGE",
+    "check_wanted",
+    "choose_kind",
+    "is_archived",
+    "restore_point_name",
+    "set_restore_point",
+]
+
+AUTO, FULL, SALVAGE, RESTORE_POINT = "auto", "full", "salvage", "restore_point"
+
+EMERGENCY_BACKUP_SPEC = {
+    "kind": {"type": "str", "default": AUTO, "choices": [AUTO, FULL, SALVAGE, RESTORE_POINT]},
+    "full_max_mb": {"type": "float", "default": 10240},
+}
+
+# How long the archiver may take for one segment of WAL.
+ARCHIVE_WAIT_SECONDS = 60
+
+# What is 63 bytes or longer is cut by pg_create_restore_point (manual, "Backup Control Functions").
+NAME_LENGTH = 60
+
+INSTEAD = "Choose another one: -e emergency_backup=full"
+
+
+def choose_kind(wanted, size_mb, full_max_mb, journalled):
+    """Which backup is made, and why.
+
+    Args:
+        wanted: what the person asked for.
+        size_mb: of the database.
+        full_max_mb: up to which size a full one is made without being asked for.
+        journalled: versions whose rollback is not one transaction, so that salvage cannot take it back half way.
+
+    Returns:
+        (kind, reason).
+
+    Raises:
+        Refused: salvage was asked for and cannot be had.
+    """
+    if wanted == SALVAGE and journalled:
+        raise Refused(
+            f"The rollback of {', '.join(journalled)} cannot be in one transaction: one that stops half way can be"
+            f" taken back by a full backup only, not by its salvage. {INSTEAD}"
+        )
+    if wanted != AUTO:
+        return wanted, "asked for"
+    if size_mb <= full_max_mb:
+        return FULL, f"the database has {size_mb:.0f} MB, at most {full_max_mb:g} (emergency_full_max_mb)"
+    if journalled:
+        return (
+            FULL,
+            f"the rollback of {', '.join(journalled)} cannot be in one transaction, and salvage takes back none that"
+            " stops half way",
+        )
+    return SALVAGE, f"the database has {size_mb:.0f} MB, more than {full_max_mb:g} (emergency_full_max_mb)"
+
+
+def check_wanted(connection, wanted, journalled, run_id, prove):
+    """Before anything is changed: whether the backup that a rollback of this run would begin with can be had.
+
+    Args:
+        connection: idle.
+        wanted: what the person asked for.
+        journalled: versions whose rollback is not one transaction.
+        run_id: names the restore point that proves the archiving.
+        prove: whether a restore point is set; without it only the settings are looked at.
+
+    Returns:
+        dict: see set_restore_point; None where nothing was proven.
+
+    Raises:
+        Refused: saying why not, and that nothing was changed.
+    """
+    if wanted == SALVAGE and journalled:
+        raise Refused(
+            f"A rollback would begin with emergency_backup=salvage, and that of {', '.join(journalled)} cannot be in"
+            " one transaction: one that stops half way can be taken back by a full backup only. Nothing was changed."
+            f" {INSTEAD}"
+        )
+    if wanted != RESTORE_POINT:
+        return None
+    try:
+        with transaction(connection) as cursor:
+            _refuse_without_archiving(cursor)
+            _refuse_without_right(cursor)
+        return set_restore_point(connection, run_id, begin="runbook_before_") if prove else None
+    except Refused as error:
+        raise Refused(f"{error.reason} (A rollback would begin with it. Nothing was changed.)") from None
+
+
+def restore_point_name(run_id, begin="runbook_"):
+    """The run's restore point; a name that is too long is cut and told apart by its digest."""
+    name = f"{begin}{run_id}"
+    if len(name) <= NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:12]
+    return f"{name[: NAME_LENGTH - 13]}_{digest}"
+
+
+def set_restore_point(connection, run_id, wait_seconds=None, begin="runbook_"):
+    """Name a point in the WAL, and see that all of it up to there is archived.
+
+    Args:
+        connection: idle.
+        run_id: names the point.
+        wait_seconds: how long the archiver may take; ARCHIVE_WAIT_SECONDS where nothing else is said.
+        begin: of the point's name: recovery ends at the first point of a name, so each has a name of its own.
+
+    Returns:
+        dict: restore_point (for recovery_target_name), lsn, segment.
+
+    Raises:
+        Refused: there is no archiving, it fails, or it does not get there in time; or the role may not do this.
+    """
+    with transaction(connection) as cursor:
+        _refuse_without_archiving(cursor)
+        cursor.execute("SELECT clock_timestamp()")
+        begun = cursor.fetchone()[0]
+    wait_seconds = ARCHIVE_WAIT_SECONDS if wait_seconds is None else wait_seconds
+    name = restore_point_name(run_id, begin)
+    with transaction(connection) as cursor:
+        _refuse_without_right(cursor)
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT pg_catalog.pg_create_restore_point(%s)", (name,))
+        lsn = cursor.fetchone()[0]
+        cursor.execute("SELECT pg_catalog.pg_walfile_name(%s), pg_catalog.pg_switch_wal()", (lsn,))
+        segment = cursor.fetchone()[0]
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        with transaction(connection) as cursor:
+            _refuse_without_archiving(cursor)
+            if is_archived(cursor, segment, begun):
+                return {"restore_point": name, "lsn": lsn, "segment": segment}
+        if time.monotonic() >= deadline:
+            raise Refused(
+                f"Segment {segment} with the restore point {name} was not archived in {wait_seconds:g} s: it proves"
+                f" nothing yet. {INSTEAD}"
+            )
+        time.sleep(0.2)
+
+
+# Segments are archived in the order of their names. The label of a base backup bears the name of the segment in which
+# that began and comes after it; the history file of a timeline says nothing about segments. Figures from before this
+# point was set prove nothing: statistics may have been restored together with an older data folder.
+LAST_ARCHIVED = """
+    SELECT coalesce(last_archived_wal ~ '^[0-9A-F]{24}([.][0-9A-F]{8}[.]backup)?$'
+                    AND left(last_archived_wal, 24) COLLATE "C" >= %s AND last_archived_time >= %s, false)
+    FROM pg_catalog.pg_stat_archiver"""
+
+# Where the role may look there: the label of a base backup that began earlier may hide the segment in the statistics.
+MARKED_DONE = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_ls_archive_statusdir()
+                   WHERE name = %s || '.done' AND modification >= date_trunc('second', %s::timestamptz))"""
+
+
+def is_archived(cursor, segment, begun):
+    """Whether the server says that this segment was archived, having been ended after ``begun``."""
+    cursor.execute(LAST_ARCHIVED, (segment, begun))
+    if cursor.fetchone()[0]:
+        return True
+    cursor.execute("SELECT has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'EXECUTE')")
+    if not cursor.fetchone()[0]:
+        return False
+    cursor.execute(MARKED_DONE, (segment, begun))
+    return cursor.fetchone()[0]
+
+
+def _refuse_without_right(cursor):
+    cursor.execute(
+        "SELECT current_user::text, has_function_privilege('pg_catalog.pg_create_restore_point(text)', 'EXECUTE')"
+        " AND has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE')"
+    )
+    role, allowed = cursor.fetchone()
+    if not allowed:
+        raise Refused(
+            f"Role {role} may not set a restore point: GRANT EXECUTE ON FUNCTION pg_create_restore_point(text),"
+            f" pg_switch_wal() TO {role}. {INSTEAD}"
+        )
+
+
+def _refuse_without_archiving(cursor):
+    cursor.execute(
+        "SELECT current_setting('archive_mode') IN ('on', 'always'),"
+        " current_setting('archive_command') NOT IN ('', '(disabled)')"
+        " OR coalesce(current_setting('archive_library', true), '') <> ''"
+    )
+    on, has_command = cursor.fetchone()
+    if not on or not has_command:
+        lacking = "neither archive_command nor archive_library is set" if on else "archive_mode is off"
+        raise Refused(f"emergency_backup=restore_point needs WAL archiving, and {lacking}. {INSTEAD}")
+    cursor.execute(
+        "SELECT last_failed_wal FROM pg_catalog.pg_stat_archiver"
+        " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"
+    )
+    failed = cursor.fetchone()
+    if failed:
+        raise Refused(
+            f"WAL archiving fails: segment {failed[0]} could not be archived, so no restore point can be trusted."
+            f" {INSTEAD}"
+        )

@@ -1,0 +1,150 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A backup on disk: a dump in directory format and a manifest that knows every byte of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+
+from ..durable import write_file_durably
+from ..errors import Refused, StepFailed
+from ..postgres.connection import client_options
+from ..postgres.programs import find_program, run_program
+
+__all__ = ["BackupFiles", "check_room"]
+
+BLOCK_BYTES = 1024 * 1024
+
+
+def check_room(folder, needed_bytes):
+    """Refuse a backup folder that cannot be written, or that has no room.
+
+    Args:
+        folder: backup_dir; it or the nearest folder above it must exist.
+        needed_bytes: size of the database, which a compressed dump stays below.
+
+    Raises:
+        Refused: saying what is wrong.
+    """
+    existing = os.path.abspath(folder)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise Refused(f"backup_dir {folder} is not a folder: {existing} is a file.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise Refused(f"backup_dir {folder} cannot be written by the user that makes the backup.")
+    try:
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        raise Refused(f"backup_dir {folder} cannot be used: {error.strerror}.") from None
+    if free < needed_bytes:
+        raise Refused(
+            f"backup_dir {folder} has {free // 2**20} MiB free and the database has {needed_bytes // 2**20} MiB:"
+            " make room, or choose another backup_dir."
+        )
+
+
+def _sha256_of_file(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(BLOCK_BYTES), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class BackupFiles:
+    """The files of one backup: ``<backup_dir>/<run_id>/`` with ``dump/`` and ``manifest.json``."""
+
+    def __init__(self, backup_dir, run_id, name="backup"):
+        self.folder = os.path.join(os.path.abspath(backup_dir), run_id, name)
+        self.dump = os.path.join(self.folder, "dump")
+        self.manifest_path = os.path.join(self.folder, "manifest.json")
+
+    def create_folder(self):
+        """Make the folder, readable by its owner only.
+
+        Raises:
+            Refused: when it cannot be made, or exists already.
+        """
+        try:
+            os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
+            os.mkdir(self.folder, 0o700)
+        except FileExistsError:
+            raise Refused(f"This run has made its backup already: {self.folder} exists.") from None
+        except OSError as error:
+            raise Refused(f"The backup folder {self.folder} cannot be made: {error.strerror}.") from None
+
+    def make_dump(self, target, bindir, snapshot, jobs):
+        """Dump the target's database as the exported snapshot sees it."""
+        options = [
+            *client_options(target),
+            "--format=directory",
+            f"--file={self.dump}",
+            f"--jobs={jobs}",
+            f"--snapshot={snapshot}",
+        ]
+        run_program(find_program("pg_dump", bindir), options, target)
+        os.chmod(self.dump, 0o700)
+        for name in os.listdir(self.dump):
+            os.chmod(os.path.join(self.dump, name), 0o600)
+
+    def remove(self):
+        """Remove what a failed backup has written: half a dump is of no use to anybody."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def files(self):
+        """dict name -> {"sha256", "bytes"} of what lies in the dump folder now."""
+        return {
+            name: {
+                "sha256": _sha256_of_file(os.path.join(self.dump, name)),
+                "bytes": os.path.getsize(os.path.join(self.dump, name)),
+            }
+            for name in sorted(os.listdir(self.dump))
+        }
+
+    def write_manifest(self, manifest):
+        """Write the manifest durably; returns its SHA-256."""
+        text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
+        write_file_durably(self.manifest_path, text)
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+    def check_manifest(self, expected_sha256):
+        """The manifest, after checking that it is the one that was written.
+
+        Raises:
+            StepFailed: it is missing or changed.
+        """
+        try:
+            with open(self.manifest_path, encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StepFailed(f"The backup's manifest {self.manifest_path} cannot be read: {error}.") from None
+        if hashlib.sha256(text.encode("utf-8")).hexdigest() != expected_sha256:
+            raise StepFailed(f"The backup's manifest {self.manifest_path} is not the one that was written.")
+        return json.loads(text)
+
+    def read_manifest(self, expected_sha256):
+        """The manifest, after checking it and every file of the dump bit by bit.
+
+        Raises:
+            StepFailed: naming the file that is missing, changed or new.
+        """
+        manifest = self.check_manifest(expected_sha256)
+        try:
+            found = self.files()
+        except OSError as error:
+            raise StepFailed(f"The backup {self.dump} cannot be read: {error.strerror}.") from None
+        recorded = manifest["files"]
+        for name in sorted(set(recorded) | set(found)):
+            if recorded.get(name) != found.get(name):
+                what = "missing" if name not in found else "new" if name not in recorded else "changed"
+                raise StepFailed(f"The backup was damaged after it was made: {self.dump}/{name} is {what}.")
+        return manifest
+
+    def restore(self, target, database, bindir, jobs):
+        """Restore into ``database`` (empty) of the target's server; any error ends it."""
+        options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
+        run_program(find_program("pg_restore", bindir), options, target, [self.dump])

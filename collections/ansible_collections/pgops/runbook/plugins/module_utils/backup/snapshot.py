@@ -1,0 +1,142 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One snapshot for the dump and for what the dump must hold.
+
+A transaction locks every table against being rewritten, then exports its snapshot; pg_dump and the fingerprint
+both read through it (manual, "Snapshot Synchronization Functions"). The order matters: a table that is
+rewritten between export and dump would be dumped empty without any error (manual, "Caveats" of MVCC).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ..catalog.application import read_schema
+from ..catalog.catalog import dead_column_slots
+from ..content.fingerprint import content_fingerprint
+from ..content.workers import content_of_snapshot
+from ..digests import digest_of
+from ..errors import StepFailed
+from ..impact.meter import rows_written
+from ..postgres.application_tables import (
+    APPLICATION_AND_RUNBOOK,
+    INCLUDED,
+    RELATIONS,
+    TABLES,
+    of_application,
+)
+from ..postgres.connection import psycopg2, sql, transaction
+from .copy import database_settings
+
+__all__ = ["back_up"]
+
+# Tables that may appear while we lock the others; each round locks what the round before did not know.
+ROUNDS = 5
+
+# All that pg_dump reads: the ledger, the salvage and the tables of extensions too.
+DUMPED_TABLES = f"""
+    SELECT n.nspname, c.relname FROM {RELATIONS}
+    WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, INCLUDED)} ORDER BY 1, 2"""
+
+
+def _tables(cursor):
+    cursor.execute(DUMPED_TABLES)
+    return cursor.fetchall()
+
+
+def _hold_snapshot(connection, lock_timeout_seconds):
+    """Begin the holding transaction: every table locked ACCESS SHARE, then the snapshot exported.
+
+    Returns:
+        (cursor, snapshot name); the transaction stays open.
+
+    Raises:
+        StepFailed: when the locks were not to be had, or tables kept appearing.
+    """
+    for _ in range(ROUNDS):
+        with transaction(connection) as cursor:
+            tables = _tables(cursor)
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        cursor = connection.cursor()
+        try:
+            # Neither statement takes a snapshot, so the snapshot is younger than the locks.
+            cursor.execute(f"SET LOCAL lock_timeout = {int(lock_timeout_seconds * 1000)}")
+            if tables:
+                names = sql.SQL(", ").join(
+                    sql.SQL("ONLY {}").format(sql.Identifier(*table)) for table in tables
+                )
+                cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
+            cursor.execute("SELECT pg_catalog.pg_export_snapshot()")
+            snapshot = cursor.fetchone()[0]
+            if _tables(cursor) == tables:
+                return cursor, snapshot
+        except psycopg2.errors.UndefinedTable:
+            pass  # dropped between the list and the lock: look again
+        except psycopg2.errors.LockNotAvailable:
+            _release(connection)
+            raise StepFailed(
+                f"The backup waited {lock_timeout_seconds:g} s for a table that another session is changing"
+                " (ALTER, TRUNCATE, VACUUM FULL ...): try again when it has ended."
+            ) from None
+        _release(connection)
+    raise StepFailed("Tables keep being created or dropped: the backup cannot hold them all still.")
+
+
+def _release(connection):
+    connection.rollback()
+    connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def _sequences(cursor):
+    return content_fingerprint(cursor, only_columns={"tables": {}})["sequences"]
+
+
+def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=10.0):
+    """Dump the database and describe what the dump must hold.
+
+    Args:
+        connection: to the target, idle; its transaction settings are put back.
+        target: connection options for pg_dump.
+        files: BackupFiles; its folder is made here.
+        jobs: connections of pg_dump, and as many of the fingerprint.
+
+    Returns:
+        dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, files,
+        dead_column_slots, rows_written (by anybody, before the snapshot).
+
+    Raises:
+        Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
+    """
+    files.create_folder()
+    try:
+        # Before the snapshot: what is written after this may be in the backup, and is counted as written since.
+        with transaction(connection) as cursor:
+            written = rows_written(cursor)
+        cursor, snapshot = _hold_snapshot(connection, lock_timeout_seconds)
+        try:
+            # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
+            sequences_before = _sequences(cursor)
+            with ThreadPoolExecutor(1) as pool:
+                dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs)
+                content = content_of_snapshot(cursor, target, snapshot, jobs)
+                content["sequences"] = sequences_before
+                catalog = read_schema(cursor)
+                settings = database_settings(cursor)
+                slots = dead_column_slots(cursor)
+                dump.result()
+            sequences_after = _sequences(cursor)
+        finally:
+            _release(connection)
+    except BaseException:
+        files.remove()
+        raise
+    return {
+        "catalog": catalog,
+        "catalog_digest": digest_of(catalog),
+        "content": content,
+        "sequences_after": sequences_after,
+        "settings": settings,
+        "dead_column_slots": slots,
+        "rows_written": written,
+        "files": files.files(),
+    }

@@ -1,0 +1,190 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Writing an item of the salvage to a file.
+
+The kept records are split into their columns by a composite type whose columns are all text: that gives every value
+as its type wrote it, and needs neither the table nor its types, which the rollback may have dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+
+from ..errors import Refused
+from ..postgres.connection import sql
+from ..postgres.session import PINNED_SETTINGS
+from ..salvage.store import COLUMNS, ROWS, TABLE, UNTOUCHED
+
+__all__ = ["FORMATS", "check_export", "export_item"]
+
+FORMATS = ("csv", "sql")
+
+# Rows that an INSERT or UPDATE statement can express.
+KINDS_IN_SQL = (TABLE, ROWS, COLUMNS)
+
+ROWS_A_FETCH = 1000
+
+
+def check_export(item, file_format, path):
+    """Refuse what cannot be written, before anything is.
+
+    Raises:
+        Refused: for a bad path, a file that exists, or an item without rows of this format.
+    """
+    if not path or not os.path.isabs(path):
+        raise Refused("Name the file to write with its whole path: -e salvage_file=/path/to/file")
+    if os.path.lexists(path):
+        raise Refused(f"{path} exists and is not written over: name another file with -e salvage_file=...")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise Refused(f"There is no folder {os.path.dirname(path)} on the host where the module runs.")
+    if item["kind"] == UNTOUCHED:
+        raise Refused(
+            f"Item {item['item']} has no rows to export: it only notes which rows the rollback left as they were."
+        )
+    if file_format == "sql" and item["kind"] not in KINDS_IN_SQL:
+        raise Refused(
+            f"Item {item['item']} ({item['kind']}) is not rows to insert: export it with -e salvage_format=csv"
+        )
+
+
+def export_item(cursor, item, file_format, path):
+    """Write all rows of an item that are still kept.
+
+    Args:
+        cursor: in a transaction that the caller rolls back: a temporary type is made in it.
+        item: as SalvageStore.item() gives it.
+        file_format: one of FORMATS.
+        path: of a file that does not exist; it appears when it is whole, readable by its owner only.
+
+    Raises:
+        Refused: when the file cannot be written.
+    """
+    _make_shapes(cursor, item)
+    write = _write_csv if file_format == "csv" else _write_sql
+    try:
+        with _new_file(path) as file:
+            write(cursor, item, file)
+    except FileExistsError:
+        raise Refused(f"{path} exists and is not written over.") from None
+    except OSError as error:
+        raise Refused(f"{path} could not be written: {error.strerror}.") from None
+
+
+@contextmanager
+def _new_file(path):
+    handle, partial = tempfile.mkstemp(prefix=".salvage-", dir=os.path.dirname(path))  # its mode is 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(partial, path)  # unlike a rename it does not replace what has come there meanwhile
+    finally:
+        os.unlink(partial)
+
+
+def _make_shapes(cursor, item):
+    for name, columns in (("runbook_export", item["columns"]), ("runbook_export_key", _key_columns(item))):
+        if columns:
+            cursor.execute(
+                sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(
+                    sql.Identifier(name),
+                    sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(one)) for one in columns),
+                )
+            )
+
+
+def _key_columns(item):
+    """Columns that the record has not, by which its row is found; in the order in which a key is written."""
+    return sorted(item["key_columns"]) if item["kind"] == COLUMNS else []
+
+
+def _kept(item):
+    """SQL query: number, columns, and the fields of every row as the composites ``key`` and ``shape``."""
+    parts = [sql.SQL("number, columns")]
+    if _key_columns(item):
+        parts.append(sql.SQL("CAST(key AS pg_temp.runbook_export_key) AS key"))
+    if item["columns"]:
+        parts.append(sql.SQL("CAST(kept AS pg_temp.runbook_export) AS shape"))
+    else:
+        parts.append(sql.SQL("key, kept"))
+    # OFFSET 0 keeps the record from being read anew for each of its columns.
+    return sql.SQL("SELECT {} FROM runbook_salvage.kept_row WHERE item = {} OFFSET 0").format(
+        sql.SQL(", ").join(parts), sql.Literal(item["item"])
+    )
+
+
+def _field(composite, name):
+    return sql.SQL("(k.{}).{}").format(sql.Identifier(composite), sql.Identifier(name))
+
+
+def _write_csv(cursor, item, file):
+    if item["columns"]:
+        fields = [_field("key", name) for name in _key_columns(item)]
+        fields += [_field("shape", name) for name in item["columns"]]
+    else:
+        fields = [sql.SQL("k.key"), sql.SQL("k.kept")]
+    cursor.copy_expert(
+        sql.SQL(
+            "COPY (SELECT {} FROM ({}) AS k ORDER BY k.number) TO STDOUT WITH (FORMAT csv, HEADER)"
+        ).format(sql.SQL(", ").join(fields), _kept(item)),
+        file,
+    )
+
+
+def _write_sql(cursor, item, file):
+    """Statements that give the same values in any session: their settings are those in which they were kept."""
+    lines = [
+        f"-- {' '.join(item['kind'].split())} of migration {' '.join(item['migration'].split())}, item {item['item']}",
+        "BEGIN;",
+        "SET LOCAL client_encoding = 'UTF8';",
+        *(f"SET LOCAL {name} = '{pinned.value}';" for name, pinned in PINNED_SETTINGS.items()),
+    ]
+    file.write(("\n".join(lines) + "\n").encode("utf-8"))
+    statement = _update(cursor, item) if item["kind"] == COLUMNS else _insert(cursor, item)
+    query = sql.SQL("SELECT {} FROM ({}) AS k ORDER BY k.number").format(statement, _kept(item))
+    # On the server's side: the client never holds more than a batch of rows.
+    with cursor.connection.cursor("runbook_export") as rows:
+        rows.itersize = ROWS_A_FETCH
+        rows.execute(query)
+        for (line,) in rows:
+            file.write((line + "\n").encode("utf-8"))
+    file.write(b"COMMIT;\n")
+
+
+def _insert(cursor, item):
+    """SQL expression: the INSERT of a row."""
+    names = sql.SQL(", ").join(map(sql.Identifier, item["columns"])).as_string(cursor)
+    table = sql.Identifier(item["schema"], item["table"]).as_string(cursor)
+    return sql.SQL("{} || concat_ws(', ', {}) || ');'").format(
+        sql.Literal(f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE VALUES ("),
+        sql.SQL(", ").join(
+            sql.SQL("quote_nullable({})").format(_field("shape", one)) for one in item["columns"]
+        ),
+    )
+
+
+def _update(cursor, item):
+    """SQL expression: the UPDATE of the values that count of a row."""
+    values = sql.SQL(", ").join(
+        sql.SQL(
+            "CASE WHEN k.columns IS NULL OR {} = ANY (k.columns) THEN {} || quote_nullable({}) END"
+        ).format(
+            sql.Literal(name),
+            sql.Literal(f"{sql.Identifier(name).as_string(cursor)} = "),
+            _field("shape", name),
+        )
+        for name in item["columns"]
+    )
+    found = sql.SQL(", ").join(
+        sql.SQL("{} || coalesce('= ' || quote_literal({}), 'IS NULL')").format(
+            sql.Literal(f"{sql.Identifier(name).as_string(cursor)} "), _field("key", name)
+        )
+        for name in _key_columns(item)
+    )
+    table = sql.Identifier(item["schema"], item["table"]).as_string(cursor)
+    return sql.SQL("{} || concat_ws(', ', {}) || ' WHERE ' || concat_ws(' AND ', {}) || ';'").format(
+        sql.Literal(f"UPDATE {table} SET "), values, found
+    )

@@ -1,0 +1,76 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What salvage_restore and salvage_purge have in common: items by their number, and a run of its own in the ledger."""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..salvage.store import SalvageStore
+from ..step import operator_name
+
+__all__ = ["COMMAND", "enter_run", "find_item", "kept_items", "refuse_beside_a_run"]
+
+COMMAND = "ansible-playbook playbooks/salvage.yml"
+
+
+def find_item(cursor, number):
+    """(item, its summary) of that number.
+
+    Raises:
+        Refused: when there is no salvage, no number was given, or none has it.
+    """
+    items = {item["item"]: item for item in kept_items(cursor)}
+    if number <= 0:
+        raise Refused(f"Name the item: -e salvage_item=<number>; {COMMAND} lists them.")
+    if number not in items:
+        known = ", ".join(map(str, items)) or "none"
+        raise Refused(f"There is no salvage item {number} (there are: {known}); {COMMAND} lists them.")
+    return SalvageStore(cursor).item(number), items[number]
+
+
+def kept_items(cursor):
+    """What is kept, as SalvageStore.summary() gives it.
+
+    Raises:
+        Refused: when there is no salvage at all.
+    """
+    store = SalvageStore(cursor)
+    if not store.exists():
+        raise Refused("There is no salvage in this database: no rollback has kept anything here.")
+    return store.summary()
+
+
+def refuse_beside_a_run(step, cursor):
+    """Refuse to change the salvage that a run may be about to keep or to put back.
+
+    Raises:
+        Refused: naming the run.
+    """
+    run = step.ledger.unfinished_run(cursor)
+    if run is not None:
+        raise Refused(
+            f"Run {run['run_id']} by {run['operator']} is in progress or was interrupted in this database: change its"
+            " salvage when it has ended (playbooks/status.yml shows it). Nothing was changed."
+        )
+
+
+def enter_run(step, cursor, name, migrations, outputs, outcome, reason):
+    """Write a whole run into the ledger, beginning, one receipt and end; returns the receipt."""
+    run = step.params["run"]
+    step.ledger.create(cursor)
+    step.ledger.open_run(
+        cursor, step.run_id, step.playbook, migrations, operator_name(run["operator"]), run["controller"]
+    )
+    receipt = step.ledger.append(
+        cursor,
+        step.run_id,
+        name,
+        "ok",
+        step.started,
+        step.identity,
+        migration=migrations[0] if len(migrations) == 1 else None,
+        outputs=outputs,
+    )
+    step.recorded.append(receipt)
+    step.ledger.finish_run(cursor, step.run_id, outcome, reason)
+    return receipt

@@ -1,0 +1,31 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The application's schema: the catalog without what the runbook itself keeps in the database."""
+
+from __future__ import annotations
+
+from ..ledger.versions import VersionTable
+from .catalog import read_catalog
+
+__all__ = ["read_schema"]
+
+
+def read_schema(cursor):
+    """Catalog of the application's schema as the cursor's transaction sees it.
+
+    A ``schema_migrations`` that the runbook had to make is left out, as the ledger is: it comes and goes
+    with the first and the last recorded version, not with a migration.
+    """
+    catalog = read_catalog(cursor)
+    # Owner, comment and privileges of the database itself: no dump of a database carries them to another.
+    catalog.pop("database", None)
+    table = VersionTable(cursor)
+    if table.is_ours():
+        name = table.quoted_name()
+        catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, name)}
+    return catalog
+
+
+def _belongs_to(key, table):
+    """Whether a catalog key names the table or a part of it (``table x``, ``column x.y``, ``index x_pkey``)."""
+    return key.endswith((f" {table}", f" {table}_pkey")) or f" {table}." in key

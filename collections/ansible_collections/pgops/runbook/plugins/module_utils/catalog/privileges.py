@@ -1,0 +1,85 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Privileges on objects of extensions and of the system that differ from those they were born with.
+
+The objects are not the application's schema, but GRANT and REVOKE on them are; pg_dump writes the same
+differences from pg_init_privs (PostgreSQL manual, "System Catalogs").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .rows import FIRST_USER_OID, CatalogReader
+from .rules import RULES
+
+__all__ = ["privileges_beyond_schema"]
+
+
+def privileges_beyond_schema(cursor: Any, reader: CatalogReader) -> dict[str, dict[str, Any]]:
+    """Entries "privileges of <kind> <identity>" for such objects; usually none.
+
+    Raises:
+        psycopg2.Error: when a catalog cannot be read.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    catalogs = [name for name, rule in RULES.items() if rule.acl and name != "pg_database"]
+    parameters = {
+        **{f"members_{name}": reader.members.get(_class_of(name), []) for name in catalogs},
+        **{f"read_{name}": reader.scope[_class_of(name)] for name in catalogs},
+    }
+    # The cheap question first: which catalogs have such objects at all?
+    cursor.execute(
+        " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT {_rows(name)})" for name in catalogs),
+        parameters,
+    )
+    for (name,) in cursor.fetchall():
+        column, kind = RULES[name].acl
+        owner = next(
+            (c.name for c in reader.columns[name].values() if c.refers_to == "pg_authid"),
+            None,
+        )
+        default = f"acldefault({kind}, r.{owner})" if owner else "'{}'::aclitem[]"
+        oid, number = _address(name)
+        cursor.execute(
+            f"SELECT i.type || ' ' || i.identity, coalesce(changed.acl, changed.born)::text[],"
+            f" coalesce(changed.initprivs, changed.born)::text[] FROM (SELECT {oid} AS oid, {number} AS number,"
+            f" r.{column} AS acl, {default} AS born, p.initprivs {_rows(name)} OFFSET 0) AS changed,"
+            f" LATERAL pg_identify_object('pg_catalog.{_class_of(name)}'::regclass, oid, number) AS i",
+            parameters,
+        )
+        for key, now, initially in cursor.fetchall():
+            if sorted(now) != sorted(initially):
+                found[f"privileges of {key}"] = {"privileges": sorted(now)}
+    return found
+
+
+def _class_of(catalog: str) -> str:
+    return "pg_class" if catalog == "pg_attribute" else catalog
+
+
+def _address(catalog: str) -> tuple[str, str]:
+    return ("r.attrelid", "r.attnum") if catalog == "pg_attribute" else ("r.oid", "0")
+
+
+_OF_INFORMATION_SCHEMA = {  # initdb grants on it without noting that as initial
+    "pg_namespace": "r.nspname = 'information_schema'",
+    "pg_class": "r.relnamespace = 'information_schema'::regnamespace",
+    "pg_attribute": "r.attrelid IN (SELECT oid FROM pg_class"
+    " WHERE relnamespace = 'information_schema'::regnamespace)",
+    "pg_proc": "r.pronamespace = 'information_schema'::regnamespace",
+    "pg_type": "r.typnamespace = 'information_schema'::regnamespace",
+}
+
+
+def _rows(catalog: str) -> str:
+    """FROM and WHERE for the rows whose privileges are not those recorded at birth."""
+    oid, number = _address(catalog)
+    column = RULES[catalog].acl[0]
+    return (
+        f"FROM pg_catalog.{catalog} AS r LEFT JOIN pg_init_privs AS p ON p.objoid = {oid}"
+        f" AND p.objsubid = {number} AND p.classoid = 'pg_catalog.{_class_of(catalog)}'::regclass"
+        f" WHERE ({oid} < {FIRST_USER_OID} OR {oid} = ANY (%(members_{catalog})s::oid[]))"
+        f" AND {oid} <> ALL (%(read_{catalog})s::oid[]) AND r.{column} IS DISTINCT FROM p.initprivs"
+        f" AND NOT ({_OF_INFORMATION_SCHEMA.get(catalog, 'false')})"
+    )

@@ -1,0 +1,242 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A fingerprint of the rows of every table, independent of their physical order and of session settings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import cursor as plain_cursor
+
+from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
+from ..postgres.session import pin_session, restore_session
+from .row_digest import SEEDS, digest_of_sums, hash_of, row_text, sums
+
+__all__ = [
+    "StoredTable",
+    "column_digests",
+    "columns_before",
+    "content_fingerprint",
+    "stored_tables",
+    "table_fingerprint",
+]
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A relation that holds rows of its own.
+
+    Attributes:
+        name: quoted, with its schema, as in the catalog's keys.
+        kind: "table" or "materialized view".
+        columns: names of its columns in their order.
+        populated: false for a materialized view WITH NO DATA.
+        condition: for the configuration table of an extension, which rows are the user's (pg_dump saves
+            the same): empty or a WHERE clause, from pg_extension.extcondition.
+        pages: its size by the planner's statistics, for distributing the work.
+    """
+
+    schema: str
+    relation: str
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    populated: bool
+    condition: str
+    pages: int
+
+
+def content_fingerprint(
+    cursor: Any, only_columns: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Fingerprint the rows of every table, the sequences and the large objects of the current database.
+
+    All of it in the cursor's transaction: with REPEATABLE READ in one snapshot. Partitions count, their
+    parents hold no rows; foreign and temporary tables are left out, materialized views are not.
+
+    Args:
+        cursor: a psycopg2 cursor; in autocommit mode a BEGIN must have been sent.
+        only_columns: an earlier fingerprint, or {table: [columns]}: only these tables and columns are
+            read, so that the digests compare with the earlier ones. A column that is gone is named under
+            "missing_columns".
+
+    Returns:
+        {"tables": {name: {"rows", "digest", "columns", "kind"}}, "sequences": {name: next value},
+        "large_objects": {"count", "digest"}}, JSON-able.
+
+    Raises:
+        ValueError: in autocommit mode outside a transaction.
+        psycopg2.Error: also when row security would hide rows from the role.
+    """
+    connection = cursor.connection
+    if connection.autocommit and connection.get_transaction_status() == TRANSACTION_STATUS_IDLE:
+        raise ValueError("content_fingerprint needs a transaction: in autocommit mode send BEGIN first")
+    wanted = None if only_columns is None else columns_before(only_columns)
+    with connection.cursor(cursor_factory=plain_cursor) as own:
+        previous = pin_session(own, local=True)
+        tables = {}
+        for table in stored_tables(own):
+            if wanted is None:
+                tables[table.name] = table_fingerprint(own, table)
+            elif table.name in wanted:
+                tables[table.name] = table_fingerprint(own, table, wanted[table.name])
+        result = {
+            "tables": tables,
+            "sequences": _sequences(own),
+            "large_objects": _large_objects(own),
+        }
+        restore_session(own, previous, local=True)
+    return result
+
+
+def columns_before(earlier: Mapping[str, Any]) -> dict[str, list[str]]:
+    """{table: [columns]} of an earlier fingerprint or catalog; such a mapping itself is returned as it is."""
+    if isinstance(earlier.get("tables"), Mapping):
+        return {name: list(facts["columns"]) for name, facts in earlier["tables"].items()}
+    prefix = "column order "
+    if any(key.startswith(prefix) for key in earlier):
+        return {
+            key[len(prefix) :]: [_unquoted(name) for name in facts["columns"]]
+            for key, facts in earlier.items()
+            if key.startswith(prefix)
+        }
+    return {name: list(columns) for name, columns in earlier.items()}
+
+
+def stored_tables(cursor: Any) -> list[StoredTable]:
+    """Every relation with rows of its own, largest first; an extension's tables only as far as pg_dump
+    saves them (manual, "Extension Configuration Tables")."""
+    cursor.execute(
+        "SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
+        " CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END,"
+        " array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+        f" AND NOT a.attisdropped ORDER BY a.attnum), c.relispopulated, {SAVED_ROWS}, c.relpages"
+        f" FROM {RELATIONS} WHERE {of_application(STORED, members=SAVED)} ORDER BY c.relpages DESC, 1, 2"
+    )
+    return [
+        StoredTable(schema, relation, name, kind, tuple(columns), populated, condition, pages)
+        for schema, relation, name, kind, columns, populated, condition, pages in cursor.fetchall()
+    ]
+
+
+def table_fingerprint(
+    cursor: Any, table: StoredTable, columns: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Fingerprint one table's rows over the columns given (default: all) in a pinned session.
+
+    Returns:
+        {"rows", "digest", "columns", "kind"} and, where they apply, "missing_columns" and "populated".
+    """
+    present = set(table.columns)
+    read = [name for name in (columns if columns is not None else table.columns) if name in present]
+    facts: dict[str, Any] = {"rows": 0, "digest": "", "columns": read, "kind": table.kind}
+    missing = [name for name in columns or () if name not in present]
+    if missing:
+        facts["missing_columns"] = missing
+    found: tuple[Any, ...] = (0, None, None)
+    if table.populated:
+        cursor.execute(
+            sql.SQL("SELECT {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
+                sums(),
+                row_text(read),
+                sql.Identifier(table.schema, table.relation),
+                sql.SQL(table.condition),
+            )
+        )
+        found = cursor.fetchone()
+    else:
+        facts["populated"] = False
+    facts["rows"] = found[0]
+    facts["digest"] = digest_of_sums(found)
+    return facts
+
+
+def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> dict[str, str]:
+    """A digest of each column by itself, in one pass, to tell which columns differ.
+
+    Raises:
+        psycopg2.Error: also when a column does not exist.
+    """
+    # At most 1664 result columns (manual, "Limits"): two sums for each.
+    digests: dict[str, str] = {}
+    for start in range(0, len(columns), 400):
+        part = columns[start : start + 400]
+        sums = [sql.SQL("sum({})").format(hash_of(row_text([name]), seed)) for name in part for seed in SEEDS]
+        cursor.execute(
+            sql.SQL("SELECT {} FROM ONLY {} {}").format(
+                sql.SQL(", ").join(sums),
+                sql.Identifier(table.schema, table.relation),
+                sql.SQL(table.condition),
+            )
+        )
+        values = cursor.fetchone()
+        for position, name in enumerate(part):
+            digests[name] = digest_of_sums(values[2 * position : 2 * position + 2])
+    return digests
+
+
+def _sequences(cursor: Any) -> dict[str, int]:
+    """The next value of each sequence. Sequences are not transactional: it is the value of now."""
+    cursor.execute(
+        "SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
+        f" s.seqincrement FROM {RELATIONS} JOIN pg_sequence s ON s.seqrelid = c.oid"
+        f" WHERE {of_application(SEQUENCES, members=SAVED)} ORDER BY 1, 2"
+    )
+    sequences = cursor.fetchall()
+    if not sequences:
+        return {}
+    cursor.execute(
+        sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {}, last_value + CASE WHEN is_called THEN {}::numeric ELSE 0 END FROM {}").format(
+                sql.Literal(name), sql.Literal(increment), sql.Identifier(schema, relation)
+            )
+            for schema, relation, name, increment in sequences
+        )
+    )
+    return {name: int(value) for name, value in cursor.fetchall()}
+
+
+_LARGE_OBJECT_SLICE = 64 * 1024 * 1024
+
+
+def _large_objects(cursor: Any) -> dict[str, Any]:
+    """Count and digest of all large objects: bytes, owner, privileges and comment."""
+    cursor.execute(
+        "SELECT count(*), has_table_privilege('pg_largeobject', 'SELECT') FROM pg_largeobject_metadata"
+    )
+    count, may_read_pages = cursor.fetchone()
+    if not count:
+        return {"count": 0, "digest": hashlib.sha256(b"").hexdigest()}
+    # lo_get() returns at most 1 GB, and reads the holes that a restore fills with zeros as zeros.
+    slices = sql.SQL(
+        "(SELECT max(pageno) FROM pg_largeobject p WHERE p.loid = m.oid)::bigint * 2048 / {}"
+        if may_read_pages
+        else "0 * {}"
+    ).format(sql.Literal(_LARGE_OBJECT_SLICE))
+    length = _LARGE_OBJECT_SLICE if may_read_pages else 1024 * 1024 * 1023
+    cursor.execute(
+        sql.SQL(
+            "SELECT {} FROM (SELECT ROW(m.oid, m.lomowner::regrole,"
+            " array(SELECT unnest(coalesce(m.lomacl, acldefault('L', m.lomowner)))::text ORDER BY 1),"
+            " obj_description(m.oid, 'pg_largeobject'),"
+            " array(SELECT sha256(lo_get(m.oid, s * {}, {})) FROM generate_series(0, coalesce({}, 0)) AS s"
+            " ORDER BY s))::text AS line FROM pg_largeobject_metadata m OFFSET 0) AS objects"
+        ).format(
+            sums(),
+            sql.Literal(length),
+            sql.Literal(length),
+            slices,
+        )
+    )
+    return {"count": count, "digest": digest_of_sums(cursor.fetchone())}
+
+
+def _unquoted(identifier: str) -> str:
+    if identifier.startswith('"') and identifier.endswith('"'):
+        return identifier[1:-1].replace('""', '"')
+    return identifier

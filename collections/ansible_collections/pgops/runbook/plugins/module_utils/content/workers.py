@@ -1,0 +1,54 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The fingerprint of the data, read by several connections that share one snapshot."""
+
+from __future__ import annotations
+
+import queue
+from concurrent.futures import ThreadPoolExecutor
+
+from ..postgres.connection import connect
+from ..postgres.session import pin_session
+from .fingerprint import content_fingerprint, stored_tables, table_fingerprint
+
+__all__ = ["content_of_snapshot"]
+
+
+def content_of_snapshot(cursor, target, snapshot, workers):
+    """What content_fingerprint(cursor) gives, with the tables shared among ``workers`` connections.
+
+    Args:
+        cursor: of the transaction that exported the snapshot, which stays open.
+        target: connection options of the same database.
+        snapshot: its name (manual, "Snapshot Synchronization Functions").
+        workers: number of connections.
+
+    Raises:
+        ServerUnreachable: a further connection was not to be had.
+        psycopg2.Error: as content_fingerprint does.
+    """
+    tables = queue.SimpleQueue()
+    for table in stored_tables(cursor):  # the largest first, so that none is left for the end
+        tables.put(table)
+
+    def work(_number):
+        found = {}
+        connection = connect(target)
+        try:
+            connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+            with connection.cursor() as own:
+                own.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
+                pin_session(own, local=True)
+                while True:
+                    try:
+                        table = tables.get_nowait()
+                    except queue.Empty:
+                        return found
+                    found[table.name] = table_fingerprint(own, table)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(workers) as pool:
+        parts = list(pool.map(work, range(workers)))
+    rest = content_fingerprint(cursor, only_columns={"tables": {}})
+    return {**rest, "tables": {name: facts for part in parts for name, facts in part.items()}}

@@ -1,0 +1,24 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Digests of values: SHA-256 over one canonical text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+__all__ = ["canonical_json", "digest_of", "sha256_of_text"]
+
+
+def canonical_json(value):
+    """The one JSON text of a value: sorted keys, no white space, so that equal values have equal digests."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_of_text(text):
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def digest_of(value):
+    """SHA-256 (hex) over the canonical JSON of ``value``."""
+    return sha256_of_text(canonical_json(value))

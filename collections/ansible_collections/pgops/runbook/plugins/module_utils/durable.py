@@ -1,0 +1,20 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files that are written whole or not at all, also when the power fails."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["write_file_durably"]
+
+
+def write_file_durably(path, text):
+    """Write a 0600 file whole or not at all, and on disk before this returns."""
+    temporary = f"{path}.part"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

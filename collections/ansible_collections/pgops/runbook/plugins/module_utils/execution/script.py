@@ -1,0 +1,249 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Running a script's statements, one by one, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import contextmanager
+
+from ..errors import Refused, StepFailed
+from ..ledger.versions import VersionTable
+from ..postgres.connection import psycopg2
+
+__all__ = [
+    "LOCK_SPEC",
+    "LockPolicy",
+    "ScriptFailed",
+    "apply_migration",
+    "check_script",
+    "roll_back_migration",
+    "run_checks",
+    "run_script",
+    "undone_afterwards",
+    "with_lock_retries",
+]
+
+# 55P03 lock_not_available, 40P01 deadlock_detected (PostgreSQL manual, appendix "PostgreSQL Error Codes").
+LOCK_CODES = ("55P03", "40P01")
+
+# query_canceled: statement_timeout, or somebody's pg_cancel_backend().
+CANCELED = "57014"
+
+# Longest pause between two statements of a transaction that holds locks; it is for a module that hangs or whose
+# network is gone, since the module itself computes only for moments.
+IDLE_IN_TRANSACTION_SECONDS = 60
+
+# Options of the modules that change production.
+LOCK_SPEC = {
+    "lock_timeout_seconds": {"type": "float", "default": 2},
+    "lock_attempts": {"type": "int", "default": 10},
+    "lock_pause_seconds": {"type": "float", "default": 3},
+    "statement_timeout_seconds": {"type": "float", "default": 900},
+}
+
+
+class ScriptFailed(StepFailed):
+    """A statement of a script failed, or a check did not hold.
+
+    ``details`` has script, line, statement, sqlstate and message.
+    """
+
+
+class LockPolicy:
+    """How long to wait for a lock, and how often.
+
+    Args:
+        timeout_seconds: lock_timeout of each attempt; a short one keeps the application from queueing
+            behind the migration.
+        attempts: how many attempts, the last one with the same limit as the others.
+        statement_timeout_seconds: greatest time of one statement; 0 means none.
+        pause_seconds: pause between attempts; up to half of it is added by chance, so that two waiting
+            programs do not meet again and again.
+    """
+
+    def __init__(self, timeout_seconds=2.0, attempts=10, pause_seconds=3.0, statement_timeout_seconds=0.0):
+        self.statement_timeout_seconds = statement_timeout_seconds
+        self.timeout_seconds = timeout_seconds
+        self.attempts = attempts
+        self.pause_seconds = pause_seconds
+
+    @classmethod
+    def from_params(cls, params):
+        """The policy that a module's parameters give (see LOCK_SPEC).
+
+        Raises:
+            Refused: for values that would mean to wait for ever, or not to try at all.
+        """
+        if params["lock_timeout_seconds"] < 0.001 or params["lock_attempts"] < 1:
+            raise Refused(
+                "lock_timeout_seconds must be at least 0.001 and lock_attempts at least 1: a migration that waits"
+                " for a lock without a limit makes the application queue behind it."
+            )
+        return cls(
+            params["lock_timeout_seconds"],
+            params["lock_attempts"],
+            params["lock_pause_seconds"],
+            params["statement_timeout_seconds"],
+        )
+
+    def set_in(self, cursor):
+        """Set the limits for the rest of the cursor's transaction."""
+        for name, seconds in (
+            ("lock_timeout", self.timeout_seconds),
+            ("statement_timeout", self.statement_timeout_seconds),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_SECONDS),
+        ):
+            cursor.execute("SELECT set_config(%s, %s, true)", (name, f"{int(seconds * 1000)}ms"))
+
+    def pause(self):
+        return self.pause_seconds * (1 + random.random() / 2)  # noqa: S311  (jitter, not a secret)
+
+
+def run_script(cursor, script, meter=None):
+    """Run every statement of ``script``.
+
+    Args:
+        cursor: of an open transaction.
+        script: dict with name and statements ({"sql", "line", "column", "kind"}).
+        meter: ImpactMeter that adds to each statement's timing what it did.
+
+    Returns:
+        list of dict: line, kind, seconds and rows (None where the command counts none) of each statement.
+
+    Raises:
+        ScriptFailed: naming file, line and PostgreSQL's message; lock errors go on as they are, so that
+            the caller may try again.
+    """
+    timings = []
+    for statement in script["statements"]:
+        started = time.monotonic()
+        try:
+            cursor.execute(statement["sql"])
+        except psycopg2.Error as error:
+            if error.pgcode in LOCK_CODES:
+                raise
+            raise _failure(script, statement, error) from None
+        timings.append(
+            {
+                "line": statement["line"],
+                "kind": statement["kind"],
+                "seconds": round(time.monotonic() - started, 6),
+                "rows": cursor.rowcount if cursor.rowcount >= 0 else None,
+            }
+        )
+        if meter is not None:
+            meter.statement_done(timings[-1])
+    return timings
+
+
+def _failure(script, statement, error):
+    diagnostic = getattr(error, "diag", None)
+    message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
+    extra = "".join(
+        f" {label}: {' '.join(text.split())}"
+        for label, text in (
+            ("Detail", getattr(diagnostic, "message_detail", None)),
+            ("Hint", getattr(diagnostic, "message_hint", None)),
+        )
+        if text
+    )
+    if error.pgcode == CANCELED:
+        extra += (
+            " (statement_timeout_seconds is the greatest time of one statement; or somebody cancelled it)"
+        )
+    return ScriptFailed(
+        f"{script['name']} line {statement['line']}: {message}{extra}",
+        script=script["name"],
+        line=statement["line"],
+        statement=statement["sql"][:2000],
+        sqlstate=error.pgcode,
+        message=message,
+    )
+
+
+def check_script(cursor, script):
+    """Run a verify or smoke script: it fails by raising, or by a row whose first column is boolean false.
+
+    Raises:
+        ScriptFailed: naming file and line.
+    """
+    for statement in script["statements"]:
+        run_script(cursor, {"name": script["name"], "statements": [statement]})
+        if cursor.description is None:
+            continue
+        for row in cursor:
+            if row and row[0] is False:
+                raise ScriptFailed(
+                    f"{script['name']} line {statement['line']}: the check returned false: {row[1:]!r}"
+                    if len(row) > 1
+                    else f"{script['name']} line {statement['line']}: the check returned false",
+                    script=script["name"],
+                    line=statement["line"],
+                    statement=statement["sql"][:2000],
+                )
+
+
+@contextmanager
+def undone_afterwards(cursor):
+    """What is written inside leaves no trace in the caller's transaction, whether or not it fails."""
+    cursor.execute("SAVEPOINT runbook_check")
+    try:
+        yield
+    finally:
+        # After a lost connection there is nothing left to undo.
+        if not cursor.connection.closed:
+            cursor.execute("ROLLBACK TO SAVEPOINT runbook_check")
+            cursor.execute("RELEASE SAVEPOINT runbook_check")
+
+
+def run_checks(cursor, scripts):
+    """Run verify or smoke scripts, each undone afterwards."""
+    for script in scripts:
+        with undone_afterwards(cursor):
+            check_script(cursor, script)
+
+
+def apply_migration(cursor, migration, meter=None):
+    """Run the migration and record its version; returns the statements' timings."""
+    timings = run_script(cursor, migration["apply"], meter)
+    VersionTable(cursor).record(migration["version"], migration["description"])
+    return timings
+
+
+def roll_back_migration(cursor, migration, meter=None):
+    """Run the rollback and take the version out; returns the statements' timings."""
+    timings = run_script(cursor, migration["rollback"], meter)
+    VersionTable(cursor).forget(migration["version"])
+    return timings
+
+
+def with_lock_retries(attempt, policy, blockers=lambda: []):
+    """Call ``attempt()`` until it gets its locks, at most ``policy.attempts`` times.
+
+    Args:
+        attempt: function that runs one whole transaction and returns a value.
+        policy: LockPolicy.
+        blockers: function that says who blocked the attempt that just ended.
+
+    Raises:
+        StepFailed: when the last attempt did not get its locks either.
+    """
+    seen = []
+    for number in range(1, policy.attempts + 1):
+        try:
+            return attempt()
+        except psycopg2.Error as error:
+            if error.pgcode not in LOCK_CODES:
+                raise
+            seen = blockers() or seen
+            message = (error.diag.message_primary if error.diag else None) or str(error)
+        if number < policy.attempts:
+            time.sleep(policy.pause())
+    who = "; ".join(seen) if seen else "nobody could be named, the session had already ended"
+    raise StepFailed(
+        f"No lock after {policy.attempts} attempts of {policy.timeout_seconds:g} s each ({message})."
+        f" Blocked by: {who}.",
+        blocked_by=seen,
+    )

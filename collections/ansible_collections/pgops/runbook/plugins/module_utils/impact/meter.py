@@ -1,0 +1,218 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a migration does to a database, measured: locks, rewrites, rows and WAL.
+
+Everything is read inside the migration's own transaction: pg_locks still has every lock that it took, since locks
+are held until its end (manual, "Explicit Locking"), and pg_stat_xact_* counts its own rows only.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ..postgres.application_tables import INCLUDED, RELATIONS, STORED, TABLES, in_schemas, of_application
+
+__all__ = [
+    "HARMLESS_MODE",
+    "LOCK_MODES",
+    "ImpactMeter",
+    "held_locks",
+    "rows_written",
+    "table_files",
+    "table_sizes",
+    "wal_position",
+]
+
+# Strongest last; the order of the manual's table "Conflicting Lock Modes".
+LOCK_MODES = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
+
+# Reads and writes of the application go on under this one and all weaker ones.
+HARMLESS_MODE = "ShareUpdateExclusiveLock"
+
+# Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may.
+HELD_LOCKS = f"""
+    SELECT l.relation, n.nspname || '.' || c.relname, l.mode
+    FROM {RELATIONS} JOIN pg_catalog.pg_locks l ON l.relation = c.oid
+    WHERE l.pid = coalesce(%s, pg_catalog.pg_backend_pid()) AND l.locktype = 'relation' AND l.granted
+      AND {of_application(TABLES + STORED, members=INCLUDED)}"""
+
+# The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
+TABLE_FILES = f"""
+    SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode
+    FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
+
+SIZES = f"""
+    SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid)
+    FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
+
+ROWS = f"""
+    SELECT schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del
+    FROM pg_catalog.pg_stat_xact_user_tables
+    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND {in_schemas(name="schemaname")}"""
+
+
+WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
+
+# The statistics of other sessions reach us late, up to 10 s after the session went idle (manual, "The Cumulative
+# Statistics System"). A write from before the backup that looks new only makes the comparison milder. One of the last
+# seconds that is not seen yet can make it too strict: then the deploy ends unchanged, and goes through when repeated.
+ROWS_WRITTEN = f"""
+    SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_user_tables
+    WHERE {in_schemas(name="schemaname")}"""
+
+
+def _rows(cursor, query, values=None):
+    cursor.execute(query, values)
+    return cursor.fetchall()
+
+
+def held_locks(cursor, pid=None):
+    """(oid, table, mode) of each lock on a table that a session holds; by default the cursor's own."""
+    return _rows(cursor, HELD_LOCKS, (pid,))
+
+
+def table_files(cursor):
+    """(oid, table, file node) of each table."""
+    return _rows(cursor, TABLE_FILES)
+
+
+def table_sizes(cursor):
+    """dict table -> bytes; waits for each table's ACCESS SHARE lock."""
+    return dict(_rows(cursor, SIZES))
+
+
+def wal_position(cursor):
+    """Bytes of WAL that the whole server has ever written."""
+    return _rows(cursor, WAL_POSITION)[0][0]
+
+
+class ImpactMeter:
+    """Measures one migration in one transaction, statement by statement.
+
+    Usage: build it before the first statement, call ``statement_done`` after each, ``result`` before COMMIT.
+
+    Args:
+        cursor: of the migration's transaction.
+        with_sizes: whether to measure the tables first. On the copy only: it takes a short lock on each, and in
+            production that could wait for somebody who has nothing to do with the migration.
+    """
+
+    def __init__(self, cursor, with_sizes=False):
+        self.cursor = cursor
+        self._size_before = table_sizes(cursor) if with_sizes else {}
+        files = table_files(cursor)
+        self._nodes = {oid: node for oid, _, node in files}
+        self._names = {oid: name for oid, name, _ in files}
+        self._known = set(self._nodes)
+        self._rows_before = {name: counts for name, *counts in _rows(cursor, ROWS)}
+        self._locks = {}
+        self._wal = wal_position(cursor)
+        self._wal_begin = self._wal
+        self._rewritten = {}
+        self._note_locks(None)
+        # Taken by our own reading, not by the migration.
+        self._ours = set(self._locks)
+
+    def _note_locks(self, line):
+        taken = []
+        for oid, name, mode in held_locks(self.cursor):
+            if (oid, mode) not in self._locks:
+                self._locks[(oid, mode)] = {
+                    "table": name,
+                    "mode": mode,
+                    "line": line,
+                    "since": time.monotonic(),
+                }
+                taken.append({"table": name, "mode": mode})
+        return taken
+
+    def statement_done(self, timing):
+        """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten."""
+        position = wal_position(self.cursor)
+        timing["wal_bytes"] = position - self._wal
+        self._wal = position
+        timing["locks"] = [
+            lock
+            for lock in self._note_locks(timing["line"])
+            if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
+        ]
+        timing["rewritten"] = []
+        for oid, name, node in table_files(self.cursor):
+            if oid in self._known and self._nodes[oid] != node:
+                timing["rewritten"].append(name)
+                self._rewritten[name] = self._size_before.get(name)
+                self._nodes[oid] = node
+
+    def result(self):
+        """The whole migration.
+
+        Returns:
+            dict: locks (strongest mode of each table that was there before, with its size in bytes before and
+            the seconds held until now), rewritten (table -> bytes before), rows (table -> inserted, updated,
+            deleted), written and inserted (tables that were there and that statements wrote to, or inserted into; one
+            that was renamed under both of its names), wal_bytes (of the whole server meanwhile).
+        """
+        now = time.monotonic()
+        strongest = {}
+        for (oid, mode), lock in self._locks.items():
+            if oid not in self._known or (oid, mode) in self._ours:
+                continue
+            rank = LOCK_MODES.index(mode)
+            best = strongest.get(lock["table"])
+            if best is None or rank > best["rank"]:
+                strongest[lock["table"]] = {
+                    "rank": rank,
+                    "table": lock["table"],
+                    "mode": mode,
+                    "line": lock["line"],
+                    "held_seconds": round(now - lock["since"], 3),
+                    "table_bytes": self._size_before.get(lock["table"]),
+                }
+        rows = {}
+        for name, *counts in _rows(self.cursor, ROWS):
+            before = self._rows_before.get(name, [0, 0, 0])
+            done = [count - earlier for count, earlier in zip(counts, before)]
+            if any(done):
+                rows[name] = dict(zip(("inserted", "updated", "deleted"), done))
+        return {
+            "locks": [
+                {key: value for key, value in lock.items() if key != "rank"}
+                for lock in sorted(strongest.values(), key=lambda lock: lock["table"])
+            ],
+            "rewritten": dict(self._rewritten),
+            "rows": rows,
+            **self._written(rows),
+            "wal_bytes": wal_position(self.cursor) - self._wal_begin,
+        }
+
+    def _written(self, rows):
+        now = {oid: name for oid, name, _ in table_files(self.cursor)}
+        # INSERT, UPDATE and DELETE take this lock, and no ALTER does; on an empty table too.
+        written = {oid for oid, mode in self._locks if mode == "RowExclusiveLock"} & self._known
+        inserted = {oid for oid in self._known if rows.get(now.get(oid), {}).get("inserted")}
+        return {
+            what: sorted({names[oid] for names in (self._names, now) for oid in found if oid in names})
+            for what, found in (("written", written), ("inserted", inserted))
+        }
+
+    def held_until_now(self, impact):
+        """Count the checks before COMMIT too: until it, the locks that the migration took are held on."""
+        now = time.monotonic()
+        since = {(lock["table"], lock["mode"]): lock["since"] for lock in self._locks.values()}
+        for lock in impact["locks"]:
+            lock["held_seconds"] = round(now - since[(lock["table"], lock["mode"])], 3)
+
+
+def rows_written(cursor):
+    """How many rows were ever written to the tables of users in this database, by transactions that have ended."""
+    cursor.execute(ROWS_WRITTEN)
+    return cursor.fetchone()[0]

@@ -1,0 +1,111 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What statements do that commit one by one: measured one by one, and added up."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from ..salvage.watch import TouchWatch
+from .locks import LockSampler
+from .meter import LOCK_MODES, ImpactMeter, table_files, table_sizes, wal_position
+
+__all__ = ["JournalledImpact"]
+
+
+class JournalledImpact:
+    """Measures a script of which each statement commits by itself.
+
+    A statement that may be in a transaction is measured in its own, exactly. Of the others files and WAL are
+    compared before and after, and locks are sampled.
+
+    Args:
+        with_sizes: as for ImpactMeter.
+        note_destroyed: add to each statement's timing what it touches (``destroyed``, as TouchWatch.as_json).
+    """
+
+    def __init__(self, with_sizes=False, note_destroyed=False):
+        self.with_sizes = with_sizes
+        self.note_destroyed = note_destroyed
+        self._locks = {}
+        self._rewritten = {}
+        self._rows = {}
+        self._wal_bytes = 0
+        self._observed = True
+        #: False when an earlier run did the first statements: what they did is not in here.
+        self.complete = True
+
+    @contextmanager
+    def in_transaction(self, cursor):
+        """Measure the statement that is run inside; yields the list that gets its timing."""
+        meter = ImpactMeter(cursor, self.with_sizes)
+        watch = TouchWatch(cursor) if self.note_destroyed else None
+        timings = []
+        yield timings
+        for timing in timings:
+            meter.statement_done(timing)
+            if watch:
+                timing["destroyed"] = watch.as_json()
+        impact = meter.result()
+        for lock in impact["locks"]:
+            self._take_lock(lock)
+        self._rewritten.update(impact["rewritten"])
+        for table, counts in impact["rows"].items():
+            known = self._rows.setdefault(table, dict.fromkeys(counts, 0))
+            for kind, count in counts.items():
+                known[kind] += count
+        self._wal_bytes += impact["wal_bytes"]
+
+    @contextmanager
+    def alone(self, cursor):
+        """The same for a statement that cannot be in a transaction; the cursor is one of autocommit mode."""
+        sizes = table_sizes(cursor) if self.with_sizes else {}
+        files = {oid: node for oid, _, node in table_files(cursor)}
+        position = wal_position(cursor)
+        timings = []
+        with LockSampler(cursor.connection) as sampler:
+            yield timings
+        self._observed = self._observed and sampler.observed
+        written = wal_position(cursor) - position
+        rewritten = [name for oid, name, node in table_files(cursor) if oid in files and files[oid] != node]
+        locks = [lock for lock in sampler.locks if lock["oid"] in files]
+        for timing in timings:
+            timing.update(
+                wal_bytes=written,
+                rewritten=rewritten,
+                locks=[
+                    {"table": lock["table"], "mode": lock["mode"]}
+                    for lock in locks
+                    if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
+                ],
+            )
+            for lock in locks:
+                self._take_lock(
+                    {
+                        "table": lock["table"],
+                        "mode": lock["mode"],
+                        "line": timing["line"],
+                        "held_seconds": lock["held_seconds"],
+                        "table_bytes": sizes.get(lock["table"]),
+                        "sampled": True,
+                    }
+                )
+        self._rewritten.update((table, sizes.get(table)) for table in rewritten)
+        self._wal_bytes += written
+
+    def _take_lock(self, lock):
+        """Of each table and mode the longest: after each statement the application had its turn."""
+        key = (lock["table"], lock["mode"])
+        if key not in self._locks or self._locks[key]["held_seconds"] < lock["held_seconds"]:
+            self._locks[key] = lock
+
+    def result(self):
+        """As ImpactMeter.result, with ``complete``, and ``locks_observed``: whether locks could be looked at."""
+        return {
+            "complete": self.complete,
+            "locks": [self._locks[key] for key in sorted(self._locks)],
+            "locks_observed": self._observed,
+            "rewritten": dict(self._rewritten),
+            "rows": self._rows,
+            "wal_bytes": self._wal_bytes,
+        }

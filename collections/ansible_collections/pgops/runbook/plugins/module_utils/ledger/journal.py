@@ -1,0 +1,118 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The journal: how far a migration got whose statements cannot be in one transaction.
+
+A statement that may be in a transaction is in one with its journal entry, so the entry is the truth about it.
+One that may not is noted before and after; killed in between, the catalog tells whether it took effect.
+"""
+
+from __future__ import annotations
+
+from ..digests import sha256_of_text
+from ..errors import Refused
+
+__all__ = ["Journal", "close_all_journals", "open_journal"]
+
+
+def open_journal(cursor):
+    """The journal that was begun and not closed, or None.
+
+    Returns:
+        dict: journal_id, run_id, migration, direction, catalog_before, done (number of statements done),
+        last_line (of the last statement begun, or None).
+    """
+    cursor.execute("SELECT to_regclass('runbook.journal') IS NOT NULL")
+    if not cursor.fetchone()[0]:
+        return None
+    cursor.execute(
+        "SELECT journal_id, run_id, migration, direction, catalog_before, count(s.done)::int, max(s.line)"
+        " FROM runbook.journal LEFT JOIN runbook.journal_statement s USING (journal_id)"
+        " WHERE closed IS NULL GROUP BY journal_id ORDER BY journal_id DESC LIMIT 1"
+    )
+    row = cursor.fetchone()
+    names = ("journal_id", "run_id", "migration", "direction", "catalog_before", "done", "last_line")
+    return dict(zip(names, row)) if row else None
+
+
+def close_all_journals(cursor):
+    """Nothing is half done: the database was replaced by one in which nothing of it is begun."""
+    cursor.execute("UPDATE runbook.journal SET closed = clock_timestamp() WHERE closed IS NULL")
+
+
+class Journal:
+    """One journal, written statement by statement. No method commits.
+
+    Args:
+        journal_id: its number.
+        run_id: of the run that began it.
+        direction: apply or rollback.
+    """
+
+    def __init__(self, journal_id, run_id=None, direction="apply"):
+        self.journal_id = journal_id
+        self.run_id = run_id
+        self.direction = direction
+
+    @classmethod
+    def begin(cls, cursor, run_id, migration, direction, catalog_before):
+        cursor.execute(
+            "INSERT INTO runbook.journal (run_id, migration, direction, catalog_before)"
+            " VALUES (%s, %s, %s, %s) RETURNING journal_id",
+            (run_id, migration, direction, catalog_before),
+        )
+        return cls(cursor.fetchone()[0], run_id, direction)
+
+    def state(self, cursor, ordinal, statement):
+        """ "new", "begun" or "done".
+
+        Raises:
+            Refused: when the statement is not the one that was begun or done.
+        """
+        cursor.execute(
+            "SELECT sha256, done IS NOT NULL FROM runbook.journal_statement"
+            " WHERE journal_id = %s AND ordinal = %s",
+            (self.journal_id, ordinal),
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return "new"
+        if row[0] != sha256_of_text(statement["sql"]):
+            raise Refused(
+                f"The statement at line {statement['line']} was edited after it was carried out: a half applied"
+                " script can only be finished as it was. Put its old text back."
+            )
+        return "done" if row[1] else "begun"
+
+    def note_begin(self, cursor, ordinal, statement):
+        cursor.execute(
+            "INSERT INTO runbook.journal_statement (journal_id, ordinal, line, sha256) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (journal_id, ordinal) DO UPDATE SET begun = clock_timestamp()",
+            (self.journal_id, ordinal, statement["line"], sha256_of_text(statement["sql"])),
+        )
+
+    def note_done(self, cursor, ordinal):
+        cursor.execute(
+            "UPDATE runbook.journal_statement SET done = clock_timestamp() WHERE journal_id = %s AND ordinal = %s",
+            (self.journal_id, ordinal),
+        )
+
+    def forget(self, cursor, ordinal):
+        """A statement that is known not to have taken effect."""
+        cursor.execute(
+            "DELETE FROM runbook.journal_statement WHERE journal_id = %s AND ordinal = %s",
+            (self.journal_id, ordinal),
+        )
+
+    def drop_if_nothing_is_done(self, cursor):
+        """Forget a journal without a statement, so that its migration holds nobody up; returns whether it had none."""
+        cursor.execute(
+            "DELETE FROM runbook.journal j WHERE journal_id = %s AND NOT EXISTS"
+            " (SELECT FROM runbook.journal_statement s WHERE s.journal_id = j.journal_id)",
+            (self.journal_id,),
+        )
+        return cursor.rowcount == 1
+
+    def close(self, cursor):
+        cursor.execute(
+            "UPDATE runbook.journal SET closed = clock_timestamp() WHERE journal_id = %s", (self.journal_id,)
+        )

@@ -1,0 +1,237 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ledger: schema ``runbook`` of the target database, which holds runs, receipts and catalogs.
+
+Every function takes a cursor, so that a receipt can be written in the same transaction as the change it is
+about. Nothing here commits.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ..digests import canonical_json, digest_of
+from ..errors import Refused
+from .receipts import FIRST_PREVIOUS, make_receipt
+from .upgrade import upgrade
+
+__all__ = [
+    "RUN_LOCK",
+    "Ledger",
+    "utc_text",
+]
+
+# Key of the session-level advisory lock "a step of a run is at work in this database"; PostgreSQL keeps
+# advisory locks apart by database (manual, section "Advisory Locks"). The number spells "runbook" in ASCII.
+RUN_LOCK = 0x72756E626F6F6B
+
+# A run that is not heard of for so long no longer holds the database.
+LEASE_MINUTES = 15
+
+UTC_TEXT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+def utc_text(cursor):
+    """The server's clock as ISO 8601 text in UTC, not the time at which the transaction began."""
+    cursor.execute("SELECT " + UTC_TEXT.format("clock_timestamp()"))
+    return cursor.fetchone()[0]
+
+
+class Ledger:
+    """Runs and receipts in the database of the cursor that each method is given."""
+
+    def exists(self, cursor):
+        cursor.execute("SELECT to_regclass('runbook.receipt') IS NOT NULL")
+        return cursor.fetchone()[0]
+
+    def create(self, cursor):
+        """Create the ledger where there is none, or bring it to the newest layout; returns whether it was created."""
+        created = not self.exists(cursor)
+        upgrade(cursor)
+        return created
+
+    # Runs ----------------------------------------------------------------------------------------------
+
+    def unfinished_run(self, cursor):
+        """The run that holds the database, or None.
+
+        Returns:
+            dict: run_id, playbook, migrations, operator, controller, started (text), lease_expired (bool).
+        """
+        if not self.exists(cursor):
+            return None
+        cursor.execute(
+            "SELECT run_id, playbook, migrations, operator, controller, "
+            + UTC_TEXT.format("started")
+            + ", lease_until < clock_timestamp() FROM runbook.run WHERE finished IS NULL"
+            " ORDER BY started DESC LIMIT 1"
+        )
+        row = cursor.fetchone()
+        names = ("run_id", "playbook", "migrations", "operator", "controller", "started", "lease_expired")
+        return dict(zip(names, row)) if row else None
+
+    def open_run(self, cursor, run_id, playbook, migrations, operator, controller):
+        cursor.execute(
+            "INSERT INTO runbook.run (run_id, playbook, migrations, operator, controller, lease_until)"
+            " VALUES (%s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 minute')",
+            (run_id, playbook, list(migrations), operator, json.dumps(controller), LEASE_MINUTES),
+        )
+
+    def run(self, cursor, run_id):
+        """One run as dict (run_id, playbook, migrations, finished (bool), outcome), or None."""
+        if not self.exists(cursor):
+            return None
+        cursor.execute(
+            "SELECT run_id, playbook, migrations, finished IS NOT NULL, outcome FROM runbook.run"
+            " WHERE run_id = %s",
+            (run_id,),
+        )
+        row = cursor.fetchone()
+        return dict(zip(("run_id", "playbook", "migrations", "finished", "outcome"), row)) if row else None
+
+    def last_run(self, cursor):
+        """The newest run as dict, or None."""
+        if not self.exists(cursor):
+            return None
+        cursor.execute(
+            "SELECT run_id, playbook, migrations, operator, "
+            + UTC_TEXT.format("started")
+            + ", "
+            + UTC_TEXT.format("finished")
+            + ", outcome, reason FROM runbook.run ORDER BY started DESC LIMIT 1"
+        )
+        row = cursor.fetchone()
+        names = ("run_id", "playbook", "migrations", "operator", "started", "finished", "outcome", "reason")
+        return dict(zip(names, row)) if row else None
+
+    def extend_lease(self, cursor, run_id):
+        cursor.execute(
+            "UPDATE runbook.run SET lease_until = clock_timestamp() + %s * interval '1 minute'"
+            " WHERE run_id = %s AND finished IS NULL",
+            (LEASE_MINUTES, run_id),
+        )
+
+    def finish_run(self, cursor, run_id, outcome, reason):
+        """Close a run; returns whether it was open."""
+        cursor.execute(
+            "UPDATE runbook.run SET finished = clock_timestamp(), outcome = %s, reason = %s"
+            " WHERE run_id = %s AND finished IS NULL",
+            (outcome, reason, run_id),
+        )
+        return cursor.rowcount == 1
+
+    # Receipts ------------------------------------------------------------------------------------------
+
+    def receipts(self, cursor, run_id=None):
+        """Receipts, oldest first: those of one run, or the whole chain."""
+        if not self.exists(cursor):
+            return []
+        if run_id is None:
+            cursor.execute("SELECT document, digest FROM runbook.receipt ORDER BY position")
+        else:
+            cursor.execute(
+                "SELECT document, digest FROM runbook.receipt WHERE run_id = %s ORDER BY position", (run_id,)
+            )
+        return [{**json.loads(document), "digest": digest} for document, digest in cursor.fetchall()]
+
+    def chain_is_broken(self, cursor, run_id):
+        """Whether a receipt of the run does not name the digest of the one before it in the ledger."""
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM runbook.receipt r LEFT JOIN runbook.receipt p ON p.position = r.position - 1"
+            " WHERE r.run_id = %s AND r.document::json ->> 'previous' <> coalesce(p.digest, %s))",
+            (run_id, FIRST_PREVIOUS),
+        )
+        return cursor.fetchone()[0]
+
+    def applied_receipt(self, cursor, version):
+        """The receipt of the apply that put ``version`` in place, or None when the ledger does not know."""
+        if not self.exists(cursor):
+            return None
+        cursor.execute(
+            "SELECT document, digest, step FROM runbook.receipt r WHERE migration = %s AND status = 'ok'"
+            " AND step IN ('apply', 'emergency_rollback', 'adopt')"
+            # See receipts.in_force.
+            " AND NOT EXISTS (SELECT FROM runbook.receipt s WHERE s.step = 'swap' AND s.status = 'ok'"
+            " AND s.position > r.position"
+            " AND r.position > (s.document::json #>> '{outputs,receipts_in_backup}')::bigint)"
+            " ORDER BY position DESC LIMIT 1",
+            (version,),
+        )
+        row = cursor.fetchone()
+        if row is None or row[2] != "apply":
+            return None
+        return {**json.loads(row[0]), "digest": row[1]}
+
+    def makers(self, cursor, keys):
+        """Which deployed migration added which object to the schema.
+
+        Args:
+            keys: keys of catalogs.
+
+        Returns:
+            dict key -> version, for the keys that a migration in place has added.
+        """
+        if not self.exists(cursor):
+            return {}
+        cursor.execute(
+            "WITH newest AS (SELECT DISTINCT ON (migration) migration, step, position,"
+            " document::json #>> '{outputs,catalog_before}' AS before,"
+            " document::json #>> '{outputs,catalog_after}' AS after FROM runbook.receipt WHERE status = 'ok'"
+            " AND step IN ('apply', 'emergency_rollback', 'adopt') ORDER BY migration, position DESC)"
+            " SELECT key, migration FROM newest JOIN runbook.catalog b ON b.digest = before"
+            " JOIN runbook.catalog a ON a.digest = after CROSS JOIN unnest(%s::text[]) AS key"
+            " WHERE step = 'apply' AND jsonb_exists(a.catalog, key) AND NOT jsonb_exists(b.catalog, key)"
+            " ORDER BY position",
+            (list(keys),),
+        )
+        return dict(cursor.fetchall())
+
+    def append(
+        self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None
+    ):
+        """Write one receipt at the end of the chain; returns it with its digest."""
+        # Two writers would both take the same predecessor; the table lock makes them queue.
+        cursor.execute("LOCK TABLE runbook.receipt IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute("SELECT position, digest FROM runbook.receipt ORDER BY position DESC LIMIT 1")
+        position, previous = cursor.fetchone() or (0, FIRST_PREVIOUS)
+        receipt = make_receipt(
+            run_id,
+            step,
+            status,
+            started,
+            utc_text(cursor),
+            identity,
+            previous,
+            migration=migration,
+            inputs=inputs,
+            outputs=outputs,
+        )
+        document = {key: value for key, value in receipt.items() if key != "digest"}
+        cursor.execute(
+            "INSERT INTO runbook.receipt (position, digest, document) VALUES (%s, %s, %s)",
+            (position + 1, receipt["digest"], canonical_json(document)),
+        )
+        return receipt
+
+    # Catalogs ------------------------------------------------------------------------------------------
+
+    def keep_catalog(self, cursor, catalog):
+        """Store a catalog under its digest; returns the digest."""
+        digest = digest_of(catalog)
+        cursor.execute(
+            "INSERT INTO runbook.catalog VALUES (%s, %s) ON CONFLICT (digest) DO NOTHING",
+            (digest, json.dumps(catalog)),
+        )
+        return digest
+
+    def catalog(self, cursor, digest):
+        """The catalog with that digest.
+
+        Raises:
+            Refused: when the ledger has lost it or it was changed.
+        """
+        cursor.execute("SELECT catalog FROM runbook.catalog WHERE digest = %s", (digest,))
+        row = cursor.fetchone()
+        if row is None or digest_of(row[0]) != digest:
+            raise Refused(f"The ledger does not hold the recorded schema {digest[:12]} unchanged.")
+        return row[0]

@@ -1,0 +1,312 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Receipts: what a step recorded, chained by digest, and the gates that are decided on them.
+
+Everything here is a function of values; the ledger stores receipts, this module says what they mean.
+"""
+
+from __future__ import annotations
+
+from ..digests import digest_of
+from ..errors import Refused
+
+__all__ = [
+    "CHAINS",
+    "DEPLOY_STEPS",
+    "FIRST_PREVIOUS",
+    "REHEARSE_STEPS",
+    "RESTORE_STEPS",
+    "RESTORING_STEPS",
+    "ROLLBACK_STEPS",
+    "altered",
+    "broken_link",
+    "check_gate",
+    "check_library_hosts",
+    "committed_versions",
+    "in_force",
+    "latest",
+    "library_hosts_of",
+    "make_receipt",
+    "script_digests",
+]
+
+DEPLOY_STEPS = (
+    "preflight",
+    "maintenance_window",
+    "backup",
+    "verify_restore",
+    "rehearse",
+    "apply",
+    "verify",
+    "smoke_test",
+)
+REHEARSE_STEPS = ("preflight", "backup", "verify_restore", "rehearse")
+REHEARSE_ALL_STEPS = ("preflight", "rehearse_all")
+ROLLBACK_STEPS = ("preflight", "emergency_backup", "emergency_rollback", "smoke_test")
+RESTORING_STEPS = ("restore", "count_rows", "swap")
+RESTORE_STEPS = ("preflight", *RESTORING_STEPS, "smoke_test")
+
+CHAINS = {
+    "deploy": (DEPLOY_STEPS,),
+    "rehearse": (REHEARSE_STEPS, REHEARSE_ALL_STEPS),
+    "emergency_rollback": (ROLLBACK_STEPS,),
+    "restore": (RESTORE_STEPS,),
+}
+
+# A deploy that failed after its COMMIT goes on with these, whatever came before.
+AUTOMATIC_ROLLBACK_REQUIRES = {
+    "emergency_backup": ("preflight",),
+    "emergency_rollback": ("preflight", "emergency_backup"),
+    "files_rename": ("preflight", "emergency_backup", "emergency_rollback"),
+    "restore": ("preflight", "backup", "verify_restore"),
+    "count_rows": ("preflight", "backup", "verify_restore", "restore"),
+    "swap": ("preflight", "backup", "verify_restore", "restore", "count_rows"),
+}
+
+# Steps that belong to a run only where a migration's header asks for them and the inventory has a library. apply waits
+# for those of files_check by itself, one from each host. Nothing waits for files_rename: in a deploy it is the last
+# step, and after a rollback there is no way back.
+OPTIONAL_STEPS = {
+    "files_check": {"deploy": DEPLOY_STEPS[: DEPLOY_STEPS.index("apply")]},
+    "files_rename": {
+        "deploy": DEPLOY_STEPS,
+        "emergency_rollback": ("preflight", "emergency_backup", "emergency_rollback"),
+    },
+}
+
+FIRST_PREVIOUS = "0" * 64
+
+ALL_SCRIPTS = ("apply", "rollback", "verify")
+
+# A rollback must not fail because a script was edited that it does not run.
+SCRIPTS_OF_STEP = {
+    "emergency_backup": (),
+    "emergency_rollback": ("rollback",),
+    "smoke_test": (),
+    "files_check": (),
+    "files_rename": (),
+}
+
+
+def make_receipt(
+    run_id, step, status, started, finished, identity, previous, migration=None, inputs=None, outputs=None
+):
+    """One receipt.
+
+    Args:
+        run_id: name of the run.
+        step: name of the step, which is the name of its role.
+        status: "ok" or "failed".
+        started, finished: UTC times as ISO 8601 text ending in "Z".
+        identity: which database it is about (see connection.server_identity).
+        previous: digest of the receipt before it in the same ledger.
+        migration: version, for a step that writes one receipt for each migration.
+        inputs, outputs: JSON-able facts; digests of what went in and of what came out among them.
+
+    Returns:
+        dict: the document plus its own ``digest``.
+    """
+    document = {
+        "run_id": run_id,
+        "step": step,
+        "migration": migration,
+        "status": status,
+        "started": started,
+        "finished": finished,
+        "identity": {key: identity[key] for key in ("system_identifier", "database", "database_oid")},
+        "inputs": inputs or {},
+        "outputs": outputs or {},
+        "previous": previous,
+    }
+    return {**document, "digest": digest_of(document)}
+
+
+def broken_link(receipts):
+    """The first receipt of a whole chain, in order, that was changed or whose predecessor is gone, or None."""
+    previous = FIRST_PREVIOUS
+    for receipt in receipts:
+        document = {key: value for key, value in receipt.items() if key != "digest"}
+        if receipt.get("digest") != digest_of(document) or receipt.get("previous") != previous:
+            return receipt
+        previous = receipt["digest"]
+    return None
+
+
+def script_digests(migration):
+    """dict kind -> digest of each script of a migration, None for one that it does not have."""
+    return {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in ALL_SCRIPTS}
+
+
+def altered(receipts):
+    """The first receipt that no longer has the digest it was given, or None; for a part of a chain."""
+    for receipt in receipts:
+        if receipt["digest"] != digest_of({key: value for key, value in receipt.items() if key != "digest"}):
+            return receipt
+    return None
+
+
+def latest(receipts, step, migration=None):
+    """The newest receipt of ``step`` (and of ``migration`` where given), or None."""
+    for receipt in reversed(receipts):
+        if receipt["step"] == step and migration in (None, receipt["migration"]):
+            return receipt
+    return None
+
+
+def in_force(receipts):
+    """The receipts that speak of the database as it is: without those of a database that a restore has replaced.
+
+    What was done between a backup and its restore is gone with the database in which it was done.
+
+    Args:
+        receipts: the whole chain, oldest first.
+    """
+    kept = []
+    for position, receipt in enumerate(receipts):
+        if receipt["step"] == "swap" and receipt["status"] == "ok":
+            kept = [one for one in kept if one[0] < receipt["outputs"]["receipts_in_backup"]]
+        kept.append((position, receipt))
+    return [receipt for _, receipt in kept]
+
+
+def _same_database(receipt, identity, receipts):
+    """Whether the receipt is about the database that we are connected to, or about the one that it has replaced."""
+    theirs = receipt["identity"]
+    ours = {key: identity[key] for key in theirs}
+    if theirs == ours:
+        return True
+    swap = latest(receipts, "swap")
+    if swap is None or swap["status"] != "ok" or swap["identity"] != ours:
+        return False
+    return theirs == {**ours, "database_oid": swap["outputs"].get("replaced_oid")}
+
+
+def committed_versions(receipts, step="apply"):
+    """Versions that a run has applied to production and not taken back, by its receipts, oldest first.
+
+    Args:
+        step: "emergency_rollback" for those that it has taken back.
+    """
+    last = {}
+    for receipt in receipts:
+        if receipt["status"] == "ok" and receipt["step"] == "swap":
+            last.clear()  # the database in which they were applied was replaced
+        if receipt["status"] == "ok" and receipt["migration"]:
+            last[receipt["migration"]] = receipt["step"]
+    return [version for version, last_step in last.items() if last_step == step]
+
+
+def required_steps(playbook, step, automatic=False, nothing_selected=False):
+    """The steps whose receipts ``step`` needs in its own run.
+
+    Args:
+        nothing_selected: the run changes nothing in the database, so that only preflight has run.
+    """
+    if automatic:
+        return AUTOMATIC_ROLLBACK_REQUIRES[step]
+    if step in OPTIONAL_STEPS and playbook in OPTIONAL_STEPS[step]:
+        return ("preflight",) if nothing_selected else OPTIONAL_STEPS[step][playbook]
+    for chain in CHAINS[playbook]:
+        if step in chain:
+            return chain[: chain.index(step)]
+    raise Refused(f"Step {step} is no part of {playbook}.")
+
+
+def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max_age=None):
+    """Whether ``step`` may run; returns nothing, or raises.
+
+    Args:
+        step: the step that asks.
+        playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
+        receipts: this run's receipts, oldest first.
+        identity: which database we are connected to now.
+        scripts: dict version -> {"apply", "rollback", "verify"} digests of the SQL as it is now.
+        automatic: the rollback that a failed deploy does by itself.
+        max_age: dict step -> (age of its receipt in minutes now, greatest allowed age in minutes).
+
+    Raises:
+        Refused: with the first reason found.
+    """
+    changed = altered(receipts)
+    if changed is not None:
+        raise Refused(
+            f"The receipt of step {changed['step']} was changed after it was written: this run proves nothing"
+            " any more; start a new one."
+        )
+    preflight = latest(receipts, "preflight")
+    nothing_selected = preflight is not None and preflight["outputs"].get("migrations") == []
+    for needed in required_steps(playbook, step, automatic, nothing_selected):
+        receipt = latest(receipts, needed)
+        if receipt is None:
+            raise Refused(
+                f"Step {step} needs the receipt of step {needed} and this run has none;"
+                f" steps cannot be skipped: run the whole playbook."
+            )
+        if receipt["status"] != "ok":
+            raise Refused(f"Step {step} needs step {needed} to have succeeded, and in this run it failed.")
+        if not _same_database(receipt, identity, receipts):
+            theirs = receipt["identity"]
+            raise Refused(
+                f"The receipt of step {needed} belongs to another database ({theirs['database']} of server"
+                f" {theirs['system_identifier']}), not to {identity['database']} of server"
+                f" {identity['system_identifier']}."
+            )
+        if needed in (max_age or {}):
+            age, allowed = max_age[needed]
+            if age > allowed:
+                raise Refused(
+                    f"The receipt of step {needed} is {age:.1f} minutes old and only {allowed} are allowed"
+                    f" (backup_max_age_minutes): start a new run."
+                )
+    # A restore runs no script, and must not fail because one was edited or is gone.
+    if preflight is not None and step not in RESTORING_STEPS:
+        check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
+
+
+def library_hosts_of(receipts):
+    """Hosts whose files follow the migrations of a run, as its preflight found them."""
+    preflight = latest(receipts, "preflight")
+    return (preflight["outputs"].get("library_hosts") or []) if preflight is not None else []
+
+
+def check_library_hosts(receipts):
+    """Refuse to change paths in the database before every host of the library was asked whether its files can follow.
+
+    What was asked before the rehearsal, or before a host that found something in the way, does not count.
+
+    Args:
+        receipts: this run's, oldest first.
+    """
+    preflight = latest(receipts, "preflight")
+    asking = preflight["outputs"].get("files") if preflight is not None else None
+    asked = set()
+    for receipt in receipts:
+        if receipt["step"] == "rehearse" or (receipt["step"] == "files_check" and receipt["status"] != "ok"):
+            asked.clear()
+        elif receipt["step"] == "files_check":
+            asked.add(receipt["outputs"].get("library_host"))
+    missing = [host for host in library_hosts_of(receipts) if host not in asked]
+    if asking and missing:
+        raise Refused(
+            f"Step apply needs the receipt of step files_check for host {', '.join(missing)}, because migration"
+            f" {asking[0]} changes paths of files; steps cannot be skipped: run the whole playbook."
+        )
+
+
+def check_scripts(recorded, present, kinds=ALL_SCRIPTS):
+    """Refuse when a script of the run has other bytes now than when preflight read it.
+
+    Args:
+        recorded, present: dict version -> kind -> digest.
+        kinds: those that matter to the step that asks.
+    """
+    for version, digests in recorded.items():
+        if version not in present:
+            raise Refused(f"The scripts of migration {version} were not found again: sql_dir has changed.")
+        for kind in kinds:
+            digest = digests.get(kind)
+            if present[version].get(kind) != digest:
+                raise Refused(
+                    f"The {kind} script of migration {version} was edited after preflight of this run:"
+                    " start a new run, so that what is applied is what was rehearsed."
+                )

@@ -1,0 +1,132 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""``schema_migrations``: the application's own record of what is applied, kept right for every migration."""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..postgres.connection import sql
+
+__all__ = ["MARK", "VersionTable"]
+
+# Says that the runbook made the table, so that the runbook takes it away again with the last version.
+MARK = "Kept by the migration runbook; made by it because the application had no such table."
+
+TEXT_TYPES = ("text", "varchar", "bpchar", "name")
+
+
+class VersionTable:
+    """``schema_migrations`` as the cursor's search_path finds it."""
+
+    def __init__(self, cursor):
+        self.cursor = cursor
+
+    def _table(self):
+        """(schema, name) of the table, or None."""
+        self.cursor.execute(
+            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.oid = to_regclass('schema_migrations') AND c.relkind IN ('r', 'p')"
+        )
+        return self.cursor.fetchone()
+
+    def _columns(self, table):
+        self.cursor.execute(
+            "SELECT a.attname, t.typname FROM pg_catalog.pg_attribute a"
+            " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+            " WHERE a.attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"
+            " AND a.attnum > 0 AND NOT a.attisdropped",
+            table,
+        )
+        return dict(self.cursor.fetchall())
+
+    def check(self):
+        """Refuse a table that cannot hold our versions.
+
+        Raises:
+            Refused: when it has no text column ``version``.
+        """
+        table = self._table()
+        if table is None:
+            return
+        kind = self._columns(table).get("version")
+        if kind not in TEXT_TYPES:
+            found = f"of type {kind}" if kind else "missing"
+            raise Refused(
+                f"Table {'.'.join(table)} cannot record migrations: its column version is {found}"
+                " and has to be text or varchar."
+            )
+
+    def applied(self):
+        """The recorded versions, a set of str; empty where there is no table."""
+        table = self._table()
+        if table is None:
+            return set()
+        self.cursor.execute(sql.SQL("SELECT version FROM {}").format(sql.Identifier(*table)))
+        return {version for (version,) in self.cursor.fetchall()}
+
+    def record(self, version, description):
+        """Record ``version`` where the script did not; creates the table where the application has none.
+
+        A row that is there already costs no sequence value, which INSERT ... ON CONFLICT would.
+        """
+        table = self._table()
+        if table is None:
+            self.cursor.execute(
+                "CREATE TABLE schema_migrations (version text PRIMARY KEY, description text,"
+                " applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            self.cursor.execute("COMMENT ON TABLE schema_migrations IS %s", (MARK,))
+            table = self._table()
+        names = ["version"]
+        values = [version]
+        if "description" in self._columns(table):
+            names.append("description")
+            values.append(description)
+        self.cursor.execute(
+            sql.SQL(
+                "INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS (SELECT FROM {} WHERE version = %s)"
+            ).format(
+                sql.Identifier(*table),
+                sql.SQL(", ").join(map(sql.Identifier, names)),
+                sql.SQL(", ").join(sql.Placeholder() * len(names)),
+                sql.Identifier(*table),
+            ),
+            (*values, version),
+        )
+
+    def forget(self, version):
+        """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""
+        table = self._table()
+        if table is None:
+            return
+        self.cursor.execute(
+            sql.SQL("DELETE FROM {} WHERE version = %s").format(sql.Identifier(*table)), (version,)
+        )
+        if self.is_ours(table):
+            self.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table)))
+            if self.cursor.fetchone()[0] == 0:
+                self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
+
+    def is_ours(self, table=None):
+        """Whether the runbook made the table."""
+        table = table or self._table()
+        if table is None:
+            return False
+        self.cursor.execute(
+            "SELECT obj_description(format('%%I.%%I', %s::text, %s::text)::regclass, 'pg_class')", table
+        )
+        return self.cursor.fetchone()[0] == MARK
+
+    def name(self):
+        """``schema.table`` for a person, or None."""
+        table = self._table()
+        return ".".join(table) if table else None
+
+    def quoted_name(self) -> str | None:
+        """The name as PostgreSQL reads and writes it: with its schema, and with quotes where it needs them; or None."""
+        table = self._table()
+        if table is None:
+            return None
+        self.cursor.execute("SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(%s)", table)
+        return self.cursor.fetchone()[0]

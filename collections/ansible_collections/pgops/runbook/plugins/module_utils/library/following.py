@@ -1,0 +1,268 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Letting the files on disk follow the database: find, check, rename, prove, and say so in the ledger.
+
+The database leads. Its paths were committed before the first file is touched, so what is right is always what the
+rows say now: after a kill, after a rollback, after users renamed. This asks them anew each time, and is done when
+rows and files agree.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from ..errors import Refused, StepFailed
+from ..ledger.receipts import library_hosts_of
+from ..postgres.connection import transaction
+from .agreement import FileAgreement
+from .changes import PendingChanges
+from .folder import LibraryFolder
+from .journal import RenameJournal
+from .location import Obstacles, add_wanted_files, find_obstacles, locate_files
+from .paths import shown
+from .plan import RenamePlan
+from .rehearsed import RehearsedChanges
+from .renaming import rename_files
+
+__all__ = ["LIBRARY_SPEC", "check_library", "follow_database", "library_of", "show_renames"]
+
+# Options of the modules that look at files.
+LIBRARY_SPEC = {
+    "library_host": {"type": "str", "required": True},
+    "library_root": {"type": "path", "required": True},
+    "library_path_prefix": {"type": "str", "default": ""},
+    "library_state_dir": {"type": "path", "default": "/var/lib/pgops_runbook"},
+    "accept_missing_files": {"type": "bool", "default": False},
+    "accept_paths_elsewhere": {"type": "bool", "default": False},
+}
+
+EXTRA_SHOWN = 100
+UNTOUCHED = "No file was renamed by this step."
+
+
+def library_of(step):
+    """The library that a step's parameters name, on the hosts that preflight of its run has found.
+
+    Returns:
+        dict: host, hosts, root, path_prefix, state_dir, accept_missing_files, accept_paths_elsewhere.
+
+    Raises:
+        Refused: the host is none of the library's.
+    """
+    params = step.params
+    # What preflight found: a task that names fewer hosts must not close what the others have still to follow.
+    hosts = library_hosts_of(step.receipts) or params["run"]["library_hosts"] or [params["library_host"]]
+    if params["library_host"] not in hosts:
+        raise Refused(f"Host {params['library_host']} is none of the library's: {', '.join(hosts)}.")
+    return {
+        "host": params["library_host"],
+        "hosts": hosts,
+        "root": params["library_root"],
+        "path_prefix": params["library_path_prefix"] or params["library_root"],
+        "state_dir": params["library_state_dir"],
+        "accept_missing_files": params["accept_missing_files"],
+        "accept_paths_elsewhere": params["accept_paths_elsewhere"],
+    }
+
+
+def show_renames(library, pairs):
+    """The diff of Ansible for pairs of old and new path."""
+    return {
+        "before_header": f"{library['host']}: names before",
+        "after_header": f"{library['host']}: names after",
+        "before": "".join(f"{source}\n" for source, _ in pairs),
+        "after": "".join(f"{target}\n" for _, target in pairs),
+    }
+
+
+def follow_database(step, library, write, show_pairs, progress):
+    """Bring the library of this host into agreement with the database.
+
+    Args:
+        step: Step, connected.
+        library: see library_of.
+        write: False looks only.
+        show_pairs: whether all pairs of old and new path are returned.
+        progress: see rename_files.
+
+    Returns:
+        (outputs for the receipt, list of (old path, new path) or None).
+
+    Raises:
+        Refused, StepFailed: what is in the way; which state the files are in; what to do.
+    """
+    with transaction(step.connection) as cursor:
+        pending = PendingChanges(cursor, library["host"])
+    if not pending.sets:
+        return {"library_host": library["host"], "sets": [], "renamed": 0}, []
+    folder = LibraryFolder(library["root"])
+    first_set = pending.sets[0]["set_id"]
+    journal = RenameJournal(library["state_dir"], step.identity, first_set, library["root"])
+    with closing(folder), closing(journal), closing(RenamePlan()) as plan:
+        journal.open(write)
+        if write:
+            folder.hold()
+        outputs = {
+            "library_host": library["host"],
+            "library_root": library["root"],
+            "direction": pending.sets[-1]["direction"],
+            "sets": [
+                {key: one[key] for key in ("migration", "direction", "changes")} for one in pending.sets
+            ],
+            "way": folder.choose_way() if write else None,
+        }
+        outputs.update(_make_plan(step, library, pending, plan, folder, journal, write))
+        pairs = (
+            [(shown(source), shown(target)) for _, source, target in plan.renames()] if show_pairs else None
+        )
+        if not write:
+            outputs["renamed"] = 0
+            return outputs, pairs
+        if outputs["renamed"]:
+            journal.check_place(plan.renames(), plan.count()[1])
+        rename_files(plan, folder, journal, progress)
+        outputs.update(_proof(step, library, pending, folder, outputs["renamed"]))
+        with transaction(step.connection) as cursor:
+            pending.close(cursor, library["hosts"])
+            step.record(cursor, "ok", outputs=outputs)
+        # Only now: killed before the COMMIT, the next run has to find it. The receipt is not changed any more.
+        return {**outputs, "journal": journal.archive()}, pairs
+
+
+def check_library(step, library, show_pairs):
+    """Look whether the files of this host will be able to follow what the rehearsal has done to their paths.
+
+    Args:
+        step: Step, connected.
+        library: see library_of.
+        show_pairs: whether all pairs of old and new path are returned.
+
+    Returns:
+        (outputs for the receipt, list of (old path, new path) or None).
+
+    Raises:
+        Refused: what is in the way, and what to do.
+    """
+    with transaction(step.connection) as cursor:
+        rehearsed = RehearsedChanges(cursor, library["host"], step.run_id)
+    rehearsed.check_complete(step.outputs_of("rehearse").get("paths_changed", {}))
+    sets = [{key: one[key] for key in ("migration", "changes")} for one in rehearsed.sets]
+    outputs = {"library_host": library["host"], "library_root": library["root"], "sets": sets, "renames": 0}
+    if not sets:
+        return outputs, []
+    folder = LibraryFolder(library["root"])
+    journal = RenameJournal(library["state_dir"], step.identity, 0, library["root"])
+    with closing(folder), closing(journal), closing(RenamePlan()) as plan:
+        folder.hold()
+        outputs["way"] = folder.choose_way()
+        try:
+            found = _make_plan(step, library, rehearsed, plan, folder, journal, True)
+        except StepFailed as error:
+            raise Refused(
+                f"{error.reason} Nothing was applied: production's database is as it was. Mend what is in the way, and"
+                " deploy again.",
+                **error.details,
+            ) from None
+        journal.check_place(plan.renames(), plan.count()[1])
+        pairs = (
+            [(shown(source), shown(target)) for _, source, target in plan.renames()] if show_pairs else None
+        )
+    return {**outputs, "renames": found["renamed"], "missing": found["missing_before"]}, pairs
+
+
+def _make_plan(step, library, pending, plan, folder, journal, write):
+    for move in journal.read():
+        plan.add_noted(move)
+    obstacles = Obstacles()
+    elsewhere = 0
+    for names in pending.columns():
+        with step.connection:
+            changes = pending.changes(step.connection, names)
+            elsewhere += add_wanted_files(plan, ".".join(names), changes, library["path_prefix"], obstacles)
+    if elsewhere and not library["accept_paths_elsewhere"]:
+        obstacles.add(
+            f"{elsewhere} changed paths do not lie below {library['path_prefix'] or 'the library folder'}: set"
+            " library_path_prefix to what the database writes for library_root, or, where they are none of this"
+            " library's, -e accept_paths_elsewhere=true"
+        )
+    accept_missing = library["accept_missing_files"]
+    in_place, missing = locate_files(plan, folder, obstacles, write, accept_missing)
+    find_obstacles(plan, folder, obstacles, write)
+    files, _ = plan.count()
+    if files and not accept_missing:
+        with closing(_agreement(step, library, pending, folder)) as before:
+            # Before production is changed, its rows have the paths from before.
+            looked_for = plan.knows if pending.rehearsed else plan.wants
+            _find_missing(looked_for, before, obstacles)
+    if obstacles.total:
+        raise StepFailed(
+            f"Files on {library['host']} below {library['root']} cannot follow the database, {obstacles.total}"
+            f" obstacle(s): {obstacles.summary()}. {UNTOUCHED}",
+            obstacles=obstacles.first,
+            count=obstacles.total,
+        )
+    return {"renamed": files, "in_place": in_place, "missing_before": missing, "changed_elsewhere": elsewhere}
+
+
+def _find_missing(looked_for, before, obstacles):
+    """Rows without a file that are not among those whose files were looked for one by one."""
+    for _, _, path, sentence in before.without_file():
+        if not looked_for(path):
+            obstacles.add(
+                f"{sentence}, and a row of the database has it (-e accept_missing_files=true to go on)"
+            )
+    for sentence in before.unusable:
+        obstacles.add(sentence)
+
+
+def _agreement(step, library, pending, folder):
+    def rows():
+        for names in pending.columns():
+            with step.connection:
+                for _, path in pending.rows(step.connection, names):
+                    yield names, path
+
+    return FileAgreement(folder, ((".".join(names), path) for names, path in rows()), library["path_prefix"])
+
+
+def _still_missing(step, pending, after):
+    """Rows without a file that are there still: users go on deleting while rows and files are compared."""
+    columns = {".".join(names): names for names in pending.columns()}
+    with transaction(step.connection) as cursor:
+        return [
+            sentence
+            for label, path, _, sentence in after.without_file()
+            if pending.has_path(cursor, columns[label], path)
+        ]
+
+
+def _proof(step, library, pending, folder, renamed):
+    """Compare all rows with all files.
+
+    Args:
+        renamed: number of files that were renamed. Where there was none to rename, rows without a file are only
+            counted: a rollback of something that never reached the disk must not fail because of them.
+
+    Raises:
+        StepFailed: a row has no file, or a temporary name was left.
+    """
+    with closing(_agreement(step, library, pending, folder)) as after:
+        missing = _still_missing(step, pending, after)
+        left = after.temporary_names()
+        if left or (missing and renamed and not library["accept_missing_files"]):
+            problems = Obstacles()
+            for sentence in missing:
+                problems.add(sentence)
+            for path in left:
+                problems.add(f"{path} still has its temporary name")
+            raise StepFailed(
+                f"Files on {library['host']} were renamed, and {problems.total} do not agree with the database:"
+                f" {problems.summary()}."
+            )
+        return {
+            "rows": after.rows(),
+            "rows_elsewhere": after.elsewhere,
+            "missing": len(missing),
+            "extra": after.without_row_count(),
+            "extra_files": after.without_row(EXTRA_SHOWN),
+        }

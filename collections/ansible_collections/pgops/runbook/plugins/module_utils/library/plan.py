@@ -1,0 +1,145 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which renames bring files from where they lie to where they are to be, in which order.
+
+Files that swap names, or hand them on in a chain or a circle, cannot go straight: a name that is wanted by any file
+is given up for a temporary one first. That is decided file by file, by the keys of caseless_key, so that names which
+differ in nothing but case or normal form count as one name and a change of case alone goes through a temporary name
+too: it works the same on every file system.
+
+The plan is kept in a private temporary database of SQLite, on disk beyond a few megabytes: the memory that it takes
+does not grow with the number of files. Nothing here looks at the library.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from .paths import caseless_key, temporary_path
+
+__all__ = ["RenamePlan"]
+
+SCHEMA = """
+    CREATE TABLE noted (file TEXT, path BLOB, device INTEGER, inode INTEGER);
+    CREATE INDEX noted_file ON noted (file);
+    CREATE TABLE wanted (file TEXT PRIMARY KEY, source BLOB, target BLOB) WITHOUT ROWID;
+    CREATE INDEX wanted_source ON wanted (source);
+    CREATE INDEX wanted_target ON wanted (target);
+    CREATE TABLE rename (
+        file TEXT PRIMARY KEY, source BLOB, target BLOB, source_key TEXT, target_key TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX rename_source ON rename (source);
+    CREATE INDEX rename_source_key ON rename (source_key);
+    CREATE INDEX rename_target_key ON rename (target_key);
+"""
+
+
+class RenamePlan:
+    """The renames of one run: first what is known and wanted is added, then it is asked for problems and moves."""
+
+    def __init__(self):
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.executescript(SCHEMA)
+        # Nobody else sees it and it ends with the process: one transaction, never committed.
+        self._database.execute("BEGIN")
+
+    def close(self):
+        self._database.close()
+
+    # What is known -------------------------------------------------------------------------------------
+
+    def add_noted(self, move):
+        """A rename of the journal: the file lies at one of its two ends."""
+        ends = [(move["file"], move[end], move["device"], move["inode"]) for end in ("source", "target")]
+        self._database.executemany("INSERT INTO noted VALUES (?, ?, ?, ?)", ends)
+
+    def noted(self, file):
+        """Where the journal says that a file may lie, the latest first: list of (path, device, inode)."""
+        return self._database.execute(
+            "SELECT path, device, inode FROM noted WHERE file = ? GROUP BY path, device, inode"
+            " ORDER BY max(rowid) DESC",
+            (file,),
+        ).fetchall()
+
+    def add_wanted(self, file, source, target):
+        """A file that the database wants at ``target`` and had at ``source`` before."""
+        self._database.execute("INSERT INTO wanted VALUES (?, ?, ?)", (file, source, target))
+
+    def wanted(self):
+        """Yields (file, source, target) as they were added."""
+        return iter(self._database.execute("SELECT file, source, target FROM wanted"))
+
+    def add_rename(self, file, source, target):
+        """A file that was found at ``source`` and has to get to ``target``, another path."""
+        self._database.execute(
+            "INSERT INTO rename VALUES (?, ?, ?, ?, ?)",
+            (file, source, target, caseless_key(source), caseless_key(target)),
+        )
+
+    # What follows --------------------------------------------------------------------------------------
+
+    def count(self):
+        """(files to rename, renames that takes)."""
+        files, aside = self._database.execute(
+            f"SELECT count(*), total(({self._IS_ASIDE})) FROM rename r"
+        ).fetchone()
+        return files, files + int(aside)
+
+    def renames(self):
+        """Yields (file, source, target), by folder."""
+        return iter(self._database.execute("SELECT file, source, target FROM rename ORDER BY source"))
+
+    def twins(self):
+        """Files that are to get one name, or names that some file systems take for one.
+
+        Yields:
+            (target, file's source, other target, other source), each pair once.
+        """
+        return iter(
+            self._database.execute(
+                "SELECT a.target, a.source, b.target, b.source FROM rename a JOIN rename b"
+                " ON b.target_key = a.target_key AND b.file > a.file ORDER BY a.target"
+            )
+        )
+
+    def leaves(self, path):
+        """Whether a file of the plan lies at exactly this path and is going to leave it."""
+        return (
+            self._database.execute("SELECT 1 FROM rename WHERE source = ? LIMIT 1", (path,)).fetchone()
+            is not None
+        )
+
+    def wants(self, path):
+        """Whether the path is where a file that was added is to be, found or not."""
+        return self._database.execute("SELECT 1 FROM wanted WHERE target = ?", (path,)).fetchone() is not None
+
+    def knows(self, path):
+        """Whether the path is where a file that was added was, or is to be."""
+        found = self._database.execute("SELECT 1 FROM wanted WHERE source = ?", (path,)).fetchone()
+        return found is not None or self.wants(path)
+
+    def leaving_like(self, path):
+        """Paths of files of the plan that some file systems take for this one."""
+        return [
+            source
+            for (source,) in self._database.execute(
+                "SELECT source FROM rename WHERE source_key = ?", (caseless_key(path),)
+            )
+        ]
+
+    _IS_ASIDE = "SELECT EXISTS (SELECT 1 FROM rename t WHERE t.target_key = r.source_key)"
+
+    def moves(self):
+        """The renames in their order: whose name is wanted steps aside first, then each file goes to its place.
+
+        Yields:
+            (file, source, target)
+        """
+        for file, source in self._database.execute(
+            f"SELECT r.file, r.source FROM rename r WHERE ({self._IS_ASIDE}) ORDER BY r.source"
+        ):
+            yield file, source, temporary_path(source, file)
+        for file, source, target, aside in self._database.execute(
+            f"SELECT r.file, r.source, r.target, ({self._IS_ASIDE}) FROM rename r ORDER BY r.source"
+        ):
+            yield file, temporary_path(source, file) if aside else source, target

@@ -1,0 +1,137 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Paths that the rehearsal changed on the copy, brought into the ledger so that the disk is looked at in time.
+
+An obstacle on disk is found before production is changed, and not only after its COMMIT.
+"""
+
+from __future__ import annotations
+
+from ..errors import Refused, StepFailed
+from ..ledger.upgrade import upgrade
+from ..postgres.connection import sql
+from ..rows.difference import copy_rows
+from .changes import CHANGED, PathColumn, PendingChanges, has_path_changes, stream_rows
+
+__all__ = ["REHEARSAL", "RehearsedChanges", "bring_rehearsed", "forget_rehearsed"]
+
+# Name of the run under which the rehearsal writes on the copy.
+REHEARSAL = "rehearsal"
+
+
+def bring_rehearsed(copy, production, run_id):
+    """Copy the changes of a rehearsal into the ledger, in the stead of those of an earlier one.
+
+    Args:
+        copy: cursor of the copy, on which the migrations were applied as run REHEARSAL.
+        production: cursor of a transaction of the database with the ledger.
+        run_id: name of the run.
+
+    Returns:
+        dict: migration -> number of paths.
+    """
+    forget_rehearsed(production)
+    if not has_path_changes(copy):
+        return {}
+    upgrade(production)
+    copy.execute(
+        "SELECT set_id, migration, path_column, changes FROM runbook.path_change_set"
+        " WHERE run_id = %s AND changes > 0 ORDER BY set_id",
+        (REHEARSAL,),
+    )
+    found = {}
+    for set_id, migration, path_column, changes in copy.fetchall():
+        production.execute(
+            "INSERT INTO runbook.path_change_set (run_id, migration, direction, path_column, changes)"
+            " VALUES (%s, %s, 'rehearsed', %s, %s) RETURNING set_id",
+            (run_id, migration, path_column, changes),
+        )
+        (number,) = production.fetchone()
+        copy_rows(
+            copy,
+            sql.SQL(
+                "COPY (SELECT {}, file, old_path, new_path FROM runbook.path_change WHERE set_id = {}) TO STDOUT"
+            ).format(sql.Literal(number), sql.Literal(set_id)),
+            production,
+            sql.SQL("COPY runbook.path_change (set_id, file, old_path, new_path) FROM STDIN"),
+        )
+        found[migration] = changes
+    return found
+
+
+def forget_rehearsed(cursor):
+    """Drop them: the run has applied its migrations, or has ended."""
+    if has_path_changes(cursor):
+        cursor.execute(
+            "DELETE FROM runbook.path_change c USING runbook.path_change_set s"
+            " WHERE s.set_id = c.set_id AND s.direction = 'rehearsed'"
+        )
+        cursor.execute("DELETE FROM runbook.path_change_set WHERE direction = 'rehearsed'")
+
+
+class RehearsedChanges(PendingChanges):
+    """The changes that a rehearsal made on its copy; in production the rows have the old paths still.
+
+    Args:
+        cursor: of a transaction; only reads.
+        host: name of the host that holds the files.
+        run_id: name of the run.
+    """
+
+    rehearsed = True
+
+    def __init__(self, cursor, host, run_id):
+        self.host = host
+        self.sets = []
+        if has_path_changes(cursor):
+            cursor.execute(
+                "SELECT set_id, migration, direction, path_column, changes FROM runbook.path_change_set"
+                " WHERE direction = 'rehearsed' AND run_id = %s ORDER BY set_id",
+                (run_id,),
+            )
+            names = ("set_id", "migration", "direction", "path_column", "changes")
+            self.sets = [dict(zip(names, row)) for row in cursor.fetchall()]
+
+    def check_complete(self, rehearsed):
+        """Refuse where these are not those that the receipt of the rehearsal tells of.
+
+        Args:
+            rehearsed: dict migration -> number of paths.
+        """
+        if {one["migration"]: one["changes"] for one in self.sets} != rehearsed:
+            raise Refused(
+                "The ledger does not hold the paths that the rehearsal of this run has changed: whether files can"
+                " follow cannot be told; start a new run."
+            )
+
+    def changes(self, connection, names):
+        """Each file whose path will be changed: (file, path now, path where it will be).
+
+        Rows that users have deleted or given another path since the backup are left out: the migration will meet them
+        as they are now, and where it will want their files is not known.
+        """
+        ids = [one["set_id"] for one in self.sets if one["path_column"] == names]
+        changed = sql.SQL(CHANGED).format(ids=sql.Literal(ids))
+        column = _column(connection, names)
+        if column is None:
+            return stream_rows(connection, changed)
+        return stream_rows(
+            connection,
+            sql.SQL(
+                "SELECT c.file, c.old_path, c.new_path FROM ({changed}) c JOIN {table} f"
+                " ON {key} = c.file AND f.{column} = c.old_path"
+            ).format(changed=changed, table=column.table, key=column.key, column=column.column),
+        )
+
+    def rows(self, connection, names):
+        """As in PendingChanges; none where the column is still to be made."""
+        return super().rows(connection, names) if _column(connection, names) else iter(())
+
+
+def _column(connection, names):
+    """The column of paths in production, or None where an earlier migration of the run is going to make it."""
+    with connection.cursor() as cursor:
+        try:
+            return PathColumn(cursor, names)
+        except StepFailed:
+            return None

@@ -1,0 +1,71 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The renaming itself: a batch into the journal, then the batch on disk, until all files are where they are to be."""
+
+from __future__ import annotations
+
+import itertools
+
+from ..errors import StepFailed
+from .folder import Unreachable
+from .journal import BATCH
+from .paths import shown, split
+
+__all__ = ["rename_files"]
+
+
+def rename_files(plan, folder, journal, progress):
+    """Do every move of the plan.
+
+    Args:
+        plan: RenamePlan, found to be without obstacles.
+        folder: LibraryFolder.
+        journal: RenameJournal, open and read.
+        progress: function that is told how many moves are done and how many there are.
+
+    Returns:
+        int: moves done.
+
+    Raises:
+        StepFailed: the journal cannot be written, or something came into the way since it was looked for; the
+            next run goes on from the journal.
+    """
+    _, total = plan.count()
+    done = 0
+    moves = plan.moves()
+    while True:
+        batch = list(itertools.islice(moves, BATCH))
+        if not batch:
+            return done
+        try:
+            journal.note(_entries(folder, batch))
+            for _, source, target in batch:
+                folder.move(source, target)
+                done += 1
+            folder.sync({split(path)[0] for _, source, target in batch for path in (source, target)})
+        except (OSError, Unreachable) as error:
+            what = (
+                " -> ".join(shown(path) for path in batch[done % BATCH][1:]) if done % BATCH else "a rename"
+            )
+            raise StepFailed(
+                f"Renaming stopped at {what} after {done} of {total} renames: {getattr(error, 'strerror', error)}."
+            ) from None
+        progress(done, total)
+
+
+def _entries(folder, batch):
+    """What the journal is to say of these moves: a file is known again by its number, whatever its name."""
+    entries, aside = [], {}
+    for file, source, target in batch:
+        # Put aside by this same batch: it has not got its temporary name yet.
+        number = aside.get(source)
+        if number is None:
+            status = folder.status(source)
+            if status is None:
+                raise StepFailed(f"{shown(source)} went away while files were being renamed.")
+            number = (status.st_dev, status.st_ino)
+        aside[target] = number
+        entries.append(
+            {"file": file, "source": source, "target": target, "device": number[0], "inode": number[1]}
+        )
+    return entries

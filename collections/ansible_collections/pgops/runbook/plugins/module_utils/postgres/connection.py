@@ -1,0 +1,185 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Connections to PostgreSQL: the one place that opens them."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import contextmanager
+
+from ..errors import Refused, RunbookError
+
+try:
+    import psycopg2
+    import psycopg2.errors
+    import psycopg2.extensions
+    from psycopg2 import sql
+
+    PSYCOPG2_IMPORT_ERROR = None
+except ImportError:
+    # The module says so with the name of the package; an import that fails here would be a traceback.
+    psycopg2 = sql = None
+    PSYCOPG2_IMPORT_ERROR = traceback.format_exc()
+
+__all__ = [
+    "PSYCOPG2_IMPORT_ERROR",
+    "TARGET_SPEC",
+    "ServerUnreachable",
+    "client_environment",
+    "client_options",
+    "connect",
+    "connect_again",
+    "psycopg2",
+    "server_identity",
+    "sql",
+    "transaction",
+]
+
+# The option names are those of community.postgresql, which every user of Ansible and PostgreSQL knows.
+TARGET_SPEC = {
+    "login_host": {"type": "str", "default": ""},
+    "login_port": {"type": "int", "default": 5432},
+    "login_user": {"type": "str", "default": ""},
+    "login_password": {"type": "str", "default": "", "no_log": True},
+    "login_db": {"type": "str", "required": True},
+    "ssl_mode": {
+        "type": "str",
+        "default": "prefer",
+        "choices": ["allow", "disable", "prefer", "require", "verify-ca", "verify-full"],
+    },
+}
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+# Without it the server notices that a killed client is gone only when its statement has ended, and keeps the
+# session's locks until then (manual, "TCP Settings"). PostgreSQL 13 does not have it.
+NOTICE_DEAD_CLIENT = """
+    SELECT set_config(name, '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"""
+
+
+class ServerUnreachable(RunbookError):
+    """No connection could be made; the message is libpq's own first line."""
+
+
+def _parameters(target, database=None):
+    """libpq keywords for ``target``; empty values are left to libpq's own defaults."""
+    wanted = {
+        "host": target.get("login_host"),
+        "port": target.get("login_port"),
+        "user": target.get("login_user"),
+        "password": target.get("login_password"),
+        "dbname": database or target["login_db"],
+        "sslmode": target.get("ssl_mode"),
+    }
+    return {keyword: value for keyword, value in wanted.items() if value}
+
+
+def connect(target, database=None):
+    """Open a connection.
+
+    Args:
+        target: dict with the keys of TARGET_SPEC.
+        database: another database of the same server; default is the target's own.
+
+    Returns:
+        A psycopg2 connection outside of autocommit mode.
+
+    Raises:
+        Refused: no database is named; libpq would take the one that is called like the role.
+        ServerUnreachable: with the reason that libpq gives.
+    """
+    parameters = _parameters(target, database)
+    if "dbname" not in parameters:
+        raise Refused("No database is named: set db_name.")
+    return _open(parameters)
+
+
+def connect_again(connection):
+    """Another connection to the same database, as the same role.
+
+    Raises:
+        ServerUnreachable: as ``connect`` does.
+    """
+    return _open({**connection.info.dsn_parameters, "password": connection.info.password})
+
+
+def _open(parameters):
+    parameters = {
+        **parameters,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": "pgops.runbook",
+    }
+    try:
+        connection = psycopg2.connect(**parameters)
+        with transaction(connection) as cursor:
+            cursor.execute(NOTICE_DEAD_CLIENT)
+        return connection
+    except psycopg2.OperationalError as error:
+        # libpq names host, port and cause, and never the password.
+        cause = " ".join(str(error).split()) or "no reason given"
+        raise ServerUnreachable(
+            f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
+            " Check db_host, db_port, db_name, db_user and db_password."
+        ) from None
+
+
+def client_options(target, database=None):
+    """Command-line options of PostgreSQL's client programs for ``target``; the password is never among them."""
+    parameters = _parameters(target, database)
+    options = ["--no-password"]
+    for keyword, option in (("host", "--host"), ("port", "--port"), ("user", "--username")):
+        if keyword in parameters:
+            options.append(f"{option}={parameters[keyword]}")
+    options.append(f"--dbname={connection_string(dbname=parameters['dbname'])}")
+    return options
+
+
+def connection_string(**keywords):
+    """A libpq connection string; keeps a database name with ``=`` or spaces from being read as one."""
+    return psycopg2.extensions.make_dsn(**keywords)
+
+
+def client_environment(target):
+    """Environment variables for the client programs: what must not, or cannot, stand on a command line."""
+    environment = {"PGAPPNAME": "pgops.runbook", "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_SECONDS)}
+    parameters = _parameters(target)
+    if "password" in parameters:
+        environment["PGPASSWORD"] = parameters["password"]
+    if "sslmode" in parameters:
+        environment["PGSSLMODE"] = parameters["sslmode"]
+    return environment
+
+
+def server_identity(cursor):
+    """Which database this is, so that a receipt of another one is not taken for ours.
+
+    Returns:
+        dict: system_identifier (str), database (str), database_oid (int), server_version (int, as
+        server_version_num), in_recovery (bool).
+    """
+    cursor.execute(
+        "SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()),"
+        " current_database(), (SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database()),"
+        " current_setting('server_version_num')::int, pg_catalog.pg_is_in_recovery()"
+    )
+    system_identifier, database, database_oid, server_version, in_recovery = cursor.fetchone()
+    return {
+        "system_identifier": system_identifier,
+        "database": database,
+        "database_oid": database_oid,
+        "server_version": server_version,
+        "in_recovery": in_recovery,
+    }
+
+
+@contextmanager
+def transaction(connection):
+    """``with transaction(connection) as cursor``: COMMIT at the end, ROLLBACK on any exception."""
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+        connection.commit()
+    except BaseException:
+        if not connection.closed:
+            connection.rollback()
+        raise

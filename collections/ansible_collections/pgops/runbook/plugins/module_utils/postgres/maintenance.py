@@ -1,0 +1,158 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The database from which others are renamed and closed, and what it tells of a swap that was interrupted.
+
+While a restore holds the application off, the live database lets nobody in, the runbook included, so that a swap that
+was killed cannot be told from the ledger. The comment of the restored database says it instead.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ..errors import Refused, RunbookError
+from .connection import ServerUnreachable, connect, psycopg2, sql
+
+__all__ = [
+    "SWAP_MARK",
+    "allow_connections",
+    "connect_maintenance",
+    "explain_unreachable",
+    "interrupted_swap",
+    "reopen_after_interrupted_swap",
+    "swap_mark",
+    "take_swap_lock",
+]
+
+# PostgreSQL makes both in every cluster (manual, "Template Databases").
+MAINTENANCE_DATABASES = ("postgres", "template1")
+
+# First key of the advisory lock "a swap of this database is at work"; the second is a hash of its name. It spells
+# "swap" in ASCII.
+SWAP_LOCK = 0x73776170
+LOCK_WAIT_SECONDS = 10
+
+SWAP_MARK = "migration runbook: swap "
+
+
+def connect_maintenance(target: dict[str, Any]) -> Any:
+    """A connection in autocommit mode to a database that is not the target's own.
+
+    Raises:
+        ServerUnreachable: none of them lets the role in.
+    """
+    failure = None
+    for name in MAINTENANCE_DATABASES:
+        if name == target["login_db"]:
+            continue
+        try:
+            connection = connect(target, name)
+        except ServerUnreachable as error:
+            failure = failure or error
+        else:
+            connection.autocommit = True
+            return connection
+    raise failure
+
+
+def swap_mark(database: str, run_id: str, source: str) -> str:
+    """Comment of a restored database that is about to take the place of ``database``."""
+    return SWAP_MARK + json.dumps({"database": database, "run_id": run_id, "source": source}, sort_keys=True)
+
+
+def take_swap_lock(cursor: Any, database: str) -> None:
+    """One swap of a database at a time; the lock ends with the session.
+
+    Raises:
+        Refused: another session holds it.
+    """
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        cursor.execute(
+            "SELECT pg_catalog.pg_try_advisory_lock(%s, pg_catalog.hashtext(%s))", (SWAP_LOCK, database)
+        )
+        if cursor.fetchone()[0]:
+            return
+        if time.monotonic() >= deadline:
+            raise Refused(
+                f"Another restore is swapping database {database} at this moment: wait for its end, then look with"
+                " ansible-playbook playbooks/status.yml"
+            )
+        time.sleep(0.25)
+
+
+def interrupted_swap(cursor: Any, database: str) -> dict[str, Any] | None:
+    """The swap of ``database`` that was begun and not ended, or None.
+
+    Returns:
+        dict: restored (name of the restored database), run_id, source, closed (whether the live database lets nobody
+        in).
+    """
+    cursor.execute(
+        "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database"
+        " WHERE pg_catalog.starts_with(shobj_description(oid, 'pg_database'), %s) ORDER BY 1",
+        (SWAP_MARK,),
+    )
+    for name, comment in cursor.fetchall():
+        mark = json.loads(comment[len(SWAP_MARK) :])
+        if mark["database"] == database:
+            cursor.execute("SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = %s", (database,))
+            row = cursor.fetchone()
+            return {"restored": name, **mark, "closed": row is not None and not row[0]}
+    return None
+
+
+def allow_connections(cursor: Any, database: str, allowed: bool) -> None:
+    cursor.execute(
+        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
+            sql.Identifier(database), sql.Literal(allowed)
+        )
+    )
+
+
+def reopen_after_interrupted_swap(target: dict[str, Any], writes: bool = True) -> None:
+    """Let the application in again where a restore was killed while it held it off.
+
+    Until the swap is committed the live database is whole and has not changed.
+
+    Args:
+        writes: False in check mode.
+
+    Raises:
+        Refused: that restore is still at work.
+        ServerUnreachable: no maintenance database lets the role in.
+    """
+    connection = connect_maintenance(target)
+    try:
+        with connection.cursor() as cursor:
+            found = interrupted_swap(cursor, target["login_db"])
+            if found and found["closed"] and writes:
+                take_swap_lock(cursor, target["login_db"])
+                # Again: it may have ended while we waited for the lock.
+                found = interrupted_swap(cursor, target["login_db"])
+                if found and found["closed"]:
+                    allow_connections(cursor, target["login_db"], True)
+    finally:
+        connection.close()
+
+
+def explain_unreachable(target: dict[str, Any], error: ServerUnreachable) -> RunbookError:
+    """The error, with what to type where an interrupted restore is why nobody is let in."""
+    try:
+        connection = connect_maintenance(target)
+        try:
+            with connection.cursor() as cursor:
+                found = interrupted_swap(cursor, target["login_db"])
+        finally:
+            connection.close()
+    except (RunbookError, psycopg2.Error):
+        return error  # the server itself does not answer, and the first error says so
+    if not found or not found["closed"]:
+        return error
+    return Refused(
+        f"Database {target['login_db']} lets nobody in: restore {found['run_id']} holds the application off, or was"
+        " killed while it did. Nothing was lost or swapped. If it no longer runs, go on with:"
+        f" ansible-playbook playbooks/restore.yml -e run_id={found['source']}"
+    )

@@ -1,0 +1,79 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PostgreSQL's client programs, started with argument lists and never through a shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+
+from ..errors import Refused, StepFailed
+from .connection import client_environment
+
+__all__ = ["find_program", "program_major_version", "run_program"]
+
+
+def find_program(name, bindir=""):
+    """Absolute path of ``name`` in ``bindir``, or on PATH when that is empty.
+
+    Raises:
+        Refused: when it is not there.
+    """
+    path = os.path.join(bindir, name) if bindir else shutil.which(name)
+    if not path or not os.access(path, os.X_OK):
+        where = f"in {bindir} (pg_bindir)" if bindir else "on PATH"
+        raise Refused(
+            f"The program {name} was not found {where}: install PostgreSQL's client programs on the host"
+            " that makes the backup, or set pg_bindir."
+        )
+    return path
+
+
+def program_major_version(path):
+    """Major version of a client program, for example 18.
+
+    Raises:
+        Refused: when it does not say.
+    """
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    if found is None:
+        raise Refused(f"{path} --version says nothing that tells its version: {answer.stderr.strip()}")
+    return int(found.group(1))
+
+
+def run_program(path, options, target, arguments=()):
+    """Run a client program to its end.
+
+    Args:
+        path: absolute path of the program.
+        options, arguments: lists of str.
+        target: connection options; give the environment of the program, and so the password.
+
+    Returns:
+        str: what it printed to standard output.
+
+    Raises:
+        StepFailed: with the last lines of its standard error when it does not exit with 0, or with the signal
+            that killed it.
+    """
+    environment = {**os.environ, **client_environment(target), "LC_MESSAGES": "C"}
+    answer = subprocess.run(
+        [path, *options, *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if answer.returncode != 0:
+        if answer.returncode < 0:
+            raise StepFailed(f"{os.path.basename(path)} was killed by signal {-answer.returncode}.")
+        last_lines = " / ".join(answer.stderr.strip().splitlines()[-5:])
+        raise StepFailed(
+            f"{os.path.basename(path)} failed with exit status {answer.returncode}: {last_lines}"
+        )
+    return answer.stdout

@@ -1,0 +1,116 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where sequences stand: whether the next value is one that their column has already, and putting them back.
+
+A rolled back transaction leaves sequences where they are (manual, "Sequence Manipulation Functions"): a setval() in
+a script that failed stays in effect.
+"""
+
+from __future__ import annotations
+
+from .application_tables import in_schemas
+from .connection import sql
+
+__all__ = ["collisions", "new_collisions", "positions", "put_back"]
+
+# A sequence depends on its column automatically (serial) or internally (identity): manual, "pg_depend".
+# One that cycles comes back to used values on purpose.
+OWNED = f"""
+    SELECT sn.nspname, s.relname, tn.nspname, t.relname, a.attname, q.seqincrement
+    FROM pg_catalog.pg_depend d
+    JOIN pg_catalog.pg_sequence q ON q.seqrelid = d.objid
+    JOIN pg_catalog.pg_class s ON s.oid = d.objid
+    JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+    JOIN pg_catalog.pg_class t ON t.oid = d.refobjid
+    JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+      AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0 AND NOT q.seqcycle
+      AND {in_schemas(name="sn.nspname")}
+      AND a.atttypid = ANY ('{{int2,int4,int8}}'::regtype[])
+      AND (NOT %s OR EXISTS (SELECT FROM pg_catalog.pg_index i
+                             WHERE i.indrelid = t.oid AND i.indkey[0] = a.attnum AND i.indpred IS NULL))
+    ORDER BY 1, 2"""
+
+POSITIONS = f"""
+    SELECT schemaname, sequencename, last_value, increment_by FROM pg_catalog.pg_sequences
+    WHERE last_value IS NOT NULL AND NOT cycle AND {in_schemas(name="schemaname")}"""
+
+
+def positions(cursor):
+    """dict (schema, sequence) -> the last value that it gave, of sequences that were used."""
+    cursor.execute(POSITIONS)
+    return {(schema, name): last for schema, name, last, _ in cursor.fetchall()}
+
+
+def put_back(cursor, before):
+    """Set sequences forward again that stand before where they stood; those that others used stay.
+
+    Args:
+        before: result of ``positions``.
+
+    Returns:
+        list of their names.
+    """
+    cursor.execute(
+        "SELECT schemaname, sequencename, last_value, increment_by FROM pg_catalog.pg_sequences WHERE NOT cycle"
+    )
+    moved = []
+    for schema, name, last, increment in cursor.fetchall():
+        stood = before.get((schema, name))
+        if stood is None or (last is not None and (last >= stood if increment > 0 else last <= stood)):
+            continue
+        cursor.execute(
+            "SELECT setval(%s::regclass, %s)", (sql.Identifier(schema, name).as_string(cursor), stood)
+        )
+        moved.append(f"{schema}.{name}")
+    return moved
+
+
+def collisions(cursor, indexed_only=False):
+    """The sequences whose next value is not beyond what is in their column.
+
+    Args:
+        cursor: of a transaction that may read the tables.
+        indexed_only: look only at columns that an index begins with, where the answer costs no reading of the
+            table.
+
+    Returns:
+        dict sequence -> one sentence without its full stop.
+    """
+    cursor.execute(OWNED, (indexed_only,))
+    found = {}
+    for sequence_schema, sequence, table_schema, table, column, increment in cursor.fetchall():
+        extreme = sql.SQL("max" if increment > 0 else "min")
+        cursor.execute(
+            sql.SQL(
+                "SELECT last_value + CASE WHEN is_called THEN {step} ELSE 0 END,"
+                " (SELECT {extreme}({column}) FROM {table}) FROM {sequence}"
+            ).format(
+                step=sql.Literal(increment),
+                extreme=extreme,
+                column=sql.Identifier(column),
+                table=sql.Identifier(table_schema, table),
+                sequence=sql.Identifier(sequence_schema, sequence),
+            )
+        )
+        following, used = cursor.fetchone()
+        if used is not None and (following <= used if increment > 0 else following >= used):
+            name = f"{sequence_schema}.{sequence}"
+            found[name] = (
+                f"sequence {name} would give {following} next, and {table_schema}.{table}.{column} has values up to"
+                f" {used}: an insert would collide"
+            )
+    return found
+
+
+def new_collisions(before, after):
+    """Those that were not there before; a column that people fill by hand may well be beyond its sequence.
+
+    Args:
+        before, after: results of ``collisions``.
+
+    Returns:
+        list of sentences.
+    """
+    return [sentence for name, sentence in sorted(after.items()) if name not in before]

@@ -1,0 +1,131 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A table that salvage goes back into: its columns and foreign keys."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from .connection import sql
+
+__all__ = ["ForeignKey", "Table", "nulls_allowed", "table_facts"]
+
+
+class ForeignKey(NamedTuple):
+    """Columns of a table and those of the parent that they refer to; names, in the same order."""
+
+    columns: list
+    parent: tuple
+    referred: list
+
+
+class Table(NamedTuple):
+    """Facts of one table.
+
+    Attributes:
+        oid: its OID.
+        name: (schema, name).
+        partitioned: whether it is the parent of partitions.
+        columns: names of those that can be written.
+        always_identity: of these GENERATED ALWAYS AS IDENTITY, which no UPDATE may set.
+        foreign_keys: list of ForeignKey.
+        unique_columns: columns of each unique index that no condition and no expression weakens.
+    """
+
+    oid: int
+    name: tuple
+    partitioned: bool
+    columns: list
+    always_identity: list
+    foreign_keys: list
+    unique_columns: list
+
+    def only(self):
+        """SQL: ONLY, unless the rows are in partitions."""
+        return sql.SQL("") if self.partitioned else sql.SQL("ONLY ")
+
+    def identifier(self):
+        return sql.SQL("{}{}").format(self.only(), sql.Identifier(*self.name))
+
+
+def table_facts(cursor, name):
+    """The table of that (schema, name), or None."""
+    cursor.execute(
+        "SELECT c.oid::bigint, c.relkind = 'p',"
+        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+        " AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum),"
+        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+        " AND NOT a.attisdropped AND a.attidentity = 'a')"
+        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')",
+        tuple(name),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    oid, partitioned, columns, always = row
+    cursor.execute(
+        "SELECT ARRAY(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (number, position)"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.number ORDER BY k.position),"
+        " n.nspname::text, c.relname::text,"
+        " ARRAY(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (number, position)"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.number ORDER BY k.position)"
+        " FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class c ON c.oid = f.confrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE f.conrelid = %s AND f.contype = 'f' AND f.conparentid = 0 ORDER BY f.oid",
+        (oid,),
+    )
+    keys = [ForeignKey(mine, (schema, parent), theirs) for mine, schema, parent, theirs in cursor.fetchall()]
+    cursor.execute(
+        "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number"
+        " WHERE k.position <= i.indnkeyatts) FROM pg_catalog.pg_index i"
+        " WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL",
+        (oid,),
+    )
+    unique = [found for (found,) in cursor.fetchall()]
+    return Table(oid, tuple(name), partitioned, columns, always, keys, unique)
+
+
+@contextmanager
+def nulls_allowed(cursor, table, columns):
+    """Inside, these columns take NULL; at the end those that did not before do not again.
+
+    Args:
+        cursor: of a transaction.
+        table: Table.
+        columns: names, none of the primary key.
+    """
+    cursor.execute(
+        "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = %s AND attnotnull AND attname = ANY (%s)",
+        (table.oid, list(columns)),
+    )
+    found = [(name, _not_null_constraint(cursor, table, name)) for (name,) in cursor.fetchall()]
+    alter = sql.SQL("ALTER TABLE {} ").format(sql.Identifier(*table.name))
+    for name, _ in found:
+        cursor.execute(alter + sql.SQL("ALTER COLUMN {} DROP NOT NULL").format(sql.Identifier(name)))
+    yield
+    for name, constraint in found:
+        cursor.execute(
+            alter
+            + (
+                sql.SQL("ALTER COLUMN {} SET NOT NULL").format(sql.Identifier(name))
+                if constraint is None
+                else sql.SQL("ADD CONSTRAINT {} NOT NULL {}").format(
+                    sql.Identifier(constraint), sql.Identifier(name)
+                )
+            )
+        )
+
+
+def _not_null_constraint(cursor, table, column):
+    """Its name: NOT NULL is a constraint with a name since PostgreSQL 18; before, None."""
+    cursor.execute(
+        "SELECT f.conname::text FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute a"
+        " ON a.attrelid = f.conrelid AND f.conkey = ARRAY[a.attnum]"
+        " WHERE f.conrelid = %s AND f.contype = 'n' AND a.attname = %s",
+        (table.oid, column),
+    )
+    row = cursor.fetchone()
+    return row[0] if row else None

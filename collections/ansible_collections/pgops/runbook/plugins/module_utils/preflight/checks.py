@@ -1,0 +1,293 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The checks of preflight: each is one item of the deployment checklist and refuses by name."""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..ledger.upgrade import check_rights_to_upgrade
+from ..postgres.connection import connect, transaction
+from ..postgres.programs import find_program, program_major_version
+from .order import cascade_order, dependents, pending, unmet_requirements
+
+__all__ = [
+    "OLDEST_SERVER",
+    "check_client_programs",
+    "check_lint",
+    "check_rights",
+    "check_scripts_to_apply",
+    "check_scripts_to_roll_back",
+    "check_server",
+    "in_place_but_unrecorded",
+    "select_for_deploy",
+    "select_for_rollback",
+]
+
+OLDEST_SERVER = 15
+
+# Those for which lone_statements can tell from the catalog whether they took effect, or that can be repeated.
+RESUMABLE_COMMANDS = (
+    "CREATE INDEX CONCURRENTLY",
+    "DROP INDEX CONCURRENTLY",
+    "REINDEX CONCURRENTLY",
+    "DETACH PARTITION CONCURRENTLY",
+    "ALTER TYPE ADD VALUE with the new value used later in the script",
+    "VACUUM",
+    "CLUSTER without a table",
+    "REINDEX SCHEMA",
+)
+
+
+def check_server(identity):
+    """A primary of a supported version.
+
+    Raises:
+        Refused: for a standby, or a server older than OLDEST_SERVER.
+    """
+    major = identity["server_version"] // 10000
+    if identity["in_recovery"]:
+        raise Refused(
+            f"The server of {identity['database']} is a standby (in recovery): point db_host at the primary."
+        )
+    if major < OLDEST_SERVER:
+        raise Refused(f"The server is PostgreSQL {major}; the runbook needs {OLDEST_SERVER} or newer.")
+
+
+def check_client_programs(identity, bindir):
+    """pg_dump and pg_restore as new as the server (manual, pg_dump, Notes).
+
+    Returns:
+        dict: program -> major version.
+
+    Raises:
+        Refused: when one is missing or older.
+    """
+    major = identity["server_version"] // 10000
+    versions = {}
+    for program in ("pg_dump", "pg_restore"):
+        path = find_program(program, bindir)
+        versions[program] = program_major_version(path)
+        if versions[program] < major:
+            raise Refused(
+                f"{path} is version {versions[program]} and the server is {major}: an older program cannot"
+                " back it up. Install the client programs of the server's version, or set pg_bindir."
+            )
+    return versions
+
+
+def check_rights(cursor, copy_target):
+    """The role may create the ledger here, or bring it up to date, and make the copy where copies are made.
+
+    Raises:
+        Refused: naming the missing right.
+    """
+    check_rights_to_upgrade(cursor)
+    connection = connect(copy_target)
+    try:
+        with transaction(connection) as copy_cursor:
+            copy_cursor.execute(
+                "SELECT rolname, rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+            )
+            role, may_create_database = copy_cursor.fetchone()
+    finally:
+        connection.close()
+    if not may_create_database:
+        raise Refused(
+            f"Role {role} may not create the copy on which the backup is proven: ALTER ROLE {role} CREATEDB."
+        )
+
+
+# Which migrations ------------------------------------------------------------------------------------------
+
+
+def select_for_deploy(index, wanted, applied):
+    """The versions that this deploy applies, in order.
+
+    Args:
+        index: the migrations of sql_dir, in order (see the SQL library's index).
+        wanted: a version, or "pending".
+        applied: recorded versions.
+
+    Raises:
+        Refused: already applied, or a requirement is not met.
+    """
+    if wanted == "pending":
+        return pending(index, applied)
+    if wanted in applied:
+        raise Refused(f"Migration {wanted} is already applied: schema_migrations has it.")
+    unmet = unmet_requirements(index, wanted, applied)
+    if unmet:
+        raise Refused(
+            f"Checklist item 'dependencies identified': migration {wanted} requires {', '.join(unmet)},"
+            f" not applied yet. Deploy {unmet[0]} first, or all with migration=pending."
+        )
+    return [wanted]
+
+
+def select_for_rollback(index, wanted, applied, cascade):
+    """The versions that this rollback takes back, in the order in which that happens.
+
+    Raises:
+        Refused: not applied, or applied migrations depend on it and ``cascade`` is false.
+    """
+    if wanted not in applied:
+        raise Refused(f"Migration {wanted} is not applied: schema_migrations does not have it.")
+    needed_by = dependents(index, wanted, applied)
+    if needed_by and not cascade:
+        raise Refused(
+            f"Migration {wanted} cannot be rolled back alone: {', '.join(needed_by)} depend on it."
+            " Roll these back first, or all of them, newest first, with -e cascade=true."
+        )
+    return cascade_order(index, wanted, applied)
+
+
+def check_scripts_to_apply(index, versions):
+    """Each selected migration parses, runs in one transaction and has a rollback.
+
+    Raises:
+        Refused: naming the item of the checklist.
+    """
+    by_version = {entry["version"]: entry for entry in index}
+    for version in versions:
+        entry = by_version[version]
+        for problem in entry["problems"]:
+            raise Refused(problem)
+        if entry["statements"] == 0:
+            raise Refused(f"Migration {version} has no statement: {entry['apply_name']} is empty.")
+        _check_rollback_exists(entry)
+        for kind in ("apply", "rollback"):
+            check_transaction(entry[kind + "_name"], **entry["alone"][kind])
+            _check_files_can_follow(entry, kind)
+
+
+def _check_files_can_follow(entry, kind):
+    """Changes of paths are found by comparing before and after, which only one transaction makes possible."""
+    alone = entry["alone"][kind]
+    if entry.get("files") and (alone["statements"] or alone["declared"] == "none"):
+        raise Refused(
+            f"{entry[kind + '_name']} is not one transaction, and the header of {entry['apply_name']} says '-- Files:"
+            " rename': split it, so that the paths are changed in a transaction of their own."
+        )
+
+
+def check_lint(index, versions, gating_rules):
+    """Refuse a selected migration in which the linter found what may not be.
+
+    Args:
+        gating_rules: names of the rules that refuse; all other findings are only reported.
+
+    Returns:
+        dict: version -> findings of each selected migration.
+
+    Raises:
+        Refused: naming script, line and rule.
+    """
+    by_version = {entry["version"]: entry for entry in index}
+    findings = {version: by_version[version]["lint"] for version in versions}
+    for version, found in findings.items():
+        for one in found:
+            if one["rule"] in gating_rules:
+                raise Refused(
+                    f"{by_version[version]['apply_name']} line {one['line']}: {one['message']} The linter's rule"
+                    f" {one['rule']} is among lint_gating_rules."
+                )
+    return findings
+
+
+def check_transaction(name, statements, declared, blocks):
+    """A script is one transaction, or its statements can be gone on with after a kill.
+
+    Args:
+        name: of the script.
+        statements: those that cannot be in a transaction: line, command, object.
+        declared: what its header says: "one", "none" or None.
+        blocks: how many transactions of its own it has.
+
+    Raises:
+        Refused: naming the line.
+    """
+    item = "Checklist item 'migration runs in one transaction'"
+    for statement in statements:
+        where = f"{item}: {name} line {statement['line']}: {statement['command']}"
+        if statement["command"] not in RESUMABLE_COMMANDS:
+            raise Refused(f"{where} reaches beyond this database, or cannot be gone on with after a kill.")
+        if declared == "one":
+            raise Refused(
+                f"{where} cannot run inside a transaction, and the header says '-- Transaction: one'."
+            )
+        if statement["command"] == "CREATE INDEX CONCURRENTLY" and statement["object"] is None:
+            raise Refused(
+                f"{where} without a name for the index: after a kill nobody could tell whether it is there."
+            )
+    if (statements or declared == "none") and blocks:
+        raise Refused(
+            f"{item}: {name} has a BEGIN of its own, and statements that cannot be in a transaction: its"
+            " statements would be committed one by one. Split it into two migrations."
+        )
+
+
+def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
+    """Each migration has a rollback that parses.
+
+    Args:
+        backup_of: function version -> verified backup made before it was deployed (dict run_id, folder), or None.
+
+    Raises:
+        Refused: and names the verified backup where a script is missing.
+    """
+    by_version = {entry["version"]: entry for entry in index}
+    for version in versions:
+        entry = by_version[version]
+        if entry["rollback_name"] is None or entry["rollback_statements"] == 0:
+            _check_rollback_exists(entry, backup_of(version))
+        for problem in entry["rollback_problems"]:
+            raise Refused(problem)
+
+
+def _check_rollback_exists(entry, backup=None):
+    instead = (
+        f" The verified backup from before its deploy ({backup['folder']}) can be put back:"
+        f" ansible-playbook playbooks/restore.yml -e run_id={backup['run_id']}"
+        if backup is not None
+        else ""
+    )
+    if entry["rollback_name"] is None:
+        raise Refused(
+            f"Checklist item 'rollback script exists': migration {entry['version']} has no"
+            f" rollback/{entry['stem']}_rollback.sql.{instead}"
+        )
+    if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
+        raise Refused(f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}")
+
+
+# What is in place without being recorded ---------------------------------------------------------------------
+
+
+def in_place_but_unrecorded(cursor, index, applied):
+    """Versions whose tables and columns all exist although nothing records them.
+
+    A quick look by name; playbooks/status.yml compares definitions.
+    """
+    return [
+        entry["version"]
+        for entry in index
+        if entry["version"] not in applied and entry["creates"] and _all_exist(cursor, entry["creates"])
+    ]
+
+
+def _all_exist(cursor, creates):
+    tables = [(schema, table, None) for schema, table in creates["tables"]]
+    columns = [tuple(column) for column in creates["columns"]]
+    if not tables and not columns:
+        return False
+    for schema, table, column in tables + columns:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute"
+            " WHERE attrelid = to_regclass(CASE WHEN %(schema)s::text IS NULL THEN format('%%I', %(table)s::text)"
+            " ELSE format('%%I.%%I', %(schema)s::text, %(table)s::text) END)"
+            " AND (%(column)s::text IS NULL OR (attname = %(column)s AND NOT attisdropped)))",
+            {"schema": schema, "table": table, "column": column},
+        )
+        if not cursor.fetchone()[0]:
+            return False
+    return True

@@ -1,0 +1,115 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What was changed outside of the runbook: the schema since its last change, and scripts since their deploy."""
+
+from __future__ import annotations
+
+from ..catalog.application import read_schema
+from ..catalog.difference import describe, difference
+from ..digests import digest_of
+from ..errors import Refused
+from ..ledger.receipts import ALL_SCRIPTS, in_force
+
+__all__ = [
+    "accept_or_refuse_drift",
+    "edited_scripts",
+    "recorded_schema",
+    "refuse_edited_scripts",
+    "schema_drift",
+]
+
+LINES_SHOWN = 10
+
+# The last one grants again what was granted.
+STEPS_THAT_CHANGE_THE_SCHEMA = ("apply", "emergency_rollback", "adopt", "swap", "salvage_restore")
+
+
+def recorded_schema(receipts):
+    """Digest of the schema that the database must have according to its ledger.
+
+    Args:
+        receipts: the whole chain, oldest first.
+
+    Returns:
+        str, or None where nothing was changed, adopted or accepted yet.
+    """
+    for receipt in reversed(receipts):
+        outputs = receipt["outputs"]
+        if receipt["status"] != "ok":
+            continue
+        if receipt["step"] in STEPS_THAT_CHANGE_THE_SCHEMA and outputs.get("catalog_after"):
+            return outputs["catalog_after"]
+        if receipt["step"] == "preflight" and outputs.get("accepted_drift"):
+            return outputs["catalog"]
+    return None
+
+
+def schema_drift(cursor, ledger, receipts):
+    """How the schema differs from the recorded one.
+
+    Returns:
+        (lines, catalog): readable lines, empty where there is no difference or no record; the catalog now.
+    """
+    recorded = recorded_schema(receipts)
+    current = read_schema(cursor)
+    if recorded is None or digest_of(current) == recorded:
+        return [], current
+    return describe(difference(ledger.catalog(cursor, recorded), current)), current
+
+
+def accept_or_refuse_drift(cursor, ledger, receipts, accept):
+    """Refuse a schema that was changed outside of the runbook, unless that was accepted by name.
+
+    Returns:
+        dict for preflight's receipt: empty, or accepted_drift (lines) and catalog (digest, kept in the ledger).
+
+    Raises:
+        Refused: with the difference.
+    """
+    lines, current = schema_drift(cursor, ledger, receipts)
+    if not lines:
+        return {}
+    if not accept:
+        raise Refused(
+            "The schema was changed outside of the runbook since its last run:"
+            f" {'; '.join(lines[:LINES_SHOWN])}. If that is as it should be: -e accept_drift=true",
+            difference=lines,
+        )
+    return {"accepted_drift": lines, "catalog": ledger.keep_catalog(cursor, current)}
+
+
+def edited_scripts(entry, receipts):
+    """Kinds of scripts of an applied migration that are not those that were deployed or adopted.
+
+    Args:
+        entry: of the SQL folder's index.
+        receipts: the whole chain, oldest first.
+    """
+    for receipt in reversed(in_force(receipts)):
+        if receipt["migration"] != entry["version"] or receipt["status"] != "ok":
+            continue
+        if receipt["step"] in ("apply", "adopt"):
+            return [kind for kind in ALL_SCRIPTS if receipt["inputs"].get(kind) != entry[f"{kind}_sha256"]]
+    return []
+
+
+def refuse_edited_scripts(index, versions, receipts, accept, kinds=ALL_SCRIPTS):
+    """Refuse when a script of an applied migration was edited, unless that was accepted by name.
+
+    Args:
+        versions: applied ones to look at.
+        kinds: scripts that matter.
+
+    Raises:
+        Refused: naming the script.
+    """
+    if accept:
+        return
+    for entry in index:
+        found = [kind for kind in edited_scripts(entry, receipts) if kind in kinds]
+        if entry["version"] in versions and found:
+            raise Refused(
+                f"The {found[0]} script of migration {entry['version']} was edited after it was deployed: what"
+                " the ledger says of it is no longer about these bytes. Take the deployed version back, or,"
+                " if the edit is right: -e accept_edited_scripts=true"
+            )

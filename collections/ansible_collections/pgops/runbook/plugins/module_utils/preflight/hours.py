@@ -1,0 +1,57 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The maintenance window as pure arithmetic on minutes of a day."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import Refused
+
+__all__ = ["WEEKDAYS", "is_open", "parse_window"]
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _minutes(text):
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
+    if found is None:
+        raise Refused(f"maintenance_window: {text!r} is no time of day; write it as HH:MM.")
+    return int(found.group(1)) * 60 + int(found.group(2))
+
+
+def parse_window(window):
+    """Window with times in minutes.
+
+    Args:
+        window: dict with start and end ("HH:MM") and days (English names; empty means every day).
+
+    Returns:
+        (start, end, weekdays): minutes of the day, and a set of ISO weekdays (1 is Monday).
+
+    Raises:
+        Refused: for a time or a day that is none.
+    """
+    weekdays = set()
+    for day in window.get("days") or []:
+        if day.strip().lower() not in WEEKDAYS:
+            raise Refused(f"maintenance_window: {day!r} is no day; the days are {', '.join(WEEKDAYS)}.")
+        weekdays.add(WEEKDAYS.index(day.strip().lower()) + 1)
+    return _minutes(window["start"]), _minutes(window["end"]), weekdays or set(range(1, 8))
+
+
+def is_open(window, weekday, minute):
+    """Whether the window is open.
+
+    Args:
+        window: as parse_window returns it; an end before the start means the next day, equal means all day.
+        weekday: ISO weekday now.
+        minute: minute of the day now.
+    """
+    start, end, weekdays = window
+    if start < end:
+        return weekday in weekdays and start <= minute < end
+    if minute >= start:
+        return weekday in weekdays
+    # After midnight the window that began yesterday counts.
+    return minute < end and (weekday - 2) % 7 + 1 in weekdays

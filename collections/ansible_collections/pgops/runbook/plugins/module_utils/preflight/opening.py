@@ -1,0 +1,177 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Opening a run: which migrations it is about, and that nobody else is at work in the database."""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..ledger.journal import open_journal
+from ..ledger.receipts import latest
+from ..library.changes import pending_versions
+from .checks import (
+    check_scripts_to_apply,
+    check_scripts_to_roll_back,
+    in_place_but_unrecorded,
+    select_for_deploy,
+    select_for_rollback,
+)
+from .drift import refuse_edited_scripts
+
+__all__ = [
+    "asking_for_files",
+    "close_dead_run",
+    "ends_renaming",
+    "paths_behind",
+    "select_migrations",
+    "verified_backup_before",
+]
+
+
+def paths_behind(step, cursor):
+    """Migrations whose new paths the files on disk have not followed: an earlier run was stopped before it could."""
+    if step.reads_only or not step.params["run"]["library_hosts"]:
+        return []
+    return pending_versions(cursor)
+
+
+def ends_renaming(step, applied, files_behind):
+    """Whether the run is only to end what an earlier one began: the database has what is asked for, the disk not.
+
+    Raises:
+        Refused: a deploy of something else; files that are behind are brought along first, so that an obstacle on
+            disk does not take a migration back that has nothing to do with it. An emergency rollback never waits.
+    """
+    wanted = step.params["run"]["migration"]
+    if wanted in files_behind:
+        return (wanted in applied) == (step.playbook == "deploy")
+    if not files_behind or step.playbook != "deploy":
+        return False
+    if wanted == "pending" and not select_for_deploy(step.plan["index"], wanted, applied):
+        return True
+    version = files_behind[-1]
+    finish = "deploy" if version in applied else "emergency_rollback"
+    raise Refused(
+        f"The files on disk have not followed migration {version}: an earlier run was stopped before. Finish that"
+        f" first: ansible-playbook {finish}.yml -e migration={version}"
+    )
+
+
+def asking_for_files(step, selected, only_files):
+    """Migrations that the files on disk have to follow in this run; a rehearsal touches none.
+
+    Args:
+        only_files: those that are behind, when the run only ends that.
+    """
+    if step.reads_only:
+        return []
+    asking = {entry["version"] for entry in step.plan["index"] if entry.get("files")}
+    return only_files or [version for version in selected if version in asking]
+
+
+def select_migrations(step, cursor, applied):
+    """The versions that this run is about, in the order in which it goes through them.
+
+    Raises:
+        Refused: an item of the checklist is not met.
+    """
+    index, wanted = step.plan["index"], step.params["run"]["migration"]
+    receipts = step.ledger.receipts(cursor)
+    accept_edited = step.params["accept_edited_scripts"]
+    _refuse_half_done(step, cursor, wanted)
+    if step.playbook == "emergency_rollback":
+        versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
+        check_scripts_to_roll_back(
+            index, versions, lambda version: verified_backup_before(step.ledger, cursor, version)
+        )
+        refuse_edited_scripts(index, versions, receipts, accept_edited, kinds=("rollback",))
+        return versions
+    if step.playbook == "rehearse" and wanted == "all":
+        versions = [entry["version"] for entry in index]
+        check_scripts_to_apply(index, versions)
+        return versions
+    if open_journal(cursor) is None:
+        _refuse_unrecorded(cursor, index, applied)
+    if step.playbook == "deploy":
+        _refuse_untested(step, cursor, wanted, applied)
+    versions = select_for_deploy(index, wanted, applied)
+    check_scripts_to_apply(index, versions)
+    if step.playbook == "deploy":
+        refuse_edited_scripts(index, applied, receipts, accept_edited)
+    return versions
+
+
+def _refuse_untested(step, cursor, wanted, applied):
+    """A migration whose run was stopped between COMMIT and its last test is applied, and nobody has looked at it."""
+    receipt = step.ledger.applied_receipt(cursor, wanted) if wanted in applied else None
+    if receipt is None:
+        return
+    tested = latest(step.ledger.receipts(cursor, receipt["run_id"]), "smoke_test")
+    if tested is None or tested["status"] != "ok":
+        raise Refused(
+            f"Migration {wanted} is already applied: schema_migrations has it. Run {receipt['run_id']} applied it and"
+            " ended before its smoke tests had succeeded. Where the application works it can stay; to go through it"
+            f" again: ansible-playbook emergency_rollback.yml -e migration={wanted}, then deploy it anew."
+        )
+
+
+def _refuse_half_done(step, cursor, wanted):
+    """A migration whose statements commit one by one is finished before anything else happens."""
+    half_done = open_journal(cursor)
+    if half_done is None or step.playbook == "rehearse":
+        return
+    version, finish = (
+        half_done["migration"],
+        "deploy" if half_done["direction"] == "apply" else "emergency_rollback",
+    )
+    if step.playbook != finish or wanted not in (version, "pending"):
+        raise Refused(
+            f"Migration {version} is half done: run {half_done['run_id']} was stopped in its {half_done['direction']}"
+            f" script, {half_done['done']} statements are done. Finish that first; it goes on where it stopped:"
+            f" ansible-playbook {finish}.yml -e migration={version}"
+        )
+
+
+def _refuse_unrecorded(cursor, index, applied):
+    unrecorded = in_place_but_unrecorded(cursor, index, applied)
+    if unrecorded:
+        raise Refused(
+            f"This database is not adopted: the objects of {', '.join(unrecorded)} are in place, but"
+            " schema_migrations does not record them. Look with: ansible-playbook playbooks/status.yml;"
+            " then record what is in place with: ansible-playbook playbooks/status.yml -e adopt=true"
+        )
+
+
+def verified_backup_before(ledger, cursor, version):
+    """The verified backup that was made before ``version`` was deployed: dict run_id, folder; or None."""
+    applied = ledger.applied_receipt(cursor, version)
+    if applied is None:
+        return None
+    receipts = ledger.receipts(cursor, applied["run_id"])
+    backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
+    if backup is None or proof is None or proof["status"] != "ok":
+        return None
+    return {"run_id": applied["run_id"], "folder": backup["outputs"]["folder"]}
+
+
+def close_dead_run(step, cursor):
+    """One run a database; a run whose lease ended or whose controller is dead is closed, and said so.
+
+    Returns:
+        The run that was found dead, as the ledger gives it, or None.
+
+    Raises:
+        Refused: when the other run may still be alive; ``details`` has it as ``holder``.
+    """
+    other = step.ledger.unfinished_run(cursor)
+    if other is None or other["run_id"] == step.run_id:
+        return None
+    if not other["lease_expired"] and step.params["take_over"] != other["run_id"]:
+        raise Refused(
+            f"Another run is in progress in this database: {other['run_id']} ({other['playbook']} of"
+            f" {', '.join(other['migrations'])}) by {other['operator']}, since {other['started']}."
+            f" If it is known to be dead: -e take_over={other['run_id']}",
+            holder=other,
+        )
+    if not step.module.check_mode:
+        step.ledger.finish_run(cursor, other["run_id"], "failed", "interrupted: its controller was gone")
+    return other

@@ -1,0 +1,90 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Decisions over the order of migrations: what is pending, what is missing, what depends on what.
+
+Pure, and without an SQL parser: works on the index that the controller made of its SQL folder
+(plugin_utils/sql/library.py), a list in order of {"version": ..., "requires": [...], ...}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ..errors import Refused
+
+__all__ = ["cascade_order", "dependents", "pending", "unknown_applied", "unmet_requirements"]
+
+Index = Sequence[Mapping[str, Any]]
+
+
+def pending(index: Index, applied: Collection[str]) -> list[str]:
+    """The versions that are not applied, in the order in which to apply them."""
+    return [entry["version"] for entry in index if entry["version"] not in applied]
+
+
+def unmet_requirements(index: Index, version: str, applied: Collection[str]) -> list[str]:
+    """What `version` requires, directly or through others, and is not applied; in the order to apply it.
+
+    Raises:
+        Refused: the index does not know the version.
+    """
+    needed = _reachable(version, _edges(index, version))
+    return [
+        entry["version"] for entry in index if entry["version"] in needed and entry["version"] not in applied
+    ]
+
+
+def dependents(index: Index, version: str, applied: Collection[str]) -> list[str]:
+    """The applied migrations that require `version`, directly or through others; the newest first.
+
+    A migration between the two that is not applied does not cut the dependency: who skipped it is not known.
+
+    Raises:
+        Refused: the index does not know the version.
+    """
+    requires = _edges(index, version)
+    needed_by: dict[str, list[str]] = {known: [] for known in requires}
+    for name, requirements in requires.items():
+        for requirement in requirements:
+            needed_by[requirement].append(name)
+    above = _reachable(version, needed_by)
+    return [
+        entry["version"]
+        for entry in reversed(index)
+        if entry["version"] in above and entry["version"] in applied
+    ]
+
+
+def cascade_order(index: Index, version: str, applied: Collection[str]) -> list[str]:
+    """The order in which to roll back `version` and all that stands on it: dependents first, it last.
+
+    Raises:
+        Refused: the index does not know the version.
+    """
+    return [*dependents(index, version, applied), version]
+
+
+def unknown_applied(index: Index, applied: Collection[str]) -> list[str]:
+    """The recorded versions for which the folder has no migration, sorted."""
+    known = {entry["version"] for entry in index}
+    return sorted(name for name in applied if name not in known)
+
+
+def _edges(index: Index, version: str) -> dict[str, list[str]]:
+    requires = {entry["version"]: list(entry["requires"]) for entry in index}
+    if version not in requires:
+        raise Refused(f"the SQL folder has no migration {version!r}", migration=version)
+    return requires
+
+
+def _reachable(start: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
+    """Everything that follows from `start` along the edges, without itself."""
+    found: set[str] = set()
+    waiting = list(edges[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(edges[name])
+    return found

@@ -1,0 +1,102 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One attempt to change production: its transaction is committed, or known not to be."""
+
+from __future__ import annotations
+
+import time
+
+from ..errors import RunbookError, StepFailed, Unchanged
+from ..execution.script import with_lock_retries
+from ..postgres.blockers import BlockerWatch
+from ..postgres.connection import ServerUnreachable, connect, psycopg2, transaction
+from ..postgres.sequences import positions, put_back
+
+__all__ = ["CommitUnknown", "commit_or_find_out", "in_production", "undo_attempt"]
+
+
+def in_production(step, attempt, policy, what):
+    """Run ``attempt`` with lock retries; whatever fails is rolled back and said to be so.
+
+    Raises:
+        Unchanged: with ``what`` and the reason.
+        StepFailed: when COMMIT was sent and its result is unknown.
+    """
+    written = len(step.recorded)
+    with transaction(step.connection) as cursor:
+        sequences = positions(cursor)
+
+    def rolled_back(run):
+        try:
+            return run()
+        except CommitUnknown:
+            step.forget_unwritten(written)
+            raise
+        except BaseException:
+            step.forget_unwritten(written)
+            undo_attempt(step, sequences)
+            raise
+
+    try:
+        with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
+            return with_lock_retries(lambda: rolled_back(attempt), policy, watch.sentences)
+    except CommitUnknown:
+        raise
+    except Unchanged:
+        raise
+    except RunbookError as error:
+        raise Unchanged(f"{what}: {error.reason}", **error.details) from None
+    except psycopg2.Error as error:
+        message = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
+        raise Unchanged(f"{what}: {message}.") from None
+
+
+def undo_attempt(step, sequences):
+    """Roll back, and put sequences back, which no ROLLBACK does: a setval() stays in effect."""
+    if step.connection.closed:
+        try:
+            step.connection = connect(step.params["target"])
+        except ServerUnreachable:
+            return  # the error that led here is the one to report
+    step.connection.rollback()
+    with transaction(step.connection) as cursor:
+        put_back(cursor, sequences)
+
+
+class CommitUnknown(StepFailed):
+    """COMMIT was sent, the connection was lost, and the server does not answer."""
+
+
+def commit_or_find_out(step, receipt):
+    """COMMIT; where its answer is lost, look in the ledger whether the receipt is there.
+
+    Raises:
+        Unchanged: the transaction is known not to be committed.
+        CommitUnknown: the server could not be asked.
+    """
+    try:
+        step.connection.commit()
+        return
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        lost = " ".join(str(error).split())
+    for _ in range(10):
+        try:
+            step.connection = connect(step.params["target"])
+            step.take_run_lock()
+            with transaction(step.connection) as cursor:
+                if any(
+                    known["digest"] == receipt["digest"]
+                    for known in step.ledger.receipts(cursor, step.run_id)
+                ):
+                    return
+            raise Unchanged(f"The connection was lost at COMMIT and the transaction was rolled back: {lost}.")
+        except (psycopg2.Error, StepFailed):
+            time.sleep(2)
+        except Unchanged:
+            raise
+        except RunbookError:
+            time.sleep(2)
+    raise CommitUnknown(
+        f"The connection was lost at COMMIT ({lost}) and the server does not answer: whether the transaction was"
+        " committed is not known. When the server is back: ansible-playbook playbooks/status.yml"
+    )

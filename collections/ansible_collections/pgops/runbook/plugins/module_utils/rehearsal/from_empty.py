@@ -1,0 +1,68 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every migration's rollback, proven from an empty database upwards."""
+
+from __future__ import annotations
+
+from ..catalog.difference import describe, difference
+from ..errors import Refused
+from ..execution.script import ScriptFailed, run_script
+from ..postgres.connection import transaction
+from ..preflight.requirements import check_declared, makers_of_chain
+from .rehearsal import Rehearsal
+
+__all__ = ["rehearse_from_empty"]
+
+
+def rehearse_from_empty(connection, migrations, smoke, sample_files):
+    """Prove each rollback on the rows of the migrations before it, then all of them with rows everywhere.
+
+    Args:
+        connection: to an empty database.
+        migrations: all of them, in order; each may have ``sample`` rows, loaded once it is in place.
+        smoke: smoke test scripts.
+        sample_files: value of the setting sample.files for the sample scripts.
+
+    Returns:
+        list of dict: evidence of each migration (see Rehearsal), with ``sample_loaded`` and
+        ``depends_on``, the migrations whose objects it uses according to the catalog.
+
+    Raises:
+        Refused: at the first failure or difference.
+    """
+    rehearsal = Rehearsal(connection, smoke)
+    catalogs = [rehearsal.state()[0]]
+    evidence, made = [], {}
+    # A script without the line requires all before it, so that nothing of it can be missing.
+    facts = [{**one, "requires_declared": True} for one in migrations]
+    for migration in migrations:
+        result = rehearsal.rehearse([migration])
+        (proof,) = result["migrations"]
+        made.update(makers_of_chain([proof], result["catalogs"]))
+        check_declared([migration], [proof], made, facts)
+        catalog = rehearsal.state()[0]
+        catalogs.append(catalog)
+        proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
+        evidence.append(proof)
+    for position in range(len(migrations) - 1, -1, -1):
+        rehearsal.roll_back(migrations[position])
+        lines = describe(difference(catalogs[position], rehearsal.state()[0]))
+        if lines:
+            raise Refused(
+                f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
+                f" back the schema: {'; '.join(lines[:10])}."
+            )
+        evidence[position]["schema_restored_with_users_rows"] = True
+    return evidence
+
+
+def _load_sample(connection, migration, sample_files):
+    if not migration.get("sample"):
+        return False
+    try:
+        with transaction(connection) as cursor:
+            cursor.execute("SELECT set_config('sample.files', %s, true)", (str(sample_files),))
+            run_script(cursor, migration["sample"])
+    except ScriptFailed as error:
+        raise Refused(f"The sample rows of {migration['version']} cannot be loaded: {error.reason}") from None
+    return True

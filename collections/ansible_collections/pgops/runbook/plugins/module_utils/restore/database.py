@@ -1,0 +1,171 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The restored database beside the live one: made from a proven backup, with the ledger that the live one has now.
+
+The backup holds the ledger as it was when it was taken. What runs have written since must not be lost with the
+database that is replaced, so the ledger is replaced by the live one, of which it has to be the beginning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+
+from ..backup.copy import CopyDatabase, database_settings
+from ..backup.files import BackupFiles
+from ..backup.proof import restore_and_compare
+from ..errors import Refused
+from ..ledger.upgrade import upgrade
+from ..postgres.application_tables import LEDGER_SCHEMA
+from ..postgres.connection import client_options, sql, transaction
+from ..postgres.maintenance import SWAP_MARK
+from ..postgres.programs import find_program, run_program
+from .properties import tablespace_for
+
+__all__ = ["RestoredDatabase", "drop_restored", "restore_beside"]
+
+PREFIX = "runbook_restore_"
+
+
+class RestoredDatabase(CopyDatabase):
+    """The database that a run restores a backup into; always on the server of the database that it will replace."""
+
+    def __init__(self, target, run_id):
+        super().__init__(target, run_id, PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16])
+
+    def _is_ours(self, comment):
+        # Marked for the swap and not swapped: otherwise it would have another name.
+        return super()._is_ours(comment) or comment.startswith(SWAP_MARK)
+
+
+def drop_restored(target, run_id, backup_dir):
+    """Drop what a run restored and did not swap, and the copy of the ledger that it was killed over.
+
+    Returns:
+        Whether there was a database.
+    """
+    # Mostly there is none; and one that cannot be removed must not keep anybody from an emergency rollback.
+    with contextlib.suppress(OSError):
+        os.unlink(_ledger_dump(backup_dir, run_id))
+    return RestoredDatabase(target, run_id).drop()
+
+
+def _ledger_dump(backup_dir, run_id):
+    return os.path.join(os.path.abspath(backup_dir), run_id, f"{LEDGER_SCHEMA}.dump")
+
+
+def restore_beside(step, source):
+    """Restore the backup, prove it against its manifest, and give it the ledger of the live database.
+
+    Args:
+        step: its connection is to the live database.
+        source: see restore_source.find_backup.
+
+    Returns:
+        dict for the receipt: restored (name), database_oid, source, proof, receipts_in_backup, tablespace (why
+        another one had to be taken, or None).
+
+    Raises:
+        StepFailed: the backup is damaged, cannot be restored, or is not what was backed up.
+        Refused: its ledger is not the beginning of the live one.
+    """
+    target, bindir = step.params["target"], step.params["pg_bindir"]
+    files = BackupFiles(step.params["backup_dir"], source["run_id"])
+    manifest = files.read_manifest(source["manifest_sha256"])
+    restored = RestoredDatabase(target, step.run_id)
+    with transaction(step.connection) as cursor:
+        create = database_settings(cursor)["create"]
+        tablespace, other_tablespace = tablespace_for(cursor, target["login_db"])
+        receipts = step.ledger.receipts(cursor)
+    if tablespace is not None:
+        create["TABLESPACE"] = tablespace
+    restored.drop()
+    try:
+        proof = restore_and_compare(
+            files,
+            # Encoding and locale of today; the settings under which the backup was described.
+            {**manifest, "settings": {**manifest["settings"], "create": create}},
+            restored,
+            bindir=bindir,
+            jobs=step.params["jobs"],
+        )
+        connection = restored.connect()
+        try:
+            _silence_event_triggers(connection, restored.name)
+            in_backup = _check_beginning(connection, step.ledger, receipts, source["run_id"])
+            with transaction(connection) as cursor:
+                # The salvage of the backup has the layout of its day; the live ledger will say that it has today's.
+                upgrade(cursor)
+            _replace_ledger(step, connection, restored, bindir)
+            with transaction(connection) as cursor:
+                cursor.execute(
+                    "SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database()"
+                )
+                (oid,) = cursor.fetchone()
+        finally:
+            connection.close()
+    except BaseException:
+        restored.drop()
+        raise
+    return {
+        "restored": restored.name,
+        "database_oid": oid,
+        "source": source,
+        "proof": proof,
+        "receipts_in_backup": in_backup,
+        "tablespace": other_tablespace,
+    }
+
+
+def _silence_event_triggers(connection, name):
+    """Event triggers that note or forbid DDL are not meant for what the runbook does in the restored database.
+
+    In its settings, so that pg_restore and every session until the swap have it; the swap gives it those of the live
+    database instead. Only a superuser may, and only from PostgreSQL 17 (manual, event_triggers).
+    """
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "SELECT current_setting('is_superuser')::boolean"
+            " AND EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'event_triggers')"
+        )
+        if cursor.fetchone()[0]:
+            cursor.execute(sql.SQL("ALTER DATABASE {} SET event_triggers = off").format(sql.Identifier(name)))
+            cursor.execute("SET event_triggers = off")  # ours had begun before
+
+
+def _check_beginning(connection, ledger, live_receipts, run_id):
+    """The number of receipts in the backup, which have to be the first ones of the live ledger."""
+    with transaction(connection) as cursor:
+        restored = [one["digest"] for one in ledger.receipts(cursor)]
+    if restored != [one["digest"] for one in live_receipts[: len(restored)]]:
+        raise Refused(
+            f"The ledger in the backup of run {run_id} is not the beginning of the one in the live database: the"
+            " backup belongs to another history of it."
+        )
+    return len(restored)
+
+
+def _replace_ledger(step, connection, restored, bindir):
+    """Put the live ledger in place of the one in the backup."""
+    with transaction(connection) as cursor:
+        cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(LEDGER_SCHEMA)))
+    target = step.params["target"]
+    path = _ledger_dump(step.params["backup_dir"], step.run_id)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    try:
+        # Made by us first, so that nobody else can read it at any time.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        run_program(
+            find_program("pg_dump", bindir),
+            [*client_options(target), "--format=custom", f"--schema={LEDGER_SCHEMA}", f"--file={path}"],
+            target,
+        )
+        run_program(
+            find_program("pg_restore", bindir),
+            [*client_options(target, restored.name), "--exit-on-error", "--single-transaction"],
+            target,
+            [path],
+        )
+    finally:
+        os.unlink(path)

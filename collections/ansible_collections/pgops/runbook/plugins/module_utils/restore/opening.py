@@ -1,0 +1,215 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Opening a restore: that the backup is a proven one, and that the live database can be replaced by it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from ..errors import Refused
+from ..ledger.receipts import latest
+from ..postgres.connection import transaction
+from ..postgres.maintenance import connect_maintenance
+from ..postgres.replication import read_replication, refuse_enabled_subscriptions
+from ..preflight.checks import check_client_programs, check_server
+from ..preflight.opening import close_dead_run
+from .database import drop_restored
+from .source import dump_folder, find_backup
+
+__all__ = ["check_replaceable", "open_restore", "refuse_missing_database"]
+
+LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+
+
+def refuse_missing_database(target, backup_dir, run_id):
+    """A database that was dropped cannot be replaced, and its ledger went with it: say how its backup is restored.
+
+    Args:
+        run_id: whose backup is to be put back, as it was typed.
+
+    Raises:
+        Refused: there is no such database.
+        ServerUnreachable: no maintenance database lets the role in.
+    """
+    connection = connect_maintenance(target)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_catalog.pg_database WHERE datname = %s", (target["login_db"],))
+            if cursor.fetchone() is not None:
+                return
+    finally:
+        connection.close()
+    folder, by_hand = dump_folder(backup_dir, run_id), ""
+    if folder is not None:
+        name = shlex.quote(target["login_db"])
+        by_hand = (
+            " If it was dropped, restore the dump by hand, and then compare the rows, which nobody has done then:"
+            f" createdb --template=template0 {name} && pg_restore --exit-on-error --jobs=2 --dbname={name}"
+            f" {shlex.quote(folder)}"
+        )
+    raise Refused(
+        f"There is no database {target['login_db']} on this server, and so none that a backup could replace: check"
+        f" db_name.{by_hand}"
+    )
+
+
+def open_restore(step, operator):
+    """Preflight of a restore: check, and open the run.
+
+    Args:
+        step: the preflight step.
+        operator: who runs it.
+
+    Returns:
+        dict for the receipt: migrations (of the run whose backup is put back), source, swapped_by (the run that was
+        killed after it had swapped the databases for this very backup, or None), and what check_replaceable found.
+
+    Raises:
+        Refused: naming what is missing.
+    """
+    check_server(step.identity)
+    params = step.params
+    check_client_programs(step.identity, params["pg_bindir"])
+    with transaction(step.connection) as cursor:
+        source = find_backup(
+            step.ledger, cursor, params["backup_dir"], params["source_run_id"], step.identity
+        )
+        outputs = {
+            "migrations": source["migrations"],
+            "source": source,
+            "swapped_by": None,
+            **check_replaceable(cursor, params["target"]),
+        }
+    if step.module.check_mode:
+        with transaction(step.connection) as cursor:
+            close_dead_run(step, cursor)
+        return outputs
+    step.take_run_lock()
+    with transaction(step.connection) as cursor:
+        step.ledger.create(cursor)
+        interrupted = close_dead_run(step, cursor)
+        if interrupted is not None:
+            receipts = step.ledger.receipts(cursor, interrupted["run_id"])
+            outputs["interrupted_run"] = {
+                **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
+                "applied": [],
+                "rolled_back": [],
+            }
+            if _swapped(receipts, source, step.identity):
+                outputs["swapped_by"] = interrupted["run_id"]
+        step.ledger.open_run(
+            cursor,
+            step.run_id,
+            step.playbook,
+            source["migrations"],
+            operator,
+            params["run"]["controller"],
+        )
+        step.record(cursor, "ok", inputs={"manifest": source["manifest_sha256"]}, outputs=outputs)
+    if interrupted is not None:
+        drop_restored(params["target"], interrupted["run_id"], step.params["backup_dir"])
+    return outputs
+
+
+def _swapped(receipts, source, identity):
+    """Whether the run of these receipts has put the same backup in place: we are connected to what it restored."""
+    restored = latest(receipts, "restore")
+    return (
+        restored is not None
+        and restored["status"] == "ok"
+        and restored["outputs"].get("source", {}).get("manifest_sha256") == source["manifest_sha256"]
+        and restored["outputs"]["database_oid"] == identity["database_oid"]
+    )
+
+
+def check_replaceable(cursor, target):
+    """The role may make, rename and close databases and end sessions, and there is room for a second database.
+
+    Returns:
+        dict: database_bytes, room_bytes (None where the server's disk cannot be looked at from here), slots and
+        subscriptions (see logical_replication.read_replication).
+
+    Raises:
+        Refused: naming the missing right, the sessions, or the room.
+    """
+    cursor.execute(
+        "SELECT current_user::text, r.rolsuper, r.rolcreatedb, pg_catalog.pg_has_role(d.datdba, 'USAGE'),"
+        " d.datdba::regrole::text, pg_catalog.pg_database_size(d.oid) FROM pg_catalog.pg_database d,"
+        " pg_catalog.pg_roles r WHERE d.datname = current_database() AND r.rolname = current_user"
+    )
+    role, is_superuser, may_create, is_owner, owner, size = cursor.fetchone()
+    if not is_superuser and not may_create:
+        raise Refused(f"Role {role} may not make and rename databases: ALTER ROLE {role} CREATEDB.")
+    if not is_owner:
+        raise Refused(
+            f"Role {role} may not rename database {target['login_db']}: it belongs to {owner}. Run this as its owner"
+            f" or as a superuser, or GRANT {owner} TO {role}."
+        )
+    _check_sessions(cursor, role, is_superuser)
+    cursor.execute(
+        "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY prepared"
+    )
+    prepared = [gid for (gid,) in cursor.fetchall()]
+    if prepared:
+        raise Refused(
+            f"Prepared transactions are open in {target['login_db']}: {', '.join(prepared[:5])}. The database cannot"
+            " be renamed before they are ended with COMMIT PREPARED or ROLLBACK PREPARED."
+        )
+    refuse_enabled_subscriptions(cursor, target["login_db"])
+    return {
+        "database_bytes": size,
+        "room_bytes": _check_server_room(cursor, target, size),
+        **read_replication(cursor),
+    }
+
+
+def _check_sessions(cursor, role, is_superuser):
+    cursor.execute(
+        "SELECT DISTINCT a.usename::text, coalesce(r.rolsuper, false) FROM pg_catalog.pg_stat_activity a"
+        " LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid"
+        " WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()"
+        # backend_type of others is only shown to roles that may read all statistics.
+        " AND a.usesysid IS NOT NULL AND NOT pg_catalog.pg_has_role(a.usesysid, 'USAGE')"
+        " AND (r.rolsuper OR NOT pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')) ORDER BY 1"
+    )
+    found = cursor.fetchall()
+    if is_superuser or not found:
+        return
+    superusers = [user for user, of_superuser in found if of_superuser]
+    if superusers:
+        raise Refused(
+            f"Sessions of superuser {', '.join(superusers)} are in this database, and role {role} may not end them:"
+            " end them, or run this as a superuser."
+        )
+    raise Refused(
+        f"Role {role} may not end the sessions of {', '.join(user for user, _ in found)}, which has to be held off"
+        f" while the databases are swapped: GRANT pg_signal_backend TO {role}."
+    )
+
+
+def _check_server_room(cursor, target, size):
+    """Bytes free on the disk of the database, where that disk is this machine's."""
+    host = target.get("login_host") or ""
+    if host not in LOCAL_HOSTS and not host.startswith("/"):
+        return None
+    cursor.execute(
+        "SELECT CASE WHEN t.spcname IN ('pg_default', 'pg_global') THEN (SELECT setting FROM pg_catalog.pg_settings"
+        " WHERE name = 'data_directory') ELSE pg_catalog.pg_tablespace_location(t.oid) END"
+        " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace"
+        " WHERE d.datname = current_database()"
+    )
+    (folder,) = cursor.fetchone()
+    if not folder:
+        return None  # only superusers and pg_read_all_settings are told where the data lies
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return None  # a server in a container, or a folder that this user cannot reach
+    free = disk.f_bavail * disk.f_frsize
+    if free < size:
+        raise Refused(
+            f"The server's disk has {free // 2**20} MiB free at {folder} and the database has {size // 2**20} MiB:"
+            " the restored database needs as much beside it."
+        )
+    return free

@@ -1,0 +1,193 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What belongs to a database and lies outside of it: owner, privileges, settings, comment, limit.
+
+No dump of a database carries these (manual, pg_dump, --create), so whoever puts another database in its place does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..postgres.connection import psycopg2, sql
+
+__all__ = ["carry_properties", "carry_settings", "read_properties", "tablespace_for"]
+
+# Settings whose value is a list of names; written as a literal it would be read back as one name (pg_dump knows the
+# same list: variable_is_guc_list_quote in src/bin/pg_dump/dumputils.c).
+LISTS = (
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+)
+
+
+def read_properties(cursor: Any, database: str) -> dict[str, Any]:
+    """The properties of a database of the cursor's server.
+
+    Returns:
+        dict: oid, owner, connection_limit, is_template, comment, labels (number of security labels), privileges
+        (None where nothing was granted or revoked, else sorted list of [role or None for PUBLIC, privilege,
+        grantable]), settings (list of [role or None, name, value]).
+    """
+    cursor.execute(
+        "SELECT d.oid::bigint, d.datdba::regrole::text, r.rolname, d.datconnlimit, d.datistemplate,"
+        " shobj_description(d.oid, 'pg_database'), d.datacl IS NULL,"
+        " (SELECT count(*) FROM pg_catalog.pg_shseclabel l WHERE l.objoid = d.oid"
+        " AND l.classoid = 'pg_catalog.pg_database'::regclass)"
+        " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = %s",
+        (database,),
+    )
+    oid, _, owner, limit, is_template, comment, default_privileges, labels = cursor.fetchone()
+    cursor.execute(
+        "SELECT r.rolname, a.privilege_type, a.is_grantable FROM pg_catalog.pg_database d,"
+        " pg_catalog.aclexplode(d.datacl) AS a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee"
+        " WHERE d.oid = %s ORDER BY 1 NULLS FIRST, 2",
+        (oid,),
+    )
+    privileges = [list(row) for row in cursor.fetchall()]
+    cursor.execute(
+        "SELECT r.rolname, split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)"
+        " FROM pg_catalog.pg_db_role_setting o LEFT JOIN pg_catalog.pg_roles r ON r.oid = o.setrole,"
+        " unnest(o.setconfig) AS s WHERE o.setdatabase = %s ORDER BY 1 NULLS FIRST, 2",
+        (oid,),
+    )
+    return {
+        "oid": oid,
+        "owner": owner,
+        "connection_limit": limit,
+        "is_template": is_template,
+        "comment": comment,
+        "labels": labels,
+        "privileges": None if default_privileges else privileges,
+        "settings": [list(row) for row in cursor.fetchall()],
+    }
+
+
+def tablespace_for(cursor: Any, database: str) -> tuple[str | None, str | None]:
+    """(tablespace to name when a database like this one is made, or None; why another one has to be taken, or None)."""
+    cursor.execute(
+        "SELECT t.spcname::text, pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')"
+        " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace"
+        " WHERE d.datname = %s",
+        (database,),
+    )
+    name, allowed = cursor.fetchone()
+    if name == "pg_default":
+        return None, None  # that of template0; to name it takes a privilege on it
+    if allowed:
+        return name, None
+    return None, f"tablespace {name}: the role may not create anything in it"
+
+
+def carry_properties(cursor: Any, properties: dict[str, Any], database: str) -> list[str]:
+    """Give a database the properties of another one, in the cursor's transaction.
+
+    The comment is not among them: until the databases are swapped it says what the new one is.
+
+    Args:
+        properties: see read_properties.
+        database: which one gets them.
+
+    Returns:
+        What the role may not set, as the statements that a superuser has to type.
+    """
+    name = sql.Identifier(database)
+    statements = [
+        sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(properties["owner"])),
+        sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
+            name, sql.Literal(properties["connection_limit"])
+        ),
+        *_settings(name, properties["settings"]),
+        *_privileges(name, properties["owner"], properties["privileges"]),
+    ]
+    if properties["is_template"]:
+        statements.append(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(name))
+    _forget_settings(cursor, name, database)
+    refused = [statement.as_string(cursor) for statement in statements if not _permitted(cursor, statement)]
+    if properties["labels"]:
+        refused.append(
+            f"SECURITY LABEL ON DATABASE {name.as_string(cursor)} IS ... ({properties['labels']} of them)"
+        )
+    return refused
+
+
+def carry_settings(cursor: Any, properties: dict[str, Any], database: str) -> None:
+    """Give a database the settings of another one alone, which are a part of its schema as it is compared.
+
+    Those that the role may not set are left out, as carry_properties leaves them out.
+    """
+    name = sql.Identifier(database)
+    _forget_settings(cursor, name, database)
+    for statement in _settings(name, properties["settings"]):
+        _permitted(cursor, statement)
+
+
+def _forget_settings(cursor: Any, name: Any, database: str) -> None:
+    """Those that the new database got when it was made, as the backup knew them."""
+    for owner in (sql.SQL("DATABASE {}"), sql.SQL("ROLE CURRENT_USER IN DATABASE {}")):
+        cursor.execute(sql.SQL("ALTER {} RESET ALL").format(owner.format(name)))
+
+
+def _settings(name: Any, settings: list[list[Any]]) -> list[Any]:
+    statements = []
+    for role, setting, value in settings:
+        of = sql.SQL("DATABASE {}").format(name)
+        if role is not None:
+            of = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), name)
+        parameter = sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
+        values = sql.SQL(", ").join(map(sql.Literal, _elements(value) if setting in LISTS else [value]))
+        statements.append(sql.SQL("ALTER {} SET {} TO {}").format(of, parameter, values))
+    return statements
+
+
+def _elements(value: str) -> list[str]:
+    """The names in a list such as ``"$user", public``: a name in double quotes may hold commas and ``""``."""
+    names: list[str] = []
+    name, quoted, position = "", False, 0
+    while position < len(value):
+        letter = value[position]
+        if quoted and value[position : position + 2] == '""':
+            name += '"'
+            position += 1
+        elif letter == '"':
+            quoted = not quoted
+        elif letter == "," and not quoted:
+            names.append(name)
+            name = ""
+        elif quoted or not letter.isspace():
+            name += letter
+        position += 1
+    return [*names, name]
+
+
+def _privileges(name: Any, owner: str, privileges: list[list[Any]] | None) -> list[Any]:
+    if privileges is None:
+        return []
+    everybody = [sql.SQL("PUBLIC"), sql.Identifier(owner)]
+    statements = [sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, role) for role in everybody]
+    for role, privilege, grantable in privileges:
+        statements.append(
+            sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+                sql.SQL(privilege),
+                name,
+                sql.SQL("PUBLIC") if role is None else sql.Identifier(role),
+                sql.SQL(" WITH GRANT OPTION" if grantable else ""),
+            )
+        )
+    return statements
+
+
+def _permitted(cursor: Any, statement: Any) -> bool:
+    cursor.execute("SAVEPOINT property")
+    try:
+        cursor.execute(statement)
+    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UndefinedObject):
+        # UndefinedObject: a parameter of an extension that is gone from this server.
+        cursor.execute("ROLLBACK TO SAVEPOINT property")
+        return False
+    cursor.execute("RELEASE SAVEPOINT property")
+    return True

@@ -1,0 +1,57 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Salvage in a restored database: what the backup has, as it was then, and what rollbacks have kept since.
+
+An item that a deploy has put back since the backup was put back into the database that is replaced; in the restored
+one it is still kept, as the backup says. Items that came since are not in the backup at all.
+"""
+
+from __future__ import annotations
+
+from ..postgres.connection import sql
+from ..postgres.tables import table_facts
+from ..rows.difference import copy_rows
+from ..salvage.sequences import advance_sequences_of
+from ..salvage.store import SalvageStore
+
+__all__ = ["bring_salvage"]
+
+COLUMNS = """
+    SELECT attname::text FROM pg_catalog.pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
+
+
+def bring_salvage(live, new):
+    """Bring the items over that the restored database does not have.
+
+    Args:
+        live, new: cursors in transactions, nobody else writing to either database.
+
+    Returns:
+        int: how many.
+    """
+    if not SalvageStore(live).exists():
+        return 0
+    SalvageStore(new).create()
+    new.execute("SELECT item FROM runbook_salvage.manifest")
+    known = {item for (item,) in new.fetchall()}
+    live.execute("SELECT item FROM runbook_salvage.manifest ORDER BY item")
+    items = [item for (item,) in live.fetchall() if item not in known]
+    if not items:
+        return 0
+    for table in ("manifest", "kept_row"):
+        name = sql.Identifier("runbook_salvage", table)
+        live.execute(COLUMNS, (f"runbook_salvage.{table}",))
+        columns = sql.SQL(", ").join(sql.Identifier(column) for (column,) in live.fetchall())
+        copy_rows(
+            live,
+            sql.SQL("COPY (SELECT {} FROM {} WHERE item = ANY ({}::bigint[])) TO STDOUT").format(
+                columns, name, sql.Literal(items)
+            ),
+            new,
+            # Values of an identity are taken as they are (manual, COPY, Notes).
+            sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns),
+        )
+        # Such a COPY leaves the sequence behind, and the next rollback would be given a number that is taken.
+        advance_sequences_of(new, table_facts(new, ("runbook_salvage", table)))
+    return len(items)

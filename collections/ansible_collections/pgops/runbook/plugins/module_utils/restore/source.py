@@ -1,0 +1,117 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The backup that a restore puts back: of which run, whether it was proven, and whether it belongs to this database."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..backup.files import BackupFiles
+from ..errors import Refused
+from ..ledger.receipt_file import ReceiptFile
+from ..ledger.receipts import altered, latest
+
+__all__ = ["dump_folder", "find_backup", "proven_runs"]
+
+# A run's name becomes a folder's name; the controller makes them like this (see run_record.RUN_ID).
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+
+RUNS_SHOWN = 5
+
+
+def proven_runs(receipts):
+    """Names of the runs whose backup was proven by restoring it, newest first.
+
+    Args:
+        receipts: the whole chain of the ledger, oldest first.
+    """
+    found = [one["run_id"] for one in receipts if one["step"] == "verify_restore" and one["status"] == "ok"]
+    return list(dict.fromkeys(reversed(found)))
+
+
+def dump_folder(backup_dir, run_id):
+    """The folder of a run's dump, or None where there is none, or the name is not one of a run."""
+    if not run_id or not RUN_ID.fullmatch(run_id):
+        return None
+    folder = BackupFiles(backup_dir, run_id).dump
+    return folder if os.path.isdir(folder) else None
+
+
+def find_backup(ledger, cursor, backup_dir, run_id, identity):
+    """The proven backup of a run, with its manifest on disk.
+
+    The receipts are in the ledger, or for a rehearsal, which only reads the database, beside the backup.
+
+    Args:
+        ledger: Ledger of the database.
+        identity: of the database that is to be replaced (see connection.server_identity).
+
+    Returns:
+        dict: run_id, folder, manifest_sha256, rows, taken (text, UTC), migrations (those the run was about).
+
+    Raises:
+        Refused: no such run, no proven backup, or one of another database.
+        StepFailed: the manifest is not the one that was written.
+    """
+    everything = ledger.receipts(cursor)
+    receipts = [one for one in everything if one["run_id"] == run_id]
+    if not run_id or not RUN_ID.fullmatch(run_id):
+        raise Refused(
+            f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything, backup_dir)}"
+        )
+    if not receipts:
+        receipts = ReceiptFile(backup_dir, run_id).receipts(cursor)
+    if not receipts:
+        raise Refused(
+            f"No run {run_id} is known to this database, and {backup_dir} has no receipts of it."
+            f"{_candidates(everything, backup_dir)}"
+        )
+    changed = altered(receipts)
+    if changed is not None:
+        raise Refused(
+            f"The receipt of step {changed['step']} of run {run_id} was changed after it was written: its backup is"
+            " not proven by it."
+        )
+    backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
+    if backup is None or backup["status"] != "ok":
+        unproven = (
+            " What it backed up before its rollback was never restored to prove it."
+            if latest(receipts, "emergency_backup")
+            else ""
+        )
+        raise Refused(
+            f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything, backup_dir)}"
+        )
+    if proof is None or proof["status"] != "ok":
+        raise Refused(
+            f"The backup of run {run_id} was never proven by restoring it (step verify_restore): it is not put back."
+            f"{_candidates(everything, backup_dir)}"
+        )
+    theirs = backup["identity"]
+    if any(theirs[key] != identity[key] for key in ("system_identifier", "database")):
+        raise Refused(
+            f"The backup of run {run_id} is one of database {theirs['database']} of server"
+            f" {theirs['system_identifier']}, not of {identity['database']} of server {identity['system_identifier']}."
+        )
+    files = BackupFiles(backup_dir, run_id)
+    if not os.path.isdir(files.folder):
+        raise Refused(
+            f"The backup of run {run_id} is not in backup_dir any more: there is no {files.folder} on the host where"
+            f" this runs. Nothing was changed.{_candidates(everything, backup_dir)}"
+        )
+    files.check_manifest(backup["outputs"]["manifest_sha256"])
+    return {
+        "run_id": run_id,
+        "folder": files.folder,
+        "manifest_sha256": backup["outputs"]["manifest_sha256"],
+        "rows": backup["outputs"]["rows"],
+        "taken": backup["finished"],
+        "migrations": latest(receipts, "preflight")["outputs"]["migrations"],
+    }
+
+
+def _candidates(receipts, backup_dir):
+    """The runs that could be named instead: proven, and not removed."""
+    runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)][:RUNS_SHOWN]
+    return f" Runs with a proven backup, newest first: {', '.join(runs)}." if runs else ""

@@ -1,0 +1,190 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the steps count_rows and swap do with the live database and the restored one beside it."""
+
+from __future__ import annotations
+
+import time
+
+from ..catalog.application import read_schema
+from ..errors import StepFailed, Unchanged
+from ..ledger.journal import close_all_journals
+from ..ledger.receipts import broken_link, latest
+from ..ledger.upgrade import release_of
+from ..ledger.versions import VersionTable
+from ..library.changes import changes_since
+from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
+from ..postgres.replication import read_replication, refuse_enabled_subscriptions
+from ..rows.carry_over import RowComparison, carry_sequences, refresh_materialized_views, summary_of_left
+from .properties import carry_settings, read_properties
+from .salvage import bring_salvage
+from .swap import DatabaseSwap, replaced_name
+
+__all__ = ["count_rows", "record_earlier_swap", "swap_databases", "swapped_by"]
+
+CONNECT_SECONDS = 20
+
+
+def swapped_by(step):
+    """The killed run that has swapped the databases for the same backup already, or None."""
+    preflight = latest(step.receipts, "preflight")
+    return preflight["outputs"].get("swapped_by")
+
+
+def record_earlier_swap(step):
+    """What is true after the swap of a run that was killed before it could say so."""
+    run_id = swapped_by(step)
+    with transaction(step.connection) as cursor:
+        restored = latest(step.ledger.receipts(cursor, run_id), "restore")["outputs"]
+        return {
+            "swapped_by": run_id,
+            "replaced": replaced_name(step.identity["database"], run_id),
+            "receipts_in_backup": restored["receipts_in_backup"],
+            "applied": sorted(VersionTable(cursor).applied()),
+            "catalog_after": step.ledger.keep_catalog(cursor, read_schema(cursor)),
+        }
+
+
+def count_rows(step):
+    """What the live database has more than the backup, in one snapshot, while the application goes on writing."""
+    restored = step.outputs_of("restore")["restored"]
+    new = connect(step.params["target"], restored)
+    try:
+        step.connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
+            comparison = RowComparison(live_cursor, new_cursor)
+            return _counted(step, live_cursor, comparison, comparison.differences())
+    finally:
+        new.close()
+        if not step.connection.closed:
+            step.connection.rollback()
+            step.connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def _counted(step, live_cursor, comparison, differences):
+    """What RowComparison.report says, and paths_changed: column -> paths that files on disk have followed since."""
+    position = step.outputs_of("restore")["receipts_in_backup"]
+    return {**comparison.report(differences), "paths_changed": changes_since(live_cursor, position)}
+
+
+def swap_databases(step):
+    """Hold the application off, bring rows and ledger along, swap the names, let the application in.
+
+    Returns:
+        dict for the receipt: replaced, replaced_oid, database_oid, receipts_in_backup, applied (versions),
+        catalog_after (digest of the schema), rows (see RowComparison.report), carried_over (bool), left (see
+        summary_of_left), sequences (moved), salvage_items (brought along), refreshed (materialized views), not_carried,
+        slots and subscriptions (of logical replication, which stay with the replaced database), held_off_seconds.
+
+    Raises:
+        Unchanged: nothing was swapped, and the application was let in again.
+        StepFailed: swapped, and something after it failed.
+    """
+    target, prepared = step.params["target"], step.outputs_of("restore")
+    with DatabaseSwap(
+        target, step.run_id, prepared["source"]["run_id"], prepared["restored"], prepared["database_oid"]
+    ) as swap:
+        new = connect(target, prepared["restored"])
+        try:
+            outputs = _bring_along(step, swap, new)
+        except (ServerUnreachable, StepFailed) as error:
+            raise Unchanged(f"{error.reason} Nothing was swapped.") from None
+        finally:
+            new.close()
+        step.connection.close()
+        outputs.update(swap.rename())
+        outputs["held_off_seconds"] = round(time.monotonic() - swap.held_since, 3)
+    outputs["database_oid"] = prepared["database_oid"]
+    outputs["receipts_in_backup"] = prepared["receipts_in_backup"]
+    _connect_to_restored(step, outputs)
+    return outputs
+
+
+def _bring_along(step, swap, new):
+    """Everything that the restored database has to have before it takes the name of the live one."""
+    carried_over = step.params["carry_over"]
+    with step.connection.cursor() as cursor:
+        # A database that lets nobody in may let no parallel worker in either.
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
+    step.connection.commit()
+    with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
+        sums = RowComparison(live_cursor, new_cursor).sums_of_restored()
+    swap.hold_off([step.connection.info.backend_pid])
+    with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
+        comparison = RowComparison(live_cursor, new_cursor, known_sums=sums)
+        differences = comparison.differences()
+        refuse_enabled_subscriptions(live_cursor, swap.database)
+        replication = read_replication(live_cursor)
+        rows = _counted(step, live_cursor, comparison, differences)
+        left = comparison.carry(differences) if carried_over else []
+        sequences = carry_sequences(live_cursor, new_cursor)
+    with transaction(new) as new_cursor:
+        views = refresh_materialized_views(new_cursor) if carried_over and rows["tables"] else []
+    with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
+        _bring_ledger(step.ledger, live_cursor, new_cursor)
+        salvage = bring_salvage(live_cursor, new_cursor)
+    with transaction(new) as new_cursor:
+        # The renaming does it once more; here so that the schema that is recorded is the one that there will be.
+        carry_settings(new_cursor, read_properties(new_cursor, swap.database), swap.restored)
+        return {
+            "applied": sorted(VersionTable(new_cursor).applied()),
+            "catalog_after": step.ledger.keep_catalog(new_cursor, read_schema(new_cursor)),
+            "rows": rows,
+            "carried_over": carried_over,
+            "left": summary_of_left(left),
+            "sequences": sequences,
+            "salvage_items": salvage,
+            "refreshed": views,
+            **replication,
+        }
+
+
+def _bring_ledger(ledger, live_cursor, new_cursor):
+    """What runs have written since the live ledger was put into the restored database.
+
+    Raises:
+        StepFailed: it did not come whole.
+    """
+    comparison = RowComparison(live_cursor, new_cursor, ledger=True)
+    left = comparison.carry(comparison.differences())
+    receipts = ledger.receipts(new_cursor)
+    whole = broken_link(receipts) is None and receipts == ledger.receipts(live_cursor)
+    if left or not whole or release_of(new_cursor) != release_of(live_cursor):
+        reason = f" ({left[0]['table']}: {left[0]['reason']})" if left else ""
+        raise StepFailed(f"The ledger could not be brought into the restored database{reason}.")
+    # Half done in the database that is replaced; in the restored one it is not begun.
+    close_all_journals(new_cursor)
+
+
+def _connect_to_restored(step, outputs):
+    """The step's connection, and with it its receipt, move to the database that has the name now."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            step.connection = connect(step.params["target"])
+            break
+        except ServerUnreachable as error:
+            if time.monotonic() >= deadline:
+                raise StepFailed(
+                    "The databases were swapped: production is the restored backup, and the replaced database is"
+                    f" {outputs['replaced']}. The receipt could not be written: {error.reason}"
+                ) from None
+            time.sleep(0.25)
+    with transaction(step.connection) as cursor:
+        step.identity = server_identity(cursor)
+    step.take_run_lock()
+    _close_run_in_replaced(step, outputs["replaced"])
+
+
+def _close_run_in_replaced(step, replaced):
+    """The ledger of the replaced database ends with this run; in the restored one it goes on."""
+    try:
+        connection = connect(step.params["target"], replaced)
+    except ServerUnreachable as error:
+        step.module.warn(f"The run could not be closed in the replaced database {replaced}: {error.reason}")
+        return
+    try:
+        with transaction(connection) as cursor:
+            step.ledger.finish_run(cursor, step.run_id, "restored", "this database was replaced")
+    finally:
+        connection.close()

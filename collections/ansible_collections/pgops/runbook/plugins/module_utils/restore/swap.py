@@ -1,0 +1,224 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Two databases change names: the application is held off, everything is brought along, then one transaction.
+
+ALTER DATABASE ... RENAME may stand in a transaction (it changes a row of pg_database), and so may the settings and the
+comment. Killed anywhere, there are the old names or the new ones. What needs care is the time before: to hold the
+application off has to be committed to have an effect.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ..errors import Refused, RunbookError, Unchanged
+from ..postgres.connection import psycopg2, sql
+from ..postgres.maintenance import allow_connections, connect_maintenance, swap_mark, take_swap_lock
+from .properties import carry_properties, read_properties
+
+__all__ = ["DatabaseSwap", "replaced_name"]
+
+# How long sessions that were told to end may take.
+END_SECONDS = 20
+
+NAME_BYTES = 63
+
+
+def replaced_name(database, run_id):
+    """Name under which the replaced database stays: its own, and the time and the end of the run's name.
+
+    Args:
+        database: the live one; shortened where the name would get too long for an identifier.
+        run_id: of the restore.
+    """
+    # Lower case: a name that psql takes without quotes.
+    parts = run_id.lower().split("-")
+    ending = "_before_" + "_".join(dict.fromkeys((parts[0], parts[-1])))[-40:]
+    start = database.encode("utf-8")[: NAME_BYTES - len(ending.encode("utf-8"))]
+    return start.decode("utf-8", errors="ignore") + ending
+
+
+class DatabaseSwap:
+    """The swap of the live database with the restored one; a context manager.
+
+    Leaving it before ``rename`` has succeeded lets the application in again.
+
+    Args:
+        target: connection options of the live database.
+        run_id: of the restore.
+        source: run whose backup was restored.
+        restored: name of the restored database.
+        restored_oid: its OID, by which it is known after the renaming.
+    """
+
+    def __init__(self, target, run_id, source, restored, restored_oid):
+        self.target = target
+        self.database = target["login_db"]
+        self.run_id = run_id
+        self.source = source
+        self.restored = restored
+        self.restored_oid = restored_oid
+        self.replaced = replaced_name(self.database, run_id)
+        self.held_since = None
+        self._connection = None
+        self._done = False
+
+    def __enter__(self):
+        self._connection = connect_maintenance(self.target)
+        try:
+            with self._connection.cursor() as cursor:
+                take_swap_lock(cursor, self.database)
+                cursor.execute("SELECT FROM pg_catalog.pg_database WHERE datname = %s", (self.replaced,))
+                if cursor.fetchone() is not None:
+                    raise Refused(f"There is a database {self.replaced} already: nothing was swapped.")
+                self._comment(cursor, self.restored, swap_mark(self.database, self.run_id, self.source))
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if self.held_since is not None and not self._done:
+                self._let_in()
+        finally:
+            self._connection.close()
+
+    def _let_in(self):
+        if self._connection.closed:
+            self._connection = connect_maintenance(self.target)
+        elif not self._connection.autocommit:
+            self._connection.rollback()
+            self._connection.autocommit = True
+        with self._connection.cursor() as cursor:
+            allow_connections(cursor, self.database, True)
+            # Shut just before the renaming; whoever takes this step once more has to get in.
+            allow_connections(cursor, self.restored, True)
+
+    @staticmethod
+    def _comment(cursor, database, text):
+        cursor.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(database), sql.Literal(text))
+        )
+
+    # The application ------------------------------------------------------------------------------------
+
+    def hold_off(self, own_pids):
+        """Let nobody in any more and end all sessions but ours; when it returns, nobody writes.
+
+        Args:
+            own_pids: backends that read the live database for us.
+
+        Raises:
+            Unchanged: a session does not end, or may not be ended by our role.
+        """
+        self.held_since = time.monotonic()
+        self._clear(self.database, own_pids)
+
+    def _clear(self, database, own_pids=()):
+        deadline = time.monotonic() + END_SECONDS
+        with self._connection.cursor() as cursor:
+            allow_connections(cursor, database, False)
+            while True:
+                sessions = self._others(cursor, database, own_pids)
+                if not sessions:
+                    return
+                refused = [text for pid, text in sessions.items() if not self._end(cursor, pid)]
+                if refused or time.monotonic() >= deadline:
+                    what = (
+                        "may not be ended by this role" if refused else f"did not end within {END_SECONDS} s"
+                    )
+                    raise Unchanged(
+                        f"The application could not be held off, so nothing was swapped and it was let in again:"
+                        f" {'; '.join(refused or sessions.values())} {what}."
+                    )
+                time.sleep(0.05)
+
+    @staticmethod
+    def _others(cursor, database, own_pids):
+        """pid -> description of who is in the database, or on the way into it.
+
+        A session that was let in before the door was shut holds a lock on the database until it is listed among the
+        sessions (InitPostgres); so locks are looked at first. Workers of autovacuum, which have no user,
+        write nothing of the application's and make way for the renaming. (Their type is not shown to every role.)
+        """
+        cursor.execute(
+            "SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.objid"
+            " WHERE l.locktype = 'object' AND l.classid = 'pg_catalog.pg_database'::regclass AND d.datname = %s"
+            " AND l.pid <> pg_catalog.pg_backend_pid()",
+            (database,),
+        )
+        found = {pid: f"pid {pid}, which is connecting" for (pid,) in cursor.fetchall()}
+        cursor.execute(
+            "SELECT pid, coalesce(usename::text, 'dropped'), coalesce(nullif(application_name, ''), 'unnamed')"
+            " FROM pg_catalog.pg_stat_activity WHERE datname = %s AND usesysid IS NOT NULL",
+            (database,),
+        )
+        found.update(
+            {pid: f"pid {pid} (user {user}, application {name})" for pid, user, name in cursor.fetchall()}
+        )
+        return {pid: text for pid, text in found.items() if pid not in own_pids}
+
+    @staticmethod
+    def _end(cursor, pid):
+        try:
+            cursor.execute("SELECT pg_catalog.pg_terminate_backend(%s)", (pid,))
+        except psycopg2.errors.InsufficientPrivilege:
+            return False
+        return True
+
+    # The names ------------------------------------------------------------------------------------------
+
+    def rename(self):
+        """Swap the names and let the application in, to the restored database.
+
+        No session of ours may be in either of the databases.
+
+        Returns:
+            dict: replaced (its name), replaced_oid, not_carried (statements that only a superuser may type).
+
+        Raises:
+            Unchanged: the names are as they were.
+        """
+        # A monitoring program may look into every database.
+        self._clear(self.restored)
+        self._connection.autocommit = False
+        try:
+            with self._connection.cursor() as cursor:
+                live = read_properties(cursor, self.database)
+                not_carried = carry_properties(cursor, live, self.restored)
+                # As they are to be typed when the restored database has the name.
+                old, new = (sql.Identifier(name).as_string(cursor) for name in (self.restored, self.database))
+                not_carried = [text.replace(old, new) for text in not_carried]
+                self._comment(cursor, self.restored, live["comment"])
+                for old, new in ((self.database, self.replaced), (self.restored, self.database)):
+                    cursor.execute(
+                        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                            sql.Identifier(old), sql.Identifier(new)
+                        )
+                    )
+                for name in (self.replaced, self.database):
+                    allow_connections(cursor, name, True)
+                ours = f"{self.database} until restore {self.run_id} put the backup of run {self.source} in its place"
+                self._comment(cursor, self.replaced, f"{live['comment'] or ''}\n{ours}".strip())
+            self._connection.commit()
+        except (RunbookError, psycopg2.Error) as error:
+            if not self._renamed_all_the_same():
+                reason = " ".join(str(error).split())
+                raise Unchanged(
+                    f"The databases could not be renamed, so nothing was swapped and the application was let in"
+                    f" again: {reason}."
+                ) from None
+        self._done = True
+        return {"replaced": self.replaced, "replaced_oid": live["oid"], "not_carried": not_carried}
+
+    def _renamed_all_the_same(self):
+        """Whether COMMIT took effect although its answer was lost."""
+        if not self._connection.closed:
+            return False
+        self._connection = connect_maintenance(self.target)
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = %s", (self.database,)
+            )
+            return cursor.fetchone() == (self.restored_oid,)

@@ -1,0 +1,179 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which rows the live database has that the restored one has not, has with other values, and has no more.
+
+Rows fall into buckets by the hash of their key. Both databases sum up their buckets; only rows of buckets whose sums
+differ are sent to the restored database, which finds the differences there by a join.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..content.row_digest import bucket, row_text, sums
+from ..postgres.connection import sql
+from .tables import CommonTable, Relation
+
+__all__ = [
+    "ADDED",
+    "CHANGED",
+    "DELETED",
+    "KINDS",
+    "TableDifference",
+    "bucket_sums",
+    "copy_rows",
+    "find_difference",
+]
+
+ADDED, CHANGED, DELETED = KINDS = ("added", "changed", "deleted")
+
+_numbers = itertools.count(1)
+
+
+class TableDifference:
+    """The differing rows of one table, staged in the transaction of the restored database.
+
+    Attributes:
+        table: CommonTable.
+        staged: identifier of the rows of the live database: number, key, line, c1, c2 ... (text).
+        changes: identifier of what differs: id, kind, number (of the staged row), key, relation and place (of the
+            row that is there).
+        counts: kind -> number of rows.
+    """
+
+    def __init__(self, table: CommonTable, counts: dict[str, int], number: int = 0) -> None:
+        self.table = table
+        self.counts = counts
+        self.staged = sql.Identifier("pg_temp", f"live_rows_{number}")
+        self.changes = sql.Identifier("pg_temp", f"changes_{number}")
+
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def _bucket(table: CommonTable) -> Any:
+    return bucket(table.key or table.columns)
+
+
+def bucket_sums(cursor: Any, table: CommonTable, relation: Relation) -> dict[int, tuple]:
+    """Number and sums of hashes of the rows in each bucket, in a pinned session.
+
+    Args:
+        relation: the table on the cursor's side.
+    """
+    cursor.execute(
+        sql.SQL(
+            "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM {} OFFSET 0) AS rows"
+            " GROUP BY bucket"
+        ).format(sums(), _bucket(table), row_text(table.columns), relation.source())
+    )
+    return {bucket: tuple(found) for bucket, *found in cursor.fetchall()}
+
+
+def find_difference(
+    live: Any,
+    new: Any,
+    table: CommonTable,
+    new_sums: dict[int, tuple] | None = None,
+) -> TableDifference:
+    """Stage and count what differs in one table.
+
+    Args:
+        live, new: cursors in transactions with pinned sessions; temporary tables are made in the new one.
+        new_sums: bucket_sums of the new database, where they are known already.
+    """
+    there = bucket_sums(live, table, table.live)
+    here = bucket_sums(new, table, table.new) if new_sums is None else new_sums
+    buckets = sorted(one for one in there.keys() | here.keys() if there.get(one) != here.get(one))
+    if not buckets:
+        return TableDifference(table, dict.fromkeys(KINDS, 0))
+    found = TableDifference(table, {}, next(_numbers))
+    _stage(live, new, found, buckets)
+    new.execute(
+        # The key decides which rows belong together; among equal rows without a key, their number.
+        sql.SQL(
+            "CREATE TEMPORARY TABLE {changes} ON COMMIT DROP AS"
+            " SELECT row_number() OVER () AS id, number, coalesce(s.key, r.key) AS key, relation, place,"
+            " CASE WHEN r.place IS NULL THEN 'added' WHEN s.number IS NULL THEN 'deleted' ELSE 'changed' END AS kind"
+            " FROM {staged} AS s FULL JOIN (SELECT {rows}, tableoid AS relation, ctid AS place FROM {source}"
+            " WHERE {bucket} = ANY ({buckets}::bigint[]) OFFSET 0) AS r ON r.key = s.key AND r.copy = s.copy"
+            " WHERE s.line IS DISTINCT FROM r.line"
+        ).format(
+            changes=found.changes,
+            staged=found.staged,
+            rows=_identified(table),
+            source=table.new.source(),
+            bucket=_bucket(table),
+            buckets=sql.Literal(buckets),
+        )
+    )
+    new.execute(sql.SQL("SELECT kind, count(*) FROM {} GROUP BY kind").format(found.changes))
+    counted = dict(new.fetchall())
+    found.counts = {kind: counted.get(kind, 0) for kind in KINDS}
+    return found
+
+
+def _identified(table: CommonTable) -> Any:
+    """Key, number among equals, and all values of a row, as select list."""
+    line = row_text(table.columns)
+    if table.key:
+        return sql.SQL('{} COLLATE "C" AS key, 1::bigint AS copy, {} COLLATE "C" AS line').format(
+            row_text(table.key), line
+        )
+    return sql.SQL(
+        '{line} COLLATE "C" AS key, row_number() OVER (PARTITION BY {line} COLLATE "C") AS copy,'
+        ' {line} COLLATE "C" AS line'
+    ).format(line=line)
+
+
+def _stage(live: Any, new: Any, found: TableDifference, buckets: list[int]) -> None:
+    """Copy the live rows of these buckets into the new database, every value as text."""
+    table = found.table
+    names = sql.SQL(", ").join(sql.Identifier(f"c{n}") for n in range(1, len(table.columns) + 1))
+    new.execute(
+        sql.SQL(
+            'CREATE TEMPORARY TABLE {} (key text COLLATE "C", copy bigint, line text COLLATE "C", {},'
+            " number bigint GENERATED ALWAYS AS IDENTITY) ON COMMIT DROP"
+        ).format(
+            found.staged,
+            sql.SQL(", ").join(
+                sql.SQL("{} text").format(sql.Identifier(f"c{n}")) for n in range(1, len(table.columns) + 1)
+            ),
+        )
+    )
+    values = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in table.columns)
+    query = sql.SQL("COPY (SELECT {}, {} FROM {} WHERE {} = ANY ({}::bigint[])) TO STDOUT").format(
+        _identified(table), values, table.live.source(), _bucket(table), sql.Literal(buckets)
+    )
+    target = sql.SQL("COPY {} (key, copy, line, {}) FROM STDIN").format(found.staged, names)
+    copy_rows(live, query, new, target)
+
+
+def copy_rows(source: Any, query: Any, destination: Any, target: Any) -> None:
+    """COPY from one connection to the other without a file in between, which would hold people's data.
+
+    Args:
+        source, destination: cursors.
+        query, target: COPY ... TO STDOUT and COPY ... FROM STDIN.
+    """
+    reading, writing = os.pipe()
+
+    def send() -> None:
+        with os.fdopen(writing, "wb") as file:
+            source.copy_expert(query.as_string(source), file)
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send)
+        try:
+            with os.fdopen(reading, "rb") as file:
+                destination.copy_expert(target.as_string(destination), file)
+        except BaseException:
+            # Its pipe is closed by now, so that the sender ends; its error is the cause if it has another one.
+            cause = sent.exception()
+            if cause is not None and not isinstance(cause, BrokenPipeError):
+                raise cause from None
+            raise
+        sent.result()

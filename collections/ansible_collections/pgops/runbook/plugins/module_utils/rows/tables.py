@@ -1,0 +1,177 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tables that two databases have in common, and what only one of them has: the ground on which rows compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..postgres.connection import sql
+
+__all__ = [
+    "CommonTable",
+    "Relation",
+    "in_common",
+    "only_in",
+    "parents_first",
+    "read_references",
+    "read_relations",
+]
+
+# A partitioned table counts as one table with the rows of its partitions: a partition that was made since the backup
+# holds rows of a table that the backup has. Types without their length (format_type with -1): a value that is too
+# long must be refused on assignment, and an explicit cast would cut it off.
+RELATIONS = """
+    SELECT n.nspname::text, c.relname::text, c.relkind = 'p',
+           array(SELECT i.attname::text FROM pg_catalog.pg_index x,
+                      unnest(x.indkey::int2[]) WITH ORDINALITY k(number, at)
+                 JOIN pg_catalog.pg_attribute i ON i.attnum = k.number
+                 WHERE x.indrelid = c.oid AND x.indisprimary AND i.attrelid = c.oid AND k.at <= x.indnkeyatts
+                 ORDER BY k.at),
+           coalesce((SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(a.attname,
+                        pg_catalog.format_type(a.atttypid, -1), a.attgenerated <> '', a.attidentity = 'a')
+                        ORDER BY a.attnum)
+                     FROM pg_catalog.pg_attribute a
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]')
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+      AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
+      AND n.nspname <> 'runbook_salvage' AND (n.nspname = 'runbook') = %(ledger)s
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                      AND d.objid = c.oid AND d.deptype = 'e')
+    ORDER BY 1, 2"""
+
+REFERENCES = """
+    SELECT DISTINCT cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text
+    FROM pg_catalog.pg_constraint f
+    JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(f.conrelid), f.conrelid)
+    JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
+    JOIN pg_catalog.pg_class p ON p.oid = coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)
+    JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+    WHERE f.contype = 'f' AND c.oid <> p.oid ORDER BY 1, 2, 3, 4"""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table of one database; ``columns`` is name -> (type, generated, identity that is always generated)."""
+
+    schema: str
+    name: str
+    partitioned: bool
+    key: tuple[str, ...]
+    columns: dict[str, tuple[str, bool, bool]]
+
+    @property
+    def label(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    def source(self) -> Any:
+        """SQL of what to read from: the children of an inherited table are tables of their own."""
+        identifier = sql.Identifier(self.schema, self.name)
+        return identifier if self.partitioned else sql.SQL("ONLY {}").format(identifier)
+
+
+@dataclass(frozen=True)
+class CommonTable:
+    """A table that both databases have.
+
+    Attributes:
+        live, new: the table in each.
+        columns: those whose values are compared and carried: in both, and not computed by the new one.
+        key: primary key, the same in both; empty where rows are told apart by all of their values.
+        missing: columns that only the live one has.
+    """
+
+    live: Relation
+    new: Relation
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return self.new.label
+
+    def type_of(self, column: str) -> str:
+        return self.new.columns[column][0]
+
+    def name_key(self, key: str) -> str | None:
+        """A key for a person, with the names of its columns; None where all values of the row would be the key."""
+        return f"({', '.join(sorted(self.key))}) = {key}" if self.key else None
+
+    def settable(self) -> list[str]:
+        """Columns that an UPDATE of a row with the same key sets.
+
+        An identity that is always generated cannot be set; where nothing else is left, PostgreSQL says so.
+        """
+        values = [name for name in self.columns if name not in self.key]
+        return [name for name in values if not self.new.columns[name][2]] or values
+
+
+def read_relations(cursor: Any, ledger: bool = False) -> dict[tuple[str, str], Relation]:
+    """The application's tables, or with ``ledger`` those of the ledger; those of extensions are left out."""
+    cursor.execute(RELATIONS, {"ledger": ledger})
+    return {
+        (schema, name): Relation(
+            schema, name, partitioned, tuple(key), {column: tuple(facts) for column, *facts in columns}
+        )
+        for schema, name, partitioned, key, columns in cursor.fetchall()
+    }
+
+
+def in_common(live: dict, new: dict) -> list[CommonTable]:
+    """The tables that both have, and at least one column of them."""
+    tables = []
+    for name in sorted(live.keys() & new.keys()):
+        there, here = live[name], new[name]
+        columns = tuple(
+            column
+            for column, (_, generated, _) in here.columns.items()
+            if column in there.columns and not generated
+        )
+        if columns:
+            key = here.key if here.key == there.key and set(here.key) <= set(columns) else ()
+            missing = tuple(column for column in there.columns if column not in here.columns)
+            tables.append(CommonTable(there, here, columns, key, missing))
+    return tables
+
+
+def only_in(one: dict, other: dict) -> list[Relation]:
+    """Tables of ``one`` that ``other`` does not have."""
+    return [one[name] for name in sorted(one.keys() - other.keys())]
+
+
+def read_references(cursor: Any) -> list[tuple[str, str]]:
+    """(referencing table, referenced table) of every foreign key, as labels."""
+    cursor.execute(REFERENCES)
+    return [(f"{row[0]}.{row[1]}", f"{row[2]}.{row[3]}") for row in cursor.fetchall()]
+
+
+def parents_first(labels: list[str], references: list[tuple[str, str]]) -> list[str]:
+    """The tables so that each comes after those that it references; where references form a ring, in their order.
+
+    Args:
+        labels: the tables.
+        references: see read_references.
+    """
+    parents: dict[str, list[str]] = {label: [] for label in labels}
+    for child, parent in references:
+        if child in parents and parent in parents:
+            parents[child].append(parent)
+    ordered: list[str] = []
+    seen: set[str] = set()
+    for label in labels:
+        # Not recursive: a chain of references may be longer than Python's stack.
+        path = [(label, iter(parents[label]))] if label not in seen else []
+        seen.add(label)
+        while path:
+            current, rest = path[-1]
+            following = next((parent for parent in rest if parent not in seen), None)
+            if following is None:
+                ordered.append(current)
+                path.pop()
+            else:
+                seen.add(following)
+                path.append((following, iter(parents[following])))
+    return ordered

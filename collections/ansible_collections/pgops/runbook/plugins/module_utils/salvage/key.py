@@ -1,0 +1,94 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""By what a row is known again after it has left its table: its key, as text."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..content.row_digest import row_text
+from ..postgres.connection import sql
+
+__all__ = ["Key", "choose_key", "numbered_rows", "record"]
+
+# The primary key first, then the narrowest unique index that no NULL and no condition weakens.
+CANDIDATES = """
+    SELECT ARRAY(SELECT a.attname::text
+                 FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+                 WHERE k.position <= i.indnkeyatts ORDER BY k.position)
+    FROM pg_catalog.pg_index i
+    WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indimmediate
+      AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND NOT EXISTS (SELECT FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)
+                      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+                      WHERE k.position <= i.indnkeyatts AND NOT a.attnotnull)
+    ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid"""
+
+
+class Key(NamedTuple):
+    """Columns that tell the rows of a table apart.
+
+    Attributes:
+        columns: names.
+        unique: whether they do; otherwise equal rows are told apart by their number, and one is as good as another.
+    """
+
+    columns: list
+    unique: bool
+
+
+def choose_key(cursor, oid, columns):
+    """The key of a table among ``columns``: the primary key, a unique index, or all of them.
+
+    Args:
+        oid: of the table.
+        columns: names that may be used: what stays when the others go.
+    """
+    cursor.execute(CANDIDATES, (oid,))
+    for (names,) in cursor.fetchall():
+        if names and set(names) <= set(columns):
+            return Key(list(names), True)
+    return Key(list(columns), False)
+
+
+def record(columns, alias=None):
+    """SQL: the columns as one text, in the order given; read back with a cast to a type that has this order."""
+    names = [sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns]
+    return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(names))
+
+
+def numbered_rows(table, partitioned, key, columns, **more):
+    """SQL query for every row of a table: place, partition, key, occurrence and line.
+
+    Args:
+        table: schema and name.
+        partitioned: whether it is the parent of partitions; rows of tables that inherit are not its own.
+        key: Key.
+        columns: what the line holds, in this order.
+        more: further result columns, SQL expressions by name.
+    """
+    only = sql.SQL("") if partitioned else sql.SQL("ONLY ")
+    key_text = row_text(key.columns)
+    if key.unique:
+        occurrence = sql.SQL("1::bigint")
+    else:
+        occurrence = sql.SQL("row_number() OVER (PARTITION BY {} ORDER BY {})").format(
+            key_text, record(columns)
+        )
+    expressions = {
+        "place": sql.SQL("ctid"),
+        "partition": sql.SQL("tableoid"),
+        "key": key_text,
+        "occurrence": occurrence,
+        "line": record(columns),
+        **more,
+    }
+    return sql.SQL("SELECT {} FROM {}{}").format(
+        sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(expression, sql.Identifier(name))
+            for name, expression in expressions.items()
+        ),
+        only,
+        sql.Identifier(*table),
+    )

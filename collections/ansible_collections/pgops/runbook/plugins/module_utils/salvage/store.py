@@ -1,0 +1,212 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Schema ``runbook_salvage``: what rollbacks took out of the application's tables, until it comes back.
+
+Values are kept as PostgreSQL's own record text, which every type's output function writes and its input function
+reads back exactly, NULL told from the empty string (manual, "Composite Type Input and Output Syntax"). Kept in
+their own types they would hold the very types and enum labels that a rollback has to drop.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ..content.row_digest import sums_as_text
+from ..ledger.upgrade import upgrade
+from ..postgres.connection import sql
+
+__all__ = [
+    "COLUMNS",
+    "DELETED",
+    "LABELS",
+    "PRIVILEGES",
+    "ROWS",
+    "SEQUENCE",
+    "TABLE",
+    "UNTOUCHED",
+    "SalvageStore",
+]
+
+# Kinds of an item.
+TABLE = "dropped table"
+COLUMNS = "dropped columns"
+ROWS = "changed rows"
+DELETED = "rows that a user deleted"
+UNTOUCHED = "rows that the rollback left as they were"
+SEQUENCE = "sequence"
+PRIVILEGES = "privileges"
+LABELS = "enum labels"
+
+OPEN_ITEMS = """
+    SELECT item, run_id, migration, kind, schema_name, table_name, columns, key_columns, facts, rows, bytes, digest
+    FROM runbook_salvage.manifest WHERE migration = %s AND returned IS NULL ORDER BY item"""
+
+NAMES = (
+    "item",
+    "run_id",
+    "migration",
+    "kind",
+    "schema",
+    "table",
+    "columns",
+    "key_columns",
+    "facts",
+    "rows",
+    "bytes",
+    "digest",
+)
+
+# Of one item; the digest is of its rows in any order.
+MEASURE = """
+    SELECT count(*), coalesce(sum(octet_length(kept)), 0)::bigint, encode(sha256(convert_to({}, 'UTF8')), 'hex')
+    FROM (SELECT kept, ROW(key, occurrence, kept, columns)::text AS line
+          FROM runbook_salvage.kept_row WHERE item = %s) AS rows"""
+
+
+class SalvageStore:
+    """The schema in the database of the cursor; nothing here commits."""
+
+    def __init__(self, cursor):
+        self.cursor = cursor
+
+    def exists(self):
+        self.cursor.execute("SELECT to_regclass('runbook_salvage.manifest') IS NOT NULL")
+        return self.cursor.fetchone()[0]
+
+    def create(self):
+        upgrade(self.cursor)
+
+    def bring_up_to_date(self):
+        """Add what a schema of an earlier release lacks; does nothing where there is none."""
+        if self.exists():
+            upgrade(self.cursor)
+
+    def begin_item(self, run_id, migration, kind, table=(None, None), columns=(), key_columns=(), facts=None):
+        """Enter an item without rows; returns its number."""
+        self.cursor.execute(
+            "INSERT INTO runbook_salvage.manifest (run_id, migration, kind, schema_name, table_name, columns,"
+            " key_columns, facts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING item",
+            (
+                run_id,
+                migration,
+                kind,
+                *table,
+                list(columns),
+                list(key_columns),
+                json.dumps(facts or {}),
+            ),
+        )
+        return self.cursor.fetchone()[0]
+
+    def finish_item(self, item):
+        """Count, measure and digest its rows; an item without any is taken out.
+
+        Returns:
+            dict: table, kind, columns, rows, bytes, digest; or None.
+        """
+        rows, size, digest = self.measure(item)
+        if rows == 0:
+            self.cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = %s", (item,))
+            return None
+        self.cursor.execute(
+            "UPDATE runbook_salvage.manifest SET rows = %s, bytes = %s, digest = %s WHERE item = %s"
+            " RETURNING coalesce(schema_name || '.' || table_name, facts ->> 'object'), kind, columns",
+            (rows, size, digest, item),
+        )
+        name, kind, columns = self.cursor.fetchone()
+        return {
+            "item": item,
+            "table": name,
+            "kind": kind,
+            "columns": columns,
+            "rows": rows,
+            "bytes": size,
+            "digest": digest,
+        }
+
+    def forget_made(self, migration):
+        """Forget what a deploy of the migration had brought."""
+        if self.exists():
+            for table in ("made_row", "made_source", "made_column"):
+                self.cursor.execute(
+                    f"DELETE FROM runbook_salvage.{table} WHERE migration = %s",  # one of these three
+                    (migration,),
+                )
+
+    def hold_back(self, item, reason, numbers=None):
+        """Say why rows of an item stay where they are: all that have no reason yet, or those with these numbers."""
+        self.cursor.execute(
+            "UPDATE runbook_salvage.kept_row SET held_back = %s WHERE item = %s AND held_back IS NULL"
+            " AND (%s::bigint[] IS NULL OR number = ANY (%s))",
+            (reason, item, numbers, numbers),
+        )
+
+    def forget_returned(self, item, number=None):
+        """Take out the rows of an item, or the one with this number, that went back: those that have no reason."""
+        self.cursor.execute(
+            "DELETE FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NULL"
+            " AND (%s::bigint IS NULL OR number = %s)",
+            (item, number, number),
+        )
+
+    def measure(self, item):
+        """(rows, bytes, digest) of what is kept now."""
+        self.cursor.execute(sql.SQL(MEASURE).format(sums_as_text()), (item,))
+        return self.cursor.fetchone()
+
+    def open_items(self, migration):
+        """Items of a migration that have not gone back whole, in the order in which they were kept.
+
+        Returns:
+            list of dict: item, run_id, migration, kind, schema, table, columns, key_columns, facts, rows,
+            bytes, digest.
+        """
+        if not self.exists():
+            return []
+        self.cursor.execute(OPEN_ITEMS, (migration,))
+        return [dict(zip(NAMES, row)) for row in self.cursor.fetchall()]
+
+    def item(self, number):
+        """One item as ``open_items`` gives it, or None where there is none that has not gone back whole."""
+        self.cursor.execute("SELECT migration FROM runbook_salvage.manifest WHERE item = %s", (number,))
+        row = self.cursor.fetchone()
+        found = self.open_items(row[0]) if row else []
+        return next((item for item in found if item["item"] == number), None)
+
+    def summary(self):
+        """What is kept, by migration and table.
+
+        Returns:
+            list of dict: item, run_id, migration, kind, table, columns, rows (still here), held_back (of these),
+            reasons (reason -> rows held back for it), bytes, kept (UTC text), age_days (whole days).
+        """
+        if not self.exists():
+            return []
+        self.cursor.execute(
+            "SELECT m.item, m.run_id, m.migration, m.kind,"
+            " coalesce(m.schema_name || '.' || m.table_name, m.facts ->> 'object'), m.columns,"
+            " count(k.item), count(k.held_back),"
+            " (SELECT coalesce(jsonb_object_agg(held.reason, held.rows), '{}') FROM"
+            " (SELECT h.held_back AS reason, count(*) AS rows FROM runbook_salvage.kept_row h"
+            " WHERE h.item = m.item AND h.held_back IS NOT NULL GROUP BY h.held_back) AS held),"
+            " coalesce(sum(octet_length(k.kept)), 0)::bigint,"
+            " to_char(m.kept AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'),"
+            " greatest(floor(extract(epoch FROM clock_timestamp() - m.kept) / 86400), 0)::int"
+            " FROM runbook_salvage.manifest m LEFT JOIN runbook_salvage.kept_row k USING (item)"
+            " WHERE m.returned IS NULL GROUP BY m.item ORDER BY m.item"
+        )
+        names = (
+            "item",
+            "run_id",
+            "migration",
+            "kind",
+            "table",
+            "columns",
+            "rows",
+            "held_back",
+            "reasons",
+            "bytes",
+            "kept",
+            "age_days",
+        )
+        return [dict(zip(names, row)) for row in self.cursor.fetchall()]

@@ -1,0 +1,232 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a script destroys of the data that was there: tables, columns, and rows that it changed.
+
+Told from the identity of things, not from their names: a table that is dropped and made again under its name has
+another OID, a column another number. Rows are counted by PostgreSQL's own statistics of the transaction, which
+miss no cascade, partition or disabled trigger; TRUNCATE and rewrites change the table's file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..ledger.versions import VersionTable
+from ..postgres.application_tables import RELATIONS, TABLES, of_application
+
+__all__ = ["DestructionWatch", "Loss", "TouchWatch", "losses_from_json", "losses_to_json", "uncovered"]
+
+# Of partitioned tables the topmost stands for all of its partitions. Generated columns are left out: they come back
+# by themselves.
+WATCHED = f"""
+    SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relfilenode::bigint,
+           coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)::oid::bigint,
+           coalesce(columns.numbers, '{{}}'), coalesce(columns.names, '{{}}'), coalesce(columns.types, '{{}}')
+    FROM {RELATIONS}
+    CROSS JOIN LATERAL (
+        SELECT array_agg(a.attnum::int) AS numbers, array_agg(a.attname::text) AS names,
+               array_agg(a.atttypid::text || '/' || a.atttypmod) AS types
+        FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    ) AS columns
+    WHERE {of_application(TABLES, version_table="%(versions)s")}"""
+
+INSERTED_ROWS = """
+    SELECT relid::bigint, n_tup_ins FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins > 0"""
+
+CHANGED_ROWS = """
+    SELECT relid::bigint, n_tup_upd + n_tup_del FROM pg_catalog.pg_stat_xact_user_tables
+    WHERE n_tup_upd + n_tup_del > 0"""
+
+
+@dataclass
+class Loss:
+    """What one table loses.
+
+    Attributes:
+        table: schema and name.
+        whole: the table itself goes.
+        columns: names of the columns that go.
+        rows: rows that stay were updated, deleted, truncated or converted to another type.
+    """
+
+    table: tuple[str, str]
+    whole: bool = False
+    columns: set[str] = field(default_factory=set)
+    rows: bool = False
+
+
+@dataclass
+class _Table:
+    name: tuple[str, str]
+    kind: str
+    file: int
+    root: int
+    columns: dict[int, str]
+    types: dict[int, str]
+
+
+class DestructionWatch:
+    """Looks at the tables before a script and says afterwards what it destroyed.
+
+    Args:
+        cursor: of the script's transaction, before its first statement.
+    """
+
+    def __init__(self, cursor):
+        self.cursor = cursor
+        # Its row goes and comes with every migration, and is no user's.
+        self.versions = VersionTable(cursor).quoted_name()
+        self.before = self._tables()
+        self._counted = self._counts_rows()
+        self._rows = self._changed_rows()
+
+    def _tables(self):
+        self.cursor.execute(WATCHED, {"versions": self.versions})
+        return {
+            oid: _Table(
+                (schema, name), kind, file, root, dict(zip(numbers, names)), dict(zip(numbers, types))
+            )
+            for oid, schema, name, kind, file, root, numbers, names, types in self.cursor.fetchall()
+        }
+
+    def _changed_rows(self):
+        self.cursor.execute(CHANGED_ROWS)
+        return dict(self.cursor.fetchall())
+
+    def _counts_rows(self):
+        """Whether the server counts rows (track_counts); where it does not, any row may have been changed."""
+        self.cursor.execute("SHOW track_counts")
+        return self.cursor.fetchone()[0] == "on"
+
+    def oid_of(self, table):
+        """OID of a table that was there before, by (schema, name), or None."""
+        return next((oid for oid, found in self.before.items() if found.name == tuple(table)), None)
+
+    def losses(self, cursor=None):
+        """What went since this was built.
+
+        Args:
+            cursor: of a later transaction, where the script was not in one; changed rows are not seen then.
+
+        Returns:
+            dict OID -> Loss, by topmost table; the names are those from before.
+        """
+        self.cursor = cursor or self.cursor
+        after = self._tables()
+        rows = self._changed_rows()
+        found = {}
+        for oid, was in self.before.items():
+            # What a partition loses are rows of its topmost table.
+            root = was.root if was.root in self.before else oid
+            now = after.get(oid)
+            if now is None:
+                loss = found.setdefault(root, Loss(self.before[root].name))
+                loss.whole, loss.rows = loss.whole or root == oid, True
+                continue
+            gone = {name for number, name in was.columns.items() if number not in now.columns}
+            converted = any(
+                was.types[number] != kind for number, kind in now.types.items() if number in was.types
+            )
+            rewritten = was.kind == "r" and was.file != now.file
+            changed = not self._counted or rows.get(oid, 0) > self._rows.get(oid, 0)
+            if gone or converted or rewritten or changed:
+                loss = found.setdefault(root, Loss(self.before[root].name))
+                loss.rows = loss.rows or converted or rewritten or changed
+                if root == oid:
+                    loss.columns |= gone
+        return found
+
+    def tables_now(self):
+        """Topmost tables as they are now: (OID, (schema, name), partitioned, columns) of each."""
+        return [
+            (oid, table.name, table.kind == "p", [name for _, name in sorted(table.columns.items())])
+            for oid, table in sorted(self._tables().items())
+            if table.root == oid
+        ]
+
+    def is_there(self, oid):
+        """Whether a table has survived."""
+        return oid in self._tables()
+
+    def now(self, oid):
+        """(schema, name) and columns (number -> name) of a table that survived."""
+        table = self._tables()[oid]
+        return table.name, table.columns
+
+
+def uncovered(found, planned):
+    """Losses that were not planned for: what must be kept before the script may run.
+
+    Args:
+        found, planned: dict OID -> Loss.
+
+    Returns:
+        dict OID -> Loss: ``planned`` widened by what was missing; empty where nothing was.
+    """
+    widened = {}
+    for oid, loss in found.items():
+        plan = planned.get(oid)
+        if plan is None or (loss.whole and not plan.whole):
+            widened[oid] = loss
+        elif not plan.whole and (not loss.columns <= plan.columns or (loss.rows and not plan.rows)):
+            widened[oid] = Loss(loss.table, False, loss.columns | plan.columns, loss.rows or plan.rows)
+    return {**planned, **widened} if widened else {}
+
+
+def losses_to_json(losses):
+    """As plain JSON types, by name: an OID means nothing in another database."""
+    return [
+        {"table": list(loss.table), "whole": loss.whole, "columns": sorted(loss.columns), "rows": loss.rows}
+        for _, loss in sorted(losses.items())
+    ]
+
+
+def losses_from_json(watch, entries):
+    """The inverse of losses_to_json for the database of ``watch``; what is not there is left out.
+
+    Returns:
+        dict OID -> Loss.
+    """
+    found = {}
+    for entry in entries or []:
+        oid = watch.oid_of(entry["table"])
+        if oid is not None:
+            known = set(watch.before[oid].columns.values())
+            found[oid] = Loss(
+                watch.before[oid].name, entry["whole"], set(entry["columns"]) & known, entry["rows"]
+            )
+    return found
+
+
+class TouchWatch:
+    """What one statement takes, and the tables into which it puts rows: they are the rollback's, and no user's.
+
+    Args:
+        cursor: of the statement's transaction, before it.
+        watch: DestructionWatch; default is a new one.
+    """
+
+    def __init__(self, cursor, watch=None):
+        self.cursor = cursor
+        self.watch = watch or DestructionWatch(cursor)
+        self._inserted = self._inserted_rows()
+
+    def _inserted_rows(self):
+        self.cursor.execute(INSERTED_ROWS)
+        return dict(self.cursor.fetchall())
+
+    def losses(self):
+        """As DestructionWatch.losses(), with ``rows`` of tables that were inserted into too."""
+        found = self.watch.losses()
+        now = self._inserted_rows()
+        for oid, table in self.watch.before.items():
+            if now.get(oid, 0) > self._inserted.get(oid, 0):
+                root = table.root if table.root in self.watch.before else oid
+                loss = found.setdefault(root, Loss(self.watch.before[root].name))
+                loss.rows = True
+        return found
+
+    def as_json(self):
+        """``losses()`` by name."""
+        return losses_to_json(self.losses())

@@ -1,0 +1,144 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which migrations are in place in a database that the runbook did not build, told from its catalog."""
+
+from __future__ import annotations
+
+from ..backup.copy import database_settings
+from ..catalog.application import read_schema
+from ..catalog.difference import difference
+from ..errors import Refused
+from ..execution.script import apply_migration
+from ..ledger.receipts import script_digests
+from ..ledger.versions import VersionTable
+from ..postgres.connection import transaction
+from ..step import operator_name
+
+__all__ = ["find_in_place", "made_by_each", "placement", "record_in_place"]
+
+# Who owns an object, who may use it and how it is described differ from site to site.
+FACTS_OF_THE_SITE = ("owner", "privileges", "comment")
+
+# What these do may have been corrected since; that they are there, with their arguments, is what counts.
+KINDS_BY_PRESENCE = ("function", "view", "materialized view", "comment")
+
+
+def made_by_each(connection, migrations):
+    """What each migration adds to the catalog, seen by applying them all to an empty database.
+
+    Returns:
+        list of (version, dict key -> facts), the facts as they are when all have been applied.
+    """
+    stages = []
+    with transaction(connection) as cursor:
+        before = read_schema(cursor)
+    for migration in migrations:
+        with transaction(connection) as cursor:
+            apply_migration(cursor, migration)
+            after = read_schema(cursor)
+        stages.append((migration["version"], difference(before, after).added))
+        before = after
+    final = before
+    return [(version, {key: final[key] for key in added if key in final}) for version, added in stages]
+
+
+def placement(made, catalog):
+    """Compare what a migration makes with a database.
+
+    Args:
+        made: dict key -> facts.
+        catalog: the database's.
+
+    Returns:
+        dict: state ("in place", "absent", "partial", or "unknown" for a migration that makes nothing) and
+        missing (readable lines).
+    """
+    compared = {key: facts for key, facts in made.items() if not key.startswith("column order ")}
+    if not compared:
+        return {"state": "unknown", "missing": []}
+    missing = [
+        line for key, facts in sorted(compared.items()) for line in _compare(key, facts, catalog.get(key))
+    ]
+    absent = sum(1 for key in compared if key not in catalog)
+    if not missing:
+        state = "in place"
+    elif absent == len(compared):
+        state = "absent"
+    else:
+        state = "partial"
+    return {"state": state, "missing": missing}
+
+
+def _compare(key, facts, found):
+    if found is None:
+        return [f"{key} is missing"]
+    if key.startswith(KINDS_BY_PRESENCE):
+        return []
+    return [
+        f"{key}: {fact} is {found.get(fact)!r}, the migration makes {value!r}"
+        for fact, value in facts.items()
+        if fact not in FACTS_OF_THE_SITE and found.get(fact) != value
+    ]
+
+
+def find_in_place(connection, scratch, migrations):
+    """Where every unrecorded migration stands in the database of ``connection``, which is only read.
+
+    Args:
+        scratch: CopyDatabase that does not exist; it is made, used and dropped.
+        migrations: all of them, in order, with statements.
+
+    Returns:
+        dict version -> placement.
+    """
+    with transaction(connection) as cursor:
+        VersionTable(cursor).check()
+        applied = VersionTable(cursor).applied()
+        catalog = read_schema(cursor)
+        like = database_settings(cursor)
+    scratch.drop()
+    try:
+        scratch.create(like)
+        empty = scratch.connect()
+        try:
+            made = made_by_each(empty, migrations)
+        finally:
+            empty.close()
+    finally:
+        scratch.drop()
+    return {version: placement(objects, catalog) for version, objects in made if version not in applied}
+
+
+def record_in_place(step, migrations):
+    """Record versions in schema_migrations and in the ledger, in one transaction.
+
+    Raises:
+        Refused: when a run is in progress.
+    """
+    step.take_run_lock()
+    run = step.params["run"]
+    versions = [migration["version"] for migration in migrations]
+    with transaction(step.connection) as cursor:
+        step.ledger.create(cursor)
+        other = step.ledger.unfinished_run(cursor)
+        if other is not None:
+            raise Refused(f"Run {other['run_id']} is in progress in this database: adopt when it has ended.")
+        step.ledger.open_run(
+            cursor, step.run_id, step.playbook, versions, operator_name(run["operator"]), run["controller"]
+        )
+        for migration in migrations:
+            VersionTable(cursor).record(migration["version"], migration["description"])
+        catalog = step.ledger.keep_catalog(cursor, read_schema(cursor))
+        for migration in migrations:
+            step.ledger.append(
+                cursor,
+                step.run_id,
+                "adopt",
+                "ok",
+                step.started,
+                step.identity,
+                migration=migration["version"],
+                inputs=script_digests(migration),
+                outputs={"catalog_after": catalog},
+            )
+        step.ledger.finish_run(cursor, step.run_id, "adopted", f"recorded {', '.join(versions)}")

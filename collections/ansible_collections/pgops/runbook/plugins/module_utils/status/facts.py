@@ -1,0 +1,78 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is true in a database: facts for playbooks/status.yml, gathered by reading only."""
+
+from __future__ import annotations
+
+from ..ledger.receipts import broken_link, in_force, latest
+from ..ledger.schema import NEWEST
+from ..ledger.upgrade import release_of
+from ..ledger.versions import VersionTable
+from ..library.changes import files_behind
+from ..preflight.checks import in_place_but_unrecorded
+from ..preflight.drift import edited_scripts, schema_drift
+from ..preflight.order import unknown_applied
+from ..salvage.store import SalvageStore
+
+__all__ = ["database_status"]
+
+
+def database_status(cursor, ledger, index):
+    """Applied, pending, edited, drifted; the chain of receipts; the last run.
+
+    Returns:
+        dict: migrations (list), in_place_but_unrecorded, unknown_versions,
+         last_run, unfinished_run, broken_receipt, drift, salvage, files_behind, layout (release: of the runbook's
+         own schemas, 0 for none; newest: that the next deploy brings them to).
+    """
+    applied = VersionTable(cursor).applied()
+    receipts = ledger.receipts(cursor)
+    broken = broken_link(receipts)
+    return {
+        "migrations": [_migration(entry, applied, in_force(receipts)) for entry in index],
+        "in_place_but_unrecorded": in_place_but_unrecorded(cursor, index, applied),
+        "unknown_versions": unknown_applied(index, applied),
+        "last_run": ledger.last_run(cursor),
+        "unfinished_run": ledger.unfinished_run(cursor),
+        "broken_receipt": (
+            {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
+        ),
+        "receipts": len(receipts),
+        "drift": schema_drift(cursor, ledger, receipts)[0],
+        "salvage": SalvageStore(cursor).summary(),
+        "files_behind": files_behind(cursor),
+        "layout": {"release": release_of(cursor), "newest": NEWEST},
+    }
+
+
+def _migration(entry, applied, receipts):
+    version = entry["version"]
+    facts = {
+        "version": version,
+        "stem": entry["stem"],
+        "state": "applied" if version in applied else "pending",
+        "edited": [],
+        "proof": None,
+        "run_id": None,
+    }
+    receipt = latest(
+        [one for one in receipts if one["step"] == "apply" and one["status"] == "ok"], "apply", version
+    )
+    if receipt is not None and version in applied:
+        facts["run_id"] = receipt["run_id"]
+    if version in applied:
+        facts["edited"] = edited_scripts(entry, receipts)
+    for one in reversed(receipts):
+        if one["step"] != "rehearse" or one["status"] != "ok":
+            continue
+        proof = next((found for found in one["outputs"]["migrations"] if found["version"] == version), None)
+        if proof is not None:
+            facts["proof"] = {
+                "run_id": one["run_id"],
+                "finished": one["finished"],
+                "schema_restored": proof["schema_restored"],
+                "data_restored": proof["data_restored"],
+                "rows_compared": proof["rows_compared"],
+            }
+            break
+    return facts

@@ -1,0 +1,380 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reports for people: how a run ended, and where a database stands, as lines of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .salvage import salvage_line
+
+__all__ = ["run_report", "status_report"]
+
+STATE_OF_PRODUCTION = {
+    "deployed": "Production has the migration.",
+    "refused": "Production was not touched.",
+    "unchanged": "Production is as it was: the transaction was rolled back.",
+    "rolled_back": "Production is as it was before the migration: the rollback was committed.",
+    "rehearsed": "Production was only read.",
+    "restored": "Production is the restored backup.",
+}
+
+LOOK = "What production has must be looked at."
+
+# Salvage in which nobody wrote anything: it goes back without a word.
+OF_NO_USER = ("sequence", "rows that the rollback left as they were")
+
+HARMLESS_LOCKS = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
+
+
+def run_report(run: dict[str, Any], run_json: str) -> list[str]:
+    """How a run ended.
+
+    Args:
+        run: content of run.json.
+        run_json: its path.
+    """
+    names = ", ".join(run["migrations"]) or "no migration"
+    if not run["migrations"] and run.get("files"):
+        names = f"files of {', '.join(run['files']['migrations'])}"
+    lines = [f"{run['outcome']}: {names} on {run['target']} (database {run['database']})"]
+    if run["reason"]:
+        lines.append(f"Reason: {run['reason']}")
+    lines.append(f"Production: {_state(run)}")
+    if run.get("interrupted_run"):
+        lines.append(_interrupted(run["interrupted_run"]))
+    if run.get("restore"):
+        lines += _restore(run["restore"])
+    following = _next(run)
+    if following:
+        lines.append(f"Next: {following}")
+    lines += [
+        f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
+        for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
+    ]
+    if run.get("emergency_backup"):
+        lines.append(_emergency_backup(run["emergency_backup"]))
+    lines += [_kept(item) for item in run.get("salvage") or [] if item["kind"] not in OF_NO_USER]
+    lines += [
+        _returned(item)
+        for item in run.get("salvage_returned") or []
+        if item["kind"] not in OF_NO_USER or item["held_back"]
+    ]
+    lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
+    for version, impact in run.get("impact", {}).items():
+        lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
+    if run["outcome"] not in ("refused", "unchanged"):
+        lines += _files(run.get("files"))
+    lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
+    lines.append(f"Record: {run_json}")
+    return lines
+
+
+def _emergency_backup(backup: dict[str, Any]) -> str:
+    """One line: what there is to go back to, and why that."""
+    what = {
+        "full": f"full, in {backup.get('folder')}",
+        "salvage": "none besides what the rollback keeps",
+        "restore_point": f"recovery_target_name = '{backup.get('restore_point')}' at {backup.get('lsn')}",
+    }[backup["kind"]]
+    return f"Backup before the rollback: {what} ({backup['why']})"
+
+
+def _kept(item: dict[str, Any]) -> str:
+    """One line: what a rollback took out of the application's tables, and how it comes back."""
+    of = f", column {', '.join(item['columns'])}" if item["kind"] == "dropped columns" else ""
+    return (
+        f"Kept: {item['rows']} rows of {item['table']} ({item['kind']}{of}); the next deploy of"
+        f" {item['migration']} puts them back"
+    )
+
+
+def _returned(item: dict[str, Any]) -> str:
+    """One line: what came back, and what did not for which reason."""
+    line = f"Put back: {item['returned']} rows of {item['table']} ({item['kind']})"
+    if item["held_back"]:
+        reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
+        line += f", and {item['held_back']} stay in schema runbook_salvage ({reasons})"
+    return line
+
+
+def _files(files: dict[str, Any] | None) -> list[str]:
+    """What became of the files whose paths the run's migrations changed."""
+    if files is None:
+        return []
+    names = ", ".join(files["migrations"])
+    if not files["hosts"]:
+        return [
+            f"Files on disk: NOT TOUCHED. {names} changes their paths in the database, and the inventory has no group"
+            " library with a library_root: rename them yourself."
+        ]
+    lines = []
+    for host, found in files["hosts"].items():
+        if found is None:
+            lines.append(
+                f"Files on {host}: they have not (all) followed the database; run the same command again."
+            )
+            continue
+        agree = (
+            f"{found['rows']} rows and files agree"
+            if not found["missing"]
+            else f"{found['missing']} are missing"
+        )
+        extra = f", {found['extra']} files without a row" if found["extra"] else ""
+        lines.append(f"Files on {host}: {found['renamed']} renamed; {agree}{extra}")
+    return lines
+
+
+def _restore(restore: dict[str, Any]) -> list[str]:
+    """Where the replaced database is, and what became of the rows that it has more."""
+    lines = [f"Replaced: database {restore['replaced']} holds what production was."]
+    if restore.get("swapped_by"):
+        return [
+            *lines,
+            f"The databases were swapped by run {restore['swapped_by']}, which was interrupted after it.",
+        ]
+    lines.append(f"Held off: the application, for {restore['held_off_seconds']:.1f} s.")
+    rows = restore["rows"]
+    for table, counts in rows["tables"].items():
+        changes = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        lines.append(f"Since the backup: {table}: {changes}")
+    if rows["tables"]:
+        lines.append(
+            "Those rows were carried over."
+            if restore["carried_over"]
+            else f"Those rows are in {restore['replaced']} only (carry_over was not asked for)."
+        )
+    for table, count in restore["left"]["tables"].items():
+        lines.append(f"NOT CARRIED OVER: {count} rows of {table}")
+    lines += [
+        f"  {row['table']} {row['key'] or 'a row without a key'}: {row['reason']}"
+        for row in restore["left"]["rows"]
+    ]
+    only = rows["only_live"]
+    lines += [f"Not in the backup: table {name}, {count} rows" for name, count in only["tables"].items()]
+    lines += [f"Not in the backup: column {name}, in {count} rows" for name, count in only["columns"].items()]
+    if rows["large_objects"]:
+        lines.append(f"Not carried over: large objects, {rows['large_objects']} more than in the backup")
+    lines += [
+        f"Files on disk: NOT MOVED BACK, while {count} values of {column} are those of the backup again: they lie"
+        " where the replaced database says"
+        for column, count in rows.get("paths_changed", {}).items()
+    ]
+    lines += [f"For a superuser: {statement}" for statement in restore["not_carried"]]
+    return lines + _replication(restore)
+
+
+def _replication(restore: dict[str, Any]) -> list[str]:
+    """What of logical replication did not come along."""
+    lines = []
+    if restore.get("slots"):
+        lines.append(
+            f"Replication slots {', '.join(restore['slots'])} belong to {restore['replaced']}: who reads from them"
+            " needs new ones in the restored database; drop the old ones, they keep WAL."
+        )
+    for name in restore.get("subscriptions") or []:
+        quoted = '"' + name.replace('"', '""') + '"'
+        lines += [
+            f"Subscription {name} is disabled. In {restore['replaced']}: ALTER SUBSCRIPTION {quoted} SET (slot_name ="
+            f" NONE); then here: ALTER SUBSCRIPTION {quoted} ENABLE; ALTER SUBSCRIPTION {quoted} REFRESH PUBLICATION"
+            " WITH (copy_data = false);",
+        ]
+    return lines
+
+
+def _interrupted(run: dict[str, Any]) -> str:
+    """What is true of the run that was found dead."""
+    done = [
+        f"{what} {', '.join(run[key])}"
+        for what, key in (("applied", "applied"), ("rolled back", "rolled_back"))
+        if run[key]
+    ]
+    committed = " and ".join(done) or "committed nothing"
+    name = f"{run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])})"
+    return f"Before: run {name} was interrupted; it had {committed}."
+
+
+def _lint(version: str, findings: list[dict[str, Any]]) -> str:
+    """One line: how often each rule was broken, and where."""
+    lines_of: dict[str, list[str]] = {}
+    for one in findings:
+        lines_of.setdefault(one["rule"], []).append(str(one["line"]))
+    return f"Lint of {version}: " + "; ".join(
+        f"{rule} (line {', '.join(at)})" for rule, at in lines_of.items()
+    )
+
+
+def _impact(where: str, measured: dict[str, Any]) -> str:
+    """One line: time, locks that stop somebody, rewrites, rows, WAL."""
+    parts = [f"{measured['seconds']:.2f} s"]
+    parts += [
+        f"{lock['mode']} on {lock['table']} for {lock['held_seconds']:.2f} s"
+        for lock in measured["locks"]
+        if lock["mode"] not in HARMLESS_LOCKS
+    ]
+    parts += [f"rewrites {table}" for table in measured["rewritten"]]
+    for table, rows in measured["rows"].items():
+        changes = ", ".join(f"{count} {what}" for what, count in rows.items() if count)
+        parts.append(f"{table}: {changes}")
+    parts.append(_wal(measured))
+    return f"{'on the copy' if where == 'copy' else 'in production'}: " + "; ".join(parts)
+
+
+def _wal(measured: dict[str, Any]) -> str:
+    """Full-page images apart where the server tells: how many there are depends on the last checkpoint."""
+    wal = measured.get("session_wal")
+    if wal is None:
+        return f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL of the whole server, full-page images included"
+    images = wal["bytes"] - wal["bytes_without_images"]
+    return (
+        f"{wal['records']} WAL records in {wal['bytes'] / 2**20:.1f} MB, up to {images / 2**20:.1f} MB of it"
+        " full-page images"
+    )
+
+
+def _state(run: dict[str, Any]) -> str:
+    if run["outcome"] in ("deployed", "rolled_back") and not run["migrations"] and run.get("files"):
+        return "Production's database was only read; the files on disk agree with it now."
+    if run["outcome"] == "deployed" and not run["migrations"]:
+        return "Nothing was pending, nothing was done."
+    if run["outcome"] != "failed":
+        return STATE_OF_PRODUCTION[run["outcome"]]
+    if run["playbook"] == "restore":
+        swapped = any(step["step"] == "swap" and step["status"] == "ok" for step in run["steps"])
+        return "Production is the restored backup, and the check after it failed." if swapped else LOOK
+    if run["playbook"] == "deploy" and any(
+        step["step"] == "emergency_rollback" and step["status"] == "ok" and step.get("migrations")
+        for step in run["steps"]
+    ):
+        return "Production's database is as it was before the migration; files on disk have not followed it back."
+    if not run["migrations"] and run.get("files"):
+        return "Production's database was only read; files on disk are behind it."
+    changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
+    if any(step["step"] == changed and step["status"] == "ok" for step in run["steps"]):
+        what = (
+            "ROLLED BACK, and the check after it failed" if changed != "apply" else "STILL HAS the migration"
+        )
+        return f"Production {what}."
+    return LOOK
+
+
+def _next(run: dict[str, Any]) -> str | None:
+    failed = [step["step"] for step in run["steps"] if step["status"] == "failed"]
+    backup = run.get("restorable_run")
+    if run["playbook"] == "emergency_rollback" and "emergency_rollback" in failed and backup:
+        return f"mend the rollback, or put the backup from before the deploy back: {_restore_command(backup)}"
+    if run["outcome"] != "failed":
+        return None
+    if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & set(failed):
+        return f"the backup of this run can be put back: {_restore_command(run['run_id'])}"
+    files = run.get("files")
+    if files and None in files["hosts"].values():
+        version = files["migrations"][-1]
+        return (
+            f"mend what the reason says, then let the files follow the database as it is now: ansible-playbook"
+            f" {run['playbook']}.yml -e migration={version}"
+        )
+    if run["playbook"] == "deploy":
+        version = run["migrations"][0] if run["migrations"] else "..."
+        return (
+            "ansible-playbook playbooks/status.yml, then ansible-playbook emergency_rollback.yml"
+            f" -e migration={version}"
+        )
+    return "ansible-playbook playbooks/status.yml"
+
+
+def _restore_command(run_id: str) -> str:
+    return f"ansible-playbook playbooks/restore.yml -e run_id={run_id}"
+
+
+def _step(step: dict[str, Any]) -> str:
+    seconds = f" {step['seconds']:.1f} s" if isinstance(step.get("seconds"), (int, float)) else ""
+    return f"{step['step']} {step['status']}{seconds}"
+
+
+def status_report(status: dict[str, Any], target: str) -> list[str]:
+    """Where a database stands.
+
+    Args:
+        status: outputs of the status module.
+        target: name of the inventory host.
+    """
+    lines = [f"{target}:"]
+    width = max((len(entry["stem"]) for entry in status["migrations"]), default=0)
+    lines += [f"  {entry['stem']:<{width}}  {_migration(entry, status)}" for entry in status["migrations"]]
+    for version in status["unknown_versions"]:
+        lines.append(f"  {version}: recorded as applied, and sql_dir has no such migration")
+    lines += [f"UNUSABLE, no deploy until it is mended: {problem}" for problem in status.get("unusable", [])]
+    last = status["last_run"]
+    if last:
+        lines.append(
+            f"Last run: {last['run_id']}, {last['playbook']} of {', '.join(last['migrations'])}"
+            f" by {last['operator']}: {last['outcome'] or 'not ended'}"
+            + (f" ({last['reason']})" if last["reason"] else "")
+        )
+    if status["unfinished_run"]:
+        run = status["unfinished_run"]
+        lines.append(
+            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
+        )
+    lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
+    lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
+    lines.append(_chain(status))
+    layout = status["layout"]
+    if 0 < layout["release"] < layout["newest"]:
+        lines.append(
+            f"The runbook's schemas have the layout of release {layout['release']}: the next deploy, rollback or"
+            f" restore brings them to release {layout['newest']}"
+        )
+    if status["drift"]:
+        lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
+        lines += [f"  {line}" for line in status["drift"]]
+    if status["in_place_but_unrecorded"]:
+        lines.append(
+            f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
+            " recorded: ansible-playbook playbooks/status.yml -e adopt=true"
+        )
+    return lines
+
+
+def _files_behind(one: dict[str, Any], status: dict[str, Any]) -> str:
+    applied = {entry["version"] for entry in status["migrations"] if entry["state"] == "applied"}
+    finish = "deploy" if one["migration"] in applied else "emergency_rollback"
+    followed = f"; {', '.join(one['followed_on'])} has" if one["followed_on"] else ""
+    return (
+        f"FILES BEHIND: {one['changes']} files on disk have not followed the {one['direction']} of {one['migration']}"
+        f" (run {one['run_id']}{followed}): ansible-playbook {finish}.yml -e migration={one['migration']}"
+    )
+
+
+def _chain(status: dict[str, Any]) -> str:
+    broken = status["broken_receipt"]
+    if broken is None:
+        return f"Receipts: {status['receipts']}, the chain is whole"
+    what = f"{broken['step']} {broken['migration'] or ''}".strip()
+    return (
+        f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is not as it was written,"
+        " or one before it is gone"
+    )
+
+
+def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
+    parts = [entry["state"]]
+    found = status["adoption"].get(entry["version"])
+    if found:
+        parts.append(
+            {"in place": "found in place and recorded", "absent": "not in place"}.get(
+                found["state"], found["state"]
+            )
+        )
+        parts += found["missing"][:5] if found["state"] == "partial" else []
+        if found["state"] == "unknown":
+            parts.append("it makes no object by which it could be told")
+    for kind in entry["edited"]:
+        parts.append(f"EDITED: its {kind} script is not the one that was deployed")
+    proof = entry["proof"]
+    if proof:
+        parts.append(f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared)")
+    elif entry["state"] == "applied":
+        parts.append("rollback not proven in this database")
+    return ", ".join(parts)

@@ -1,0 +1,155 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a step is told about the SQL: facts of all migrations for preflight, statements for those that run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils.errors import Refused
+from ..sql.library import Migration, Script, SqlLibrary
+from ..sql.lint import lint
+from ..sql.script import SqlScriptError
+
+__all__ = ["ALL", "PENDING", "plan_for", "resolve_migration"]
+
+PENDING = "pending"
+ALL = "all"
+
+# Steps that look at every migration of the folder, and need no statement of any.
+STEPS_OF_FACTS = ("preflight", "status")
+
+FACTS_OF_DEPENDENCIES = ("version", "requires", "requires_declared", "creates")
+
+
+def resolve_migration(library: SqlLibrary, playbook: str, wanted: Any) -> str:
+    """The version that a person means, or one of the words that stand for several.
+
+    Raises:
+        Refused: nothing given, unknown, or ambiguous.
+    """
+    if wanted == PENDING and playbook in ("deploy", "rehearse"):
+        return PENDING
+    if wanted == ALL and playbook == "rehearse":
+        return ALL
+    return library.find(wanted).version
+
+
+def plan_for(
+    step: str,
+    library: SqlLibrary,
+    versions: list[str],
+    with_statements: bool = False,
+    to_roll_back: bool = False,
+) -> dict[str, Any]:
+    """The plan that the module of ``step`` gets.
+
+    Args:
+        step: name of the step.
+        library: the folder of SQL.
+        versions: the versions of the run; for preflight those that it may select.
+        with_statements: whether a step of facts needs the statements too (adopting a database does).
+        to_roll_back: whether only rollback scripts are going to run.
+
+    Returns:
+        dict: index (preflight, status), migrations (statements and digests), smoke, versions, facts (rehearse).
+
+    Raises:
+        SqlScriptError: a script of the run does not parse.
+    """
+    if step in STEPS_OF_FACTS:
+        findings = lint(migration.apply for migration in library.migrations) if step == "preflight" else None
+        # Digests only: preflight records them, and the later steps send the statements.
+        return {
+            "index": [
+                {**entry, **_facts(migration), "lint": (findings or {}).get(migration.apply.name, [])}
+                for entry, migration in zip(library.index(), library.migrations, strict=True)
+            ],
+            "migrations": (
+                library.payload(versions)
+                if with_statements
+                else [_digests(library.find(version)) for version in versions]
+            ),
+            "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
+            "warnings": list(library.warnings),
+            "unusable": library.problems(),
+            "linted": findings is not None,
+        }
+    plan: dict[str, Any] = {
+        "migrations": library.payload(versions, to_roll_back),
+        "smoke": library.smoke_payload(),
+        "versions": versions,
+    }
+    if step == "rehearse":
+        # What a migration uses may have been made by any other.
+        plan["facts"] = [{key: entry[key] for key in FACTS_OF_DEPENDENCIES} for entry in library.index()]
+    return plan
+
+
+def _digests(migration: Migration) -> dict[str, Any]:
+    return {
+        "version": migration.version,
+        **{
+            kind: {"sha256": script.sha256} if (script := getattr(migration, kind)) else None
+            for kind in ("apply", "rollback", "verify")
+        },
+    }
+
+
+def _facts(migration: Migration) -> dict[str, Any]:
+    """What preflight's checks ask of a migration beyond the library's index."""
+    rollback = migration.rollback
+    return {
+        "apply_name": migration.apply.name,
+        "rollback_name": rollback.name if rollback else None,
+        "problems": [
+            problem
+            for script in (migration.apply, rollback, migration.verify)
+            if script
+            for problem in _problems(script)
+        ],
+        "rollback_problems": _problems(rollback) if rollback else [],
+        "statements": _statement_count(migration.apply),
+        "rollback_statements": _statement_count(rollback),
+        "alone": {"apply": _alone(migration.apply), "rollback": _alone(rollback)},
+    }
+
+
+def _problems(script: Script) -> list[str]:
+    try:
+        script.parse()
+    except SqlScriptError as error:
+        return [error.reason]
+    return []
+
+
+def _statement_count(script: Script | None) -> int:
+    if script is None or _problems(script):
+        return 0
+    return len(script.parse().statements)
+
+
+def _alone(script: Script | None) -> dict[str, Any]:
+    """Statements that cannot be in a transaction, and what the script says and has of transactions itself."""
+    if script is None or _problems(script):
+        return {"statements": [], "declared": None, "blocks": 0}
+    parsed = script.parse()
+    return {
+        "statements": [
+            {"line": one.line, "command": one.alone, "object": one.object}
+            for one in parsed.statements
+            if one.alone
+        ],
+        "declared": script.header.transaction,
+        "blocks": parsed.transaction_blocks,
+    }
+
+
+def check_smoke(plan: dict[str, Any]) -> None:
+    """Refuse smoke scripts that do not parse.
+
+    Raises:
+        Refused: with the first problem.
+    """
+    for problem in plan.get("smoke_problems", []):
+        raise Refused(problem)

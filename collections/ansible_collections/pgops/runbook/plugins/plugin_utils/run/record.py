@@ -1,0 +1,348 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""``run.json``: what a run did, for people and programs, written on the controller after every step."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from ...module_utils.errors import Refused
+from ...module_utils.ledger.receipts import CHAINS
+
+__all__ = ["RunRecord", "final_outcome", "succeeded"]
+
+SUCCESS = {
+    "deploy": "deployed",
+    "rehearse": "rehearsed",
+    "emergency_rollback": "rolled_back",
+    "restore": "restored",
+}
+
+# A failure before this step leaves production as it was.
+FIRST_STEP_THAT_CHANGES = {
+    "deploy": "apply",
+    "emergency_rollback": "emergency_rollback",
+    "rehearse": None,
+    "restore": "swap",
+}
+
+NOT_ENDED = "The run has not ended: it is still going on, or it was interrupted during {step}."
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+
+
+def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str | None, str | None]:
+    """How a run ended, from its steps.
+
+    Args:
+        playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
+        steps: those of run.json, in the order in which they ended.
+
+    Returns:
+        (outcome, failed_step, reason).
+    """
+    failed = [step for step in steps if step["status"] == "failed"]
+    if not failed:
+        return SUCCESS[playbook], None, None
+    first = failed[0]
+    taken_back = next((step for step in steps if step["step"] == "emergency_rollback"), None)
+    if (
+        playbook == "deploy"
+        and taken_back is not None
+        and taken_back["status"] == "ok"
+        and taken_back["migrations"]
+    ):
+        behind = [one for one in steps[steps.index(taken_back) :] if one in failed]
+        if behind:
+            also = f"The database was rolled back, and the files have not followed: {behind[0]['reason']}"
+            return "failed", first["step"], f"{first['reason']} {also}"
+        return "rolled_back", first["step"], first["reason"]
+    if playbook == "deploy" and len(failed) > 1:
+        reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
+        if any(step["step"] == "swap" and step["status"] == "ok" for step in steps):
+            return "restored", first["step"], " ".join([*reasons, "The backup of this run was put back."])
+        reasons += [f"And so did the automatic restore: {step['reason']}" for step in failed[2:]]
+        return "failed", first["step"], " ".join(reasons)
+    return first["outcome"], first["step"], first["reason"]
+
+
+def succeeded(run: dict[str, Any]) -> bool:
+    """Whether the run did what was asked for: a rollback is a success only where a rollback was wanted."""
+    return run["outcome"] == SUCCESS[run["playbook"]]
+
+
+def _complete(playbook: str, done: set[str]) -> bool:
+    return any(done.issuperset(chain) for chain in CHAINS[playbook])
+
+
+class RunRecord:
+    """The artifacts of one run of one target.
+
+    Args:
+        artifacts_dir: holds one folder for each run, and ``latest``.
+        run_id: name of the run.
+        facts: playbook, target and database for a record that does not exist yet.
+        writes: False in check mode.
+    """
+
+    def __init__(self, artifacts_dir: str, run_id: str, facts: dict[str, Any], writes: bool = True) -> None:
+        self.artifacts_dir = Path(artifacts_dir).expanduser().absolute()
+        self.folder = self.artifacts_dir / run_id
+        self.path = self.folder / "run.json"
+        self.writes = writes
+        self._begun: str | None = None
+        self.content = self._read() or {
+            "run_id": run_id,
+            "playbook": facts["playbook"],
+            "target": facts["target"],
+            "database": facts["database"],
+            "migrations": [],
+            "outcome": "failed",
+            "failed_step": None,
+            "reason": NOT_ENDED.format(step="its first step"),
+            "steps": [],
+            "proof": {"schema_restored": None, "data_restored": None},
+            "ended": None,
+            "salvage": [],
+            "salvage_returned": [],
+            "impact": {},
+            "lint": None,
+            "interrupted_run": None,
+            "files": None,
+            "emergency_backup": None,
+            "restore": None,
+            "restorable_run": None,
+        }
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            return json.loads(self.path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise Refused(f"The record {self.path} cannot be read: {error.strerror}.") from None
+        except ValueError as error:
+            raise Refused(
+                f"The record {self.path} of this run is damaged ({error}): start a new run."
+            ) from None
+
+    def save(self) -> None:
+        """Replace run.json as a whole, and point ``latest`` to it.
+
+        Raises:
+            OSError: the artifacts folder cannot be written.
+        """
+        if not self.writes:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._replace(self.path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
+        link = self.artifacts_dir / "latest"
+        if not link.is_symlink() or link.readlink().name < self.folder.name:
+            temporary = self.artifacts_dir / f".latest-{os.getpid()}"
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            temporary.symlink_to(self.folder.name)
+            temporary.replace(link)
+
+    @staticmethod
+    def _replace(path: Path, text: str) -> None:
+        temporary = path.with_suffix(".part")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+    def begin(self, step: str) -> None:
+        """Say on disk which step is at work, so that a run that is killed in it tells where it was."""
+        # The controller's clock, for a step that fails before it can ask the server's.
+        self._begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        if not self.failed():
+            self.content["reason"] = NOT_ENDED.format(step=f"step {step}")
+        self.save()
+
+    def expect(self, wanted: str) -> None:
+        """Name the migration that was asked for, as long as preflight has not selected any."""
+        if not self.content["steps"] and wanted not in ("pending", "all"):
+            self.content["migrations"] = [wanted]
+
+    def failed(self) -> bool:
+        return any(step["status"] == "failed" for step in self.content["steps"])
+
+    def may_have_committed(self) -> bool:
+        """Whether production may have a migration of this run: only what is known not to be is not."""
+        return any(
+            step.get("committed") or step.get("outcome") not in ("refused", "unchanged")
+            for step in self.steps("apply")
+        )
+
+    def successor(self, run_id: str) -> RunRecord:
+        """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
+        facts = {key: self.content[key] for key in ("playbook", "target", "database")}
+        return RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes)
+
+    def steps(self, name: str) -> list[dict[str, Any]]:
+        return [step for step in self.content["steps"] if step["step"] == name]
+
+    def end(self, step: str, result: dict[str, Any]) -> None:
+        """Take a step's result into the record and mirror its receipts."""
+        failed = bool(result.get("failed"))
+        outputs = result.get("outputs") or {}
+        receipts = result.get("receipts") or []
+        entry: dict[str, Any] = {
+            "step": step,
+            "status": "failed" if failed else "ok",
+            "started": result.get("started") or self._begun,
+            "seconds": result.get("seconds"),
+            "receipt": receipts[-1]["digest"] if receipts else None,
+        }
+        if failed:
+            entry["outcome"] = self._outcome_of_failure(step, result)
+            entry["reason"] = result["msg"]
+        if step == "apply":
+            entry["committed"] = result.get("committed")
+        if "migrations" in outputs:
+            entry["migrations"] = [
+                found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]
+            ]
+        self.content["steps"].append(entry)
+        if step == "preflight" and not failed:
+            self.content["migrations"] = list(outputs.get("migrations", []))
+            self.content["lint"] = outputs.get("lint")
+            self.content["interrupted_run"] = outputs.get("interrupted_run")
+            self.content["restorable_run"] = outputs.get("restorable_run")
+            if outputs.get("files"):
+                hosts = result.get("library_hosts") or []
+                self.content["files"] = {
+                    "migrations": outputs["files"],
+                    "hosts": {name: None for name in hosts},
+                }
+        if step == "files_rename" and not failed and self.files_follow():
+            self.content["files"]["hosts"][outputs["library_host"]] = {
+                key: outputs.get(key)
+                for key in ("renamed", "rows", "missing", "extra", "extra_files", "direction")
+            }
+        if step == "emergency_backup" and not failed and outputs.get("kind"):
+            self.content["emergency_backup"] = {
+                key: outputs[key]
+                for key in ("kind", "why", "folder", "restore_point", "lsn")
+                if key in outputs
+            }
+        if step == "swap" and not failed:
+            self.content["restore"] = outputs
+        self._take_proof(step, failed, outputs)
+        self._mirror(step, receipts)
+        outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
+        if failed_step is not None:
+            self.content.update(outcome=outcome, failed_step=failed_step, reason=reason)
+        self.save()
+
+    def conclude(self, failure: str = "") -> None:
+        """Write down how the run ended.
+
+        Args:
+            failure: message of the task that failed, when that was not a step of the chain.
+        """
+        content = self.content
+        outcome, failed_step, reason = final_outcome(content["playbook"], content["steps"])
+        done = {step["step"] for step in content["steps"]}
+        nothing_pending = "preflight" in done and not content["migrations"] and not failure
+        if failed_step is None and nothing_pending and not self._files_left():
+            reason = "nothing was pending"
+            if self.files_follow():
+                reason = "the database had it; the files on disk, which were behind, have followed"
+        elif failed_step is None and (
+            failure or self._files_left() or not _complete(content["playbook"], done)
+        ):
+            # The chain ended without one of its steps failing: a task beside them did, or some were left out.
+            taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
+            changed = FIRST_STEP_THAT_CHANGES[content["playbook"]] in done
+            undone = taken_back and not self._files_left()
+            outcome = "refused" if not changed else "rolled_back" if undone else "failed"
+            reason = failure or "the run ended before its last step"
+        content.update(outcome=outcome, failed_step=failed_step, reason=reason)
+        content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.save()
+
+    def files_follow(self) -> bool:
+        """Whether files on disk belong to this run: a migration changes paths, and the inventory has a library."""
+        return bool(self.content.get("files") and self.content["files"]["hosts"])
+
+    def _files_left(self) -> bool:
+        """Whether a host of the library has not been brought into agreement."""
+        return self.files_follow() and None in self.content["files"]["hosts"].values()
+
+    def is_open_in_ledger(self) -> bool:
+        """Whether preflight has opened this run in the database."""
+        preflight = self.steps("preflight")
+        opened = bool(self.content["migrations"]) or self.files_follow()
+        return self.writes and bool(preflight) and preflight[-1]["status"] == "ok" and opened
+
+    def _outcome_of_failure(self, step: str, result: dict[str, Any]) -> str:
+        if step == "files_rename":
+            return "failed"  # also where it refused: the database has been changed, and the files have not followed
+        chain_changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
+        if result.get("outcome") in ("refused", "unchanged"):
+            return result["outcome"]
+        reached = step == chain_changes or bool(self.steps(chain_changes or ""))
+        return "failed" if reached else "refused"
+
+    def _take_proof(self, step: str, failed: bool, outputs: dict[str, Any]) -> None:
+        proof = self.content["proof"]
+        if step == "restore" and not failed and "proof" in outputs:
+            proof["schema_restored"] = outputs["proof"]["schema_equal"]
+            proof["data_restored"] = outputs["proof"]["data_equal"]
+        found = outputs.get("migrations") or []
+        if failed or not found or not isinstance(found[0], dict):
+            return
+        self._take_impact(step, found)
+        if step in ("emergency_rollback", "apply"):
+            key = "salvage" if step == "emergency_rollback" else "salvage_returned"
+            self.content[key] += [
+                {"migration": one["version"], **item} for one in found for item in one.get(key) or []
+            ]
+        if step in ("rehearse", "rehearse_all"):
+            proof["schema_restored"] = all(one["schema_restored"] for one in found)
+            proof["data_restored"] = all(one["data_restored"] for one in found)
+            proof["rehearsed"] = [one["version"] for one in found]
+            proof["depends_on"] = {one["version"]: one["depends_on"] for one in found if "depends_on" in one}
+            proof["sequences_moved"] = {
+                one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
+            }
+        elif step == "emergency_rollback":
+            values = [one["schema_restored"] for one in found]
+            proof["schema_restored"] = None if None in values else all(values)
+
+    def _take_impact(self, step: str, found: list[dict[str, Any]]) -> None:
+        """Production's figures stand beside those of the rehearsal."""
+        where = {"rehearse": "copy", "apply": "production"}.get(step)
+        if where is None:
+            return
+        impact = self.content["impact"]
+        for one in found:
+            if "impact" not in one:
+                continue  # committed by an earlier process of this run, whose record has it
+            seconds = sum(statement["seconds"] for statement in one["statements"])
+            impact.setdefault(one["version"], {})[where] = {
+                "seconds": round(seconds, 3),
+                "statements": one["statements"],
+                **one["impact"],
+            }
+
+    def _mirror(self, step: str, receipts: list[dict[str, Any]]) -> None:
+        if not receipts or not self.writes:
+            return
+        folder = self.folder / "receipts"
+        folder.mkdir(parents=True, exist_ok=True)
+        number = len(list(folder.glob("*.json")))
+        for receipt in receipts:
+            number += 1
+            self._replace(
+                folder / f"{number:02d}_{step}.json", json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
+            )

@@ -1,0 +1,312 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The folder of SQL that a deployment works from: its migrations, their order, and what modules need of them.
+
+The folder is read once; SQL is parsed when first asked for. No text that a person gives (`-e migration=...`)
+is ever used as a path: it is only compared with the names that the folder has.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...module_utils.errors import Refused
+from .folder import Script, SqlLibraryError, read_folder
+from .header import DATA_LOSSES, RISK_LEVELS
+from .order import (
+    UnknownRequirement,
+    cycle_error,
+    in_order_of_names,
+    number_of,
+    requirements,
+    topological_order,
+    versions_of,
+)
+from .script import SqlScriptError
+
+__all__ = [
+    "AmbiguousMigration",
+    "Migration",
+    "Script",
+    "SqlLibrary",
+    "SqlLibraryError",
+    "UnknownMigration",
+    "read_sql_library",
+]
+
+_WORDS_OF_THE_COMMAND = ("all", "pending")  # -e migration=all, -e migration=pending
+
+
+class UnknownMigration(Refused):
+    """No migration has this version or name."""
+
+
+class AmbiguousMigration(Refused):
+    """Several migrations share this number."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One migration: its script and those that belong to it.
+
+    Attributes:
+        version: how it is recorded; see versions_of.
+        number: the leading number of the stem.
+        requires: versions, in the order of the library. Without a `-- Requires:` line all earlier migrations.
+    """
+
+    version: str
+    stem: str
+    number: int | None
+    apply: Script
+    rollback: Script | None
+    verify: Script | None
+    sample: Script | None
+    requires: tuple[str, ...]
+    requires_declared: bool
+    description: str
+
+    @property
+    def risk_level(self) -> str | None:
+        """The graver of what the script and its rollback declare."""
+        return self._gravest(RISK_LEVELS, "risk_level")
+
+    @property
+    def data_loss(self) -> str | None:
+        """The graver of what the script and its rollback declare."""
+        return self._gravest(DATA_LOSSES, "data_loss")
+
+    def _gravest(self, scale: tuple[str, ...], fact: str) -> str | None:
+        scripts = [script for script in (self.apply, self.rollback) if script]
+        stated = [value for script in scripts if (value := getattr(script.header, fact))]
+        return max(stated, key=scale.index, default=None)
+
+
+@dataclass(frozen=True)
+class SqlLibrary:
+    """All migrations of a folder, in the order in which to apply them."""
+
+    sql_dir: str
+    migrations: tuple[Migration, ...]
+    smoke: tuple[Script, ...]
+    warnings: tuple[str, ...]
+
+    def find(self, name: object) -> Migration:
+        """The migration with this version or stem.
+
+        Args:
+            name: as a person or a YAML file gave it; anything.
+
+        Raises:
+            Refused: nothing was given.
+            AmbiguousMigration: a number that several migrations share; names them.
+            UnknownMigration: otherwise; names those that exist, the closest first.
+        """
+        text = "" if name is None else str(name).strip()
+        if not text:
+            raise Refused("no migration given: -e migration=009")
+        for migration in self.migrations:
+            if text in (migration.version, migration.stem):
+                return migration
+        sharing = [
+            m.stem for m in self.migrations if re.match(r"\d*", m.stem)[0] == text and m.number is not None
+        ]  # type: ignore[index]
+        if sharing:
+            raise AmbiguousMigration(
+                f"migration {text} is ambiguous: {' and '.join(sharing)}; give the full name",
+                migrations=sharing,
+            )
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        raise UnknownMigration(f"there is no migration {shown!r} in {self.sql_dir}; {self._offer(text)}")
+
+    def _offer(self, text: str) -> str:
+        if not self.migrations:
+            return "its folder migrations/ holds no .sql file"
+        names = {m.version: m.version for m in self.migrations} | {m.stem: m.version for m in self.migrations}
+        same_number = [m.version for m in self.migrations if text.isdecimal() and m.number == int(text[:18])]
+        close = [names[found] for found in difflib.get_close_matches(text[:200], names, n=5)]
+        ordered = list(dict.fromkeys([*same_number, *close, *(m.version for m in self.migrations)]))
+        more = f" and {len(ordered) - 15} more" if len(ordered) > 15 else ""
+        return "it has " + ", ".join(ordered[:15]) + more
+
+    def index(self) -> list[dict[str, Any]]:
+        """The facts of every migration in order, JSON-able; what migration_order.py works on.
+
+        `creates` is None for a script that does not parse.
+        """
+        return [
+            {
+                "version": m.version,
+                "stem": m.stem,
+                "number": m.number,
+                "description": m.description,
+                "requires": list(m.requires),
+                "requires_declared": m.requires_declared,
+                "risk_level": m.risk_level,
+                "data_loss": m.data_loss,
+                "transaction": m.apply.header.transaction,
+                "apply_sha256": m.apply.sha256,
+                "rollback_sha256": m.rollback.sha256 if m.rollback else None,
+                "verify_sha256": m.verify.sha256 if m.verify else None,
+                "creates": _creates(m.apply),
+                "files": _files(m),
+            }
+            for m in self.migrations
+        ]
+
+    def problems(self) -> list[str]:
+        """Why files cannot be used that the reader went on without; one sentence each."""
+        scripts = [
+            script
+            for migration in self.migrations
+            for script in (migration.apply, migration.rollback, migration.verify, migration.sample)
+            if script
+        ]
+        return [script.problem.reason for script in (*scripts, *self.smoke) if script.problem]
+
+    def payload(self, versions: Iterable[object], to_roll_back: bool = False) -> list[dict[str, Any]]:
+        """What the modules that execute migrations need, in the order given, JSON-able.
+
+        Args:
+            to_roll_back: only the rollback scripts are going to run; of the others digests will do.
+
+        Raises:
+            Refused: a version is not found; see find.
+            SqlScriptError: one of the scripts cannot be executed; see parse_script.
+        """
+        return [
+            {
+                "version": m.version,
+                "stem": m.stem,
+                "description": m.description,
+                "requires": list(m.requires),
+                "risk_level": m.risk_level,
+                "data_loss": m.data_loss,
+                "files": _files(m),
+                "apply": m.apply.named() if to_roll_back else m.apply.payload(),
+                "rollback": m.rollback.payload() if m.rollback else None,
+                **{
+                    kind: (script.named() if to_roll_back else script.payload()) if script else None
+                    for kind, script in (("verify", m.verify), ("sample", m.sample))
+                },
+            }
+            for m in map(self.find, versions)
+        ]
+
+    def smoke_payload(self) -> list[dict[str, Any]]:
+        """The smoke scripts by name, JSON-able.
+
+        Raises:
+            SqlScriptError: see parse_script.
+        """
+        return [script.payload() for script in self.smoke]
+
+
+def _files(migration: Migration) -> list[str] | None:
+    """Schema (may be left out), table and column of the paths that the migration changes."""
+    names = migration.apply.header.files
+    return list(names) if names else None
+
+
+def _creates(script: Script) -> dict[str, Any] | None:
+    try:
+        return script.parse().creates
+    except SqlScriptError:
+        return None
+
+
+def read_sql_library(sql_dir: str | Path, tolerant: bool = False) -> SqlLibrary:
+    """Read a folder of SQL: migrations/, rollback/, verify/, sample/ and smoke/.
+
+    Args:
+        tolerant: go on without files that cannot be used. A rollback must not wait until somebody has mended a
+            script that it does not run.
+
+    Raises:
+        SqlLibraryError: the folder or its migrations/ is missing or unreadable, a file's name is unusable, or
+            the requirements form a circle.
+        SqlScriptError: a file is not UTF-8 text, or its header states a wrong value or requires a migration
+            that the folder does not have.
+    """
+    root = Path(sql_dir).expanduser().absolute()
+    applies = read_folder(root, "migrations", required=True, tolerant=tolerant)
+    for reserved in _WORDS_OF_THE_COMMAND:
+        if reserved in applies and not tolerant:
+            raise SqlLibraryError(
+                f"{applies[reserved].path}: a migration cannot be called {reserved!r}; rename it"
+            )
+    warnings: list[str] = []
+    rollbacks = _rollbacks(read_folder(root, "rollback", tolerant=tolerant), applies, warnings)
+    verifies, samples = (read_folder(root, name, tolerant=tolerant) for name in ("verify", "sample"))
+    for scripts in (verifies, samples):
+        warnings += [
+            f"{scripts[stem].name} belongs to no migration (there is no migrations/{stem}.sql)"
+            for stem in scripts
+            if stem not in applies
+        ]
+
+    version_of = versions_of(applies)
+    requires = _requirements(applies, version_of, tolerant)
+    stem_of = {version: stem for stem, version in version_of.items()}
+    order = topological_order(requires, stem_of)
+    if len(order) < len(requires) and tolerant:
+        order += in_order_of_names(set(requires) - set(order), stem_of)
+    if len(order) < len(requires):
+        silent = {version_of[stem] for stem, script in applies.items() if script.header.requires is None}
+        raise cycle_error({v: requires[v] for v in requires if v not in order}, silent)
+    place = {version: position for position, version in enumerate(order)}
+    migrations = []
+    for version in order:
+        stem = stem_of[version]
+        header = applies[stem].header
+        words = re.sub(r"[_.-]+", " ", re.sub(r"^\d+(?=[_.-])", "", stem)).strip()
+        migrations.append(
+            Migration(
+                version=version,
+                stem=stem,
+                number=number_of(stem),
+                apply=applies[stem],
+                rollback=rollbacks.get(stem),
+                verify=verifies.get(stem),
+                sample=samples.get(stem),
+                requires=tuple(sorted(requires[version], key=place.__getitem__)),
+                requires_declared=header.requires is not None,
+                description=header.description or words,
+            )
+        )
+    smoke = read_folder(root, "smoke", tolerant=tolerant)
+    return SqlLibrary(str(root), tuple(migrations), tuple(smoke.values()), tuple(warnings))
+
+
+def _requirements(
+    applies: dict[str, Script], version_of: Mapping[str, str], tolerant: bool
+) -> dict[str, list[str]]:
+    """As ``requirements``; tolerant, a header that requires what there is not becomes its script's problem."""
+    while True:
+        try:
+            return requirements(applies, version_of)
+        except UnknownRequirement as error:
+            if not tolerant:
+                raise
+            applies[error.stem] = replace(applies[error.stem], problem=error)
+
+
+def _rollbacks(
+    found: Mapping[str, Script], applies: Mapping[str, Script], warnings: list[str]
+) -> dict[str, Script]:
+    """Stem of the migration -> its rollback; notes the files that belong to none."""
+    rollbacks = {}
+    for name, script in found.items():
+        stem = name.removesuffix("_rollback")
+        if name.endswith("_rollback") and stem in applies:
+            rollbacks[stem] = script
+        else:
+            hint = f"rollback/{name}_rollback.sql" if name in applies else f"migrations/{stem}.sql"
+            known = "its name should be" if name in applies else "there is no"
+            warnings.append(f"{script.name} belongs to no migration ({known} {hint})")
+    return rollbacks

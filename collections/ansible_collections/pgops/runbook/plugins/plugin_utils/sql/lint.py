@@ -1,0 +1,72 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What squawk, the linter of migrations, says of the scripts; run on the controller."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .folder import Script
+
+__all__ = ["NOT_ASKED", "find_squawk", "lint"]
+
+# Rules that do not fit here: the runbook sets both limits itself, one transaction is its own doing, and matters of
+# taste in types are for the author of the schema.
+NOT_ASKED = (
+    "require-lock-timeout",
+    "require-statement-timeout",
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-identity",
+    "prefer-robust-stmts",
+    "prefer-text-field",
+    "prefer-timestamp-tz",
+)
+
+SECONDS_ALLOWED = 60
+
+
+def find_squawk() -> str | None:
+    """Path of squawk: beside the Python that runs Ansible, or on PATH; None where it is not installed."""
+    beside = Path(sys.executable).parent / "squawk"
+    return str(beside) if beside.exists() else shutil.which("squawk")
+
+
+def lint(scripts: Iterable[Script]) -> dict[str, list[dict[str, Any]]] | None:
+    """Findings of each script.
+
+    Returns:
+        dict: name of the script -> list of {"rule", "line", "message"}, sorted by line; None where squawk is
+        not installed or gives no answer that can be read.
+    """
+    by_path = {script.path: script.name for script in scripts}
+    squawk = find_squawk()
+    if squawk is None or not by_path:
+        return None if squawk is None else {}
+    try:
+        answer = subprocess.run(
+            [squawk, "--reporter", "Json", *by_path],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS_ALLOWED,
+            check=False,
+        )
+        found = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    findings: dict[str, list[dict[str, Any]]] = {name: [] for name in by_path.values()}
+    for one in found:
+        if one["rule_name"] in NOT_ASKED:
+            continue  # not by --exclude, which is an error for a rule that its version does not have
+        # A finding of a file is given with the path it was asked by; lines are counted from 0.
+        findings[by_path[one["file"]]].append(
+            {"rule": one["rule_name"], "line": one["line"] + 1, "message": one["message"]}
+        )
+    return {name: sorted(found, key=lambda one: one["line"]) for name, found in findings.items()}

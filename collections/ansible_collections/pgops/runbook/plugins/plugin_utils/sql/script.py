@@ -1,0 +1,213 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Split an SQL script into the statements that the runbook executes one by one.
+
+PostgreSQL's own parser does the work (pglast), so that quotes, dollar quotes, nested comments and the bodies
+of `BEGIN ATOMIC` functions are understood as the server understands them. Pure: text in, values out.
+
+Decisions where psql and the runbook differ:
+
+* The script's own BEGIN, START TRANSACTION, COMMIT and END are dropped, their isolation level with them;
+  several blocks become one transaction. COMMIT without BEGIN is tolerated as psql does, BEGIN without
+  COMMIT too (psql would undo it on leaving); `ParsedScript.notes` mentions all three.
+* `SET LOCAL search_path` or `role` in a block with statements after its COMMIT is refused: in one transaction
+  it would hold on, and the later objects would land in another schema or belong to another role.
+* Only what the server's grammar rejects is looked at as psql syntax. `a[1:n]` is an array slice for the
+  server, although psql would put in its variable n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pglast import ast, enums, parse_sql
+from pglast.parser import ParseError
+
+from .diagnosis import COPY_DATA, diagnose, end_without_comments, tokens_of
+from .footprint import Footprint, footprint_of
+from .header import Header, header_lines, parse_header
+from .source import SqlScriptError, SqlText, clean_text, decode_script
+from .transaction_limits import (
+    ADD_VALUE_USED_LATER,
+    object_of,
+    outside_transaction_only,
+    unusable_enum_values,
+)
+
+__all__ = [
+    "Footprint",
+    "Header",
+    "ParsedScript",
+    "SqlScriptError",
+    "Statement",
+    "decode_script",
+    "header_lines",
+    "parse_header",
+    "parse_script",
+]
+
+_Kind = enums.TransactionStmtKind
+_OPENS = (_Kind.TRANS_STMT_BEGIN, _Kind.TRANS_STMT_START)
+_SAVEPOINTS = (_Kind.TRANS_STMT_SAVEPOINT, _Kind.TRANS_STMT_RELEASE, _Kind.TRANS_STMT_ROLLBACK_TO)
+_LOCALS_THAT_NAME = ("search_path", "role", "session_authorization")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, without its semicolon and the comments around it, and where it begins.
+
+    Attributes:
+        alone: name of the command when it cannot run in a transaction block.
+        object: what such a command is about; see object_of.
+    """
+
+    sql: str
+    line: int
+    column: int
+    kind: str
+    alone: str | None = None
+    object: dict[str, Any] | None = field(default=None, hash=False)
+
+
+@dataclass(frozen=True)
+class ParsedScript:
+    """A script ready to be executed.
+
+    Attributes:
+        statements: without the outer transaction control.
+        transaction_blocks: how many BEGIN ... COMMIT the script itself had.
+        forbids_transaction: (line, command) of each statement that cannot run in a transaction block.
+        creates: what it creates at top level; see sql_footprint.
+        notes: sentences about what runs differently than in psql.
+    """
+
+    statements: tuple[Statement, ...]
+    transaction_blocks: int
+    forbids_transaction: tuple[tuple[int, str], ...]
+    creates: Footprint = field(hash=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing but comments, white space and transaction control."""
+        return not self.statements
+
+
+def parse_script(text: str, path: str) -> ParsedScript:
+    """Parse a script and check that the runbook can execute it in a transaction of its own.
+
+    Args:
+        text: the file's text; see decode_script for bytes.
+        path: names the file in errors.
+
+    Raises:
+        SqlScriptError: a syntax error; psql's meta-commands, variables or COPY data; a statement that would
+            undo the script, end the runbook's transaction, or change the server's configuration.
+    """
+    source = SqlText(clean_text(text, path), path)
+    try:
+        raw = parse_sql(source.text)
+    except ParseError as error:
+        raise diagnose(source, error) from None
+    tokens = tokens_of(source.text) if raw else []
+
+    control = _TransactionControl(source)
+    kept: list[tuple[Statement, ast.Node]] = []
+    for item in raw:
+        node, start = item.stmt, item.stmt_location
+        _refuse(source, node, start)
+        if control.takes(node, start):
+            continue
+        end = start + item.stmt_len if item.stmt_len else len(source.text)
+        sql = source.text[start : end_without_comments(source.text, start, end, tokens)]
+        kept.append((Statement(sql, *source.place(start), type(node).__name__), node))
+
+    nodes = [node for _statement, node in kept]
+    enum_values = set(unusable_enum_values(nodes))
+    statements = []
+    for position, (statement, node) in enumerate(kept):
+        command = ADD_VALUE_USED_LATER if position in enum_values else outside_transaction_only(node)
+        statements.append(replace(statement, alone=command, object=object_of(node)) if command else statement)
+    return ParsedScript(
+        statements=tuple(statements),
+        transaction_blocks=control.blocks,
+        forbids_transaction=tuple((one.line, one.alone) for one in statements if one.alone),
+        creates=footprint_of(nodes),
+        notes=control.notes(),
+    )
+
+
+class _TransactionControl:
+    """Follows the script's own BEGIN and COMMIT, which are not executed."""
+
+    def __init__(self, source: SqlText) -> None:
+        self.source = source
+        self.blocks = 0
+        self._open_at: int | None = None
+        self._local: tuple[int, str] | None = None
+        self._ended: tuple[int, str] | None = None
+        self._notes: list[str] = []
+
+    def takes(self, node: ast.Node, start: int) -> bool:
+        """True when the statement is transaction control and must not be executed.
+
+        Raises:
+            SqlScriptError: a setting of an earlier block would leak into this statement.
+        """
+        if not isinstance(node, ast.TransactionStmt) or node.kind in _SAVEPOINTS:
+            if self._ended:
+                offset, name = self._ended
+                line = self.source.place(start)[0]
+                raise self.source.error(
+                    offset,
+                    f"SET LOCAL {name} ends at COMMIT for psql, but the runbook runs the script as one "
+                    f"transaction, in which it would reach line {line}; qualify names, or split the script",
+                )
+            if isinstance(node, ast.VariableSetStmt) and node.is_local and node.name in _LOCALS_THAT_NAME:
+                self._local = (start, node.name)
+            return False
+        line = self.source.place(start)[0]
+        if node.kind in _OPENS:
+            if self._open_at is None:
+                self.blocks += 1
+                self._open_at = start
+            if node.options:
+                self._notes.append(f"line {line}: the isolation level or access mode of BEGIN is not used")
+            return True
+        if self._open_at is None:
+            self._notes.append(f"line {line}: COMMIT without BEGIN")
+        self._ended, self._local = (self._local or self._ended), None
+        self._open_at = None
+        if node.chain:
+            self._open_at = start
+            self.blocks += 1
+        return True
+
+    def notes(self) -> tuple[str, ...]:
+        notes = list(self._notes)
+        if self._open_at is not None:
+            line = self.source.place(self._open_at)[0]
+            notes.append(f"line {line}: BEGIN without COMMIT; the runbook commits it all the same")
+        return tuple(notes)
+
+
+def _refuse(source: SqlText, node: ast.Node, start: int) -> None:
+    """Raise for statements that break the promise of one transaction under the runbook's control."""
+    if isinstance(node, ast.TransactionStmt):
+        if node.kind == _Kind.TRANS_STMT_ROLLBACK:
+            raise source.error(
+                start,
+                "the script undoes itself with ROLLBACK; leave it out (in a test, use SAVEPOINT and "
+                "ROLLBACK TO)",
+            )
+        if node.kind in (
+            _Kind.TRANS_STMT_PREPARE,
+            _Kind.TRANS_STMT_COMMIT_PREPARED,
+            _Kind.TRANS_STMT_ROLLBACK_PREPARED,
+        ):
+            raise source.error(start, "two-phase commit (PREPARE TRANSACTION ...) is not supported")
+    if isinstance(node, ast.AlterSystemStmt):
+        raise source.error(start, "ALTER SYSTEM changes the whole server and cannot be undone")
+    if isinstance(node, ast.CopyStmt) and node.filename is None and not node.is_program:
+        raise source.error(start, COPY_DATA if node.is_from else "COPY TO STDOUT has no reader here")

@@ -1,0 +1,80 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The house: which rooms the code has and on which floor each is.
+
+A file may import from its own room and from the floors below, never from its own floor's other rooms or from above.
+``tests/unit/test_rooms.py`` checks the imports against this table, and the picture in architecture.md is made from it.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CONTROLLER_ROOMS", "FLOORS", "floor_of", "picture"]
+
+#: Lowest first: for each floor its rooms in plugins/module_utils (what runs on the target), with what each is for.
+#: ``(top)`` stands for the files that are in no folder.
+FLOORS: tuple[dict[str, str], ...] = (
+    {
+        "errors": "the ways to end, each with its sentence",
+        "digests": "one digest of a value",
+        "durable": "files written whole or not at all",
+        "shapes": "the values that rooms hand to each other, as types",
+    },
+    {"postgres": "connections, sessions, the client programs, what the server says of tables and sequences"},
+    {
+        "ledger": "runs, receipts, gates and the journal, in the database itself",
+        "content": "the fingerprint of rows",
+    },
+    {
+        "catalog": "the fingerprint of the schema, and how two of them differ",
+        "rows": "comparing rows and bringing them into a living table",
+        "step": "the frame of every step: gate, work, receipt",
+    },
+    {
+        "salvage": "what a rollback keeps, and how it comes back",
+        "library": "files on disk that follow the database",
+    },
+    {
+        "impact": "locks, rewrites, rows and WAL, measured",
+        "preflight": "everything that is checked before a run begins",
+    },
+    {
+        "backup": "dump, manifest, the copy and its proof",
+        "execution": "running a script, in one transaction or statement by statement",
+    },
+    {
+        "production": "applying and rolling back where it counts",
+        "rehearsal": "the same on the copy, with schema and data compared",
+        "restore": "putting a proven backup in the place of the database",
+        "status": "what is applied, drifted, proven",
+    },
+    {"by_hand": "listing, exporting, putting back and purging salvage"},
+)
+
+#: Rooms of plugins/plugin_utils, which run on the controller only.
+CONTROLLER_ROOMS: dict[str, str] = {
+    "sql": "reading, parsing and ordering the scripts of sql_dir",
+    "run": "the plan of a run, its record and its progress",
+    "report": "what a person reads of a run",
+}
+
+
+def floor_of(room: str) -> int:
+    """Number of a room's floor, 1 for the lowest.
+
+    Raises:
+        KeyError: the table has no such room.
+    """
+    for number, rooms in enumerate(FLOORS, 1):
+        if room in rooms:
+            return number
+    raise KeyError(room)
+
+
+def picture() -> str:
+    """The house as text, the highest floor first: one line a room."""
+    width = max(len(room) for rooms in FLOORS for room in rooms)
+    lines = []
+    for number, rooms in reversed(list(enumerate(FLOORS, 1))):
+        for position, (room, purpose) in enumerate(rooms.items()):
+            lines.append(f"{number if position == 0 else ' '}  {room:<{width}}  {purpose}")
+    return "\n".join(lines)

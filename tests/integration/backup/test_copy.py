@@ -1,0 +1,230 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The copy: a database like the target, made and dropped, and no other one dropped."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psycopg2
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import (
+    CopyDatabase,
+    copy_name,
+    database_settings,
+    drop_forgotten,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from psycopg2 import sql
+
+from tests.integration.step_runs import target
+
+
+@pytest.fixture
+def admin(server):
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+@pytest.fixture
+def copy(server):
+    one = CopyDatabase(target(server, "postgres"), "run-of-a-copy-test")
+    one.drop()
+    yield one
+    with contextlib.suppress(Refused):
+        one.drop()
+
+
+def settings_of(server, database):
+    with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        return database_settings(cursor)
+
+
+@pytest.fixture
+def source(admin):
+    """Makes a database with the options given; dropped afterwards."""
+
+    def make(options):
+        try:
+            admin.execute(f"CREATE DATABASE copy_source TEMPLATE template0 {options}")
+        except psycopg2.errors.FeatureNotSupported as error:
+            pytest.skip(f"{error.diag.message_primary}, so there are no such databases to copy")
+        return "copy_source"
+
+    yield make
+    admin.execute("DROP DATABASE IF EXISTS copy_source WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'und' ICU_RULES '&b < a' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'LATIN1' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
+    ],
+)
+def test_encoding_and_locale_are_kept(server, admin, source, copy, options):
+    name = source(options)
+    copy.create(settings_of(server, name))
+    facts = "to_jsonb(d) - '{oid,datname,datacl,datdba,dattablespace,datfrozenxid,datminmxid}'::text[]"
+    admin.execute(f"SELECT {facts} FROM pg_database d WHERE datname IN (%s, %s)", (name, copy.name))
+    (first,), (second,) = admin.fetchall()
+    assert first == second
+
+
+SETTINGS = {
+    "search_path": '"$user", app, "Odd, Schema"',
+    "timezone": "Europe/Berlin",
+    "default_text_search_config": "pg_catalog.german",
+    "app.tenant": 'it\'s 100% "quoted"',
+    "statement_timeout": "90s",
+    "DateStyle": "German",
+}
+
+
+def test_settings_of_the_database_are_kept(server, admin, source, copy):
+    name = source("")
+    for setting, value in SETTINGS.items():
+        literal = value if setting == "search_path" else "'" + value.replace("'", "''") + "'"
+        admin.execute(f"ALTER DATABASE {name} SET {setting} = {literal}")
+    copy.create(settings_of(server, name))
+    shown = []
+    for database in (name, copy.name):
+        with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT n, current_setting(n) FROM unnest(%s::text[]) n", (list(SETTINGS),))
+            shown.append(dict(cursor.fetchall()))
+    assert shown[0] == shown[1]
+    assert shown[0]["search_path"] == SETTINGS["search_path"]
+    assert shown[0]["app.tenant"] == SETTINGS["app.tenant"]
+
+
+def test_the_roles_own_settings_in_the_database_are_kept(server, admin, source, copy):
+    """ALTER ROLE ... IN DATABASE decides where unqualified names of a migration go."""
+    name = source("")
+    admin.execute(f"ALTER ROLE {server.user} IN DATABASE {name} SET search_path = app, public")
+    copy.create(settings_of(server, name))
+    with contextlib.closing(server.connect(copy.name)) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW search_path")
+        assert cursor.fetchone() == ("app, public",)
+
+
+def test_a_setting_that_only_a_superuser_may_make_does_not_prevent_the_copy(server, admin, source, copy):
+    name = source("")
+    admin.execute(f"ALTER DATABASE {name} SET log_min_duration_statement = 5000")
+    admin.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
+    admin.execute("CREATE ROLE copy_maker LOGIN CREATEDB")
+    try:
+        made = CopyDatabase({**copy.target, "login_user": "copy_maker"}, copy.run_id)
+        made.create(settings_of(server, name))
+        with contextlib.closing(server.connect(copy.name)) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW timezone")
+            assert cursor.fetchone() == ("Asia/Tokyo",), "the others are kept"
+    finally:
+        copy.drop()
+        admin.execute("DROP ROLE copy_maker")
+
+
+def test_it_is_made_while_the_original_is_in_use_and_with_its_settings(server, admin, source, copy):
+    """CREATE DATABASE ... TEMPLATE would do neither."""
+    name = source("")
+    admin.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
+    with contextlib.closing(server.connect(name)) as user, user.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        with pytest.raises(psycopg2.errors.ObjectInUse):
+            admin.execute(f"CREATE DATABASE another TEMPLATE {name}")
+        copy.create(settings_of(server, name))
+    admin.execute(f"CREATE DATABASE another TEMPLATE {name}")
+    try:
+        kept = settings_of(server, name)["settings"]
+        assert kept
+        assert settings_of(server, copy.name)["settings"] == kept
+        assert settings_of(server, "another")["settings"] != kept
+    finally:
+        admin.execute("DROP DATABASE another")
+
+
+def test_it_is_dropped_with_sessions_left_behind(copy):
+    copy.create()
+    left_behind = copy.connect()
+    assert copy.drop() is True
+    assert copy.drop() is False
+    with contextlib.suppress(Exception):
+        left_behind.close()
+
+
+@pytest.mark.parametrize("comment", ["'the books'", "'migration runbook: copy of run another-run'"])
+def test_a_database_that_this_run_did_not_make_is_left_alone(admin, copy, comment):
+    admin.execute(f"CREATE DATABASE {copy.name}")
+    try:
+        admin.execute(f"COMMENT ON DATABASE {copy.name} IS {comment}")
+        with pytest.raises(Refused, match="was not made by this run: it is left alone"):
+            copy.drop()
+        admin.execute("SELECT count(*) FROM pg_database WHERE datname = %s", (copy.name,))
+        assert admin.fetchone() == (1,)
+    finally:
+        admin.execute(f"DROP DATABASE {copy.name}")
+
+
+# Copies that nobody drops --------------------------------------------------------------------------------
+
+LONG_AGO = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def left_behind(admin):
+    """Makes a database with that comment; dropped afterwards."""
+    made = []
+
+    def make(name, comment):
+        made.append(name)
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        admin.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(comment))
+        )
+        return name
+
+    yield make
+    for name in made:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_the_copy_of_a_run_killed_long_ago_is_dropped(server, left_behind):
+    name = left_behind(copy_name("killed"), f"migration runbook: copy of run killed, made {LONG_AGO}")
+    assert name in drop_forgotten(target(server, "postgres"))
+    assert name not in drop_forgotten(target(server, "postgres"))
+
+
+def test_the_next_run_drops_it(left_behind, runs):
+    name = left_behind(copy_name("killed"), f"migration runbook: copy of run killed, made {LONG_AGO}")
+    assert name in runs.steps("preflight")["outputs"]["forgotten_copies"]
+
+
+def test_a_copy_in_use_and_a_young_one_are_not(server, admin, copy, left_behind):
+    name = left_behind(copy_name("slow"), f"migration runbook: copy of run slow, made {LONG_AGO}")
+    copy.create()
+    with contextlib.closing(server.connect(name)):
+        dropped = drop_forgotten(target(server, "postgres"))
+    assert name not in dropped
+    assert copy.name not in dropped
+    admin.execute("SELECT count(*) FROM pg_database WHERE datname IN (%s, %s)", (name, copy.name))
+    assert admin.fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("name", "comment"),
+    [
+        ("books", f"migration runbook: copy of run books, made {LONG_AGO}"),
+        (copy_name("other"), "migration runbook: copy of run other"),
+        (copy_name("other"), "migration runbook: copy of run other, made long ago"),
+        (copy_name("other"), "migration runbook: copy of run other, made 2026-13-01T00:00:00Z"),
+        (copy_name("other"), f"a copy of run other, made {LONG_AGO}"),
+    ],
+)
+def test_what_does_not_say_that_it_is_one_is_left_alone(server, left_behind, name, comment):
+    assert left_behind(name, comment) not in drop_forgotten(target(server, "postgres"))

@@ -1,0 +1,361 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module salvage: what a person lists, exports, puts back and purges of what a rollback has kept."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.step_runs import StepRuns
+
+SALVAGE = "SELECT item, key, kept, held_back FROM runbook_salvage.kept_row ORDER BY item, number"
+
+# Text that a bad quoting would not survive, and NULL beside the empty string.
+WRITES = (
+    "INSERT INTO star (mark, blob) VALUES ('it''s, \"quoted\"', '\\x00ff5c'), (NULL, NULL), ('', ''),"
+    " (E'two\\nlines \\\\ (and) a {brace}', '\\x27'), ('äöü €', NULL)",
+    "UPDATE notes SET author = 'ada' WHERE id = 1",
+    "UPDATE notes SET author = '' WHERE id = 3",
+)
+
+
+@pytest.fixture
+def kept(runs: StepRuns) -> StepRuns:
+    """002 deployed, written to and rolled back; a run of playbook salvage."""
+    runs.write(
+        migrations__002_author="ALTER TABLE notes ADD COLUMN author text;"
+        " CREATE TABLE star (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mark text, blob bytea);",
+        rollback__002_author_rollback="DROP TABLE star; ALTER TABLE notes DROP COLUMN author;",
+    )
+    deploy(runs)
+    runs.execute(*WRITES)
+    roll_back(runs)
+    return runs.another("salvage")
+
+
+def deploy(runs: StepRuns, **options: Any) -> None:
+    run = runs.another()
+    run.up_to("verify_restore")
+    run.must("rehearse", **options)
+    run.must("apply", **options)
+    run.conclude("deployed")
+
+
+def roll_back(runs: StepRuns) -> None:
+    run = runs.another("emergency_rollback")
+    run.steps("preflight")
+    run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
+    run.must("emergency_rollback")
+    run.conclude("rolled_back")
+
+
+def items(runs: StepRuns) -> dict[tuple[str, str], dict[str, Any]]:
+    """(kind, table) -> item, as the module lists them."""
+    found = runs.must("salvage")["outputs"]["items"]
+    return {(item["kind"], item["table"]): item for item in found}
+
+
+def number(runs: StepRuns, kind: str) -> int:
+    return next(item["item"] for (found, _), item in items(runs).items() if found == kind)
+
+
+def refusal(runs: StepRuns, **options: Any) -> str:
+    """The reason of a refusal, which changes nothing and writes nothing."""
+    before = runs.ask(SALVAGE), runs.ask("SELECT count(*) FROM runbook.run")
+    answer = runs.step("salvage", **options)
+    assert (answer["failed"], answer["changed"]) == (True, False)
+    assert (runs.ask(SALVAGE), runs.ask("SELECT count(*) FROM runbook.run")) == before
+    return answer["msg"]
+
+
+def confirmation(runs: StepRuns, **options: Any) -> str:
+    """The word that lets a purge happen, out of the refusal that names what would go."""
+    return refusal(runs.another("salvage"), action="purge", **options).rpartition("salvage_confirm=")[2]
+
+
+def newest_receipt(runs: StepRuns) -> dict[str, Any]:
+    ((document,),) = runs.ask("SELECT document FROM runbook.receipt ORDER BY position DESC LIMIT 1")
+    return json.loads(document)
+
+
+def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
+    answer = kept.must("salvage")
+    assert answer["changed"] is False
+    listed = items(kept)
+    assert {key: item["rows"] for key, item in listed.items()} == {
+        ("dropped table", "public.star"): 5,
+        ("dropped columns", "public.notes"): 2,
+        ("sequence", "public.star_id_seq"): 1,
+    }
+    assert {item["age_days"] for item in listed.values()} == {0}
+    table, columns, sequence = (
+        number(kept, kind) for kind in ("dropped table", "dropped columns", "sequence")
+    )
+
+    # Exported without the table, which the rollback has dropped.
+    export = {"action": "export", "item": table}
+    path = tmp_path / "star.csv"
+    assert kept.must("salvage", **export, file=str(path), _ansible_check_mode=True)["changed"] is True
+    assert list(tmp_path.glob("*.csv")) == []
+    kept.must("salvage", **export, file=str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(keepends=True)))
+    assert [(row["id"], row["mark"]) for row in lines] == [
+        ("1", 'it\'s, "quoted"'),
+        ("2", ""),
+        ("3", ""),
+        ("4", "two\nlines \\ (and) a {brace}"),
+        ("5", "äöü €"),
+    ]
+    assert '\n2,,\n3,"",' in path.read_text(encoding="utf-8"), "NULL is not the empty string"
+    for check_mode in (False, True):
+        assert "is not written over" in refusal(
+            kept, **export, file=str(path), _ansible_check_mode=check_mode
+        )
+    for wrong, reason in (("star.csv", "whole path"), (str(tmp_path / "no" / "x"), "no folder")):
+        assert reason in refusal(kept, **export, file=wrong)
+    scripts = {}
+    for item in (table, columns):
+        scripts[item] = tmp_path / f"{item}.sql"
+        kept.must("salvage", action="export", item=item, format="sql", file=str(scripts[item]))
+    assert "salvage_format=csv" in refusal(
+        kept, action="export", item=sequence, format="sql", file=str(tmp_path / "no.sql")
+    )
+    assert sorted(one.name for one in tmp_path.glob(".salvage*")) == [], "no part of a file stays behind"
+
+    # Its table is there only after a deploy.
+    assert f"deploy migration {kept.migration}" in refusal(kept, action="restore", item=table)
+    assert "has no column author" in refusal(kept, action="restore", item=columns)
+    assert "There is no salvage item 99" in refusal(kept, action="restore", item=99)
+    deploy(kept, restore_salvage=False)
+
+    # What the SQL scripts give is what was there.
+    kept.execute("SET datestyle = 'German'", scripts[table].read_text(encoding="utf-8"))
+    kept.execute(scripts[columns].read_text(encoding="utf-8"))
+    by_script = kept.ask("SELECT * FROM star ORDER BY id"), kept.ask("SELECT * FROM notes ORDER BY id")
+    kept.execute("TRUNCATE star", "UPDATE notes SET author = NULL")
+    run = kept.another("salvage")
+    assert run.must("salvage", action="restore", item=table, _ansible_check_mode=True)["changed"] is True
+    assert run.ask("SELECT count(*) FROM star") == [(0,)]
+    answer = run.must("salvage", action="restore", item=table)
+    assert (answer["outputs"]["returned"], answer["outputs"]["held_back"]) == (5, 0)
+    receipt = newest_receipt(run)
+    assert (receipt["step"], receipt["run_id"], receipt["outputs"]) == (
+        "salvage_restore",
+        run.run_id,
+        {key: answer["outputs"][key] for key in receipt["outputs"]},
+    )
+    assert run.ask("SELECT playbook, outcome FROM runbook.run ORDER BY started DESC LIMIT 1") == [
+        ("salvage", "salvage restored")
+    ]
+    assert "There is no salvage item" in refusal(kept.another("salvage"), action="restore", item=table)
+
+    # Rows that are there are changed only with consent.
+    run = kept.another("salvage")
+    assert "2 rows that are now in public.notes" in refusal(run, action="restore", item=columns)
+    run.must("salvage", action="restore", item=columns, overwrite=True)
+    assert (
+        run.ask("SELECT * FROM star ORDER BY id"),
+        run.ask("SELECT * FROM notes ORDER BY id"),
+    ) == by_script
+    kept.another("salvage").must("salvage", action="restore", item=sequence)
+    (overwritten,) = items(kept).values()
+    assert overwritten["reasons"] == {f"it was overwritten by hand, by item {columns}": 2}
+    assert kept.another("status").must("status")["outputs"]["broken_receipt"] is None
+
+
+def test_a_row_that_was_held_back_goes_when_its_reason_has_gone(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (note int REFERENCES notes, id int PRIMARY KEY);",
+        rollback__002_author_rollback="DROP TABLE star;",
+    )
+    deploy(runs)
+    runs.execute("INSERT INTO star VALUES (1, 1), (2, 2), (3, 3)")
+    roll_back(runs)
+    runs.execute("DELETE FROM notes WHERE id < 3")
+    deploy(runs)
+    (listed,) = items(runs.another("salvage")).values()
+    assert listed["reasons"] == {"its parent in public.notes is gone": 2}
+    table = listed["item"]
+    assert "2 rows: its parent in public.notes is gone" in refusal(
+        runs.another("salvage"), action="restore", item=table
+    )
+    runs.execute("INSERT INTO notes VALUES (1)")
+    answer = runs.another("salvage").must("salvage", action="restore", item=table)["outputs"]
+    assert (answer["returned"], answer["held_back"], answer["overwritten"]) == (1, 1, 0)
+    assert runs.ask("SELECT * FROM star ORDER BY id") == [(1, 1), (3, 3)]
+
+
+def test_a_lock_that_is_not_to_be_had(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int PRIMARY KEY);",
+        rollback__002_author_rollback="DROP TABLE star;",
+    )
+    deploy(runs)
+    runs.execute("INSERT INTO star VALUES (1)")
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    run = runs.another("salvage")
+    table = number(run, "dropped table")
+    with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE star")
+        reason = refusal(run, action="restore", item=table, lock_timeout_seconds=0.1, lock_attempts=1)
+    assert "was not put back, nothing was changed: No lock after 1 attempts" in reason
+    assert "Blocked by: " in reason
+
+
+def test_purge(kept: StepRuns) -> None:
+    everything = kept.ask(SALVAGE)
+    table = number(kept, "dropped table")
+    for options in ({}, {"item": table, "of_run": "x"}, {"item": table, "older_than_days": 1}):
+        assert "in one of three ways" in refusal(kept, action="purge", **options)
+    for options, typed in (({}, ""), ({"confirm": "5"}, "salvage_confirm=5 does not stand for")):
+        reason = refusal(kept, action="purge", item=table, **options)
+        assert typed in reason
+        assert "5 rows of public.star" in reason
+        assert f"-e salvage_action=purge -e salvage_item={table} -e salvage_confirm=5-" in reason
+    word = confirmation(kept, item=table)
+    answer = kept.must("salvage", action="purge", item=table, confirm=word, _ansible_check_mode=True)
+    assert answer["changed"] is True
+    old = kept.must("salvage", action="purge", older_than_days=1)
+    assert (old["changed"], old["outputs"]["items"]) == (False, [])
+    assert kept.ask(SALVAGE) == everything
+
+    ((digest,),) = kept.ask(f"SELECT digest FROM runbook_salvage.manifest WHERE item = {table}")
+    run = kept.another("salvage")
+    run.must("salvage", action="purge", item=table, confirm=word)
+    receipt = newest_receipt(run)
+    assert (receipt["step"], receipt["outputs"]["rows"]) == ("salvage_purge", 5)
+    assert [(item["item"], item["digest"]) for item in receipt["outputs"]["items"]] == [(table, digest)]
+    kept.execute(
+        "UPDATE runbook_salvage.manifest SET kept = kept - interval '90 days' WHERE kind = 'sequence'"
+    )
+    word = confirmation(kept, older_than_days=90)
+    aged = kept.another("salvage").must("salvage", action="purge", older_than_days=90, confirm=word)
+    assert [item["age_days"] for item in aged["outputs"]["items"]] == [90]
+    ((source,),) = kept.ask("SELECT run_id FROM runbook_salvage.manifest")
+    # As many rows, but others: what was looked at is not what would go.
+    word = confirmation(kept, of_run=source)
+    kept.execute("UPDATE runbook_salvage.kept_row SET kept = '(other)' WHERE kept = '(ada)'")
+    assert "does not stand for" in refusal(
+        kept.another("salvage"), action="purge", of_run=source, confirm=word
+    )
+    word = confirmation(kept, of_run=source)
+    kept.another("salvage").must("salvage", action="purge", of_run=source, confirm=word)
+    assert kept.ask(SALVAGE) == []
+    assert kept.another("salvage").must("salvage", action="purge", of_run=source)["changed"] is False
+
+
+def test_nothing_is_changed_beside_a_run(kept: StepRuns) -> None:
+    table = number(kept, "dropped table")
+    kept.another().steps("preflight")
+    for options in ({"action": "restore"}, {"action": "purge", "confirm": "5-0"}):
+        for check_mode in (False, True):
+            reason = refusal(kept, item=table, _ansible_check_mode=check_mode, **options)
+            assert "is in progress or was interrupted" in reason
+
+
+def test_without_salvage(runs: StepRuns) -> None:
+    run = runs.another("salvage")
+    assert run.must("salvage")["outputs"]["items"] == []
+    answer = run.step("salvage", action="restore", item=1)
+    assert "There is no salvage in this database" in answer["msg"]
+    assert "value of action must be one of" in run.step("salvage", action="burn")["msg"]
+
+
+UPDATING = {
+    "migrations__002_author": "UPDATE notes SET body = upper(body);",
+    "rollback__002_author_rollback": "UPDATE notes SET body = lower(body);",
+}
+
+
+def test_changed_rows_before_the_next_deploy(runs: StepRuns) -> None:
+    """A row that somebody changed since the rollback is not overwritten, the others are."""
+    runs.write(**UPDATING)
+    deploy(runs)
+    roll_back(runs)
+    runs.execute("UPDATE notes SET body = 'mine' WHERE id = 1")
+    rows = number(runs.another("salvage"), "changed rows")
+    answer = runs.another("salvage").must("salvage", action="restore", item=rows)["outputs"]
+    assert answer["reasons"] == {"somebody changed its row since the rollback": 1}
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("mine",), (None,), ("DREI",)]
+
+
+def test_changed_rows_of_a_table_without_a_key_after_the_next_deploy(runs: StepRuns) -> None:
+    """They go back as the whole content of the table, which drops what was written since."""
+    runs.execute("ALTER TABLE notes DROP CONSTRAINT notes_pkey")
+    runs.write(**UPDATING)
+    deploy(runs)
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    runs.execute("INSERT INTO notes (body) VALUES ('since')")
+    rows = number(runs.another("salvage"), "changed rows")
+    reason = refusal(runs.another("salvage"), action="restore", item=rows)
+    assert "1 rows that are now in public.notes would be changed or deleted" in reason
+    assert reason.endswith("-e salvage_overwrite=true")
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
+
+    answer = runs.another("salvage").must("salvage", action="restore", item=rows, overwrite=True)["outputs"]
+    assert answer["overwritten"] == 1
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",)]
+    (item,) = [item for item in items(runs.another("salvage")).values() if item["kind"] == "changed rows"]
+    assert item["item"] == answer["overwritten_kept_in"]
+    assert item["reasons"] == {f"it was overwritten by hand, by item {rows}": 4}
+    # No deploy brings back what a person has overwritten; a person may.
+    roll_back(runs)
+    deploy(runs)
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",)]
+    runs.another("salvage").must("salvage", action="restore", item=item["item"], overwrite=True)
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
+
+
+def test_values_that_are_overwritten_are_kept(kept: StepRuns) -> None:
+    deploy(kept, restore_salvage=False)
+    kept.execute("UPDATE notes SET author = 'since' WHERE id IN (1, 2)")
+    columns = number(kept.another("salvage"), "dropped columns")
+    reason = refusal(kept.another("salvage"), action="restore", item=columns)
+    assert "2 rows that are now in public.notes would be changed" in reason
+    answer = kept.another("salvage").must("salvage", action="restore", item=columns, overwrite=True)[
+        "outputs"
+    ]
+    authors = [("ada",), ("since",), ("",)]
+    assert kept.ask("SELECT author FROM notes ORDER BY id") == authors
+    kept.execute("UPDATE notes SET body = 'other column' WHERE id = 1")
+    run = kept.another("salvage")
+    run.must("salvage", action="restore", item=answer["overwritten_kept_in"], overwrite=True)
+    assert kept.ask("SELECT author, body FROM notes WHERE id = 1") == [("since", "other column")]
+
+
+def test_privileges_that_were_put_back_are_no_drift(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int);", rollback__002_author_rollback="DROP TABLE star;"
+    )
+    deploy(runs)
+    runs.execute("GRANT SELECT ON star TO PUBLIC")
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    granted = number(runs.another("salvage"), "privileges")
+    runs.another("salvage").must("salvage", action="restore", item=granted)
+    assert runs.ask("SELECT has_table_privilege('pg_monitor', 'star', 'SELECT')") == [(True,)]
+    assert runs.another("status").must("status")["outputs"]["drift"] == []
+
+
+def test_privileges_that_are_put_back_accept_no_drift_that_was_there(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int);", rollback__002_author_rollback="DROP TABLE star;"
+    )
+    deploy(runs)
+    runs.execute("GRANT SELECT ON star TO PUBLIC")
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    runs.execute("ALTER TABLE star ADD COLUMN foreign_hand int")
+    granted = number(runs.another("salvage"), "privileges")
+    runs.another("salvage").must("salvage", action="restore", item=granted)
+    assert any("foreign_hand" in line for line in runs.another("status").must("status")["outputs"]["drift"])

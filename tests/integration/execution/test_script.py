@@ -1,0 +1,254 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Running scripts: errors name file and line, checks leave no trace, waiting for locks is bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import (
+    LOCK_SPEC,
+    LockPolicy,
+    ScriptFailed,
+    check_script,
+    run_script,
+    undone_afterwards,
+    with_lock_retries,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.blockers import BlockerWatch
+
+from tests.integration.step_runs import script, target
+
+
+@pytest.fixture
+def cursor(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a int CHECK (a < 10))")
+        connection.commit()
+        yield cursor
+
+
+# Statements ----------------------------------------------------------------------------------------------
+
+
+def test_an_error_names_file_line_statement_and_the_servers_words(cursor):
+    with pytest.raises(ScriptFailed) as failed:
+        run_script(
+            cursor, script("INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (99)", name="migrations/9.sql")
+        )
+    assert failed.value.reason.startswith(
+        'migrations/9.sql line 2: new row for relation "t" violates check constraint "t_a_check"'
+        " Detail: Failing row contains (99)."
+    )
+    details = failed.value.details
+    assert (details["script"], details["line"], details["sqlstate"]) == ("migrations/9.sql", 2, "23514")
+    assert details["statement"] == "INSERT INTO t VALUES (99)"
+
+
+def test_a_percent_sign_is_no_placeholder(cursor):
+    timings = run_script(cursor, script("INSERT INTO t SELECT 1 WHERE 'a%s' LIKE '%'", "SELECT '%(x)s'"))
+    assert [(one["line"], one["kind"], one["rows"]) for one in timings] == [
+        (1, "INSERT", 1),
+        (2, "SELECT", 1),
+    ]
+    assert all(one["seconds"] >= 0 for one in timings)
+
+
+def test_a_hint_of_the_author_reaches_the_person(cursor):
+    text = "DO $$ BEGIN RAISE EXCEPTION 'not now' USING HINT = 'roll 010 back first'; END $$"
+    with pytest.raises(ScriptFailed, match=r"line 1: not now Hint: roll 010 back first"):
+        run_script(cursor, script(text))
+
+
+def test_an_error_in_the_middle_ends_the_script_where_psql_goes_on(server, database, cursor, tmp_path):
+    """psql reports success after an error unless it is told to stop (manual, "psql", exit status)."""
+    statements = ("INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (99)", "INSERT INTO t VALUES (3)")
+    file = tmp_path / "x.sql"
+    file.write_text(";\n".join(statements), encoding="utf-8")
+    where = [f"--host={server.host}", f"--port={server.port}", f"--username={server.user}", database]
+    psql = [str(Path(server.bindir, "psql")), "--no-psqlrc", "--quiet", f"--file={file}", *where]
+    assert subprocess.run(psql, capture_output=True, check=False).returncode == 0
+    cursor.execute("SELECT array_agg(a) FROM t")
+    assert cursor.fetchone() == ([1, 3],)
+    cursor.execute("TRUNCATE t")
+    cursor.connection.commit()
+    with pytest.raises(ScriptFailed, match="line 2"):
+        run_script(cursor, script(*statements))
+    cursor.connection.rollback()
+    cursor.execute("SELECT count(*) FROM t")
+    assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        (["SELECT true", "SELECT false"], "line 2: the check returned false"),
+        (["SELECT x FROM (VALUES (true), (false)) AS v(x)"], "line 1: the check returned false"),
+        (["SELECT false, 'two tags', 7"], r"line 1: the check returned false: \('two tags', 7\)"),
+        (["SELECT 1/0"], "line 1: division by zero"),
+    ],
+)
+def test_a_check_fails_by_a_false_row_or_an_error(cursor, statements, expected):
+    with pytest.raises(ScriptFailed, match=expected):
+        check_script(cursor, script(*statements))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT true, false",
+        "SELECT NULL::boolean",
+        "SELECT 0",
+        "SELECT 'false'",
+        "SELECT false WHERE false",
+        "CREATE TABLE x ()",
+        "SELECT",
+    ],
+)
+def test_anything_else_holds(cursor, statement):
+    check_script(cursor, script(statement))
+
+
+def test_a_check_leaves_no_trace_whether_it_holds_or_not(cursor):
+    cursor.execute("INSERT INTO t VALUES (1)")
+    with undone_afterwards(cursor):
+        check_script(cursor, script("INSERT INTO t VALUES (2)", "SET LOCAL lock_timeout = '7s'"))
+    with pytest.raises(ScriptFailed), undone_afterwards(cursor):
+        check_script(cursor, script("INSERT INTO t VALUES (3)", "SELECT 1/0"))
+    cursor.execute("SELECT array_agg(a), current_setting('lock_timeout') FROM t")
+    assert cursor.fetchone() == ([1], "0"), "and the transaction goes on"
+
+
+# Locks ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def blocker(server, database, cursor):
+    """A session that holds the table."""
+    with contextlib.closing(server.connect(database)) as connection:
+        with connection.cursor() as blocking:
+            blocking.execute("SET application_name = 'nightly report'")
+            connection.commit()
+            blocking.execute("SELECT sum(a) FROM t")
+        yield connection
+
+
+def alter(connection, policy, attempts):
+    def attempt():
+        attempts.append(time.monotonic())
+        try:
+            with connection.cursor() as cursor:
+                policy.set_in(cursor)
+                run_script(cursor, script("ALTER TABLE t ADD b int"))
+            connection.commit()
+        except psycopg2.Error:
+            connection.rollback()
+            raise
+
+    return attempt
+
+
+def test_attempts_are_bounded_and_the_blocking_session_is_named(server, database, connection, blocker):
+    policy, attempts = LockPolicy(timeout_seconds=0.5, attempts=3, pause_seconds=0.05), []
+    with (
+        BlockerWatch(target(server, database), connection.info.backend_pid) as watch,
+        pytest.raises(StepFailed) as failed,
+    ):
+        with_lock_retries(alter(connection, policy, attempts), policy, watch.sentences)
+    assert len(attempts) == 3
+    assert 1.5 <= time.monotonic() - attempts[0] < 15
+    reason = failed.value.reason
+    assert "No lock after 3 attempts of 0.5 s each (canceling statement due to lock timeout)" in reason
+    who = (
+        f"pid {blocker.info.backend_pid} (user {server.user}, application nightly report, idle in transaction"
+    )
+    assert who in reason
+    assert "SELECT sum(a) FROM t" in reason
+
+
+def test_a_lock_that_is_given_up_meanwhile_is_got(server, database, connection, blocker):
+    policy, attempts = LockPolicy(timeout_seconds=0.3, attempts=20, pause_seconds=0.05), []
+    timer = threading.Timer(1.0, blocker.rollback)
+    timer.start()
+    with_lock_retries(alter(connection, policy, attempts), policy)
+    timer.join()
+    assert 1 < len(attempts) < 20
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT b FROM t")
+
+
+def test_nobody_queues_behind_the_migration_for_longer_than_one_attempt(
+    server, database, connection, blocker
+):
+    """The reason for a short lock_timeout: a waiting ALTER TABLE makes every reader wait."""
+    policy = LockPolicy(timeout_seconds=0.4, attempts=3, pause_seconds=0.2)
+    waits = []
+
+    def read():
+        with contextlib.closing(server.connect(database)) as reader:
+            reader.autocommit = True
+            with reader.cursor() as cursor:
+                for _ in range(10):
+                    began = time.monotonic()
+                    cursor.execute("SELECT count(*) FROM t")
+                    waits.append(time.monotonic() - began)
+                    time.sleep(0.05)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    with pytest.raises(StepFailed):
+        with_lock_retries(alter(connection, policy, []), policy)
+    thread.join()
+    assert max(waits) < 0.4 + 1.5, "one attempt, and what a busy machine adds"
+
+
+def test_other_errors_are_not_tried_again(connection, cursor):
+    attempts = []
+
+    def attempt():
+        attempts.append(1)
+        cursor.execute("SELECT 1/0")
+
+    with pytest.raises(psycopg2.errors.DivisionByZero):
+        with_lock_retries(attempt, LockPolicy(0.1, 5, 0.01))
+    assert len(attempts) == 1
+
+
+def test_the_limits_end_with_the_transaction(connection, cursor):
+    limits = (
+        "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
+        " current_setting('idle_in_transaction_session_timeout')"
+    )
+    LockPolicy(timeout_seconds=1.5, statement_timeout_seconds=900).set_in(cursor)
+    cursor.execute(limits)
+    assert cursor.fetchone() == ("1500ms", "15min", "1min")
+    connection.commit()
+    cursor.execute(limits)
+    assert cursor.fetchone() == ("0", "0", "0")
+
+
+def test_a_statement_that_takes_too_long_is_ended_and_the_variable_is_named(cursor):
+    LockPolicy(statement_timeout_seconds=0.2).set_in(cursor)
+    with pytest.raises(ScriptFailed, match=r"line 1: canceling statement .*\(statement_timeout_seconds is"):
+        run_script(cursor, script("SELECT pg_sleep(60)"))
+
+
+def test_a_watch_without_a_server_does_no_harm():
+    nowhere = {"login_host": "/nowhere", "login_port": 1, "login_db": "x"}
+    with BlockerWatch(nowhere, 1) as watch:
+        assert watch.sentences() == []
+
+
+@pytest.mark.parametrize(("timeout", "attempts"), [(0, 3), (0.0001, 3), (2, 0)])
+def test_no_policy_waits_for_ever_or_never_tries(timeout, attempts):
+    given = {name: option["default"] for name, option in LOCK_SPEC.items()}
+    LockPolicy.from_params(given)
+    with pytest.raises(Refused, match="lock_timeout_seconds must be at least"):
+        LockPolicy.from_params({**given, "lock_timeout_seconds": timeout, "lock_attempts": attempts})

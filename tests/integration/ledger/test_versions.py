@@ -1,0 +1,110 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""schema_migrations in the shapes that applications give it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.versions import MARK, VersionTable
+
+SHAPES = {
+    "Rails": "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY)",
+    "guide": "CREATE TABLE schema_migrations (id serial PRIMARY KEY, version varchar(255) NOT NULL UNIQUE,"
+    " description text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+    "no key": "CREATE TABLE schema_migrations (version text, description varchar(10))",
+    "quoted": 'CREATE TABLE schema_migrations ("Odd Column" int DEFAULT 1, version name)',
+    "partitioned": "CREATE TABLE schema_migrations (version text) PARTITION BY HASH (version);"
+    " CREATE TABLE p PARTITION OF schema_migrations FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+}
+
+
+@pytest.fixture
+def cursor(connection):
+    with connection.cursor() as cursor:
+        yield cursor
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_record_and_forget_in_a_table_of_the_application(cursor, shape):
+    cursor.execute(SHAPES[shape])
+    table = VersionTable(cursor)
+    table.check()
+    assert table.applied() == set()
+    table.record("009", "words")
+    table.record("009", "words")
+    table.record("010; DROP TABLE x", "q'\"%s")
+    cursor.execute("SELECT count(*) FROM schema_migrations")
+    assert cursor.fetchone() == (2,), "once each, also without a key"
+    assert table.applied() == {"009", "010; DROP TABLE x"}
+    table.forget("009")
+    table.forget("009")
+    assert table.applied() == {"010; DROP TABLE x"}
+    table.forget("010; DROP TABLE x")
+    assert table.name() == "public.schema_migrations", "the application's table stays when it is empty"
+    assert not table.is_ours()
+
+
+def test_the_description_is_written_where_there_is_a_column(cursor):
+    cursor.execute(SHAPES["guide"])
+    VersionTable(cursor).record("009", "Text metadata")
+    cursor.execute("SELECT description FROM schema_migrations")
+    assert cursor.fetchone() == ("Text metadata",)
+
+
+def test_a_row_that_the_script_wrote_is_left_as_it_is_and_costs_no_number(cursor):
+    cursor.execute(SHAPES["guide"])
+    cursor.execute("INSERT INTO schema_migrations (version, description) VALUES ('009', 'the script''s own')")
+    VersionTable(cursor).record("009", "other words")
+    cursor.execute("SELECT description, nextval('schema_migrations_id_seq') FROM schema_migrations")
+    assert cursor.fetchone() == ("the script's own", 2)
+
+
+@pytest.mark.parametrize(
+    ("definition", "found"),
+    [
+        ("(version bigint PRIMARY KEY, dirty boolean NOT NULL)", "of type int8"),
+        ("(version integer)", "of type int4"),
+        ("(id int, name text)", "missing"),
+        ('("Version" text)', "missing"),
+    ],
+)
+def test_a_table_that_cannot_hold_versions_is_refused(cursor, definition, found):
+    cursor.execute(f"CREATE TABLE schema_migrations {definition}")
+    with pytest.raises(Refused, match=rf"public\.schema_migrations cannot record.*version is {found}"):
+        VersionTable(cursor).check()
+
+
+def test_own_table_is_made_with_the_first_version_and_dropped_with_the_last(cursor):
+    table = VersionTable(cursor)
+    table.check()
+    assert table.applied() == set()
+    table.forget("009")
+    table.record("001", "first")
+    table.record("002", "second")
+    assert table.is_ours()
+    cursor.execute("SELECT obj_description('schema_migrations'::regclass)")
+    assert cursor.fetchone() == (MARK,)
+    table.forget("001")
+    assert table.applied() == {"002"}
+    table.forget("002")
+    assert table.name() is None
+
+
+def test_own_table_is_no_part_of_the_schema_and_a_similar_name_is(cursor):
+    cursor.execute("CREATE TABLE schema_migrations_archive (id int PRIMARY KEY)")
+    before = read_schema(cursor)
+    VersionTable(cursor).record("001", "first")
+    assert read_schema(cursor) == before
+    assert "table public.schema_migrations_archive" in before
+    assert "index public.schema_migrations_archive_pkey" in before
+
+
+def test_it_is_found_by_the_search_path(cursor):
+    cursor.execute("CREATE SCHEMA app; CREATE TABLE app.schema_migrations (version text)")
+    assert VersionTable(cursor).name() is None
+    cursor.execute("SET search_path = app, public")
+    VersionTable(cursor).record("001", "first")
+    cursor.execute("SELECT version FROM app.schema_migrations")
+    assert cursor.fetchone() == ("001",)

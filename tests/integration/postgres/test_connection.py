@@ -1,0 +1,54 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A client that is gone does not keep its locks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from tests.integration.step_runs import target
+
+# What a module does when it is killed: it holds the lock of its run, and a statement is under way.
+HOLDER = """
+import json, sys
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect
+connection = connect(json.loads(sys.argv[1]))
+with connection.cursor() as cursor:
+    cursor.execute("SELECT pg_advisory_lock(7)")
+    print("held", flush=True)
+    cursor.execute("SELECT pg_sleep(600)")
+"""
+
+
+def test_a_killed_clients_locks_are_let_go_while_its_statement_still_runs(server, database, connection):
+    with connection.cursor() as cursor:
+        # The test server notices by itself; production's need not.
+        cursor.execute(f"ALTER DATABASE {database} SET client_connection_check_interval = 0")
+    connection.commit()
+    connection.autocommit = True
+    client = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, json.dumps(target(server, database))],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert client.stdout.readline() == "held\n"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(7)")
+            assert cursor.fetchone() == (False,)
+            client.kill()
+            free, deadline = False, time.monotonic() + 30
+            while not free and time.monotonic() < deadline:
+                time.sleep(0.1)
+                cursor.execute("SELECT pg_try_advisory_lock(7)")
+                (free,) = cursor.fetchone()
+    finally:
+        client.kill()
+        client.wait()
+        client.stdout.close()
+    assert free

@@ -1,0 +1,346 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rows are brought from the live database into the restored one, and what cannot be brought is said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.salvage import bring_salvage
+from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over import (
+    RowComparison,
+    carry_sequences,
+    refresh_materialized_views,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
+
+SCHEMA = """
+    CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, boss int REFERENCES author);
+    CREATE TABLE book (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, author int NOT NULL REFERENCES author,
+                       title varchar(10), words int[], double text GENERATED ALWAYS AS (title || title) STORED);
+    CREATE TABLE line (book int REFERENCES book ON DELETE CASCADE, n int, text text, PRIMARY KEY (n, book));
+    CREATE TABLE visit (at timestamptz, who text);
+    CREATE TABLE schema_migrations (version text PRIMARY KEY);
+    INSERT INTO schema_migrations VALUES ('001');
+    INSERT INTO author (name) VALUES ('ada'), ('bob');
+    INSERT INTO book (author, title, words) VALUES (1, 'one', '{1,2}'), (2, 'two', NULL);
+    INSERT INTO line VALUES (1, 1, 'first'), (2, 1, 'other');
+    INSERT INTO visit VALUES ('2026-01-01', 'ada'), ('2026-01-01', 'ada'), (NULL, NULL);
+"""
+
+
+@dataclass
+class Sides:
+    """The live database and the restored one; both begin with the same rows."""
+
+    live: Any
+    new: Any
+
+    def write(self, statement: str, *, live: bool = True) -> None:
+        connection = self.live if live else self.new
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def ask(self, query: str, *, live: bool = False) -> list[tuple]:
+        connection = self.live if live else self.new
+        with connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    def carry(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """(what was counted, what was left)."""
+        with self.live, self.new, self.live.cursor() as live, self.new.cursor() as new:
+            comparison = RowComparison(live, new)
+            differences = comparison.differences()
+            return comparison.report(differences), comparison.carry(differences)
+
+    def check_equal(self, *tables: str) -> None:
+        for table in tables:
+            query = f"SELECT t::text FROM {table} t ORDER BY 1"
+            assert self.ask(query) == self.ask(query, live=True), table
+
+
+@pytest.fixture
+def sides(server, database: str, connection) -> Iterator[Sides]:
+    other = f"{database}_restored"
+    with contextlib.closing(server.connect("postgres")) as admin:
+        admin.autocommit = True
+        with admin.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {other}")
+            try:
+                with contextlib.closing(server.connect(other)) as new:
+                    made = Sides(connection, new)
+                    made.write(SCHEMA)
+                    made.write(SCHEMA, live=False)
+                    yield made
+            finally:
+                cursor.execute(f"DROP DATABASE {other} WITH (FORCE)")
+
+
+TABLES = ("author", "book", "line", "visit")
+
+
+def test_added_changed_and_deleted_rows_are_counted_and_carried(sides: Sides) -> None:
+    sides.write(
+        """INSERT INTO author (name, boss) VALUES ('eve', 1), (E'tab\\t\\\\N "q"', 3);
+           INSERT INTO book (author, title, words) VALUES (3, 'new', '{NULL,7}');
+           INSERT INTO line VALUES (3, 1, ''), (3, 2, NULL);
+           UPDATE line SET text = 'Zeile äöü' WHERE book = 1;
+           UPDATE book SET title = 'zwei' WHERE id = 2;
+           DELETE FROM line WHERE book = 2;
+           DELETE FROM visit WHERE ctid = (SELECT min(ctid) FROM visit);
+           INSERT INTO visit VALUES (NULL, NULL), ('2026-02-02 12:00:00.123456+02', 'eve');
+           INSERT INTO schema_migrations VALUES ('002')"""
+    )
+    counted, left = sides.carry()
+    assert counted["tables"] == {
+        "public.author": {"added": 2, "changed": 0, "deleted": 0},
+        "public.book": {"added": 1, "changed": 1, "deleted": 0},
+        "public.line": {"added": 2, "changed": 1, "deleted": 1},
+        "public.visit": {"added": 2, "changed": 0, "deleted": 1},
+    }
+    assert (counted["compared"], left) == (4, [])
+    sides.check_equal(*TABLES)
+    assert sides.ask("SELECT version FROM schema_migrations") == [("001",)], (
+        "the backup's schema has its versions"
+    )
+
+
+def test_nothing_since_is_nothing_to_do(sides: Sides) -> None:
+    counted, left = sides.carry()
+    assert (counted["tables"], left) == ({}, [])
+
+
+def test_references_in_a_ring_and_to_the_same_table(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write(
+            """CREATE TABLE hen (id int PRIMARY KEY, egg int);
+               CREATE TABLE egg (id int PRIMARY KEY, hen int REFERENCES hen DEFERRABLE);
+               ALTER TABLE hen ADD FOREIGN KEY (egg) REFERENCES egg DEFERRABLE""",
+            live=live,
+        )
+    sides.write(
+        """SET CONSTRAINTS ALL DEFERRED; INSERT INTO hen VALUES (1, 1); INSERT INTO egg VALUES (1, 1);
+           INSERT INTO author (id, name, boss) VALUES (10, 'x', 11), (11, 'y', 10)"""
+    )
+    _, left = sides.carry()
+    assert left == []
+    sides.check_equal("hen", "egg", "author")
+
+
+def test_a_ring_of_references_that_cannot_wait_for_the_end(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write(
+            """CREATE TABLE firm (id int PRIMARY KEY, head int);
+               CREATE TABLE person (id int PRIMARY KEY, firm int NOT NULL REFERENCES firm);
+               ALTER TABLE firm ADD CONSTRAINT headed FOREIGN KEY (head) REFERENCES person;
+               CREATE TABLE part (id int, firm int REFERENCES firm, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+               CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10)""",
+            live=live,
+        )
+    rules = (
+        "SELECT conname, condeferrable, condeferred, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE contype = 'f' ORDER BY conrelid::regclass::text, conname"
+    )
+    triggers = "SELECT tgrelid::regclass::text, tgtype, tgdeferrable, tginitdeferred FROM pg_trigger ORDER BY 1, 2, 3"
+    before = sides.ask(rules), sides.ask(triggers)
+    sides.write(
+        "INSERT INTO firm VALUES (1, NULL), (2, NULL); INSERT INTO person VALUES (1, 1), (2, 2);"
+        " UPDATE firm SET head = id; INSERT INTO part VALUES (1, 2)"
+    )
+    counted, left = sides.carry()
+    assert left == []
+    assert counted["tables"]["public.firm"]["added"] == 2
+    sides.check_equal("firm", "person", "part")
+    assert (sides.ask(rules), sides.ask(triggers)) == before, "they are as strict as they were"
+
+
+def test_unique_values_that_wandered_from_row_to_row(sides: Sides) -> None:
+    sides.write(
+        """UPDATE author SET name = 'x' WHERE id = 1; UPDATE author SET name = 'ada' WHERE id = 2;
+           UPDATE author SET name = 'bob' WHERE id = 1; INSERT INTO author (name) VALUES ('x')"""
+    )
+    _, left = sides.carry()
+    assert left == [], "rows that exchange a unique value, while others reference them"
+    sides.check_equal(*TABLES)
+
+
+def test_a_row_that_the_restored_schema_does_not_take_is_left_and_the_others_come(sides: Sides) -> None:
+    """What the migration allowed and the backup does not: longer titles, books without author."""
+    sides.write(
+        """ALTER TABLE book DROP COLUMN double; ALTER TABLE book ALTER title TYPE text;
+           ALTER TABLE book ALTER author DROP NOT NULL;
+           CREATE TABLE orphanage (id int); ALTER TABLE line DROP CONSTRAINT line_book_fkey;
+           INSERT INTO book (author, title) SELECT 1, 'b' || n FROM generate_series(1, 300) n;
+           INSERT INTO book (author, title) VALUES (1, 'longer than ten'), (NULL, 'nobody');
+           INSERT INTO line VALUES (999, 1, 'no such book'), (300, 7, 'kept')"""
+    )
+    counted, left = sides.carry()
+    assert counted["tables"]["public.book"] == {"added": 302, "changed": 0, "deleted": 0}
+    assert sorted(
+        (row["table"], row["change"], row["key"], row["reason"].split(" (")[0]) for row in left
+    ) == [
+        ("public.book", "added", "(id) = (303)", "value too long for type character varying(10)"),
+        (
+            "public.book",
+            "added",
+            "(id) = (304)",
+            'null value in column "author" of relation "book" violates not-null constraint',
+        ),
+        (
+            "public.line",
+            "added",
+            "(book, n) = (999,1)",
+            'insert or update on table "line" violates foreign key constraint "line_book_fkey"',
+        ),
+    ]
+    assert sides.ask("SELECT count(*), count(double) FROM book") == [(302, 302)]
+    assert sides.ask("SELECT text FROM line WHERE book = 300") == [("kept",)]
+
+
+def test_triggers_and_rules_of_the_application_stay_silent_and_are_on_afterwards(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write(
+            """CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
+                 $$BEGIN new.text := upper(new.text); RETURN new; END$$;
+               CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON line FOR EACH ROW EXECUTE FUNCTION shout();
+               CREATE TRIGGER always BEFORE INSERT ON line FOR EACH ROW EXECUTE FUNCTION shout();
+               ALTER TABLE line ENABLE ALWAYS TRIGGER always;
+               CREATE RULE forget AS ON DELETE TO visit DO INSTEAD NOTHING""",
+            live=live,
+        )
+    sides.write(
+        """ALTER TABLE line DISABLE TRIGGER ALL; INSERT INTO line VALUES (1, 5, 'soft');
+           ALTER TABLE line ENABLE TRIGGER ALL; ALTER TABLE visit DISABLE RULE forget; DELETE FROM visit;
+           ALTER TABLE visit ENABLE RULE forget"""
+    )
+    _, left = sides.carry()
+    assert left == []
+    sides.check_equal(*TABLES)
+    enabled = """SELECT tgname::text, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
+                 UNION SELECT rulename, ev_enabled::text FROM pg_rewrite WHERE rulename = 'forget' ORDER BY 1"""
+    assert sides.ask(enabled) == [("always", "A"), ("forget", "O"), ("shout", "O")]
+
+
+def test_partitions_that_were_made_since_belong_to_their_table(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write(
+            """CREATE TABLE event (day int, n int, note text, PRIMARY KEY (day, n)) PARTITION BY LIST (day);
+               CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1);
+               CREATE TABLE event_rest PARTITION OF event DEFAULT;
+               INSERT INTO event VALUES (1, 1, 'a'), (7, 1, 'b')""",
+            live=live,
+        )
+    sides.write(
+        """CREATE TABLE event_2 PARTITION OF event FOR VALUES IN (2); INSERT INTO event VALUES (2, 1, 'c');
+           UPDATE event SET note = 'new' WHERE day = 7; DELETE FROM event WHERE day = 1"""
+    )
+    counted, left = sides.carry()
+    assert counted["tables"] == {"public.event": {"added": 1, "changed": 1, "deleted": 1}}
+    assert (counted["only_live"]["tables"], left) == ({}, [])
+    sides.check_equal("event")
+
+
+def test_what_only_one_side_has_is_named(sides: Sides) -> None:
+    sides.write(
+        """ALTER TABLE author ADD COLUMN born int; UPDATE author SET born = 1815 WHERE id = 1;
+           CREATE TABLE tag (name text); INSERT INTO tag VALUES ('x'), ('y'); DROP TABLE visit;
+           SELECT lo_from_bytea(0, 'object')"""
+    )
+    counted, left = sides.carry()
+    assert counted["only_live"] == {"tables": {"public.tag": 2}, "columns": {"public.author.born": 1}}
+    assert (counted["only_backup"], counted["large_objects"], left) == (["public.visit"], 1, [])
+    assert counted["tables"] == {}, "a value that the backup has no column for makes no row differ"
+
+
+def test_names_and_types_of_every_kind(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write(
+            """CREATE SCHEMA "Odd %s"; CREATE TYPE "Odd %s".mood AS ENUM ('so', 'la la');
+               CREATE DOMAIN short AS varchar(3);
+               CREATE TABLE "Odd %s"."t""a,b" ("a %" text, "primary" "Odd %s".mood, c char(4), b bit(3), f float8,
+                 d date, i interval, j jsonb, x bytea, s short, PRIMARY KEY ("a %", "primary"))""",
+            live=live,
+        )
+    sides.write(
+        """INSERT INTO "Odd %s"."t""a,b" VALUES ('k, "', 'la la', 'ab', '101', 0.1::float8 + 0.2, '2026-02-03',
+             '1 year -2 days', '{"a": [1, "ü"]}', '\\x00ff', 'abc'), ('', 'so', NULL, NULL, 'NaN', 'infinity', NULL,
+             'null', '', '')"""
+    )
+    _, left = sides.carry()
+    assert left == []
+    sides.check_equal('"Odd %s"."t""a,b"')
+
+
+def test_sequences_go_on_and_never_back(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write("CREATE SEQUENCE down INCREMENT -2; CREATE SEQUENCE small MAXVALUE 9", live=live)
+    sides.write(
+        "ALTER SEQUENCE small MAXVALUE 99; SELECT setval('small', 50), setval('author_id_seq', 70), nextval('down')"
+    )
+    sides.write("SELECT setval('book_id_seq', 1000)", live=False)
+    with sides.live, sides.new, sides.live.cursor() as live, sides.new.cursor() as new:
+        moved = carry_sequences(live, new)
+    assert moved == {"public.author_id_seq": 70, "public.down": -1}
+    assert sides.ask("SELECT nextval('author_id_seq'), nextval('book_id_seq'), nextval('down')") == [
+        (71, 1001, -3)
+    ]
+
+
+def test_views_that_hold_rows_are_computed_again(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write(
+            """CREATE MATERIALIZED VIEW many AS SELECT count(*) FROM author;
+               CREATE MATERIALIZED VIEW upon AS SELECT * FROM many; CREATE MATERIALIZED VIEW empty AS SELECT 1
+               WITH NO DATA""",
+            live=live,
+        )
+    sides.write("INSERT INTO author (name) VALUES ('eve')")
+    sides.carry()
+    with sides.new, sides.new.cursor() as cursor:
+        assert refresh_materialized_views(cursor) == ["public.many", "public.upon"]
+    assert sides.ask("SELECT * FROM upon") == [(3,)]
+
+
+# Salvage ---------------------------------------------------------------------------------------------------
+
+
+def keep(sides: Sides, *rows: str, live: bool = True) -> None:
+    """An item of salvage with these rows."""
+    connection = sides.live if live else sides.new
+    with connection, connection.cursor() as cursor:
+        store = SalvageStore(cursor)
+        store.create()
+        item = store.begin_item("run", "002", "dropped table", ("public", "tag"), ["name"])
+        for number, row in enumerate(rows):
+            cursor.execute(
+                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
+                (item, str(number), row),
+            )
+        assert store.finish_item(item)["rows"] == len(rows)
+
+
+@pytest.mark.parametrize("in_backup", [True, False])
+def test_salvage_is_what_the_backup_has_and_what_was_kept_since(sides: Sides, in_backup: bool) -> None:
+    keep(sides, "(x)", "(y)")
+    if in_backup:
+        keep(sides, "(x)", "(y)", live=False)
+    sides.write(  # a deploy since the backup has put it back, into the database that is replaced
+        "DELETE FROM runbook_salvage.kept_row; UPDATE runbook_salvage.manifest SET returned = now()"
+    )
+    keep(sides, "(since)")
+    with sides.live, sides.new, sides.live.cursor() as live, sides.new.cursor() as new:
+        assert bring_salvage(live, new) == (1 if in_backup else 2)
+        assert bring_salvage(live, new) == 0, "a second time there is nothing to bring"
+    found = sides.ask(
+        "SELECT item, returned IS NULL, k.kept FROM runbook_salvage.manifest LEFT JOIN runbook_salvage.kept_row k"
+        " USING (item) ORDER BY 1, 3"
+    )
+    first = [(1, True, "(x)"), (1, True, "(y)")] if in_backup else [(1, False, None)]
+    assert found == [*first, (2, True, "(since)")]
+    keep(sides, "(later)", live=False)
+    assert sides.ask("SELECT max(item), max(number) FROM runbook_salvage.kept_row") == [(3, 4)]

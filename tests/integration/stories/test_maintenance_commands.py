@@ -1,0 +1,163 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The commands around a run: others are told, and the application is out of service for as long as it has to be."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.stories.application import Application
+
+# Notes its name, the databases that there are, and what it gets on standard input; then ends as it is told.
+COMMAND = """#!/bin/sh
+{{ echo "$1"; '{psql}' -XAt -h '{host}' -p {port} -U {user} -c "SELECT datname FROM pg_database \\
+WHERE datname LIKE '{database}\\_before\\_%' OR datname LIKE 'runbook%' ORDER BY 1" postgres | tr '\\n' ' '
+echo; if [ "$1" = announce ]; then cat; fi; echo; echo '--'; }} >> '{log}'
+if [ "$1" = "$(cat '{fails}')" ]; then echo 'the load balancer does not answer' >&2; exit 3; fi
+"""
+
+
+class Commands:
+    """The commands of the maintenance window and of the announcement, and what they saw."""
+
+    def __init__(self, application: Application, folder: Path) -> None:
+        server, self.script = application.server, folder / "command"
+        self.log, self.fails = folder / "log", folder / "fails"
+        self.script.write_text(
+            COMMAND.format(
+                psql=Path(server.bindir, "psql"),
+                host=server.host,
+                port=server.port,
+                user=server.user,
+                database=application.databases[0],
+                log=self.log,
+                fails=self.fails,
+            ),
+            encoding="utf-8",
+        )
+        self.script.chmod(0o755)
+        self.fails.write_text("none", encoding="utf-8")
+        application.variables.update(
+            maintenance_window_open_command=[str(self.script), "open"],
+            maintenance_window_close_command=[str(self.script), "close"],
+            announce_command=[str(self.script), "announce"],
+        )
+
+    def let_fail(self, name: str) -> None:
+        self.fails.write_text(name, encoding="utf-8")
+
+    def seen(self) -> list[tuple[str, list[str], Any]]:
+        """(name, databases beside the live one, announcement) of each call since the last look."""
+        text = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        self.log.unlink(missing_ok=True)
+        calls = [part.split("\n") for part in text.split("--\n") if part.strip()]
+        return [
+            (lines[0], lines[1].split(), json.loads(lines[2]) if lines[0] == "announce" else None)
+            for lines in calls
+        ]
+
+
+@pytest.fixture
+def commands(application: Application, tmp_path: Path) -> Iterator[Commands]:
+    """The application with its commands; databases that restores replaced are dropped."""
+    yield Commands(application, tmp_path)
+    with contextlib.closing(application.server.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(
+            f"SELECT datname FROM pg_database WHERE datname LIKE '{application.databases[0]}\\_before\\_%'"
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def deployed(application: Application, commands: Commands) -> str:
+    """A deploy with its commands; the run's name."""
+    run = application.deploy("002")
+    assert run.status == 0, run.output
+    calls = commands.seen()
+    assert [name for name, *_ in calls] == ["announce", "open", "close", "announce"]
+    return run.record["run_id"]
+
+
+def restore(application: Application, source: str, **variables: Any):
+    return application.run("playbooks/restore.yml", "-e", f"run_id={source}", **variables)
+
+
+def test_a_restore_takes_the_application_out_of_service_for_the_swap_only(
+    application: Application, commands: Commands
+) -> None:
+    source = deployed(application, commands)
+    run = restore(application, source)
+    assert run.status == 0, run.output
+    begin, opened, closed, end = commands.seen()
+    assert begin[2]["event"] == "begin"
+    assert begin[2]["run"]["run_id"] == run.record["run_id"]
+    assert (begin[2]["run"]["playbook"], begin[2]["run"]["source_run_id"]) == ("restore", source)
+    assert (opened[0], closed[0]) == ("open", "close")
+    (beside,) = opened[1]
+    assert beside.startswith("runbook_restore_"), "out of service when all is ready for the swap"
+    assert closed[1] == [run.record["restore"]["replaced"]], "and back in service after it"
+    assert (end[2]["event"], end[2]["run"]["outcome"]) == ("end", "restored")
+
+
+@pytest.mark.parametrize("failing", ["open", "smoke"])
+def test_a_restore_that_fails_puts_the_application_back_into_service(
+    application: Application, commands: Commands, tmp_path: Path, failing: str
+) -> None:
+    source = deployed(application, commands)
+    variables = {}
+    if failing == "open":
+        commands.let_fail("open")
+    else:
+        smoke = tmp_path / "sql" / "smoke" / "never.sql"
+        smoke.parent.mkdir(parents=True)
+        smoke.write_text("SELECT false;", encoding="utf-8")
+        for name in ("migrations", "rollback"):
+            (tmp_path / "sql" / name).mkdir()
+        variables["sql_dir"] = str(tmp_path / "sql")
+    run = restore(application, source, **variables)
+    assert run.status != 0
+    calls = commands.seen()
+    assert [name for name, *_ in calls] == ["announce", "open", "close", "announce"]
+    outcome = "refused" if failing == "open" else "failed"
+    assert calls[-1][2]["run"]["outcome"] == run.record["outcome"] == outcome, run.output
+    if failing == "open":
+        assert "non-zero return code" in run.record["reason"]
+        assert calls[-1][1] == [], "nothing was swapped, and what was restored beside is dropped"
+
+
+def test_refused_before_anything_nobody_is_put_out_of_service(
+    application: Application, commands: Commands
+) -> None:
+    run = restore(application, "20260101T000000Z-nobody-0000")
+    assert run.record["outcome"] == "refused"
+    ((name, _, announced),) = commands.seen()
+    assert (name, announced["event"]) == ("announce", "end")
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "restore"])
+def test_a_window_that_does_not_close_hides_no_outcome(
+    application: Application, commands: Commands, playbook: str
+) -> None:
+    source = deployed(application, commands) if playbook == "restore" else ""
+    commands.let_fail("close")
+    run = restore(application, source) if source else application.deploy("002")
+    assert run.status != 0
+    said = " ".join(run.output.split())
+    assert "The application was not taken back into service" in said
+    assert "the load balancer does not answer" in said
+    assert [name for name, *_ in commands.seen()] == ["announce", "open", "close", "announce"]
+    outcome = "restored" if source else "deployed"
+    assert (run.record["outcome"], bool(run.record["ended"])) == (outcome, True)
+    with (
+        contextlib.closing(application.server.connect(application.databases[0])) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT outcome FROM runbook.run ORDER BY started DESC LIMIT 1")
+        assert cursor.fetchone() == (outcome,), "the run is closed in the ledger"

@@ -1,0 +1,76 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a migration did in production only, or on the copy only."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.difference import acted_otherwise
+
+
+def measured(rows=None, rewritten=(), locks=()):
+    return {
+        "rows": {
+            table: dict(zip(("inserted", "updated", "deleted"), counts, strict=True))
+            for table, counts in (rows or {}).items()
+        },
+        "rewritten": dict.fromkeys(rewritten),
+        "locks": [{"table": table, "mode": mode, "line": 3} for table, mode in locks],
+    }
+
+
+@pytest.mark.parametrize(
+    ("on_the_copy", "in_production", "line"),
+    [
+        (measured(), measured({"t": (0, 0, 1)}), "t: 1 rows deleted in production, 0 on the copy"),
+        (
+            measured({"t": (0, 9, 0)}),
+            measured({"t": (0, 9, 2)}),
+            "t: 2 rows deleted in production, 0 on the copy",
+        ),
+        (measured({"t": (0, 9, 0)}), measured(), "t: 0 rows updated in production, 9 on the copy"),
+        (measured(), measured(rewritten=["t"]), "t: rewritten in production only"),
+        (measured(rewritten=["t"]), measured(), "t: rewritten on the copy only"),
+        (
+            measured(),
+            measured(locks=[("t", "ShareLock")]),
+            "t: ShareLock in production, no lock on the copy (line 3)",
+        ),
+        (
+            measured(locks=[("t", "ShareLock")]),
+            measured(locks=[("t", "AccessExclusiveLock")]),
+            "t: AccessExclusiveLock in production, ShareLock on the copy (line 3)",
+        ),
+    ],
+)
+def test_what_only_one_side_did_is_named(on_the_copy, in_production, line):
+    assert acted_otherwise(on_the_copy, in_production, same_rows=False) == [line]
+
+
+@pytest.mark.parametrize(
+    ("on_the_copy", "in_production"),
+    [
+        (measured({"t": (1, 2, 3)}, ["t"], [("t", "ShareLock")]),) * 2,
+        (measured(locks=[("t", "AccessExclusiveLock")]), measured(locks=[("t", "ShareLock")])),
+        (measured(), measured(locks=[("t", "ShareUpdateExclusiveLock")])),
+        (
+            measured(locks=[("t", "AccessExclusiveLock"), ("t", "ShareLock")]),
+            measured(locks=[("t", "AccessExclusiveLock"), ("t", "ShareLock")]),
+        ),
+    ],
+)
+@pytest.mark.parametrize("same_rows", [True, False])
+def test_alike(on_the_copy, in_production, same_rows):
+    assert acted_otherwise(on_the_copy, in_production, same_rows) == []
+
+
+def test_numbers_must_agree_only_where_nobody_has_written_since():
+    sides = measured({"t": (0, 9, 0)}), measured({"t": (0, 10, 0)})
+    assert acted_otherwise(*sides, same_rows=False) == []
+    assert acted_otherwise(*sides, same_rows=True) == ["t: 10 rows updated in production, 9 on the copy"]
+
+
+def test_a_lock_that_was_seen_by_chance_is_not_compared():
+    sampled = measured(locks=[("t", "AccessExclusiveLock")])
+    sampled["locks"][0]["sampled"] = True
+    assert acted_otherwise(measured(), sampled, same_rows=True) == []

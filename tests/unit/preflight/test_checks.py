@@ -1,0 +1,241 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What preflight decides without a server: which migrations, which server, which programs, which scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import (
+    check_client_programs,
+    check_scripts_to_apply,
+    check_scripts_to_roll_back,
+    check_server,
+    select_for_deploy,
+    select_for_rollback,
+)
+
+IDENTITY = {"database": "library", "server_version": 180006, "in_recovery": False}
+
+
+def transactions(*commands, declared=None, blocks=0):
+    """What a script has of statements that cannot be in a transaction: (line, command, object)."""
+    statements = [{"line": line, "command": command, "object": about} for line, command, about in commands]
+    return {"statements": statements, "declared": declared, "blocks": blocks}
+
+
+def entry(version, requires=(), **facts):
+    return {
+        "version": version,
+        "stem": f"{version}_name",
+        "requires": list(requires),
+        "apply_name": f"migrations/{version}_name.sql",
+        "rollback_name": f"rollback/{version}_name_rollback.sql",
+        "problems": [],
+        "rollback_problems": [],
+        "statements": 2,
+        "rollback_statements": 2,
+        "alone": {"apply": transactions(), "rollback": transactions()},
+        **facts,
+    }
+
+
+INDEX_COMMAND = "CREATE INDEX CONCURRENTLY"
+INDEX = [entry("001"), entry("002", ["001"]), entry("003", ["002"]), entry("004", ["001"])]
+
+
+# Which migrations ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "applied", "selected"),
+    [
+        ("001", set(), ["001"]),
+        ("004", {"001"}, ["004"]),
+        ("002", {"001", "004"}, ["002"]),
+        ("pending", set(), ["001", "002", "003", "004"]),
+        ("pending", {"001", "003"}, ["002", "004"]),
+        ("pending", {"001", "002", "003", "004", "099"}, []),
+    ],
+)
+def test_selected_for_a_deploy(wanted, applied, selected):
+    assert select_for_deploy(INDEX, wanted, applied) == selected
+
+
+def test_already_applied():
+    with pytest.raises(Refused, match="Migration 002 is already applied"):
+        select_for_deploy(INDEX, "002", {"001", "002"})
+
+
+def test_unmet_requirements_are_named_in_the_order_to_deploy_them():
+    with pytest.raises(
+        Refused, match=r"'dependencies identified': migration 003 requires 001, 002.*Deploy 001"
+    ):
+        select_for_deploy(INDEX, "003", set())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "applied", "cascade", "selected"),
+    [
+        ("004", {"001", "004"}, False, ["004"]),
+        ("003", {"001", "002", "003"}, True, ["003"]),
+        ("002", {"001", "002", "003", "004"}, True, ["003", "002"]),
+        ("001", {"001", "002", "003", "004"}, True, ["004", "003", "002", "001"]),
+        ("001", {"001"}, False, ["001"]),
+    ],
+)
+def test_selected_for_a_rollback(wanted, applied, cascade, selected):
+    assert select_for_rollback(INDEX, wanted, applied, cascade) == selected
+
+
+def test_a_rollback_of_what_is_not_applied():
+    with pytest.raises(Refused, match="Migration 002 is not applied"):
+        select_for_rollback(INDEX, "002", {"001"}, True)
+
+
+def test_a_rollback_under_dependents_names_them_and_the_way_out():
+    with pytest.raises(Refused, match=r"003, 002 depend on it.*-e cascade=true"):
+        select_for_rollback(INDEX, "001", {"001", "002", "003"}, False)
+
+
+# Server and programs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [150000, 150018, 160001, 180006, 190000])
+def test_supported_servers(version):
+    check_server({**IDENTITY, "server_version": version})
+
+
+@pytest.mark.parametrize(("version", "major"), [(140020, 14), (90624, 9), (149999, 14)])
+def test_an_older_server_is_refused(version, major):
+    with pytest.raises(Refused, match=rf"is PostgreSQL {major}; the runbook needs 15 or newer"):
+        check_server({**IDENTITY, "server_version": version})
+
+
+def test_a_standby_is_refused():
+    with pytest.raises(Refused, match=r"library is a standby.*point db_host at the primary"):
+        check_server({**IDENTITY, "in_recovery": True})
+
+
+def programs(folder: Path, **versions: str) -> str:
+    """Real programs that say a version, as PostgreSQL's do."""
+    for name, answer in versions.items():
+        program = folder / name
+        program.write_text(f"#!/bin/sh\necho '{answer}'\n", encoding="utf-8")
+        program.chmod(0o755)
+    return str(folder)
+
+
+def test_programs_of_the_servers_version_and_newer_ones(tmp_path):
+    bindir = programs(
+        tmp_path,
+        pg_dump="pg_dump (PostgreSQL) 18.0",
+        pg_restore="pg_restore (PostgreSQL) 19beta1 (Debian 19~beta1-1)",
+    )
+    assert check_client_programs(IDENTITY, bindir) == {"pg_dump": 18, "pg_restore": 19}
+
+
+@pytest.mark.parametrize("old", ["pg_dump", "pg_restore"])
+def test_each_older_program_is_refused(tmp_path, old):
+    answers = {name: f"{name} (PostgreSQL) 18.1" for name in ("pg_dump", "pg_restore")}
+    answers[old] = f"{old} (PostgreSQL) 17.5"
+    with pytest.raises(Refused, match=rf"{old} is version 17 and the server is 18"):
+        check_client_programs(IDENTITY, programs(tmp_path, **answers))
+
+
+def test_a_missing_program_is_refused(tmp_path):
+    bindir = programs(tmp_path, pg_dump="pg_dump (PostgreSQL) 18.1")
+    with pytest.raises(Refused, match=r"program pg_restore was not found in .*pg_bindir"):
+        check_client_programs(IDENTITY, bindir)
+
+
+def test_a_program_that_is_something_else_is_refused(tmp_path):
+    with pytest.raises(Refused, match="says nothing that tells its version"):
+        check_client_programs(IDENTITY, programs(tmp_path, pg_dump="hello", pg_restore="hello"))
+
+
+# Scripts -------------------------------------------------------------------------------------------------
+
+
+def test_sound_scripts():
+    check_scripts_to_apply(INDEX, ["001", "002"])
+    check_scripts_to_roll_back(INDEX, ["002", "001"])
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"problems": ["migrations/x.sql:3:7: syntax error"]}, r"migrations/x\.sql:3:7: syntax error"),
+        ({"statements": 0}, r"no statement: migrations/001_name\.sql is empty"),
+        (
+            {"rollback_name": None, "rollback_statements": 0},
+            r"'rollback script exists'.*no rollback/001_name",
+        ),
+        ({"rollback_statements": 0}, r"'rollback script exists'.*001_name_rollback\.sql is empty"),
+        (
+            {
+                "alone": {
+                    "apply": transactions((4, "VACUUM", None), declared="one"),
+                    "rollback": transactions(),
+                }
+            },
+            r"'migration runs in one transaction': migrations/001_name\.sql line 4: VACUUM.*'-- Transaction: one'",
+        ),
+        (
+            {"alone": {"apply": transactions(), "rollback": transactions((2, "DROP DATABASE", None))}},
+            r"rollback/001_name_rollback\.sql line 2: DROP DATABASE reaches beyond",
+        ),
+        (
+            {"alone": {"apply": transactions((2, INDEX_COMMAND, None)), "rollback": transactions()}},
+            r"line 2: CREATE INDEX CONCURRENTLY without a name",
+        ),
+        (
+            {"alone": {"apply": transactions((2, "VACUUM", None), blocks=1), "rollback": transactions()}},
+            r"has a BEGIN of its own",
+        ),
+        (
+            {"alone": {"apply": transactions(declared="none", blocks=1), "rollback": transactions()}},
+            r"has a BEGIN of its own",
+        ),
+    ],
+)
+def test_scripts_that_may_not_be_applied(facts, reason):
+    with pytest.raises(Refused, match=reason):
+        check_scripts_to_apply([entry("001", **facts)], ["001"])
+
+
+def test_scripts_of_migrations_that_are_not_selected_do_not_matter():
+    check_scripts_to_apply([entry("001", problems=["broken"]), entry("002")], ["002"])
+
+
+@pytest.mark.parametrize(
+    "facts", [{"rollback_name": None, "rollback_statements": 0}, {"rollback_statements": 0}]
+)
+def test_a_rollback_without_script_names_the_verified_backup(facts):
+    with pytest.raises(
+        Refused, match=r"'rollback script exists'.*\(/backups/r1\).*restore\.yml -e run_id=r1$"
+    ):
+        check_scripts_to_roll_back(
+            [entry("001", **facts)], ["001"], lambda version: {"run_id": "r1", "folder": "/backups/r1"}
+        )
+    with pytest.raises(Refused) as refused:
+        check_scripts_to_roll_back([entry("001", **facts)], ["001"])
+    assert "restore.yml" not in refused.value.reason, "no backup is promised where there is none"
+
+
+def test_a_rollback_that_does_not_parse():
+    broken = entry("001", rollback_problems=["rollback/x.sql:1:1: syntax error"], rollback_statements=0)
+    with pytest.raises(Refused, match="syntax error"):
+        check_scripts_to_roll_back([broken], ["001"])
+
+
+def test_a_rollback_does_not_ask_whether_the_migration_could_be_applied():
+    check_scripts_to_roll_back([entry("001", problems=["the migration was broken since"])], ["001"])
+
+
+def test_statements_outside_of_a_transaction_pass_when_they_can_be_gone_on_with():
+    named = transactions((3, INDEX_COMMAND, {"index": [None, "x"]}), (4, "VACUUM", None))
+    alone = {"apply": named, "rollback": transactions(declared="none")}
+    check_scripts_to_apply([entry("001", alone=alone)], ["001"])

@@ -1,0 +1,365 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reports for people: every outcome tells what production has now, and no report breaks on missing facts."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import (
+    STATE_OF_PRODUCTION,
+    run_report,
+    status_report,
+)
+
+
+def run(outcome, playbook="deploy", steps=(), **facts):
+    return {
+        "run_id": "r1",
+        "playbook": playbook,
+        "target": "library",
+        "database": "midi",
+        "migrations": ["009"],
+        "outcome": outcome,
+        "failed_step": None,
+        "reason": None,
+        "steps": [{"step": step, "status": status, "seconds": 1.25} for step, status in steps],
+        **facts,
+    }
+
+
+def status(**facts):
+    migration = {"version": "009", "stem": "009_text", "state": "applied", "edited": [], "proof": None}
+    return {
+        "migrations": [migration],
+        "in_place_but_unrecorded": [],
+        "unknown_versions": [],
+        "last_run": None,
+        "unfinished_run": None,
+        "broken_receipt": None,
+        "receipts": 4,
+        "drift": [],
+        "salvage": [],
+        "adoption": {},
+        "layout": {"release": 3, "newest": 3},
+        **facts,
+    }
+
+
+@pytest.mark.parametrize("outcome", STATE_OF_PRODUCTION)
+def test_every_outcome_tells_what_production_has(outcome):
+    lines = run_report(run(outcome), "/a/run.json")
+    assert lines[0] == f"{outcome}: 009 on library (database midi)"
+    assert f"Production: {STATE_OF_PRODUCTION[outcome]}" in lines
+    assert lines[-1] == "Record: /a/run.json"
+
+
+FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))
+
+
+def next_line(content):
+    return [line for line in run_report(content, "x") if line.startswith("Next:")]
+
+
+def test_a_rollback_that_failed_too_offers_the_restore_of_its_own_backup():
+    command = "ansible-playbook playbooks/restore.yml -e run_id=r1"
+    (line,) = next_line(run("failed", steps=FAILED_ROLLBACK))
+    assert line.endswith(command)
+    assert next_line(run("restored", steps=(*FAILED_ROLLBACK, ("swap", "ok")))) == []
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unchanged"])
+def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy(outcome):
+    steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
+    (line,) = next_line(run(outcome, "emergency_rollback", steps, restorable_run="r0"))
+    assert line.endswith("ansible-playbook playbooks/restore.yml -e run_id=r0")
+    assert "restore.yml" not in " ".join(next_line(run(outcome, "emergency_rollback", steps)))
+
+
+def restored(**facts):
+    return {
+        "replaced": "midi_before_x",
+        "held_off_seconds": 0.42,
+        "carried_over": True,
+        "rows": {
+            "tables": {"public.files": {"added": 2, "changed": 0, "deleted": 1}},
+            "only_live": {"tables": {"public.tag": 5}, "columns": {"public.files.copyright": 3}},
+            "large_objects": 0,
+            "paths_changed": {"public.files.filepath": 12},
+        },
+        "left": {
+            "tables": {"public.files": 1},
+            "rows": [{"table": "public.files", "key": "(id) = (7)", "reason": "no parent"}],
+        },
+        "not_carried": ["ALTER ROLE app ..."],
+        **facts,
+    }
+
+
+def test_a_restore_says_what_became_of_the_rows_since():
+    text = "\n".join(run_report(run("restored", "restore", restore=restored()), "x"))
+    for line in (
+        "Replaced: database midi_before_x holds what production was.",
+        "Since the backup: public.files: 2 added, 1 deleted",
+        "Those rows were carried over.",
+        "NOT CARRIED OVER: 1 rows of public.files",
+        "public.files (id) = (7): no parent",
+        "Not in the backup: table public.tag, 5 rows",
+        "Not in the backup: column public.files.copyright, in 3 rows",
+        "Files on disk: NOT MOVED BACK, while 12 values of public.files.filepath are those of the backup",
+        "For a superuser: ALTER ROLE app ...",
+    ):
+        assert line in text
+    without = restored(carried_over=False, left={"tables": {}, "rows": []})
+    text = "\n".join(run_report(run("restored", "restore", restore=without), "x"))
+    assert "Those rows are in midi_before_x only" in text
+
+
+def test_a_restore_that_goes_on_after_a_kill_says_who_swapped():
+    found = {"swapped_by": "r0", "replaced": "midi_before_x"}
+    lines = run_report(run("restored", "restore", restore=found), "x")
+    assert "The databases were swapped by run r0, which was interrupted after it." in lines
+
+
+def test_only_a_failure_names_a_next_step():
+    assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Next:")]
+    (line,) = [line for line in run_report(run("failed"), "x") if line.startswith("Next:")]
+    assert "emergency_rollback.yml -e migration=009" in line
+
+
+@pytest.mark.parametrize(
+    ("playbook", "steps", "expected"),
+    [
+        ("deploy", [("apply", "ok"), ("verify", "failed")], "Production STILL HAS the migration."),
+        ("deploy", [("apply", "failed")], "What production has must be looked at."),
+        (
+            "emergency_rollback",
+            [("emergency_rollback", "ok"), ("smoke_test", "failed")],
+            "Production ROLLED BACK, and the check after it failed.",
+        ),
+        ("emergency_rollback", [("emergency_rollback", "failed")], "What production has must be looked at."),
+    ],
+)
+def test_a_failure_says_what_is_known_about_production(playbook, steps, expected):
+    assert f"Production: {expected}" in run_report(run("failed", playbook, steps), "x")
+
+
+def test_a_run_without_migration_or_times_is_reported_too():
+    lines = run_report(run("refused", steps=[("preflight", "failed")], migrations=[], reason="no."), "x")
+    assert lines[0].startswith("refused: no migration on")
+    assert "Reason: no." in lines
+    bare = run("refused", steps=[("preflight", "failed")])
+    bare["steps"][0]["seconds"] = None
+    assert "Steps: preflight failed" in run_report(bare, "x")
+
+
+def test_nothing_pending():
+    lines = run_report(run("deployed", migrations=[], reason="nothing was pending"), "x")
+    assert "Production: Nothing was pending, nothing was done." in lines
+
+
+def test_status_of_a_sound_database():
+    lines = status_report(status(), "library")
+    assert lines == [
+        "library:",
+        "  009_text  applied, rollback not proven in this database",
+        "Receipts: 4, the chain is whole",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"unknown_versions": ["042"]}, "  042: recorded as applied, and sql_dir has no such migration"),
+        ({"drift": ["table public.x: was not there before"]}, "  table public.x: was not there before"),
+        (
+            {"layout": {"release": 1, "newest": 3}},
+            "The runbook's schemas have the layout of release 1: the next deploy, rollback or restore brings them to"
+            " release 3",
+        ),
+        (
+            {"broken_receipt": {"run_id": "r7", "step": "apply", "migration": "009", "finished": "t"}},
+            "RECEIPTS CHANGED: the one of apply 009 in run r7 is not as it was written, or one before it is gone",
+        ),
+        (
+            {"unfinished_run": {"run_id": "r8", "operator": "ada@host", "started": "t0"}},
+            "In progress or interrupted: r8 by ada@host, since t0",
+        ),
+        (
+            {"in_place_but_unrecorded": ["002", "006"]},
+            "NOT ADOPTED: the objects of 002, 006 are in place without being recorded:"
+            " ansible-playbook playbooks/status.yml -e adopt=true",
+        ),
+        (
+            {
+                "last_run": {
+                    "run_id": "r9",
+                    "playbook": "deploy",
+                    "migrations": ["009"],
+                    "operator": "ada",
+                    "outcome": None,
+                    "reason": None,
+                }
+            },
+            "Last run: r9, deploy of 009 by ada: not ended",
+        ),
+        (
+            {"adoption": {"009": {"state": "partial", "missing": ["table public.t is missing"]}}},
+            "  009_text  applied, partial, table public.t is missing, rollback not proven in this database",
+        ),
+        (
+            {"adoption": {"009": {"state": "in place", "missing": []}}},
+            "  009_text  applied, found in place and recorded, rollback not proven in this database",
+        ),
+        (
+            {"adoption": {"009": {"state": "unknown", "missing": []}}},
+            "  009_text  applied, unknown, it makes no object by which it could be told,"
+            " rollback not proven in this database",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_status_says_what_is_not_as_it_should_be(facts, expected):
+    assert expected in status_report(status(**facts), "library")
+
+
+@pytest.mark.parametrize("release", [0, 3])
+def test_status_says_nothing_of_a_layout_that_is_none_or_the_newest(release):
+    lines = status_report(status(layout={"release": release, "newest": 3}), "library")
+    assert not [line for line in lines if "layout" in line]
+
+
+def test_status_names_edited_scripts_and_proofs():
+    one = status()
+    proof = {"run_id": "r5", "finished": "t", "rows_compared": 120}
+    one["migrations"][0].update(edited=["rollback"], proof=proof)
+    assert status_report(one, "x")[1] == (
+        "  009_text  applied, EDITED: its rollback script is not the one that was deployed,"
+        " rollback proven by run r5 (120 rows compared)"
+    )
+
+
+def test_status_of_an_empty_folder():
+    assert status_report(status(migrations=[]), "x")[0] == "x:"
+
+
+@pytest.mark.parametrize(
+    ("applied", "rolled_back", "words"),
+    [
+        ([], [], "it had committed nothing."),
+        (["001", "002"], [], "it had applied 001, 002."),
+        ([], ["002"], "it had rolled back 002."),
+        (["001"], ["002"], "it had applied 001 and rolled back 002."),
+    ],
+)
+def test_an_interrupted_run_is_told_with_what_it_had_committed(applied, rolled_back, words):
+    interrupted = {
+        "run_id": "earlier",
+        "playbook": "deploy",
+        "migrations": ["001", "002"],
+        "applied": applied,
+        "rolled_back": rolled_back,
+    }
+    lines = run_report(run("deployed", interrupted_run=interrupted), "run.json")
+    assert f"Before: run earlier (deploy of 001, 002) was interrupted; {words}" in lines
+
+
+def test_a_sequence_that_a_rollback_does_not_set_back_is_told():
+    proof = {"sequences_moved": {"012": {"public.b_seq": [1, 9], "public.a_seq": [1, 5]}}}
+    lines = run_report(run("deployed", proof=proof), "run.json")
+    told = "Rollback of 012: rows and schema come back, but not the next value of public.a_seq, public.b_seq"
+    assert told in lines
+
+
+IMPACT = {"seconds": 1.5, "locks": [], "rewritten": {}, "rows": {}, "wal_bytes": 3 * 2**20}
+
+
+@pytest.mark.parametrize(
+    ("wal", "words"),
+    [
+        (None, "3.0 MB of WAL of the whole server, full-page images included"),
+        (
+            {"bytes": 4 * 2**20, "records": 77, "full_page_images": 384, "bytes_without_images": 2**20},
+            "77 WAL records in 4.0 MB, up to 3.0 MB of it full-page images",
+        ),
+    ],
+)
+def test_full_page_images_are_told_apart_on_both_sides_where_the_server_can(wal, words):
+    impact = {"002": {side: {**IMPACT, "session_wal": wal} for side in ("copy", "production")}}
+    lines = run_report(run("deployed", impact=impact), "run.json")
+    assert f"Impact of 002 on the copy: 1.50 s; {words}" in lines
+    assert f"Impact of 002 in production: 1.50 s; {words}" in lines
+
+
+FOLLOWED = {"renamed": 3, "rows": 9, "missing": 0, "extra": 2}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        ({}, ["Files on disk: NOT TOUCHED", "names", "no group library"]),
+        ({"media1": None}, ["Files on media1: they have not (all) followed"]),
+        ({"media1": FOLLOWED}, ["Files on media1: 3 renamed; 9 rows and files agree, 2 files without a row"]),
+        ({"media1": {**FOLLOWED, "missing": 4}}, ["4 are missing"]),
+    ],
+)
+def test_what_became_of_files_is_said(hosts, words):
+    files = {"migrations": ["names"], "hosts": hosts}
+    (line,) = [line for line in run_report(run("deployed", files=files), "x") if line.startswith("Files on")]
+    assert all(word in line for word in words)
+    untouched = run_report(run("refused", files=files), "x")
+    assert not [line for line in untouched if line.startswith("Files on")], "production was not touched"
+
+
+def test_files_that_did_not_follow_name_the_command_that_goes_on():
+    files = {"migrations": ["names"], "hosts": {"media1": None}}
+    (line,) = [line for line in run_report(run("failed", files=files), "x") if line.startswith("Next:")]
+    assert "ansible-playbook deploy.yml -e migration=names" in line
+
+
+def test_status_says_how_old_salvage_is_and_why_it_is_held_back():
+    item = {
+        "item": 3,
+        "migration": "003",
+        "table": "public.favorites",
+        "kind": "dropped table",
+        "rows": 5,
+        "held_back": 3,
+        "reasons": {"its row is gone": 1, "another row has its key": 2},
+        "bytes": 2**20,
+        "kept": "2026-01-01 00:00:00 UTC",
+        "age_days": 1,
+    }
+    expected = (
+        "Salvage of 003: 5 rows of public.favorites (dropped table, 1.0 MB), kept 2026-01-01 00:00:00 UTC, 1 day old,"
+        " 3 of them held back (2: another row has its key; 1: its row is gone)"
+    )
+    assert expected in status_report(status(salvage=[item]), "library")
+
+
+@pytest.mark.parametrize(
+    ("state", "followed", "expected"),
+    [
+        (
+            "applied",
+            ["media1"],
+            "FILES BEHIND: 7 files on disk have not followed the deploy of 003 (run r1; media1 has):"
+            " ansible-playbook deploy.yml -e migration=003",
+        ),
+        (
+            "pending",
+            [],
+            "FILES BEHIND: 7 files on disk have not followed the deploy of 003 (run r1):"
+            " ansible-playbook emergency_rollback.yml -e migration=003",
+        ),
+    ],
+)
+def test_status_names_files_that_were_left_behind(state, followed, expected):
+    migration = {"version": "003", "stem": "003_x", "state": state, "edited": [], "proof": None}
+    behind = {
+        "migration": "003",
+        "direction": "deploy",
+        "run_id": "r1",
+        "changes": 7,
+        "followed_on": followed,
+    }
+    assert expected in status_report(status(migrations=[migration], files_behind=[behind]), "library")
