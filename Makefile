@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless transcripts collection sanity sanity-offline clean venv lock
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless mutants documents \
+    transcripts collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -30,6 +31,7 @@ help: ## this list
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
 	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
+	@echo 'make documents     write the pages of docs/ that are made from tables in the code'
 	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups, dist and caches'
 	@echo 'make lock          write requirements.lock from requirements.txt (needs the network)'
 	@echo
@@ -110,6 +112,10 @@ clean:
 
 venv:
 	@.ci/venv
+
+documents: venv
+	@python docs/make.py
+	@python docs/ledger_page.py
 
 lock: venv
 	@python .ci/lock.py
