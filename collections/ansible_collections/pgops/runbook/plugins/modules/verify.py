@@ -46,12 +46,14 @@ from ..module_utils.catalog.application import read_schema
 from ..module_utils.catalog.difference import describe, difference
 from ..module_utils.errors import StepFailed
 from ..module_utils.execution.script import run_checks
+from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.ledger.versions import VersionTable
 from ..module_utils.postgres.connection import transaction
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     if step.module.check_mode:
         step.changed = False
         return {}
@@ -59,9 +61,9 @@ def work(step):
     committed = step.outputs_of("apply", migrations[-1]["version"])["catalog_after"]
     # A verify script looks at what the migration did, and did so before users' rows came back to it.
     scripts = [
-        migration["verify"]
+        script
         for migration in migrations
-        if migration.get("verify")
+        if (script := migration.get("verify"))
         and not step.outputs_of("apply", migration["version"]).get("salvage_returned")
     ]
     with transaction(step.connection) as cursor:
@@ -72,7 +74,7 @@ def work(step):
                 "version_not_recorded",
                 f"schema_migrations does not record {', '.join(missing)} after the deploy.",
             )
-        lines = describe(difference(step.ledger.catalog(cursor, committed), read_schema(cursor)))
+        lines = describe(difference(Ledger().catalog(cursor, committed), read_schema(cursor)))
         if lines:
             raise StepFailed(
                 "schema_changed_after_deploy",
@@ -83,7 +85,7 @@ def work(step):
     return {"catalog": committed, "verify_scripts": [script["name"] for script in scripts]}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=step_argument_spec(), supports_check_mode=True)
     Step(module, "verify").execute(work)
 
