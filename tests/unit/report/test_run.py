@@ -40,6 +40,7 @@ def status(**facts):
         "drift": [],
         "salvage": [],
         "adoption": {},
+        "layout": {"release": 3, "newest": 3},
         **facts,
     }
 
@@ -171,6 +172,11 @@ def test_status_of_a_sound_database():
         ({"unknown_versions": ["042"]}, "  042: recorded as applied, and sql_dir has no such migration"),
         ({"drift": ["table public.x: was not there before"]}, "  table public.x: was not there before"),
         (
+            {"layout": {"release": 1, "newest": 3}},
+            "The runbook's schemas have the layout of release 1: the next deploy, rollback or restore brings them to"
+            " release 3",
+        ),
+        (
             {"broken_receipt": {"run_id": "r7", "step": "apply", "migration": "009", "finished": "t"}},
             "RECEIPTS CHANGED: the one of apply 009 in run r7 is not as it was written, or one before it is gone",
         ),
@@ -214,6 +220,12 @@ def test_status_of_a_sound_database():
 )
 def test_status_says_what_is_not_as_it_should_be(facts, expected):
     assert expected in status_report(status(**facts), "library")
+
+
+@pytest.mark.parametrize("release", [0, 3])
+def test_status_says_nothing_of_a_layout_that_is_none_or_the_newest(release):
+    lines = status_report(status(layout={"release": release, "newest": 3}), "library")
+    assert not [line for line in lines if "layout" in line]
 
 
 def test_status_names_edited_scripts_and_proofs():

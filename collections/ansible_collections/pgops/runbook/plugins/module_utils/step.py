@@ -11,6 +11,7 @@ from .errors import Refused, RunbookError, StepFailed
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import RESTORING_STEPS, check_gate, committed_versions, latest, script_digests
+from .ledger.upgrade import known_release
 from .postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
     TARGET_SPEC,
@@ -141,6 +142,8 @@ class Step:
             raise explain_unreachable(self.params["target"], error) from None
         with transaction(self.connection) as cursor:
             self.started = utc_text(cursor)
+            # Before there is an identity: into a layout that we do not know not even the failure is written.
+            known_release(cursor)
             self.identity = server_identity(cursor)
         if self.name in UNGATED_STEPS:
             return

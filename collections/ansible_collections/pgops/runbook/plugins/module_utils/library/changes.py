@@ -10,6 +10,7 @@ and there is no moment at which the new paths are committed and the list of them
 from __future__ import annotations
 
 from ..errors import StepFailed
+from ..ledger.upgrade import upgrade
 from ..postgres.connection import sql
 
 __all__ = [
@@ -18,35 +19,11 @@ __all__ = [
     "PathsBefore",
     "PendingChanges",
     "changes_since",
-    "create_path_changes",
     "files_behind",
     "has_path_changes",
     "pending_versions",
     "stream_rows",
 ]
-
-SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS runbook.path_change_set (
-        set_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        run_id text NOT NULL,
-        migration text NOT NULL,
-        direction text NOT NULL CHECK (direction IN ('deploy', 'rollback', 'rehearsed')),
-        path_column text[] NOT NULL,
-        changes bigint NOT NULL,
-        followed_on text[] NOT NULL DEFAULT '{}',
-        closed timestamptz
-    )""",
-    """COMMENT ON TABLE runbook.path_change_set IS 'scripts that changed paths of files; closed when the files on disk'
-       ' have followed on every host of the library; those of a rehearsal were changed on a copy only'""",
-    """CREATE TABLE IF NOT EXISTS runbook.path_change (
-        set_id bigint REFERENCES runbook.path_change_set,
-        file text,
-        old_path text NOT NULL,
-        new_path text NOT NULL,
-        PRIMARY KEY (set_id, file)
-    )""",
-    """COMMENT ON TABLE runbook.path_change IS 'the changes of the sets that are not closed'""",
-)
 
 # Each file of several sets once.
 CHANGED = """
@@ -129,7 +106,7 @@ class PathsBefore:
         Returns:
             int: how many.
         """
-        create_path_changes(cursor)
+        upgrade(cursor)
         if not _has_table(cursor, self.column.names):
             # A rollback that drops the table says nothing about where the files are to be.
             return 0
@@ -164,21 +141,6 @@ class PathsBefore:
 def _has_table(cursor, names):
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (sql.Identifier(*names[:-1]).as_string(cursor),))
     return cursor.fetchone()[0]
-
-
-def create_path_changes(cursor):
-    """Make the tables where they are not there."""
-    if not has_path_changes(cursor):
-        for statement in SCHEMA:
-            cursor.execute(statement)
-    cursor.execute(
-        "SELECT conname::text FROM pg_catalog.pg_constraint WHERE conrelid = 'runbook.path_change_set'::regclass"
-        " AND contype = 'c' AND pg_catalog.pg_get_constraintdef(oid) NOT LIKE '%rehearsed%'"
-    )
-    for (name,) in cursor.fetchall():  # of an earlier release, which rehearsed no paths
-        cursor.execute(
-            sql.SQL("ALTER TABLE runbook.path_change_set DROP CONSTRAINT {}").format(sql.Identifier(name))
-        )
 
 
 def has_path_changes(cursor):

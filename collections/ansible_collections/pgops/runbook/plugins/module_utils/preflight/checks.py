@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..errors import Refused
+from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.connection import connect, transaction
 from ..postgres.programs import find_program, program_major_version
 from .order import cascade_order, dependents, pending, unmet_requirements
@@ -75,20 +76,12 @@ def check_client_programs(identity, bindir):
 
 
 def check_rights(cursor, copy_target):
-    """The role may create the ledger here, and the copy where copies are made.
+    """The role may create the ledger here, or bring it up to date, and make the copy where copies are made.
 
     Raises:
         Refused: naming the missing right.
     """
-    cursor.execute(
-        "SELECT current_user, to_regnamespace('runbook') IS NOT NULL"
-        " OR has_database_privilege(current_database(), 'CREATE')"
-    )
-    role, may_create_ledger = cursor.fetchone()
-    if not may_create_ledger:
-        raise Refused(
-            f"Role {role} may not create the ledger (schema runbook): GRANT CREATE ON DATABASE to it."
-        )
+    check_rights_to_upgrade(cursor)
     connection = connect(copy_target)
     try:
         with transaction(connection) as copy_cursor:

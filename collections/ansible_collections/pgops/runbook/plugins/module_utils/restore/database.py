@@ -16,6 +16,7 @@ from ..backup.copy import CopyDatabase, database_settings
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..errors import Refused
+from ..ledger.upgrade import upgrade
 from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.connection import client_options, sql, transaction
 from ..postgres.maintenance import SWAP_MARK
@@ -93,6 +94,9 @@ def restore_beside(step, source):
         try:
             _silence_event_triggers(connection, restored.name)
             in_backup = _check_beginning(connection, step.ledger, receipts, source["run_id"])
+            with transaction(connection) as cursor:
+                # The salvage of the backup has the layout of its day; the live ledger will say that it has today's.
+                upgrade(cursor)
             _replace_ledger(step, connection, restored, bindir)
             with transaction(connection) as cursor:
                 cursor.execute(

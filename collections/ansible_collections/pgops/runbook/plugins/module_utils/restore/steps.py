@@ -10,6 +10,7 @@ from ..catalog.application import read_schema
 from ..errors import StepFailed, Unchanged
 from ..ledger.journal import close_all_journals
 from ..ledger.receipts import broken_link, latest
+from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.changes import changes_since
 from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
@@ -147,7 +148,8 @@ def _bring_ledger(ledger, live_cursor, new_cursor):
     comparison = RowComparison(live_cursor, new_cursor, ledger=True)
     left = comparison.carry(comparison.differences())
     receipts = ledger.receipts(new_cursor)
-    if left or broken_link(receipts) is not None or receipts != ledger.receipts(live_cursor):
+    whole = broken_link(receipts) is None and receipts == ledger.receipts(live_cursor)
+    if left or not whole or release_of(new_cursor) != release_of(live_cursor):
         reason = f" ({left[0]['table']}: {left[0]['reason']})" if left else ""
         raise StepFailed(f"The ledger could not be brought into the restored database{reason}.")
     # Half done in the database that is replaced; in the restored one it is not begun.

@@ -320,6 +320,12 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))
+    layout = status["layout"]
+    if 0 < layout["release"] < layout["newest"]:
+        lines.append(
+            f"The runbook's schemas have the layout of release {layout['release']}: the next deploy, rollback or"
+            f" restore brings them to release {layout['newest']}"
+        )
     if status["drift"]:
         lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
         lines += [f"  {line}" for line in status["drift"]]
