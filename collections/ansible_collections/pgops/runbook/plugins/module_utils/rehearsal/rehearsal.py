@@ -144,8 +144,9 @@ class Rehearsal:
             lines = describe(difference(stages[position + 1][0], work.made))
             if lines:
                 raise Refused(
+                    "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {shown(lines)}."
+                    f" same schema: {shown(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = work.returned
@@ -166,8 +167,9 @@ class Rehearsal:
         lines = describe(difference(catalog_before, catalog))
         if lines:
             raise Refused(
+                "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {shown(lines)}."
+                f" schema: {shown(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
@@ -177,6 +179,7 @@ class Rehearsal:
                 for found in problems
             ]
             raise Refused(
+                "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
                 f" data: {shown(lines)}.",
                 tables=problems,
@@ -233,6 +236,6 @@ class _RefusedAs:
     def __exit__(self, kind, error, trace):
         if isinstance(error, (StepFailed, Unchanged)):
             raise Refused(
-                self.prefix + error.reason + ". Production was not touched.", **error.details
+                error.code, self.prefix + error.reason + ". Production was not touched.", **error.details
             ) from None
         return False
