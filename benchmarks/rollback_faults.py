@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
-from tests.integration.sql.database_state import State
+from tests.integration.sql.database_state import State, contents, state_within
 from tests.integration.sql.midi_library import PROJECT, STEMS, Databases, Undone, script
 from tests.integration.sql.test_rollback_mutations import mutants, outcome
 
@@ -36,7 +36,7 @@ class Fault:
         name: the migration's stem and what was done to the script.
         migration: as the runbook executes it; None when the runbook's parser refuses the script.
         effect: right after the migration, with nothing else done since: "same" as that of the sound script,
-            "other", or it "fails".
+            "sequence" where nothing but the next value of a sequence is another, "other", or it "fails".
     """
 
     stem: str
@@ -97,15 +97,32 @@ def effect_of(transaction: Undone, text: str, right: State | str) -> str:
     """What a script does compared with the right one, which leads to a state or to the name of an error.
 
     Returns:
-        "same" state, or both end with an error; "other": another state, or no error where there must be one;
-        "fails" where it must not.
+        "same" state, or both end with an error; "sequence": a state in which only next values of sequences are
+        others; "other": another state, or no error where there must be one; "fails" where it must not.
     """
     result = outcome(transaction, text, right)
     if isinstance(result, str):
         return "same" if isinstance(right, str) else "fails"
     if isinstance(result, State) and isinstance(right, State) and not right.differences(result):
         return "same"
-    return "other"
+    return (
+        "sequence"
+        if isinstance(right, State) and _only_moves_sequences(transaction, text, right)
+        else "other"
+    )
+
+
+def _only_moves_sequences(transaction: Undone, text: str, right: State) -> bool:
+    """Whether a script that does not fail leaves everything as it must but the next values of sequences."""
+    transaction.cursor.execute("SAVEPOINT start")
+    try:
+        transaction.execute(text)
+        rows, next_values = contents(transaction.cursor)
+        if rows != right.rows or next_values.keys() != right.next_values.keys():
+            return False
+        return all(line.startswith("sequence ") for line in right.differences(state_within(transaction)))
+    finally:
+        transaction.cursor.execute("ROLLBACK TO start")
 
 
 def lines_left_out(stem: str) -> list[tuple[str, str]]:
