@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless clean venv lock
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless mutants clean venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -26,6 +26,7 @@ help: ## this list
 	@echo 'make molecule      molecule test, every scenario: whole playbooks; SCENARIO=default for one'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
+	@echo 'make mutants       make the code wrong in one place after the other, and see tests fail; ROOM=ledger, QUICK=1'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
 	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups and caches'
 	@echo 'make lock          write requirements.lock from requirements.txt (needs the network)'
@@ -78,6 +79,10 @@ proof: venv
 
 lossless: venv
 	@python benchmarks/lossless.py $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
+
+# In copies of the checkout, which itself is never changed.
+mutants: venv
+	@python benchmarks/mutants.py $(if $(ROOM),--room '$(ROOM)') $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
 
 # Servers first: as root their data lies below /var/tmp, and only their state files know where.
 clean:

@@ -70,9 +70,9 @@ def try_all(
     with ThreadPoolExecutor(jobs) as pool:
         try:
             failing = [
-                f"{path} does not pass on the unchanged code: {verdict.status} {verdict.first}"
-                for path, verdict in _in_order(
-                    pool, lambda path: (path, trees.run([path])), _paths(mutations)
+                f"Tests of {room} do not pass on the unchanged code: {verdict.status} {verdict.first}"
+                for room, verdict in _in_order(
+                    pool, lambda room: (room[0], trees.run(room[1])), _places(mutations).items()
                 )
                 if verdict.status != "passed"
             ]
@@ -95,14 +95,12 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterable) -> Iter
         yield future.result()
 
 
-def _paths(mutations: Iterable[Mutation]) -> list[str]:
-    """Every place of tests, once; those inside of another one are run with it."""
-    places = dict.fromkeys(path for mutation in mutations for path in mutation.tests)
-    return [
-        path
-        for path in places
-        if not any(path != other and Path(path).is_relative_to(other) for other in places)
-    ]
+def _places(mutations: Iterable[Mutation]) -> dict[str, list[str]]:
+    """Room -> every place of tests, once."""
+    places: dict[str, dict[str, None]] = {}
+    for mutation in mutations:
+        places.setdefault(mutation.room, {}).update(dict.fromkeys(mutation.tests))
+    return {room: list(found) for room, found in places.items()}
 
 
 def _try(mutation: Mutation, trees: Trees) -> Tried:

@@ -58,19 +58,19 @@ class Trees:
     def __init__(self, project: Path, number: int) -> None:
         self.project = project
         self.number = number
-        self._root: Path | None = None
+        self.root: Path | None = None
         self._lock: IO[bytes] | None = None
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def __enter__(self) -> Trees:
         remove_forgotten()
-        self._root = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._lock = (self._root / "lock").open("wb")
+        self.root = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = (self.root / "lock").open("wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
             for number in range(self.number):
-                self._free.put(self._copy(self._root / str(number)))
+                self._free.put(self._copy(self.root / str(number)))
         except BaseException:
             self.__exit__()
             raise
@@ -78,9 +78,9 @@ class Trees:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        assert self._root is not None
+        assert self.root is not None
         assert self._lock is not None
-        shutil.rmtree(self._root)
+        shutil.rmtree(self.root)
         self._lock.close()
 
     def stop(self) -> None:
