@@ -104,7 +104,8 @@ def _places(mutations: Iterable[Mutation]) -> dict[str, list[str]]:
 
 
 def _try(mutation: Mutation, trees: Trees) -> Tried:
-    return Tried(mutation, trees.run(mutation.tests, {mutation.path: mutated(mutation)}))
+    # Of the copy: the checkout may be edited meanwhile.
+    return Tried(mutation, trees.run(mutation.tests, {mutation.path: mutated(mutation, trees.original)}))
 
 
 def report(tried: Sequence[Tried]) -> str:
@@ -143,7 +144,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for mutation in mutations:
-            mutated(mutation)
+            mutated(mutation)  # a stale one is said now, not after an hour
         with Trees(PROJECT, options.jobs) as trees:
             tried, failing = try_all(mutations, trees, options.jobs, lambda text: print(text, flush=True))
     except StaleMutation as error:
