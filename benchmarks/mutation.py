@@ -14,7 +14,16 @@ from pathlib import Path
 
 from docs.floors import CONTROLLER_ROOMS, FLOORS
 
-__all__ = ["LIST", "PROJECT", "Mutation", "StaleMutation", "mutated", "read_mutations", "room_tests"]
+__all__ = [
+    "LIST",
+    "PLUGINS",
+    "PROJECT",
+    "Mutation",
+    "StaleMutation",
+    "mutated",
+    "read_mutations",
+    "room_tests",
+]
 
 PROJECT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).resolve().parent / "mutations"

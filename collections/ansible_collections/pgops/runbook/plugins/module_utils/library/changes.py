@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ..errors import StepFailed
 from ..ledger.receipts import library_hosts_of
+from ..ledger.upgrade import upgrade
 from ..postgres.connection import sql
 
 __all__ = [
@@ -19,36 +20,12 @@ __all__ = [
     "PathsBefore",
     "PendingChanges",
     "changes_since",
-    "create_path_changes",
     "files_behind",
     "has_path_changes",
     "paths_to_follow",
     "pending_versions",
     "stream_rows",
 ]
-
-SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS runbook.path_change_set (
-        set_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        run_id text NOT NULL,
-        migration text NOT NULL,
-        direction text NOT NULL CHECK (direction IN ('deploy', 'rollback', 'rehearsed')),
-        path_column text[] NOT NULL,
-        changes bigint NOT NULL,
-        followed_on text[] NOT NULL DEFAULT '{}',
-        closed timestamptz
-    )""",
-    """COMMENT ON TABLE runbook.path_change_set IS 'scripts that changed paths of files; closed when the files on disk'
-       ' have followed on every host of the library; those of a rehearsal were changed on a copy only'""",
-    """CREATE TABLE IF NOT EXISTS runbook.path_change (
-        set_id bigint REFERENCES runbook.path_change_set,
-        file text,
-        old_path text NOT NULL,
-        new_path text NOT NULL,
-        PRIMARY KEY (set_id, file)
-    )""",
-    """COMMENT ON TABLE runbook.path_change IS 'the changes of the sets that are not closed'""",
-)
 
 # Each file of several sets once.
 CHANGED = """
@@ -83,7 +60,9 @@ class PathColumn:
         schema, table, found = cursor.fetchone() or (None, None, None)
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
-            raise StepFailed(f"The header says '-- Files: rename {shown}', and {what}.")
+            raise StepFailed(
+                "path_column_unusable", f"The header says '-- Files: rename {shown}', and {what}."
+            )
         # With its schema: the library's host may connect as a role with another search_path.
         self.names = [schema, table, names[-1]]
         self.table = sql.Identifier(schema, table)
@@ -98,8 +77,9 @@ class PathColumn:
         key = [name for (name,) in cursor.fetchall()]
         if not key:
             raise StepFailed(
+                "path_column_unusable",
                 f"The header says '-- Files: rename {shown}', and the table has no primary key: which row is which"
-                " file could not be told."
+                " file could not be told.",
             )
         parts = sql.SQL(", ").join(map(sql.Identifier, key))
         self.key = sql.SQL("{}::text" if len(key) == 1 else "jsonb_build_array({})::text").format(parts)
@@ -131,7 +111,7 @@ class PathsBefore:
         Returns:
             int: how many.
         """
-        create_path_changes(cursor)
+        upgrade(cursor)
         if not _has_table(cursor, self.column.names):
             # A rollback that drops the table says nothing about where the files are to be.
             return 0
@@ -166,21 +146,6 @@ class PathsBefore:
 def _has_table(cursor, names):
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (sql.Identifier(*names[:-1]).as_string(cursor),))
     return cursor.fetchone()[0]
-
-
-def create_path_changes(cursor):
-    """Make the tables where they are not there."""
-    if not has_path_changes(cursor):
-        for statement in SCHEMA:
-            cursor.execute(statement)
-    cursor.execute(
-        "SELECT conname::text FROM pg_catalog.pg_constraint WHERE conrelid = 'runbook.path_change_set'::regclass"
-        " AND contype = 'c' AND pg_catalog.pg_get_constraintdef(oid) NOT LIKE '%rehearsed%'"
-    )
-    for (name,) in cursor.fetchall():  # of an earlier release, which rehearsed no paths
-        cursor.execute(
-            sql.SQL("ALTER TABLE runbook.path_change_set DROP CONSTRAINT {}").format(sql.Identifier(name))
-        )
 
 
 def has_path_changes(cursor):
