@@ -4,9 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.answers import one_row
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+
+
+@pytest.fixture
+def cursor(connection: Connection) -> Iterator[Cursor]:
+    with connection.cursor() as cursor:
+        yield cursor
 
 
 def test_the_one_row(cursor: Cursor) -> None:

@@ -11,7 +11,7 @@ short_description: Verify production after the migration was committed
 description:
   - Compares the schema with the one that was committed, and runs the verify scripts of the run's migrations.
   - Where salvage came back to a migration, its verify script ran before that, in the applying transaction, and is not
-    run again on rows of users.
+    run again on rows of users. The receipt names such scripts apart, as the one of apply does.
   - Leaves no trace in the database but its receipt.
 version_added: 0.1.0
 author:
@@ -49,7 +49,7 @@ from ..module_utils.execution.script import run_checks
 from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.ledger.versions import VersionTable
 from ..module_utils.postgres.connection import transaction
-from ..module_utils.shapes import Json
+from ..module_utils.shapes import Json, Migration, Script
 from ..module_utils.step import Step, step_argument_spec
 
 
@@ -59,13 +59,7 @@ def work(step: Step) -> Json:
         return {}
     migrations = step.selected_migrations()
     committed = step.outputs_of("apply", migrations[-1]["version"])["catalog_after"]
-    # A verify script looks at what the migration did, and did so before users' rows came back to it.
-    scripts = [
-        script
-        for migration in migrations
-        if (script := migration.get("verify"))
-        and not step.outputs_of("apply", migration["version"]).get("salvage_returned")
-    ]
+    scripts, verified_before = _scripts_to_run(step, migrations)
     with transaction(step.connection) as cursor:
         recorded = VersionTable(cursor).applied()
         missing = [migration["version"] for migration in migrations if migration["version"] not in recorded]
@@ -82,7 +76,30 @@ def work(step: Step) -> Json:
             )
         run_checks(cursor, scripts)
     step.changed = False
-    return {"catalog": committed, "verify_scripts": [script["name"] for script in scripts]}
+    return {
+        "catalog": committed,
+        "verify_scripts": [script["name"] for script in scripts],
+        "verified_before_salvage_returned": verified_before,
+    }
+
+
+def _scripts_to_run(step: Step, migrations: list[Migration]) -> tuple[list[Script], list[str]]:
+    """The verify scripts to run now, and the names of those that held before users' rows came back.
+
+    A verify script looks at what the migration did. Only what the receipt of apply names was run.
+    """
+    to_run: list[Script] = []
+    verified_before: list[str] = []
+    for migration in migrations:
+        script = migration.get("verify")
+        applied = step.outputs_of("apply", migration["version"])
+        if not script:
+            continue
+        if applied.get("salvage_returned") and script["name"] in applied.get("verified", ()):
+            verified_before.append(script["name"])
+        else:
+            to_run.append(script)
+    return to_run, verified_before
 
 
 def main() -> None:
