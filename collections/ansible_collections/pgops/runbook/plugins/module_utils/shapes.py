@@ -28,6 +28,7 @@ __all__ = [
     "Json",
     "Migration",
     "Receipt",
+    "Runnable",
     "Script",
     "Statement",
     "TableName",
@@ -68,6 +69,13 @@ class Statement(TypedDict):
     alone: str | None
     #: What that command is about.
     object: Json | None
+
+
+class Runnable(TypedDict):
+    """What of a script is needed to run it, or a part of it."""
+
+    name: str
+    statements: list[Statement]
 
 
 class Script(TypedDict):

@@ -5,16 +5,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import StepFailed
 from ..impact.one_by_one import ImpactOneByOne
 from ..ledger.journal import Journal, open_journal
+from ..ledger.ledger import Ledger
 from ..postgres.connection import psycopg2
 from ..postgres.sequences import positions, put_back
 from ..salvage.keeping.keeper import NotForeseen
+from ..salvage.keeping.one_by_one import StatementSalvage
+from ..salvage.watch import Loss
+from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Script, Statement, Timing
 from .outside_transaction import after_failure, after_success, took_effect
-from .script import run_script, with_lock_retries
+from .script import LockPolicy, run_script, with_lock_retries
 
 __all__ = ["begin_or_resume", "commits_one_by_one", "run_one_by_one"]
 
@@ -27,12 +32,16 @@ LONE_LOCK_TIMEOUT_SECONDS = 600
 PLAYBOOKS = {"apply": "deploy.yml", "rollback": "emergency_rollback.yml"}
 
 
-def commits_one_by_one(script):
+def commits_one_by_one(script: Script | None) -> bool:
     """Whether a script says, or its statements demand, that it is not run as one transaction."""
-    return bool(script) and (script.get("transaction") == "none" or bool(script["forbids_transaction"]))
+    if not script:
+        return False
+    return script.get("transaction") == "none" or bool(script["forbids_transaction"])
 
 
-def begin_or_resume(cursor, ledger, run_id, migration, direction, catalog):
+def begin_or_resume(
+    cursor: Cursor, ledger: Ledger, run_id: str, migration: Migration, direction: str, catalog: Catalog
+) -> tuple[Journal, Catalog]:
     """The journal of this migration: the one that was begun and not finished, or a new one.
 
     Args:
@@ -65,7 +74,7 @@ def begin_or_resume(cursor, ledger, run_id, migration, direction, catalog):
 
 
 @contextmanager
-def _autocommit(connection):
+def _autocommit(connection: Connection) -> Iterator[Cursor]:
     connection.commit()
     connection.autocommit = True
     try:
@@ -75,7 +84,15 @@ def _autocommit(connection):
             connection.autocommit = False
 
 
-def run_one_by_one(connection, journal, script, policy, blockers=lambda: [], impact=None, salvage=None):
+def run_one_by_one(
+    connection: Connection,
+    journal: Journal,
+    script: Runnable,
+    policy: LockPolicy,
+    blockers: Callable[[], list[str]] = lambda: [],
+    impact: ImpactOneByOne | None = None,
+    salvage: StatementSalvage | None = None,
+) -> list[Timing]:
     """Run the statements that the journal does not have as done.
 
     Args:
@@ -93,7 +110,7 @@ def run_one_by_one(connection, journal, script, policy, blockers=lambda: [], imp
     Raises:
         StepFailed: naming the statement; those before it are done and stay done.
     """
-    timings = []
+    timings: list[Timing] = []
     impact = impact or ImpactOneByOne()
     with _autocommit(connection) as cursor:
         for ordinal, statement in enumerate(script["statements"], 1):
@@ -119,10 +136,20 @@ def run_one_by_one(connection, journal, script, policy, blockers=lambda: [], imp
     return timings
 
 
-def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage):
-    one = {"name": script["name"], "statements": [statement]}
+def _run_one(
+    cursor: Cursor,
+    journal: Journal,
+    ordinal: int,
+    script: Runnable,
+    statement: Statement,
+    policy: LockPolicy,
+    blockers: Callable[[], list[str]],
+    impact: ImpactOneByOne,
+    salvage: StatementSalvage | None,
+) -> list[Timing]:
+    one: Runnable = {"name": script["name"], "statements": [statement]}
 
-    def alone():
+    def alone() -> list[Timing]:
         journal.note_begin(cursor, ordinal, statement)
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{LONE_LOCK_TIMEOUT_SECONDS}s",))
         cursor.execute("SELECT set_config('statement_timeout', '0', false)")
@@ -138,7 +165,7 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impa
         journal.note_done(cursor, ordinal)
         return timing
 
-    def in_transaction():
+    def in_transaction() -> list[Timing]:
         learnt = None
         while True:
             try:
@@ -147,7 +174,7 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impa
                 # Seen in a transaction that is undone: the next one keeps this too.
                 learnt = found.losses
 
-    def attempt(learnt):
+    def attempt(learnt: dict[int, Loss] | None) -> list[Timing]:
         sequences = positions(cursor)
         cursor.execute("BEGIN")
         try:

@@ -7,8 +7,11 @@ Everything here is a function of values; the ledger stores receipts, this module
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..digests import digest_of
-from ..errors import Refused
+from ..errors import Refused, StepFailed
+from ..shapes import Json, Receipt
 
 __all__ = [
     "CHAINS",
@@ -27,6 +30,7 @@ __all__ = [
     "latest",
     "library_hosts_of",
     "make_receipt",
+    "outputs_in",
     "script_digests",
 ]
 
@@ -151,6 +155,18 @@ def latest(receipts, step, migration=None):
         if receipt["step"] == step and migration in (None, receipt["migration"]):
             return receipt
     return None
+
+
+def outputs_in(receipts: Sequence[Receipt], step: str, migration: str | None = None) -> Json:
+    """The outputs in the newest receipt of ``step``.
+
+    Raises:
+        StepFailed: when there is none; the gate has normally seen to it.
+    """
+    receipt = latest(receipts, step, migration)
+    if receipt is None:
+        raise StepFailed("step_out_of_order", f"This run has no receipt of step {step}.")
+    return receipt["outputs"]
 
 
 def in_force(receipts):

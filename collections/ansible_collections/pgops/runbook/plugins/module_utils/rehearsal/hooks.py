@@ -5,17 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from ..errors import Refused
-from ..execution.hooks import Hooks, Work
+from ..execution.hooks import Hooks, T, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
 from ..library.changes import PathsBefore
 from ..library.rehearsed import REHEARSAL
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
-from ..shapes import Connection, Cursor
+from ..shapes import Connection, Cursor, Script
 
 __all__ = ["CopyHooks", "refuse_collisions", "shown"]
 
@@ -58,7 +57,7 @@ class CopyHooks(Hooks):
     with_sizes = True
     keeps_paths = False
 
-    def __init__(self, connection: Connection, smoke: list[dict[str, Any]], files_follow: bool = False):
+    def __init__(self, connection: Connection, smoke: list[Script], files_follow: bool = False) -> None:
         self._connection = connection
         self.ledger = Ledger()
         self.policy = LockPolicy()
@@ -67,12 +66,12 @@ class CopyHooks(Hooks):
         self._inserted_into: dict[str, set[str]] = {}
 
     @property
-    def connection(self) -> Any:
+    def connection(self) -> Connection:
         return self._connection
 
     def in_transaction(
-        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
-    ) -> Any:
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
+    ) -> T:
         with transaction(self._connection) as cursor:
             return attempt(cursor)
 

@@ -13,6 +13,7 @@ from ..postgres.tables import table_facts
 from ..rows.difference import copy_rows
 from ..salvage.sequences import advance_sequences_of
 from ..salvage.store import SalvageStore
+from ..shapes import Cursor
 
 __all__ = ["bring_salvage"]
 
@@ -21,7 +22,7 @@ COLUMNS = """
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
 
 
-def bring_salvage(live, new):
+def bring_salvage(live: Cursor, new: Cursor) -> int:
     """Bring the items over that the restored database does not have.
 
     Args:
