@@ -15,7 +15,8 @@ import re
 from ..postgres.connection import sql
 from ..postgres.session import pin_session, restore_session
 from .key import choose_key, numbered_rows
-from .store import SalvageStore
+from .store.brought import note_column, note_rows, note_source
+from .store.items import SalvageStore
 from .watch import DestructionWatch
 
 __all__ = ["MadeRows"]
@@ -75,9 +76,7 @@ class MadeRows:
         for oid, table in self.watch.before.items():
             if scans.get(oid, 0) > self._scans.get(oid, 0):
                 root = self.watch.before.get(table.root, table)
-                self.cursor.execute(
-                    "INSERT INTO runbook_salvage.made_source VALUES (%s, %s, %s)", (self.version, *root.name)
-                )
+                note_source(self.cursor, self.version, root.name)
 
     def note(self):
         """Write them down; to be called after the migration's last statement, before anybody else's."""
@@ -127,10 +126,7 @@ class MadeRows:
             for *column, given, default, kind in self.cursor.fetchall():
                 if given is None or given == self._constant(default, kind):
                     store.create()
-                    self.cursor.execute(
-                        "INSERT INTO runbook_salvage.made_column VALUES (%s, %s, %s, %s, %s)",
-                        (self.version, *column, given or "()"),
-                    )
+                    note_column(self.cursor, self.version, column, given or "()")
 
     def _constant(self, default, kind):
         """The value of a default that is the same whenever it is asked for, as a record; else None."""
@@ -144,24 +140,9 @@ class MadeRows:
         return self.cursor.fetchone()[0]
 
     def _write(self, name, columns, rows, image):
-        known = (
-            sql.SQL(
-                " WHERE NOT EXISTS (SELECT FROM {} known WHERE known.key = rows.key"
+        if image:
+            rows = sql.SQL(
+                "SELECT * FROM ({}) AS rows WHERE NOT EXISTS (SELECT FROM {} known WHERE known.key = rows.key"
                 " AND known.occurrence = rows.occurrence)"
-            ).format(sql.Identifier("pg_temp", image))
-            if image
-            else sql.SQL("")
-        )
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.made_row"
-                " (migration, schema_name, table_name, columns, key, occurrence, line)"
-                " SELECT {}, {}, {}, {}, key, occurrence, line FROM ({}) AS rows{}"
-            ).format(
-                sql.Literal(self.version),
-                *map(sql.Literal, name),
-                sql.Literal(columns),
-                rows,
-                known,
-            )
-        )
+            ).format(rows, sql.Identifier("pg_temp", image))
+        note_rows(self.cursor, self.version, name, columns, rows)

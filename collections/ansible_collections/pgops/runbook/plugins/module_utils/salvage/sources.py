@@ -8,12 +8,13 @@ before the rollback must not overwrite what the migration makes now of what they
 
 from __future__ import annotations
 
-import json
-
 from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
 from .key import Key, numbered_rows
+from .store.brought import any_brought, sources_of
+from .store.items import SalvageStore
+from .store.rows import note_brought
 
 __all__ = ["SOURCE_CHANGED", "note_sources", "sources_changed"]
 
@@ -28,33 +29,11 @@ def note_sources(cursor, version, items):
         version: the migration.
         items: numbers of the items that the rollback kept.
     """
-    cursor.execute(
-        "SELECT EXISTS (SELECT FROM runbook_salvage.manifest m JOIN runbook_salvage.made_row made"
-        " ON (made.migration, made.schema_name, made.table_name) = (m.migration, m.schema_name, m.table_name)"
-        " WHERE m.item = ANY (%s))",
-        (items,),
-    )
-    if not cursor.fetchone()[0]:
+    if not any_brought(cursor, items):
         return
-    cursor.execute(
-        "UPDATE runbook_salvage.kept_row k SET brought = made.line"
-        " FROM runbook_salvage.manifest m JOIN runbook_salvage.made_row made"
-        " ON (made.migration, made.schema_name, made.table_name) = (m.migration, m.schema_name, m.table_name)"
-        " WHERE m.item = ANY (%s) AND k.item = m.item AND made.key = k.key AND made.occurrence = k.occurrence",
-        (items,),
-    )
-    cursor.execute(
-        "SELECT DISTINCT schema_name, table_name FROM runbook_salvage.made_source WHERE migration = %s",
-        (version,),
-    )
-    digests = [[list(name), _digest(cursor, name)] for name in cursor.fetchall()]
-    cursor.execute(
-        "UPDATE runbook_salvage.manifest m SET facts = facts || %s"
-        " || jsonb_build_object('brought_columns', made.columns) FROM runbook_salvage.made_row made"
-        " WHERE item = ANY (%s) AND (made.migration, made.schema_name, made.table_name)"
-        " = (m.migration, m.schema_name, m.table_name)",
-        (json.dumps({"sources": [one for one in digests if one[1] is not None]}), items),
-    )
+    note_brought(cursor, items)
+    digests = [[list(name), _digest(cursor, name)] for name in sources_of(cursor, version)]
+    SalvageStore(cursor).note_sources(items, [one for one in digests if one[1] is not None])
 
 
 def sources_changed(cursor, item):

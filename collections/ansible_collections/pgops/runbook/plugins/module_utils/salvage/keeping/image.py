@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ...content.row_digest import sums_as_text
 from ...postgres.connection import sql
 from ..key import Key, numbered_rows, record
+from ..store.rows import keep_rows, keep_untouched
 
 __all__ = ["LeftTable", "RowImage"]
 
@@ -99,22 +100,24 @@ class RowImage:
             left: LeftTable.
             only_changed_columns: whether only the changed columns of a row that is still there count.
         """
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
-                " SELECT {item}, was.key, was.occurrence, was.line,"
-                " CASE WHEN present.key IS NOT NULL AND {in_parts} THEN"
-                " ARRAY(SELECT c.name FROM unnest({names}, was.parts, present.parts) AS c (name, was, now)"
-                " WHERE c.was <> c.now) END, md5(present.line)"
-                " FROM {image} was LEFT JOIN ({present}) AS present USING (key, occurrence) WHERE {which}"
-            ).format(
-                which=sql.SQL("present.line IS DISTINCT FROM was.line" if self.key.unique else "true"),
-                item=sql.Literal(item),
-                in_parts=sql.Literal(self.key.unique and only_changed_columns),
-                names=sql.Literal(self.columns),
-                image=self.image,
-                present=self._present(left, parts=_parts(left.columns)),
-            )
+        rows = sql.SQL(
+            "SELECT was.key, was.occurrence, was.line, CASE WHEN present.key IS NOT NULL AND {in_parts} THEN"
+            " ARRAY(SELECT c.name FROM unnest({names}, was.parts, present.parts) AS c (name, was, now)"
+            " WHERE c.was <> c.now) END AS changed, md5(present.line) AS left_digest"
+            " FROM {image} was LEFT JOIN ({present}) AS present USING (key, occurrence) WHERE {which}"
+        ).format(
+            which=sql.SQL("present.line IS DISTINCT FROM was.line" if self.key.unique else "true"),
+            in_parts=sql.Literal(self.key.unique and only_changed_columns),
+            names=sql.Literal(self.columns),
+            image=self.image,
+            present=self._present(left, parts=_parts(left.columns)),
+        )
+        keep_rows(
+            self.cursor,
+            item,
+            rows,
+            columns=sql.Identifier("changed"),
+            left_digest=sql.Identifier("left_digest"),
         )
 
     def note_untouched(self, item, changed):
@@ -124,13 +127,8 @@ class RowImage:
             item: its number.
             changed: number of the item of keep_changed().
         """
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
-                " SELECT {}, was.key, was.occurrence, '', '{{}}', md5(was.line) FROM {} was WHERE NOT EXISTS"
-                " (SELECT FROM runbook_salvage.kept_row k WHERE k.item = {} AND k.key = was.key)"
-            ).format(sql.Literal(item), self.image, sql.Literal(changed))
-        )
+        rows = sql.SQL("SELECT key, occurrence, line FROM {}").format(self.image)
+        keep_untouched(self.cursor, item, rows, changed)
 
     def drop(self):
         self.cursor.execute(sql.SQL("DROP TABLE {}").format(self.image))

@@ -14,7 +14,9 @@ from ...postgres.session import pin_session, restore_session
 from ..key import choose_key, numbered_rows, record
 from ..sequences import keep_positions, sequence_positions
 from ..sources import note_sources
-from ..store import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, TABLE, UNTOUCHED, SalvageStore
+from ..store.brought import given_to_column, tables_brought_into
+from ..store.items import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, TABLE, UNTOUCHED, SalvageStore
+from ..store.rows import keep_deleted, keep_line, keep_rows
 from ..watch import DestructionWatch, Loss, losses_from_json, uncovered
 from .image import LeftTable, RowImage
 
@@ -113,43 +115,20 @@ class SalvageKeeper:
         """What the migration brought and a user deleted since must not come back with the next deploy."""
         if not self.store.exists():
             return
-        self.cursor.execute(
-            "SELECT DISTINCT schema_name, table_name, columns FROM runbook_salvage.made_row WHERE migration = %s",
-            (self.version,),
-        )
-        for schema, name, columns in self.cursor.fetchall():
+        for schema, name, columns in tables_brought_into(self.cursor, self.version):
             oid = self.watch.oid_of((schema, name))
             if oid is None or not set(columns) <= set(self.watch.before[oid].columns.values()):
                 continue
             key = choose_key(self.cursor, oid, columns)
             item = self._begin(DELETED, (schema, name), columns, key)
-            self.cursor.execute(
-                sql.SQL(
-                    "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)"
-                    " SELECT {item}, made.key, made.occurrence, made.line FROM runbook_salvage.made_row made"
-                    " WHERE made.migration = {version} AND made.schema_name = {schema}"
-                    " AND made.table_name = {name}"
-                    " AND NOT EXISTS (SELECT FROM ({now}) AS now WHERE now.key = made.key"
-                    " AND now.occurrence = made.occurrence)"
-                ).format(
-                    item=sql.Literal(item),
-                    version=sql.Literal(self.version),
-                    schema=sql.Literal(schema),
-                    name=sql.Literal(name),
-                    now=numbered_rows((schema, name), self._partitioned(oid), key, key.columns),
-                )
-            )
+            now = numbered_rows((schema, name), self._partitioned(oid), key, key.columns)
+            keep_deleted(self.cursor, item, self.version, (schema, name), now)
             self._finish(item)
 
     def _keep_table(self, oid, loss, columns):
         key = choose_key(self.cursor, oid, columns)
         item = self._begin(TABLE, loss.table, columns, key)
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)"
-                " SELECT {}, key, occurrence, line FROM ({}) AS rows"
-            ).format(sql.Literal(item), self._numbered(oid, loss, key, columns))
-        )
+        keep_rows(self.cursor, item, self._numbered(oid, loss, key, columns))
         self._finish(item)
 
     def _keep_columns(self, oid, loss, columns):
@@ -159,28 +138,21 @@ class SalvageKeeper:
         differing = sql.SQL("array_remove(ARRAY[{}]::text[], NULL)").format(
             sql.SQL(", ").join(self._differs_from_given(loss, name) for name in gone)
         )
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns)"
-                " SELECT {}, key, occurrence, line, differing FROM ({}) AS rows WHERE cardinality(differing) > 0"
-            ).format(sql.Literal(item), self._numbered(oid, loss, key, gone, differing=differing))
+        rows = sql.SQL("SELECT * FROM ({}) AS rows WHERE cardinality(differing) > 0").format(
+            self._numbered(oid, loss, key, gone, differing=differing)
         )
+        keep_rows(self.cursor, item, rows, columns=sql.Identifier("differing"))
         self._finish(item)
 
     def _differs_from_given(self, loss, name):
         """SQL: the column's name where its value is another than a new deploy gives, else NULL."""
-        given = None
-        if self.store.exists():
-            self.cursor.execute(
-                "SELECT given FROM runbook_salvage.made_column"
-                " WHERE (migration, schema_name, table_name, column_name) = (%s, %s, %s, %s)",
-                (self.version, *loss.table, name),
-            )
-            given = self.cursor.fetchone()
+        given = (
+            given_to_column(self.cursor, self.version, (*loss.table, name)) if self.store.exists() else None
+        )
         if given is None:
             return sql.Literal(name)
         return sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
-            record([name]), sql.Literal(given[0]), sql.Literal(name)
+            record([name]), sql.Literal(given), sql.Literal(name)
         )
 
     def _take_image(self, oid, loss):
@@ -207,10 +179,7 @@ class SalvageKeeper:
         self.store.create()
         item = self.store.begin_item(self.run_id, self.version, kind, facts={"object": key, **facts})
         for line in lines:
-            self.cursor.execute(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
-                (item, key, line),
-            )
+            keep_line(self.cursor, item, key, line)
         self._finish(item)
 
     # After the script ------------------------------------------------------------------------------------

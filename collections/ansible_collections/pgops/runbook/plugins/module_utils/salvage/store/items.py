@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 
-from ..content.row_digest import sums_as_text
-from ..ledger.upgrade import upgrade
-from ..postgres.connection import sql
+from ...content.row_digest import sums_as_text
+from ...ledger.upgrade import upgrade
+from ...postgres.connection import sql
+from .brought import forget_brought
 
 __all__ = [
     "COLUMNS",
@@ -127,11 +128,26 @@ class SalvageStore:
     def forget_made(self, migration):
         """Forget what a deploy of the migration had brought."""
         if self.exists():
-            for table in ("made_row", "made_source", "made_column"):
-                self.cursor.execute(
-                    f"DELETE FROM runbook_salvage.{table} WHERE migration = %s",  # one of these three
-                    (migration,),
-                )
+            forget_brought(self.cursor, migration)
+
+    def note_sources(self, items, sources):
+        """Note, with items of tables that the migration brought rows into, what it read and which columns it brought.
+
+        Args:
+            items: numbers of items.
+            sources: list of [[schema, table], digest of its rows].
+        """
+        self.cursor.execute(
+            "UPDATE runbook_salvage.manifest m SET facts = facts || %s"
+            " || jsonb_build_object('brought_columns', made.columns) FROM runbook_salvage.made_row made"
+            " WHERE item = ANY (%s) AND (made.migration, made.schema_name, made.table_name)"
+            " = (m.migration, m.schema_name, m.table_name)",
+            (json.dumps({"sources": sources}), list(items)),
+        )
+
+    def purge(self, items):
+        """Delete items with all that is kept of them."""
+        self.cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = ANY (%s)", (list(items),))
 
     def hold_back(self, item, reason, numbers=None):
         """Say why rows of an item stay where they are: all that have no reason yet, or those with these numbers."""
