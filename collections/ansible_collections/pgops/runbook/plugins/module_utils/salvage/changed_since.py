@@ -7,9 +7,12 @@ Of use only before the migration's first statement, which changes them again.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
+from ..shapes import Json
 from .key import Key, numbered_rows
 from .store.items import SalvageStore
 from .store.rows import hold_back_differing, narrow_to
@@ -22,7 +25,7 @@ ROW_MADE = "somebody made a row with its key since the rollback"
 TABLE_CHANGED = "somebody changed the table since the rollback, and it has no key to tell rows apart"
 
 
-def narrow_to_untouched(cursor, item):
+def narrow_to_untouched(cursor: Any, item: Json) -> None:
     """Take the values of the rows that are still as the rollback left them; the others are the migration's."""
     facts, now = item["facts"], None
     table = table_facts(cursor, facts["left_table"])
@@ -35,7 +38,7 @@ def narrow_to_untouched(cursor, item):
     narrow_to(cursor, item["item"], now)
 
 
-def hold_back_changed(cursor, item):
+def hold_back_changed(cursor: Any, item: Json) -> None:
     """Hold back rows of an item of changed rows that are not as the rollback left them, each with its reason."""
     facts = item["facts"]
     table = table_facts(cursor, facts["left_table"])

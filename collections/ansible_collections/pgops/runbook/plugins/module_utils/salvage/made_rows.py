@@ -11,10 +11,12 @@ rollback drops only those values need to be kept that the next deploy does not g
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import Any
 
 from ..postgres.connection import sql
 from ..postgres.session import pin_session, restore_session
-from .key import choose_key, numbered_rows
+from .key import Key, choose_key, numbered_rows
 from .store.brought import note_column, note_rows, note_source
 from .store.items import SalvageStore
 from .watch import DestructionWatch
@@ -38,11 +40,11 @@ class MadeRows:
         written_tables: ``schema.table`` of tables that were there and into which the rehearsal saw it insert.
     """
 
-    def __init__(self, cursor, version, written_tables=()):
+    def __init__(self, cursor: Any, version: str, written_tables: Collection[str] = ()) -> None:
         self.cursor = cursor
         self.version = version
         self.watch = DestructionWatch(cursor)
-        self._known = {}
+        self._known: dict[int, tuple[str, Key]] = {}
         previous = pin_session(cursor, local=True)
         for oid, table in self.watch.before.items():
             if ".".join(table.name) in written_tables and table.root == oid:
@@ -50,7 +52,7 @@ class MadeRows:
         self._scans = self._tables_read()
         restore_session(cursor, previous, local=True)
 
-    def _note_keys(self, oid, table):
+    def _note_keys(self, oid: int, table: Any) -> None:
         columns = [name for _, name in sorted(table.columns.items())]
         key = choose_key(self.cursor, oid, columns)
         image = f"runbook_known_{len(self._known)}"
@@ -61,7 +63,7 @@ class MadeRows:
         )
         self._known[oid] = (image, key)
 
-    def _tables_read(self):
+    def _tables_read(self) -> dict[int, int]:
         """OID -> scans of each table in this transaction."""
         self.cursor.execute(
             "SELECT relid::bigint, coalesce(seq_scan, 0) + coalesce(idx_scan, 0)"
@@ -69,7 +71,7 @@ class MadeRows:
         )
         return dict(self.cursor.fetchall())
 
-    def _note_sources(self, store, scans):
+    def _note_sources(self, store: SalvageStore, scans: dict[int, int]) -> None:
         """Tables that it read from: their rows may have made those that it brought."""
         if not store.exists():
             return
@@ -78,7 +80,7 @@ class MadeRows:
                 root = self.watch.before.get(table.root, table)
                 note_source(self.cursor, self.version, root.name)
 
-    def note(self):
+    def note(self) -> None:
         """Write them down; to be called after the migration's last statement, before anybody else's."""
         scans = self._tables_read()
         store = SalvageStore(self.cursor)
@@ -101,7 +103,7 @@ class MadeRows:
         self._note_sources(store, scans)
         restore_session(self.cursor, previous, local=True)
 
-    def _note_columns(self, store):
+    def _note_columns(self, store: SalvageStore) -> None:
         """What each new column gave to the rows that were there: its default as it was then, or NULL.
 
         PostgreSQL notes such a default with the column (manual, "pg_attribute", attmissingval). Not noted is what
@@ -128,10 +130,10 @@ class MadeRows:
                     store.create()
                     note_column(self.cursor, self.version, column, given or "()")
 
-    def _constant(self, default, kind):
+    def _constant(self, default: str | None, kind: str) -> str | None:
         """The value of a default that is the same whenever it is asked for, as a record; else None."""
         # 'now' was written into the default when it was made, and will be again, then.
-        if not LITERAL.fullmatch(default or "") or kind.startswith(("time", "date")):
+        if default is None or not LITERAL.fullmatch(default) or kind.startswith(("time", "date")):
             return None
         # Both are the catalog's own words.
         self.cursor.execute(
@@ -139,7 +141,7 @@ class MadeRows:
         )
         return self.cursor.fetchone()[0]
 
-    def _write(self, name, columns, rows, image):
+    def _write(self, name: tuple[str, str], columns: list[str], rows: Any, image: str | None) -> None:
         if image:
             rows = sql.SQL(
                 "SELECT * FROM ({}) AS rows WHERE NOT EXISTS (SELECT FROM {} known WHERE known.key = rows.key"

@@ -8,9 +8,13 @@ before the rollback must not overwrite what the migration makes now of what they
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
+from ..shapes import Json
 from .key import Key, numbered_rows
 from .store.brought import any_brought, sources_of
 from .store.items import SalvageStore
@@ -21,7 +25,7 @@ __all__ = ["SOURCE_CHANGED", "note_sources", "sources_changed"]
 SOURCE_CHANGED = "what the migration makes it of was changed since the rollback"
 
 
-def note_sources(cursor, version, items):
+def note_sources(cursor: Any, version: str, items: list[int]) -> None:
     """Enter, for items of tables into which the migration brought rows, what it had brought and read.
 
     Args:
@@ -36,7 +40,7 @@ def note_sources(cursor, version, items):
     SalvageStore(cursor).note_sources(items, [one for one in digests if one[1] is not None])
 
 
-def sources_changed(cursor, item):
+def sources_changed(cursor: Any, item: Json) -> bool:
     """Whether a table that the migration reads from is another one than after the rollback; it is locked then.
 
     Args:
@@ -46,7 +50,7 @@ def sources_changed(cursor, item):
     return any(digest != _digest(cursor, name) for name, digest in item["facts"].get("sources", ()))
 
 
-def _digest(cursor, name):
+def _digest(cursor: Any, name: Sequence[str]) -> str | None:
     table = table_facts(cursor, name)
     if table is None:
         return None
