@@ -8,7 +8,13 @@ A file may import from its own room and from the floors below, never from its ow
 
 from __future__ import annotations
 
-__all__ = ["CONTROLLER_ROOMS", "FLOORS", "floor_of", "picture"]
+import sys
+from pathlib import Path
+
+__all__ = ["CONTROLLER_ROOMS", "FLOORS", "MAP", "floor_of", "picture", "with_picture"]
+
+MAP = Path(__file__).resolve().parent / "architecture.md"
+BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
 
 #: Lowest first: for each floor its rooms in plugins/module_utils (what runs on the target), with what each is for.
 #: ``(top)`` stands for the files that are in no folder.
@@ -78,3 +84,20 @@ def picture() -> str:
         for position, (room, purpose) in enumerate(rooms.items()):
             lines.append(f"{number if position == 0 else ' '}  {room:<{width}}  {purpose}")
     return "\n".join(lines)
+
+
+def with_picture(text: str) -> str:
+    """The map's text with the picture as it is now between its two marks.
+
+    Raises:
+        ValueError: a mark is missing.
+    """
+    before, rest = text.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    indented = "\n".join(f"    {line}" for line in picture().splitlines())
+    return f"{before}{BEGIN}\n\n{indented}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    MAP.write_text(with_picture(MAP.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(f"{MAP.name} has the floors of {Path(__file__).name}\n")

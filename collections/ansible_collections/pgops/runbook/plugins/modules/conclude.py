@@ -12,7 +12,7 @@ description:
   - Writes the outcome to the ledger, lets the next run in, and drops the copy if a killed step has left it.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target

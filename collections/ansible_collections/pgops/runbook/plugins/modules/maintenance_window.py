@@ -13,7 +13,7 @@ description:
   - Opening and closing the window for users is the role's part; this records that it was opened.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 options:

@@ -15,7 +15,7 @@ description:
   - Leaves no trace in the database but its receipt.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 """
