@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless collection sanity sanity-offline clean venv lock
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless collection sanity sanity-offline clean documents venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -29,6 +29,7 @@ help: ## this list
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
+	@echo 'make documents     write the pages of docs/ that are made from tables in the code'
 	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups, dist and caches'
 	@echo 'make lock          write requirements.lock from requirements.txt (needs the network)'
 	@echo
@@ -105,6 +106,10 @@ clean:
 
 venv:
 	@.ci/venv
+
+documents: venv
+	@python docs/make.py
+	@python docs/ledger_page.py
 
 lock: venv
 	@python .ci/lock.py

@@ -8,7 +8,6 @@ A file may import from its own room and from the floors below, never from its ow
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 __all__ = ["CONTROLLER_ROOMS", "FLOORS", "MAP", "floor_of", "picture", "with_picture"]
@@ -20,7 +19,8 @@ BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
 #: ``(top)`` stands for the files that are in no folder.
 FLOORS: tuple[dict[str, str], ...] = (
     {
-        "errors": "the ways to end, each with its sentence",
+        "errors": "the ways to end, each with its code and its sentence",
+        "reasons": "every reason code: what it means, what to do",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
         "shapes": "the values that rooms hand to each other, as types",
@@ -96,8 +96,3 @@ def with_picture(text: str) -> str:
     _, after = rest.split(END, 1)
     indented = "\n".join(f"    {line}" for line in picture().splitlines())
     return f"{before}{BEGIN}\n\n{indented}\n\n{END}{after}"
-
-
-if __name__ == "__main__":
-    MAP.write_text(with_picture(MAP.read_text(encoding="utf-8")), encoding="utf-8")
-    sys.stdout.write(f"{MAP.name} has the floors of {Path(__file__).name}\n")

@@ -21,6 +21,7 @@ def run(outcome, playbook="deploy", steps=(), **facts):
         "migrations": ["009"],
         "outcome": outcome,
         "failed_step": None,
+        "reason_code": None,
         "reason": None,
         "steps": [{"step": step, "status": status, "seconds": 1.25} for step, status in steps],
         **facts,
@@ -51,6 +52,12 @@ def test_every_outcome_tells_what_production_has(outcome):
     assert lines[0] == f"{outcome}: 009 on library (database midi)"
     assert f"Production: {STATE_OF_PRODUCTION[outcome]}" in lines
     assert lines[-1] == "Record: /a/run.json"
+
+
+def test_the_reason_stands_with_its_code():
+    lines = run_report(run("refused", reason="No lock.", reason_code="lock_not_available"), "x")
+    assert lines[1:3] == ["Reason: No lock.", "Reason code: lock_not_available"]
+    assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Reason")]
 
 
 FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))

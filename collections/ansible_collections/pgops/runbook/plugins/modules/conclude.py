@@ -25,6 +25,10 @@ options:
     description: One sentence for a person, filled in by the action plugin.
     type: str
     default: ''
+  reason_code:
+    description: The reason's short name for programs; docs/reasons.md lists them.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -74,6 +78,7 @@ def main():
         argument_spec=step_argument_spec(
             outcome={"type": "str", "default": "failed"},
             reason={"type": "str", "default": ""},
+            reason_code={"type": "str", "default": ""},
             copy_target={"type": "dict", "options": TARGET_SPEC},
         ),
         supports_check_mode=True,

@@ -73,19 +73,24 @@ def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
     lines = describe(difference(carried_by_dump(manifest["catalog"]), carried_by_dump(catalog)))
     if lines:
         raise StepFailed(
-            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + "."
+            "copy_differs_from_production",
+            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + ".",
         )
     problems = content_difference(as_dumped(manifest["content"]), as_dumped(content))
     if problems:
         lines = [f"{found['table']}: {found['problem']}" for found in problems]
-        raise StepFailed("The restored backup has other data than production: " + "; ".join(lines[:10]) + ".")
+        raise StepFailed(
+            "copy_differs_from_production",
+            "The restored backup has other data than production: " + "; ".join(lines[:10]) + ".",
+        )
     outside = sequences_outside(
         manifest["content"]["sequences"], manifest["sequences_after"], content["sequences"]
     )
     if outside:
         name, (low, high, value) = next(iter(outside.items()))
         raise StepFailed(
-            f"The restored backup has sequence {name} at {value}, and production had it from {low} to {high}."
+            "copy_differs_from_production",
+            f"The restored backup has sequence {name} at {value}, and production had it from {low} to {high}.",
         )
     return {
         "schema_equal": True,

@@ -78,8 +78,9 @@ class Journal:
             return "new"
         if row[0] != sha256_of_text(statement["sql"]):
             raise Refused(
+                "script_edited_when_half_done",
                 f"The statement at line {statement['line']} was edited after it was carried out: a half applied"
-                " script can only be finished as it was. Put its old text back."
+                " script can only be finished as it was. Put its old text back.",
             )
         return "done" if row[1] else "begun"
 

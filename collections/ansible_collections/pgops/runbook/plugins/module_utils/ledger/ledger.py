@@ -233,5 +233,7 @@ class Ledger:
         cursor.execute("SELECT catalog FROM runbook.catalog WHERE digest = %s", (digest,))
         row = cursor.fetchone()
         if row is None or digest_of(row[0]) != digest:
-            raise Refused(f"The ledger does not hold the recorded schema {digest[:12]} unchanged.")
+            raise Refused(
+                "ledger_damaged", f"The ledger does not hold the recorded schema {digest[:12]} unchanged."
+            )
         return row[0]

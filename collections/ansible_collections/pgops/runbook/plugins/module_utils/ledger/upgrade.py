@@ -89,8 +89,9 @@ def release_of(cursor: Any) -> int:
     (number,) = cursor.fetchone()
     if number is None:
         raise Refused(
+            "layout_just_upgraded",
             "Another session has just brought the runbook's schemas up to date. Nothing was changed; type the same"
-            " command again."
+            " command again.",
         )
     return number
 
@@ -109,10 +110,11 @@ def known_release(cursor: Any) -> int:
         )
         version, database = cursor.fetchone()
         raise Refused(
+            "layout_newer_than_runbook",
             f"The runbook's schemas in database {database} have the layout of release {number}, made by pgops.runbook"
             f" {version}; this is version {COLLECTION_VERSION}, which knows releases up to {NEWEST}. Nothing was"
             f" changed. Use version {version} or newer: git pull in the checkout, or ansible-galaxy collection install"
-            f" 'pgops.runbook:>={version}'."
+            f" 'pgops.runbook:>={version}'.",
         )
     return number
 
@@ -134,16 +136,18 @@ def check_rights_to_upgrade(cursor: Any) -> None:
     role, may_create = cursor.fetchone()
     if not may_create:
         raise Refused(
+            "role_lacks_privilege",
             f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}):"
-            " GRANT CREATE ON DATABASE to it."
+            " GRANT CREATE ON DATABASE to it.",
         )
     cursor.execute(OWNERS, (SCHEMAS,))
     owners = cursor.fetchall()
     if owners:
         others = ", ".join(owner for owner, _ in owners)
         raise Refused(
+            "role_lacks_privilege",
             f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}: they belong to"
-            f" {others}. Nothing was changed. Deploy once as {others}, or GRANT it to {role}."
+            f" {others}. Nothing was changed. Deploy once as {others}, or GRANT it to {role}.",
         )
 
 
@@ -216,10 +220,11 @@ def _check_columns(cursor: Any) -> None:
     missing = sorted(known - _columns(cursor))
     if missing:
         raise Refused(
+            "schemas_of_another_maker",
             "The runbook's schemas in this database were not made by any version that this one can bring up to date:"
             f" there is no column {', '.join(missing)}. Nothing was changed. If they are not the runbook's, rename them"
             f" (ALTER SCHEMA {LEDGER_SCHEMA} RENAME TO ...; the same for {SALVAGE_SCHEMA}): the next deploy makes its"
-            " own."
+            " own.",
         )
 
 

@@ -60,7 +60,9 @@ class PathColumn:
         schema, table, found = cursor.fetchone() or (None, None, None)
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
-            raise StepFailed(f"The header says '-- Files: rename {shown}', and {what}.")
+            raise StepFailed(
+                "path_column_unusable", f"The header says '-- Files: rename {shown}', and {what}."
+            )
         # With its schema: the library's host may connect as a role with another search_path.
         self.names = [schema, table, names[-1]]
         self.table = sql.Identifier(schema, table)
@@ -75,8 +77,9 @@ class PathColumn:
         key = [name for (name,) in cursor.fetchall()]
         if not key:
             raise StepFailed(
+                "path_column_unusable",
                 f"The header says '-- Files: rename {shown}', and the table has no primary key: which row is which"
-                " file could not be told."
+                " file could not be told.",
             )
         parts = sql.SQL(", ").join(map(sql.Identifier, key))
         self.key = sql.SQL("{}::text" if len(key) == 1 else "jsonb_build_array({})::text").format(parts)

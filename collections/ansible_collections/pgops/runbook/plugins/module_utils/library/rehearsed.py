@@ -100,8 +100,9 @@ class RehearsedChanges(PendingChanges):
         """
         if {one["migration"]: one["changes"] for one in self.sets} != rehearsed:
             raise Refused(
+                "ledger_damaged",
                 "The ledger does not hold the paths that the rehearsal of this run has changed: whether files can"
-                " follow cannot be told; start a new run."
+                " follow cannot be told; start a new run.",
             )
 
     def changes(self, connection, names):

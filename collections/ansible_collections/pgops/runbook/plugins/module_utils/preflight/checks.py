@@ -47,10 +47,13 @@ def check_server(identity):
     major = identity["server_version"] // 10000
     if identity["in_recovery"]:
         raise Refused(
-            f"The server of {identity['database']} is a standby (in recovery): point db_host at the primary."
+            "server_is_standby",
+            f"The server of {identity['database']} is a standby (in recovery): point db_host at the primary.",
         )
     if major < OLDEST_SERVER:
-        raise Refused(f"The server is PostgreSQL {major}; the runbook needs {OLDEST_SERVER} or newer.")
+        raise Refused(
+            "server_too_old", f"The server is PostgreSQL {major}; the runbook needs {OLDEST_SERVER} or newer."
+        )
 
 
 def check_client_programs(identity, bindir):
@@ -69,8 +72,9 @@ def check_client_programs(identity, bindir):
         versions[program] = program_major_version(path)
         if versions[program] < major:
             raise Refused(
+                "client_program_unusable",
                 f"{path} is version {versions[program]} and the server is {major}: an older program cannot"
-                " back it up. Install the client programs of the server's version, or set pg_bindir."
+                " back it up. Install the client programs of the server's version, or set pg_bindir.",
             )
     return versions
 
@@ -93,7 +97,8 @@ def check_rights(cursor, copy_target):
         connection.close()
     if not may_create_database:
         raise Refused(
-            f"Role {role} may not create the copy on which the backup is proven: ALTER ROLE {role} CREATEDB."
+            "role_lacks_privilege",
+            f"Role {role} may not create the copy on which the backup is proven: ALTER ROLE {role} CREATEDB.",
         )
 
 
@@ -114,12 +119,13 @@ def select_for_deploy(index, wanted, applied):
     if wanted == "pending":
         return pending(index, applied)
     if wanted in applied:
-        raise Refused(f"Migration {wanted} is already applied: schema_migrations has it.")
+        raise Refused("already_applied", f"Migration {wanted} is already applied: schema_migrations has it.")
     unmet = unmet_requirements(index, wanted, applied)
     if unmet:
         raise Refused(
+            "requirement_not_applied",
             f"Checklist item 'dependencies identified': migration {wanted} requires {', '.join(unmet)},"
-            f" not applied yet. Deploy {unmet[0]} first, or all with migration=pending."
+            f" not applied yet. Deploy {unmet[0]} first, or all with migration=pending.",
         )
     return [wanted]
 
@@ -131,12 +137,15 @@ def select_for_rollback(index, wanted, applied, cascade):
         Refused: not applied, or applied migrations depend on it and ``cascade`` is false.
     """
     if wanted not in applied:
-        raise Refused(f"Migration {wanted} is not applied: schema_migrations does not have it.")
+        raise Refused(
+            "not_applied", f"Migration {wanted} is not applied: schema_migrations does not have it."
+        )
     needed_by = dependents(index, wanted, applied)
     if needed_by and not cascade:
         raise Refused(
+            "needed_by_later_migration",
             f"Migration {wanted} cannot be rolled back alone: {', '.join(needed_by)} depend on it."
-            " Roll these back first, or all of them, newest first, with -e cascade=true."
+            " Roll these back first, or all of them, newest first, with -e cascade=true.",
         )
     return cascade_order(index, wanted, applied)
 
@@ -151,9 +160,11 @@ def check_scripts_to_apply(index, versions):
     for version in versions:
         entry = by_version[version]
         for problem in entry["problems"]:
-            raise Refused(problem)
+            raise Refused(problem["reason_code"], problem["reason"])
         if entry["statements"] == 0:
-            raise Refused(f"Migration {version} has no statement: {entry['apply_name']} is empty.")
+            raise Refused(
+                "migration_empty", f"Migration {version} has no statement: {entry['apply_name']} is empty."
+            )
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
             check_transaction(entry[kind + "_name"], **entry["alone"][kind])
@@ -165,8 +176,9 @@ def _check_files_can_follow(entry, kind):
     alone = entry["alone"][kind]
     if entry.get("files") and (alone["statements"] or alone["declared"] == "none"):
         raise Refused(
+            "script_must_be_split",
             f"{entry[kind + '_name']} is not one transaction, and the header of {entry['apply_name']} says '-- Files:"
-            " rename': split it, so that the paths are changed in a transaction of their own."
+            " rename': split it, so that the paths are changed in a transaction of their own.",
         )
 
 
@@ -188,8 +200,9 @@ def check_lint(index, versions, gating_rules):
         for one in found:
             if one["rule"] in gating_rules:
                 raise Refused(
+                    "lint_rule_broken",
                     f"{by_version[version]['apply_name']} line {one['line']}: {one['message']} The linter's rule"
-                    f" {one['rule']} is among lint_gating_rules."
+                    f" {one['rule']} is among lint_gating_rules.",
                 )
     return findings
 
@@ -210,19 +223,25 @@ def check_transaction(name, statements, declared, blocks):
     for statement in statements:
         where = f"{item}: {name} line {statement['line']}: {statement['command']}"
         if statement["command"] not in RESUMABLE_COMMANDS:
-            raise Refused(f"{where} reaches beyond this database, or cannot be gone on with after a kill.")
+            raise Refused(
+                "statement_not_resumable",
+                f"{where} reaches beyond this database, or cannot be gone on with after a kill.",
+            )
         if declared == "one":
             raise Refused(
-                f"{where} cannot run inside a transaction, and the header says '-- Transaction: one'."
+                "statement_not_resumable",
+                f"{where} cannot run inside a transaction, and the header says '-- Transaction: one'.",
             )
         if statement["command"] == "CREATE INDEX CONCURRENTLY" and statement["object"] is None:
             raise Refused(
-                f"{where} without a name for the index: after a kill nobody could tell whether it is there."
+                "statement_not_resumable",
+                f"{where} without a name for the index: after a kill nobody could tell whether it is there.",
             )
     if (statements or declared == "none") and blocks:
         raise Refused(
+            "script_must_be_split",
             f"{item}: {name} has a BEGIN of its own, and statements that cannot be in a transaction: its"
-            " statements would be committed one by one. Split it into two migrations."
+            " statements would be committed one by one. Split it into two migrations.",
         )
 
 
@@ -241,7 +260,7 @@ def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
         if entry["rollback_name"] is None or entry["rollback_statements"] == 0:
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
-            raise Refused(problem)
+            raise Refused(problem["reason_code"], problem["reason"])
 
 
 def _check_rollback_exists(entry, backup=None):
@@ -253,11 +272,15 @@ def _check_rollback_exists(entry, backup=None):
     )
     if entry["rollback_name"] is None:
         raise Refused(
+            "rollback_script_missing",
             f"Checklist item 'rollback script exists': migration {entry['version']} has no"
-            f" rollback/{entry['stem']}_rollback.sql.{instead}"
+            f" rollback/{entry['stem']}_rollback.sql.{instead}",
         )
     if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
-        raise Refused(f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}")
+        raise Refused(
+            "rollback_script_missing",
+            f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}",
+        )
 
 
 # What is in place without being recorded ---------------------------------------------------------------------

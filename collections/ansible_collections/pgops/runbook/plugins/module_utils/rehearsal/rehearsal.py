@@ -107,8 +107,9 @@ class Rehearsal:
         lines = new_collisions(before, self._collisions())
         if lines:
             raise Refused(
+                "sequence_would_collide",
                 f"Checklist item 'rollback tested on a copy': after the rollback of {migration['version']}"
-                f" {_shown(lines)}."
+                f" {_shown(lines)}.",
             )
         return done
 
@@ -231,8 +232,9 @@ class Rehearsal:
             lines = describe(difference(stages[position + 1][0], catalog))
             if lines:
                 raise Refused(
+                    "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {_shown(lines)}."
+                    f" same schema: {_shown(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = impact.get("salvage_returned", [])
@@ -253,8 +255,9 @@ class Rehearsal:
         lines = describe(difference(catalog_before, catalog))
         if lines:
             raise Refused(
+                "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {_shown(lines)}."
+                f" schema: {_shown(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
@@ -264,6 +267,7 @@ class Rehearsal:
                 for found in problems
             ]
             raise Refused(
+                "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
                 f" data: {_shown(lines)}.",
                 tables=problems,
@@ -320,6 +324,6 @@ class _RefusedAs:
     def __exit__(self, kind, error, trace):
         if isinstance(error, StepFailed):
             raise Refused(
-                self.prefix + error.reason + ". Production was not touched.", **error.details
+                error.code, self.prefix + error.reason + ". Production was not touched.", **error.details
             ) from None
         return False

@@ -140,8 +140,9 @@ def _check_beginning(connection, ledger, live_receipts, run_id):
         restored = [one["digest"] for one in ledger.receipts(cursor)]
     if restored != [one["digest"] for one in live_receipts[: len(restored)]]:
         raise Refused(
+            "backup_of_another_database",
             f"The ledger in the backup of run {run_id} is not the beginning of the one in the live database: the"
-            " backup belongs to another history of it."
+            " backup belongs to another history of it.",
         )
     return len(restored)
 

@@ -40,6 +40,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     lines = [f"{run['outcome']}: {names} on {run['target']} (database {run['database']})"]
     if run["reason"]:
         lines.append(f"Reason: {run['reason']}")
+    if run.get("reason_code"):
+        lines.append(f"Reason code: {run['reason_code']}")
     lines.append(f"Production: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
