@@ -219,6 +219,8 @@ class RunRecord:
             entry["outcome"] = self._outcome_of_failure(step, result)
             entry["reason_code"] = result["reason_code"]
             entry["reason"] = result["msg"]
+            if result.get("details"):
+                entry["details"] = result["details"]
         if step == "apply":
             entry["committed"] = result.get("committed")
         if "migrations" in outputs:
