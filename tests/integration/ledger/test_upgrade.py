@@ -276,7 +276,7 @@ def upgrade_beside(server: LocalServer, database: str, cursor: Any, isolation: s
     thread = threading.Thread(target=run)
     thread.start()
     while thread.is_alive():
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         if cursor.fetchone()[0]:
             break
         time.sleep(0.02)
