@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import Refused
 from ..postgres.connection import sql
 
@@ -18,10 +20,10 @@ TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 class VersionTable:
     """``schema_migrations`` as the cursor's search_path finds it."""
 
-    def __init__(self, cursor):
+    def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
 
-    def _table(self):
+    def _table(self) -> Any:
         """(schema, name) of the table, or None."""
         self.cursor.execute(
             "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
@@ -30,7 +32,7 @@ class VersionTable:
         )
         return self.cursor.fetchone()
 
-    def _columns(self, table):
+    def _columns(self, table: tuple[str, str]) -> dict[str, str]:
         self.cursor.execute(
             "SELECT a.attname, t.typname FROM pg_catalog.pg_attribute a"
             " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
@@ -40,7 +42,7 @@ class VersionTable:
         )
         return dict(self.cursor.fetchall())
 
-    def check(self):
+    def check(self) -> None:
         """Refuse a table that cannot hold our versions.
 
         Raises:
@@ -58,7 +60,7 @@ class VersionTable:
                 " and has to be text or varchar.",
             )
 
-    def applied(self):
+    def applied(self) -> set[str]:
         """The recorded versions, a set of str; empty where there is no table."""
         table = self._table()
         if table is None:
@@ -66,7 +68,7 @@ class VersionTable:
         self.cursor.execute(sql.SQL("SELECT version FROM {}").format(sql.Identifier(*table)))
         return {version for (version,) in self.cursor.fetchall()}
 
-    def record(self, version, description):
+    def record(self, version: str, description: str) -> None:
         """Record ``version`` where the script did not; creates the table where the application has none.
 
         A row that is there already costs no sequence value, which INSERT ... ON CONFLICT would.
@@ -96,7 +98,7 @@ class VersionTable:
             (*values, version),
         )
 
-    def forget(self, version):
+    def forget(self, version: str) -> None:
         """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""
         table = self._table()
         if table is None:
@@ -109,7 +111,7 @@ class VersionTable:
             if self.cursor.fetchone()[0] == 0:
                 self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
 
-    def is_ours(self, table=None):
+    def is_ours(self, table: tuple[str, str] | None = None) -> bool:
         """Whether the runbook made the table."""
         table = table or self._table()
         if table is None:
@@ -119,7 +121,7 @@ class VersionTable:
         )
         return self.cursor.fetchone()[0] == MARK
 
-    def name(self):
+    def name(self) -> str | None:
         """``schema.table`` for a person, or None."""
         table = self._table()
         return ".".join(table) if table else None
