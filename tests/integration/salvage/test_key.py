@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a row is recognised after it left its table."""
+"""By what a row is known again: by a key that tells rows apart whatever is in them, or by all of its values."""
 
 from __future__ import annotations
 
@@ -15,40 +15,58 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.key import (
 )
 from psycopg2 import sql
 
-COLUMNS = ["a", "b", "c"]
 
-
-def chosen(connection: Any, table: str, columns: list[str] = COLUMNS) -> Key:
+def chosen(connection: Any, columns: list[str], *definitions: str) -> Key:
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE t {table}")
-        cursor.execute("SELECT 't'::regclass::oid::bigint")
+        cursor.execute("; ".join(definitions))
+        cursor.execute("SELECT 'book'::regclass::oid::bigint")
         key = choose_key(cursor, cursor.fetchone()[0], columns)
     connection.rollback()
     return key
 
 
+TABLE = "CREATE TABLE book (id int, isbn text NOT NULL, place text, shelf int NOT NULL)"
+ALL = ["id", "isbn", "place", "shelf"]
+
+
 @pytest.mark.parametrize(
-    ("table", "key"),
+    ("definition", "columns", "key"),
     [
-        ("(a int, b int, c int, PRIMARY KEY (c, a))", (["c", "a"], True)),
-        ("(a int NOT NULL UNIQUE, b int PRIMARY KEY, c int)", (["b"], True)),
-        ("(a int NOT NULL, b int NOT NULL, c int NOT NULL UNIQUE, UNIQUE (a, b))", (["c"], True)),
-        ("(a int UNIQUE, b int, c int)", (COLUMNS, False)),  # two NULLs are two rows
-        ("(a int NOT NULL UNIQUE DEFERRABLE, b int, c int)", (COLUMNS, False)),
-        ("(a int, b int, c int); CREATE UNIQUE INDEX ON t ((a + 1))", (COLUMNS, False)),
-        ("(a int NOT NULL, b int, c int); CREATE UNIQUE INDEX ON t (a) WHERE b > 0", (COLUMNS, False)),
-        ("(a int NOT NULL, b int, c int); CREATE UNIQUE INDEX ON t (a) INCLUDE (b)", (["a"], True)),
-        ("(a int, b int, c int); CREATE INDEX ON t (a)", (COLUMNS, False)),
+        ("ALTER TABLE book ADD PRIMARY KEY (id)", ALL, Key(["id"], True)),
+        ("ALTER TABLE book ADD PRIMARY KEY (shelf, id)", ALL, Key(["shelf", "id"], True)),
+        ("ALTER TABLE book ADD UNIQUE (isbn)", ALL, Key(["isbn"], True)),
+        ("ALTER TABLE book ADD UNIQUE (isbn); ALTER TABLE book ADD PRIMARY KEY (id)", ALL, Key(["id"], True)),
+        ("CREATE UNIQUE INDEX ON book (shelf) INCLUDE (place)", ALL, Key(["shelf"], True)),
+        # When its column goes, it cannot be the key.
+        (
+            "ALTER TABLE book ADD PRIMARY KEY (id); ALTER TABLE book ADD UNIQUE (isbn)",
+            ALL[1:],
+            Key(["isbn"], True),
+        ),
+        # None of these tells all rows apart.
+        ("CREATE UNIQUE INDEX ON book (place)", ALL, Key(ALL, False)),
+        ("CREATE UNIQUE INDEX ON book (isbn) WHERE shelf > 0", ALL, Key(ALL, False)),
+        ("CREATE UNIQUE INDEX ON book (lower(isbn))", ALL, Key(ALL, False)),
+        ("ALTER TABLE book ADD UNIQUE (isbn) DEFERRABLE INITIALLY DEFERRED", ALL, Key(ALL, False)),
+        ("CREATE INDEX ON book (isbn)", ALL, Key(ALL, False)),
     ],
 )
-def test_the_key_is_what_tells_any_two_rows_apart(connection: Any, table: str, key: tuple) -> None:
-    assert chosen(connection, table) == Key(*key)
+def test_the_key(connection: Any, definition: str, columns: list[str], key: Key) -> None:
+    assert chosen(connection, columns, TABLE, definition) == key
 
 
-def test_a_key_that_goes_with_its_column_is_none(connection: Any) -> None:
-    table = "(a int PRIMARY KEY, b int NOT NULL, c int NOT NULL, UNIQUE (b, c))"
-    assert chosen(connection, table, ["b", "c"]) == Key(["b", "c"], True)
-    assert chosen(connection, table, ["c"]) == Key(["c"], False)
+@pytest.mark.parametrize(
+    ("key", "numbers"), [(Key(["body"], False), [1, 1, 2]), (Key(["body"], True), [1, 1, 1])]
+)
+def test_equal_rows_without_a_key_are_told_apart_by_their_number(
+    connection: Any, key: Key, numbers: list[int]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE note (body text); INSERT INTO note VALUES ('a'), ('a'), ('b')")
+        cursor.execute(numbered_rows(("public", "note"), False, key, ["body"]))
+        rows = cursor.fetchall()
+        found = {column.name: position for position, column in enumerate(cursor.description)}
+    assert sorted(row[found["occurrence"]] for row in rows) == numbers
 
 
 def rows(connection: Any, key: Key, columns: list[str], partitioned: bool = False) -> list[tuple]:

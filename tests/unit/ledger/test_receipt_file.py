@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.digests import digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipt_file import ReceiptFile
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import FIRST_PREVIOUS
 
@@ -52,9 +53,16 @@ def test_receipts_are_a_chain_that_a_later_process_goes_on_with(file: ReceiptFil
     assert file.chain_is_broken(None, "r1") is False
 
 
+def forge(receipts: list[dict[str, Any]]) -> None:
+    """Another content, with its right digest."""
+    receipts[0]["outputs"] = {}
+    receipts[0]["digest"] = digest_of({key: value for key, value in receipts[0].items() if key != "digest"})
+
+
 @pytest.mark.parametrize(
     "edit",
     [
+        forge,
         lambda receipts: receipts[0]["outputs"].update(rows=2),
         lambda receipts: receipts.pop(0),
         lambda receipts: receipts.reverse(),
