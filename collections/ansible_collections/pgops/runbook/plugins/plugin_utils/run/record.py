@@ -223,7 +223,9 @@ class RunRecord:
             entry["outcome"] = self._outcome_of_failure(step, result)
             entry["reason_code"] = result["reason_code"]
             entry["reason"] = result["msg"]
-            details = {key: value for key, value in result.get("details", {}).items() if key in DETAILS_KEPT}
+            details = {
+                key: value for key, value in (result.get("details") or {}).items() if key in DETAILS_KEPT
+            }
             if details:
                 entry["details"] = details
         if step == "apply":
@@ -330,7 +332,7 @@ class RunRecord:
             self.content[key] += [
                 {"migration": one["version"], **item} for one in found for item in one.get(key) or []
             ]
-        if step in ("rehearse", "rehearse_all"):
+        if step in ("rehearse", "rehearse_from_empty"):
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
             proof["rehearsed"] = [one["version"] for one in found]
