@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from ..errors import Refused
+from ..postgres.answers import one_row
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
+from ..shapes import Cursor, TableName
 
 __all__ = ["MARK", "VersionTable"]
 
@@ -19,23 +21,24 @@ TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 class VersionTable:
     """``schema_migrations`` as the cursor's search_path finds it."""
 
-    def __init__(self, cursor):
+    def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
 
-    def _table(self):
+    def _table(self) -> TableName | None:
         """(schema, name) of the table, or None."""
         self.cursor.execute(
             "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.oid = to_regclass('schema_migrations') AND c.relkind IN ('r', 'p')"
         )
-        return self.cursor.fetchone()
+        row = self.cursor.fetchone()
+        return None if row is None else (row[0], row[1])
 
-    def _columns(self, table):
+    def _columns(self, table: TableName) -> dict[str, str]:
         name = sql.Identifier(*table).as_string(self.cursor)
         return {column.name: column.type_name for column in columns_of(self.cursor, name)}
 
-    def check(self):
+    def check(self) -> None:
         """Refuse a table that cannot hold our versions.
 
         Raises:
@@ -53,7 +56,7 @@ class VersionTable:
                 " and has to be text or varchar.",
             )
 
-    def applied(self):
+    def applied(self) -> set[str]:
         """The recorded versions, a set of str; empty where there is no table."""
         table = self._table()
         if table is None:
@@ -61,7 +64,7 @@ class VersionTable:
         self.cursor.execute(sql.SQL("SELECT version FROM {}").format(sql.Identifier(*table)))
         return {version for (version,) in self.cursor.fetchall()}
 
-    def record(self, version, description):
+    def record(self, version: str, description: str) -> None:
         """Record ``version`` where the script did not; creates the table where the application has none.
 
         A row that is there already costs no sequence value, which INSERT ... ON CONFLICT would.
@@ -74,6 +77,7 @@ class VersionTable:
             )
             self.cursor.execute("COMMENT ON TABLE schema_migrations IS %s", (MARK,))
             table = self._table()
+            assert table is not None  # made in this schema
         names = ["version"]
         values = [version]
         if "description" in self._columns(table):
@@ -91,7 +95,7 @@ class VersionTable:
             (*values, version),
         )
 
-    def forget(self, version):
+    def forget(self, version: str) -> None:
         """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""
         table = self._table()
         if table is None:
@@ -101,10 +105,10 @@ class VersionTable:
         )
         if self.is_ours(table):
             self.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table)))
-            if self.cursor.fetchone()[0] == 0:
+            if one_row(self.cursor)[0] == 0:
                 self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
 
-    def is_ours(self, table=None):
+    def is_ours(self, table: TableName | None = None) -> bool:
         """Whether the runbook made the table."""
         table = table or self._table()
         if table is None:
@@ -112,9 +116,9 @@ class VersionTable:
         self.cursor.execute(
             "SELECT obj_description(format('%%I.%%I', %s::text, %s::text)::regclass, 'pg_class')", table
         )
-        return self.cursor.fetchone()[0] == MARK
+        return one_row(self.cursor)[0] == MARK
 
-    def name(self):
+    def name(self) -> str | None:
         """``schema.table`` for a person, or None."""
         table = self._table()
         return ".".join(table) if table else None
@@ -125,4 +129,4 @@ class VersionTable:
         if table is None:
             return None
         self.cursor.execute("SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(%s)", table)
-        return self.cursor.fetchone()[0]
+        return one_row(self.cursor)[0]

@@ -12,7 +12,7 @@ from ..postgres.connection import sql
 from ..postgres.tables import table_facts
 from ..rows.difference import copy_rows
 from ..salvage.sequences import advance_sequences_of
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor
 
 __all__ = ["bring_salvage"]
@@ -54,5 +54,7 @@ def bring_salvage(live: Cursor, new: Cursor) -> int:
             sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns),
         )
         # Such a COPY leaves the sequence behind, and the next rollback would be given a number that is taken.
-        advance_sequences_of(new, table_facts(new, ("runbook_salvage", table)))
+        made = table_facts(new, ("runbook_salvage", table))
+        assert made is not None  # by create()
+        advance_sequences_of(new, made)
     return len(items)

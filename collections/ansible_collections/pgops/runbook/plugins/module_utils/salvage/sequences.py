@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
 from ..postgres.connection import sql
-from .store import SEQUENCE
+from ..postgres.tables import Table
+from ..shapes import Cursor, Json, TableName
+from .store.items import SEQUENCE, SalvageStore
+from .store.rows import keep_line
 
 __all__ = ["advance_sequence", "advance_sequences_of", "keep_positions", "sequence_positions"]
 
@@ -19,7 +25,11 @@ WITH_INCREMENT = f"""
                       AND d.objid = c.oid AND d.refobjid = to_regclass(%s))"""
 
 
-def sequence_positions(cursor, version_table):
+#: Next value and increment.
+Position = tuple[int, int]
+
+
+def sequence_positions(cursor: Cursor, version_table: str | None) -> dict[TableName, Position]:
     """Next value and increment of every sequence of the application.
 
     Args:
@@ -37,11 +47,17 @@ def sequence_positions(cursor, version_table):
                 sql.Literal(increment), sql.Identifier(schema, name)
             )
         )
-        found[(schema, name)] = (cursor.fetchone()[0], increment)
+        found[(schema, name)] = (one_row(cursor)[0], increment)
     return found
 
 
-def keep_positions(store, run_id, version, before, now):
+def keep_positions(
+    store: SalvageStore,
+    run_id: str,
+    version: str,
+    before: Mapping[TableName, Position],
+    now: Mapping[TableName, Position],
+) -> list[Json]:
     """Enter an item for each sequence that was set back, or that is gone.
 
     Args:
@@ -59,15 +75,14 @@ def keep_positions(store, run_id, version, before, now):
             continue
         store.create()
         item = store.begin_item(run_id, version, SEQUENCE, name, facts={"next_value": position})
-        store.cursor.execute(
-            "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, '', 1, %s)",
-            (item, str(position)),
-        )
-        items.append(store.finish_item(item))
+        keep_line(store.cursor, item, "", str(position))
+        kept = store.finish_item(item)
+        assert kept is not None  # it has its line
+        items.append(kept)
     return items
 
 
-def advance_sequence(cursor, name, next_value):
+def advance_sequence(cursor: Cursor, name: Sequence[str], next_value: int) -> bool:
     """Let a sequence go on at ``next_value`` if it has not come so far, up or down; returns whether there is one.
 
     By ALTER SEQUENCE, which a ROLLBACK undoes, unlike setval() (manual, "Sequence Manipulation Functions").
@@ -88,14 +103,14 @@ def advance_sequence(cursor, name, next_value):
         )
     )
     wanted = max(min(int(next_value), highest), lowest)
-    if (wanted - cursor.fetchone()[0]) * increment > 0:
+    if (wanted - one_row(cursor)[0]) * increment > 0:
         cursor.execute(
             sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(sql.Identifier(*name), sql.Literal(wanted))
         )
     return True
 
 
-def advance_sequences_of(cursor, table):
+def advance_sequences_of(cursor: Cursor, table: Table) -> None:
     """Let each sequence that feeds a column of the table go on beyond all values of the column.
 
     Args:
@@ -121,6 +136,6 @@ def advance_sequences_of(cursor, table):
                 sql.Identifier(*table.name),
             )
         )
-        farthest = cursor.fetchone()[0]
+        farthest = one_row(cursor)[0]
         if farthest is not None:
             advance_sequence(cursor, (schema, sequence), int(farthest) + (1 if increment > 0 else -1))
