@@ -15,6 +15,7 @@ from psycopg2 import sql
 from benchmarks.library_database import library_database
 from benchmarks.measurement import Measurement, first_of
 from benchmarks.module_runs import ModuleRun
+from demo.local_server import LocalServer
 
 __all__ = ["measure"]
 
@@ -27,7 +28,9 @@ TABLES = """
     ORDER BY 1, 2"""
 
 
-def measure(server, files: int, say: Callable[[str], None], restore_salvage: bool = True) -> Measurement:
+def measure(
+    server: LocalServer, files: int, say: Callable[[str], None], restore_salvage: bool = True
+) -> Measurement:
     """Roll everything back with ``cascade=true``, deploy ``migration=pending``, and compare every row.
 
     Args:
@@ -67,7 +70,7 @@ def sum_of(rows: Counter) -> int:
     return sum(rows.values())
 
 
-def _rows(server, name: str) -> dict[str, Counter]:
+def _rows(server: LocalServer, name: str) -> dict[str, Counter]:
     """table -> every row as PostgreSQL writes it, with the number of its equals."""
     found = {}
     with contextlib.closing(server.connect(name)) as connection, connection.cursor() as cursor:
@@ -78,7 +81,7 @@ def _rows(server, name: str) -> dict[str, Counter]:
     return found
 
 
-def _roll_all_back(server, name: str, folder: Path) -> int:
+def _roll_all_back(server: LocalServer, name: str, folder: Path) -> int:
     """How many rows and values were kept."""
     run = ModuleRun(server, name, folder, "20260101T000000Z-back", "emergency_rollback", "001")
     run.step("preflight", cascade=True)
@@ -89,7 +92,7 @@ def _roll_all_back(server, name: str, folder: Path) -> int:
     return sum(item["rows"] for one in done["migrations"] for item in one["salvage"])
 
 
-def _deploy_all(server, name: str, folder: Path, restore_salvage: bool) -> None:
+def _deploy_all(server: LocalServer, name: str, folder: Path, restore_salvage: bool) -> None:
     run = ModuleRun(server, name, folder, "20260102T000000Z-again", "deploy", "pending")
     for step in ("preflight", "maintenance_window", "backup", "verify_restore"):
         run.step(step)

@@ -101,7 +101,7 @@ def _size_of_database(server: LocalServer) -> Iterator[Callable[[], int]]:
             # When the server is gone, the session that loads says so.
             with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_catalog.pg_database_size(%s)", [DATABASE])
-                (known,) = cursor.fetchone()
+                known = cursor.fetchall()[0][0]
             return known
 
         yield size

@@ -101,7 +101,8 @@ def sites(sources: dict[str, ast.Module]) -> Iterator[Site]:
                     for key, value in zip(node.keys, node.values, strict=True)
                     if isinstance(key, ast.Constant)
                 }
-                if isinstance(keys.get("failed"), ast.Constant) and keys["failed"].value is True:
+                failed = keys.get("failed")
+                if isinstance(failed, ast.Constant) and failed.value is True:
                     yield Site(place, keys.get("reason_code"))
                 elif "reason_code" in keys:
                     yield Site(place, keys["reason_code"])
@@ -162,6 +163,6 @@ def test_an_entry_is_a_sentence_each_and_fits_a_table(code: str) -> None:
 
 def test_an_error_cannot_be_made_without_a_code() -> None:
     with pytest.raises(TypeError):
-        RunbookError("a sentence")  # type: ignore[call-arg]
+        RunbookError("a sentence")  # type: ignore[call-arg]  # what is tried
     error = RunbookError("lock_not_available", "No lock.", blocked_by=[])
     assert (error.code, error.reason, error.details) == ("lock_not_available", "No lock.", {"blocked_by": []})

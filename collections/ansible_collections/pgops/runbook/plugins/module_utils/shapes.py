@@ -99,8 +99,9 @@ class Migration(TypedDict):
     stem: str
     description: str
     requires: list[str]
-    risk_level: str
-    data_loss: str
+    #: What the header says, if it does.
+    risk_level: str | None
+    data_loss: str | None
     #: Schema (may be left out), table and column whose paths files on disk follow.
     files: list[str] | None
     apply: Script
@@ -119,8 +120,9 @@ class IndexEntry(TypedDict):
     requires: list[str]
     #: Whether the header names them, or they are all that come before.
     requires_declared: bool
-    risk_level: str
-    data_loss: str
+    #: What the header says, if it does.
+    risk_level: str | None
+    data_loss: str | None
     transaction: str | None
     apply_sha256: str
     rollback_sha256: str | None
