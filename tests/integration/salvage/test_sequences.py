@@ -39,7 +39,8 @@ def kept(cursor: Any, *statements: str) -> list[tuple[str, str]]:
     if not cursor.fetchone()[0]:
         return []
     cursor.execute(
-        "SELECT m.table_name, r.kept FROM runbook_salvage.manifest m JOIN runbook_salvage.kept_row r USING (item) ORDER BY 1"
+        "SELECT m.table_name, r.kept FROM runbook_salvage.manifest m"
+        " JOIN runbook_salvage.kept_row r USING (item) ORDER BY 1"
     )
     return cursor.fetchall()
 
