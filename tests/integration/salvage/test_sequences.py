@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Numbers that were given out are kept when a sequence goes back or is dropped, and are not given out again."""
+"""A number that a sequence has given out is not given out again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.tables import table_facts
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.sequences import (
     advance_sequence,
+    advance_sequences_of,
     keep_positions,
     sequence_positions,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SEQUENCE, SalvageStore
 
 UP, DOWN = ("public", "up"), ("public", "down")
 
@@ -22,55 +24,76 @@ UP, DOWN = ("public", "up"), ("public", "down")
 def cursor(connection: Any) -> Iterator[Any]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE SEQUENCE up; CREATE SEQUENCE down INCREMENT -1;"
-            " SELECT nextval('up'), nextval('down') FROM generate_series(1, 9)"
+            "CREATE SEQUENCE up INCREMENT 5 MAXVALUE 100; CREATE SEQUENCE down INCREMENT -1 MINVALUE -50 START -1;"
+            " CREATE SEQUENCE unused; CREATE TEMPORARY SEQUENCE mine"
         )
+        cursor.execute("SELECT nextval('up'), nextval('up'), nextval('down')")
         yield cursor
 
 
-def kept(cursor: Any, *statements: str) -> list[tuple[str, str]]:
-    """(sequence, next value) of what is kept when the statements are a rollback."""
+def next_of(cursor: Any, name: str) -> int:
+    cursor.execute("SELECT nextval(%s)", (name,))
+    return cursor.fetchone()[0]
+
+
+def test_a_position_is_what_is_given_out_next(cursor: Any) -> None:
+    positions = sequence_positions(cursor, None)
+    assert positions == {UP: (11, 5), DOWN: (-2, -1), ("public", "unused"): (1, 1)}
+    assert next_of(cursor, "up") == 11
+
+
+def test_the_sequence_of_the_record_of_versions_and_those_of_the_runbook_are_left_out(cursor: Any) -> None:
+    SalvageStore(cursor).create()
+    cursor.execute("CREATE TABLE versions (id serial, version text)")
+    assert set(sequence_positions(cursor, "versions")) == {UP, DOWN, ("public", "unused")}
+    assert ("public", "versions_id_seq") in sequence_positions(cursor, None)
+
+
+def test_what_was_set_back_or_is_gone_is_kept(cursor: Any) -> None:
     before = sequence_positions(cursor, None)
-    assert {name: before[name] for name in (UP, DOWN)} == {UP: (10, 1), DOWN: (-10, -1)}
-    for statement in statements:
-        cursor.execute(statement)
-    keep_positions(SalvageStore(cursor), "run", "002", before, sequence_positions(cursor, None))
-    cursor.execute("SELECT to_regclass('runbook_salvage.manifest') IS NOT NULL")
-    if not cursor.fetchone()[0]:
-        return []
-    cursor.execute(
-        "SELECT m.table_name, r.kept FROM runbook_salvage.manifest m"
-        " JOIN runbook_salvage.kept_row r USING (item) ORDER BY 1"
-    )
-    return cursor.fetchall()
+    cursor.execute("DROP SEQUENCE down; ALTER SEQUENCE up RESTART 1; SELECT nextval('unused')")
+    store = SalvageStore(cursor)
+    items = keep_positions(store, "r1", "009", before, sequence_positions(cursor, None))
+    assert [(item["table"], item["kind"], item["rows"]) for item in items] == [
+        ("public.down", SEQUENCE, 1),
+        ("public.up", SEQUENCE, 1),
+    ]
+    assert [item["facts"]["next_value"] for item in store.open_items("009")] == [-2, 11]
+    cursor.execute("SELECT kept FROM runbook_salvage.kept_row ORDER BY item")
+    assert cursor.fetchall() == [("-2",), ("11",)]
 
 
 @pytest.mark.parametrize(
-    ("statement", "expected"),
+    ("sequence", "wanted", "following"),
     [
-        ("SELECT 1", []),
-        ("ALTER SEQUENCE up RESTART 12; ALTER SEQUENCE down RESTART -12", []),
-        ("ALTER SEQUENCE up RESTART 9", [("up", "10")]),
-        ("ALTER SEQUENCE down RESTART -9", [("down", "-10")]),
-        ("DROP SEQUENCE up, down", [("down", "-10"), ("up", "10")]),
+        ("up", 41, 41),
+        ("up", 6, 11),  # it has come farther already
+        ("up", 1000, 100),  # and cannot go beyond its end
+        ("down", -9, -9),
+        ("down", -1, -2),
+        ("down", -1000, -50),
     ],
 )
-def test_a_sequence_that_goes_back_or_is_dropped_is_kept(
-    cursor: Any, statement: str, expected: list[tuple[str, str]]
+def test_a_sequence_goes_on_at_a_value_in_its_own_direction(
+    cursor: Any, sequence: str, wanted: int, following: int
 ) -> None:
-    assert kept(cursor, statement) == expected
+    assert advance_sequence(cursor, ("public", sequence), wanted) is True
+    assert next_of(cursor, sequence) == following
 
 
-@pytest.mark.parametrize(
-    ("name", "wanted", "following"), [(UP, 20, 20), (UP, 5, 10), (DOWN, -20, -20), (DOWN, -5, -10)]
-)
-def test_a_sequence_is_moved_on_and_never_back(
-    cursor: Any, name: tuple[str, str], wanted: int, following: int
-) -> None:
-    assert advance_sequence(cursor, name, wanted)
-    cursor.execute(f"SELECT nextval('{name[1]}')")
-    assert cursor.fetchone() == (following,)
+def test_a_rollback_takes_it_back_and_one_that_is_gone_is_said(cursor: Any, connection: Any) -> None:
+    connection.commit()
+    advance_sequence(cursor, UP, 41)
+    connection.rollback()
+    assert next_of(cursor, "up") == 11
+    assert advance_sequence(cursor, ("public", "gone"), 1) is False
 
 
-def test_one_that_is_gone_is_said_to_be(cursor: Any) -> None:
-    assert not advance_sequence(cursor, ("public", "gone"), 3)
+def test_sequences_go_beyond_the_values_of_their_columns(cursor: Any) -> None:
+    cursor.execute(
+        "CREATE TABLE t (id bigint GENERATED BY DEFAULT AS IDENTITY, minus int DEFAULT nextval('down'), name text);"
+        " ALTER SEQUENCE down OWNED BY t.minus; CREATE SEQUENCE of_text OWNED BY t.name;"
+        " INSERT INTO t VALUES (7, -20, '99')"
+    )
+    advance_sequences_of(cursor, table_facts(cursor, ("public", "t")))
+    assert [next_of(cursor, name) for name in ("t_id_seq", "down", "of_text")] == [8, -21, 1]
