@@ -14,13 +14,12 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 import psycopg2
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import difference
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
-from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, T, Work
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe import (
     roll_back_in_one_transaction,
 )
@@ -33,7 +32,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.production.rollback 
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_from_empty import (
     rehearse_from_empty,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Migration
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Catalog, Cursor, Migration
 
 from benchmarks.measurement import Measurement
 from benchmarks.rollback_faults import Fault, LibraryUnderTest, Planting, effect_of, right_outcome
@@ -185,16 +184,16 @@ def _refused(
 class _Compared(Hooks):
     """An emergency rollback in the caller's transaction, of which only the comparison counts."""
 
-    def __init__(self, cursor: Any, expected: dict[str, Any], compare: Callable[[dict, dict], object]):
+    def __init__(self, cursor: Cursor, expected: Catalog, compare: Callable[[dict, dict], object]):
         self.cursor = cursor
         self.expected = expected
         self.compare = compare
         self.smoke = []
 
     def in_transaction(
-        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
-    ) -> Any:
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
+    ) -> T:
         return attempt(self.cursor)
 
-    def script_ran(self, cursor: Any, work: Work) -> None:
+    def script_ran(self, cursor: Cursor, work: Work) -> None:
         must_give_back(work, self.expected, self.compare)
