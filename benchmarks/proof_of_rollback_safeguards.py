@@ -14,12 +14,13 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
 import psycopg2
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import difference
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
-from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, T, Work
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe import (
     roll_back_in_one_transaction,
 )
@@ -40,6 +41,8 @@ from tests.integration.sql.midi_library import SAMPLE_FILES, Undone, script
 from tests.integration.sql.test_rollback_mutations import REFUSALS, USED, mutants
 
 __all__ = ["measure"]
+
+T = TypeVar("T")
 
 WHAT = "safeguards taken out of rollback scripts and made up for by the runbook"
 

@@ -16,7 +16,7 @@ from ..ledger.ledger import Ledger
 from ..library.changes import PathsBefore
 from ..salvage.keeping.one_by_one import StatementSalvage
 from ..shapes import Catalog, Connection, Cursor, Impact, Json, Migration, Script, Timing
-from .script import LockPolicy
+from .script import LockPolicy, script_of
 
 __all__ = ["Hooks", "Work"]
 
@@ -70,6 +70,10 @@ class Work:
     def seconds(self) -> float:
         """How long it has taken so far."""
         return round(time.monotonic() - self.begun, 3)
+
+    def script(self) -> Script:
+        """The one that is run: its apply or its rollback script."""
+        return script_of(self.migration, self.direction)
 
     def verify_scripts(self) -> list[Script]:
         """Its verify script, as a list of none or one."""

@@ -26,7 +26,7 @@ from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
 from .one_by_one import begin_or_resume, run_one_by_one
 from .recipe import prove_apply, prove_rollback
-from .script import run_checks, script_of
+from .script import run_checks
 
 __all__ = ["apply_one_by_one", "roll_back_one_by_one"]
 
@@ -119,7 +119,7 @@ def _run(begun: _Begun, hooks: Hooks) -> None:
             work.statements = run_one_by_one(
                 hooks.connection,
                 journal,
-                script_of(work.migration, work.direction),
+                work.script(),
                 hooks.policy,
                 blockers,
                 impact,

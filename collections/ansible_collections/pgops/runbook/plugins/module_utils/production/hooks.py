@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from ..errors import Unchanged
-from ..execution.hooks import Hooks, T, Work
+from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import library_hosts_of, script_digests
@@ -20,6 +21,8 @@ from ..step import Step
 from .attempt import commit_or_find_out, in_production
 
 __all__ = ["LINES_SHOWN", "ProductionHooks"]
+
+T = TypeVar("T")
 
 LINES_SHOWN = 10
 

@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..catalog.difference import describe, difference, undone
 from ..digests import digest_of
 from ..errors import RunbookError, Unchanged
-from ..execution.hooks import T, Work
+from ..execution.hooks import Work
 from ..execution.one_by_one import commits_one_by_one
 from ..execution.recipe import roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import roll_back_one_by_one
-from ..execution.script import LockPolicy, script_of
+from ..execution.script import LockPolicy
 from ..ledger.journal import Journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
@@ -38,6 +38,8 @@ __all__ = [
     "must_give_back",
     "roll_back_production",
 ]
+
+T = TypeVar("T")
 
 
 def committed_by_this_run(step: Step, migrations: list[Migration]) -> list[Migration]:
@@ -122,7 +124,7 @@ class RollbackHooks(ProductionHooks):
         proof, written = _rehearsed(self.step, cursor, work.version)
         statements = proof.get("rollback_statements", [])
         destroyed = [one.get("destroyed") for one in statements]
-        lines = [one["line"] for one in script_of(work.migration, "rollback")["statements"]]
+        lines = [one["line"] for one in work.script()["statements"]]
         known = [one["line"] for one in statements] == lines and any(one is not None for one in destroyed)
         salvage = work.notes["keeper"] = StatementSalvage(
             journal.journal_id,

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from ..errors import Refused
-from ..execution.hooks import Hooks, T, Work
+from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
 from ..library.changes import PathsBefore
@@ -17,6 +18,8 @@ from ..salvage.watch import DestructionWatch, losses_to_json
 from ..shapes import Connection, Cursor, Script
 
 __all__ = ["CopyHooks", "refuse_collisions", "shown"]
+
+T = TypeVar("T")
 
 LINES_SHOWN = 10
 
