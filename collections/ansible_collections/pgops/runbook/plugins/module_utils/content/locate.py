@@ -10,9 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as plain_cursor
-
+from ..postgres.connection import psycopg2, sql
 from ..postgres.session import pin_session, restore_session
 from .row_digest import bucket, hash_of, row_text, sums
 
@@ -75,7 +73,7 @@ def locate(
 
 def primary_key(cursor: Any, table: tuple[str, str]) -> list[str]:
     """Columns of the table's primary key in their order; empty without one."""
-    with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
+    with cursor.connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         own.execute(
             "SELECT a.attname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
             " JOIN pg_namespace n ON n.oid = c.relnamespace,"
@@ -91,7 +89,7 @@ def primary_key(cursor: Any, table: tuple[str, str]) -> list[str]:
 def _bucket_sums(
     cursor: Any, table: tuple[str, str], columns: Sequence[str], keys: Sequence[str]
 ) -> dict[int, tuple[Any, ...]]:
-    with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
+    with cursor.connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         own.execute(
             sql.SQL(
                 "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM ONLY {} OFFSET 0) AS rows"
@@ -111,7 +109,7 @@ def _lines(
         " ORDER BY 1"
     ).format(row_text(keys), hashes, sql.Identifier(*table), bucket(keys))
     # A named cursor keeps the rows on the server and fetches them in portions.
-    with cursor.connection.cursor("runbook_locate", cursor_factory=plain_cursor) as stream:
+    with cursor.connection.cursor("runbook_locate", cursor_factory=psycopg2.extensions.cursor) as stream:
         stream.itersize = _FETCHED
         stream.execute(query, (list(buckets),))
         yield from stream
