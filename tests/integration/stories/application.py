@@ -83,13 +83,13 @@ def contents(server: LocalServer, database: str, *, ledger: bool = True) -> tupl
     """Everything that can be seen of a database: schema, rows and the server's databases.
 
     Args:
-        ledger: whether the runbook's own schema counts.
+        ledger: whether the runbook's own schemas count.
     """
     dump = [
         str(Path(server.bindir, "pg_dump")),
         *(f"--host={server.host}", f"--port={server.port}", f"--username={server.user}"),
         *("--restrict-key=0", f"--dbname={database}"),
-        *(() if ledger else ("--exclude-schema=runbook",)),
+        *(() if ledger else ("--exclude-schema=runbook*",)),
     ]
     schema = subprocess.run([*dump, "--schema-only"], capture_output=True, text=True, check=True).stdout
     rows = subprocess.run([*dump, "--data-only"], capture_output=True, text=True, check=True).stdout

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import getpass
+import os
+import sys
 import time
+import traceback
 
 from .errors import Refused, RunbookError, StepFailed
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
@@ -105,8 +108,9 @@ class Step:
         if PSYCOPG2_IMPORT_ERROR:
             self.module.fail_json(
                 reason_code="psycopg2_missing",
-                msg="The Python package psycopg2 is missing on the host where the step runs: install"
-                " psycopg2-binary for its Python interpreter.",
+                msg="the Python package psycopg2 is missing on the host where the step runs. Install psycopg2-binary"
+                f" for its interpreter {sys.executable}, or set ansible_python_interpreter to one that has it; then"
+                " type the same command again.",
             )
         clock = time.monotonic()
         answer = {}
@@ -123,6 +127,11 @@ class Step:
                 answer["diff"] = self.diff
         except (RunbookError, psycopg2.Error) as error:
             answer = self._failure(error)
+        except Exception as error:
+            # A defect. ansible-core tells the message of what a module raises, and not its type and place.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{os.path.basename(place.filename)} line {place.lineno}"
+            raise RuntimeError(f"{type(error).__name__}: {error} ({where})") from error
         finally:
             if self.connection is not None:
                 self.connection.close()
