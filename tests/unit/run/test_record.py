@@ -115,6 +115,17 @@ def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path,
     assert not succeeded(content)
 
 
+def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
+    made = run_until(record(tmp_path), "verify_restore")
+    rows = [{"table": "public.notes", "keys": [{"key": "(2)", "problem": "changed", "columns": ["body"]}]}]
+    statement = "ALTER ROLE app PASSWORD 'secret'"
+    made.end("verify_restore", {**failed("other data"), "details": {"rows": rows, "statement": statement}})
+    made.conclude("other data")
+    *before, step = on_disk(made)["steps"]
+    assert (step["reason"], step["details"]) == ("other data", {"rows": rows})
+    assert not any("details" in one for one in before)
+
+
 @pytest.mark.parametrize(("playbook", "step"), CHANGES.items())
 @pytest.mark.parametrize("outcome", ["unchanged", "refused"])
 def test_a_change_that_was_undone_or_refused_says_so_itself(tmp_path, playbook, step, outcome):

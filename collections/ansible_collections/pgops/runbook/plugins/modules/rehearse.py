@@ -97,6 +97,7 @@ def work(step):
                 step.smoke_scripts(),
                 step.params["restore_salvage"],
                 files_follow=bool(hosts),
+                production=step.connection,
             )
             result = rehearsal.rehearse(migrations)
             paths = _bring_paths(step, connection) if hosts else {}

@@ -66,7 +66,14 @@ def work(step):
     manifest = files.read_manifest(step.outputs_of("backup")["manifest_sha256"])
     copy.drop()
     try:
-        proof = restore_and_compare(files, manifest, copy, bindir=params["pg_bindir"], jobs=params["jobs"])
+        proof = restore_and_compare(
+            files,
+            manifest,
+            copy,
+            bindir=params["pg_bindir"],
+            jobs=params["jobs"],
+            production=step.connection,
+        )
     except BaseException:
         copy.drop()
         raise

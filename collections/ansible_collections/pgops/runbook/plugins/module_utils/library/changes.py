@@ -12,7 +12,10 @@ from __future__ import annotations
 from ..errors import StepFailed
 from ..ledger.receipts import library_hosts_of
 from ..ledger.upgrade import upgrade
+from ..postgres.application_tables import RELATIONS
+from ..postgres.columns import columns_of
 from ..postgres.connection import sql
+from ..postgres.keys import PRIMARY_KEY
 
 __all__ = [
     "CHANGED",
@@ -50,14 +53,11 @@ class PathColumn:
     def __init__(self, cursor, names):
         shown = ".".join(names)
         cursor.execute(
-            "SELECT n.nspname, c.relname, t.typname FROM pg_catalog.pg_class c"
-            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped"
-            " LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-            " WHERE c.oid = to_regclass(%s)",
-            (names[-1], sql.Identifier(*names[:-1]).as_string(cursor)),
+            f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS} WHERE c.oid = to_regclass(%s)",
+            (sql.Identifier(*names[:-1]).as_string(cursor),),
         )
-        schema, table, found = cursor.fetchone() or (None, None, None)
+        schema, table, oid, key = cursor.fetchone() or (None, None, 0, [])
+        found = {column.name: column.type_name for column in columns_of(cursor, oid)}.get(names[-1])
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
             raise StepFailed(
@@ -67,14 +67,6 @@ class PathColumn:
         self.names = [schema, table, names[-1]]
         self.table = sql.Identifier(schema, table)
         self.column = sql.Identifier(names[-1])
-        cursor.execute(
-            "SELECT a.attname FROM pg_catalog.pg_index i"
-            " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, place)"
-            " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n"
-            " WHERE i.indrelid = to_regclass(%s) AND i.indisprimary ORDER BY k.place",
-            (self.table.as_string(cursor),),
-        )
-        key = [name for (name,) in cursor.fetchall()]
         if not key:
             raise StepFailed(
                 "path_column_unusable",

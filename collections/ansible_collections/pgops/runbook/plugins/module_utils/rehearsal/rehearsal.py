@@ -10,6 +10,7 @@ from ..catalog.application import read_schema
 from ..catalog.dependencies import dependency_edges, used_objects
 from ..catalog.difference import describe, difference
 from ..content.difference import difference as content_difference
+from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
 from ..errors import Refused, StepFailed
@@ -49,10 +50,13 @@ class Rehearsal:
         restore_salvage: whether what an earlier rollback kept goes back with the migration. That is rehearsed when
             it is applied again: its rollback is proven without rows of users, some of which it may rightly keep.
         files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
+        production: idle connection to the database that the copy was made from, to name the rows that a rollback does
+            not give back.
     """
 
-    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False):
+    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False, production=None):
         self.connection = connection
+        self.production = production
         self.smoke = list(smoke)
         self.restore_salvage = restore_salvage
         self.files_follow = files_follow
@@ -261,9 +265,10 @@ class Rehearsal:
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
+            rows = differing_rows(self.production, self.connection, content_before, problems)
             lines = [
                 f"{found['table']}: {found['problem']} ({found['rows_before']} rows before,"
-                f" {found['rows_after']} after)"
+                f" {found['rows_after']} after){in_words(rows, found['table'])}"
                 for found in problems
             ]
             raise Refused(
@@ -271,6 +276,7 @@ class Rehearsal:
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
                 f" data: {_shown(lines)}.",
                 tables=problems,
+                rows=rows,
             )
         return {
             "schema_restored": True,
