@@ -25,6 +25,7 @@ from .postgres.connection import (
     transaction,
 )
 from .postgres.maintenance import explain_unreachable
+from .postgres.message import one_line
 
 __all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
 
@@ -284,8 +285,7 @@ class Step:
         if isinstance(error, RunbookError):
             code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
         else:
-            diagnostic = getattr(error, "diag", None)
-            message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
+            message = one_line(error)
             code, outcome, details = "postgresql_error", "failed", {"sqlstate": error.pgcode}
             reason = f"PostgreSQL ended step {self.name}: {message}."
             if "row-level security policy" in message and isinstance(
@@ -318,9 +318,7 @@ class Step:
                 if run is not None and not run["finished"] and run["playbook"] == self.playbook:
                     self.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})
         except (RunbookError, psycopg2.Error) as error:
-            self.module.warn(
-                f"The failure could not be written to the ledger: {' '.join(str(error).split())}"
-            )
+            self.module.warn(f"The failure could not be written to the ledger: {one_line(error)}")
 
     def committed(self):
         """Versions that this run has applied to production and not taken back, as far as its receipts tell."""

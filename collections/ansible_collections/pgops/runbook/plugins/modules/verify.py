@@ -48,6 +48,7 @@ from ..module_utils.errors import StepFailed
 from ..module_utils.execution.script import run_checks
 from ..module_utils.ledger.versions import VersionTable
 from ..module_utils.postgres.connection import transaction
+from ..module_utils.sentences import listed
 from ..module_utils.step import Step, step_argument_spec
 
 
@@ -76,7 +77,7 @@ def work(step):
         if lines:
             raise StepFailed(
                 "schema_changed_after_deploy",
-                "The schema changed after the deploy was committed: " + "; ".join(lines[:10]) + ".",
+                f"The schema changed after the deploy was committed: {listed(lines)}.",
             )
         run_checks(cursor, scripts)
     step.changed = False

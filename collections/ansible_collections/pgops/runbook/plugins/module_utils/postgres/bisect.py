@@ -7,6 +7,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from .connection import psycopg2
+from .message import one_line
 
 __all__ = ["NotTaken", "in_parts", "savepoint"]
 
@@ -27,7 +28,7 @@ class NotTaken(Exception):
     """
 
     def __init__(self, error):
-        self.reason = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
+        self.reason = one_line(error)
         self.values_taken = error.pgcode in TAKEN
         super().__init__(self.reason)
 

@@ -8,6 +8,7 @@ import traceback
 from contextlib import contextmanager
 
 from ..errors import Refused, RunbookError
+from .message import one_line
 
 try:
     import psycopg2
@@ -116,7 +117,7 @@ def _open(parameters):
         return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.
-        cause = " ".join(str(error).split()) or "no reason given"
+        cause = one_line(error) or "no reason given"
         raise ServerUnreachable(
             "server_unreachable",
             f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."

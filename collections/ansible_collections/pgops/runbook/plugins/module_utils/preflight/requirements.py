@@ -8,6 +8,7 @@ from ..catalog.difference import difference
 from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
+from ..sentences import listed
 
 __all__ = ["check_declared", "makers_in_production", "makers_of_chain"]
 
@@ -103,7 +104,7 @@ def check_declared(migrations, evidence, made, facts):
         missing = {key: maker for key, maker in uses.items() if maker not in declared}
         if missing and declares.get(version):
             makers = ", ".join(sorted(set(missing.values())))
-            objects = "; ".join(f"{key} of {maker}" for key, maker in list(missing.items())[:10])
+            objects = listed([f"{key} of {maker}" for key, maker in missing.items()])
             raise Refused(
                 "requirement_not_declared",
                 f"Checklist item 'dependencies identified': {migration['apply']['name']} uses objects of"

@@ -25,11 +25,10 @@ from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
 from ..salvage.made_rows import MadeRows
 from ..salvage.returning.returner import SalvageReturner
+from ..sentences import cut, listed
 from .attempt import commit_or_find_out, in_production
 
 __all__ = ["apply_to_production"]
-
-LINES_SHOWN = 10
 
 
 def apply_to_production(step, migrations, policy):
@@ -229,8 +228,8 @@ def _must_be_equal(expected, found, what):
     if lines:
         raise Unchanged(
             "production_schema_differs_from_rehearsal",
-            f"{what}: {'; '.join(lines[:LINES_SHOWN])}.",
-            difference=lines,
+            f"{what}: {listed(lines)}.",
+            difference=cut(lines),
         )
 
 
@@ -241,8 +240,8 @@ def _must_change_alike(on_the_copy, in_production, what):
         lines = describe(difference(*in_production))
         raise Unchanged(
             "production_schema_differs_from_rehearsal",
-            f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.",
-            difference=lines,
+            f"{what}. It changed there: {listed(lines)}.",
+            difference=cut(lines),
         )
 
 
@@ -252,7 +251,7 @@ def _must_act_alike(on_the_copy, in_production, same_rows, what):
     if lines:
         raise Unchanged(
             "production_acts_otherwise_than_rehearsal",
-            f"{what}: {'; '.join(lines[:LINES_SHOWN])}. Rows that were written since the backup can be the reason: the"
+            f"{what}: {listed(lines)}. Rows that were written since the backup can be the reason: the"
             " same deploy again makes a new backup and rehearses with them.",
-            difference=lines,
+            difference=cut(lines),
         )

@@ -22,6 +22,7 @@ from ..salvage.keeping.keeper import NotForeseen, SalvageKeeper
 from ..salvage.keeping.one_by_one import StatementSalvage
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import privileges_changed_since
+from ..sentences import cut, listed
 from .attempt import commit_or_find_out, in_production, undo_attempt
 
 __all__ = ["committed_by_this_run", "expected_after", "roll_back_and_compare", "roll_back_production"]
@@ -182,15 +183,15 @@ def roll_back_and_compare(cursor, migration, expected, compare=difference):
         raise Unchanged(
             "rollback_schema_differs",
             f"The rollback of {version} does not give back the schema from before its deploy; it was undone"
-            f" and {version} is still applied: {'; '.join(lines[:10])}.",
-            difference=lines,
+            f" and {version} is still applied: {listed(lines)}.",
+            difference=cut(lines),
         )
     lines = new_collisions(before, collisions(cursor, indexed_only=True))
     if lines:
         raise Unchanged(
             "sequence_would_collide",
-            f"The rollback of {version} was undone and {version} is still applied: after it {'; '.join(lines[:10])}.",
-            difference=lines,
+            f"The rollback of {version} was undone and {version} is still applied: after it {listed(lines)}.",
+            difference=cut(lines),
         )
     return statements, found
 
@@ -243,8 +244,8 @@ def _roll_back_journalled(step, migration, policy):
         raise StepFailed(
             "rollback_schema_differs",
             f"The rollback of {version} was committed statement by statement and does not give back the schema"
-            f" from before its deploy: {'; '.join(lines[:10])}.",
-            difference=lines,
+            f" from before its deploy: {listed(lines)}.",
+            difference=cut(lines),
         )
     return outputs
 
@@ -292,7 +293,7 @@ def expected_after(version, current, before, after):
         raise Unchanged(
             "changed_since_deploy",
             f"What {version} made was changed since its deploy, so that its rollback would undo that change too:"
-            f" {'; '.join(conflicts[:10])}.",
-            difference=conflicts,
+            f" {listed(conflicts)}.",
+            difference=cut(conflicts),
         )
     return expected

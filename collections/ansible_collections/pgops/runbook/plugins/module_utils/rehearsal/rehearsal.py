@@ -29,16 +29,9 @@ from ..postgres.sequences import collisions, new_collisions
 from ..salvage.made_rows import MadeRows
 from ..salvage.returning.returner import SalvageReturner
 from ..salvage.watch import DestructionWatch, losses_to_json
+from ..sentences import listed
 
 __all__ = ["Rehearsal"]
-
-LINES_SHOWN = 10
-
-
-def _shown(lines):
-    lines = list(lines)
-    more = f"; and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
-    return "; ".join(lines[:LINES_SHOWN]) + more
 
 
 class Rehearsal:
@@ -113,7 +106,7 @@ class Rehearsal:
             raise Refused(
                 "sequence_would_collide",
                 f"Checklist item 'rollback tested on a copy': after the rollback of {migration['version']}"
-                f" {_shown(lines)}.",
+                f" {listed(lines)}.",
             )
         return done
 
@@ -238,7 +231,7 @@ class Rehearsal:
                 raise Refused(
                     "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {_shown(lines)}.",
+                    f" same schema: {listed(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = impact.get("salvage_returned", [])
@@ -261,7 +254,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {_shown(lines)}.",
+                f" schema: {listed(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
@@ -274,7 +267,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" data: {_shown(lines)}.",
+                f" data: {listed(lines)}.",
                 tables=problems,
                 rows=rows,
             )
