@@ -38,7 +38,8 @@ class Site(NamedTuple):
     code: ast.expr | None
 
     def literal(self) -> str | None:
-        return self.code.value if isinstance(self.code, ast.Constant) else None
+        value = self.code.value if isinstance(self.code, ast.Constant) else None
+        return value if isinstance(value, str) else None
 
     def is_sound(self) -> bool:
         if self.code is None:
@@ -106,7 +107,8 @@ def sites(sources: dict[str, ast.Module]) -> Iterator[Site]:
                     for key, value in zip(node.keys, node.values, strict=True)
                     if isinstance(key, ast.Constant)
                 }
-                if isinstance(keys.get("failed"), ast.Constant) and keys["failed"].value is True:
+                says_failed = "failed" in keys and ast.unparse(keys["failed"]) == "True"
+                if says_failed:
                     yield Site(place, keys.get("reason_code"))
                 elif "reason_code" in keys:
                     yield Site(place, keys["reason_code"])

@@ -86,7 +86,7 @@ def content_fingerprint(
                 tables[table.name] = table_fingerprint(own, table)
             elif table.name in wanted:
                 tables[table.name] = table_fingerprint(own, table, wanted[table.name])
-        result = {
+        result: dict[str, dict[str, Any]] = {
             "tables": tables,
             "sequences": _sequences(own),
             "large_objects": _large_objects(own),

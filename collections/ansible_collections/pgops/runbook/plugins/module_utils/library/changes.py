@@ -10,7 +10,6 @@ and there is no moment at which the new paths are committed and the list of them
 from __future__ import annotations
 
 from ..errors import StepFailed
-from ..ledger.receipts import library_hosts_of
 from ..ledger.upgrade import upgrade
 from ..postgres.application_tables import RELATIONS
 from ..postgres.columns import columns_of
@@ -25,7 +24,6 @@ __all__ = [
     "changes_since",
     "files_behind",
     "has_path_changes",
-    "paths_to_follow",
     "pending_versions",
     "stream_rows",
 ]
@@ -279,10 +277,3 @@ def stream_rows(connection, query):
         cursor.itersize = ROWS_A_FETCH
         cursor.execute(query)
         yield from cursor
-
-
-def paths_to_follow(step, cursor, migration):
-    """The paths before the script, where its header says that files follow them and there is a library; or None."""
-    if not migration.get("files") or not library_hosts_of(step.receipts):
-        return None
-    return PathsBefore(cursor, migration["files"])
