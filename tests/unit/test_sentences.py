@@ -29,6 +29,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "migration.rollback.sha256[:DIGEST_LENGTH]",
     "names[:TABLES_LOOKED_AT]",
     "record[:5]",
+    "row.as_column()[:2]",
     "statement['sql'][:2000]",
     "text[:200]",
     "text[:77]",
