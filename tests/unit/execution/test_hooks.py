@@ -91,10 +91,10 @@ def test_a_rollback_without_a_record_to_compare_with() -> None:
         must_give_back(done, None)
 
 
-def test_ten_lines_are_enough() -> None:
+def test_ten_lines_are_shown_and_the_rest_counted() -> None:
     hooks = ProductionHooks.__new__(ProductionHooks)
     hooks.refuse("code", "never", [])
     with pytest.raises(Unchanged) as refused:
         hooks.refuse("code", "What", [str(number) for number in range(12)])
-    assert refused.value.reason == "What: 0; 1; 2; 3; 4; 5; 6; 7; 8; 9."
+    assert refused.value.reason == "What: 0; 1; 2; 3; 4; 5; 6; 7; 8; 9; and 2 more."
     assert len(refused.value.details["difference"]) == 12

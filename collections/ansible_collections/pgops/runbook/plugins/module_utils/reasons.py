@@ -538,6 +538,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A step met an error that nobody foresaw: a defect of the runbook.",
             "Look with ansible-playbook playbooks/status.yml, and report the reason with run.json.",
         ),
+        "step_killed": Reason(
+            "The process of a step was ended by a signal before it could report.",
+            "Find out who sent it (the kernel does when memory ends: dmesg), look with ansible-playbook"
+            " playbooks/status.yml, and run again.",
+        ),
         "step_out_of_order": Reason(
             "A step was started without those that it needs.",
             "Run the whole playbook: steps cannot be skipped.",

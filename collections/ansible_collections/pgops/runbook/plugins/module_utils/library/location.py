@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import stat
 
+from ..sentences import listed
 from .folder import Unreachable
 from .paths import UnusablePath, below_library, shown, split, temporary_path
 
@@ -30,8 +31,7 @@ class Obstacles:
             self.first.append(sentence)
 
     def summary(self):
-        more = f"; and {self.total - len(self.first)} more" if self.total > len(self.first) else ""
-        return "; ".join(self.first) + more
+        return listed(self.first, SHOWN, total=self.total)
 
 
 def add_wanted_files(plan, label, changes, prefix, obstacles):

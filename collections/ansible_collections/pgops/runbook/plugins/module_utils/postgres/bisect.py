@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from ..shapes import Cursor
 from .connection import psycopg2
+from .message import one_line
 
 __all__ = ["NotTaken", "in_parts", "savepoint"]
 
@@ -29,7 +30,7 @@ class NotTaken(Exception):
     """
 
     def __init__(self, error: psycopg2.Error) -> None:
-        self.reason = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
+        self.reason = one_line(error)
         self.values_taken = error.pgcode in TAKEN
         super().__init__(self.reason)
 

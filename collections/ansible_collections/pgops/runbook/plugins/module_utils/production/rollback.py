@@ -25,10 +25,11 @@ from ..salvage.keeping.one_by_one import StatementSalvage
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import privileges_changed_since
 from ..salvage.watch import Loss
+from ..sentences import cut, listed
 from ..shapes import Cursor, Migration
 from ..step import Step
 from .attempt import undo_attempt
-from .hooks import LINES_SHOWN, ProductionHooks
+from .hooks import ProductionHooks
 
 __all__ = [
     "RollbackHooks",
@@ -189,14 +190,12 @@ def must_give_back(
         )
         behind = f"The rollback of {work.version} {taken_back}: after it "
     if lines:
-        raise Unchanged(
-            "rollback_schema_differs", f"{schema}{'; '.join(lines[:LINES_SHOWN])}.", difference=lines
-        )
+        raise Unchanged("rollback_schema_differs", f"{schema}{listed(lines)}.", difference=cut(lines))
     if work.collisions:
         raise Unchanged(
             "sequence_would_collide",
-            f"{behind}{'; '.join(work.collisions[:LINES_SHOWN])}.",
-            difference=work.collisions,
+            f"{behind}{listed(work.collisions)}.",
+            difference=cut(work.collisions),
         )
 
 
@@ -252,7 +251,7 @@ def expected_after(version, current, before, after):
         raise Unchanged(
             "changed_since_deploy",
             f"What {version} made was changed since its deploy, so that its rollback would undo that change too:"
-            f" {'; '.join(conflicts[:10])}.",
-            difference=conflicts,
+            f" {listed(conflicts)}.",
+            difference=cut(conflicts),
         )
     return expected

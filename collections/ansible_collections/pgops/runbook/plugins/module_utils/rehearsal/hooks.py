@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import Refused
@@ -15,18 +15,10 @@ from ..library.changes import PathsBefore
 from ..library.rehearsed import REHEARSAL
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
+from ..sentences import listed
 from ..shapes import Connection, Cursor
 
-__all__ = ["CopyHooks", "refuse_collisions", "shown"]
-
-LINES_SHOWN = 10
-
-
-def shown(lines: Iterable[str]) -> str:
-    """The first lines, and how many more there are."""
-    lines = list(lines)
-    more = f"; and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
-    return "; ".join(lines[:LINES_SHOWN]) + more
+__all__ = ["CopyHooks", "refuse_collisions"]
 
 
 def refuse_collisions(work: Work, lines: list[str]) -> None:
@@ -37,7 +29,7 @@ def refuse_collisions(work: Work, lines: list[str]) -> None:
     if lines:
         raise Refused(
             "sequence_would_collide",
-            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {shown(lines)}.",
+            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {listed(lines)}.",
         )
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..postgres.connection import psycopg2, sql
+from ..postgres.message import one_line
 from ..postgres.triggers import triggers_and_rules_off
 from .difference import ADDED, CHANGED, DELETED, TableDifference
 from .tables import parents_first
@@ -167,7 +168,7 @@ def _what_fails(
 
 
 def _reason(error: Any) -> str:
-    message = error.diag.message_primary or " ".join(str(error).split())
+    message = one_line(error)
     # Which parent is missing helps; other details quote the row, and people's data do not belong in a report.
     if isinstance(error, psycopg2.errors.ForeignKeyViolation) and error.diag.message_detail:
         return f"{message} ({error.diag.message_detail})"

@@ -13,6 +13,7 @@ from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
 from ..salvage.store.items import SalvageStore
+from ..sentences import cut
 
 __all__ = ["database_status"]
 
@@ -38,7 +39,7 @@ def database_status(cursor, ledger, index):
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
         ),
         "receipts": len(receipts),
-        "drift": schema_drift(cursor, ledger, receipts)[0],
+        "drift": cut(schema_drift(cursor, ledger, receipts)[0]),
         "salvage": SalvageStore(cursor).summary(),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
