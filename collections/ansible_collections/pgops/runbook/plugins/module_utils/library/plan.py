@@ -14,7 +14,9 @@ does not grow with the number of files. Nothing here looks at the library.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
+from .journal import Move
 from .paths import caseless_key, temporary_path
 
 __all__ = ["RenamePlan"]
@@ -37,23 +39,25 @@ SCHEMA = """
 class RenamePlan:
     """The renames of one run: first what is known and wanted is added, then it is asked for problems and moves."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(SCHEMA)
         # Nobody else sees it and it ends with the process: one transaction, never committed.
         self._database.execute("BEGIN")
 
-    def close(self):
+    def close(self) -> None:
         self._database.close()
 
     # What is known -------------------------------------------------------------------------------------
 
-    def add_noted(self, move):
+    def add_noted(self, move: Move) -> None:
         """A rename of the journal: the file lies at one of its two ends."""
-        ends = [(move["file"], move[end], move["device"], move["inode"]) for end in ("source", "target")]
+        ends = [
+            (move["file"], path, move["device"], move["inode"]) for path in (move["source"], move["target"])
+        ]
         self._database.executemany("INSERT INTO noted VALUES (?, ?, ?, ?)", ends)
 
-    def noted(self, file):
+    def noted(self, file: str) -> list[tuple[bytes, int, int]]:
         """Where the journal says that a file may lie, the latest first: list of (path, device, inode)."""
         return self._database.execute(
             "SELECT path, device, inode FROM noted WHERE file = ? GROUP BY path, device, inode"
@@ -61,15 +65,15 @@ class RenamePlan:
             (file,),
         ).fetchall()
 
-    def add_wanted(self, file, source, target):
+    def add_wanted(self, file: str, source: bytes, target: bytes) -> None:
         """A file that the database wants at ``target`` and had at ``source`` before."""
         self._database.execute("INSERT INTO wanted VALUES (?, ?, ?)", (file, source, target))
 
-    def wanted(self):
+    def wanted(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yields (file, source, target) as they were added."""
         return iter(self._database.execute("SELECT file, source, target FROM wanted"))
 
-    def add_rename(self, file, source, target):
+    def add_rename(self, file: str, source: bytes, target: bytes) -> None:
         """A file that was found at ``source`` and has to get to ``target``, another path."""
         self._database.execute(
             "INSERT INTO rename VALUES (?, ?, ?, ?, ?)",
@@ -78,18 +82,18 @@ class RenamePlan:
 
     # What follows --------------------------------------------------------------------------------------
 
-    def count(self):
-        """(files to rename, renames that takes)."""
+    def count(self) -> tuple[int, int]:
+        """(files to rename, renames that it takes)."""
         files, aside = self._database.execute(
             f"SELECT count(*), total(({self._IS_ASIDE})) FROM rename r"
         ).fetchone()
         return files, files + int(aside)
 
-    def renames(self):
+    def renames(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yields (file, source, target), by folder."""
         return iter(self._database.execute("SELECT file, source, target FROM rename ORDER BY source"))
 
-    def twins(self):
+    def twins(self) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
         """Files that are to get one name, or names that some file systems take for one.
 
         Yields:
@@ -102,23 +106,23 @@ class RenamePlan:
             )
         )
 
-    def leaves(self, path):
+    def leaves(self, path: bytes) -> bool:
         """Whether a file of the plan lies at exactly this path and is going to leave it."""
         return (
             self._database.execute("SELECT 1 FROM rename WHERE source = ? LIMIT 1", (path,)).fetchone()
             is not None
         )
 
-    def wants(self, path):
+    def wants(self, path: bytes) -> bool:
         """Whether the path is where a file that was added is to be, found or not."""
         return self._database.execute("SELECT 1 FROM wanted WHERE target = ?", (path,)).fetchone() is not None
 
-    def knows(self, path):
+    def knows(self, path: bytes) -> bool:
         """Whether the path is where a file that was added was, or is to be."""
         found = self._database.execute("SELECT 1 FROM wanted WHERE source = ?", (path,)).fetchone()
         return found is not None or self.wants(path)
 
-    def leaving_like(self, path):
+    def leaving_like(self, path: bytes) -> list[bytes]:
         """Paths of files of the plan that some file systems take for this one."""
         return [
             source
@@ -129,7 +133,7 @@ class RenamePlan:
 
     _IS_ASIDE = "SELECT EXISTS (SELECT 1 FROM rename t WHERE t.target_key = r.source_key)"
 
-    def moves(self):
+    def moves(self) -> Iterator[tuple[str, bytes, bytes]]:
         """The renames in their order: whose name is wanted steps aside first, then each file goes to its place.
 
         Yields:

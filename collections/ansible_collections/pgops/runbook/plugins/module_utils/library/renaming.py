@@ -5,26 +5,30 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 
 from ..errors import StepFailed
-from .folder import Unreachable
-from .journal import BATCH
+from .folder import LibraryFolder, Unreachable
+from .journal import BATCH, Move, RenameJournal
 from .paths import shown, split
+from .plan import RenamePlan
 
 __all__ = ["rename_files"]
 
 
-def rename_files(plan, folder, journal, progress):
+def rename_files(
+    plan: RenamePlan, folder: LibraryFolder, journal: RenameJournal, progress: Callable[[int, int], None]
+) -> int:
     """Do every move of the plan.
 
     Args:
-        plan: RenamePlan, found to be without obstacles.
-        folder: LibraryFolder.
-        journal: RenameJournal, open and read.
-        progress: function that is told how many moves are done and how many there are.
+        plan: found to be without obstacles.
+        folder: of the library.
+        journal: open and read.
+        progress: is told how many moves are done and how many there are.
 
     Returns:
-        int: moves done.
+        How many moves were done.
 
     Raises:
         StepFailed: the journal cannot be written, or something came into the way since it was looked for; the
@@ -54,9 +58,10 @@ def rename_files(plan, folder, journal, progress):
         progress(done, total)
 
 
-def _entries(folder, batch):
+def _entries(folder: LibraryFolder, batch: Iterable[tuple[str, bytes, bytes]]) -> list[Move]:
     """What the journal is to say of these moves: a file is known again by its number, whatever its name."""
-    entries, aside = [], {}
+    entries: list[Move] = []
+    aside: dict[bytes, tuple[int, int]] = {}
     for file, source, target in batch:
         # Put aside by this same batch: it has not got its temporary name yet.
         number = aside.get(source)
@@ -68,7 +73,5 @@ def _entries(folder, batch):
                 )
             number = (status.st_dev, status.st_ino)
         aside[target] = number
-        entries.append(
-            {"file": file, "source": source, "target": target, "device": number[0], "inode": number[1]}
-        )
+        entries.append(Move(file=file, source=source, target=target, device=number[0], inode=number[1]))
     return entries
