@@ -26,7 +26,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.production.rollback 
     expected_after,
     roll_back_and_compare,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.from_empty import rehearse_from_empty
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_from_empty import (
+    rehearse_from_empty,
+)
 
 from benchmarks.measurement import Measurement
 from benchmarks.rollback_faults import Fault, LibraryUnderTest, Planting, effect_of

@@ -201,7 +201,7 @@ class StepRuns:
         )
 
     def conclude(self, outcome: str = "deployed") -> None:
-        answer = self.step("conclude", outcome=outcome)
+        answer = self.step("announce", outcome=outcome)
         assert not answer.get("failed"), answer
 
     def ask(self, query: str) -> list[tuple]:

@@ -101,7 +101,7 @@ def test_receipts_come_back_as_they_were_written(cursor):
 def test_a_receipt_changed_in_the_table_is_found(cursor, tampering):
     append(cursor, "preflight")
     append(cursor, "backup", status="failed")
-    append(cursor, "conclude")
+    append(cursor, "announce")
     cursor.execute(tampering)
     assert altered(LEDGER.receipts(cursor))["step"] == "backup"
     assert broken_link(LEDGER.receipts(cursor))["step"] == "backup"

@@ -10,8 +10,10 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.sequences import collisions
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.from_empty import rehearse_from_empty
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_from_empty import (
+    rehearse_from_empty,
+)
 
 from tests.integration.step_runs import migration, script
 

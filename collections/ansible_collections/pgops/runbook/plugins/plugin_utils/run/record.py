@@ -330,7 +330,7 @@ class RunRecord:
             self.content[key] += [
                 {"migration": one["version"], **item} for one in found for item in one.get(key) or []
             ]
-        if step in ("rehearse", "rehearse_all"):
+        if step in ("rehearse", "rehearse_from_empty"):
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
             proof["rehearsed"] = [one["version"] for one in found]
