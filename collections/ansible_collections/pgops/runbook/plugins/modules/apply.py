@@ -45,7 +45,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
-from ..module_utils.ledger.receipts import check_library_hosts
+from ..module_utils.library.follow import refuse_unless_all_hosts_checked
 from ..module_utils.production.apply import apply_to_production
 from ..module_utils.salvage.returning.returner import SALVAGE_SPEC
 from ..module_utils.step import Step, step_argument_spec
@@ -55,7 +55,7 @@ def work(step):
     migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
     if step.module.check_mode:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
-    check_library_hosts(step.receipts)
+    refuse_unless_all_hosts_checked(step.receipts)
     return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
 
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from ..errors import Refused
 from ..postgres.connection import sql
 from ..postgres.session import PINNED_SETTINGS
 from ..salvage.store import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..shapes import Cursor, Json
 
 __all__ = ["FORMATS", "check_export", "export_item"]
 
@@ -27,8 +30,13 @@ KINDS_IN_SQL = (TABLE, ROWS, COLUMNS)
 ROWS_A_FETCH = 1000
 
 
-def check_export(item, file_format, path):
+def check_export(item: Json, file_format: str, path: str) -> None:
     """Refuse what cannot be written, before anything is.
+
+    Args:
+        item: as SalvageStore.item() gives it.
+        file_format: one of FORMATS.
+        path: of the file to write.
 
     Raises:
         Refused: for a bad path, a file that exists, or an item without rows of this format.
@@ -60,7 +68,7 @@ def check_export(item, file_format, path):
         )
 
 
-def export_item(cursor, item, file_format, path):
+def export_item(cursor: Cursor, item: Json, file_format: str, path: str) -> None:
     """Write all rows of an item that are still kept.
 
     Args:
@@ -84,7 +92,7 @@ def export_item(cursor, item, file_format, path):
 
 
 @contextmanager
-def _new_file(path):
+def _new_file(path: str) -> Iterator[IO[bytes]]:
     handle, partial = tempfile.mkstemp(prefix=".salvage-", dir=os.path.dirname(path))  # its mode is 0600
     try:
         with os.fdopen(handle, "wb") as file:
@@ -96,7 +104,8 @@ def _new_file(path):
         os.unlink(partial)
 
 
-def _make_shapes(cursor, item):
+def _make_shapes(cursor: Cursor, item: Json) -> None:
+    """Make the composite types into which keys and kept records are split."""
     for name, columns in (("runbook_export", item["columns"]), ("runbook_export_key", _key_columns(item))):
         if columns:
             cursor.execute(
@@ -107,12 +116,12 @@ def _make_shapes(cursor, item):
             )
 
 
-def _key_columns(item):
+def _key_columns(item: Json) -> list[str]:
     """Columns that the record has not, by which its row is found; in the order in which a key is written."""
     return sorted(item["key_columns"]) if item["kind"] == COLUMNS else []
 
 
-def _kept(item):
+def _kept(item: Json) -> sql.Composed:
     """SQL query: number, columns, and the fields of every row as the composites ``key`` and ``shape``."""
     parts = [sql.SQL("number, columns")]
     if _key_columns(item):
@@ -127,16 +136,16 @@ def _kept(item):
     )
 
 
-def _field(composite, name):
+def _field(composite: str, name: str) -> sql.Composed:
     return sql.SQL("(k.{}).{}").format(sql.Identifier(composite), sql.Identifier(name))
 
 
-def _write_csv(cursor, item, file):
+def _write_csv(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
     if item["columns"]:
         fields = [_field("key", name) for name in _key_columns(item)]
         fields += [_field("shape", name) for name in item["columns"]]
     else:
-        fields = [sql.SQL("k.key"), sql.SQL("k.kept")]
+        fields = [sql.SQL("k.{}").format(sql.Identifier(name)) for name in ("key", "kept")]
     cursor.copy_expert(
         sql.SQL(
             "COPY (SELECT {} FROM ({}) AS k ORDER BY k.number) TO STDOUT WITH (FORMAT csv, HEADER)"
@@ -145,7 +154,7 @@ def _write_csv(cursor, item, file):
     )
 
 
-def _write_sql(cursor, item, file):
+def _write_sql(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
     """Statements that give the same values in any session: their settings are those in which they were kept."""
     lines = [
         f"-- {' '.join(item['kind'].split())} of migration {' '.join(item['migration'].split())}, item {item['item']}",
@@ -165,7 +174,7 @@ def _write_sql(cursor, item, file):
     file.write(b"COMMIT;\n")
 
 
-def _insert(cursor, item):
+def _insert(cursor: Cursor, item: Json) -> sql.Composed:
     """SQL expression: the INSERT of a row."""
     names = sql.SQL(", ").join(map(sql.Identifier, item["columns"])).as_string(cursor)
     table = sql.Identifier(item["schema"], item["table"]).as_string(cursor)
@@ -177,7 +186,7 @@ def _insert(cursor, item):
     )
 
 
-def _update(cursor, item):
+def _update(cursor: Cursor, item: Json) -> sql.Composed:
     """SQL expression: the UPDATE of the values that count of a row."""
     values = sql.SQL(", ").join(
         sql.SQL(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ..errors import Refused
 from ..ledger.journal import open_journal
 from ..ledger.receipts import latest
-from ..library.changes import pending_versions
+from ..library.follow import versions_behind
 from .checks import (
     check_scripts_to_apply,
     check_scripts_to_roll_back,
@@ -31,7 +31,7 @@ def paths_behind(step, cursor):
     """Migrations whose new paths the files on disk have not followed: an earlier run was stopped before it could."""
     if step.reads_only or not step.params["run"]["library_hosts"]:
         return []
-    return pending_versions(cursor)
+    return versions_behind(cursor)
 
 
 def ends_renaming(step, applied, files_behind):
