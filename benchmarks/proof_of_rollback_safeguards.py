@@ -20,11 +20,15 @@ import psycopg2
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import difference
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe import (
+    roll_back_in_one_transaction,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.versions import VersionTable
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import select_for_rollback
 from ansible_collections.pgops.runbook.plugins.module_utils.production.rollback import (
     expected_after,
-    roll_back_and_compare,
+    must_give_back,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_from_empty import (
     rehearse_from_empty,
@@ -156,7 +160,25 @@ def _refused(
         expected = expected_after(version, read_schema(transaction.cursor), *catalogs)
         applied = VersionTable(transaction.cursor).applied()
         select_for_rollback(library.index, version, applied, cascade=False)
-        roll_back_and_compare(transaction.cursor, migration, expected, compare)
+        roll_back_in_one_transaction([migration], _Compared(transaction.cursor, expected, compare))
     except (RunbookError, psycopg2.Error):
         return True
     return False
+
+
+class _Compared(Hooks):
+    """An emergency rollback in the caller's transaction, of which only the comparison counts."""
+
+    def __init__(self, cursor: Any, expected: dict[str, Any], compare: Callable[[dict, dict], object]):
+        self.cursor = cursor
+        self.expected = expected
+        self.compare = compare
+        self.smoke = []
+
+    def in_transaction(
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
+    ) -> Any:
+        return attempt(self.cursor)
+
+    def script_ran(self, cursor: Any, work: Work) -> None:
+        must_give_back(work, self.expected, self.compare)

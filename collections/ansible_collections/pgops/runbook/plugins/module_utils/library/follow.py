@@ -20,7 +20,9 @@ Only the modules files_check and files_rename, which work on the hosts that hold
 
 from __future__ import annotations
 
-from ..shapes import Cursor, Migration
+from collections.abc import Sequence
+
+from ..shapes import Cursor
 from .changes import PathsBefore, changes_since, files_behind, versions_behind
 from .hosts import library_hosts_of, refuse_unless_all_hosts_checked
 from .rehearsed import REHEARSAL, bring_rehearsed, forget_rehearsed
@@ -40,12 +42,12 @@ __all__ = [
 ]
 
 
-def paths_before(cursor: Cursor, migration: Migration, files_follow: bool) -> PathsBefore | None:
+def paths_before(cursor: Cursor, column: Sequence[str] | None, files_follow: bool) -> PathsBefore | None:
     """The paths before a script, where its migration's header says that files follow them.
 
     Args:
         cursor: of the script's transaction; writers of the table wait until its end.
-        migration: whose script comes next.
+        column: the header's ``files``: schema (may be left out), table and column; None where it has none.
         files_follow: whether the inventory has a library.
 
     Returns:
@@ -54,8 +56,7 @@ def paths_before(cursor: Cursor, migration: Migration, files_follow: bool) -> Pa
     Raises:
         StepFailed: the header names no column that could be followed.
     """
-    names = migration.get("files")
-    return PathsBefore(cursor, names) if names and files_follow else None
+    return PathsBefore(cursor, column) if column and files_follow else None
 
 
 def record_on_copy(cursor: Cursor, paths: PathsBefore, version: str) -> None:

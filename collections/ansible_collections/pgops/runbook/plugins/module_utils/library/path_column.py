@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import StepFailed
 from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS
+from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 from ..postgres.keys import PRIMARY_KEY
 from ..shapes import Connection, Cursor
@@ -38,13 +39,11 @@ class PathColumn:
     def __init__(self, cursor: Cursor, names: Sequence[str]) -> None:
         shown = ".".join(names)
         cursor.execute(
-            f"SELECT n.nspname, c.relname, t.typname, {PRIMARY_KEY} FROM {RELATIONS}"
-            " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped"
-            " LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-            " WHERE c.oid = to_regclass(%s)",
-            (names[-1], sql.Identifier(*names[:-1]).as_string(cursor)),
+            f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS} WHERE c.oid = to_regclass(%s)",
+            (sql.Identifier(*names[:-1]).as_string(cursor),),
         )
-        schema, table, found, key = cursor.fetchone() or ("", "", None, [])
+        schema, table, oid, key = cursor.fetchone() or ("", "", 0, [])
+        found = {column.name: column.type_name for column in columns_of(cursor, oid)}.get(names[-1])
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
             raise StepFailed(

@@ -223,7 +223,9 @@ class RunRecord:
             entry["outcome"] = self._outcome_of_failure(step, result)
             entry["reason_code"] = result["reason_code"]
             entry["reason"] = result["msg"]
-            details = {key: value for key, value in result.get("details", {}).items() if key in DETAILS_KEPT}
+            details = {
+                key: value for key, value in (result.get("details") or {}).items() if key in DETAILS_KEPT
+            }
             if details:
                 entry["details"] = details
         if step == "apply":
