@@ -76,6 +76,7 @@ def test_an_import_upwards_is_seen() -> None:
     imported = imports_of(PLUGINS / "modules/apply.py")
     assert imports_upwards("module_utils.ledger.ledger", imported) == [
         "module_utils.execution.script",
+        "module_utils.library.follow",
         "module_utils.production.apply",
         "module_utils.salvage.returning.returner",
         "module_utils.step",

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import make_receipt
-from ansible_collections.pgops.runbook.plugins.module_utils.library.hosts import refuse_unless_all_hosts_checked
+from ansible_collections.pgops.runbook.plugins.module_utils.library.hosts import (
+    refuse_unless_all_hosts_checked,
+)
 
 IDENTITY = {"system_identifier": "1", "database": "midi", "database_oid": 5}
 
