@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import Refused
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor, Json, Receipt
 from ..step import Step, operator_name
 

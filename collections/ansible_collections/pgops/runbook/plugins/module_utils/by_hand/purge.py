@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import Refused
 from ..postgres.connection import transaction
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor, Json
 from ..step import Step
 from .items import COMMAND, enter_run, find_item, kept_items, refuse_beside_a_run
@@ -112,7 +112,7 @@ def purge(
             return []
         confirm(items)
         numbers = [item["item"] for item in items]
-        cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = ANY (%s)", (numbers,))
+        SalvageStore(cursor).purge(numbers)
         rows = sum(item["rows"] for item in items)
         migrations = sorted({item["migration"] for item in items})
         enter_run(

@@ -14,6 +14,7 @@ from ..ledger.ledger import Ledger
 from ..library.follow import PathsBefore, record_on_copy
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
+from ..shapes import Connection, Cursor
 
 __all__ = ["CopyHooks", "refuse_collisions", "shown"]
 
@@ -56,7 +57,7 @@ class CopyHooks(Hooks):
     with_sizes = True
     keeps_paths = False
 
-    def __init__(self, connection: Any, smoke: list[dict[str, Any]], files_follow: bool = False):
+    def __init__(self, connection: Connection, smoke: list[dict[str, Any]], files_follow: bool = False):
         self._connection = connection
         self.ledger = Ledger()
         self.policy = LockPolicy()
@@ -74,11 +75,11 @@ class CopyHooks(Hooks):
         with transaction(self._connection) as cursor:
             return attempt(cursor)
 
-    def journal_begins(self, cursor: Any) -> None:
+    def journal_begins(self, cursor: Cursor) -> None:
         # A copy of a database that no run has changed yet has no ledger.
         self.ledger.create(cursor)
 
-    def before_script(self, cursor: Any, work: Work) -> None:
+    def before_script(self, cursor: Cursor, work: Work) -> None:
         if work.direction == "rollback":
             work.notes["watch"] = DestructionWatch(cursor)
 
@@ -86,7 +87,7 @@ class CopyHooks(Hooks):
         """As it was the first time, where it is applied again."""
         return self._inserted_into.get(work.version, set())
 
-    def script_ran(self, cursor: Any, work: Work) -> None:
+    def script_ran(self, cursor: Cursor, work: Work) -> None:
         if work.direction == "apply":
             self._inserted_into[work.version] = set(work.impact.get("inserted", ()))
             return
@@ -95,7 +96,7 @@ class CopyHooks(Hooks):
         work.impact["destroyed"] = losses_to_json(work.notes["watch"].losses(cursor))
         refuse_collisions(work, work.collisions)
 
-    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+    def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if paths is not None and work.direction == "apply" and self.keeps_paths:
             self.ledger.create(cursor)
             record_on_copy(cursor, paths, work.version)

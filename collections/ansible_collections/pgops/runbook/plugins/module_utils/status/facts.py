@@ -15,13 +15,13 @@ from ..library.follow import files_behind
 from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
-from ..salvage.store import SalvageStore
-from ..shapes import Cursor, Json, Receipt
+from ..salvage.store.items import SalvageStore
+from ..shapes import Cursor, IndexEntry, Json, Receipt
 
 __all__ = ["database_status"]
 
 
-def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[Json]) -> Json:
+def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry]) -> Json:
     """Applied, pending, edited, drifted; the chain of receipts; the last run.
 
     Args:
@@ -54,7 +54,7 @@ def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[Json]) -> Js
     }
 
 
-def _migration(entry: Json, applied: Collection[str], receipts: Sequence[Receipt]) -> Json:
+def _migration(entry: IndexEntry, applied: Collection[str], receipts: Sequence[Receipt]) -> Json:
     """A migration's state, and its last proof: the rehearsal that compared its rollback."""
     version = entry["version"]
     facts = {
