@@ -2,8 +2,8 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Writing an item of the salvage to a file.
 
-The kept records are split into their columns by a composite type whose columns are all text: that gives every value
-as its type wrote it, and needs neither the table nor its types, which the rollback may have dropped.
+A composite type whose columns are all text splits the kept records into their columns. It gives each value as its
+type wrote it, and needs neither the table nor its types, which the rollback may have dropped.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _new_file(path: str) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.link(partial, path)  # unlike a rename it does not replace what has come there meanwhile
+        os.link(partial, path)  # unlike a rename it does not replace a file that has appeared meanwhile
     finally:
         os.unlink(partial)
 
@@ -118,7 +118,7 @@ def _make_shapes(cursor: Cursor, item: Json) -> None:
 
 
 def _key_columns(item: Json) -> list[str]:
-    """Columns that the record has not, by which its row is found; in the order in which a key is written."""
+    """Columns, not in the record, by which its row is found; in the order in which a key is written."""
     return sorted(item["key_columns"]) if item["kind"] == COLUMNS else []
 
 
@@ -153,7 +153,7 @@ def _write_csv(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
 
 
 def _write_sql(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
-    """Statements that give the same values in any session: their settings are those in which they were kept."""
+    """Statements that give the same values in any session: they set what was set when the values were kept."""
     lines = [
         f"-- {' '.join(item['kind'].split())} of migration {' '.join(item['migration'].split())}, item {item['item']}",
         "BEGIN;",
@@ -185,7 +185,7 @@ def _insert(cursor: Cursor, item: Json) -> sql.Composed:
 
 
 def _update(cursor: Cursor, item: Json) -> sql.Composed:
-    """SQL expression: the UPDATE of the values that count of a row."""
+    """SQL expression: the UPDATE of a row, of those of its values that count."""
     values = sql.SQL(", ").join(
         sql.SQL(
             "CASE WHEN k.columns IS NULL OR {} = ANY (k.columns) THEN {} || quote_nullable({}) END"

@@ -70,7 +70,7 @@ def check_put_back(cursor: Cursor, item: Json) -> None:
 def put_back(step: Step, number: int, policy: LockPolicy, overwrite: bool) -> Json:
     """Put one item back now, in one transaction.
 
-    Rows that were held back are tried again. Where the table is not as the rollback left it, nobody can tell any more
+    Rows that were held back are tried again. Where the table is no longer as the rollback left it, nobody can tell
     which rows were changed since: rows that are there now are changed or deleted only with ``overwrite``.
 
     Args:
@@ -153,7 +153,7 @@ def _put_back(step: Step, cursor: Cursor, item: Json, overwrite: bool) -> Json:
         "overwritten_kept_in": kept_in,
     }
     if known_schema is not None:
-        # Or what was granted would be drift. Where there was drift before, it stays.
+        # Otherwise what was granted would count as drift. Drift that was there before remains drift.
         outputs["catalog_after"] = step.ledger.keep_catalog(cursor, read_schema(cursor))
     return outputs
 
@@ -189,7 +189,7 @@ def _take_image(cursor: Cursor, item: Json) -> tuple[Table, RowImage]:
 def _keep_overwritten(
     step: Step, cursor: Cursor, item: Json, table: Table, image: RowImage
 ) -> tuple[int, int | None]:
-    """Keep the rows that were there and are not any more, in an item that no deploy puts back by itself.
+    """Keep the rows that were there and no longer are, in an item that no deploy puts back by itself.
 
     Returns:
         (number of rows, number of the item or None).

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """The proof that disk and database agree, both ways: each row has its file, and files without a row are named.
 
-Names are compared letter by letter with those that the folders list, so that a file system which answers to other
-spellings does not hide a difference. Like the plan of renames this works on a temporary database on disk.
+Names are compared letter by letter with those that the folders list, so that a file system which also answers to
+other spellings hides no difference. Like the plan of renames this uses a temporary database on disk.
 """
 
 from __future__ import annotations

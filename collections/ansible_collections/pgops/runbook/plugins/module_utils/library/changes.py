@@ -21,7 +21,7 @@ __all__ = ["PathsBefore", "changes_since", "files_behind", "has_path_changes", "
 
 
 class PathsBefore:
-    """The paths as they are before a script, and what it made of them.
+    """The paths as they are before a script, and what the script makes of them.
 
     Args:
         cursor: of the transaction in which the script is going to run. Writers of the table wait from here on until
@@ -44,7 +44,7 @@ class PathsBefore:
         )
 
     def record_changes(self, cursor: Cursor, run_id: str, migration: str, direction: str) -> int:
-        """Write down which paths are other ones now.
+        """Write down which paths the script has changed.
 
         Args:
             cursor: of the same transaction, after the script.

@@ -1,11 +1,11 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The journal of renames on the host that holds the files: each is on disk there before it happens.
+"""The journal of renames, on the host that holds the files: each rename is on disk there before it happens.
 
-A file of lines; each is a digest, a blank and JSON, and the digest is over the digest before it and that JSON. It is
-only ever added to. What a kill or a loss of power leaves of a line that was being written is recognised by its digest
-and cut off: nothing that it tells of had happened yet. Lines are written and synced in batches before any rename of
-the batch, so a hundred thousand renames cost some hundred syncs.
+The file only grows. Each line is a digest, a blank and JSON; the digest covers the line's JSON and the digest of the
+line before. A line that a kill or a power failure has cut short is recognised by its digest and dropped: what it tells
+of had not happened yet. Lines are written and synced in batches, each before the first rename of its batch, so a
+hundred thousand renames cost about four hundred syncs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Move(TypedDict):
     #: Paths below the library.
     source: bytes
     target: bytes
-    #: Numbers by which the file is known again, whatever its name (stat(2)).
+    #: Numbers by which the file is recognised, whatever its name (stat(2)).
     device: int
     inode: int
 
@@ -48,13 +48,13 @@ class Move(TypedDict):
 class RenameJournal:
     """The journal of one database on one host.
 
-    Usage: ``open``, ``read`` what an earlier process noted, ``note`` more, ``archive`` when database and disk agree.
+    ``open`` it, ``read`` what an earlier process noted, ``note`` more, ``archive`` it when database and disk agree.
 
     Args:
         folder: library_state_dir.
         identity: which database (see connection.server_identity).
-        first_set: number of the oldest change that the files have not followed; what a journal says is true until
-            that change is closed, and of no use afterwards.
+        first_set: number of the oldest change that the files have not followed; the journal is needed until that
+            change is closed, and of no use afterwards.
         root: folder of the library.
     """
 
@@ -89,7 +89,7 @@ class RenameJournal:
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder) as file:
-                # A file system that is full still takes names.
+                # A full file system still lets empty files be made.
                 file.write(b" " * BLOCK)
                 file.flush()
                 os.fsync(file.fileno())
@@ -181,7 +181,7 @@ class RenameJournal:
         return json.loads(text)
 
     def _refuse_unless_torn(self, lines: Iterable[bytes], number: int) -> None:
-        """Only the batch that was being written when the process or the machine died can be damaged."""
+        """Only the last batch, which was being written when process or machine died, can be damaged."""
         if sum(1 for _ in lines) > BATCH:
             raise Refused(
                 "library_journal_altered",
@@ -199,7 +199,7 @@ class RenameJournal:
             )
 
     def note(self, moves: Sequence[Move]) -> None:
-        """Have these renames on disk before this returns.
+        """Write these renames down; they are on disk when this returns.
 
         Args:
             moves: what comes next; ``read`` must have come to its end before.
@@ -220,7 +220,7 @@ class RenameJournal:
         data = memoryview(b"".join(lines))
         file = self._opened()
         try:
-            # What lies behind is the rest of a line that was torn.
+            # Whatever follows is the rest of a torn line.
             file.truncate(self._whole_bytes)
             file.seek(self._whole_bytes)
             self._whole_bytes += len(data)
@@ -236,7 +236,7 @@ class RenameJournal:
             ) from None
 
     def archive(self) -> str | None:
-        """Put the journal aside, and remove older ones: they tell of nothing that is still to be done.
+        """Put the journal aside, and remove older ones: nothing that they tell of is left to do.
 
         Returns:
             Path of the archived journal, or None where nothing was noted.
@@ -269,7 +269,7 @@ def _move(entry: Json) -> Move:
 
 
 def _to_text(path: bytes) -> str:
-    # Not by the locale, which may be another one in the next run.
+    # Not with the locale's encoding, which may be another one in the next run.
     return path.decode("utf-8", "surrogateescape")
 
 

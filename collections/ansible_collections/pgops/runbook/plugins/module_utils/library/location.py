@@ -1,8 +1,8 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the files of the database lie on disk now, and whether they can all get to where they are to be.
+"""Where the files of the database lie on disk now, and whether each can get to where it is to be.
 
-Everything is looked at before the first rename, and every obstacle is found, not only the first.
+All of it is found out before the first rename, and every obstacle is found, not only the first one.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def locate_files(
 ) -> tuple[int, int]:
     """Find each wanted file, and plan its rename where it does not lie where it is to be.
 
-    A file that the journal knows is recognised by its number (inode) at one of the names it may have. One that the
-    journal does not know lies where it did; where there is nothing, it was renamed by hand if it lies at its target.
+    A file that the journal knows is recognised by its number (inode) under one of the names it may have. One that the
+    journal does not know lies where it did; if nothing is there and something is at its target, it was renamed by hand.
 
     Args:
         write: whether a second name may be taken away that link(2) without its unlink(2) has left.

@@ -1,13 +1,13 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which renames bring files from where they lie to where they are to be, in which order.
+"""Which renames take the files from where they lie to where they are to be, and in which order.
 
-Files that swap names, or hand them on in a chain or a circle, cannot go straight: a name that is wanted by any file
-is given up for a temporary one first. That is decided file by file, by the keys of caseless_key, so that names which
-differ in nothing but case or normal form count as one name and a change of case alone goes through a temporary name
-too: it works the same on every file system.
+Files that swap names, or pass them on in a chain or a circle, cannot be renamed directly: a file whose name another
+one wants gets a temporary name first. Names are compared by caseless_key: those that differ only in case or normal
+form count as one, and a change of case alone goes through a temporary name too. So the same plan works on every file
+system.
 
-The plan is kept in a private temporary database of SQLite, on disk beyond a few megabytes: the memory that it takes
+The plan is a private temporary database of SQLite, which goes to disk beyond a few megabytes: the memory that it takes
 does not grow with the number of files. Nothing here looks at the library.
 """
 
@@ -37,7 +37,7 @@ SCHEMA = """
 
 
 class RenamePlan:
-    """The renames of one run: first what is known and wanted is added, then it is asked for problems and moves."""
+    """The renames of one run: what is known and wanted is added first, then problems and moves are read from it."""
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
@@ -134,7 +134,7 @@ class RenamePlan:
     _IS_ASIDE = "SELECT EXISTS (SELECT 1 FROM rename t WHERE t.target_key = r.source_key)"
 
     def moves(self) -> Iterator[tuple[str, bytes, bytes]]:
-        """The renames in their order: whose name is wanted steps aside first, then each file goes to its place.
+        """The renames in their order: files whose names are wanted step aside first, then each goes to its place.
 
         Yields:
             (file, source, target)

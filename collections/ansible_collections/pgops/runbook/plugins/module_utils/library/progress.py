@@ -13,10 +13,10 @@ SECONDS_BETWEEN = 2
 
 
 class ProgressLines:
-    """Writes a line now and then; nothing where no file is named.
+    """Writes a line now and then; does nothing where no file is named.
 
     Args:
-        path: of a file that does not exist yet; a file or link that is there already is not written to.
+        path: of a file that does not exist yet; a file or link that is already there is not written to.
         host: where the step works.
     """
 

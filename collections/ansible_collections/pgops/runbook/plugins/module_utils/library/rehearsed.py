@@ -1,8 +1,8 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Paths that the rehearsal changed on the copy, brought into the ledger so that the disk is looked at in time.
+"""Paths that the rehearsal changed on the copy, brought into the ledger so that the disk can be checked in time.
 
-An obstacle on disk is found before production is changed, and not only after its COMMIT.
+An obstacle on disk is found before production is changed, not after its COMMIT.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The renaming itself: a batch into the journal, then the batch on disk, until all files are where they are to be."""
+"""The renaming itself: batch by batch, first in the journal, then on disk, until each file is where it is to be."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def rename_files(
 
 
 def _entries(folder: LibraryFolder, batch: Iterable[tuple[str, bytes, bytes]]) -> list[Move]:
-    """What the journal is to say of these moves: a file is known again by its number, whatever its name."""
+    """What the journal is to say of these moves; a file is recognised by its number, whatever its name."""
     entries: list[Move] = []
     aside: dict[bytes, tuple[int, int]] = {}
     for file, source, target in batch:
-        # Put aside by this same batch: it has not got its temporary name yet.
+        # This same batch is to put it aside: it does not have its temporary name yet.
         number = aside.get(source)
         if number is None:
             status = folder.status(source)

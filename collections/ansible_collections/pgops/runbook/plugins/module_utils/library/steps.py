@@ -2,9 +2,9 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """What files_check and files_rename do on a host of the library: find, check, rename, prove, and tell the ledger.
 
-The database leads. Its paths were committed before the first file is touched, so what is right is always what the
-rows say now: after a kill, after a rollback, after users renamed. This asks them anew each time, and is done when
-rows and files agree.
+The database leads: its paths are committed before the first file is touched, so the rows as they are now say what is
+right, also after a kill, after a rollback, after users have renamed files. They are read again in each run, and the
+work is done when rows and files agree.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def show_renames(library: Library, pairs: Pairs | None) -> dict[str, str]:
 def follow_database(
     step: Step, library: Library, write: bool, show_pairs: bool, progress: Callable[[int, int], None]
 ) -> tuple[Json, Pairs | None]:
-    """Bring the library of this host into agreement with the database.
+    """Make the files of this host agree with the database.
 
     Args:
         step: connected.
@@ -152,7 +152,7 @@ def follow_database(
         with transaction(step.connection) as cursor:
             pending.close(cursor, library["hosts"])
             step.record(cursor, "ok", outputs=outputs)
-        # Only now: killed before the COMMIT, the next run has to find it. The receipt is not changed any more.
+        # Only after COMMIT: if this run is killed before, the next one needs the journal. The receipt stays as it is.
         return {**outputs, "journal": journal.archive()}, pairs
 
 
@@ -161,7 +161,7 @@ def _pairs(plan: RenamePlan) -> Pairs:
 
 
 def check_library(step: Step, library: Library, show_pairs: bool) -> tuple[Json, Pairs | None]:
-    """Look whether the files of this host will be able to follow what the rehearsal has done to their paths.
+    """Find out whether the files of this host will be able to follow what the rehearsal did to their paths.
 
     Args:
         step: connected.
@@ -280,7 +280,7 @@ def _agreement(step: Step, library: Library, pending: PendingChanges, folder: Li
 
 
 def _still_missing(step: Step, pending: PendingChanges, after: FileAgreement) -> list[str]:
-    """Rows without a file that are there still: users go on deleting while rows and files are compared."""
+    """Rows without a file that still exist: users go on deleting while rows and files are compared."""
     columns = {".".join(names): names for names in pending.columns()}
     with transaction(step.connection) as cursor:
         return [

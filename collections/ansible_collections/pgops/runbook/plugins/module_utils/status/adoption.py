@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which migrations are in place in a database that the runbook did not build, told from its catalog."""
+"""Which migrations are in place in a database that the runbook did not build, as its catalog tells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["find_in_place", "made_by_each", "placement", "record_in_place"]
 # Who owns an object, who may use it and how it is described differ from site to site.
 FACTS_OF_THE_SITE = ("owner", "privileges", "comment")
 
-# What these do may have been corrected since; that they are there, with their arguments, is what counts.
+# Their bodies may have been corrected since; what counts is that they are there, with their arguments.
 KINDS_BY_PRESENCE = ("function", "view", "materialized view", "comment")
 
 

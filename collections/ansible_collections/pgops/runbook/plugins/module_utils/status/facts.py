@@ -57,7 +57,7 @@ def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry])
 def _migration(entry: IndexEntry, applied: Collection[str], receipts: Sequence[Receipt]) -> Json:
     """A migration's state, and its last proof: the rehearsal that compared its rollback."""
     version = entry["version"]
-    facts = {
+    facts: Json = {
         "version": version,
         "stem": entry["stem"],
         "state": "applied" if version in applied else "pending",
