@@ -8,15 +8,7 @@ from __future__ import annotations
 THROUGH_ITS_ROOM = "reached through the steps of its room only"
 
 UNTESTED: dict[str, str] = {
-    "module_utils.by_hand.export": THROUGH_ITS_ROOM,
-    "module_utils.by_hand.items": THROUGH_ITS_ROOM,
-    "module_utils.by_hand.purge": THROUGH_ITS_ROOM,
-    "module_utils.by_hand.put_back": THROUGH_ITS_ROOM,
     "module_utils.durable": THROUGH_ITS_ROOM,
-    "module_utils.library.following": THROUGH_ITS_ROOM,
-    "module_utils.library.location": THROUGH_ITS_ROOM,
-    "module_utils.library.rehearsed": THROUGH_ITS_ROOM,
-    "module_utils.library.renaming": THROUGH_ITS_ROOM,
     "module_utils.postgres.bisect": THROUGH_ITS_ROOM,
     "module_utils.production.attempt": THROUGH_ITS_ROOM,
     "module_utils.restore.database": THROUGH_ITS_ROOM,
@@ -32,7 +24,6 @@ UNTESTED: dict[str, str] = {
     "module_utils.salvage.returning.competing_rows": THROUGH_ITS_ROOM,
     "module_utils.salvage.returning.parents": THROUGH_ITS_ROOM,
     "module_utils.salvage.returning.rows": THROUGH_ITS_ROOM,
-    "module_utils.status.facts": THROUGH_ITS_ROOM,
     "plugin_utils.report.documents": THROUGH_ITS_ROOM,
     "plugin_utils.report.salvage": THROUGH_ITS_ROOM,
     "plugin_utils.sql.diagnosis": THROUGH_ITS_ROOM,

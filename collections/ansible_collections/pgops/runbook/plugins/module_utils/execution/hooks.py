@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..ledger.journal import Journal
-from ..library.changes import PathsBefore
+from ..library.follow import PathsBefore
 from ..salvage.keeping.one_by_one import StatementSalvage
 from ..shapes import Cursor, Migration
 from .script import LockPolicy

@@ -17,8 +17,6 @@ from ..execution.script import LockPolicy
 from ..impact.difference import acted_otherwise
 from ..impact.meter import rows_written
 from ..ledger.receipts import latest
-from ..library.changes import PathsBefore
-from ..library.rehearsed import forget_rehearsed
 from ..postgres.connection import transaction
 from ..sentences import cut, listed
 from ..shapes import Cursor, Migration
@@ -117,10 +115,6 @@ class ApplyHooks(ProductionHooks):
             "verified": work.verified,
             "salvage_returned": work.returned,
         }
-
-    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
-        forget_rehearsed(cursor)
-        return paths.record_changes(cursor, self.run_id, work.version, "deploy")
 
     def _must_be_equal(self, expected: dict[str, Any], found: dict[str, Any], what: str) -> None:
         self.refuse(

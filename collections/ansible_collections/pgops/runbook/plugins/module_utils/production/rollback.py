@@ -17,7 +17,7 @@ from ..execution.recipe_one_by_one import roll_back_one_by_one
 from ..execution.script import LockPolicy
 from ..ledger.journal import Journal
 from ..ledger.receipts import latest
-from ..library.changes import PathsBefore
+from ..library.follow import PathsBefore
 from ..postgres.connection import transaction
 from ..postgres.sequences import positions
 from ..salvage.keeping.keeper import NotForeseen, SalvageKeeper
@@ -156,9 +156,6 @@ class RollbackHooks(ProductionHooks):
             "seconds": work.seconds(),
             "statements": work.statements,
         }
-
-    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
-        return paths.record_changes(cursor, self.run_id, work.version, "rollback")
 
 
 def must_give_back(

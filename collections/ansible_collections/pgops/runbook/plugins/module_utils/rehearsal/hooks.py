@@ -11,8 +11,7 @@ from ..errors import Refused
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
-from ..library.changes import PathsBefore
-from ..library.rehearsed import REHEARSAL
+from ..library.follow import PathsBefore, record_on_copy
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
@@ -92,4 +91,4 @@ class CopyHooks(Hooks):
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if paths is not None and work.direction == "apply" and self.keeps_paths:
             self.ledger.create(cursor)
-            paths.record_changes(cursor, REHEARSAL, work.version, "deploy")
+            record_on_copy(cursor, paths, work.version)
