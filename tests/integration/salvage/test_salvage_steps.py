@@ -133,7 +133,8 @@ def test_a_verify_script_that_fails_in_production_is_noticed_where_salvage_retur
         run.must("emergency_rollback", automatic=True)
     run.conclude("failed")
     runs.write(verify__002_author="SELECT count(*) = 0 FROM star;")
-    assert [item["returned"] for item in deploy(runs)["salvage_returned"]] == [1, 1]
+    returned = deploy(runs)["salvage_returned"]
+    assert ("dropped table", 1, 0) in {(one["kind"], one["returned"], one["held_back"]) for one in returned}
     assert runs.ask("SELECT mark FROM star") == [("a",)]
 
 

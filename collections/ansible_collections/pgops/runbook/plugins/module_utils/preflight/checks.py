@@ -14,6 +14,7 @@ __all__ = [
     "check_client_programs",
     "check_lint",
     "check_rights",
+    "check_rows_change_together",
     "check_scripts_to_apply",
     "check_scripts_to_roll_back",
     "check_server",
@@ -163,8 +164,16 @@ def check_scripts_to_apply(index, versions):
             raise Refused(f"Migration {version} has no statement: {entry['apply_name']} is empty.")
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
-            check_transaction(entry[kind + "_name"], **entry["alone"][kind])
+            _check_transaction(entry, kind)
             _check_files_can_follow(entry, kind)
+
+
+def _check_transaction(entry, kind):
+    facts = dict(entry["alone"][kind])
+    lines = facts.pop("changes")
+    check_transaction(entry[kind + "_name"], **facts)
+    if kind == "rollback":
+        check_rows_change_together(entry["rollback_name"], lines)
 
 
 def _check_files_can_follow(entry, kind):
@@ -233,6 +242,25 @@ def check_transaction(name, statements, declared, blocks):
         )
 
 
+def check_rows_change_together(name, lines):
+    """What a rollback destroys is kept in one transaction, so that no more than one part of it may destroy something.
+
+    Args:
+        name: of the rollback script.
+        lines: for each part that may change rows its first such line; between parts are statements that cannot be
+            in a transaction.
+
+    Raises:
+        Refused: naming the lines.
+    """
+    if len(lines) > 1:
+        raise Refused(
+            f"{name} may change rows in {len(lines)} places (lines {', '.join(map(str, lines))}), with statements"
+            " between them that cannot be in a transaction, and what a rollback destroys is kept in one transaction:"
+            " put the statements that change rows together, before or after the others."
+        )
+
+
 def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
     """Each migration has a rollback that parses.
 
@@ -249,6 +277,7 @@ def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
             raise Refused(problem)
+        check_rows_change_together(entry["rollback_name"], entry["alone"]["rollback"]["changes"])
 
 
 def _check_rollback_exists(entry, backup=None):

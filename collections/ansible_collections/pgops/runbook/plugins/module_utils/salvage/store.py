@@ -10,6 +10,7 @@ their own types they would hold the very types and enum labels that a rollback h
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
@@ -204,6 +205,18 @@ class SalvageStore:
             "bytes": size,
             "digest": digest,
         }
+
+    def items_of(self, run_id: str, migration: str) -> list[dict[str, Any]]:
+        """What a run has kept of a migration's rollback: as finish_item() gives it, one an item."""
+        if not self.exists():
+            return []
+        self.cursor.execute(
+            "SELECT item, coalesce(schema_name || '.' || table_name, facts ->> 'object'), kind, columns, rows, bytes,"
+            " digest FROM runbook_salvage.manifest WHERE (run_id, migration) = (%s, %s) ORDER BY item",
+            (run_id, migration),
+        )
+        names = ("item", "table", "kind", "columns", "rows", "bytes", "digest")
+        return [dict(zip(names, row)) for row in self.cursor.fetchall()]
 
     def forget_made(self, migration):
         """Forget what a deploy of the migration had brought."""
