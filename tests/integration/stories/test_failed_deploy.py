@@ -18,29 +18,48 @@ def check_production_untouched(application: Application, before: list) -> None:
 
 
 @pytest.mark.parametrize(
-    ("migration", "reason"),
+    ("migration", "code", "reason"),
     [
         (
             "013",
+            "statement_failed",
             r"Migration 013 fails on the copy: migrations/013_fails\.sql line 3: check constraint .* is violated"
             r".*Production was not touched\.",
         ),
         (
             "015",
+            "rehearsal_rollback_schema_differs",
             r"'rollback tested on a copy': the rollback of 015 does not give back the schema:"
             r" .*public\.forgotten: was not there before",
         ),
     ],
 )
-def test_what_fails_on_the_copy_is_refused(application: Application, migration: str, reason: str) -> None:
+def test_what_fails_on_the_copy_is_refused(
+    application: Application, migration: str, code: str, reason: str
+) -> None:
     before = application.contents(ledger=False)
     run = application.deploy(migration)
     assert run.status != 0
     assert (run.record["outcome"], run.record["failed_step"]) == ("refused", "rehearse")
+    assert run.record["reason_code"] == code
     assert re.search(reason, run.record["reason"]), run.record["reason"]
     assert "Traceback" not in run.output
     check_production_untouched(application, before)
     assert "apply" not in [step["step"] for step in run.record["steps"]]
+
+
+def test_rows_that_a_rollback_does_not_give_back_are_named_in_the_record(application: Application) -> None:
+    before = application.contents(ledger=False)
+    run = application.deploy("018")
+    assert run.status != 0
+    assert run.record["reason_code"] == "rehearsal_rollback_data_differs"
+    assert run.record["reason"].endswith(": 1 row changed in body, (id) = (2)."), run.record["reason"]
+    failed = next(step for step in run.record["steps"] if step["step"] == "rehearse")
+    (found,) = failed["details"]["rows"]
+    assert (found["table"], found["as_expected"]) == ("public.notes", True)
+    assert found["keys"] == [{"key": "(2)", "problem": "changed", "columns": ["body"]}]
+    assert "zweite" not in run.output.lower(), "no value but that of the key is told"
+    check_production_untouched(application, before)
 
 
 def killed_program(folder: Path, bindir: str, name: str) -> str:
@@ -71,6 +90,7 @@ def test_a_killed_client_program_is_refused(
     run = application.deploy("002", pg_bindir=bindir)
     assert run.status != 0
     assert (run.record["outcome"], run.record["failed_step"]) == ("refused", step)
+    assert run.record["reason_code"] == "client_program_failed"
     assert re.search(rf"{program} was killed by signal 9", run.record["reason"]), run.record["reason"]
     assert "Traceback" not in run.output
     check_production_untouched(application, before)
@@ -84,6 +104,7 @@ def test_no_lock_in_production_leaves_it_unchanged(application: Application) -> 
         run = application.deploy("002", lock_timeout_seconds=0.6, lock_attempts=2, lock_pause_seconds=0.1)
         assert run.status != 0
         assert (run.record["outcome"], run.record["failed_step"]) == ("unchanged", "apply")
+        assert run.record["reason_code"] == "lock_not_available"
         assert "No lock after 2 attempts of 0.6 s each" in run.record["reason"]
         assert f"pid {reader.info.backend_pid} " in run.record["reason"], "who blocks is named"
         assert "SELECT count(*) FROM notes" in run.record["reason"]

@@ -43,7 +43,7 @@ def test_a_hook_of_one_side_takes_what_the_recipe_gives(side: type[Hooks]) -> No
 
 
 def test_where_nothing_is_added_nothing_happens() -> None:
-    hooks, error = Hooks(), StepFailed("no lock")
+    hooks, error = Hooks(), StepFailed("lock_not_available", "no lock")
     assert hooks.inserted_into(work()) == set()
     found = NotForeseen("002", {})
     with pytest.raises(NotForeseen):
@@ -96,8 +96,8 @@ def test_a_rollback_without_a_record_to_compare_with() -> None:
 
 def test_ten_lines_are_enough() -> None:
     hooks = ProductionHooks.__new__(ProductionHooks)
-    hooks.refuse("never", [])
+    hooks.refuse("code", "never", [])
     with pytest.raises(Unchanged) as refused:
-        hooks.refuse("What", [str(number) for number in range(12)])
+        hooks.refuse("code", "What", [str(number) for number in range(12)])
     assert refused.value.reason == "What: 0; 1; 2; 3; 4; 5; 6; 7; 8; 9."
     assert len(refused.value.details["difference"]) == 12

@@ -60,9 +60,10 @@ def begin_or_resume(cursor, ledger, run_id, migration, direction, catalog):
         return Journal.begin(cursor, run_id, migration["version"], direction, digest), catalog
     if (half_done["migration"], half_done["direction"]) != (migration["version"], direction):
         raise StepFailed(
+            "migration_half_done",
             f"Migration {half_done['migration']} is half done ({half_done['direction']}, {half_done['done']}"
             f" statements): finish it first with {PLAYBOOKS[half_done['direction']]}"
-            f" -e migration={half_done['migration']}."
+            f" -e migration={half_done['migration']}.",
         )
     journal = Journal(half_done["journal_id"], half_done["run_id"], direction)
     return journal, ledger.catalog(cursor, half_done["catalog_before"])
@@ -115,7 +116,9 @@ def run_one_by_one(
                     if done
                     else f"0 of {statements} statements are done"
                 )
-                raise StepFailed(f"{error.reason.rstrip('.')}. {state}", **error.details) from None
+                raise StepFailed(
+                    error.code, f"{error.reason.rstrip('.')}. {state}", **error.details
+                ) from None
     return timings
 
 
@@ -228,7 +231,8 @@ class _PartRun:
             lost = sorted(".".join(loss.table) for loss in watch.losses().values())
             if lost:
                 raise StepFailed(
+                    "rows_changed_unforeseen",
                     f"{self.script['name']} line {self.script['statements'][0]['line']}: rows or columns of"
                     f" {', '.join(lost)} were destroyed by a statement that was taken not to change any; this was"
-                    " undone. Put it together with the statements that change rows"
+                    " undone. Put it together with the statements that change rows",
                 )

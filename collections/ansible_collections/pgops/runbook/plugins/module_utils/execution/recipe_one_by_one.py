@@ -147,7 +147,8 @@ def _noted(cursor: Any, work: Work) -> Iterator[None]:
 
 def _fail_if_a_check_did(work: Work) -> None:
     """Where one transaction would be undone, the emergency rollback follows."""
-    if isinstance(work.failure, RunbookError):
-        raise StepFailed(work.failure.reason, **work.failure.details) from None
-    if work.failure is not None:
-        raise work.failure
+    failure = work.failure
+    if isinstance(failure, RunbookError):
+        raise StepFailed(failure.code, failure.reason, **failure.details) from None
+    if failure is not None:
+        raise failure

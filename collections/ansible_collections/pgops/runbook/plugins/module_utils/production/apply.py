@@ -81,7 +81,7 @@ class ApplyHooks(ProductionHooks):
             )
 
     def not_begun(self, work: Work, error: Exception) -> Exception:
-        return Unchanged(error.reason, **error.details)
+        return Unchanged(error.code, error.reason, **error.details)
 
     def before_script(self, cursor: Any, work: Work) -> None:
         self._must_be_equal(
@@ -123,14 +123,22 @@ class ApplyHooks(ProductionHooks):
         return paths.record_changes(cursor, self.run_id, work.version, "deploy")
 
     def _must_be_equal(self, expected: dict[str, Any], found: dict[str, Any], what: str) -> None:
-        self.refuse(what, describe(difference(*map(carried_by_dump, (expected, found)))))
+        self.refuse(
+            "production_schema_differs_from_rehearsal",
+            what,
+            describe(difference(*map(carried_by_dump, (expected, found)))),
+        )
 
     def _must_change_alike(self, work: Work, what: str) -> None:
         """The same change on both sides, in what no dump carries over as well (a disabled trigger, for one)."""
         real = difference(work.found, work.made)
         if to_json(difference(*self.rehearsed)) != to_json(real):
             lines = describe(real)
-            raise Unchanged(f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+            raise Unchanged(
+                "production_schema_differs_from_rehearsal",
+                f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.",
+                difference=lines,
+            )
 
     def _must_act_alike(self, work: Work, what: str) -> None:
         """The same effect on locks, files and rows as on the copy in the situation in which production is."""
@@ -138,6 +146,7 @@ class ApplyHooks(ProductionHooks):
         lines = acted_otherwise(expected, work.impact, work.notes["same_rows"])
         if lines:
             raise Unchanged(
+                "production_acts_otherwise_than_rehearsal",
                 f"{what}: {'; '.join(lines[:LINES_SHOWN])}. Rows that were written since the backup can be the reason:"
                 " the same deploy again makes a new backup and rehearses with them.",
                 difference=lines,

@@ -96,10 +96,10 @@ class ProductionHooks(Hooks):
         """Write down which paths were changed; how many."""
         raise NotImplementedError
 
-    def refuse(self, what: str, lines: list[str]) -> None:
+    def refuse(self, code: str, what: str, lines: list[str]) -> None:
         """
         Raises:
             Unchanged: where there are lines.
         """
         if lines:
-            raise Unchanged(f"{what}: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+            raise Unchanged(code, f"{what}: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)

@@ -104,7 +104,9 @@ class RollbackHooks(ProductionHooks):
         self._learnt[found.version] = found.losses
 
     def not_begun(self, work: Work, error: Exception) -> Exception:
-        return Unchanged(f"{self.undone[True].format(work.version)}: {error.reason}", **error.details)
+        return Unchanged(
+            error.code, f"{self.undone[True].format(work.version)}: {error.reason}", **error.details
+        )
 
     def before_script(self, cursor: Any, work: Work) -> None:
         work.notes["expected"] = _expected_schema(self.step, cursor, work.version, work.before)
@@ -175,9 +177,16 @@ def must_give_back(
             f" it {taken_back}: "
         )
         behind = f"The rollback of {work.version} {taken_back}: after it "
-    for problem, found in ((schema, lines), (behind, work.collisions)):
-        if found:
-            raise Unchanged(f"{problem}{'; '.join(found[:LINES_SHOWN])}.", difference=found)
+    if lines:
+        raise Unchanged(
+            "rollback_schema_differs", f"{schema}{'; '.join(lines[:LINES_SHOWN])}.", difference=lines
+        )
+    if work.collisions:
+        raise Unchanged(
+            "sequence_would_collide",
+            f"{behind}{'; '.join(work.collisions[:LINES_SHOWN])}.",
+            difference=work.collisions,
+        )
 
 
 def _keep_what_was_made_of_it(step, cursor, version, current, keeper):
@@ -230,6 +239,7 @@ def expected_after(version, current, before, after):
     expected, conflicts = undone(current, before, after)
     if conflicts:
         raise Unchanged(
+            "changed_since_deploy",
             f"What {version} made was changed since its deploy, so that its rollback would undo that change too:"
             f" {'; '.join(conflicts[:10])}.",
             difference=conflicts,

@@ -35,7 +35,8 @@ def refuse_collisions(work: Work, lines: list[str]) -> None:
     """
     if lines:
         raise Refused(
-            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {shown(lines)}."
+            "sequence_would_collide",
+            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {shown(lines)}.",
         )
 
 

@@ -11,6 +11,7 @@ from ..catalog.application import read_schema
 from ..catalog.dependencies import dependency_edges, used_objects
 from ..catalog.difference import describe, difference
 from ..content.difference import difference as content_difference
+from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
 from ..errors import Refused, StepFailed, Unchanged
@@ -36,10 +37,13 @@ class Rehearsal:
         restore_salvage: whether what an earlier rollback kept goes back with the migration. That is rehearsed when
             it is applied again: its rollback is proven without rows of users, some of which it may rightly keep.
         files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
+        production: idle connection to the database that the copy was made from, to name the rows that a rollback does
+            not give back.
     """
 
-    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False):
+    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False, production=None):
         self.connection = connection
+        self.production = production
         self.restore_salvage = restore_salvage
         self.hooks = CopyHooks(connection, list(smoke), files_follow)
 
@@ -144,8 +148,9 @@ class Rehearsal:
             lines = describe(difference(stages[position + 1][0], work.made))
             if lines:
                 raise Refused(
+                    "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {shown(lines)}."
+                    f" same schema: {shown(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = work.returned
@@ -166,20 +171,24 @@ class Rehearsal:
         lines = describe(difference(catalog_before, catalog))
         if lines:
             raise Refused(
+                "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {shown(lines)}."
+                f" schema: {shown(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
+            rows = differing_rows(self.production, self.connection, content_before, problems)
             lines = [
                 f"{found['table']}: {found['problem']} ({found['rows_before']} rows before,"
-                f" {found['rows_after']} after)"
+                f" {found['rows_after']} after){in_words(rows, found['table'])}"
                 for found in problems
             ]
             raise Refused(
+                "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
                 f" data: {shown(lines)}.",
                 tables=problems,
+                rows=rows,
             )
         return {
             "schema_restored": True,
@@ -233,6 +242,6 @@ class _RefusedAs:
     def __exit__(self, kind, error, trace):
         if isinstance(error, (StepFailed, Unchanged)):
             raise Refused(
-                self.prefix + error.reason + ". Production was not touched.", **error.details
+                error.code, self.prefix + error.reason + ". Production was not touched.", **error.details
             ) from None
         return False

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: conclude
+module: announce
 short_description: Close the run
 description:
   - Writes the outcome to the ledger, lets the next run in, and drops the copy if a killed step has left it.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
@@ -25,11 +25,15 @@ options:
     description: One sentence for a person, filled in by the action plugin.
     type: str
     default: ''
+  reason_code:
+    description: The reason's short name for programs; docs/reasons.md lists them.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
 - name: Close the run
-  pgops.runbook.conclude:
+  pgops.runbook.announce:
     target: "{{ runbook_target }}"
     run: "{{ runbook_run }}"
     backup_dir: /var/backups/runbook
@@ -74,11 +78,12 @@ def main():
         argument_spec=step_argument_spec(
             outcome={"type": "str", "default": "failed"},
             reason={"type": "str", "default": ""},
+            reason_code={"type": "str", "default": ""},
             copy_target={"type": "dict", "options": TARGET_SPEC},
         ),
         supports_check_mode=True,
     )
-    Step(module, "conclude").execute(work)
+    Step(module, "announce").execute(work)
 
 
 if __name__ == "__main__":
