@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rollbacks whose statements commit one by one: what they destroy they destroy in one transaction, and it comes back."""
+"""Rollbacks whose statements commit one by one: what they destroy goes in one transaction, and comes back."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ WRITES = (
             "CREATE TABLE event (id int PRIMARY KEY, what text) PARTITION BY RANGE (id);"
             "CREATE TABLE event_low PARTITION OF event FOR VALUES FROM (0) TO (100);"
             "CREATE TABLE event_high PARTITION OF event FOR VALUES FROM (100) TO (200)",
-            "UPDATE event SET what = 'u' WHERE id > 1; ALTER TABLE event DETACH PARTITION event_low CONCURRENTLY;"
+            "UPDATE event SET what = 'u' WHERE id > 1; ALTER TABLE event DETACH PARTITION event_low;"
             "DROP TABLE event_low; DELETE FROM event_high WHERE id = 150; DROP TABLE event",
             "INSERT INTO event VALUES (1, 'A'), (2, 'b'), (150, 'z'), (151, 'y')",
             id="a partition that goes by itself",
@@ -195,7 +195,7 @@ def test_it_comes_back_as_it_was_before_the_first_statement(one_by_one, rehearse
 
 @pytest.fixture
 def at(server: Any, database: str) -> Callable[..., None]:
-    """``at(story, {2: "INSERT ..."})``: another session writes before the part that begins with the second statement."""
+    """``at(story, {2: "INSERT ..."})``: another session writes before the part that begins there."""
 
     def write(story: OneByOne, writes: dict[int, str]) -> None:
         story.seen = []
@@ -318,9 +318,11 @@ def test_a_rollback_that_only_drops_indexes_keeps_nothing(one_by_one, rehearsed,
         "CREATE INDEX book_shelf ON book (shelf)", "DROP INDEX CONCURRENTLY book_shelf; ANALYZE book"
     )
     at(story, {2: "UPDATE book SET title = 'in between' WHERE id = 1"})
-    kept, _ = story.round_trip("UPDATE book SET shelf = 70 WHERE id < 3")
-    assert kept == []
-    assert story.ask("SELECT title, shelf FROM book WHERE id = 1") == [("in between", 70)]
+    story.rehearse()
+    story.deploy()
+    assert story.roll_back() == []
+    assert story.deploy() == []
+    assert story.ask("SELECT title FROM book WHERE id = 1") == [("in between",)]
 
 
 # Killed ------------------------------------------------------------------------------------------------------
@@ -372,7 +374,7 @@ def test_a_part_that_fails_changes_and_keeps_nothing(one_by_one, rehearsed):
     story.execute("INSERT INTO star (note) VALUES ('a'), ('b')")
     with pytest.raises(Exception, match="division by zero"):
         story.roll_back()
-    assert story.ask("SELECT to_regclass('runbook_salvage.kept_row')") == [(None,)]
+    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
     assert story.ask("SELECT note FROM star") == [("a",), ("b",)]
 
 

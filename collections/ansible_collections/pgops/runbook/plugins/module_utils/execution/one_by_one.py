@@ -202,6 +202,7 @@ class _PartRun:
         cursor.execute("BEGIN")
         try:
             self.hooks.policy.set_in(cursor)
+            # The journal's entries are not of what is measured.
             for ordinal, statement in self.to_do:
                 self.journal.note_begin(cursor, ordinal, statement)
             with self._rows_change(), self.impact.in_transaction(cursor) as meter:
