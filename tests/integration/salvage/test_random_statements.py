@@ -103,7 +103,7 @@ def test_no_word_is_lost(
                     write_at_random(connection, chance, 40)
                     story.rehearse()
                     if not foreseen:
-                        story.destroyed = None
+                        story.foreseen = None
                     story.deploy()
                     writer = Writer(other, chance)
                     writer.write(20)

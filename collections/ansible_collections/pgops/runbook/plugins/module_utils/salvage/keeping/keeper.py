@@ -48,17 +48,16 @@ class SalvageKeeper:
             that NULL and the default mean something there; and of their other rows it may work on those again
             that it found different the first time, or not at all.
         learnt: dict OID -> Loss that an earlier attempt was not prepared for, or None.
-        watch: DestructionWatch that is to be used; default is a new one.
     """
 
-    def __init__(self, cursor, run_id, version, foreseen=None, written_tables=None, learnt=None, watch=None):
+    def __init__(self, cursor, run_id, version, foreseen=None, written_tables=None, learnt=None):
         self.cursor = cursor
         self.run_id = run_id
         self.version = version
         self.written_tables = written_tables
         self.store = SalvageStore(cursor)
         self.store.bring_up_to_date()
-        self.watch = watch or DestructionWatch(cursor)
+        self.watch = DestructionWatch(cursor)
         self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
         self._rewritten_again = self._expect_rewriting()
         self.items = []
