@@ -12,7 +12,7 @@ from typing import Any
 
 from ..library.changes import PathsBefore
 from ..salvage.keeping.keeper import NotForeseen
-from ..shapes import Script
+from ..shapes import Cursor, Migration, Script
 from .script import LockPolicy
 
 __all__ = ["Hooks", "Work"]
@@ -41,7 +41,7 @@ class Work:
         notes: what hooks keep for their own later use; the recipe looks at none of it.
     """
 
-    migration: dict[str, Any]
+    migration: Migration
     direction: str
     one_by_one: bool = False
     run_id: str = ""
@@ -137,19 +137,19 @@ class Hooks:
 
     # In a transaction ------------------------------------------------------------------------------------
 
-    def begin(self, cursor: Any) -> None:
+    def begin(self, cursor: Cursor) -> None:
         """The transaction has begun."""
 
-    def journal_begins(self, cursor: Any) -> None:
+    def journal_begins(self, cursor: Cursor) -> None:
         """The journal is going to be begun in this transaction."""
 
-    def before_script(self, cursor: Any, work: Work) -> None:
+    def before_script(self, cursor: Cursor, work: Work) -> None:
         """``work.found`` and ``work.before`` are known, and nothing was changed yet; to refuse, raise."""
 
-    def before_rows_change(self, cursor: Any, work: Work) -> None:
+    def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         """What a rollback destroys it destroys in this transaction, from here on."""
 
-    def after_rows_changed(self, cursor: Any, work: Work) -> None:
+    def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
         """It has destroyed what it destroys.
 
         Raises:
@@ -160,11 +160,11 @@ class Hooks:
         """``schema.table`` of the tables that were there and into which the migration is known to insert."""
         return set()
 
-    def script_ran(self, cursor: Any, work: Work) -> None:
+    def script_ran(self, cursor: Cursor, work: Work) -> None:
         """The last statement is done: ``work.made``, ``impact`` and ``collisions`` are known; to refuse, raise.
 
         Where statements commit one by one, what is raised is reported when the receipt is written.
         """
 
-    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+    def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         """All checks of this migration held, or ``work.failure`` says which did not; COMMIT comes next."""

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..shapes import Cursor, Impact, Json, Timing
 from .locks import LockSampler
 from .meter import LOCK_MODES, ImpactMeter, table_files, table_sizes, wal_position
 
@@ -22,18 +24,18 @@ class ImpactOneByOne:
         with_sizes: as for ImpactMeter.
     """
 
-    def __init__(self, with_sizes=False):
+    def __init__(self, with_sizes: bool = False) -> None:
         self.with_sizes = with_sizes
-        self._locks = {}
-        self._rewritten = {}
-        self._rows = {}
+        self._locks: dict[tuple[str, str], Json] = {}
+        self._rewritten: dict[str, int | None] = {}
+        self._rows: dict[str, dict[str, int]] = {}
         self._wal_bytes = 0
         self._observed = True
         #: False when an earlier run did the first statements: what they did is not in here.
         self.complete = True
 
     @contextmanager
-    def in_transaction(self, cursor):
+    def in_transaction(self, cursor: Cursor) -> Iterator[ImpactMeter]:
         """Measure the statements that are run inside; yields the ImpactMeter that is told of each."""
         meter = ImpactMeter(cursor, self.with_sizes)
         yield meter
@@ -48,12 +50,12 @@ class ImpactOneByOne:
         self._wal_bytes += impact["wal_bytes"]
 
     @contextmanager
-    def alone(self, cursor):
+    def alone(self, cursor: Cursor) -> Iterator[list[Timing]]:
         """The same for a statement that cannot be in a transaction; the cursor is one of autocommit mode."""
         sizes = table_sizes(cursor) if self.with_sizes else {}
         files = {oid: node for oid, _, node in table_files(cursor)}
         position = wal_position(cursor)
-        timings = []
+        timings: list[Timing] = []
         with LockSampler(cursor.connection) as sampler:
             yield timings
         self._observed = self._observed and sampler.observed
@@ -61,15 +63,13 @@ class ImpactOneByOne:
         rewritten = [name for oid, name, node in table_files(cursor) if oid in files and files[oid] != node]
         locks = [lock for lock in sampler.locks if lock["oid"] in files]
         for timing in timings:
-            timing.update(
-                wal_bytes=written,
-                rewritten=rewritten,
-                locks=[
-                    {"table": lock["table"], "mode": lock["mode"]}
-                    for lock in locks
-                    if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
-                ],
-            )
+            timing["wal_bytes"] = written
+            timing["rewritten"] = rewritten
+            timing["locks"] = [
+                {"table": lock["table"], "mode": lock["mode"]}
+                for lock in locks
+                if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
+            ]
             for lock in locks:
                 self._take_lock(
                     {
@@ -84,13 +84,13 @@ class ImpactOneByOne:
         self._rewritten.update((table, sizes.get(table)) for table in rewritten)
         self._wal_bytes += written
 
-    def _take_lock(self, lock):
+    def _take_lock(self, lock: Json) -> None:
         """Of each table and mode the longest: after each statement the application had its turn."""
         key = (lock["table"], lock["mode"])
         if key not in self._locks or self._locks[key]["held_seconds"] < lock["held_seconds"]:
             self._locks[key] = lock
 
-    def result(self):
+    def result(self) -> Impact:
         """As ImpactMeter.result, with ``complete``, and ``locks_observed``: whether locks could be looked at."""
         return {
             "complete": self.complete,

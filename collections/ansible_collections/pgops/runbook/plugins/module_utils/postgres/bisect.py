@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..shapes import Cursor
 from .connection import psycopg2
 
 __all__ = ["NotTaken", "in_parts", "savepoint"]
@@ -26,14 +28,14 @@ class NotTaken(Exception):
         values_taken: whether it is because another row has the same unique values.
     """
 
-    def __init__(self, error):
+    def __init__(self, error: psycopg2.Error) -> None:
         self.reason = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
         self.values_taken = error.pgcode in TAKEN
         super().__init__(self.reason)
 
 
 @contextmanager
-def savepoint(cursor):
+def savepoint(cursor: Cursor) -> Iterator[None]:
     """Undo what was done inside when it fails because of a row.
 
     Raises:
@@ -52,7 +54,9 @@ def savepoint(cursor):
     cursor.execute("RELEASE SAVEPOINT runbook_part")
 
 
-def in_parts(cursor, action, low, high):
+def in_parts(
+    cursor: Cursor, action: Callable[[int, int], object], low: int, high: int
+) -> dict[int, NotTaken]:
     """Do ``action`` for the numbers of a range, without those that do not bear it.
 
     Of n rows of which k fail, some k * log2(n / k) parts are tried.

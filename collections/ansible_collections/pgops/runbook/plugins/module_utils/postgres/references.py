@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import graphlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
+from ..shapes import Cursor, Json
 from .connection import sql
 
 __all__ = ["checked_at_the_end", "foreign_keys", "parents_first"]
+
+T = TypeVar("T", str, tuple[str, str])  # how a table is named
 
 FOREIGN_KEYS = """
     SELECT n.nspname::text, c.relname::text, f.conname::text, f.condeferrable, f.condeferred,
@@ -20,7 +25,7 @@ FOREIGN_KEYS = """
     WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 2, 3"""
 
 
-def foreign_keys(cursor):
+def foreign_keys(cursor: Cursor) -> list[Json]:
     """All of the database.
 
     Returns:
@@ -39,7 +44,7 @@ def foreign_keys(cursor):
     ]
 
 
-def parents_first(tables, references):
+def parents_first(tables: Iterable[T], references: Iterable[tuple[T, T]]) -> list[list[T]]:
     """Groups of tables, each after those that it refers to.
 
     Args:
@@ -50,7 +55,7 @@ def parents_first(tables, references):
         list of lists: sorted names; more than one where they refer to each other in a ring.
     """
     tables = sorted(set(tables))
-    parents = {table: set() for table in tables}
+    parents: dict[T, set[T]] = {table: set() for table in tables}
     for child, parent in references:
         if child in parents and parent in parents and child != parent:
             parents[child].add(parent)
@@ -60,16 +65,17 @@ def parents_first(tables, references):
         table: min([other for other in reached[table] if table in reached[other]], default=table)
         for table in tables
     }
-    order = graphlib.TopologicalSorter()
+    order: graphlib.TopologicalSorter[T] = graphlib.TopologicalSorter()
     for table in tables:
         group = group_of[table]
         order.add(group, *({group_of[parent] for parent in parents[table]} - {group}))
     return [[table for table in tables if group_of[table] == group] for group in order.static_order()]
 
 
-def _reached(table, parents):
+def _reached(table: T, parents: Mapping[T, set[T]]) -> set[T]:
     """All tables to which a path of references leads, itself included where it is in a ring."""
-    found, waiting = set(), [table]
+    found: set[T] = set()
+    waiting = [table]
     while waiting:
         for parent in parents[waiting.pop()] - found:
             found.add(parent)
@@ -78,7 +84,7 @@ def _reached(table, parents):
 
 
 @contextmanager
-def checked_at_the_end(cursor, constraints):
+def checked_at_the_end(cursor: Cursor, constraints: Collection[Json]) -> Iterator[None]:
     """Inside, these foreign keys are not checked; at the end they are, and are then as they were.
 
     Args:
@@ -102,7 +108,7 @@ def checked_at_the_end(cursor, constraints):
         )
 
 
-def _alter(cursor, constraint, mode):
+def _alter(cursor: Cursor, constraint: Json, mode: str) -> None:
     cursor.execute(
         sql.SQL("ALTER TABLE {} ALTER CONSTRAINT {} {}").format(
             sql.Identifier(*constraint["child"]), sql.Identifier(constraint["name"]), sql.SQL(mode)
