@@ -16,7 +16,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over impo
     carry_sequences,
     refresh_materialized_views,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SalvageStore
 
 SCHEMA = """
     CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, boss int REFERENCES author);

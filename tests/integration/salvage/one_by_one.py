@@ -22,7 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keep
     NotForeseen,
     SalvageKeeper,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SalvageStore
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import parse_script
 
 from tests.integration.salvage.deployment import VERSION, Deployment

@@ -23,7 +23,7 @@ from ..postgres.sequences import positions
 from ..salvage.keeping.keeper import NotForeseen, SalvageKeeper
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import privileges_changed_since
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 from ..salvage.watch import Loss
 from ..shapes import Cursor, Migration
 from ..step import Step

@@ -9,7 +9,7 @@ after the other, the last would overwrite the earlier, which would then be in no
 
 from __future__ import annotations
 
-from ..store import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
 
 __all__ = ["LATER_VERSION", "hold_back_earlier_versions"]
 

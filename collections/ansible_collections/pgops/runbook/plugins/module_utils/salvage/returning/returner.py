@@ -20,7 +20,7 @@ from ..labels import add_labels_again
 from ..privileges import change_privileges_again
 from ..sequences import advance_sequence
 from ..sources import sources_changed
-from ..store import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, UNTOUCHED, SalvageStore
+from ..store.items import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, UNTOUCHED, SalvageStore
 from .competing_rows import hold_back_earlier_versions
 from .rows import RowReturn
 

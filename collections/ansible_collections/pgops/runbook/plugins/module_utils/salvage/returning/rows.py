@@ -15,7 +15,7 @@ from ...postgres.tables import nulls_allowed
 from ..key import Key, numbered_rows
 from ..sequences import advance_sequences_of
 from ..sources import SOURCE_CHANGED
-from ..store import COLUMNS, DELETED, ROWS, SalvageStore
+from ..store.items import COLUMNS, DELETED, ROWS, SalvageStore
 from .brought_again import BroughtRows
 from .parents import (
     PARENT_GONE,
