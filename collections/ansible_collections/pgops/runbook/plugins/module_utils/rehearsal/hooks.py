@@ -71,9 +71,11 @@ class CopyHooks(Hooks):
         # A copy of a database that no run has changed yet has no ledger.
         self.ledger.create(cursor)
 
-    def before_script(self, cursor: Cursor, work: Work) -> None:
-        if work.direction == "rollback":
-            work.notes["watch"] = DestructionWatch(cursor)
+    def before_rows_change(self, cursor: Cursor, work: Work) -> None:
+        work.notes["watch"] = DestructionWatch(cursor)
+
+    def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
+        work.notes["destroyed"] = losses_to_json(work.notes["watch"].losses())
 
     def inserted_into(self, work: Work) -> set[str]:
         """As it was the first time, where it is applied again."""
@@ -83,9 +85,7 @@ class CopyHooks(Hooks):
         if work.direction == "apply":
             self._inserted_into[work.version] = set(work.impact.get("inserted", ()))
             return
-        # Where statements commit one by one, the statistics of rows are gone with each transaction: the timings
-        # of the statements have them.
-        work.impact["destroyed"] = losses_to_json(work.notes["watch"].losses(cursor))
+        work.impact["destroyed"] = work.notes["destroyed"]
         refuse_collisions(work, work.collisions)
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
