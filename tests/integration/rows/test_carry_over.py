@@ -13,9 +13,9 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.restore.salvage import bring_salvage
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over import (
     RowComparison,
-    carry_sequences,
     refresh_materialized_views,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.rows.sequences import carry_sequences
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
 
 SCHEMA = """

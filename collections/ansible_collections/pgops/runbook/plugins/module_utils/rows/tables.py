@@ -14,8 +14,6 @@ __all__ = [
     "Relation",
     "in_common",
     "only_in",
-    "parents_first",
-    "read_references",
     "read_relations",
 ]
 
@@ -41,15 +39,6 @@ RELATIONS = """
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                       AND d.objid = c.oid AND d.deptype = 'e')
     ORDER BY 1, 2"""
-
-REFERENCES = """
-    SELECT DISTINCT cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text
-    FROM pg_catalog.pg_constraint f
-    JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(f.conrelid), f.conrelid)
-    JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
-    JOIN pg_catalog.pg_class p ON p.oid = coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)
-    JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-    WHERE f.contype = 'f' AND c.oid <> p.oid ORDER BY 1, 2, 3, 4"""
 
 
 @dataclass(frozen=True)
@@ -92,6 +81,10 @@ class CommonTable:
     @property
     def label(self) -> str:
         return self.new.label
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.new.schema, self.new.name
 
     def type_of(self, column: str) -> str:
         return self.new.columns[column][0]
@@ -140,38 +133,3 @@ def in_common(live: dict, new: dict) -> list[CommonTable]:
 def only_in(one: dict, other: dict) -> list[Relation]:
     """Tables of ``one`` that ``other`` does not have."""
     return [one[name] for name in sorted(one.keys() - other.keys())]
-
-
-def read_references(cursor: Any) -> list[tuple[str, str]]:
-    """(referencing table, referenced table) of every foreign key, as labels."""
-    cursor.execute(REFERENCES)
-    return [(f"{row[0]}.{row[1]}", f"{row[2]}.{row[3]}") for row in cursor.fetchall()]
-
-
-def parents_first(labels: list[str], references: list[tuple[str, str]]) -> list[str]:
-    """The tables so that each comes after those that it references; where references form a ring, in their order.
-
-    Args:
-        labels: the tables.
-        references: see read_references.
-    """
-    parents: dict[str, list[str]] = {label: [] for label in labels}
-    for child, parent in references:
-        if child in parents and parent in parents:
-            parents[child].append(parent)
-    ordered: list[str] = []
-    seen: set[str] = set()
-    for label in labels:
-        # Not recursive: a chain of references may be longer than Python's stack.
-        path = [(label, iter(parents[label]))] if label not in seen else []
-        seen.add(label)
-        while path:
-            current, rest = path[-1]
-            following = next((parent for parent in rest if parent not in seen), None)
-            if following is None:
-                ordered.append(current)
-                path.pop()
-            else:
-                seen.add(following)
-                path.append((following, iter(parents[following])))
-    return ordered
