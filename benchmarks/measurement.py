@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Measurement", "first_of", "table"]
+__all__ = ["Measurement", "columns", "first_of", "table"]
 
 HEADINGS = ("what", "tried", "found", "bar", "passed")
 
@@ -44,14 +44,20 @@ def table(measurements: Sequence[Measurement]) -> str:
         (one.what, str(one.tried), str(one.found), str(one.bar), "yes" if one.passed else "NO")
         for one in measurements
     ]
-    widths = [max(len(row[column]) for row in [HEADINGS, *rows]) for column in range(len(HEADINGS))]
-    lines = []
-    for row in [HEADINGS, tuple("-" * width for width in widths), *rows]:
-        figures = [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join([row[0].ljust(widths[0]), *figures]))
+    lines = [columns(HEADINGS, rows)]
     for one in measurements:
         if one.notes:
             lines += ["", f"{one.what}:", *(f"  {note}" for note in one.notes)]
+    return "\n".join(lines)
+
+
+def columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text below their headings; all but the first column to the right."""
+    widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
+    lines = []
+    for row in [headings, tuple("-" * width for width in widths), *rows]:
+        figures = [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join([row[0].ljust(widths[0]), *figures]))
     return "\n".join(lines)
 
 

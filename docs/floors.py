@@ -17,6 +17,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "errors": "the ways to end, each with its sentence",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
+        "shapes": "the values that rooms hand to each other, as types",
     },
     {"postgres": "connections, sessions, the client programs, what the server says of tables and sequences"},
     {

@@ -18,6 +18,13 @@ from ..content.workers import content_of_snapshot
 from ..digests import digest_of
 from ..errors import StepFailed
 from ..impact.meter import rows_written
+from ..postgres.application_tables import (
+    APPLICATION_AND_RUNBOOK,
+    INCLUDED,
+    RELATIONS,
+    TABLES,
+    of_application,
+)
 from ..postgres.connection import psycopg2, sql, transaction
 from .copy import database_settings
 
@@ -26,15 +33,14 @@ __all__ = ["back_up"]
 # Tables that may appear while we lock the others; each round locks what the round before did not know.
 ROUNDS = 5
 
-USER_TABLES = """
-    SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-      AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
-    ORDER BY 1, 2"""
+# All that pg_dump reads: the ledger, the salvage and the tables of extensions too.
+DUMPED_TABLES = f"""
+    SELECT n.nspname, c.relname FROM {RELATIONS}
+    WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, INCLUDED)} ORDER BY 1, 2"""
 
 
 def _tables(cursor):
-    cursor.execute(USER_TABLES)
+    cursor.execute(DUMPED_TABLES)
     return cursor.fetchall()
 
 

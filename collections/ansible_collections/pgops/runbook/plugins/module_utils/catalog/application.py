@@ -21,12 +21,11 @@ def read_schema(cursor):
     catalog.pop("database", None)
     table = VersionTable(cursor)
     if table.is_ours():
-        name = table.name()
+        name = table.quoted_name()
         catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, name)}
     return catalog
 
 
 def _belongs_to(key, table):
     """Whether a catalog key names the table or a part of it (``table x``, ``column x.y``, ``index x_pkey``)."""
-    identity = key.split(" ")[-1]
-    return identity in (table, f"{table}_pkey") or identity.startswith(f"{table}.")
+    return key.endswith((f" {table}", f" {table}_pkey")) or f" {table}." in key

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as plain_cursor
 
+from ..postgres.application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, in_schemas
 from ..postgres.session import pin_session, restore_session
 from .excluded import FACT_NAMES
 from .privileges import privileges_beyond_schema
@@ -22,18 +23,15 @@ __all__ = ["Catalog", "carried_by_dump", "dead_column_slots", "digest", "read_ca
 
 Catalog = dict[str, dict[str, Any]]  # key -> facts
 
-RUNBOOK_SCHEMAS = ("runbook", "runbook_salvage")
 
-
-def read_catalog(cursor: Any, schemas_left_out: Sequence[str] = RUNBOOK_SCHEMAS) -> Catalog:
-    """Read the whole schema of the current database, the transaction's own uncommitted DDL included.
+def read_catalog(cursor: Any) -> Catalog:
+    """Read the application's schema in the current database, the transaction's own uncommitted DDL included.
 
     Writes nothing. Takes ACCESS SHARE locks on relations whose expressions it deparses, as pg_dump does, and
     keeps them until the end of the transaction.
 
     Args:
         cursor: a psycopg2 cursor; its transaction is used. In autocommit mode a BEGIN must have been sent.
-        schemas_left_out: schemas that are not part of the application.
 
     Returns:
         facts by key ("table public.files", "column public.files.id", …), JSON-able, without OIDs.
@@ -47,7 +45,7 @@ def read_catalog(cursor: Any, schemas_left_out: Sequence[str] = RUNBOOK_SCHEMAS)
         raise ValueError("read_catalog needs a transaction: in autocommit mode send BEGIN first")
     with connection.cursor(cursor_factory=plain_cursor) as own:
         previous = pin_session(own, local=True)
-        reader = CatalogReader(own, schemas_left_out)
+        reader = CatalogReader(own)
         reader.read_all()
         catalog = _Assembly(own, reader).catalog()
         restore_session(own, previous, local=True)
@@ -64,9 +62,9 @@ def dead_column_slots(cursor: Any) -> dict[str, int]:
     """Slots of dropped columns by table; a table can have 1600 slots in all (manual, "Limits")."""
     with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
         own.execute(
-            "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), count(*) FROM pg_attribute a"
-            " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE a.attisdropped AND n.nspname NOT LIKE 'pg\\_%' GROUP BY 1 ORDER BY 1"
+            "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), count(*)"
+            f" FROM {RELATIONS} JOIN pg_attribute a ON a.attrelid = c.oid"
+            f" WHERE a.attisdropped AND {in_schemas(APPLICATION_AND_RUNBOOK)} GROUP BY 1 ORDER BY 1"
         )
         return dict(own.fetchall())
 

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..postgres.application_tables import in_schemas
 from .excluded import CATALOGS_LEFT_OUT, COLUMNS_LEFT_OUT
 from .rules import RULES, Rule
 
@@ -46,11 +47,11 @@ class Row:
 class CatalogReader:
     """Reads the user's rows of every catalog in the transaction of the cursor.
 
-    The session must be pinned (see session.py). Rows of the schemas left out, of extensions and of
-    initdb are not read; neither are parts of objects that are not read.
+    The session must be pinned (see session.py). Rows of PostgreSQL's and the runbook's own schemas, of
+    extensions and of initdb are not read; neither are parts of objects that are not read.
     """
 
-    def __init__(self, cursor: Any, schemas_left_out: Sequence[str]) -> None:
+    def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
         self.columns: dict[str, dict[str, Column]] = {}
         self.scope: dict[str, list[int]] = {}
@@ -59,11 +60,7 @@ class CatalogReader:
         self._without_columns: list[int] = []
         self._describe_catalogs()
         self._read_members()
-        cursor.execute(
-            "SELECT oid::bigint FROM pg_namespace WHERE nspname = ANY (%s) OR nspname LIKE 'pg\\_%%'"
-            " OR nspname = 'information_schema'",
-            (list(schemas_left_out),),
-        )
+        cursor.execute(f"SELECT n.oid::bigint FROM pg_namespace n WHERE NOT {in_schemas()}")
         self.namespaces_left_out = [oid for (oid,) in cursor.fetchall()]
 
     def read_all(self) -> None:

@@ -13,23 +13,18 @@ from psycopg2 import sql
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as plain_cursor
 
+from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.session import pin_session, restore_session
+from .row_digest import SEEDS, digest_of_sums, hash_of, row_text, sums
 
 __all__ = [
     "StoredTable",
     "column_digests",
     "columns_before",
     "content_fingerprint",
-    "row_text",
     "stored_tables",
     "table_fingerprint",
 ]
-
-RUNBOOK_SCHEMAS = ("runbook", "runbook_salvage")
-
-# Two independent 64-bit hashes of a row's text. Their sums over all rows are exact (numeric), so that equal
-# rows do not cancel out and no order matters; equal sums of different contents need a 128-bit coincidence.
-_SEEDS = (0, 7046029254386353131)
 
 
 @dataclass(frozen=True)
@@ -57,9 +52,7 @@ class StoredTable:
 
 
 def content_fingerprint(
-    cursor: Any,
-    only_columns: Mapping[str, Any] | None = None,
-    schemas_left_out: Sequence[str] = RUNBOOK_SCHEMAS,
+    cursor: Any, only_columns: Mapping[str, Any] | None = None
 ) -> dict[str, dict[str, Any]]:
     """Fingerprint the rows of every table, the sequences and the large objects of the current database.
 
@@ -71,7 +64,6 @@ def content_fingerprint(
         only_columns: an earlier fingerprint, or {table: [columns]}: only these tables and columns are
             read, so that the digests compare with the earlier ones. A column that is gone is named under
             "missing_columns".
-        schemas_left_out: schemas that are not part of the application.
 
     Returns:
         {"tables": {name: {"rows", "digest", "columns", "kind"}}, "sequences": {name: next value},
@@ -88,14 +80,14 @@ def content_fingerprint(
     with connection.cursor(cursor_factory=plain_cursor) as own:
         previous = pin_session(own, local=True)
         tables = {}
-        for table in stored_tables(own, schemas_left_out):
+        for table in stored_tables(own):
             if wanted is None:
                 tables[table.name] = table_fingerprint(own, table)
             elif table.name in wanted:
                 tables[table.name] = table_fingerprint(own, table, wanted[table.name])
         result = {
             "tables": tables,
-            "sequences": _sequences(own, schemas_left_out),
+            "sequences": _sequences(own),
             "large_objects": _large_objects(own),
         }
         restore_session(own, previous, local=True)
@@ -116,23 +108,15 @@ def columns_before(earlier: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: list(columns) for name, columns in earlier.items()}
 
 
-def stored_tables(cursor: Any, schemas_left_out: Sequence[str] = RUNBOOK_SCHEMAS) -> list[StoredTable]:
+def stored_tables(cursor: Any) -> list[StoredTable]:
     """Every relation with rows of its own, largest first; an extension's tables only as far as pg_dump
     saves them (manual, "Extension Configuration Tables")."""
     cursor.execute(
         "SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
         " CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END,"
         " array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
-        " AND NOT a.attisdropped ORDER BY a.attnum), c.relispopulated, coalesce(e.condition, ''), c.relpages"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN LATERAL (SELECT x.extcondition[array_position(x.extconfig, c.oid)] AS condition,"
-        " coalesce(c.oid = ANY (x.extconfig), false) AS saved"
-        " FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid"
-        " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'"
-        " AND d.refclassid = 'pg_extension'::regclass) AS e ON true"
-        " WHERE c.relkind IN ('r', 'm') AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> ALL (%s::text[])"
-        " AND coalesce(e.saved, true) ORDER BY c.relpages DESC, 1, 2",
-        ([*schemas_left_out, "information_schema"],),
+        f" AND NOT a.attisdropped ORDER BY a.attnum), c.relispopulated, {SAVED_ROWS}, c.relpages"
+        f" FROM {RELATIONS} WHERE {of_application(STORED, members=SAVED)} ORDER BY c.relpages DESC, 1, 2"
     )
     return [
         StoredTable(schema, relation, name, kind, tuple(columns), populated, condition, pages)
@@ -154,32 +138,22 @@ def table_fingerprint(
     missing = [name for name in columns or () if name not in present]
     if missing:
         facts["missing_columns"] = missing
-    sums: tuple[Any, ...] = (0, None, None)
+    found: tuple[Any, ...] = (0, None, None)
     if table.populated:
         cursor.execute(
-            sql.SQL("SELECT count(*), {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
-                sql.SQL(", ").join(_sum_of_hashes(seed) for seed in _SEEDS),
+            sql.SQL("SELECT {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
+                sums(),
                 row_text(read),
                 sql.Identifier(table.schema, table.relation),
                 sql.SQL(table.condition),
             )
         )
-        sums = cursor.fetchone()
+        found = cursor.fetchone()
     else:
         facts["populated"] = False
-    facts["rows"] = sums[0]
-    facts["digest"] = hashlib.sha256(":".join(map(str, sums)).encode("ascii")).hexdigest()
+    facts["rows"] = found[0]
+    facts["digest"] = digest_of_sums(found)
     return facts
-
-
-def row_text(columns: Sequence[str], alias: str | None = None) -> sql.Composable:
-    """SQL expression for an unambiguous text of a row: record output quotes what needs it and writes NULL
-    as nothing, the empty string as "" (manual, "Composite Type Input and Output Syntax").
-
-    The columns go in the order of their names: their order in the table is schema, not content.
-    """
-    identifiers = [sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in sorted(columns)]
-    return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(identifiers))
 
 
 def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> dict[str, str]:
@@ -192,13 +166,7 @@ def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> d
     digests: dict[str, str] = {}
     for start in range(0, len(columns), 400):
         part = columns[start : start + 400]
-        sums = [
-            sql.SQL('sum(hashtextextended(ROW({})::text COLLATE "C", {}))').format(
-                sql.Identifier(name), sql.Literal(seed)
-            )
-            for name in part
-            for seed in _SEEDS
-        ]
+        sums = [sql.SQL("sum({})").format(hash_of(row_text([name]), seed)) for name in part for seed in SEEDS]
         cursor.execute(
             sql.SQL("SELECT {} FROM ONLY {} {}").format(
                 sql.SQL(", ").join(sums),
@@ -208,29 +176,16 @@ def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> d
         )
         values = cursor.fetchone()
         for position, name in enumerate(part):
-            text = ":".join(map(str, values[2 * position : 2 * position + 2]))
-            digests[name] = hashlib.sha256(text.encode("ascii")).hexdigest()
+            digests[name] = digest_of_sums(values[2 * position : 2 * position + 2])
     return digests
 
 
-def _sum_of_hashes(seed: int, line: str = "line") -> sql.Composable:
-    # The C collation: a nondeterministic one would give different texts the same hash.
-    return sql.SQL('sum(hashtextextended({} COLLATE "C", {}))').format(
-        sql.Identifier(line), sql.Literal(seed)
-    )
-
-
-def _sequences(cursor: Any, schemas_left_out: Sequence[str]) -> dict[str, int]:
+def _sequences(cursor: Any) -> dict[str, int]:
     """The next value of each sequence. Sequences are not transactional: it is the value of now."""
     cursor.execute(
         "SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
-        " s.seqincrement FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> ALL (%s::text[]) AND NOT EXISTS"
-        " (SELECT FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid WHERE d.deptype = 'e'"
-        " AND d.classid = 'pg_class'::regclass AND d.objid = c.oid"
-        " AND coalesce(c.oid <> ALL (x.extconfig), true)) ORDER BY 1, 2",
-        (list(schemas_left_out),),
+        f" s.seqincrement FROM {RELATIONS} JOIN pg_sequence s ON s.seqrelid = c.oid"
+        f" WHERE {of_application(SEQUENCES, members=SAVED)} ORDER BY 1, 2"
     )
     sequences = cursor.fetchall()
     if not sequences:
@@ -266,20 +221,19 @@ def _large_objects(cursor: Any) -> dict[str, Any]:
     length = _LARGE_OBJECT_SLICE if may_read_pages else 1024 * 1024 * 1023
     cursor.execute(
         sql.SQL(
-            "SELECT count(*), {} FROM (SELECT ROW(m.oid, m.lomowner::regrole,"
+            "SELECT {} FROM (SELECT ROW(m.oid, m.lomowner::regrole,"
             " array(SELECT unnest(coalesce(m.lomacl, acldefault('L', m.lomowner)))::text ORDER BY 1),"
             " obj_description(m.oid, 'pg_largeobject'),"
             " array(SELECT sha256(lo_get(m.oid, s * {}, {})) FROM generate_series(0, coalesce({}, 0)) AS s"
             " ORDER BY s))::text AS line FROM pg_largeobject_metadata m OFFSET 0) AS objects"
         ).format(
-            sql.SQL(", ").join(_sum_of_hashes(seed) for seed in _SEEDS),
+            sums(),
             sql.Literal(length),
             sql.Literal(length),
             slices,
         )
     )
-    sums = cursor.fetchone()
-    return {"count": count, "digest": hashlib.sha256(":".join(map(str, sums)).encode("ascii")).hexdigest()}
+    return {"count": count, "digest": digest_of_sums(cursor.fetchone())}
 
 
 def _unquoted(identifier: str) -> str:

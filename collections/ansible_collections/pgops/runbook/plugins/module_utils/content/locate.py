@@ -14,13 +14,11 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as plain_cursor
 
 from ..postgres.session import pin_session, restore_session
-from .fingerprint import row_text
+from .row_digest import bucket, hash_of, row_text, sums
 
 __all__ = ["locate", "primary_key"]
 
 _FETCHED = 2000
-# Rows fall into buckets by the hash of their key; only buckets whose sums differ are read row by row.
-_BUCKETS = 4096
 
 _Line = tuple[str, list[int]]  # key as text, a hash for each column
 _Rows = tuple[str, "Counter[tuple[int, ...]]"]  # key, and how often each of its rows occurs
@@ -57,11 +55,9 @@ def locate(
         raise ValueError("locate needs columns to compare")
     previous = [(cursor, pin_session(cursor, local=True)) for cursor in (cursor_a, cursor_b)]
     keys = list(key_columns or primary_key(cursor_a, table) or columns)
-    buckets = [_bucket_sums(cursor, table, columns, keys) for cursor in (cursor_a, cursor_b)]
+    before, after = (_bucket_sums(cursor, table, columns, keys) for cursor in (cursor_a, cursor_b))
     differing = sorted(
-        bucket
-        for bucket in buckets[0].keys() | buckets[1].keys()
-        if buckets[0].get(bucket) != buckets[1].get(bucket)
+        number for number in before.keys() | after.keys() if before.get(number) != after.get(number)
     )
     found: dict[str, Any] = {"changed": 0, "only_before": 0, "only_after": 0, "columns": {}, "keys": []}
     if differing:
@@ -92,38 +88,28 @@ def primary_key(cursor: Any, table: tuple[str, str]) -> list[str]:
         return [name for (name,) in own.fetchall()]
 
 
-def _bucket(keys: Sequence[str]) -> sql.Composable:
-    return sql.SQL('(hashtextextended({} COLLATE "C", 3) & {})').format(
-        row_text(keys), sql.Literal(_BUCKETS - 1)
-    )
-
-
 def _bucket_sums(
     cursor: Any, table: tuple[str, str], columns: Sequence[str], keys: Sequence[str]
 ) -> dict[int, tuple[Any, ...]]:
     with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
         own.execute(
             sql.SQL(
-                'SELECT bucket, count(*), sum(hashtextextended(line COLLATE "C", 0)),'
-                ' sum(hashtextextended(line COLLATE "C", 7046029254386353131))'
-                " FROM (SELECT {} AS bucket, {} AS line FROM ONLY {} OFFSET 0) AS rows GROUP BY bucket"
-            ).format(_bucket(keys), row_text([*keys, *columns]), sql.Identifier(*table))
+                "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM ONLY {} OFFSET 0) AS rows"
+                " GROUP BY bucket"
+            ).format(sums(), bucket(keys), row_text([*keys, *columns]), sql.Identifier(*table))
         )
-        return {bucket: tuple(sums) for bucket, *sums in own.fetchall()}
+        return {number: tuple(found) for number, *found in own.fetchall()}
 
 
 def _lines(
     cursor: Any, table: tuple[str, str], columns: Sequence[str], keys: Sequence[str], buckets: Sequence[int]
 ) -> Iterator[_Line]:
     """Key and column hashes of the rows in these buckets, in the byte order of the key's text."""
-    hashes = sql.SQL(", ").join(
-        sql.SQL('hashtextextended(ROW({})::text COLLATE "C", 0)').format(sql.Identifier(name))
-        for name in columns
-    )
+    hashes = sql.SQL(", ").join(hash_of(row_text([name])) for name in columns)
     query = sql.SQL(
         'SELECT {} COLLATE "C" AS key, ARRAY[{}] AS hashes FROM ONLY {} WHERE {} = ANY (%s::bigint[])'
         " ORDER BY 1"
-    ).format(row_text(keys), hashes, sql.Identifier(*table), _bucket(keys))
+    ).format(row_text(keys), hashes, sql.Identifier(*table), bucket(keys))
     # A named cursor keeps the rows on the server and fetches them in portions.
     with cursor.connection.cursor("runbook_locate", cursor_factory=plain_cursor) as stream:
         stream.itersize = _FETCHED

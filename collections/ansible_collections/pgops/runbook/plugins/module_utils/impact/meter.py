@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import time
 
+from ..postgres.application_tables import INCLUDED, RELATIONS, STORED, TABLES, in_schemas, of_application
+
 __all__ = [
     "HARMLESS_MODE",
     "LOCK_MODES",
@@ -36,33 +38,26 @@ LOCK_MODES = (
 # Reads and writes of the application go on under this one and all weaker ones.
 HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
-# Tables of users only: locks on catalogs come with every DDL and end nobody's wait.
-HELD_LOCKS = """
+# Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may.
+HELD_LOCKS = f"""
     SELECT l.relation, n.nspname || '.' || c.relname, l.mode
-    FROM pg_catalog.pg_locks l
-    JOIN pg_catalog.pg_class c ON c.oid = l.relation
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    FROM {RELATIONS} JOIN pg_catalog.pg_locks l ON l.relation = c.oid
     WHERE l.pid = coalesce(%s, pg_catalog.pg_backend_pid()) AND l.locktype = 'relation' AND l.granted
-      AND c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384 AND n.nspname NOT IN ('runbook', 'runbook_salvage')
-      AND n.nspname NOT LIKE 'pg\\_temp%%'"""
+      AND {of_application(TABLES + STORED, members=INCLUDED)}"""
 
 # The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
-TABLE_FILES = """
+TABLE_FILES = f"""
     SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384
-      AND n.nspname NOT IN ('runbook', 'runbook_salvage') AND n.nspname NOT LIKE 'pg\\_%'"""
+    FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
 
-SIZES = """
+SIZES = f"""
     SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid)
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384"""
+    FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
 
-ROWS = """
+ROWS = f"""
     SELECT schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del
     FROM pg_catalog.pg_stat_xact_user_tables
-    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('runbook', 'runbook_salvage')
-      AND schemaname NOT LIKE 'pg\\_%'"""
+    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND {in_schemas(name="schemaname")}"""
 
 
 WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
@@ -70,9 +65,9 @@ WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn):
 # The statistics of other sessions reach us late, up to 10 s after the session went idle (manual, "The Cumulative
 # Statistics System"). A write from before the backup that looks new only makes the comparison milder. One of the last
 # seconds that is not seen yet can make it too strict: then the deploy ends unchanged, and goes through when repeated.
-ROWS_WRITTEN = """
+ROWS_WRITTEN = f"""
     SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_user_tables
-    WHERE schemaname NOT IN ('runbook', 'runbook_salvage') AND schemaname NOT LIKE 'pg\\_%'"""
+    WHERE {in_schemas(name="schemaname")}"""
 
 
 def _rows(cursor, query, values=None):

@@ -119,6 +119,14 @@ class VersionTable:
         return self.cursor.fetchone()[0] == MARK
 
     def name(self):
-        """``schema.table``, or None."""
+        """``schema.table`` for a person, or None."""
         table = self._table()
         return ".".join(table) if table else None
+
+    def quoted_name(self) -> str | None:
+        """The name as PostgreSQL reads and writes it: with its schema, and with quotes where it needs them; or None."""
+        table = self._table()
+        if table is None:
+            return None
+        self.cursor.execute("SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(%s)", table)
+        return self.cursor.fetchone()[0]

@@ -8,13 +8,14 @@ a script that failed stays in effect.
 
 from __future__ import annotations
 
+from .application_tables import in_schemas
 from .connection import sql
 
 __all__ = ["collisions", "new_collisions", "positions", "put_back"]
 
 # A sequence depends on its column automatically (serial) or internally (identity): manual, "pg_depend".
 # One that cycles comes back to used values on purpose.
-OWNED = """
+OWNED = f"""
     SELECT sn.nspname, s.relname, tn.nspname, t.relname, a.attname, q.seqincrement
     FROM pg_catalog.pg_depend d
     JOIN pg_catalog.pg_sequence q ON q.seqrelid = d.objid
@@ -25,15 +26,15 @@ OWNED = """
     JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
       AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0 AND NOT q.seqcycle
-      AND sn.nspname NOT IN ('runbook', 'runbook_salvage') AND sn.nspname NOT LIKE 'pg\\_%%'
-      AND a.atttypid = ANY ('{int2,int4,int8}'::regtype[])
+      AND {in_schemas(name="sn.nspname")}
+      AND a.atttypid = ANY ('{{int2,int4,int8}}'::regtype[])
       AND (NOT %s OR EXISTS (SELECT FROM pg_catalog.pg_index i
                              WHERE i.indrelid = t.oid AND i.indkey[0] = a.attnum AND i.indpred IS NULL))
     ORDER BY 1, 2"""
 
-POSITIONS = """
+POSITIONS = f"""
     SELECT schemaname, sequencename, last_value, increment_by FROM pg_catalog.pg_sequences
-    WHERE last_value IS NOT NULL AND NOT cycle AND schemaname NOT IN ('runbook', 'runbook_salvage')"""
+    WHERE last_value IS NOT NULL AND NOT cycle AND {in_schemas(name="schemaname")}"""
 
 
 def positions(cursor):

@@ -8,23 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, TABLES, of_application
 from .connection import sql
 
 __all__ = ["triggers_and_rules_off"]
 
-TRIGGERS = """
-    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text FROM pg_catalog.pg_trigger t
-    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+TRIGGERS = f"""
+    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text
+    FROM {RELATIONS} JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND c.relkind IN ('r', 'p')"""
 
-RULES = """
-    SELECT n.nspname, c.relname, r.rulename, r.ev_enabled::text FROM pg_catalog.pg_rewrite r
-    JOIN pg_catalog.pg_class c ON c.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+RULES = f"""
+    SELECT n.nspname, c.relname, r.rulename, r.ev_enabled::text
+    FROM {RELATIONS} JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid
     WHERE r.ev_type <> '1' AND r.ev_enabled <> 'D' AND c.relkind IN ('r', 'p')"""
 
-OF_THE_APPLICATION = (
-    " AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema' ORDER BY 1, 2, 3"
-)
+OF_ALL_TABLES = f" AND {of_application(TABLES, APPLICATION_AND_RUNBOOK)} ORDER BY 1, 2, 3"
 
 OF_ONE_TABLE = (
     " AND (c.oid = %(table)s OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%(table)s)))"
@@ -42,9 +41,10 @@ def triggers_and_rules_off(cursor: Any, table: int | None = None) -> Iterator[No
 
     Args:
         cursor: of a transaction.
-        table: OID of the one table, with its partitions, that is written to; default is all of the application's.
+        table: OID of the one table, with its partitions, that is written to; default is all of the
+            application's, which the runbook's own are beside when a database is restored.
     """
-    which = OF_THE_APPLICATION if table is None else OF_ONE_TABLE
+    which = OF_ALL_TABLES if table is None else OF_ONE_TABLE
     found = []
     for what, query in (("TRIGGER", TRIGGERS), ("RULE", RULES)):
         cursor.execute(query + which, {"table": table})

@@ -16,6 +16,7 @@ from ..backup.copy import CopyDatabase, database_settings
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..errors import Refused
+from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.connection import client_options, sql, transaction
 from ..postgres.maintenance import SWAP_MARK
 from ..postgres.programs import find_program, run_program
@@ -24,8 +25,6 @@ from .properties import tablespace_for
 __all__ = ["RestoredDatabase", "drop_restored", "restore_beside"]
 
 PREFIX = "runbook_restore_"
-
-LEDGER_SCHEMA = "runbook"
 
 
 class RestoredDatabase(CopyDatabase):

@@ -13,7 +13,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..content.fingerprint import row_text
+from ..content.row_digest import bucket, row_text, sums
 from ..postgres.connection import sql
 from .changes import KINDS
 from .tables import CommonTable, Relation
@@ -26,9 +26,6 @@ __all__ = [
     "identified_rows",
     "staged_columns",
 ]
-
-BUCKETS = 4096
-SEEDS = (0, 7046029254386353131)
 
 _numbers = itertools.count(1)
 
@@ -55,9 +52,7 @@ class TableDifference:
 
 
 def _bucket(table: CommonTable) -> Any:
-    return sql.SQL('(pg_catalog.hashtextextended({} COLLATE "C", 3) & {})').format(
-        row_text(table.key or table.columns), sql.Literal(BUCKETS - 1)
-    )
+    return bucket(table.key or table.columns)
 
 
 def bucket_sums(cursor: Any, table: CommonTable, relation: Relation) -> dict[int, tuple]:
@@ -66,15 +61,11 @@ def bucket_sums(cursor: Any, table: CommonTable, relation: Relation) -> dict[int
     Args:
         relation: the table on the cursor's side.
     """
-    sums = sql.SQL(", ").join(
-        sql.SQL('sum(pg_catalog.hashtextextended(line COLLATE "C", {}))').format(sql.Literal(seed))
-        for seed in SEEDS
-    )
     cursor.execute(
         sql.SQL(
-            "SELECT bucket, count(*), {} FROM (SELECT {} AS bucket, {} AS line FROM {} OFFSET 0) AS rows"
+            "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM {} OFFSET 0) AS rows"
             " GROUP BY bucket"
-        ).format(sums, _bucket(table), row_text(table.columns), relation.source())
+        ).format(sums(), _bucket(table), row_text(table.columns), relation.source())
     )
     return {bucket: tuple(found) for bucket, *found in cursor.fetchall()}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..postgres.application_tables import APPLICATION, LEDGER, RELATIONS, TABLES, of_application
 from ..postgres.connection import sql
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
 # A partitioned table counts as one table with the rows of its partitions: a partition that was made since the backup
 # holds rows of a table that the backup has. Types without their length (format_type with -1): a value that is too
 # long must be refused on assignment, and an explicit cast would cut it off.
-RELATIONS = """
+COLUMNS_AND_KEYS = f"""
     SELECT n.nspname::text, c.relname::text, c.relkind = 'p',
            array(SELECT i.attname::text FROM pg_catalog.pg_index x,
                       unnest(x.indkey::int2[]) WITH ORDINALITY k(number, at)
@@ -32,13 +33,7 @@ RELATIONS = """
                         ORDER BY a.attnum)
                      FROM pg_catalog.pg_attribute a
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]')
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-      AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
-      AND n.nspname <> 'runbook_salvage' AND (n.nspname = 'runbook') = %(ledger)s
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                      AND d.objid = c.oid AND d.deptype = 'e')
-    ORDER BY 1, 2"""
+    FROM {RELATIONS} WHERE """
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,8 @@ class CommonTable:
 
 def read_relations(cursor: Any, ledger: bool = False) -> dict[tuple[str, str], Relation]:
     """The application's tables, or with ``ledger`` those of the ledger; those of extensions are left out."""
-    cursor.execute(RELATIONS, {"ledger": ledger})
+    whose = LEDGER if ledger else APPLICATION
+    cursor.execute(f"{COLUMNS_AND_KEYS}{of_application(TABLES, whose, partitions=False)} ORDER BY 1, 2")
     return {
         (schema, name): Relation(
             schema, name, partitioned, tuple(key), {column: tuple(facts) for column, *facts in columns}

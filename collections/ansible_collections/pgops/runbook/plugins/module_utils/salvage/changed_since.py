@@ -7,9 +7,10 @@ Of use only before the migration's first statement, which changes them again.
 
 from __future__ import annotations
 
+from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
-from .key import Key, numbered_rows, table_digest
+from .key import Key, numbered_rows
 from .store import SalvageStore
 
 __all__ = ["ROW_MADE", "hold_back_changed", "narrow_to_untouched"]
@@ -55,7 +56,7 @@ def hold_back_changed(cursor, item):
     key = Key(facts["left_key_columns"], facts["unique_key"])
     now = numbered_rows(table.name, table.partitioned, key, facts["left_columns"])
     if not key.unique:
-        cursor.execute(sql.SQL("SELECT {} FROM ({}) AS now").format(table_digest(), now))
+        cursor.execute(sql.SQL("SELECT {} FROM ({}) AS now").format(sums_as_text(), now))
         if cursor.fetchone()[0] != facts["left_digest"]:
             SalvageStore(cursor).hold_back(item["item"], TABLE_CHANGED)
         return

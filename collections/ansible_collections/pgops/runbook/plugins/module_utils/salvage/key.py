@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..content.fingerprint import row_text
+from ..content.row_digest import row_text
 from ..postgres.connection import sql
 
-__all__ = ["Key", "choose_key", "numbered_rows", "record", "table_digest"]
+__all__ = ["Key", "choose_key", "numbered_rows", "record"]
 
 # The primary key first, then the narrowest unique index that no NULL and no condition weakens.
 CANDIDATES = """
@@ -91,12 +91,4 @@ def numbered_rows(table, partitioned, key, columns, **more):
         ),
         only,
         sql.Identifier(*table),
-    )
-
-
-def table_digest():
-    """SQL aggregate over ``line``: equal for equal contents, in any order; as the fingerprint of a table has it."""
-    return sql.SQL(
-        "concat_ws(':', count(*), sum(hashtextextended(line COLLATE \"C\", 0)),"
-        ' sum(hashtextextended(line COLLATE "C", 7046029254386353131)))'
     )

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
+from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
 from ..postgres.connection import sql
 from .store import SEQUENCE
 
 __all__ = ["keep_positions", "sequence_positions"]
 
-SEQUENCES = """
-    SELECT n.nspname::text, c.relname::text, s.seqincrement FROM pg_catalog.pg_sequence s
-    JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%%'
-      AND n.nspname NOT IN ('runbook', 'runbook_salvage')
+WITH_INCREMENT = f"""
+    SELECT n.nspname::text, c.relname::text, s.seqincrement
+    FROM {RELATIONS} JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
+    WHERE {of_application(SEQUENCES, members=INCLUDED)}
       -- The one of the record of versions moves with every migration.
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                       AND d.objid = c.oid AND d.refobjid = to_regclass(%s))"""
@@ -24,12 +24,12 @@ def sequence_positions(cursor, version_table):
 
     Args:
         cursor: of a transaction.
-        version_table: name of the record of versions, whose own sequence is left out.
+        version_table: quoted name of the record of versions, whose own sequence is left out.
 
     Returns:
         dict (schema, name) -> (next value, increment).
     """
-    cursor.execute(SEQUENCES, (version_table,))
+    cursor.execute(WITH_INCREMENT, (version_table,))
     found = {}
     for schema, name, increment in cursor.fetchall():
         cursor.execute(

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 
+from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
-from .key import Key, numbered_rows, table_digest
+from .key import Key, numbered_rows
 
 __all__ = ["SOURCE_CHANGED", "note_sources", "sources_changed"]
 
@@ -72,5 +73,5 @@ def _digest(cursor, name):
         return None
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.Identifier(*table.name)))
     rows = numbered_rows(table.name, table.partitioned, Key(table.columns[:1], True), table.columns)
-    cursor.execute(sql.SQL("SELECT {} FROM ({}) AS rows").format(table_digest(), rows))
+    cursor.execute(sql.SQL("SELECT {} FROM ({}) AS rows").format(sums_as_text(), rows))
     return cursor.fetchone()[0]

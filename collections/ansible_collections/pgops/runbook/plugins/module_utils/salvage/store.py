@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import json
 
+from ..content.row_digest import sums_as_text
+from ..postgres.connection import sql
+
 __all__ = [
     "COLUMNS",
     "DELETED",
@@ -128,11 +131,9 @@ NAMES = (
     "digest",
 )
 
-# Of one item, in any order: two sums of 64-bit hashes, as the fingerprint of a table has them.
-DIGEST = """
-    SELECT count(*), coalesce(sum(octet_length(kept)), 0)::bigint,
-           encode(sha256(convert_to(concat_ws(':', count(*), sum(hashtextextended(line COLLATE "C", 0)),
-               sum(hashtextextended(line COLLATE "C", 7046029254386353131))), 'UTF8')), 'hex')
+# Of one item; the digest is of its rows in any order.
+MEASURE = """
+    SELECT count(*), coalesce(sum(octet_length(kept)), 0)::bigint, encode(sha256(convert_to({}, 'UTF8')), 'hex')
     FROM (SELECT kept, ROW(key, occurrence, kept, columns)::text AS line
           FROM runbook_salvage.kept_row WHERE item = %s) AS rows"""
 
@@ -231,7 +232,7 @@ class SalvageStore:
 
     def measure(self, item):
         """(rows, bytes, digest) of what is kept now."""
-        self.cursor.execute(DIGEST, (item,))
+        self.cursor.execute(sql.SQL(MEASURE).format(sums_as_text()), (item,))
         return self.cursor.fetchone()
 
     def open_items(self, migration):

@@ -12,27 +12,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..ledger.versions import VersionTable
+from ..postgres.application_tables import RELATIONS, TABLES, of_application
 
 __all__ = ["DestructionWatch", "Loss", "TouchWatch", "losses_from_json", "losses_to_json", "uncovered"]
 
-# Application tables; of partitioned ones the topmost stands for all of its partitions. Generated columns are left
-# out: they come back by themselves.
-TABLES = """
+# Of partitioned tables the topmost stands for all of its partitions. Generated columns are left out: they come back
+# by themselves.
+WATCHED = f"""
     SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relfilenode::bigint,
            coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)::oid::bigint,
-           coalesce(columns.numbers, '{}'), coalesce(columns.names, '{}'), coalesce(columns.types, '{}')
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           coalesce(columns.numbers, '{{}}'), coalesce(columns.names, '{{}}'), coalesce(columns.types, '{{}}')
+    FROM {RELATIONS}
     CROSS JOIN LATERAL (
         SELECT array_agg(a.attnum::int) AS numbers, array_agg(a.attname::text) AS names,
                array_agg(a.atttypid::text || '/' || a.atttypmod) AS types
         FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     ) AS columns
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname <> 'information_schema'
-      AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname NOT IN ('runbook', 'runbook_salvage')
-      AND c.oid IS DISTINCT FROM to_regclass(%(versions)s)
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                      AND d.objid = c.oid AND d.deptype = 'e')"""
+    WHERE {of_application(TABLES, version_table="%(versions)s")}"""
 
 INSERTED_ROWS = """
     SELECT relid::bigint, n_tup_ins FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins > 0"""
@@ -79,13 +76,13 @@ class DestructionWatch:
     def __init__(self, cursor):
         self.cursor = cursor
         # Its row goes and comes with every migration, and is no user's.
-        self.versions = VersionTable(cursor).name()
+        self.versions = VersionTable(cursor).quoted_name()
         self.before = self._tables()
         self._counted = self._counts_rows()
         self._rows = self._changed_rows()
 
     def _tables(self):
-        self.cursor.execute(TABLES, {"versions": self.versions})
+        self.cursor.execute(WATCHED, {"versions": self.versions})
         return {
             oid: _Table(
                 (schema, name), kind, file, root, dict(zip(numbers, names)), dict(zip(numbers, types))

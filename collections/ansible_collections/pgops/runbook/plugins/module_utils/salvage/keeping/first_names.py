@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 
+from ...postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
 from ..watch import DestructionWatch
 
 __all__ = ["FirstState", "sequences_now"]
@@ -40,10 +41,9 @@ SCHEMA = (
        'rows that a rollback which is under way has itself put into a table, as it left them'""",
 )
 
-SEQUENCES = """
-    SELECT c.oid::bigint, n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'S' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('runbook', 'runbook_salvage')"""
+NAMES_OF_SEQUENCES = f"""
+    SELECT c.oid::bigint, n.nspname::text, c.relname::text
+    FROM {RELATIONS} WHERE {of_application(SEQUENCES, members=INCLUDED)}"""
 
 
 class FirstState:
@@ -123,5 +123,5 @@ class FirstState:
 
 def sequences_now(cursor):
     """dict OID -> (schema, name) of the application's sequences."""
-    cursor.execute(SEQUENCES)
+    cursor.execute(NAMES_OF_SEQUENCES)
     return {oid: (schema, name) for oid, schema, name in cursor.fetchall()}

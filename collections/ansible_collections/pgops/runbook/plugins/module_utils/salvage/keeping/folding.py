@@ -10,9 +10,10 @@ later statement finds is kept as it is.
 
 from __future__ import annotations
 
+from ...content.row_digest import sums_as_text
 from ...postgres.connection import sql
 from ..changed_since import hold_back_changed
-from ..key import Key, numbered_rows, table_digest
+from ..key import Key, numbered_rows
 from ..store import COLUMNS, ROWS, SEQUENCE, TABLE, UNTOUCHED
 from .merging import MergedItems
 
@@ -212,7 +213,7 @@ class Folding:
         if touched and item["kind"] == ROWS and not item["facts"]["unique_key"]:
             item["facts"].update(facts)
             self.cursor.execute(
-                sql.SQL("SELECT {} FROM ({}) AS now").format(table_digest(), self._left_now(item, oid))
+                sql.SQL("SELECT {} FROM ({}) AS now").format(sums_as_text(), self._left_now(item, oid))
             )
             facts["left_digest"] = self.cursor.fetchone()[0]
         self.items.set_facts(item, **facts)

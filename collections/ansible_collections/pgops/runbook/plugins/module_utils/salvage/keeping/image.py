@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...content.row_digest import sums_as_text
 from ...postgres.connection import sql
-from ..key import Key, numbered_rows, record, table_digest
+from ..key import Key, numbered_rows, record
 
 __all__ = ["LeftTable", "RowImage"]
 
@@ -68,7 +69,7 @@ class RowImage:
         digest = None
         if not self.key.unique:
             self.cursor.execute(
-                sql.SQL("SELECT {} FROM ({}) AS rows").format(table_digest(), self._present(left))
+                sql.SQL("SELECT {} FROM ({}) AS rows").format(sums_as_text(), self._present(left))
             )
             digest = self.cursor.fetchone()[0]
         return {

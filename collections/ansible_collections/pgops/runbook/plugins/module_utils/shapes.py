@@ -1,0 +1,126 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The shapes of the values that rooms hand to each other, for readers and for the type checker.
+
+All of them are plain JSON-able dicts at run time: they travel from the controller into modules, into receipts and
+run.json. Nothing here is needed to run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+else:
+    # Hosts without psycopg2 are told so by the step, not by an import that fails.
+    Connection = Cursor = Any
+
+__all__ = [
+    "Catalog",
+    "Connection",
+    "Content",
+    "Cursor",
+    "Identity",
+    "Impact",
+    "Json",
+    "Migration",
+    "Receipt",
+    "Script",
+    "Statement",
+    "Target",
+    "Timing",
+]
+
+#: A JSON object whose keys are said where it is made.
+Json = dict[str, Any]
+
+#: Connection parameters as in postgres.connection.TARGET_SPEC.
+Target = dict[str, Any]
+
+#: The schema of a database: kind and name of each object -> its facts (catalog.catalog.read_catalog).
+Catalog = dict[str, Any]
+
+#: Fingerprint of all rows (content.fingerprint.content_fingerprint): tables and sequences by name.
+Content = dict[str, Any]
+
+#: What a migration did (impact.meter.ImpactMeter.result): locks, rewritten, rows, wal_bytes and more.
+Impact = dict[str, Any]
+
+#: Which database it is (postgres.connection.server_identity): system_identifier, database, database_oid and more.
+Identity = dict[str, Any]
+
+
+class Statement(TypedDict):
+    """One statement of a script, with its place in the file (both counted from 1)."""
+
+    sql: str
+    line: int
+    column: int
+    kind: str
+    #: The command's name, where PostgreSQL forbids it in a transaction; else None.
+    alone: str | None
+    #: What that command is about.
+    object: Json | None
+
+
+class Script(TypedDict):
+    """A script of sql_dir as the controller has parsed it."""
+
+    name: str
+    sha256: str
+    statements: list[Statement]
+    #: [line, command] of each statement that forbids a transaction.
+    forbids_transaction: list[list[Any]]
+    #: "none", where the header says so.
+    transaction: str | None
+    transaction_blocks: int
+    notes: list[str]
+
+
+class Migration(TypedDict):
+    """One migration with its scripts; those that it does not have are None."""
+
+    version: str
+    stem: str
+    description: str
+    requires: list[str]
+    risk_level: str
+    data_loss: str
+    #: Schema (may be left out), table and column whose paths files on disk follow.
+    files: list[str] | None
+    apply: Script
+    rollback: Script | None
+    verify: Script | None
+    sample: Script | None
+
+
+class Receipt(TypedDict):
+    """What a step recorded; ``digest`` is that of all the rest (ledger.receipts.make_receipt)."""
+
+    run_id: str
+    step: str
+    migration: str | None
+    status: str
+    started: str
+    finished: str
+    identity: Identity
+    inputs: Json
+    outputs: Json
+    previous: str
+    digest: str
+
+
+class Timing(TypedDict, total=False):
+    """What one statement took and, where it was measured, did."""
+
+    line: int
+    kind: str
+    seconds: float
+    rows: int | None
+    attempted_seconds: float
+    wal_bytes: int
+    rewritten: list[str]
+    locks: list[Json]
+    destroyed: list[Json]
