@@ -53,7 +53,8 @@ class RowComparison:
         there, here = read_relations(live, ledger), read_relations(new, ledger)
         for cursor, relations in ((live, there), (new, here)):
             name = VersionTable(cursor).name()
-            relations.pop(next((key for key in relations if ".".join(key) == name), None), None)
+            for key in [key for key in relations if ".".join(key) == name]:
+                del relations[key]
         self.tables = in_common(there, here)
         self.only_live = only_in(there, here)
         self.only_new = [one.label for one in only_in(here, there)]

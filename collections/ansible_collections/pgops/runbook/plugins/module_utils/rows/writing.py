@@ -85,9 +85,11 @@ class TableWriter:
 
     def _ways(self, kinds: Sequence[str]) -> list[Callable[[int, int], None]]:
         """Ways to write all at once."""
+        ways: list[Callable[[int, int], None]] = [partial(self._write, kinds)]
         names = self.changes.unique_columns() if CHANGED in kinds else []
-        ways = [partial(self._write, kinds)]
-        return [*ways, partial(self._clear_and_write, names, kinds)] if names else ways
+        if names:
+            ways.append(partial(self._clear_and_write, names, kinds))
+        return ways
 
     def _write_in_parts(self, kinds: Sequence[str], numbers: Sequence[int]) -> dict[int, NotTaken]:
         before, failing = len(numbers), bisect(self.cursor, partial(self._write, kinds), numbers)

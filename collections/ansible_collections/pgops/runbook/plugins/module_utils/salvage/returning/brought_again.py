@@ -72,7 +72,7 @@ class BroughtAgain:
         Args:
             now: SQL query for the rows of the table.
         """
-        same = [sql.SQL("(own_row.key = k.key AND own_row.occurrence = k.occurrence)")]
+        same: list[Any] = [sql.SQL("(own_row.key = k.key AND own_row.occurrence = k.occurrence)")]
         for columns in self.table.unique_columns:
             if set(columns) <= set(self.item["columns"]):
                 equal = (
