@@ -136,8 +136,17 @@ class TableChanges:
     # What waits, and what it needs -------------------------------------------------------------------------
 
     def numbers(self, kinds: Sequence[str]) -> Any:
-        """Query for the numbers of what waits."""
-        return sql.SQL("SELECT number FROM {} WHERE kind = ANY ({}) AND NOT written ORDER BY number").format(
+        """Query for the numbers of what waits, ascending."""
+        return sql.SQL("SELECT number {} ORDER BY number").format(self._waiting(kinds))
+
+    def range_of_numbers(self, kinds: Sequence[str]) -> Any:
+        """Query for the lowest and the highest of them."""
+        return sql.SQL("SELECT pg_catalog.min(number), pg_catalog.max(number) {}").format(
+            self._waiting(kinds)
+        )
+
+    def _waiting(self, kinds: Sequence[str]) -> Any:
+        return sql.SQL("FROM {} WHERE kind = ANY ({}) AND NOT written").format(
             self.work, sql.Literal(list(kinds))
         )
 

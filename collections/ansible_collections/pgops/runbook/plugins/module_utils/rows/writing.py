@@ -41,6 +41,12 @@ class TableWriter:
         self.cursor.execute(self.changes.numbers(kinds))
         return [number for (number,) in self.cursor.fetchall()]
 
+    def _range(self, kinds: Sequence[str]) -> range:
+        """From the lowest to the highest of their numbers; quicker to have than the numbers themselves."""
+        self.cursor.execute(self.changes.range_of_numbers(kinds))
+        lowest, highest = self.cursor.fetchone()
+        return range(0) if lowest is None else range(lowest, highest + 1)
+
     def write(self, kinds: Sequence[str], numbers: Sequence[int] | None = None) -> dict[int, str]:
         """All at once where that goes, else in parts, over and over as long as that brings rows in.
 
@@ -51,13 +57,13 @@ class TableWriter:
         Returns:
             dict: number -> reason, of the rows that were not written.
         """
-        numbers = self.waiting(kinds) if numbers is None else numbers
-        if not numbers:
+        bounds = self._range(kinds) if numbers is None else numbers
+        if not bounds:
             return {}
         for way in self._ways(kinds):
-            if self._goes(way, numbers):
+            if self._goes(way, bounds):
                 return {}
-        failing = self._write_in_parts(kinds, numbers)
+        failing = self._write_in_parts(kinds, self.waiting(kinds) if numbers is None else numbers)
         may_rewrite = failing and self.policy.rewrites and tuple(kinds) == (CHANGED,)
         if may_rewrite and self._goes(self._rewrite, sorted(failing)):
             return {}
@@ -77,7 +83,7 @@ class TableWriter:
         Raises:
             NotTaken: one of them does not go; the table is as it was.
         """
-        numbers = self.waiting((ADDED,))
+        numbers = self._range((ADDED,))
         if numbers:
             with savepoint(self.cursor):
                 self.cursor.execute(sql.SQL("DELETE FROM {}").format(self.changes.table.identifier()))
