@@ -15,9 +15,7 @@ __all__ = ["ADDED", "CHANGED", "DELETED", "KINDS", "TableChanges"]
 
 ADDED, CHANGED, DELETED = KINDS = ("added", "changed", "deleted")
 
-LOWEST, HIGHEST = 0, 2**63 - 1
-
-WAITING = "k.kind = {kind} AND NOT k.written AND k.number BETWEEN {low} AND {high}"
+WAITING = "k.kind = {kind} AND NOT k.written{some}"
 
 # Where the row was when its place was noted: whoever writes it meanwhile is the one who writes the waiting rows.
 ITS_ROW = "t.ctid = k.place AND t.tableoid = k.partition"
@@ -81,9 +79,13 @@ class TableChanges:
 
     # Statements on a range of numbers, both ends inclusive -------------------------------------------------
 
-    def write(self, kind: str, low: int = LOWEST, high: int = HIGHEST) -> Any:
-        """Write what waits, of one kind; None where no column can be set."""
-        parts = self._parts(kind, low, high)
+    def write(self, kind: str, *numbers: int) -> Any:
+        """Write what waits, of one kind; None where no column can be set.
+
+        Args:
+            numbers: the lowest and the highest; default is all.
+        """
+        parts = self._parts(kind, *numbers)
         if kind == DELETED:
             return sql.SQL(DELETE).format(**parts)
         if kind == ADDED:
@@ -107,13 +109,18 @@ class TableChanges:
             "UPDATE {} SET written = true WHERE kind = ANY ({}) AND NOT written AND number BETWEEN {} AND {}"
         ).format(self.work, sql.Literal(list(kinds)), sql.Literal(low), sql.Literal(high))
 
-    def _parts(self, kind: str, low: int, high: int) -> dict[str, Any]:
+    def mark_written_but(self, kind: str, numbers: Sequence[int]) -> Any:
+        return sql.SQL(
+            "UPDATE {} SET written = true WHERE kind = {} AND NOT written AND number <> ALL ({}::bigint[])"
+        ).format(self.work, sql.Literal(kind), sql.Literal(numbers))
+
+    def _parts(self, kind: str, *numbers: int) -> dict[str, Any]:
+        some = " AND k.number BETWEEN {} AND {}" if numbers else ""
         return {
             "target": self.table.identifier(),
             "work": self.work,
             "kind": sql.Literal(kind),
-            "low": sql.Literal(low),
-            "high": sql.Literal(high),
+            "some": sql.SQL(some).format(*map(sql.Literal, numbers)),
         }
 
     def _new_rows(self) -> dict[str, Any]:

@@ -45,8 +45,6 @@ def write_together(
         The rows that were left.
     """
     writing = _Together(cursor, changes, references)
-    for one in changes:
-        cursor.execute(sql.SQL("ANALYZE {}").format(one.work))
     with triggers_and_rules_off(cursor):
         # Foreign keys are made to wait only where that is needed: where tables reference each other in a ring, or a
         # row leaves a parent that goes.
@@ -88,7 +86,11 @@ class _Together:
     def in_parts(self) -> list[LeftRow]:
         for writer in self.writers.values():
             # Parts are many, and each is looked up by its numbers.
-            self.cursor.execute(sql.SQL("CREATE UNIQUE INDEX ON {} (number)").format(writer.changes.work))
+            self.cursor.execute(
+                sql.SQL("CREATE UNIQUE INDEX ON {work} (number); ANALYZE {work}").format(
+                    work=writer.changes.work
+                )
+            )
         left = {
             (kind, name): dict.fromkeys(self.writers[name].waiting((kind,)), "")
             for kind, group in self._stages()

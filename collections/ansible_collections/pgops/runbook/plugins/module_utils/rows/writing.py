@@ -35,6 +35,7 @@ class TableWriter:
         self.cursor = cursor
         self.changes = changes
         self.policy = policy
+        self._left: dict[int, str] = {}
 
     def waiting(self, kinds: Sequence[str]) -> list[int]:
         """Numbers of the rows of these kinds that are not written yet, ascending."""
@@ -58,16 +59,14 @@ class TableWriter:
             dict: number -> reason, of the rows that were not written.
         """
         bounds = self._range(kinds) if numbers is None else numbers
-        if not bounds:
-            return {}
-        for way in self._ways(kinds):
-            if self._goes(way, bounds):
-                return {}
-        failing = self._write_in_parts(kinds, self.waiting(kinds) if numbers is None else numbers)
-        may_rewrite = failing and self.policy.rewrites and tuple(kinds) == (CHANGED,)
-        if may_rewrite and self._goes(self._rewrite, sorted(failing)):
-            return {}
-        return {number: self.policy.reason(failure) for number, failure in failing.items()}
+        self._left = {}
+        # Where all went nothing waits any more, and no row has to be marked.
+        if bounds and not any(self._goes(way, bounds) for way in self._ways(kinds)):
+            failing = self._write_in_parts(kinds, self.waiting(kinds) if numbers is None else numbers)
+            may_rewrite = failing and self.policy.rewrites and tuple(kinds) == (CHANGED,)
+            if not (may_rewrite and self._goes(self._rewrite, sorted(failing))):
+                self._left = {number: self.policy.reason(failure) for number, failure in failing.items()}
+        return self._left
 
     def write_all(self, kind: str) -> None:
         """All of one kind in one statement, for the caller to undo where it fails.
@@ -98,9 +97,10 @@ class TableWriter:
         return ways
 
     def _write_in_parts(self, kinds: Sequence[str], numbers: Sequence[int]) -> dict[int, NotTaken]:
-        before, failing = len(numbers), bisect(self.cursor, partial(self._write, kinds), numbers)
+        part = partial(self._write_part, kinds)
+        before, failing = len(numbers), bisect(self.cursor, part, numbers)
         while 0 < len(failing) < before:
-            before, failing = len(failing), bisect(self.cursor, partial(self._write, kinds), sorted(failing))
+            before, failing = len(failing), bisect(self.cursor, part, sorted(failing))
         return failing
 
     def _goes(self, way: Callable[[int, int], None], numbers: Sequence[int]) -> bool:
@@ -114,6 +114,9 @@ class TableWriter:
     def _write(self, kinds: Sequence[str], low: int, high: int) -> None:
         for kind in kinds:
             self._execute(self.changes.write(kind, low, high))
+
+    def _write_part(self, kinds: Sequence[str], low: int, high: int) -> None:
+        self._write(kinds, low, high)
         self.cursor.execute(self.changes.mark_written(kinds, low, high))
 
     def _execute(self, statement: Any) -> None:
@@ -128,7 +131,10 @@ class TableWriter:
 
     def _rewrite(self, low: int, high: int) -> None:
         self.cursor.execute(self.changes.rewrite(low, high))
-        self.cursor.execute(self.changes.mark_written((CHANGED,), low, high))
+
+    def mark_added(self) -> None:
+        """Mark the rows that were added by the last write()."""
+        self.cursor.execute(self.changes.mark_written_but(ADDED, list(self._left)))
 
     def take_out_orphans(self, parents: Collection[tuple[str, str]]) -> dict[int, str]:
         """Take rows out again that were added and whose parent, in one of these tables, was not.
@@ -160,6 +166,8 @@ def take_out_orphans(
     Returns:
         number -> reason, for each of the writers.
     """
+    for writer in writers:
+        writer.mark_added()
     found: list[dict[int, str]] = [{} for _ in writers]
     while any(more := [writer.take_out_orphans(parents) for writer in writers]):
         for reasons, new in zip(found, more):
