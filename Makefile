@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless clean venv lock
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless mutants documents \
+    transcripts collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -17,17 +18,21 @@ unexport PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS PYTHONPA
 
 help: ## this list
 	@echo 'make demo          deploy a migration on a database of $(FILES) files; make demo FILES=300000 for a large one'
-	@echo 'make test          lint, pytest and molecule: everything that CI checks'
+	@echo 'make test          lint, sanity, pytest and molecule: everything that CI checks'
 	@echo
 	@echo 'make lint          ansible-lint, yamllint, ruff'
 	@echo 'make unit          pytest tests/unit: no database'
 	@echo 'make integration   pytest tests/integration: against a real PostgreSQL that the tests start'
 	@echo 'make test-room ROOM=salvage   the tests of one room: tests/unit/salvage and tests/integration/salvage'
 	@echo 'make molecule      molecule test, every scenario: whole playbooks; SCENARIO=default for one'
+	@echo 'make collection    build the collection pgops.runbook for others, into dist/'
+	@echo 'make sanity        ansible-test sanity on it as installed; needs a package index the first time'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
+	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
-	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups and caches'
+	@echo 'make documents     write the pages of docs/ that are made from tables in the code'
+	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups, dist and caches'
 	@echo 'make lock          write requirements.lock from requirements.txt (needs the network)'
 	@echo
 	@echo 'PYTHON=/usr/bin/python3.12 chooses the Python (3.11 or newer) that .venv is made with.'
@@ -46,7 +51,7 @@ start: venv ## start the local server, unless it runs
 stop:
 	@test ! -x .venv/bin/python || python demo/local_server.py stop
 
-test: lint pytest molecule
+test: lint sanity-offline pytest molecule
 	@echo 'make test: all passed'
 
 lint: venv
@@ -72,12 +77,26 @@ test-room: venv
 molecule: venv
 	.ci/molecule $(SCENARIO)
 
+collection: venv
+	@python .ci/collection.py
+
+sanity: venv
+	@python .ci/sanity.py
+
+# Without those of its tests for which ansible-test installs packages.
+sanity-offline: venv
+	@python .ci/sanity.py --offline
+
 # Every choice made by chance follows from the seed, which is printed.
 proof: venv
 	@python benchmarks/proof.py $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
 
 lossless: venv
 	@python benchmarks/lossless.py $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
+
+# Their test in tests/integration/demo runs the same stories and fails when the README tells them differently.
+transcripts: start
+	@python demo/transcripts.py
 
 # Servers first: as root their data lies below /var/tmp, and only their state files know where.
 clean:
@@ -88,11 +107,15 @@ clean:
 	elif [ -f .local/lock ]; then \
 	    echo 'The local server may still run and .venv is gone: type make venv, then make clean.' >&2; exit 1; \
 	fi
-	rm -rf .venv .local .collections artifacts backups .pytest_cache .ruff_cache .hypothesis .ansible
+	rm -rf .venv .local .collections artifacts backups dist .pytest_cache .ruff_cache .hypothesis .ansible
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:
 	@.ci/venv
+
+documents: venv
+	@python docs/make.py
+	@python docs/ledger_page.py
 
 lock: venv
 	@python .ci/lock.py

@@ -12,15 +12,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-import psycopg2  # noqa: E402 - the path has to be set first
+import pglast  # noqa: E402 - the path has to be set first
+import psycopg2  # noqa: E402
 from psycopg2 import sql  # noqa: E402
 
+from demo.bulk_loading import BulkLoading  # noqa: E402
+from demo.loading_line import LoadingLine  # noqa: E402
 from demo.local_server import LocalServer, LocalServerError  # noqa: E402
 
 DATABASE = "midi_library"
@@ -31,13 +35,14 @@ class LoadError(Exception):
     """A foreseeable failure, told in one sentence."""
 
 
-def load(server: LocalServer, sql_dir: Path, files: int) -> None:
+def load(server: LocalServer, sql_dir: Path, files: int, stream: TextIO = sys.stdout) -> None:
     """Drop and create the database, apply the migrations before NEXT with their sample rows.
 
     Args:
         server: a running server.
         sql_dir: folder with ``migrations`` and, optionally, ``sample``.
         files: how many MIDI files the sample scripts make up.
+        stream: where to show how far it is.
     Raises:
         LoadError: no scripts, or one of them failed.
     """
@@ -46,53 +51,94 @@ def load(server: LocalServer, sql_dir: Path, files: int) -> None:
     ]
     if not scripts:
         raise LoadError(f"no migrations before {NEXT} in {sql_dir / 'migrations'}")
-    _create_database(server)
-    with contextlib.closing(server.connect(DATABASE)) as connection:
-        connection.autocommit = True  # a script sent as a whole is one transaction by itself
-        for script in scripts:
-            started = time.monotonic()
-            _execute(connection, script)
-            _record(connection, script.stem)
-            sample = sql_dir / "sample" / script.name
-            if sample.exists():
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT set_config('sample.files', %s, false)", [str(files)])
-                _execute(connection, sample)
-            print(f"  {script.stem:<36} {time.monotonic() - started:5.1f} s", flush=True)
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+    _create_database(server, stream)
+    with contextlib.closing(server.connect(DATABASE)) as connection, _size_of_database(server) as size:
+        connection.autocommit = True  # a migration sent as a whole is one transaction by itself
+        with connection.cursor() as cursor, LoadingLine(stream, size) as line:
+            cursor.execute("SELECT set_config('sample.files', %s, false)", [str(files)])
+            bulk = BulkLoading(lambda: server.connect(DATABASE), cursor)
+            _load_scripts(cursor, scripts, sql_dir / "sample", bulk, line)
+        print(f"  {files:,} files: {line.text()}", file=stream, flush=True)
 
 
-def _create_database(server: LocalServer) -> None:
+def _load_scripts(
+    cursor: Any, scripts: list[Path], samples: Path, bulk: BulkLoading, line: LoadingLine
+) -> None:
+    """Apply migrations, each followed by its sample rows, and do at the end what can be done for all rows."""
+    for script in scripts:
+        line.now(script.stem)
+        with _said_as_load_error(script):
+            cursor.execute(script.read_text(encoding="utf-8"))
+        _record(cursor, script.stem)
+        sample = samples / script.name
+        if sample.exists():
+            with _said_as_load_error(sample):
+                bulk.set_aside()
+                _load_sample(cursor, sample, line)
+    with _said_as_load_error(samples):
+        for doing in bulk.put_back():
+            line.now(doing)
+
+
+def _load_sample(cursor: Any, sample: Path, line: LoadingLine) -> None:
+    """Run a sample script statement by statement, to count its rows, in one transaction."""
+    cursor.execute("BEGIN")
+    for statement in pglast.split(sample.read_text(encoding="utf-8")):
+        cursor.execute(statement)
+        line.add(max(cursor.rowcount, 0))
+    cursor.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _size_of_database(server: LocalServer) -> Iterator[Callable[[], int]]:
+    """A function that asks for the size in bytes, in a session of its own beside the one that loads."""
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        known = 0
+
+        def size() -> int:
+            nonlocal known
+            # When the server is gone, the session that loads says so.
+            with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_catalog.pg_database_size(%s)", [DATABASE])
+                (known,) = cursor.fetchone()
+            return known
+
+        yield size
+
+
+def _create_database(server: LocalServer, stream: TextIO) -> None:
     name = sql.Identifier(DATABASE)
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
             if cursor.fetchone():
-                print(f"Database {DATABASE} is there from an earlier demo: dropped, ledger and all.")
+                print(
+                    f"Database {DATABASE} is there from an earlier demo: dropped, ledger and all.",
+                    file=stream,
+                )
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(name))
 
 
-def _execute(connection, script: Path) -> None:
+@contextlib.contextmanager
+def _said_as_load_error(path: Path) -> Iterator[None]:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(script.read_text(encoding="utf-8"))
+        yield
     except psycopg2.Error as error:
-        raise LoadError(f"{script.relative_to(PROJECT)} failed: {str(error).strip()}") from error
+        raise LoadError(f"{path.relative_to(PROJECT)} failed: {str(error).strip()}") from error
 
 
-def _record(connection, stem: str) -> None:
+def _record(cursor: Any, stem: str) -> None:
     """Record a version in the application's own table, when its script has not done so itself."""
     version, _, words = stem.partition("_")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO schema_migrations (version, description) "
-            "SELECT %(version)s, %(description)s "
-            "WHERE NOT EXISTS (SELECT FROM schema_migrations WHERE version = %(version)s)",
-            {"version": version, "description": words.replace("_", " ")},
-        )
+    cursor.execute(
+        "INSERT INTO schema_migrations (version, description) "
+        "SELECT %(version)s, %(description)s "
+        "WHERE NOT EXISTS (SELECT FROM schema_migrations WHERE version = %(version)s)",
+        {"version": version, "description": words.replace("_", " ")},
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -8,13 +8,19 @@ A file may import from its own room and from the floors below, never from its ow
 
 from __future__ import annotations
 
-__all__ = ["CONTROLLER_ROOMS", "FLOORS", "floor_of", "picture"]
+from pathlib import Path
+
+__all__ = ["CONTROLLER_ROOMS", "FLOORS", "MAP", "floor_of", "picture", "with_picture"]
+
+MAP = Path(__file__).resolve().parent / "architecture.md"
+BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
 
 #: Lowest first: for each floor its rooms in plugins/module_utils (what runs on the target), with what each is for.
 #: ``(top)`` stands for the files that are in no folder.
 FLOORS: tuple[dict[str, str], ...] = (
     {
-        "errors": "the ways to end, each with its sentence",
+        "errors": "the ways to end, each with its code and its sentence",
+        "reasons": "every reason code: what it means, what to do",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
         "shapes": "the values that rooms hand to each other, as types",
@@ -78,3 +84,15 @@ def picture() -> str:
         for position, (room, purpose) in enumerate(rooms.items()):
             lines.append(f"{number if position == 0 else ' '}  {room:<{width}}  {purpose}")
     return "\n".join(lines)
+
+
+def with_picture(text: str) -> str:
+    """The map's text with the picture as it is now between its two marks.
+
+    Raises:
+        ValueError: a mark is missing.
+    """
+    before, rest = text.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    indented = "\n".join(f"    {line}" for line in picture().splitlines())
+    return f"{before}{BEGIN}\n\n{indented}\n\n{END}{after}"

@@ -5,8 +5,9 @@
 -- search_vector, usage_count, duplicate_count and failed_files are what the application would get.
 
 -- The odd names come first, so that a small sample has them too. Normalised, no two of them meet.
+-- The number is a bigint: its products with the primes below leave integer's range above 20,000 files.
 WITH setting AS (
-    SELECT coalesce(nullif(current_setting('sample.files', true), ''), '10000')::integer AS files
+    SELECT coalesce(nullif(current_setting('sample.files', true), ''), '10000')::bigint AS files
 ), odd (i, folder, filename) AS (
     VALUES
         (1, '/library/unicode/', U&'Caf\00E9 del Mar.mid'),                  -- composed: NFC
@@ -111,7 +112,7 @@ SELECT id,
        CASE place % 9 WHEN 0 THEN jsonb_build_array(jsonb_build_object('tick', 0, 'bpm', 120),
                                                     jsonb_build_object('tick', 1920, 'bpm', 128.5))
                       WHEN 1 THEN '[]' END,
-       (enum_range(NULL::musical_key))[1 + place % 35],
+       (SELECT enum_range(NULL::musical_key))[1 + place % 35],
        CASE place WHEN 1 THEN 0 WHEN 2 THEN 1 ELSE (place % 90) / 100.0 END,
        place % 13 = 0,
        CASE WHEN place % 13 = 0 THEN jsonb_build_array(jsonb_build_object('tick', place, 'key', 'Am')) END,
@@ -134,9 +135,9 @@ INSERT INTO file_categories (
     file_id, primary_category, secondary_category, tertiary_category, confidence_score, is_manual, detected_from, created_at
 )
 SELECT id,
-       (enum_range(NULL::file_category))[1 + place % 43],
-       CASE WHEN place % 3 > 0 THEN (enum_range(NULL::file_category))[1 + (place + 1) % 43] END,
-       CASE WHEN place % 3 > 1 THEN (enum_range(NULL::file_category))[1 + (place + 2) % 43] END,
+       (SELECT enum_range(NULL::file_category))[1 + place % 43],
+       CASE WHEN place % 3 > 0 THEN (SELECT enum_range(NULL::file_category))[1 + (place + 1) % 43] END,
+       CASE WHEN place % 3 > 1 THEN (SELECT enum_range(NULL::file_category))[1 + (place + 2) % 43] END,
        CASE place WHEN 1 THEN 0 WHEN 2 THEN 1 WHEN 3 THEN NULL ELSE (place % 100) / 100.0 END,
        place % 8 = 0, (ARRAY['filename', 'folder', 'notes', NULL])[1 + place % 4],
        timestamptz '2024-07-02 00:00:00+00' + place * interval '1 second'
@@ -183,28 +184,34 @@ SELECT f.id, t.id, timestamptz '2024-08-01 00:00:00+00' + f.place * interval '1 
        (ARRAY['system', 'user', 'O''Brien', NULL])[1 + f.place % 4]
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM files) f
 CROSS JOIN generate_series(0, 1) AS nth
-JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS tags FROM tags WHERE usage_count = 0) t
-    ON t.place = 1 + (f.place * (1 + nth * 6) + nth) % t.tags
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM tags WHERE usage_count = 0) t
+    ON t.place = 1 + (f.place * (1 + nth * 6) + nth) % (SELECT count(*) FROM tags WHERE usage_count = 0)
 WHERE f.place % 4 > 0 AND (nth = 0 OR f.place % 5 = 0)
 ORDER BY f.id, t.id;
 
--- Of every twentieth file only: 1536 numbers a file.
+-- Of every twentieth file only: 1536 numbers a file. As the numbers repeat, 302 vectors do for any number of files.
+WITH overall AS MATERIALIZED (
+    SELECT phase, array_agg(((phase * d) % 201 - 100) / 100.0::real ORDER BY d)::vector AS wave
+    FROM generate_series(0, 200) AS phase CROSS JOIN generate_series(1, 768) AS d
+    GROUP BY phase
+), part AS MATERIALIZED (
+    SELECT phase, array_agg(((phase * d) % 101 - 50) / 50.0::real ORDER BY d)::vector AS wave
+    FROM generate_series(0, 100) AS phase CROSS JOIN generate_series(1, 256) AS d
+    GROUP BY phase
+)
 INSERT INTO file_embeddings (
     file_id, overall_embedding, rhythmic_embedding, harmonic_embedding, melodic_embedding, model_version, generated_at,
     embedding_quality
 )
 SELECT f.id,
-       CASE WHEN f.place = 1 THEN array_fill(0, ARRAY[768])::vector ELSE wave.overall::vector END,
-       wave.part::vector, wave.part::vector,
-       CASE WHEN f.place % 3 > 0 THEN wave.part::vector END,
+       CASE WHEN f.place = 1 THEN array_fill(0, ARRAY[768])::vector ELSE overall.wave END,
+       part.wave, part.wave,
+       CASE WHEN f.place % 3 > 0 THEN part.wave END,
        CASE WHEN f.place % 2 = 0 THEN 'model-2' END, timestamptz '2024-09-01 00:00:00+00' + f.place * interval '1 minute',
        CASE f.place WHEN 1 THEN 0 WHEN 21 THEN 1 WHEN 41 THEN NULL ELSE (f.place % 100) / 100.0 END
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM files) f
-CROSS JOIN LATERAL (
-    SELECT array_agg(((f.place * d) % 201 - 100) / 100.0::real ORDER BY d) AS overall,
-           array_agg(((f.place * d) % 101 - 50) / 50.0::real ORDER BY d) FILTER (WHERE d <= 256) AS part
-    FROM generate_series(1, 768) AS d
-) wave
+JOIN overall ON overall.phase = f.place % 201
+JOIN part ON part.phase = f.place % 101
 WHERE f.place % 20 = 1;
 
 INSERT INTO file_compatibility (
@@ -234,6 +241,11 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM files) f ON g.pla
 WHERE f.place % 20 IN (0, 19)
 ORDER BY f.id;
 
+WITH groove AS MATERIALIZED (
+    SELECT phase, array_agg((phase + d) % 16 / 16.0 ORDER BY d)::vector AS template
+    FROM generate_series(0, 15) AS phase CROSS JOIN generate_series(1, 16) AS d
+    GROUP BY phase
+)
 INSERT INTO rhythm_patterns (
     file_id, pattern_type, pattern_signature, onset_times, inter_onset_intervals, swing_factor, groove_template,
     syncopation_score, pattern_length_beats, pattern_complexity, created_at
@@ -241,10 +253,11 @@ INSERT INTO rhythm_patterns (
 SELECT id, (ARRAY['four on the floor', 'breakbeat', NULL])[1 + place % 3], decode(md5('rhythm ' || place), 'hex'),
        CASE place % 4 WHEN 0 THEN '{}' WHEN 1 THEN NULL ELSE ARRAY[0, 120, 240, place::integer] END,
        ARRAY[120, 120, NULL], CASE place WHEN 1 THEN 9.99 WHEN 3 THEN -9.99 ELSE (place % 100) / 100.0 END,
-       CASE WHEN place % 5 > 0 THEN (SELECT array_agg((place + d) % 16 / 16.0 ORDER BY d) FROM generate_series(1, 16) d)::vector END,
+       CASE WHEN place % 5 > 0 THEN groove.template END,
        (place % 50) / 50.0, 4 * (1 + place % 8), CASE place WHEN 1 THEN '-Infinity'::real ELSE (place % 10) / 10.0 END,
        timestamptz '2024-09-04 00:00:00+00' + place * interval '1 second'
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM files) f
+JOIN groove ON groove.phase = place % 16
 WHERE place % 2 = 1
 ORDER BY id;
 

@@ -81,7 +81,7 @@ def only_the_manifest(files: BackupFiles, digest: str) -> object:
     try:
         return json.loads(Path(files.manifest_path).read_bytes())
     except ValueError as error:
-        raise StepFailed(str(error)) from None
+        raise StepFailed("backup_damaged", str(error)) from None
 
 
 def test_a_check_of_the_manifest_alone_misses_bits(server):
@@ -96,7 +96,7 @@ def test_a_check_that_calls_a_sound_backup_damaged_does_not_count(server):
     def suspicious(files, digest):
         calls.append(digest)
         if len(calls) > 1:
-            raise StepFailed("damaged")
+            raise StepFailed("backup_damaged", "damaged")
 
     found = proof_of_damage_detection.measure(server, 5, Random(1), silent, check=suspicious)
     assert found.found == 5

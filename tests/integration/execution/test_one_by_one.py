@@ -325,7 +325,7 @@ def test_a_lone_statement_that_rewrites_a_table_is_seen_to(table, tmp_path):
 
 def test_where_locks_cannot_be_looked_at_the_result_says_so(table, tmp_path, monkeypatch):
     def refuse(connection):
-        raise ServerUnreachable("too many connections")
+        raise ServerUnreachable("server_unreachable", "too many connections")
 
     monkeypatch.setattr(lock_sampling, "connect_again", refuse)
     _, impact = measured(table, tmp_path, f"{BUILD};")

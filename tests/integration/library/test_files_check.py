@@ -152,6 +152,9 @@ def test_a_ledger_of_an_earlier_release(deploy: StepRuns) -> None:
     """Its table takes no rehearsed paths."""
     deploy.conclude("refused")
     deploy.execute(
+        "DROP TABLE runbook.release",
+        "DELETE FROM runbook.path_change",
+        "DELETE FROM runbook.path_change_set",
         "ALTER TABLE runbook.path_change_set DROP CONSTRAINT path_change_set_direction_check",
         "ALTER TABLE runbook.path_change_set ADD CHECK (direction IN ('deploy', 'rollback'))",
     )

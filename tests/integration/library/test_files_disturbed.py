@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.library_on_disk import LibraryOnDisk
-from tests.integration.step_runs import StepRuns
+from tests.integration.step_runs import COLLECTIONS, StepRuns
 
 FILES = 600
 NAMES = [f"x/a song {number}.mid" for number in range(FILES)]
@@ -208,23 +210,18 @@ def test_a_look_that_is_killed_leaves_nothing(rehearsed: StepRuns, step: str) ->
     before = sorted(path.name for path in folder.iterdir())
     code = (
         "import json, os, signal, sys; from ansible.module_utils.testing import patch_module_args\n"
-        "from ansible_collections.pgops.runbook.plugins.module_utils import library_folder, rename_journal\n"
+        "from ansible_collections.pgops.runbook.plugins.module_utils.library import folder, journal\n"
         "from ansible_collections.pgops.runbook.plugins.modules import files_check\n"
         "def killed(*arguments, **options):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         f"if {step!r} == 'choose_way':\n"
-        "    library_folder._renameat2 = library_folder.LibraryFolder._rename = killed\n"
+        "    folder._renameat2 = folder.LibraryFolder._rename = killed\n"
         f"elif {step!r} == 'check_place':\n"
-        "    rename_journal.os.fsync = killed\n"
+        "    journal.os.fsync = killed\n"
         "else:\n"
-        f"    setattr(library_folder.LibraryFolder, {'walk' if step == 'walk' else 'status'!r}, killed)\n"
+        f"    setattr(folder.LibraryFolder, {'walk' if step == 'walk' else 'status'!r}, killed)\n"
         "with patch_module_args(json.load(sys.stdin)):\n    files_check.main()"
     )
-    import json
-    import sys
-
-    from tests.integration.step_runs import COLLECTIONS
-
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=COLLECTIONS,

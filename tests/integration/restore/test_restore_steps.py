@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import create_path_changes
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres import (
     maintenance as maintenance_database,
 )
@@ -28,8 +27,6 @@ STEPS = ("preflight", "restore", "count_rows", "swap", "smoke_test")
 
 def test_the_backup_takes_the_place_of_the_live_database(proven: StepRuns, admin: StepRuns) -> None:
     proven.another().up_to("apply")
-    with contextlib.closing(proven.server.connect(proven.database)) as connection, connection:
-        create_path_changes(connection.cursor())
     proven.execute(
         "INSERT INTO notes (body, author) VALUES ('since', 'ada')",
         "UPDATE notes SET body = 'uno' WHERE id = 1",

@@ -155,7 +155,7 @@ def test_salvage_that_an_earlier_release_of_the_runbook_kept(deployment):
     use(story, "INSERT INTO star (mark) VALUES ('a'); UPDATE book SET a = title WHERE id = 1")
     story.execute(
         "ALTER TABLE runbook_salvage.kept_row DROP COLUMN brought; DROP TABLE runbook_salvage.made_source;"
-        " DROP TABLE runbook_salvage.made_column;"
+        " DROP TABLE runbook_salvage.made_column; DROP TABLE runbook.release;"
     )
     for _ in range(2):
         story.deploy()

@@ -178,7 +178,7 @@ class Application:
         )
 
     def finish(self, process: subprocess.Popen) -> Run:
-        output, _ = process.communicate(timeout=180)
+        output, _ = process.communicate(timeout=900)
         return Run(process.returncode, output, self.artifacts)
 
     def run(self, playbook: str, *arguments: str, **options: Any) -> Run:

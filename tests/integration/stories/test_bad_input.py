@@ -62,23 +62,47 @@ def check_refused(run: Run, reason: str) -> None:
     assert [step["status"] for step in run.record["steps"]] == ["failed"], "no step after the refusal"
 
 
+def check_code(run: Run, code: str) -> None:
+    """For programs the code stands beside the sentence: of the run, of the step, and in what is printed."""
+    assert run.record["reason_code"] == run.record["steps"][-1]["reason_code"] == code
+    assert f"Reason code: {code}" in run.output
+
+
 SCRIPT_PROBLEMS = {
-    "no migration": (None, "no migration given: -e migration=009"),
-    "empty migration": ("", "no migration given"),
-    "unknown": ("077", r"no migration '077' in .*; it has .*001, 002"),
-    "SQL in the name": ("009; DROP TABLE notes", "no migration '009; DROP TABLE notes'"),
-    "path in the name": ("../../etc/passwd", r"no migration '\.\./\.\./etc/passwd'"),
-    "ambiguous number": ("016", "016 is ambiguous: 016_a and 016_b"),
-    "already applied": ("001", "Migration 001 is already applied"),
-    "unmet requirement": ("004", r"'dependencies identified': migration 004 requires 003"),
-    "syntax error": ("010", r"010_syntax\.sql, line 4, column 21: syntax error at or near"),
-    "rollback missing": ("011", r"'rollback script exists': .*rollback/011_no_rollback_rollback\.sql"),
+    "no migration": ("migration_not_named", None, "no migration given: -e migration=009"),
+    "empty migration": ("migration_not_named", "", "no migration given"),
+    "unknown": ("migration_unknown", "077", r"no migration '077' in .*; it has .*001, 002"),
+    "SQL in the name": ("migration_unknown", "009; DROP TABLE notes", "no migration '009; DROP TABLE notes'"),
+    "path in the name": ("migration_unknown", "../../etc/passwd", r"no migration '\.\./\.\./etc/passwd'"),
+    "ambiguous number": ("migration_ambiguous", "016", "016 is ambiguous: 016_a and 016_b"),
+    "already applied": ("already_applied", "001", "Migration 001 is already applied"),
+    "unmet requirement": (
+        "requirement_not_applied",
+        "004",
+        r"'dependencies identified': migration 004 requires 003",
+    ),
+    "syntax error": (
+        "script_syntax_error",
+        "010",
+        r"010_syntax\.sql, line 4, column 21: syntax error at or near",
+    ),
+    "rollback missing": (
+        "rollback_script_missing",
+        "011",
+        r"'rollback script exists': .*rollback/011_no_rollback_rollback\.sql",
+    ),
     "rollback empty": (
+        "rollback_script_missing",
         "012",
         r"'rollback script exists': rollback/012_empty_rollback_rollback\.sql is empty",
     ),
-    "psql meta-command": ("014", r"014_meta\.sql, line 2, column 1: \\i is a meta-command of psql"),
+    "psql meta-command": (
+        "script_not_plain_sql",
+        "014",
+        r"014_meta\.sql, line 2, column 1: \\i is a meta-command of psql",
+    ),
     "outside of this database": (
+        "statement_not_resumable",
         "017",
         r"'migration runs in one transaction': migrations/017_outside\.sql line 2",
     ),
@@ -87,34 +111,46 @@ SCRIPT_PROBLEMS = {
 
 @pytest.mark.parametrize("case", SCRIPT_PROBLEMS)
 def test_migrations_that_cannot_be_deployed(refusals: Application, untouched: Any, case: str) -> None:
-    migration, reason = SCRIPT_PROBLEMS[case]
+    code, migration, reason = SCRIPT_PROBLEMS[case]
     given = [] if migration is None else ["-e", json.dumps({"migration": migration})]
     run = refusals.run("deploy.yml", *given)
     check_refused(run, reason)
+    check_code(run, code)
     assert refusals.contents() == [untouched]
     assert not refusals.backups.exists()
 
 
 CONNECTION_PROBLEMS = {
     "unreachable server": (
+        "server_unreachable",
         {"db_host": "127.0.0.1", "db_port": 1},
         "Cannot connect to database .*Connection refused",
     ),
-    "unreachable socket": ({"db_host": "/nowhere"}, r"Cannot connect .*/nowhere/\.s\.PGSQL"),
+    "unreachable socket": (
+        "server_unreachable",
+        {"db_host": "/nowhere"},
+        r"Cannot connect .*/nowhere/\.s\.PGSQL",
+    ),
     "wrong password": (
+        "server_unreachable",
         {"db_host": "127.0.0.1", "db_password": "quite-wrong-0815"},
         "password authentication failed for user",
     ),
-    "no such database": ({"db_name": "nowhere_at_all"}, 'database "nowhere_at_all" does not exist'),
-    "no database named": ({"db_name": ""}, "No database is named: set db_name"),
+    "no such database": (
+        "server_unreachable",
+        {"db_name": "nowhere_at_all"},
+        'database "nowhere_at_all" does not exist',
+    ),
+    "no database named": ("setting_invalid", {"db_name": ""}, "No database is named: set db_name"),
 }
 
 
 @pytest.mark.parametrize("case", CONNECTION_PROBLEMS)
 def test_servers_that_cannot_be_used(refusals: Application, untouched: Any, case: str) -> None:
-    variables, reason = CONNECTION_PROBLEMS[case]
+    code, variables, reason = CONNECTION_PROBLEMS[case]
     run = refusals.deploy("002", **variables)
     check_refused(run, reason)
+    check_code(run, code)
     assert "quite-wrong-0815" not in run.output + json.dumps(run.record)
     assert refusals.contents() == [untouched]
     assert not refusals.backups.exists()

@@ -18,25 +18,30 @@ def check_production_untouched(application: Application, before: list) -> None:
 
 
 @pytest.mark.parametrize(
-    ("migration", "reason"),
+    ("migration", "code", "reason"),
     [
         (
             "013",
+            "statement_failed",
             r"Migration 013 fails on the copy: migrations/013_fails\.sql line 3: check constraint .* is violated"
             r".*Production was not touched\.",
         ),
         (
             "015",
+            "rehearsal_rollback_schema_differs",
             r"'rollback tested on a copy': the rollback of 015 does not give back the schema:"
             r" .*public\.forgotten: was not there before",
         ),
     ],
 )
-def test_what_fails_on_the_copy_is_refused(application: Application, migration: str, reason: str) -> None:
+def test_what_fails_on_the_copy_is_refused(
+    application: Application, migration: str, code: str, reason: str
+) -> None:
     before = application.contents(ledger=False)
     run = application.deploy(migration)
     assert run.status != 0
     assert (run.record["outcome"], run.record["failed_step"]) == ("refused", "rehearse")
+    assert run.record["reason_code"] == code
     assert re.search(reason, run.record["reason"]), run.record["reason"]
     assert "Traceback" not in run.output
     check_production_untouched(application, before)
@@ -71,6 +76,7 @@ def test_a_killed_client_program_is_refused(
     run = application.deploy("002", pg_bindir=bindir)
     assert run.status != 0
     assert (run.record["outcome"], run.record["failed_step"]) == ("refused", step)
+    assert run.record["reason_code"] == "client_program_failed"
     assert re.search(rf"{program} was killed by signal 9", run.record["reason"]), run.record["reason"]
     assert "Traceback" not in run.output
     check_production_untouched(application, before)
@@ -84,6 +90,7 @@ def test_no_lock_in_production_leaves_it_unchanged(application: Application) -> 
         run = application.deploy("002", lock_timeout_seconds=0.6, lock_attempts=2, lock_pause_seconds=0.1)
         assert run.status != 0
         assert (run.record["outcome"], run.record["failed_step"]) == ("unchanged", "apply")
+        assert run.record["reason_code"] == "lock_not_available"
         assert "No lock after 2 attempts of 0.6 s each" in run.record["reason"]
         assert f"pid {reader.info.backend_pid} " in run.record["reason"], "who blocks is named"
         assert "SELECT count(*) FROM notes" in run.record["reason"]

@@ -26,6 +26,11 @@ def transactions(*commands, declared=None, blocks=0):
     return {"statements": statements, "declared": declared, "blocks": blocks}
 
 
+def problem(reason: str) -> dict[str, str]:
+    """As the controller's parser hands it on."""
+    return {"reason_code": "script_syntax_error", "reason": reason}
+
+
 def entry(version, requires=(), **facts):
     return {
         "version": version,
@@ -167,7 +172,10 @@ def test_sound_scripts():
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"problems": ["migrations/x.sql:3:7: syntax error"]}, r"migrations/x\.sql:3:7: syntax error"),
+        (
+            {"problems": [problem("migrations/x.sql:3:7: syntax error")]},
+            r"migrations/x\.sql:3:7: syntax error",
+        ),
         ({"statements": 0}, r"no statement: migrations/001_name\.sql is empty"),
         (
             {"rollback_name": None, "rollback_statements": 0},
@@ -207,7 +215,7 @@ def test_scripts_that_may_not_be_applied(facts, reason):
 
 
 def test_scripts_of_migrations_that_are_not_selected_do_not_matter():
-    check_scripts_to_apply([entry("001", problems=["broken"]), entry("002")], ["002"])
+    check_scripts_to_apply([entry("001", problems=[problem("broken")]), entry("002")], ["002"])
 
 
 @pytest.mark.parametrize(
@@ -226,13 +234,15 @@ def test_a_rollback_without_script_names_the_verified_backup(facts):
 
 
 def test_a_rollback_that_does_not_parse():
-    broken = entry("001", rollback_problems=["rollback/x.sql:1:1: syntax error"], rollback_statements=0)
+    broken = entry(
+        "001", rollback_problems=[problem("rollback/x.sql:1:1: syntax error")], rollback_statements=0
+    )
     with pytest.raises(Refused, match="syntax error"):
         check_scripts_to_roll_back([broken], ["001"])
 
 
 def test_a_rollback_does_not_ask_whether_the_migration_could_be_applied():
-    check_scripts_to_roll_back([entry("001", problems=["the migration was broken since"])], ["001"])
+    check_scripts_to_roll_back([entry("001", problems=[problem("the migration was broken since")])], ["001"])
 
 
 def test_statements_outside_of_a_transaction_pass_when_they_can_be_gone_on_with():

@@ -21,6 +21,7 @@ def run(outcome, playbook="deploy", steps=(), **facts):
         "migrations": ["009"],
         "outcome": outcome,
         "failed_step": None,
+        "reason_code": None,
         "reason": None,
         "steps": [{"step": step, "status": status, "seconds": 1.25} for step, status in steps],
         **facts,
@@ -40,6 +41,7 @@ def status(**facts):
         "drift": [],
         "salvage": [],
         "adoption": {},
+        "layout": {"release": 3, "newest": 3},
         **facts,
     }
 
@@ -50,6 +52,12 @@ def test_every_outcome_tells_what_production_has(outcome):
     assert lines[0] == f"{outcome}: 009 on library (database midi)"
     assert f"Production: {STATE_OF_PRODUCTION[outcome]}" in lines
     assert lines[-1] == "Record: /a/run.json"
+
+
+def test_the_reason_stands_with_its_code():
+    lines = run_report(run("refused", reason="No lock.", reason_code="lock_not_available"), "x")
+    assert lines[1:3] == ["Reason: No lock.", "Reason code: lock_not_available"]
+    assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Reason")]
 
 
 FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))
@@ -171,6 +179,11 @@ def test_status_of_a_sound_database():
         ({"unknown_versions": ["042"]}, "  042: recorded as applied, and sql_dir has no such migration"),
         ({"drift": ["table public.x: was not there before"]}, "  table public.x: was not there before"),
         (
+            {"layout": {"release": 1, "newest": 3}},
+            "The runbook's schemas have the layout of release 1: the next deploy, rollback or restore brings them to"
+            " release 3",
+        ),
+        (
             {"broken_receipt": {"run_id": "r7", "step": "apply", "migration": "009", "finished": "t"}},
             "RECEIPTS CHANGED: the one of apply 009 in run r7 is not as it was written, or one before it is gone",
         ),
@@ -214,6 +227,12 @@ def test_status_of_a_sound_database():
 )
 def test_status_says_what_is_not_as_it_should_be(facts, expected):
     assert expected in status_report(status(**facts), "library")
+
+
+@pytest.mark.parametrize("release", [0, 3])
+def test_status_says_nothing_of_a_layout_that_is_none_or_the_newest(release):
+    lines = status_report(status(layout={"release": release, "newest": 3}), "library")
+    assert not [line for line in lines if "layout" in line]
 
 
 def test_status_names_edited_scripts_and_proofs():

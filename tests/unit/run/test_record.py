@@ -53,8 +53,15 @@ def ok(*migrations, receipt="d1", **outputs):
     }
 
 
-def failed(reason="it did not work", outcome=None):
-    return {"failed": True, "msg": reason, "outcome": outcome, "seconds": 0.5, "receipts": []}
+def failed(reason="it did not work", outcome=None, code="statement_failed"):
+    return {
+        "failed": True,
+        "reason_code": code,
+        "msg": reason,
+        "outcome": outcome,
+        "seconds": 0.5,
+        "receipts": [],
+    }
 
 
 def result_of(step, versions=("009",)):
@@ -88,6 +95,7 @@ def test_all_steps_well(tmp_path, playbook):
     made.conclude()
     assert on_disk(made)["outcome"] == SUCCESS[playbook]
     assert (on_disk(made)["failed_step"], on_disk(made)["reason"]) == (None, None)
+    assert on_disk(made)["reason_code"] is None
     assert succeeded(made.content)
 
 
@@ -96,14 +104,25 @@ def test_all_steps_well(tmp_path, playbook):
 )
 def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path, playbook, step):
     made = run_until(record(tmp_path, playbook), step)
-    made.end(step, failed("the disk is full"))
-    made.conclude("the task's own words")
+    made.end(step, failed("the disk is full", code="backup_dir_full"))
+    made.conclude("the task's own words", "task_failed")
     steps = ALL_STEPS[playbook]
     reached = playbook in CHANGES and steps.index(step) >= steps.index(CHANGES[playbook])
     content = on_disk(made)
     assert content["outcome"] == ("failed" if reached else "refused")
     assert (content["failed_step"], content["reason"]) == (step, "the disk is full")
+    assert content["reason_code"] == content["steps"][-1]["reason_code"] == "backup_dir_full"
     assert not succeeded(content)
+
+
+def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
+    made = run_until(record(tmp_path), "verify_restore")
+    rows = [{"table": "public.notes", "keys": [{"key": "(2)", "problem": "changed", "columns": ["body"]}]}]
+    made.end("verify_restore", {**failed("other data"), "details": {"rows": rows}})
+    made.conclude("other data")
+    *before, step = on_disk(made)["steps"]
+    assert (step["reason"], step["details"]) == ("other data", {"rows": rows})
+    assert not any("details" in one for one in before)
 
 
 @pytest.mark.parametrize(("playbook", "step"), CHANGES.items())
@@ -124,6 +143,7 @@ def test_a_failure_that_was_taken_back(tmp_path, step):
     made.conclude("verify says no")
     content = on_disk(made)
     assert (content["outcome"], content["failed_step"]) == ("rolled_back", step)
+    assert content["reason_code"] == "statement_failed"
     assert content["reason"] == "verify says no"
     assert not succeeded(content), "a rollback nobody asked for is no success"
 
@@ -191,6 +211,7 @@ def test_a_run_that_ends_early_without_a_failed_step_is_no_success(tmp_path, unt
         outcome,
         "the run ended before its last step",
     )
+    assert on_disk(made)["reason_code"] == "chain_incomplete"
 
 
 def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
@@ -201,6 +222,9 @@ def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
         "refused",
         "the application did not go into maintenance",
     )
+    assert content["reason_code"] == "task_failed"
+    made.conclude("its own words", "artifacts_dir_unwritable")
+    assert on_disk(made)["reason_code"] == "artifacts_dir_unwritable"
 
 
 def test_a_task_beside_the_steps_that_fails_after_all_of_them_is_not_hidden(tmp_path):
@@ -222,8 +246,9 @@ def test_final_outcome_is_that_of_the_first_failure():
         {"step": "preflight", "status": "ok"},
         {"step": "backup", "status": "failed", "outcome": "refused", "reason": "first"},
     ]
-    assert final_outcome("deploy", steps) == ("refused", "backup", "first")
-    assert final_outcome("deploy", steps[:1]) == ("deployed", None, None)
+    steps[1]["reason_code"] = "backup_dir_full"
+    assert final_outcome("deploy", steps) == ("refused", "backup", "backup_dir_full", "first")
+    assert final_outcome("deploy", steps[:1]) == ("deployed", None, None, None)
 
 
 # The file ------------------------------------------------------------------------------------------------
@@ -235,6 +260,7 @@ def test_a_run_killed_in_a_step_says_which(tmp_path):
     content = on_disk(made)
     assert content["outcome"] == "failed", "never a success before the end"
     assert "has not ended" in content["reason"]
+    assert content["reason_code"] == "run_not_ended"
     assert "step backup" in content["reason"]
 
 
@@ -294,6 +320,7 @@ def test_every_step_of_the_file_has_the_public_keys(tmp_path):
         "migrations",
         "outcome",
         "failed_step",
+        "reason_code",
         "reason",
         "steps",
         "proof",

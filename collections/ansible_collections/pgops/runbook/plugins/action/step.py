@@ -25,7 +25,7 @@ from ..plugin_utils.report.run import run_report, status_report
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.run.plan import ALL, PENDING, check_smoke, plan_for, resolve_migration
 from ..plugin_utils.run.progress import shown_progress
-from ..plugin_utils.run.record import RUN_ID, RunRecord, succeeded
+from ..plugin_utils.run.record import RUN_ID, RunRecord, code_of_task, succeeded
 from ..plugin_utils.sql.library import SqlLibrary, read_sql_library
 
 # Steps that belong to no run, and how their outputs are told.
@@ -49,16 +49,19 @@ class ActionModule(ActionBase):
         run["controller"] = _controller()
         arguments["run"] = run
         target = arguments.get("target") or {}
-        record = RunRecord(
-            run.get("artifacts_dir") or "artifacts",
-            run["run_id"],
-            {
-                "playbook": run.get("playbook"),
-                "target": task_vars.get("inventory_hostname"),
-                "database": target.get("login_db"),
-            },
-            writes=not self._task.check_mode,
-        )
+        try:
+            record = RunRecord(
+                run.get("artifacts_dir") or "artifacts",
+                run["run_id"],
+                {
+                    "playbook": run.get("playbook"),
+                    "target": task_vars.get("inventory_hostname"),
+                    "database": target.get("login_db"),
+                },
+                writes=not self._task.check_mode,
+            )
+        except RunbookError as error:
+            return _failure(error.code, error.reason, error.outcome, time.monotonic())
         if step in REPORTS_WITHOUT_RUN:
             # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
             result = self._execute_step(step, arguments, run, record, task_vars)
@@ -81,6 +84,7 @@ class ActionModule(ActionBase):
                 "failed": True,
                 "changed": False,
                 "msg": reason,
+                "reason_code": "run_has_ended",
                 "outcome": "refused",
                 "run_id": run["run_id"],
             }
@@ -105,6 +109,7 @@ class ActionModule(ActionBase):
         except OSError as error:
             return {
                 "failed": True,
+                "reason_code": "artifacts_dir_unwritable",
                 "msg": f"artifacts_dir {record.artifacts_dir} cannot be written: {error.strerror}."
                 " Nothing was done: a run that cannot be recorded does not start.",
             }
@@ -118,7 +123,8 @@ class ActionModule(ActionBase):
             record.end(step, result)
         except Exception as error:
             # A defect of ours: the record must not look as if the step had never been, and rescue must run.
-            result = _failure(f"Step {step} met an error that nobody foresaw: {error!r}", None, started)
+            reason = f"Step {step} met an error that nobody foresaw: {error!r}"
+            result = _failure("step_crashed", reason, None, started)
             result["exception"] = traceback.format_exc()
             record.end(step, result)
         if result.get("failed"):
@@ -171,7 +177,7 @@ class ActionModule(ActionBase):
         try:
             arguments["plan"] = self._plan(step, arguments, run, record)
         except RunbookError as error:
-            return _failure(error.reason, error.outcome, started)
+            return _failure(error.code, error.reason, error.outcome, started)
         try:
             with self._progress(step, arguments):
                 result = self._execute_module(
@@ -186,9 +192,11 @@ class ActionModule(ActionBase):
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
             host = arguments.get("library_host") or task_vars.get("inventory_hostname")
             reason = " ".join(str(error).split()).rstrip(".")
-            return _failure(f"Host {host} could not be reached during step {step}: {reason}.", None, started)
+            reason = f"Host {host} could not be reached during step {step}: {reason}."
+            return _failure("host_unreachable", reason, None, started)
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
+            result.setdefault("reason_code", "step_could_not_run")
             # The module did not get as far as to report: missing Python, bad options, an unforeseen error.
             lines = (result.get("module_stderr") or result.get("exception") or "").strip().splitlines()
             detail = (
@@ -259,14 +267,16 @@ class ActionModule(ActionBase):
         self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Finish the record, and the run in the ledger where one was opened."""
+        failure, failure_code = (str(arguments.get(key) or "") for key in ("reason", "reason_code"))
         if not record.writes:
-            return _checked_only(str(arguments.get("reason") or ""), arguments["run"])
+            return _checked_only(failure, failure_code, arguments["run"])
         try:
-            record.conclude(str(arguments.get("reason") or ""))
+            record.conclude(failure, failure_code)
         except OSError as error:
-            reason = arguments.get("reason") or "the run ended"
+            reason = failure or "the run ended"
             return {
                 "failed": True,
+                "reason_code": "artifacts_dir_unwritable",
                 "changed": False,
                 "msg": f"{reason} How it ended could not be written: artifacts_dir {record.artifacts_dir}:"
                 f" {error.strerror}.",
@@ -292,7 +302,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def _checked_only(failure: str, run: dict[str, Any]) -> dict[str, Any]:
+def _checked_only(failure: str, failure_code: str, run: dict[str, Any]) -> dict[str, Any]:
     """The end of a run in check mode, which leaves no record to read from."""
     outcome = "refused" if failure else "checked"
     wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
@@ -300,15 +310,20 @@ def _checked_only(failure: str, run: dict[str, Any]) -> dict[str, Any]:
     would = f"Preflight found nothing that speaks against {what}; it would go through: {steps}."
     return {
         "changed": False,
-        "run": {"outcome": outcome, "reason": failure or None},
+        "run": {
+            "outcome": outcome,
+            "reason_code": code_of_task(failure, failure_code),
+            "reason": failure or None,
+        },
         "report": [f"Check mode, nothing was written. {failure or would}"],
         "succeeded": not failure,
     }
 
 
-def _failure(reason: str, outcome: str | None, started: float) -> dict[str, Any]:
+def _failure(code: str, reason: str, outcome: str | None, started: float) -> dict[str, Any]:
     return {
         "failed": True,
+        "reason_code": code,
         "msg": reason,
         "outcome": outcome,
         "step": None,

@@ -11,14 +11,16 @@ class RunbookError(Exception):
     """Base of all foreseeable errors.
 
     Args:
+        code: the reason's short name in ``reasons.REASONS``, for programs: it stays when the sentence is reworded.
         reason: one sentence: what happened, and where it helps, what to do next.
         details: JSON-able facts for run.json and the report (a diff, sessions, keys ...).
     """
 
     outcome = "failed"
 
-    def __init__(self, reason: str, **details: object) -> None:
+    def __init__(self, code: str, reason: str, /, **details: object) -> None:
         super().__init__(reason)
+        self.code = code
         self.reason = reason
         self.details = details
 

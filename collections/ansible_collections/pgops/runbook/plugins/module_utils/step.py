@@ -11,6 +11,7 @@ from .errors import Refused, RunbookError, StepFailed
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import RESTORING_STEPS, check_gate, committed_versions, latest, script_digests
+from .ledger.upgrade import known_release
 from .postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
     TARGET_SPEC,
@@ -103,8 +104,9 @@ class Step:
         """
         if PSYCOPG2_IMPORT_ERROR:
             self.module.fail_json(
+                reason_code="psycopg2_missing",
                 msg="The Python package psycopg2 is missing on the host where the step runs: install"
-                " psycopg2-binary for its Python interpreter."
+                " psycopg2-binary for its Python interpreter.",
             )
         clock = time.monotonic()
         answer = {}
@@ -141,6 +143,8 @@ class Step:
             raise explain_unreachable(self.params["target"], error) from None
         with transaction(self.connection) as cursor:
             self.started = utc_text(cursor)
+            # Before there is an identity: into a layout that we do not know not even the failure is written.
+            known_release(cursor)
             self.identity = server_identity(cursor)
         if self.name in UNGATED_STEPS:
             return
@@ -152,8 +156,9 @@ class Step:
             self._check_run_is_open(cursor)
             if self.ledger.chain_is_broken(cursor, self.run_id):
                 raise Refused(
+                    "receipt_altered",
                     "The receipts of this run are no longer the chain that was written: this run proves nothing any"
-                    " more; start a new one."
+                    " more; start a new one.",
                 )
             check_gate(
                 self.name,
@@ -170,13 +175,18 @@ class Step:
         run = self.ledger.run(cursor, self.run_id)
         if run is None:
             raise Refused(
+                "step_out_of_order",
                 f"Step {self.name} belongs to no run of this database: start with the whole playbook,"
-                f" whose first step is preflight."
+                f" whose first step is preflight.",
             )
         if run["finished"]:
-            raise Refused(f"Run {self.run_id} is finished ({run['outcome']}): start a new run.")
+            raise Refused(
+                "run_has_ended", f"Run {self.run_id} is finished ({run['outcome']}): start a new run."
+            )
         if run["playbook"] != self.playbook:
-            raise Refused(f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}.")
+            raise Refused(
+                "step_out_of_order", f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}."
+            )
 
     def _ages(self, cursor):
         """Age in minutes of the receipts that get too old, with the greatest age allowed.
@@ -224,7 +234,7 @@ class Step:
                 )
                 holder = cursor.fetchone()
             if time.monotonic() >= deadline:
-                raise Refused(self._held_by(holder))
+                raise Refused("another_run_in_progress", self._held_by(holder))
             time.sleep(0.25)
 
     def _held_by(self, session):
@@ -263,22 +273,31 @@ class Step:
 
     def _failure(self, error):
         if isinstance(error, RunbookError):
-            reason, details, outcome = error.reason, error.details, error.outcome
+            code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
         else:
             diagnostic = getattr(error, "diag", None)
             message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
-            reason, details, outcome = f"PostgreSQL ended step {self.name}: {message}.", {}, "failed"
+            code, outcome, details = "postgresql_error", "failed", {"sqlstate": error.pgcode}
+            reason = f"PostgreSQL ended step {self.name}: {message}."
             if "row-level security policy" in message and isinstance(
                 error, psycopg2.errors.InsufficientPrivilege
             ):
+                code = "role_lacks_privilege"
                 # Never with the rows that a policy lets through: the others would be taken for deleted ones.
                 reason += (
                     " The runbook's role has to see every row: a superuser types ALTER ROLE ... BYPASSRLS."
                 )
-        self._record_failure(reason)
-        return {"failed": True, "msg": reason, "details": details, "outcome": outcome, "changed": False}
+        self._record_failure(code, reason)
+        return {
+            "failed": True,
+            "msg": reason,
+            "reason_code": code,
+            "details": details,
+            "outcome": outcome,
+            "changed": False,
+        }
 
-    def _record_failure(self, reason):
+    def _record_failure(self, code: str, reason: str) -> None:
         """A failed step leaves a receipt too, if its run is open and the server still answers."""
         if self.identity is None or self.module.check_mode or self.name in ("status", "salvage", "conclude"):
             return
@@ -288,7 +307,7 @@ class Step:
             with transaction(self.connection) as cursor:
                 run = self.ledger.run(cursor, self.run_id)
                 if run is not None and not run["finished"] and run["playbook"] == self.playbook:
-                    self.record(cursor, "failed", outputs={"reason": reason})
+                    self.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})
         except (RunbookError, psycopg2.Error) as error:
             self.module.warn(
                 f"The failure could not be written to the ledger: {' '.join(str(error).split())}"
@@ -312,7 +331,10 @@ class Step:
         versions = latest(self.receipts, "preflight")["outputs"]["migrations"]
         missing = [version for version in versions if version not in by_version]
         if missing:
-            raise Refused(f"The scripts of migration {missing[0]} were not found again: sql_dir has changed.")
+            raise Refused(
+                "sql_dir_changed",
+                f"The scripts of migration {missing[0]} were not found again: sql_dir has changed.",
+            )
         return [by_version[version] for version in versions]
 
     def smoke_scripts(self):
@@ -326,7 +348,7 @@ class Step:
         """
         receipt = latest(self.receipts, step, migration)
         if receipt is None:
-            raise StepFailed(f"This run has no receipt of step {step}.")
+            raise StepFailed("step_out_of_order", f"This run has no receipt of step {step}.")
         return receipt["outputs"]
 
 

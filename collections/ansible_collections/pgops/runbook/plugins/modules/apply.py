@@ -15,7 +15,7 @@ description:
   - What an earlier rollback of the migration kept goes back in the same transaction.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.locks

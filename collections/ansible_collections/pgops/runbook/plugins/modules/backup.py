@@ -13,7 +13,7 @@ description:
     copy can be compared with production while production goes on writing.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 options:

@@ -12,7 +12,7 @@ description:
   - Writes the outcome to the ledger, lets the next run in, and drops the copy if a killed step has left it.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
@@ -23,6 +23,10 @@ options:
     default: failed
   reason:
     description: One sentence for a person, filled in by the action plugin.
+    type: str
+    default: ''
+  reason_code:
+    description: The reason's short name for programs; docs/reasons.md lists them.
     type: str
     default: ''
 """
@@ -74,6 +78,7 @@ def main():
         argument_spec=step_argument_spec(
             outcome={"type": "str", "default": "failed"},
             reason={"type": "str", "default": ""},
+            reason_code={"type": "str", "default": ""},
             copy_target={"type": "dict", "options": TARGET_SPEC},
         ),
         supports_check_mode=True,

@@ -14,7 +14,7 @@ description:
   - Nobody is held off, so the numbers of the swap itself may be higher.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 options:

@@ -13,7 +13,7 @@ description:
     the deploy, and the smoke scripts must hold.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.locks

@@ -18,7 +18,7 @@ description:
   - Rows and files may change between this and the renaming, which looks again.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.library

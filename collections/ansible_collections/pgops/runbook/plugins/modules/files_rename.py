@@ -18,7 +18,7 @@ description:
     back after a rollback of the database; files that users renamed or added meanwhile keep their names.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.library

@@ -13,7 +13,7 @@ description:
   - Opening and closing the window for users is the role's part; this records that it was opened.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 options:
@@ -92,7 +92,9 @@ def work(step):
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = %s)", (given["timezone"],)
         )
         if not cursor.fetchone()[0]:
-            raise Refused(f"maintenance_window: the server knows no time zone {given['timezone']!r}.")
+            raise Refused(
+                "setting_invalid", f"maintenance_window: the server knows no time zone {given['timezone']!r}."
+            )
         cursor.execute(
             "SELECT extract(isodow FROM t)::int, extract(hour FROM t)::int * 60 + extract(minute FROM t)::int,"
             " to_char(t, 'FMDay HH24:MI') FROM (SELECT clock_timestamp() AT TIME ZONE %s AS t) now",
@@ -102,8 +104,9 @@ def work(step):
     if not is_open(window, weekday, minute):
         days = f" on {', '.join(given['days'])}" if given["days"] else ""
         raise Refused(
+            "outside_maintenance_window",
             f"Checklist item 'maintenance window': it is {shown} in {given['timezone']} and the window is from"
-            f" {given['start']} to {given['end']}{days}."
+            f" {given['start']} to {given['end']}{days}.",
         )
     return {"window": given, "entered": shown}
 

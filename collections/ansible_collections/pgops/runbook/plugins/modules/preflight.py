@@ -14,7 +14,7 @@ description:
   - Writes nothing when it refuses.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target

@@ -14,7 +14,7 @@ description:
   - Drops the copy at its end, however it ends.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
@@ -68,6 +68,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.backup.copy import CopyDatabase
 from ..module_utils.impact.policy import POLICY_SPEC, refuse_by_policy
 from ..module_utils.ledger.receipts import library_hosts_of
+from ..module_utils.ledger.upgrade import upgrade
 from ..module_utils.library.rehearsed import bring_rehearsed
 from ..module_utils.postgres.connection import TARGET_SPEC, transaction
 from ..module_utils.preflight.requirements import check_declared, makers_in_production, makers_of_chain
@@ -88,11 +89,15 @@ def work(step):
     try:
         connection = copy.connect()
         try:
+            with transaction(connection) as cursor:
+                # Of a backup from before an upgrade; what a migration costs is measured without it.
+                upgrade(cursor)
             rehearsal = Rehearsal(
                 connection,
                 step.smoke_scripts(),
                 step.params["restore_salvage"],
                 files_follow=bool(hosts),
+                production=step.connection,
             )
             result = rehearsal.rehearse(migrations)
             paths = _bring_paths(step, connection) if hosts else {}

@@ -14,7 +14,7 @@ description:
   - At the end takes everything back, newest first, with all those rows in place.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target

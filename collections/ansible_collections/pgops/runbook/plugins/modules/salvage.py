@@ -13,7 +13,7 @@ description:
   - What changes something is a run of its own in the ledger, and is refused while another run is in progress.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.locks

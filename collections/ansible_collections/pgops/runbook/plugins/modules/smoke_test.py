@@ -12,7 +12,7 @@ description:
   - Runs every script of C(sql_dir/smoke) in a transaction that is rolled back.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 """

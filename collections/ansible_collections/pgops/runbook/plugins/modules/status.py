@@ -14,7 +14,7 @@ description:
     all of them to an empty database of its own, and records those that are.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target

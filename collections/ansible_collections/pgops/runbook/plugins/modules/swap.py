@@ -16,7 +16,7 @@ description:
   - Where anything fails before that transaction has committed, the application is let in again and nothing has changed.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 options:

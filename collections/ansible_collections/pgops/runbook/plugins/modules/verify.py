@@ -15,7 +15,7 @@ description:
   - Leaves no trace in the database but its receipt.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
 """
@@ -68,11 +68,15 @@ def work(step):
         recorded = VersionTable(cursor).applied()
         missing = [migration["version"] for migration in migrations if migration["version"] not in recorded]
         if missing:
-            raise StepFailed(f"schema_migrations does not record {', '.join(missing)} after the deploy.")
+            raise StepFailed(
+                "version_not_recorded",
+                f"schema_migrations does not record {', '.join(missing)} after the deploy.",
+            )
         lines = describe(difference(step.ledger.catalog(cursor, committed), read_schema(cursor)))
         if lines:
             raise StepFailed(
-                "The schema changed after the deploy was committed: " + "; ".join(lines[:10]) + "."
+                "schema_changed_after_deploy",
+                "The schema changed after the deploy was committed: " + "; ".join(lines[:10]) + ".",
             )
         run_checks(cursor, scripts)
     step.changed = False

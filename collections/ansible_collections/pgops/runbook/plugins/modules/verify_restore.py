@@ -13,7 +13,7 @@ description:
     of the copy with what the backup's snapshot saw in production.
 version_added: 0.1.0
 author:
-  - The pgops runbook authors
+  - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
@@ -66,7 +66,14 @@ def work(step):
     manifest = files.read_manifest(step.outputs_of("backup")["manifest_sha256"])
     copy.drop()
     try:
-        proof = restore_and_compare(files, manifest, copy, bindir=params["pg_bindir"], jobs=params["jobs"])
+        proof = restore_and_compare(
+            files,
+            manifest,
+            copy,
+            bindir=params["pg_bindir"],
+            jobs=params["jobs"],
+            production=step.connection,
+        )
     except BaseException:
         copy.drop()
         raise

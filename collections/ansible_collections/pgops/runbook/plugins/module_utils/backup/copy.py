@@ -106,7 +106,10 @@ class CopyDatabase:
                 if row is None:
                     return False
                 if not self._is_ours(row[0]):
-                    raise Refused(f"Database {self.name} was not made by this run: it is left alone.")
+                    raise Refused(
+                        "database_not_of_this_run",
+                        f"Database {self.name} was not made by this run: it is left alone.",
+                    )
                 drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name))
                 try:
                     # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).

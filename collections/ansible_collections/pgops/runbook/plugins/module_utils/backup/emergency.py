@@ -56,8 +56,9 @@ def choose_kind(wanted, size_mb, full_max_mb, journalled):
     """
     if wanted == SALVAGE and journalled:
         raise Refused(
+            "full_backup_needed",
             f"The rollback of {', '.join(journalled)} cannot be in one transaction: one that stops half way can be"
-            f" taken back by a full backup only, not by its salvage. {INSTEAD}"
+            f" taken back by a full backup only, not by its salvage. {INSTEAD}",
         )
     if wanted != AUTO:
         return wanted, "asked for"
@@ -90,9 +91,10 @@ def check_wanted(connection, wanted, journalled, run_id, prove):
     """
     if wanted == SALVAGE and journalled:
         raise Refused(
+            "full_backup_needed",
             f"A rollback would begin with emergency_backup=salvage, and that of {', '.join(journalled)} cannot be in"
             " one transaction: one that stops half way can be taken back by a full backup only. Nothing was changed."
-            f" {INSTEAD}"
+            f" {INSTEAD}",
         )
     if wanted != RESTORE_POINT:
         return None
@@ -102,7 +104,9 @@ def check_wanted(connection, wanted, journalled, run_id, prove):
             _refuse_without_right(cursor)
         return set_restore_point(connection, run_id, begin="runbook_before_") if prove else None
     except Refused as error:
-        raise Refused(f"{error.reason} (A rollback would begin with it. Nothing was changed.)") from None
+        raise Refused(
+            error.code, f"{error.reason} (A rollback would begin with it. Nothing was changed.)"
+        ) from None
 
 
 def restore_point_name(run_id, begin="runbook_"):
@@ -150,8 +154,9 @@ def set_restore_point(connection, run_id, wait_seconds=None, begin="runbook_"):
                 return {"restore_point": name, "lsn": lsn, "segment": segment}
         if time.monotonic() >= deadline:
             raise Refused(
+                "wal_archiving_fails",
                 f"Segment {segment} with the restore point {name} was not archived in {wait_seconds:g} s: it proves"
-                f" nothing yet. {INSTEAD}"
+                f" nothing yet. {INSTEAD}",
             )
         time.sleep(0.2)
 
@@ -190,8 +195,9 @@ def _refuse_without_right(cursor):
     role, allowed = cursor.fetchone()
     if not allowed:
         raise Refused(
+            "role_lacks_privilege",
             f"Role {role} may not set a restore point: GRANT EXECUTE ON FUNCTION pg_create_restore_point(text),"
-            f" pg_switch_wal() TO {role}. {INSTEAD}"
+            f" pg_switch_wal() TO {role}. {INSTEAD}",
         )
 
 
@@ -204,7 +210,10 @@ def _refuse_without_archiving(cursor):
     on, has_command = cursor.fetchone()
     if not on or not has_command:
         lacking = "neither archive_command nor archive_library is set" if on else "archive_mode is off"
-        raise Refused(f"emergency_backup=restore_point needs WAL archiving, and {lacking}. {INSTEAD}")
+        raise Refused(
+            "wal_archiving_off",
+            f"emergency_backup=restore_point needs WAL archiving, and {lacking}. {INSTEAD}",
+        )
     cursor.execute(
         "SELECT last_failed_wal FROM pg_catalog.pg_stat_archiver"
         " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"
@@ -212,6 +221,7 @@ def _refuse_without_archiving(cursor):
     failed = cursor.fetchone()
     if failed:
         raise Refused(
+            "wal_archiving_fails",
             f"WAL archiving fails: segment {failed[0]} could not be archived, so no restore point can be trusted."
-            f" {INSTEAD}"
+            f" {INSTEAD}",
         )

@@ -33,17 +33,22 @@ def check_room(folder, needed_bytes):
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
     if not os.path.isdir(existing):
-        raise Refused(f"backup_dir {folder} is not a folder: {existing} is a file.")
+        raise Refused("backup_dir_unusable", f"backup_dir {folder} is not a folder: {existing} is a file.")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise Refused(f"backup_dir {folder} cannot be written by the user that makes the backup.")
+        raise Refused(
+            "backup_dir_unusable", f"backup_dir {folder} cannot be written by the user that makes the backup."
+        )
     try:
         free = shutil.disk_usage(existing).free
     except OSError as error:
-        raise Refused(f"backup_dir {folder} cannot be used: {error.strerror}.") from None
+        raise Refused(
+            "backup_dir_unusable", f"backup_dir {folder} cannot be used: {error.strerror}."
+        ) from None
     if free < needed_bytes:
         raise Refused(
+            "backup_dir_full",
             f"backup_dir {folder} has {free // 2**20} MiB free and the database has {needed_bytes // 2**20} MiB:"
-            " make room, or choose another backup_dir."
+            " make room, or choose another backup_dir.",
         )
 
 
@@ -73,9 +78,13 @@ class BackupFiles:
             os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
             os.mkdir(self.folder, 0o700)
         except FileExistsError:
-            raise Refused(f"This run has made its backup already: {self.folder} exists.") from None
+            raise Refused(
+                "backup_exists", f"This run has made its backup already: {self.folder} exists."
+            ) from None
         except OSError as error:
-            raise Refused(f"The backup folder {self.folder} cannot be made: {error.strerror}.") from None
+            raise Refused(
+                "backup_dir_unusable", f"The backup folder {self.folder} cannot be made: {error.strerror}."
+            ) from None
 
     def make_dump(self, target, bindir, snapshot, jobs):
         """Dump the target's database as the exported snapshot sees it."""
@@ -121,9 +130,14 @@ class BackupFiles:
             with open(self.manifest_path, encoding="utf-8") as file:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
-            raise StepFailed(f"The backup's manifest {self.manifest_path} cannot be read: {error}.") from None
+            raise StepFailed(
+                "backup_damaged", f"The backup's manifest {self.manifest_path} cannot be read: {error}."
+            ) from None
         if hashlib.sha256(text.encode("utf-8")).hexdigest() != expected_sha256:
-            raise StepFailed(f"The backup's manifest {self.manifest_path} is not the one that was written.")
+            raise StepFailed(
+                "backup_damaged",
+                f"The backup's manifest {self.manifest_path} is not the one that was written.",
+            )
         return json.loads(text)
 
     def read_manifest(self, expected_sha256):
@@ -136,12 +150,17 @@ class BackupFiles:
         try:
             found = self.files()
         except OSError as error:
-            raise StepFailed(f"The backup {self.dump} cannot be read: {error.strerror}.") from None
+            raise StepFailed(
+                "backup_damaged", f"The backup {self.dump} cannot be read: {error.strerror}."
+            ) from None
         recorded = manifest["files"]
         for name in sorted(set(recorded) | set(found)):
             if recorded.get(name) != found.get(name):
                 what = "missing" if name not in found else "new" if name not in recorded else "changed"
-                raise StepFailed(f"The backup was damaged after it was made: {self.dump}/{name} is {what}.")
+                raise StepFailed(
+                    "backup_damaged",
+                    f"The backup was damaged after it was made: {self.dump}/{name} is {what}.",
+                )
         return manifest
 
     def restore(self, target, database, bindir, jobs):

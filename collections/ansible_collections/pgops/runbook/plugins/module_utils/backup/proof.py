@@ -10,9 +10,11 @@ from ..catalog.application import read_schema
 from ..catalog.catalog import carried_by_dump
 from ..catalog.difference import describe, difference
 from ..content.difference import difference as content_difference
+from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..errors import StepFailed
 from ..postgres.connection import transaction
+from ..shapes import Catalog, Connection, Content, Json
 
 __all__ = ["restore_and_compare", "sequences_outside"]
 
@@ -45,19 +47,21 @@ def as_dumped(content):
     return {**content, "tables": tables}
 
 
-def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
+def restore_and_compare(files, manifest, copy, bindir="", jobs=2, production=None):
     """Restore the backup into the copy and compare.
 
     Args:
         files: BackupFiles.
         manifest: what the backup must hold.
         copy: CopyDatabase, not existing yet; it is left in place.
+        production: idle connection to the database that was backed up, to name the rows where the data differ; None
+            where it has long gone on.
 
     Returns:
         dict: schema_equal, data_equal, tables, rows, seconds.
 
     Raises:
-        StepFailed: with what differs.
+        StepFailed: with what differs; ``details`` has the tables, and the rows as differing_rows() gives them.
     """
     clock = time.monotonic()
     copy.create(manifest["settings"])
@@ -67,26 +71,11 @@ def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
         with transaction(connection) as cursor:
             catalog = read_schema(cursor)
             content = content_fingerprint(cursor)
+        _check_schema(manifest["catalog"], catalog)
+        _check_rows(manifest["content"], content, production, connection)
+        _check_sequences(manifest, content)
     finally:
         connection.close()
-    # Each side without what no dump carries over: an invalid index of production is missing in every copy.
-    lines = describe(difference(carried_by_dump(manifest["catalog"]), carried_by_dump(catalog)))
-    if lines:
-        raise StepFailed(
-            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + "."
-        )
-    problems = content_difference(as_dumped(manifest["content"]), as_dumped(content))
-    if problems:
-        lines = [f"{found['table']}: {found['problem']}" for found in problems]
-        raise StepFailed("The restored backup has other data than production: " + "; ".join(lines[:10]) + ".")
-    outside = sequences_outside(
-        manifest["content"]["sequences"], manifest["sequences_after"], content["sequences"]
-    )
-    if outside:
-        name, (low, high, value) = next(iter(outside.items()))
-        raise StepFailed(
-            f"The restored backup has sequence {name} at {value}, and production had it from {low} to {high}."
-        )
     return {
         "schema_equal": True,
         "data_equal": True,
@@ -94,3 +83,42 @@ def restore_and_compare(files, manifest, copy, bindir="", jobs=2):
         "rows": sum(table["rows"] for table in content["tables"].values()),
         "seconds": round(time.monotonic() - clock, 3),
     }
+
+
+def _check_schema(expected: Catalog, restored: Catalog) -> None:
+    # Each side without what no dump carries over: an invalid index of production is missing in every copy.
+    lines = describe(difference(carried_by_dump(expected), carried_by_dump(restored)))
+    if lines:
+        raise StepFailed(
+            "copy_differs_from_production",
+            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + ".",
+        )
+
+
+def _check_rows(
+    expected: Content, restored: Content, production: Connection | None, copy: Connection
+) -> None:
+    problems = content_difference(as_dumped(expected), as_dumped(restored))
+    if problems:
+        rows = differing_rows(production, copy, expected, problems)
+        lines = [
+            f"{found['table']}: {found['problem']}{in_words(rows, found['table'])}" for found in problems
+        ]
+        raise StepFailed(
+            "copy_differs_from_production",
+            "The restored backup has other data than production: " + "; ".join(lines[:10]) + ".",
+            tables=problems,
+            rows=rows,
+        )
+
+
+def _check_sequences(manifest: Json, restored: Content) -> None:
+    outside = sequences_outside(
+        manifest["content"]["sequences"], manifest["sequences_after"], restored["sequences"]
+    )
+    if outside:
+        name, (low, high, value) = next(iter(outside.items()))
+        raise StepFailed(
+            "copy_differs_from_production",
+            f"The restored backup has sequence {name} at {value}, and production had it from {low} to {high}.",
+        )

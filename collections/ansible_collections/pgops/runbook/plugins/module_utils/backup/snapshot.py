@@ -75,11 +75,15 @@ def _hold_snapshot(connection, lock_timeout_seconds):
         except psycopg2.errors.LockNotAvailable:
             _release(connection)
             raise StepFailed(
+                "tables_not_held_still",
                 f"The backup waited {lock_timeout_seconds:g} s for a table that another session is changing"
-                " (ALTER, TRUNCATE, VACUUM FULL ...): try again when it has ended."
+                " (ALTER, TRUNCATE, VACUUM FULL ...): try again when it has ended.",
             ) from None
         _release(connection)
-    raise StepFailed("Tables keep being created or dropped: the backup cannot hold them all still.")
+    raise StepFailed(
+        "tables_not_held_still",
+        "Tables keep being created or dropped: the backup cannot hold them all still.",
+    )
 
 
 def _release(connection):

@@ -34,18 +34,29 @@ def check_export(item, file_format, path):
         Refused: for a bad path, a file that exists, or an item without rows of this format.
     """
     if not path or not os.path.isabs(path):
-        raise Refused("Name the file to write with its whole path: -e salvage_file=/path/to/file")
+        raise Refused(
+            "export_file_unusable",
+            "Name the file to write with its whole path: -e salvage_file=/path/to/file",
+        )
     if os.path.lexists(path):
-        raise Refused(f"{path} exists and is not written over: name another file with -e salvage_file=...")
+        raise Refused(
+            "export_file_unusable",
+            f"{path} exists and is not written over: name another file with -e salvage_file=...",
+        )
     if not os.path.isdir(os.path.dirname(path)):
-        raise Refused(f"There is no folder {os.path.dirname(path)} on the host where the module runs.")
+        raise Refused(
+            "export_file_unusable",
+            f"There is no folder {os.path.dirname(path)} on the host where the module runs.",
+        )
     if item["kind"] == UNTOUCHED:
         raise Refused(
-            f"Item {item['item']} has no rows to export: it only notes which rows the rollback left as they were."
+            "salvage_item_not_exportable",
+            f"Item {item['item']} has no rows to export: it only notes which rows the rollback left as they were.",
         )
     if file_format == "sql" and item["kind"] not in KINDS_IN_SQL:
         raise Refused(
-            f"Item {item['item']} ({item['kind']}) is not rows to insert: export it with -e salvage_format=csv"
+            "salvage_item_not_exportable",
+            f"Item {item['item']} ({item['kind']}) is not rows to insert: export it with -e salvage_format=csv",
         )
 
 
@@ -67,9 +78,9 @@ def export_item(cursor, item, file_format, path):
         with _new_file(path) as file:
             write(cursor, item, file)
     except FileExistsError:
-        raise Refused(f"{path} exists and is not written over.") from None
+        raise Refused("export_file_unusable", f"{path} exists and is not written over.") from None
     except OSError as error:
-        raise Refused(f"{path} could not be written: {error.strerror}.") from None
+        raise Refused("export_file_unusable", f"{path} could not be written: {error.strerror}.") from None
 
 
 @contextmanager

@@ -21,10 +21,15 @@ def find_item(cursor, number):
     """
     items = {item["item"]: item for item in kept_items(cursor)}
     if number <= 0:
-        raise Refused(f"Name the item: -e salvage_item=<number>; {COMMAND} lists them.")
+        raise Refused(
+            "salvage_item_not_named", f"Name the item: -e salvage_item=<number>; {COMMAND} lists them."
+        )
     if number not in items:
         known = ", ".join(map(str, items)) or "none"
-        raise Refused(f"There is no salvage item {number} (there are: {known}); {COMMAND} lists them.")
+        raise Refused(
+            "salvage_item_unknown",
+            f"There is no salvage item {number} (there are: {known}); {COMMAND} lists them.",
+        )
     return SalvageStore(cursor).item(number), items[number]
 
 
@@ -36,7 +41,10 @@ def kept_items(cursor):
     """
     store = SalvageStore(cursor)
     if not store.exists():
-        raise Refused("There is no salvage in this database: no rollback has kept anything here.")
+        raise Refused(
+            "salvage_item_unknown",
+            "There is no salvage in this database: no rollback has kept anything here.",
+        )
     return store.summary()
 
 
@@ -49,8 +57,9 @@ def refuse_beside_a_run(step, cursor):
     run = step.ledger.unfinished_run(cursor)
     if run is not None:
         raise Refused(
+            "another_run_in_progress",
             f"Run {run['run_id']} by {run['operator']} is in progress or was interrupted in this database: change its"
-            " salvage when it has ended (playbooks/status.yml shows it). Nothing was changed."
+            " salvage when it has ended (playbooks/status.yml shows it). Nothing was changed.",
         )
 
 

@@ -24,8 +24,9 @@ def to_purge(cursor, number=0, older_than_days=-1, of_run=""):
     given = [number > 0, older_than_days >= 0, bool(of_run)]
     if sum(given) != 1:
         raise Refused(
+            "purge_not_named",
             "Say what is to be purged, in one of three ways: -e salvage_item=<number>,"
-            " -e salvage_older_than_days=<days> or -e salvage_of_run=<run_id>. Nothing was purged."
+            " -e salvage_older_than_days=<days> or -e salvage_of_run=<run_id>. Nothing was purged.",
         )
     items = kept_items(cursor)
     if number > 0:
@@ -71,6 +72,7 @@ def confirm_purge(items, confirmed, named):
     )
     wrong = f"salvage_confirm={confirmed} does not stand for what would go now. " if confirmed else ""
     raise Refused(
+        "purge_not_confirmed",
         f"{wrong}Nothing was purged. These {rows} rows would go and could not be put back any more: {what}."
         f" If that is as it should be: {COMMAND} {named} -e salvage_confirm={word}",
         items=items,

@@ -33,13 +33,15 @@ def check_put_back(cursor, item):
     applied = item["migration"] in VersionTable(cursor).applied()
     if item["kind"] in (UNTOUCHED, DELETED) and not applied:
         raise Refused(
+            "salvage_item_waits_for_deploy",
             f"Item {item['item']} ({item['kind']}) has a meaning only for the next deploy of migration"
-            f" {item['migration']}: it stays until then."
+            f" {item['migration']}: it stays until then.",
         )
     if item["kind"] == UNTOUCHED:
         raise Refused(
+            "salvage_item_waits_for_deploy",
             f"Item {item['item']} ({item['kind']}) cannot be put back by hand: how these rows were is known only"
-            f" before a deploy of migration {item['migration']}."
+            f" before a deploy of migration {item['migration']}.",
         )
     if item["kind"] in (LABELS, SEQUENCE, PRIVILEGES):
         return
@@ -52,10 +54,13 @@ def check_put_back(cursor, item):
         " -e salvage_file=/path/to/file"
     )
     if table is None:
-        raise Refused(f"Table {name} of item {item['item']} is not there: {advice}")
+        raise Refused("salvage_table_changed", f"Table {name} of item {item['item']} is not there: {advice}")
     lost = sorted((set(item["columns"]) | set(item["key_columns"])) - set(table.columns))
     if lost:
-        raise Refused(f"Table {name} of item {item['item']} has no column {', '.join(lost)}: {advice}")
+        raise Refused(
+            "salvage_table_changed",
+            f"Table {name} of item {item['item']} has no column {', '.join(lost)}: {advice}",
+        )
 
 
 def put_back(step, number, policy, overwrite):
@@ -121,12 +126,16 @@ def _put_back(step, cursor, item, overwrite):
     overwritten, kept_in = _keep_overwritten(step, cursor, item, *image) if image else (0, None)
     returned = waiting - done["held_back"]
     if not returned:
-        raise Refused("; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(done["reasons"].items())))
+        raise Refused(
+            "salvage_rows_held_back",
+            "; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(done["reasons"].items())),
+        )
     if overwritten and not overwrite:
         raise Refused(
+            "salvage_would_overwrite",
             f"{overwritten} rows that are now in {done['table']} would be changed or deleted by it. If that is as it"
             f" should be (they are kept, as an item of their own): {COMMAND} -e salvage_action=restore"
-            f" -e salvage_item={number} -e salvage_overwrite=true"
+            f" -e salvage_item={number} -e salvage_overwrite=true",
         )
     outputs = {
         "item": number,

@@ -15,11 +15,10 @@ from psycopg2.extensions import cursor as plain_cursor
 
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.session import pin_session, restore_session
-from .row_digest import SEEDS, digest_of_sums, hash_of, row_text, sums
+from .row_digest import digest_of_sums, row_text, sums
 
 __all__ = [
     "StoredTable",
-    "column_digests",
     "columns_before",
     "content_fingerprint",
     "stored_tables",
@@ -32,6 +31,7 @@ class StoredTable:
     """A relation that holds rows of its own.
 
     Attributes:
+        oid: its OID.
         name: quoted, with its schema, as in the catalog's keys.
         kind: "table" or "materialized view".
         columns: names of its columns in their order.
@@ -41,6 +41,7 @@ class StoredTable:
         pages: its size by the planner's statistics, for distributing the work.
     """
 
+    oid: int
     schema: str
     relation: str
     name: str
@@ -112,15 +113,16 @@ def stored_tables(cursor: Any) -> list[StoredTable]:
     """Every relation with rows of its own, largest first; an extension's tables only as far as pg_dump
     saves them (manual, "Extension Configuration Tables")."""
     cursor.execute(
-        "SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
-        " CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END,"
+        "SELECT c.oid::bigint, n.nspname::text, c.relname::text,"
+        " quote_ident(n.nspname) || '.' || quote_ident(c.relname), CASE c.relkind"
+        " WHEN 'm' THEN 'materialized view' ELSE 'table' END,"
         " array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
         f" AND NOT a.attisdropped ORDER BY a.attnum), c.relispopulated, {SAVED_ROWS}, c.relpages"
-        f" FROM {RELATIONS} WHERE {of_application(STORED, members=SAVED)} ORDER BY c.relpages DESC, 1, 2"
+        f" FROM {RELATIONS} WHERE {of_application(STORED, members=SAVED)} ORDER BY c.relpages DESC, 2, 3"
     )
     return [
-        StoredTable(schema, relation, name, kind, tuple(columns), populated, condition, pages)
-        for schema, relation, name, kind, columns, populated, condition, pages in cursor.fetchall()
+        StoredTable(oid, schema, relation, name, kind, tuple(columns), populated, condition, pages)
+        for oid, schema, relation, name, kind, columns, populated, condition, pages in cursor.fetchall()
     ]
 
 
@@ -154,30 +156,6 @@ def table_fingerprint(
     facts["rows"] = found[0]
     facts["digest"] = digest_of_sums(found)
     return facts
-
-
-def column_digests(cursor: Any, table: StoredTable, columns: Sequence[str]) -> dict[str, str]:
-    """A digest of each column by itself, in one pass, to tell which columns differ.
-
-    Raises:
-        psycopg2.Error: also when a column does not exist.
-    """
-    # At most 1664 result columns (manual, "Limits"): two sums for each.
-    digests: dict[str, str] = {}
-    for start in range(0, len(columns), 400):
-        part = columns[start : start + 400]
-        sums = [sql.SQL("sum({})").format(hash_of(row_text([name]), seed)) for name in part for seed in SEEDS]
-        cursor.execute(
-            sql.SQL("SELECT {} FROM ONLY {} {}").format(
-                sql.SQL(", ").join(sums),
-                sql.Identifier(table.schema, table.relation),
-                sql.SQL(table.condition),
-            )
-        )
-        values = cursor.fetchone()
-        for position, name in enumerate(part):
-            digests[name] = digest_of_sums(values[2 * position : 2 * position + 2])
-    return digests
 
 
 def _sequences(cursor: Any) -> dict[str, int]:

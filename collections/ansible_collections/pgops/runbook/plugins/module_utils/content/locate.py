@@ -6,46 +6,72 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as plain_cursor
+from ..postgres.connection import sql
+from ..postgres.keys import key_among
+from .fingerprint import StoredTable
+from .row_digest import bucket, digest_of_sums, hash_of, row_text, sums
 
-from ..postgres.session import pin_session, restore_session
-from .row_digest import bucket, hash_of, row_text, sums
-
-__all__ = ["locate", "primary_key"]
+__all__ = ["CHANGED", "GONE", "NEW", "OTHER", "LocatedRow", "LocatedRows", "locate"]
 
 _FETCHED = 2000
 
+# What is wrong with the rows of a key.
+CHANGED = "changed"
+GONE = "gone"
+NEW = "new"
+OTHER = "other rows of this key"  # where it is not unique in one of the databases
+
 _Line = tuple[str, list[int]]  # key as text, a hash for each column
 _Rows = tuple[str, "Counter[tuple[int, ...]]"]  # key, and how often each of its rows occurs
+_Buckets = dict[int, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class LocatedRow:
+    """A row that differs: the text of its key, what is wrong (CHANGED ...), and the columns that changed."""
+
+    key: str
+    problem: str
+    columns: tuple[str, ...]
+
+
+@dataclass
+class LocatedRows:
+    """Where a table differs; it holds values of keys, and no other.
+
+    Attributes:
+        digest_before: the digest of the table in the first database, as a fingerprint over the same columns has it.
+        key_columns: what tells rows apart, in the order in which a key's text has its values; empty where nothing
+            does: then a changed row counts as one that is gone and one that is new, and no key is named.
+        changed, gone, new: numbers of rows.
+        columns: in how many changed rows each column has another value; None where rows cannot be told apart.
+        rows: the first of them.
+    """
+
+    digest_before: str
+    key_columns: list[str]
+    changed: int = 0
+    gone: int = 0
+    new: int = 0
+    columns: dict[str, int | None] = field(default_factory=dict)
+    rows: list[LocatedRow] = field(default_factory=list)
 
 
 def locate(
-    cursor_a: Any,
-    cursor_b: Any,
-    table: tuple[str, str],
-    columns: Sequence[str],
-    key_columns: Sequence[str] | None = None,
-    limit: int = 10,
-) -> dict[str, Any]:
+    before: Any, after: Any, tables: Sequence[StoredTable], columns: Sequence[str], limit: int = 10
+) -> LocatedRows:
     """Compare a table in two databases row by row, streaming, with bounded memory.
 
     Args:
-        cursor_a: a cursor of the first database ("before"), in a transaction.
-        cursor_b: a cursor of the second ("after"), in a transaction.
-        table: schema and name, unquoted.
+        before, after: cursors of the two databases, in transactions with pinned sessions.
+        tables: the table in each.
         columns: the columns to compare; both sides must have them.
-        key_columns: what tells rows apart; None: the primary key of the first side, or without one all of
-            the columns, so that a changed row counts as one row gone and one row new.
-        limit: how many keys to name.
-
-    Returns:
-        {"changed": rows, "only_before": rows, "only_after": rows, "columns": {column: changed rows},
-        "keys": [{"key", "problem", "columns"}, …]}; a key is written as PostgreSQL writes a record.
+        limit: how many rows to name.
 
     Raises:
         psycopg2.Error: when a column does not exist or may not be read.
@@ -53,92 +79,96 @@ def locate(
     """
     if not columns:
         raise ValueError("locate needs columns to compare")
-    previous = [(cursor, pin_session(cursor, local=True)) for cursor in (cursor_a, cursor_b)]
-    keys = list(key_columns or primary_key(cursor_a, table) or columns)
-    before, after = (_bucket_sums(cursor, table, columns, keys) for cursor in (cursor_a, cursor_b))
+    key = sorted(key_among(after, tables[1].oid, columns) or ())
+    sides = [_Side(cursor, table, columns, key or columns) for cursor, table in zip((before, after), tables)]
+    sums_before, sums_after = (side.bucket_sums() for side in sides)
+    found = LocatedRows(_whole_digest(sums_before), key)
     differing = sorted(
-        number for number in before.keys() | after.keys() if before.get(number) != after.get(number)
+        number
+        for number in sums_before.keys() | sums_after.keys()
+        if sums_before.get(number) != sums_after.get(number)
     )
-    found: dict[str, Any] = {"changed": 0, "only_before": 0, "only_after": 0, "columns": {}, "keys": []}
     if differing:
-        _merge(
-            _lines(cursor_a, table, columns, keys, differing),
-            _lines(cursor_b, table, columns, keys, differing),
-            columns,
-            found,
-            limit,
-        )
-    for cursor, settings in previous:
-        restore_session(cursor, settings, local=True)
+        pairs = _pairs(*(_by_key(side.lines(differing)) for side in sides))
+        (_name_keys if key else _count_rows)(pairs, columns, found, limit)
     return found
 
 
-def primary_key(cursor: Any, table: tuple[str, str]) -> list[str]:
-    """Columns of the table's primary key in their order; empty without one."""
-    with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
-        own.execute(
-            "SELECT a.attname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace,"
-            " unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, position)"
-            " JOIN pg_attribute a ON a.attnum = k.number"
-            " WHERE n.nspname = %s AND c.relname = %s AND i.indisprimary AND a.attrelid = c.oid"
-            " AND k.position <= i.indnkeyatts ORDER BY k.position",
-            table,
+class _Side:
+    """The table in one of the databases."""
+
+    def __init__(self, cursor: Any, table: StoredTable, columns: Sequence[str], key: Sequence[str]) -> None:
+        self._cursor = cursor
+        self._columns = columns
+        self._key = key
+        # The condition comes from pg_extension, which only the superuser of the database writes.
+        self._source = sql.SQL("(SELECT * FROM ONLY {} {}) AS source").format(
+            sql.Identifier(table.schema, table.relation), sql.SQL(table.condition)
         )
-        return [name for (name,) in own.fetchall()]
 
-
-def _bucket_sums(
-    cursor: Any, table: tuple[str, str], columns: Sequence[str], keys: Sequence[str]
-) -> dict[int, tuple[Any, ...]]:
-    with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
-        own.execute(
+    def bucket_sums(self) -> _Buckets:
+        self._cursor.execute(
             sql.SQL(
-                "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM ONLY {} OFFSET 0) AS rows"
-                " GROUP BY bucket"
-            ).format(sums(), bucket(keys), row_text([*keys, *columns]), sql.Identifier(*table))
+                "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM {} OFFSET 0) AS rows GROUP BY bucket"
+            ).format(sums(), bucket(self._key), row_text(self._columns), self._source)
         )
-        return {number: tuple(found) for number, *found in own.fetchall()}
+        return {number: tuple(found) for number, *found in self._cursor.fetchall()}
+
+    def lines(self, buckets: Sequence[int]) -> Iterator[_Line]:
+        """Key and column hashes of the rows in these buckets, in the byte order of the key's text."""
+        hashes = sql.SQL(", ").join(hash_of(row_text([name])) for name in self._columns)
+        query = sql.SQL(
+            'SELECT {} COLLATE "C" AS key, ARRAY[{}] AS hashes FROM {} WHERE {} = ANY (%s::bigint[]) ORDER BY 1'
+        ).format(row_text(self._key), hashes, self._source, bucket(self._key))
+        # A named cursor keeps the rows on the server and fetches them in portions.
+        with self._cursor.connection.cursor("runbook_locate") as stream:
+            stream.itersize = _FETCHED
+            stream.execute(query, (list(buckets),))
+            yield from stream
 
 
-def _lines(
-    cursor: Any, table: tuple[str, str], columns: Sequence[str], keys: Sequence[str], buckets: Sequence[int]
-) -> Iterator[_Line]:
-    """Key and column hashes of the rows in these buckets, in the byte order of the key's text."""
-    hashes = sql.SQL(", ").join(hash_of(row_text([name])) for name in columns)
-    query = sql.SQL(
-        'SELECT {} COLLATE "C" AS key, ARRAY[{}] AS hashes FROM ONLY {} WHERE {} = ANY (%s::bigint[])'
-        " ORDER BY 1"
-    ).format(row_text(keys), hashes, sql.Identifier(*table), bucket(keys))
-    # A named cursor keeps the rows on the server and fetches them in portions.
-    with cursor.connection.cursor("runbook_locate", cursor_factory=plain_cursor) as stream:
-        stream.itersize = _FETCHED
-        stream.execute(query, (list(buckets),))
-        yield from stream
+def _whole_digest(buckets: _Buckets) -> str:
+    """The sums of all buckets are those of the table."""
+    if not buckets:
+        return digest_of_sums((0, None, None))
+    # As integers: a Decimal would be rounded to 28 digits.
+    return digest_of_sums([sum(map(int, column)) for column in zip(*buckets.values())])
 
 
-def _merge(
-    before: Iterator[_Line], after: Iterator[_Line], columns: Sequence[str], found: dict[str, Any], limit: int
-) -> None:
-    for key, was, is_ in _pairs(_by_key(before), _by_key(after)):
+_Pairs = Iterator[tuple[str, "Counter[tuple[int, ...]]", "Counter[tuple[int, ...]]"]]
+
+
+def _name_keys(pairs: _Pairs, columns: Sequence[str], found: LocatedRows, limit: int) -> None:
+    for key, was, is_ in pairs:
         if was == is_:
             continue
-        changed: list[str] = []
+        changed: tuple[str, ...] = ()
         if sum(was.values()) == sum(is_.values()) == 1:
             (row_before,), (row_after,) = was, is_
-            changed = [name for n, name in enumerate(columns) if row_before[n] != row_after[n]]
-            found["changed"] += 1
+            changed = tuple(name for n, name in enumerate(columns) if row_before[n] != row_after[n])
+            found.changed += 1
             for name in changed:
-                found["columns"][name] = found["columns"].get(name, 0) + 1
-            problem = "changed"
+                found.columns[name] = (found.columns.get(name) or 0) + 1
+            problem = CHANGED
         else:
-            # Without a unique key, equal rows on both sides belong together.
             gone, new = sum((was - is_).values()), sum((is_ - was).values())
-            found["only_before"] += gone
-            found["only_after"] += new
-            problem = "only before" if not new else "only after" if not gone else "other rows of this key"
-        if len(found["keys"]) < limit:
-            found["keys"].append({"key": key, "problem": problem, "columns": changed})
+            found.gone += gone
+            found.new += new
+            problem = GONE if not new else NEW if not gone else OTHER
+        if len(found.rows) < limit:
+            found.rows.append(LocatedRow(key, problem, changed))
+
+
+def _count_rows(pairs: _Pairs, columns: Sequence[str], found: LocatedRows, _limit: int) -> None:
+    """Of rows without a key: how many, and the columns whose values are not the same ones on both sides."""
+    balance = [0] * len(columns)
+    for _, was, is_ in pairs:
+        for rows, sign in ((was - is_, 1), (is_ - was, -1)):
+            for hashes, count in rows.items():
+                balance = [total + sign * count * value for total, value in zip(balance, hashes)]
+        found.gone += sum((was - is_).values())
+        found.new += sum((is_ - was).values())
+    found.columns = {name: None for name, total in zip(columns, balance) if total}
 
 
 def _by_key(lines: Iterator[_Line]) -> Iterator[_Rows]:
@@ -147,19 +177,17 @@ def _by_key(lines: Iterator[_Line]) -> Iterator[_Rows]:
         yield key, Counter(tuple(hashes) for _, hashes in rows)
 
 
-def _pairs(
-    before: Iterator[_Rows], after: Iterator[_Rows]
-) -> Iterator[tuple[str, Counter[tuple[int, ...]], Counter[tuple[int, ...]]]]:
+def _pairs(before: Iterator[_Rows], after: Iterator[_Rows]) -> _Pairs:
     """Merge two streams in the order of their keys."""
     was, is_ = next(before, None), next(after, None)
     while was is not None or is_ is not None:
         # The C collation of UTF-8 is the order of code points, in which Python compares.
-        if is_ is None or (was is not None and was[0] < is_[0]):
+        if was is not None and (is_ is None or was[0] < is_[0]):
             yield was[0], was[1], Counter()
             was = next(before, None)
-        elif was is None or is_[0] < was[0]:
+        elif is_ is not None and (was is None or is_[0] < was[0]):
             yield is_[0], Counter(), is_[1]
             is_ = next(after, None)
-        else:
+        elif was is not None and is_ is not None:
             yield was[0], was[1], is_[1]
             was, is_ = next(before, None), next(after, None)

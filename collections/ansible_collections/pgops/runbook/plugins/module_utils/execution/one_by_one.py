@@ -52,9 +52,10 @@ def begin_or_resume(cursor, ledger, run_id, migration, direction):
         return Journal.begin(cursor, run_id, migration["version"], direction, digest), catalog
     if (half_done["migration"], half_done["direction"]) != (migration["version"], direction):
         raise StepFailed(
+            "migration_half_done",
             f"Migration {half_done['migration']} is half done ({half_done['direction']}, {half_done['done']}"
             f" statements): finish it first with {PLAYBOOKS[half_done['direction']]}"
-            f" -e migration={half_done['migration']}."
+            f" -e migration={half_done['migration']}.",
         )
     journal = Journal(half_done["journal_id"], half_done["run_id"], direction)
     return journal, ledger.catalog(cursor, half_done["catalog_before"])
@@ -111,7 +112,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
                     if ordinal > 1
                     else f"0 of {len(script['statements'])} statements are done"
                 )
-                raise StepFailed(f"{error.reason.rstrip('.')}. {done}", **error.details) from None
+                raise StepFailed(error.code, f"{error.reason.rstrip('.')}. {done}", **error.details) from None
     return timings
 
 

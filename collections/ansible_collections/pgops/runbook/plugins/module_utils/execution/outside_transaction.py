@@ -61,8 +61,9 @@ def after_success(cursor, statement):
     """
     if statement["alone"] == "CREATE INDEX CONCURRENTLY" and not _index_is_valid(cursor, statement["object"]):
         raise StepFailed(
+            "invalid_index_in_the_way",
             f"Index {'.'.join(filter(None, statement['object']['index']))} exists and is invalid, left by an"
-            " earlier failure outside of the runbook: DROP INDEX it, and deploy again."
+            " earlier failure outside of the runbook: DROP INDEX it, and deploy again.",
         )
 
 

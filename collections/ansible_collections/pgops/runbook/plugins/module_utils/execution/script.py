@@ -78,8 +78,9 @@ class LockPolicy:
         """
         if params["lock_timeout_seconds"] < 0.001 or params["lock_attempts"] < 1:
             raise Refused(
+                "setting_invalid",
                 "lock_timeout_seconds must be at least 0.001 and lock_attempts at least 1: a migration that waits"
-                " for a lock without a limit makes the application queue behind it."
+                " for a lock without a limit makes the application queue behind it.",
             )
         return cls(
             params["lock_timeout_seconds"],
@@ -154,6 +155,7 @@ def _failure(script, statement, error):
             " (statement_timeout_seconds is the greatest time of one statement; or somebody cancelled it)"
         )
     return ScriptFailed(
+        "statement_failed",
         f"{script['name']} line {statement['line']}: {message}{extra}",
         script=script["name"],
         line=statement["line"],
@@ -176,6 +178,7 @@ def check_script(cursor, script):
         for row in cursor:
             if row and row[0] is False:
                 raise ScriptFailed(
+                    "check_failed",
                     f"{script['name']} line {statement['line']}: the check returned false: {row[1:]!r}"
                     if len(row) > 1
                     else f"{script['name']} line {statement['line']}: the check returned false",
@@ -243,6 +246,7 @@ def with_lock_retries(attempt, policy, blockers=lambda: []):
             time.sleep(policy.pause())
     who = "; ".join(seen) if seen else "nobody could be named, the session had already ended"
     raise StepFailed(
+        "lock_not_available",
         f"No lock after {policy.attempts} attempts of {policy.timeout_seconds:g} s each ({message})."
         f" Blocked by: {who}.",
         blocked_by=seen,

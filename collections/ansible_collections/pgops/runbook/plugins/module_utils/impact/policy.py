@@ -53,6 +53,7 @@ def refuse_by_policy(migrations, evidence, policy):
         found = objections(migration, proof, policy)
         if found:
             raise Refused(
+                "impact_not_allowed",
                 f"Migration {migration['version']} was rehearsed, and {'; and '.join(found)}.",
                 impact=proof["impact"],
             )

@@ -11,31 +11,7 @@ from __future__ import annotations
 from ..digests import sha256_of_text
 from ..errors import Refused
 
-__all__ = ["JOURNAL_SCHEMA", "Journal", "close_all_journals", "open_journal"]
-
-JOURNAL_SCHEMA = (
-    """CREATE TABLE runbook.journal (
-        journal_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        run_id text NOT NULL,
-        migration text NOT NULL,
-        direction text NOT NULL CHECK (direction IN ('apply', 'rollback')),
-        catalog_before text NOT NULL,
-        begun timestamptz NOT NULL DEFAULT clock_timestamp(),
-        closed timestamptz
-    )""",
-    """COMMENT ON TABLE runbook.journal IS 'migrations and rollbacks whose statements are not in one transaction'""",
-    """CREATE TABLE runbook.journal_statement (
-        journal_id bigint REFERENCES runbook.journal,
-        ordinal int,
-        line int NOT NULL,
-        sha256 text NOT NULL,
-        begun timestamptz NOT NULL DEFAULT clock_timestamp(),
-        done timestamptz,
-        PRIMARY KEY (journal_id, ordinal)
-    )""",
-    """COMMENT ON COLUMN runbook.journal_statement.done IS
-       'NULL while it runs, and after a kill until the catalog was asked'""",
-)
+__all__ = ["Journal", "close_all_journals", "open_journal"]
 
 
 def open_journal(cursor):
@@ -102,8 +78,9 @@ class Journal:
             return "new"
         if row[0] != sha256_of_text(statement["sql"]):
             raise Refused(
+                "script_edited_when_half_done",
                 f"The statement at line {statement['line']} was edited after it was carried out: a half applied"
-                " script can only be finished as it was. Put its old text back."
+                " script can only be finished as it was. Put its old text back.",
             )
         return "done" if row[1] else "begun"
 

@@ -12,8 +12,8 @@ import json
 
 from ..digests import canonical_json, digest_of
 from ..errors import Refused
-from .journal import JOURNAL_SCHEMA
 from .receipts import FIRST_PREVIOUS, make_receipt
+from .upgrade import upgrade
 
 __all__ = [
     "RUN_LOCK",
@@ -27,40 +27,6 @@ RUN_LOCK = 0x72756E626F6F6B
 
 # A run that is not heard of for so long no longer holds the database.
 LEASE_MINUTES = 15
-
-SCHEMA = (
-    """CREATE SCHEMA runbook""",
-    """COMMENT ON SCHEMA runbook IS 'Ledger of the migration runbook: runs, their receipts, and the catalogs'
-       ' that receipts name. Written by the runbook only.'""",
-    """CREATE TABLE runbook.run (
-        run_id text PRIMARY KEY,
-        playbook text NOT NULL,
-        migrations text[] NOT NULL,
-        operator text NOT NULL,
-        controller jsonb NOT NULL,
-        started timestamptz NOT NULL DEFAULT clock_timestamp(),
-        lease_until timestamptz NOT NULL,
-        finished timestamptz,
-        outcome text,
-        reason text
-    )""",
-    """COMMENT ON COLUMN runbook.run.lease_until IS 'until when an unfinished run holds the database'""",
-    """CREATE TABLE runbook.receipt (
-        position bigint PRIMARY KEY,
-        digest text NOT NULL UNIQUE,
-        document text NOT NULL,
-        run_id text GENERATED ALWAYS AS (document::json ->> 'run_id') STORED,
-        step text GENERATED ALWAYS AS (document::json ->> 'step') STORED,
-        migration text GENERATED ALWAYS AS (document::json ->> 'migration') STORED,
-        status text GENERATED ALWAYS AS (document::json ->> 'status') STORED
-    )""",
-    """COMMENT ON COLUMN runbook.receipt.document IS 'canonical JSON whose SHA-256 is the digest; it names the'
-       ' digest of the receipt before it'""",
-    """CREATE INDEX receipt_run_id ON runbook.receipt (run_id)""",
-    """CREATE TABLE runbook.catalog (digest text PRIMARY KEY, catalog jsonb NOT NULL)""",
-    """COMMENT ON TABLE runbook.catalog IS 'schemas that receipts name by digest'""",
-    *JOURNAL_SCHEMA,
-)
 
 UTC_TEXT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
@@ -79,12 +45,10 @@ class Ledger:
         return cursor.fetchone()[0]
 
     def create(self, cursor):
-        """Create the ledger where there is none; returns whether it was created."""
-        if self.exists(cursor):
-            return False
-        for statement in SCHEMA:
-            cursor.execute(statement)
-        return True
+        """Create the ledger where there is none, or bring it to the newest layout; returns whether it was created."""
+        created = not self.exists(cursor)
+        upgrade(cursor)
+        return created
 
     # Runs ----------------------------------------------------------------------------------------------
 
@@ -269,5 +233,7 @@ class Ledger:
         cursor.execute("SELECT catalog FROM runbook.catalog WHERE digest = %s", (digest,))
         row = cursor.fetchone()
         if row is None or digest_of(row[0]) != digest:
-            raise Refused(f"The ledger does not hold the recorded schema {digest[:12]} unchanged.")
+            raise Refused(
+                "ledger_damaged", f"The ledger does not hold the recorded schema {digest[:12]} unchanged."
+            )
         return row[0]

@@ -209,7 +209,7 @@ def required_steps(playbook, step, automatic=False, nothing_selected=False):
     for chain in CHAINS[playbook]:
         if step in chain:
             return chain[: chain.index(step)]
-    raise Refused(f"Step {step} is no part of {playbook}.")
+    raise Refused("step_out_of_order", f"Step {step} is no part of {playbook}.")
 
 
 def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max_age=None):
@@ -230,8 +230,9 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
     changed = altered(receipts)
     if changed is not None:
         raise Refused(
+            "receipt_altered",
             f"The receipt of step {changed['step']} was changed after it was written: this run proves nothing"
-            " any more; start a new one."
+            " any more; start a new one.",
         )
     preflight = latest(receipts, "preflight")
     nothing_selected = preflight is not None and preflight["outputs"].get("migrations") == []
@@ -239,24 +240,30 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
         receipt = latest(receipts, needed)
         if receipt is None:
             raise Refused(
+                "step_out_of_order",
                 f"Step {step} needs the receipt of step {needed} and this run has none;"
-                f" steps cannot be skipped: run the whole playbook."
+                f" steps cannot be skipped: run the whole playbook.",
             )
         if receipt["status"] != "ok":
-            raise Refused(f"Step {step} needs step {needed} to have succeeded, and in this run it failed.")
+            raise Refused(
+                "step_out_of_order",
+                f"Step {step} needs step {needed} to have succeeded, and in this run it failed.",
+            )
         if not _same_database(receipt, identity, receipts):
             theirs = receipt["identity"]
             raise Refused(
+                "receipt_of_another_database",
                 f"The receipt of step {needed} belongs to another database ({theirs['database']} of server"
                 f" {theirs['system_identifier']}), not to {identity['database']} of server"
-                f" {identity['system_identifier']}."
+                f" {identity['system_identifier']}.",
             )
         if needed in (max_age or {}):
             age, allowed = max_age[needed]
             if age > allowed:
                 raise Refused(
+                    "receipt_too_old",
                     f"The receipt of step {needed} is {age:.1f} minutes old and only {allowed} are allowed"
-                    f" (backup_max_age_minutes): start a new run."
+                    f" (backup_max_age_minutes): start a new run.",
                 )
     # A restore runs no script, and must not fail because one was edited or is gone.
     if preflight is not None and step not in RESTORING_STEPS:
@@ -288,8 +295,9 @@ def check_library_hosts(receipts):
     missing = [host for host in library_hosts_of(receipts) if host not in asked]
     if asking and missing:
         raise Refused(
+            "step_out_of_order",
             f"Step apply needs the receipt of step files_check for host {', '.join(missing)}, because migration"
-            f" {asking[0]} changes paths of files; steps cannot be skipped: run the whole playbook."
+            f" {asking[0]} changes paths of files; steps cannot be skipped: run the whole playbook.",
         )
 
 
@@ -302,11 +310,15 @@ def check_scripts(recorded, present, kinds=ALL_SCRIPTS):
     """
     for version, digests in recorded.items():
         if version not in present:
-            raise Refused(f"The scripts of migration {version} were not found again: sql_dir has changed.")
+            raise Refused(
+                "sql_dir_changed",
+                f"The scripts of migration {version} were not found again: sql_dir has changed.",
+            )
         for kind in kinds:
             digest = digests.get(kind)
             if present[version].get(kind) != digest:
                 raise Refused(
+                    "sql_dir_changed",
                     f"The {kind} script of migration {version} was edited after preflight of this run:"
-                    " start a new run, so that what is applied is what was rehearsed."
+                    " start a new run, so that what is applied is what was rehearsed.",
                 )

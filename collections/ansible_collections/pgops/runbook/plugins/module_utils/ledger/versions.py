@@ -53,8 +53,9 @@ class VersionTable:
         if kind not in TEXT_TYPES:
             found = f"of type {kind}" if kind else "missing"
             raise Refused(
+                "version_table_unusable",
                 f"Table {'.'.join(table)} cannot record migrations: its column version is {found}"
-                " and has to be text or varchar."
+                " and has to be text or varchar.",
             )
 
     def applied(self):

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from ..errors import StepFailed
 from ..ledger.receipts import library_hosts_of
+from ..ledger.upgrade import upgrade
+from ..postgres.application_tables import RELATIONS
 from ..postgres.connection import sql
+from ..postgres.keys import PRIMARY_KEY
 
 __all__ = [
     "CHANGED",
@@ -19,36 +22,12 @@ __all__ = [
     "PathsBefore",
     "PendingChanges",
     "changes_since",
-    "create_path_changes",
     "files_behind",
     "has_path_changes",
     "paths_to_follow",
     "pending_versions",
     "stream_rows",
 ]
-
-SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS runbook.path_change_set (
-        set_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        run_id text NOT NULL,
-        migration text NOT NULL,
-        direction text NOT NULL CHECK (direction IN ('deploy', 'rollback', 'rehearsed')),
-        path_column text[] NOT NULL,
-        changes bigint NOT NULL,
-        followed_on text[] NOT NULL DEFAULT '{}',
-        closed timestamptz
-    )""",
-    """COMMENT ON TABLE runbook.path_change_set IS 'scripts that changed paths of files; closed when the files on disk'
-       ' have followed on every host of the library; those of a rehearsal were changed on a copy only'""",
-    """CREATE TABLE IF NOT EXISTS runbook.path_change (
-        set_id bigint REFERENCES runbook.path_change_set,
-        file text,
-        old_path text NOT NULL,
-        new_path text NOT NULL,
-        PRIMARY KEY (set_id, file)
-    )""",
-    """COMMENT ON TABLE runbook.path_change IS 'the changes of the sets that are not closed'""",
-)
 
 # Each file of several sets once.
 CHANGED = """
@@ -73,33 +52,27 @@ class PathColumn:
     def __init__(self, cursor, names):
         shown = ".".join(names)
         cursor.execute(
-            "SELECT n.nspname, c.relname, t.typname FROM pg_catalog.pg_class c"
-            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            f"SELECT n.nspname, c.relname, t.typname, {PRIMARY_KEY} FROM {RELATIONS}"
             " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped"
             " LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
             " WHERE c.oid = to_regclass(%s)",
             (names[-1], sql.Identifier(*names[:-1]).as_string(cursor)),
         )
-        schema, table, found = cursor.fetchone() or (None, None, None)
+        schema, table, found, key = cursor.fetchone() or (None, None, None, [])
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
-            raise StepFailed(f"The header says '-- Files: rename {shown}', and {what}.")
+            raise StepFailed(
+                "path_column_unusable", f"The header says '-- Files: rename {shown}', and {what}."
+            )
         # With its schema: the library's host may connect as a role with another search_path.
         self.names = [schema, table, names[-1]]
         self.table = sql.Identifier(schema, table)
         self.column = sql.Identifier(names[-1])
-        cursor.execute(
-            "SELECT a.attname FROM pg_catalog.pg_index i"
-            " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(n, place)"
-            " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n"
-            " WHERE i.indrelid = to_regclass(%s) AND i.indisprimary ORDER BY k.place",
-            (self.table.as_string(cursor),),
-        )
-        key = [name for (name,) in cursor.fetchall()]
         if not key:
             raise StepFailed(
+                "path_column_unusable",
                 f"The header says '-- Files: rename {shown}', and the table has no primary key: which row is which"
-                " file could not be told."
+                " file could not be told.",
             )
         parts = sql.SQL(", ").join(map(sql.Identifier, key))
         self.key = sql.SQL("{}::text" if len(key) == 1 else "jsonb_build_array({})::text").format(parts)
@@ -131,7 +104,7 @@ class PathsBefore:
         Returns:
             int: how many.
         """
-        create_path_changes(cursor)
+        upgrade(cursor)
         if not _has_table(cursor, self.column.names):
             # A rollback that drops the table says nothing about where the files are to be.
             return 0
@@ -166,21 +139,6 @@ class PathsBefore:
 def _has_table(cursor, names):
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (sql.Identifier(*names[:-1]).as_string(cursor),))
     return cursor.fetchone()[0]
-
-
-def create_path_changes(cursor):
-    """Make the tables where they are not there."""
-    if not has_path_changes(cursor):
-        for statement in SCHEMA:
-            cursor.execute(statement)
-    cursor.execute(
-        "SELECT conname::text FROM pg_catalog.pg_constraint WHERE conrelid = 'runbook.path_change_set'::regclass"
-        " AND contype = 'c' AND pg_catalog.pg_get_constraintdef(oid) NOT LIKE '%rehearsed%'"
-    )
-    for (name,) in cursor.fetchall():  # of an earlier release, which rehearsed no paths
-        cursor.execute(
-            sql.SQL("ALTER TABLE runbook.path_change_set DROP CONSTRAINT {}").format(sql.Identifier(name))
-        )
 
 
 def has_path_changes(cursor):

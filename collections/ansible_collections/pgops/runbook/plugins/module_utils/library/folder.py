@@ -51,7 +51,9 @@ class LibraryFolder:
         try:
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise Refused(f"library_root {root} cannot be opened: {error.strerror}.") from None
+            raise Refused(
+                "library_unusable", f"library_root {root} cannot be opened: {error.strerror}."
+            ) from None
         self._rename = _renameat2
 
     def close(self):
@@ -72,13 +74,16 @@ class LibraryFolder:
             fcntl.flock(self._root, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Refused(
+                "library_in_use",
                 f"Another process renames files below {self.root}, maybe for another database: wait for its end, then"
-                " run again. No file was renamed by this step."
+                " run again. No file was renamed by this step.",
             ) from None
         except OSError as error:
             # NFS locks no folder: there the journal keeps runs of one database apart, and no rename replaces a file.
             if error.errno not in (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-                raise Refused(f"library_root {self.root} cannot be locked: {error.strerror}.") from None
+                raise Refused(
+                    "library_unusable", f"library_root {self.root} cannot be locked: {error.strerror}."
+                ) from None
 
     # Folders -------------------------------------------------------------------------------------------
 
@@ -175,7 +180,9 @@ class LibraryFolder:
                 os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=self._root)
             )
         except OSError as error:
-            raise Refused(f"library_root {self.root} cannot be written: {error.strerror}.") from None
+            raise Refused(
+                "library_unusable", f"library_root {self.root} cannot be written: {error.strerror}."
+            ) from None
         try:
             for name, way in (("renameat2", _renameat2), ("link", _link_and_unlink)):
                 try:
@@ -190,8 +197,9 @@ class LibraryFolder:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=self._root)
         raise Refused(
+            "library_cannot_rename_safely",
             f"The file system of library_root {self.root} can rename only by replacing what is there ({reason}):"
-            " files cannot be renamed on it without the risk of losing one."
+            " files cannot be renamed on it without the risk of losing one.",
         )
 
     def has_name(self, path):
@@ -244,7 +252,9 @@ class LibraryFolder:
             try:
                 descriptor = os.dup(self._open(folder))
             except Unreachable as error:
-                raise StepFailed(f"The library cannot be read while it is compared: {error}.") from None
+                raise StepFailed(
+                    "library_unusable", f"The library cannot be read while it is compared: {error}."
+                ) from None
             try:
                 with os.scandir(descriptor) as entries:
                     for entry in entries:

@@ -53,7 +53,10 @@ def library_of(step):
     # What preflight found: a task that names fewer hosts must not close what the others have still to follow.
     hosts = library_hosts_of(step.receipts) or params["run"]["library_hosts"] or [params["library_host"]]
     if params["library_host"] not in hosts:
-        raise Refused(f"Host {params['library_host']} is none of the library's: {', '.join(hosts)}.")
+        raise Refused(
+            "library_host_unknown",
+            f"Host {params['library_host']} is none of the library's: {', '.join(hosts)}.",
+        )
     return {
         "host": params["library_host"],
         "hosts": hosts,
@@ -159,6 +162,7 @@ def check_library(step, library, show_pairs):
             found = _make_plan(step, library, rehearsed, plan, folder, journal, True)
         except StepFailed as error:
             raise Refused(
+                error.code,
                 f"{error.reason} Nothing was applied: production's database is as it was. Mend what is in the way, and"
                 " deploy again.",
                 **error.details,
@@ -196,6 +200,7 @@ def _make_plan(step, library, pending, plan, folder, journal, write):
             _find_missing(looked_for, before, obstacles)
     if obstacles.total:
         raise StepFailed(
+            "files_cannot_follow",
             f"Files on {library['host']} below {library['root']} cannot follow the database, {obstacles.total}"
             f" obstacle(s): {obstacles.summary()}. {UNTOUCHED}",
             obstacles=obstacles.first,
@@ -256,8 +261,9 @@ def _proof(step, library, pending, folder, renamed):
             for path in left:
                 problems.add(f"{path} still has its temporary name")
             raise StepFailed(
+                "files_disagree",
                 f"Files on {library['host']} were renamed, and {problems.total} do not agree with the database:"
-                f" {problems.summary()}."
+                f" {problems.summary()}.",
             )
         return {
             "rows": after.rows(),

@@ -80,15 +80,17 @@ class RenameJournal:
                 room = os.fstatvfs(file.fileno())
         except OSError as error:
             raise Refused(
+                "library_journal_unwritable",
                 f"The folder {self.folder} for the journal of renames cannot be written ({error.strerror}): choose"
-                " another library_state_dir."
+                " another library_state_dir.",
             ) from None
         free = room.f_bavail * room.f_frsize
         if free < needed:
             raise Refused(
+                "library_journal_unwritable",
                 f"The folder {self.folder} has no room for the journal of renames, which takes up to {needed} bytes;"
                 f" {free} are free: make room, or choose another library_state_dir. No file was renamed by this"
-                " step."
+                " step.",
             )
 
     def open(self, write):
@@ -106,7 +108,8 @@ class RenameJournal:
                 self._file = io.FileIO(self.path)
         except OSError as error:
             raise Refused(
-                f"The journal {self.path} cannot be used ({error.strerror}): choose another library_state_dir."
+                "library_journal_unwritable",
+                f"The journal {self.path} cannot be used ({error.strerror}): choose another library_state_dir.",
             ) from None
         if write:
             try:
@@ -115,7 +118,9 @@ class RenameJournal:
             except (BlockingIOError, FileNotFoundError):
                 ours = False
             if not ours:
-                raise Refused(f"Another process renames files of this library: it holds {self.path}.")
+                raise Refused(
+                    "library_in_use", f"Another process renames files of this library: it holds {self.path}."
+                )
             _sync_folder(self.folder)
 
     def read(self):
@@ -154,16 +159,18 @@ class RenameJournal:
         """Only the batch that was being written when the process or the machine died can be damaged."""
         if sum(1 for _ in lines) > BATCH:
             raise Refused(
+                "library_journal_altered",
                 f"The journal {self.path} was changed after it was written (line {number}): where the files lie can no"
-                " longer be told from it. Compare library and database by hand, then remove it."
+                " longer be told from it. Compare library and database by hand, then remove it.",
             )
 
     def _check_about(self, entry):
         if entry != self._about:
             raise Refused(
+                "library_journal_of_another_library",
                 f"The journal {self.path} is about {entry.get('library_root')} and database {entry.get('database')},"
                 f" not about {self._about['library_root']} and {self._about['database']}: renames begun there were not"
-                " ended. Set library_root to that folder and run again."
+                " ended. Set library_root to that folder and run again.",
             )
 
     def note(self, moves):
@@ -193,9 +200,10 @@ class RenameJournal:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise StepFailed(
+                "library_journal_unwritable",
                 f"The journal in library_state_dir {self.folder} cannot be written ({error.strerror}), and nothing is"
                 " renamed that it does not tell of: mend that, then let the files follow again; the next run goes on"
-                " from the journal."
+                " from the journal.",
             ) from None
 
     def archive(self):

@@ -8,9 +8,10 @@ An obstacle on disk is found before production is changed, and not only after it
 from __future__ import annotations
 
 from ..errors import Refused, StepFailed
+from ..ledger.upgrade import upgrade
 from ..postgres.connection import sql
 from ..rows.difference import copy_rows
-from .changes import CHANGED, PathColumn, PendingChanges, create_path_changes, has_path_changes, stream_rows
+from .changes import CHANGED, PathColumn, PendingChanges, has_path_changes, stream_rows
 
 __all__ = ["REHEARSAL", "RehearsedChanges", "bring_rehearsed", "forget_rehearsed"]
 
@@ -32,7 +33,7 @@ def bring_rehearsed(copy, production, run_id):
     forget_rehearsed(production)
     if not has_path_changes(copy):
         return {}
-    create_path_changes(production)
+    upgrade(production)
     copy.execute(
         "SELECT set_id, migration, path_column, changes FROM runbook.path_change_set"
         " WHERE run_id = %s AND changes > 0 ORDER BY set_id",
@@ -99,8 +100,9 @@ class RehearsedChanges(PendingChanges):
         """
         if {one["migration"]: one["changes"] for one in self.sets} != rehearsed:
             raise Refused(
+                "ledger_damaged",
                 "The ledger does not hold the paths that the rehearsal of this run has changed: whether files can"
-                " follow cannot be told; start a new run."
+                " follow cannot be told; start a new run.",
             )
 
     def changes(self, connection, names):

@@ -48,7 +48,8 @@ def rename_files(plan, folder, journal, progress):
                 " -> ".join(shown(path) for path in batch[done % BATCH][1:]) if done % BATCH else "a rename"
             )
             raise StepFailed(
-                f"Renaming stopped at {what} after {done} of {total} renames: {getattr(error, 'strerror', error)}."
+                "renaming_stopped",
+                f"Renaming stopped at {what} after {done} of {total} renames: {getattr(error, 'strerror', error)}.",
             ) from None
         progress(done, total)
 
@@ -62,7 +63,9 @@ def _entries(folder, batch):
         if number is None:
             status = folder.status(source)
             if status is None:
-                raise StepFailed(f"{shown(source)} went away while files were being renamed.")
+                raise StepFailed(
+                    "renaming_stopped", f"{shown(source)} went away while files were being renamed."
+                )
             number = (status.st_dev, status.st_ino)
         aside[target] = number
         entries.append(

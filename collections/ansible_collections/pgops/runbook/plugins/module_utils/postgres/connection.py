@@ -90,7 +90,7 @@ def connect(target, database=None):
     """
     parameters = _parameters(target, database)
     if "dbname" not in parameters:
-        raise Refused("No database is named: set db_name.")
+        raise Refused("setting_invalid", "No database is named: set db_name.")
     return _open(parameters)
 
 
@@ -118,8 +118,9 @@ def _open(parameters):
         # libpq names host, port and cause, and never the password.
         cause = " ".join(str(error).split()) or "no reason given"
         raise ServerUnreachable(
+            "server_unreachable",
             f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
-            " Check db_host, db_port, db_name, db_user and db_password."
+            " Check db_host, db_port, db_name, db_user and db_password.",
         ) from None
 
 

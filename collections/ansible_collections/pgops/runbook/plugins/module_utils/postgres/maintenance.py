@@ -77,8 +77,9 @@ def take_swap_lock(cursor: Any, database: str) -> None:
             return
         if time.monotonic() >= deadline:
             raise Refused(
+                "another_restore_in_progress",
                 f"Another restore is swapping database {database} at this moment: wait for its end, then look with"
-                " ansible-playbook playbooks/status.yml"
+                " ansible-playbook playbooks/status.yml",
             )
         time.sleep(0.25)
 
@@ -152,7 +153,8 @@ def explain_unreachable(target: dict[str, Any], error: ServerUnreachable) -> Run
     if not found or not found["closed"]:
         return error
     return Refused(
+        "database_closed_by_restore",
         f"Database {target['login_db']} lets nobody in: restore {found['run_id']} holds the application off, or was"
         " killed while it did. Nothing was lost or swapped. If it no longer runs, go on with:"
-        f" ansible-playbook playbooks/restore.yml -e run_id={found['source']}"
+        f" ansible-playbook playbooks/restore.yml -e run_id={found['source']}",
     )

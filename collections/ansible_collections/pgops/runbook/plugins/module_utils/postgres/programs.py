@@ -25,8 +25,9 @@ def find_program(name, bindir=""):
     if not path or not os.access(path, os.X_OK):
         where = f"in {bindir} (pg_bindir)" if bindir else "on PATH"
         raise Refused(
+            "client_program_unusable",
             f"The program {name} was not found {where}: install PostgreSQL's client programs on the host"
-            " that makes the backup, or set pg_bindir."
+            " that makes the backup, or set pg_bindir.",
         )
     return path
 
@@ -40,7 +41,10 @@ def program_major_version(path):
     answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
     if found is None:
-        raise Refused(f"{path} --version says nothing that tells its version: {answer.stderr.strip()}")
+        raise Refused(
+            "client_program_unusable",
+            f"{path} --version says nothing that tells its version: {answer.stderr.strip()}",
+        )
     return int(found.group(1))
 
 
@@ -71,9 +75,13 @@ def run_program(path, options, target, arguments=()):
     )
     if answer.returncode != 0:
         if answer.returncode < 0:
-            raise StepFailed(f"{os.path.basename(path)} was killed by signal {-answer.returncode}.")
+            raise StepFailed(
+                "client_program_failed",
+                f"{os.path.basename(path)} was killed by signal {-answer.returncode}.",
+            )
         last_lines = " / ".join(answer.stderr.strip().splitlines()[-5:])
         raise StepFailed(
-            f"{os.path.basename(path)} failed with exit status {answer.returncode}: {last_lines}"
+            "client_program_failed",
+            f"{os.path.basename(path)} failed with exit status {answer.returncode}: {last_lines}",
         )
     return answer.stdout

@@ -44,8 +44,9 @@ def refuse_enabled_subscriptions(cursor: Any, database: str) -> None:
             for name in enabled
         )
         raise Refused(
+            "subscriptions_enabled",
             f"Subscriptions bring rows into {database} ({', '.join(enabled)}), and would bring them into the replaced"
-            f" database after the swap. Stop them there, then start this again: {statements}"
+            f" database after the swap. Stop them there, then start this again: {statements}",
         )
 
 

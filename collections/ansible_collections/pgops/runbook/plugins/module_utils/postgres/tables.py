@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from .connection import sql
+from .keys import unique_keys
 
 __all__ = ["ForeignKey", "Table", "nulls_allowed", "table_facts"]
 
@@ -77,14 +78,7 @@ def table_facts(cursor, name):
         (oid,),
     )
     keys = [ForeignKey(mine, (schema, parent), theirs) for mine, schema, parent, theirs in cursor.fetchall()]
-    cursor.execute(
-        "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)"
-        " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number"
-        " WHERE k.position <= i.indnkeyatts) FROM pg_catalog.pg_index i"
-        " WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL",
-        (oid,),
-    )
-    unique = [found for (found,) in cursor.fetchall()]
+    unique = [key.columns for key in unique_keys(cursor, oid)]
     return Table(oid, tuple(name), partitioned, columns, always, keys, unique)
 
 

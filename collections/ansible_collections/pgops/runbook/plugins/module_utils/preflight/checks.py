@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..errors import Refused
+from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.connection import connect, transaction
 from ..postgres.programs import find_program, program_major_version
 from .order import cascade_order, dependents, pending, unmet_requirements
@@ -46,10 +47,13 @@ def check_server(identity):
     major = identity["server_version"] // 10000
     if identity["in_recovery"]:
         raise Refused(
-            f"The server of {identity['database']} is a standby (in recovery): point db_host at the primary."
+            "server_is_standby",
+            f"The server of {identity['database']} is a standby (in recovery): point db_host at the primary.",
         )
     if major < OLDEST_SERVER:
-        raise Refused(f"The server is PostgreSQL {major}; the runbook needs {OLDEST_SERVER} or newer.")
+        raise Refused(
+            "server_too_old", f"The server is PostgreSQL {major}; the runbook needs {OLDEST_SERVER} or newer."
+        )
 
 
 def check_client_programs(identity, bindir):
@@ -68,27 +72,20 @@ def check_client_programs(identity, bindir):
         versions[program] = program_major_version(path)
         if versions[program] < major:
             raise Refused(
+                "client_program_unusable",
                 f"{path} is version {versions[program]} and the server is {major}: an older program cannot"
-                " back it up. Install the client programs of the server's version, or set pg_bindir."
+                " back it up. Install the client programs of the server's version, or set pg_bindir.",
             )
     return versions
 
 
 def check_rights(cursor, copy_target):
-    """The role may create the ledger here, and the copy where copies are made.
+    """The role may create the ledger here, or bring it up to date, and make the copy where copies are made.
 
     Raises:
         Refused: naming the missing right.
     """
-    cursor.execute(
-        "SELECT current_user, to_regnamespace('runbook') IS NOT NULL"
-        " OR has_database_privilege(current_database(), 'CREATE')"
-    )
-    role, may_create_ledger = cursor.fetchone()
-    if not may_create_ledger:
-        raise Refused(
-            f"Role {role} may not create the ledger (schema runbook): GRANT CREATE ON DATABASE to it."
-        )
+    check_rights_to_upgrade(cursor)
     connection = connect(copy_target)
     try:
         with transaction(connection) as copy_cursor:
@@ -100,7 +97,8 @@ def check_rights(cursor, copy_target):
         connection.close()
     if not may_create_database:
         raise Refused(
-            f"Role {role} may not create the copy on which the backup is proven: ALTER ROLE {role} CREATEDB."
+            "role_lacks_privilege",
+            f"Role {role} may not create the copy on which the backup is proven: ALTER ROLE {role} CREATEDB.",
         )
 
 
@@ -121,12 +119,13 @@ def select_for_deploy(index, wanted, applied):
     if wanted == "pending":
         return pending(index, applied)
     if wanted in applied:
-        raise Refused(f"Migration {wanted} is already applied: schema_migrations has it.")
+        raise Refused("already_applied", f"Migration {wanted} is already applied: schema_migrations has it.")
     unmet = unmet_requirements(index, wanted, applied)
     if unmet:
         raise Refused(
+            "requirement_not_applied",
             f"Checklist item 'dependencies identified': migration {wanted} requires {', '.join(unmet)},"
-            f" not applied yet. Deploy {unmet[0]} first, or all with migration=pending."
+            f" not applied yet. Deploy {unmet[0]} first, or all with migration=pending.",
         )
     return [wanted]
 
@@ -138,12 +137,15 @@ def select_for_rollback(index, wanted, applied, cascade):
         Refused: not applied, or applied migrations depend on it and ``cascade`` is false.
     """
     if wanted not in applied:
-        raise Refused(f"Migration {wanted} is not applied: schema_migrations does not have it.")
+        raise Refused(
+            "not_applied", f"Migration {wanted} is not applied: schema_migrations does not have it."
+        )
     needed_by = dependents(index, wanted, applied)
     if needed_by and not cascade:
         raise Refused(
+            "needed_by_later_migration",
             f"Migration {wanted} cannot be rolled back alone: {', '.join(needed_by)} depend on it."
-            " Roll these back first, or all of them, newest first, with -e cascade=true."
+            " Roll these back first, or all of them, newest first, with -e cascade=true.",
         )
     return cascade_order(index, wanted, applied)
 
@@ -158,9 +160,11 @@ def check_scripts_to_apply(index, versions):
     for version in versions:
         entry = by_version[version]
         for problem in entry["problems"]:
-            raise Refused(problem)
+            raise Refused(problem["reason_code"], problem["reason"])
         if entry["statements"] == 0:
-            raise Refused(f"Migration {version} has no statement: {entry['apply_name']} is empty.")
+            raise Refused(
+                "migration_empty", f"Migration {version} has no statement: {entry['apply_name']} is empty."
+            )
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
             check_transaction(entry[kind + "_name"], **entry["alone"][kind])
@@ -172,8 +176,9 @@ def _check_files_can_follow(entry, kind):
     alone = entry["alone"][kind]
     if entry.get("files") and (alone["statements"] or alone["declared"] == "none"):
         raise Refused(
+            "script_must_be_split",
             f"{entry[kind + '_name']} is not one transaction, and the header of {entry['apply_name']} says '-- Files:"
-            " rename': split it, so that the paths are changed in a transaction of their own."
+            " rename': split it, so that the paths are changed in a transaction of their own.",
         )
 
 
@@ -195,8 +200,9 @@ def check_lint(index, versions, gating_rules):
         for one in found:
             if one["rule"] in gating_rules:
                 raise Refused(
+                    "lint_rule_broken",
                     f"{by_version[version]['apply_name']} line {one['line']}: {one['message']} The linter's rule"
-                    f" {one['rule']} is among lint_gating_rules."
+                    f" {one['rule']} is among lint_gating_rules.",
                 )
     return findings
 
@@ -217,19 +223,25 @@ def check_transaction(name, statements, declared, blocks):
     for statement in statements:
         where = f"{item}: {name} line {statement['line']}: {statement['command']}"
         if statement["command"] not in RESUMABLE_COMMANDS:
-            raise Refused(f"{where} reaches beyond this database, or cannot be gone on with after a kill.")
+            raise Refused(
+                "statement_not_resumable",
+                f"{where} reaches beyond this database, or cannot be gone on with after a kill.",
+            )
         if declared == "one":
             raise Refused(
-                f"{where} cannot run inside a transaction, and the header says '-- Transaction: one'."
+                "statement_not_resumable",
+                f"{where} cannot run inside a transaction, and the header says '-- Transaction: one'.",
             )
         if statement["command"] == "CREATE INDEX CONCURRENTLY" and statement["object"] is None:
             raise Refused(
-                f"{where} without a name for the index: after a kill nobody could tell whether it is there."
+                "statement_not_resumable",
+                f"{where} without a name for the index: after a kill nobody could tell whether it is there.",
             )
     if (statements or declared == "none") and blocks:
         raise Refused(
+            "script_must_be_split",
             f"{item}: {name} has a BEGIN of its own, and statements that cannot be in a transaction: its"
-            " statements would be committed one by one. Split it into two migrations."
+            " statements would be committed one by one. Split it into two migrations.",
         )
 
 
@@ -248,7 +260,7 @@ def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
         if entry["rollback_name"] is None or entry["rollback_statements"] == 0:
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
-            raise Refused(problem)
+            raise Refused(problem["reason_code"], problem["reason"])
 
 
 def _check_rollback_exists(entry, backup=None):
@@ -260,11 +272,15 @@ def _check_rollback_exists(entry, backup=None):
     )
     if entry["rollback_name"] is None:
         raise Refused(
+            "rollback_script_missing",
             f"Checklist item 'rollback script exists': migration {entry['version']} has no"
-            f" rollback/{entry['stem']}_rollback.sql.{instead}"
+            f" rollback/{entry['stem']}_rollback.sql.{instead}",
         )
     if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
-        raise Refused(f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}")
+        raise Refused(
+            "rollback_script_missing",
+            f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}",
+        )
 
 
 # What is in place without being recorded ---------------------------------------------------------------------

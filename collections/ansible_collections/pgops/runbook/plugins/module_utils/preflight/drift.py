@@ -71,6 +71,7 @@ def accept_or_refuse_drift(cursor, ledger, receipts, accept):
         return {}
     if not accept:
         raise Refused(
+            "schema_drifted",
             "The schema was changed outside of the runbook since its last run:"
             f" {'; '.join(lines[:LINES_SHOWN])}. If that is as it should be: -e accept_drift=true",
             difference=lines,
@@ -109,7 +110,8 @@ def refuse_edited_scripts(index, versions, receipts, accept, kinds=ALL_SCRIPTS):
         found = [kind for kind in edited_scripts(entry, receipts) if kind in kinds]
         if entry["version"] in versions and found:
             raise Refused(
+                "deployed_script_edited",
                 f"The {found[0]} script of migration {entry['version']} was edited after it was deployed: what"
                 " the ledger says of it is no longer about these bytes. Take the deployed version back, or,"
-                " if the edit is right: -e accept_edited_scripts=true"
+                " if the edit is right: -e accept_edited_scripts=true",
             )

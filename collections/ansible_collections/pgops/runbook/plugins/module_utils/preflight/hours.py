@@ -16,7 +16,9 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 def _minutes(text):
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
     if found is None:
-        raise Refused(f"maintenance_window: {text!r} is no time of day; write it as HH:MM.")
+        raise Refused(
+            "setting_invalid", f"maintenance_window: {text!r} is no time of day; write it as HH:MM."
+        )
     return int(found.group(1)) * 60 + int(found.group(2))
 
 
@@ -35,7 +37,10 @@ def parse_window(window):
     weekdays = set()
     for day in window.get("days") or []:
         if day.strip().lower() not in WEEKDAYS:
-            raise Refused(f"maintenance_window: {day!r} is no day; the days are {', '.join(WEEKDAYS)}.")
+            raise Refused(
+                "setting_invalid",
+                f"maintenance_window: {day!r} is no day; the days are {', '.join(WEEKDAYS)}.",
+            )
         weekdays.add(WEEKDAYS.index(day.strip().lower()) + 1)
     return _minutes(window["start"]), _minutes(window["end"]), weekdays or set(range(1, 8))
 

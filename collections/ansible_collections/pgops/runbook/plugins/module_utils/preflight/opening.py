@@ -51,8 +51,9 @@ def ends_renaming(step, applied, files_behind):
     version = files_behind[-1]
     finish = "deploy" if version in applied else "emergency_rollback"
     raise Refused(
+        "files_behind",
         f"The files on disk have not followed migration {version}: an earlier run was stopped before. Finish that"
-        f" first: ansible-playbook {finish}.yml -e migration={version}"
+        f" first: ansible-playbook {finish}.yml -e migration={version}",
     )
 
 
@@ -108,9 +109,10 @@ def _refuse_untested(step, cursor, wanted, applied):
     tested = latest(step.ledger.receipts(cursor, receipt["run_id"]), "smoke_test")
     if tested is None or tested["status"] != "ok":
         raise Refused(
+            "applied_without_smoke_test",
             f"Migration {wanted} is already applied: schema_migrations has it. Run {receipt['run_id']} applied it and"
             " ended before its smoke tests had succeeded. Where the application works it can stay; to go through it"
-            f" again: ansible-playbook emergency_rollback.yml -e migration={wanted}, then deploy it anew."
+            f" again: ansible-playbook emergency_rollback.yml -e migration={wanted}, then deploy it anew.",
         )
 
 
@@ -125,9 +127,10 @@ def _refuse_half_done(step, cursor, wanted):
     )
     if step.playbook != finish or wanted not in (version, "pending"):
         raise Refused(
+            "migration_half_done",
             f"Migration {version} is half done: run {half_done['run_id']} was stopped in its {half_done['direction']}"
             f" script, {half_done['done']} statements are done. Finish that first; it goes on where it stopped:"
-            f" ansible-playbook {finish}.yml -e migration={version}"
+            f" ansible-playbook {finish}.yml -e migration={version}",
         )
 
 
@@ -135,9 +138,10 @@ def _refuse_unrecorded(cursor, index, applied):
     unrecorded = in_place_but_unrecorded(cursor, index, applied)
     if unrecorded:
         raise Refused(
+            "database_not_adopted",
             f"This database is not adopted: the objects of {', '.join(unrecorded)} are in place, but"
             " schema_migrations does not record them. Look with: ansible-playbook playbooks/status.yml;"
-            " then record what is in place with: ansible-playbook playbooks/status.yml -e adopt=true"
+            " then record what is in place with: ansible-playbook playbooks/status.yml -e adopt=true",
         )
 
 
@@ -167,6 +171,7 @@ def close_dead_run(step, cursor):
         return None
     if not other["lease_expired"] and step.params["take_over"] != other["run_id"]:
         raise Refused(
+            "another_run_in_progress",
             f"Another run is in progress in this database: {other['run_id']} ({other['playbook']} of"
             f" {', '.join(other['migrations'])}) by {other['operator']}, since {other['started']}."
             f" If it is known to be dead: -e take_over={other['run_id']}",

@@ -105,8 +105,9 @@ def check_declared(migrations, evidence, made, facts):
             makers = ", ".join(sorted(set(missing.values())))
             objects = "; ".join(f"{key} of {maker}" for key, maker in list(missing.items())[:10])
             raise Refused(
+                "requirement_not_declared",
                 f"Checklist item 'dependencies identified': {migration['apply']['name']} uses objects of"
-                f" {makers}, and its header does not require it: add it to the line '-- Requires:'. It uses {objects}."
+                f" {makers}, and its header does not require it: add it to the line '-- Requires:'. It uses {objects}.",
             )
 
 

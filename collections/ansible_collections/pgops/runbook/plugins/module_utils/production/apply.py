@@ -178,7 +178,7 @@ def _apply_journalled(step, migration, proof, policy):
         with transaction(step.connection) as cursor:
             not_begun = journal.drop_if_nothing_is_done(cursor)
         if not_begun:
-            raise Unchanged(error.reason, **error.details) from None
+            raise Unchanged(error.code, error.reason, **error.details) from None
         raise
     with transaction(step.connection) as cursor:
         VersionTable(cursor).record(version, migration["description"])
@@ -221,13 +221,17 @@ def _check_committed(step, migration, catalogs, impacts):
             run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
             run_checks(cursor, step.smoke_scripts())
     except RunbookError as error:
-        raise StepFailed(error.reason, **error.details) from None
+        raise StepFailed(error.code, error.reason, **error.details) from None
 
 
 def _must_be_equal(expected, found, what):
     lines = describe(difference(expected, found))
     if lines:
-        raise Unchanged(f"{what}: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+        raise Unchanged(
+            "production_schema_differs_from_rehearsal",
+            f"{what}: {'; '.join(lines[:LINES_SHOWN])}.",
+            difference=lines,
+        )
 
 
 def _must_change_alike(on_the_copy, in_production, what):
@@ -235,7 +239,11 @@ def _must_change_alike(on_the_copy, in_production, what):
     rehearsed, real = (to_json(difference(*catalogs)) for catalogs in (on_the_copy, in_production))
     if rehearsed != real:
         lines = describe(difference(*in_production))
-        raise Unchanged(f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+        raise Unchanged(
+            "production_schema_differs_from_rehearsal",
+            f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.",
+            difference=lines,
+        )
 
 
 def _must_act_alike(on_the_copy, in_production, same_rows, what):
@@ -243,6 +251,7 @@ def _must_act_alike(on_the_copy, in_production, same_rows, what):
     lines = acted_otherwise(on_the_copy, in_production, same_rows)
     if lines:
         raise Unchanged(
+            "production_acts_otherwise_than_rehearsal",
             f"{what}: {'; '.join(lines[:LINES_SHOWN])}. Rows that were written since the backup can be the reason: the"
             " same deploy again makes a new backup and rehearses with them.",
             difference=lines,

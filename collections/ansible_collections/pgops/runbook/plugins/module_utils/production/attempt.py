@@ -45,10 +45,10 @@ def in_production(step, attempt, policy, what):
     except Unchanged:
         raise
     except RunbookError as error:
-        raise Unchanged(f"{what}: {error.reason}", **error.details) from None
+        raise Unchanged(error.code, f"{what}: {error.reason}", **error.details) from None
     except psycopg2.Error as error:
         message = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
-        raise Unchanged(f"{what}: {message}.") from None
+        raise Unchanged("postgresql_error", f"{what}: {message}.", sqlstate=error.pgcode) from None
 
 
 def undo_attempt(step, sequences):
@@ -89,7 +89,10 @@ def commit_or_find_out(step, receipt):
                     for known in step.ledger.receipts(cursor, step.run_id)
                 ):
                     return
-            raise Unchanged(f"The connection was lost at COMMIT and the transaction was rolled back: {lost}.")
+            raise Unchanged(
+                "connection_lost_at_commit",
+                f"The connection was lost at COMMIT and the transaction was rolled back: {lost}.",
+            )
         except (psycopg2.Error, StepFailed):
             time.sleep(2)
         except Unchanged:
@@ -97,6 +100,7 @@ def commit_or_find_out(step, receipt):
         except RunbookError:
             time.sleep(2)
     raise CommitUnknown(
+        "commit_unknown",
         f"The connection was lost at COMMIT ({lost}) and the server does not answer: whether the transaction was"
-        " committed is not known. When the server is back: ansible-playbook playbooks/status.yml"
+        " committed is not known. When the server is back: ansible-playbook playbooks/status.yml",
     )

@@ -180,6 +180,7 @@ def roll_back_and_compare(cursor, migration, expected, compare=difference):
     lines = describe(compare(expected, found)) if expected is not None else []
     if lines:
         raise Unchanged(
+            "rollback_schema_differs",
             f"The rollback of {version} does not give back the schema from before its deploy; it was undone"
             f" and {version} is still applied: {'; '.join(lines[:10])}.",
             difference=lines,
@@ -187,6 +188,7 @@ def roll_back_and_compare(cursor, migration, expected, compare=difference):
     lines = new_collisions(before, collisions(cursor, indexed_only=True))
     if lines:
         raise Unchanged(
+            "sequence_would_collide",
             f"The rollback of {version} was undone and {version} is still applied: after it {'; '.join(lines[:10])}.",
             difference=lines,
         )
@@ -216,6 +218,7 @@ def _roll_back_journalled(step, migration, policy):
             not_begun = journal.drop_if_nothing_is_done(cursor)
         if not_begun:
             raise Unchanged(
+                error.code,
                 f"The rollback of {version} did not begin, it is still applied: {error.reason}",
                 **error.details,
             ) from None
@@ -238,6 +241,7 @@ def _roll_back_journalled(step, migration, policy):
         journal.close(cursor)
     if lines:
         raise StepFailed(
+            "rollback_schema_differs",
             f"The rollback of {version} was committed statement by statement and does not give back the schema"
             f" from before its deploy: {'; '.join(lines[:10])}.",
             difference=lines,
@@ -286,6 +290,7 @@ def expected_after(version, current, before, after):
     expected, conflicts = undone(current, before, after)
     if conflicts:
         raise Unchanged(
+            "changed_since_deploy",
             f"What {version} made was changed since its deploy, so that its rollback would undo that change too:"
             f" {'; '.join(conflicts[:10])}.",
             difference=conflicts,

@@ -49,8 +49,9 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
         lines = describe(difference(catalogs[position], rehearsal.state()[0]))
         if lines:
             raise Refused(
+                "rehearsal_rollback_schema_differs",
                 f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
-                f" back the schema: {'; '.join(lines[:10])}."
+                f" back the schema: {'; '.join(lines[:10])}.",
             )
         evidence[position]["schema_restored_with_users_rows"] = True
     return evidence
@@ -64,5 +65,8 @@ def _load_sample(connection, migration, sample_files):
             cursor.execute("SELECT set_config('sample.files', %s, true)", (str(sample_files),))
             run_script(cursor, migration["sample"])
     except ScriptFailed as error:
-        raise Refused(f"The sample rows of {migration['version']} cannot be loaded: {error.reason}") from None
+        raise Refused(
+            "sample_rows_unusable",
+            f"The sample rows of {migration['version']} cannot be loaded: {error.reason}",
+        ) from None
     return True

@@ -10,6 +10,7 @@ from ..catalog.application import read_schema
 from ..catalog.dependencies import dependency_edges, used_objects
 from ..catalog.difference import describe, difference
 from ..content.difference import difference as content_difference
+from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
 from ..errors import Refused, StepFailed
@@ -49,10 +50,13 @@ class Rehearsal:
         restore_salvage: whether what an earlier rollback kept goes back with the migration. That is rehearsed when
             it is applied again: its rollback is proven without rows of users, some of which it may rightly keep.
         files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
+        production: idle connection to the database that the copy was made from, to name the rows that a rollback does
+            not give back.
     """
 
-    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False):
+    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False, production=None):
         self.connection = connection
+        self.production = production
         self.smoke = list(smoke)
         self.restore_salvage = restore_salvage
         self.files_follow = files_follow
@@ -107,8 +111,9 @@ class Rehearsal:
         lines = new_collisions(before, self._collisions())
         if lines:
             raise Refused(
+                "sequence_would_collide",
                 f"Checklist item 'rollback tested on a copy': after the rollback of {migration['version']}"
-                f" {_shown(lines)}."
+                f" {_shown(lines)}.",
             )
         return done
 
@@ -231,8 +236,9 @@ class Rehearsal:
             lines = describe(difference(stages[position + 1][0], catalog))
             if lines:
                 raise Refused(
+                    "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {_shown(lines)}."
+                    f" same schema: {_shown(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = impact.get("salvage_returned", [])
@@ -253,20 +259,24 @@ class Rehearsal:
         lines = describe(difference(catalog_before, catalog))
         if lines:
             raise Refused(
+                "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {_shown(lines)}."
+                f" schema: {_shown(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
+            rows = differing_rows(self.production, self.connection, content_before, problems)
             lines = [
                 f"{found['table']}: {found['problem']} ({found['rows_before']} rows before,"
-                f" {found['rows_after']} after)"
+                f" {found['rows_after']} after){in_words(rows, found['table'])}"
                 for found in problems
             ]
             raise Refused(
+                "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
                 f" data: {_shown(lines)}.",
                 tables=problems,
+                rows=rows,
             )
         return {
             "schema_restored": True,
@@ -320,6 +330,6 @@ class _RefusedAs:
     def __exit__(self, kind, error, trace):
         if isinstance(error, StepFailed):
             raise Refused(
-                self.prefix + error.reason + ". Production was not touched.", **error.details
+                error.code, self.prefix + error.reason + ". Production was not touched.", **error.details
             ) from None
         return False

@@ -16,6 +16,7 @@ from ..backup.copy import CopyDatabase, database_settings
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..errors import Refused
+from ..ledger.upgrade import upgrade
 from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.connection import client_options, sql, transaction
 from ..postgres.maintenance import SWAP_MARK
@@ -93,6 +94,9 @@ def restore_beside(step, source):
         try:
             _silence_event_triggers(connection, restored.name)
             in_backup = _check_beginning(connection, step.ledger, receipts, source["run_id"])
+            with transaction(connection) as cursor:
+                # The salvage of the backup has the layout of its day; the live ledger will say that it has today's.
+                upgrade(cursor)
             _replace_ledger(step, connection, restored, bindir)
             with transaction(connection) as cursor:
                 cursor.execute(
@@ -136,8 +140,9 @@ def _check_beginning(connection, ledger, live_receipts, run_id):
         restored = [one["digest"] for one in ledger.receipts(cursor)]
     if restored != [one["digest"] for one in live_receipts[: len(restored)]]:
         raise Refused(
+            "backup_of_another_database",
             f"The ledger in the backup of run {run_id} is not the beginning of the one in the live database: the"
-            " backup belongs to another history of it."
+            " backup belongs to another history of it.",
         )
     return len(restored)
 

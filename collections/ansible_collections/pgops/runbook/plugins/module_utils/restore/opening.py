@@ -49,8 +49,9 @@ def refuse_missing_database(target, backup_dir, run_id):
             f" {shlex.quote(folder)}"
         )
     raise Refused(
+        "database_missing",
         f"There is no database {target['login_db']} on this server, and so none that a backup could replace: check"
-        f" db_name.{by_hand}"
+        f" db_name.{by_hand}",
     )
 
 
@@ -140,11 +141,15 @@ def check_replaceable(cursor, target):
     )
     role, is_superuser, may_create, is_owner, owner, size = cursor.fetchone()
     if not is_superuser and not may_create:
-        raise Refused(f"Role {role} may not make and rename databases: ALTER ROLE {role} CREATEDB.")
+        raise Refused(
+            "role_lacks_privilege",
+            f"Role {role} may not make and rename databases: ALTER ROLE {role} CREATEDB.",
+        )
     if not is_owner:
         raise Refused(
+            "role_lacks_privilege",
             f"Role {role} may not rename database {target['login_db']}: it belongs to {owner}. Run this as its owner"
-            f" or as a superuser, or GRANT {owner} TO {role}."
+            f" or as a superuser, or GRANT {owner} TO {role}.",
         )
     _check_sessions(cursor, role, is_superuser)
     cursor.execute(
@@ -153,8 +158,9 @@ def check_replaceable(cursor, target):
     prepared = [gid for (gid,) in cursor.fetchall()]
     if prepared:
         raise Refused(
+            "prepared_transactions_open",
             f"Prepared transactions are open in {target['login_db']}: {', '.join(prepared[:5])}. The database cannot"
-            " be renamed before they are ended with COMMIT PREPARED or ROLLBACK PREPARED."
+            " be renamed before they are ended with COMMIT PREPARED or ROLLBACK PREPARED.",
         )
     refuse_enabled_subscriptions(cursor, target["login_db"])
     return {
@@ -179,12 +185,14 @@ def _check_sessions(cursor, role, is_superuser):
     superusers = [user for user, of_superuser in found if of_superuser]
     if superusers:
         raise Refused(
+            "role_lacks_privilege",
             f"Sessions of superuser {', '.join(superusers)} are in this database, and role {role} may not end them:"
-            " end them, or run this as a superuser."
+            " end them, or run this as a superuser.",
         )
     raise Refused(
+        "role_lacks_privilege",
         f"Role {role} may not end the sessions of {', '.join(user for user, _ in found)}, which has to be held off"
-        f" while the databases are swapped: GRANT pg_signal_backend TO {role}."
+        f" while the databases are swapped: GRANT pg_signal_backend TO {role}.",
     )
 
 
@@ -209,7 +217,8 @@ def _check_server_room(cursor, target, size):
     free = disk.f_bavail * disk.f_frsize
     if free < size:
         raise Refused(
+            "server_disk_full",
             f"The server's disk has {free // 2**20} MiB free at {folder} and the database has {size // 2**20} MiB:"
-            " the restored database needs as much beside it."
+            " the restored database needs as much beside it.",
         )
     return free

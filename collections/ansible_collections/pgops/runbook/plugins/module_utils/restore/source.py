@@ -58,20 +58,23 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
     receipts = [one for one in everything if one["run_id"] == run_id]
     if not run_id or not RUN_ID.fullmatch(run_id):
         raise Refused(
-            f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything, backup_dir)}"
+            "restore_run_not_named",
+            f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything, backup_dir)}",
         )
     if not receipts:
         receipts = ReceiptFile(backup_dir, run_id).receipts(cursor)
     if not receipts:
         raise Refused(
+            "run_unknown",
             f"No run {run_id} is known to this database, and {backup_dir} has no receipts of it."
-            f"{_candidates(everything, backup_dir)}"
+            f"{_candidates(everything, backup_dir)}",
         )
     changed = altered(receipts)
     if changed is not None:
         raise Refused(
+            "receipt_altered",
             f"The receipt of step {changed['step']} of run {run_id} was changed after it was written: its backup is"
-            " not proven by it."
+            " not proven by it.",
         )
     backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
     if backup is None or backup["status"] != "ok":
@@ -81,24 +84,28 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
             else ""
         )
         raise Refused(
-            f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything, backup_dir)}"
+            "backup_not_proven",
+            f"Run {run_id} made no backup that can be put back.{unproven}{_candidates(everything, backup_dir)}",
         )
     if proof is None or proof["status"] != "ok":
         raise Refused(
+            "backup_not_proven",
             f"The backup of run {run_id} was never proven by restoring it (step verify_restore): it is not put back."
-            f"{_candidates(everything, backup_dir)}"
+            f"{_candidates(everything, backup_dir)}",
         )
     theirs = backup["identity"]
     if any(theirs[key] != identity[key] for key in ("system_identifier", "database")):
         raise Refused(
+            "backup_of_another_database",
             f"The backup of run {run_id} is one of database {theirs['database']} of server"
-            f" {theirs['system_identifier']}, not of {identity['database']} of server {identity['system_identifier']}."
+            f" {theirs['system_identifier']}, not of {identity['database']} of server {identity['system_identifier']}.",
         )
     files = BackupFiles(backup_dir, run_id)
     if not os.path.isdir(files.folder):
         raise Refused(
+            "backup_missing",
             f"The backup of run {run_id} is not in backup_dir any more: there is no {files.folder} on the host where"
-            f" this runs. Nothing was changed.{_candidates(everything, backup_dir)}"
+            f" this runs. Nothing was changed.{_candidates(everything, backup_dir)}",
         )
     files.check_manifest(backup["outputs"]["manifest_sha256"])
     return {

@@ -10,6 +10,7 @@ from ..catalog.application import read_schema
 from ..errors import StepFailed, Unchanged
 from ..ledger.journal import close_all_journals
 from ..ledger.receipts import broken_link, latest
+from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.changes import changes_since
 from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
@@ -88,7 +89,7 @@ def swap_databases(step):
         try:
             outputs = _bring_along(step, swap, new)
         except (ServerUnreachable, StepFailed) as error:
-            raise Unchanged(f"{error.reason} Nothing was swapped.") from None
+            raise Unchanged(error.code, f"{error.reason} Nothing was swapped.") from None
         finally:
             new.close()
         step.connection.close()
@@ -148,9 +149,12 @@ def _bring_ledger(ledger, live_cursor, new_cursor):
     comparison = RowComparison(live_cursor, new_cursor, ledger=True)
     left = comparison.carry(comparison.differences())
     receipts = ledger.receipts(new_cursor)
-    if left or broken_link(receipts) is not None or receipts != ledger.receipts(live_cursor):
+    whole = broken_link(receipts) is None and receipts == ledger.receipts(live_cursor)
+    if left or not whole or release_of(new_cursor) != release_of(live_cursor):
         reason = f" ({left[0]['table']}: {left[0]['reason']})" if left else ""
-        raise StepFailed(f"The ledger could not be brought into the restored database{reason}.")
+        raise StepFailed(
+            "ledger_not_carried_over", f"The ledger could not be brought into the restored database{reason}."
+        )
     # Half done in the database that is replaced; in the restored one it is not begun.
     close_all_journals(new_cursor)
 
@@ -165,8 +169,9 @@ def _connect_to_restored(step, outputs):
         except ServerUnreachable as error:
             if time.monotonic() >= deadline:
                 raise StepFailed(
+                    "receipt_not_written_after_swap",
                     "The databases were swapped: production is the restored backup, and the replaced database is"
-                    f" {outputs['replaced']}. The receipt could not be written: {error.reason}"
+                    f" {outputs['replaced']}. The receipt could not be written: {error.reason}",
                 ) from None
             time.sleep(0.25)
     with transaction(step.connection) as cursor:

@@ -70,7 +70,10 @@ class DatabaseSwap:
                 take_swap_lock(cursor, self.database)
                 cursor.execute("SELECT FROM pg_catalog.pg_database WHERE datname = %s", (self.replaced,))
                 if cursor.fetchone() is not None:
-                    raise Refused(f"There is a database {self.replaced} already: nothing was swapped.")
+                    raise Refused(
+                        "replaced_database_exists",
+                        f"There is a database {self.replaced} already: nothing was swapped.",
+                    )
                 self._comment(cursor, self.restored, swap_mark(self.database, self.run_id, self.source))
         except BaseException:
             self._connection.close()
@@ -129,8 +132,9 @@ class DatabaseSwap:
                         "may not be ended by this role" if refused else f"did not end within {END_SECONDS} s"
                     )
                     raise Unchanged(
+                        "application_not_held_off",
                         f"The application could not be held off, so nothing was swapped and it was let in again:"
-                        f" {'; '.join(refused or sessions.values())} {what}."
+                        f" {'; '.join(refused or sessions.values())} {what}.",
                     )
                 time.sleep(0.05)
 
@@ -206,8 +210,9 @@ class DatabaseSwap:
             if not self._renamed_all_the_same():
                 reason = " ".join(str(error).split())
                 raise Unchanged(
+                    "databases_not_renamed",
                     f"The databases could not be renamed, so nothing was swapped and the application was let in"
-                    f" again: {reason}."
+                    f" again: {reason}.",
                 ) from None
         self._done = True
         return {"replaced": self.replaced, "replaced_oid": live["oid"], "not_carried": not_carried}

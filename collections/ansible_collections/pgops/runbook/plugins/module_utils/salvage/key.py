@@ -8,22 +8,9 @@ from typing import NamedTuple
 
 from ..content.row_digest import row_text
 from ..postgres.connection import sql
+from ..postgres.keys import key_among
 
 __all__ = ["Key", "choose_key", "numbered_rows", "record"]
-
-# The primary key first, then the narrowest unique index that no NULL and no condition weakens.
-CANDIDATES = """
-    SELECT ARRAY(SELECT a.attname::text
-                 FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)
-                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
-                 WHERE k.position <= i.indnkeyatts ORDER BY k.position)
-    FROM pg_catalog.pg_index i
-    WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indimmediate
-      AND i.indpred IS NULL AND i.indexprs IS NULL
-      AND NOT EXISTS (SELECT FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)
-                      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
-                      WHERE k.position <= i.indnkeyatts AND NOT a.attnotnull)
-    ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid"""
 
 
 class Key(NamedTuple):
@@ -45,11 +32,8 @@ def choose_key(cursor, oid, columns):
         oid: of the table.
         columns: names that may be used: what stays when the others go.
     """
-    cursor.execute(CANDIDATES, (oid,))
-    for (names,) in cursor.fetchall():
-        if names and set(names) <= set(columns):
-            return Key(list(names), True)
-    return Key(list(columns), False)
+    found = key_among(cursor, oid, columns)
+    return Key(list(columns), False) if found is None else Key(found, True)
 
 
 def record(columns, alias=None):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 
 from ..content.row_digest import sums_as_text
+from ..ledger.upgrade import upgrade
 from ..postgres.connection import sql
 
 __all__ = [
@@ -35,82 +36,6 @@ UNTOUCHED = "rows that the rollback left as they were"
 SEQUENCE = "sequence"
 PRIVILEGES = "privileges"
 LABELS = "enum labels"
-
-SCHEMA = (
-    """CREATE SCHEMA runbook_salvage""",
-    """COMMENT ON SCHEMA runbook_salvage IS 'Rows and values that rollbacks took out of the tables of the'
-       ' application; they return when the migration is deployed again. Written by the runbook only.'""",
-    """CREATE TABLE runbook_salvage.manifest (
-        item bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        run_id text NOT NULL,
-        migration text NOT NULL,
-        kind text NOT NULL,
-        schema_name text,
-        table_name text,
-        columns text[] NOT NULL,
-        key_columns text[] NOT NULL,
-        facts jsonb NOT NULL,
-        rows bigint NOT NULL DEFAULT 0,
-        bytes bigint NOT NULL DEFAULT 0,
-        digest text,
-        kept timestamptz NOT NULL DEFAULT clock_timestamp(),
-        returned timestamptz,
-        returned_by text
-    )""",
-    """COMMENT ON COLUMN runbook_salvage.manifest.rows IS 'how many were kept; digest and bytes are of these'""",
-    """COMMENT ON COLUMN runbook_salvage.manifest.returned IS 'when the last of its rows went back'""",
-    """CREATE TABLE runbook_salvage.kept_row (
-        item bigint NOT NULL REFERENCES runbook_salvage.manifest ON DELETE CASCADE,
-        number bigint GENERATED ALWAYS AS IDENTITY,
-        key text NOT NULL,
-        occurrence bigint NOT NULL,
-        kept text NOT NULL,
-        columns text[],
-        left_digest text,
-        held_back text,
-        PRIMARY KEY (item, number)
-    )""",
-    """COMMENT ON COLUMN runbook_salvage.kept_row.kept IS 'record of the columns of the manifest'""",
-    """COMMENT ON COLUMN runbook_salvage.kept_row.columns IS 'those that count; NULL: all'""",
-    """COMMENT ON COLUMN runbook_salvage.kept_row.left_digest IS
-       'of the row as the rollback left it, to tell whether someone changed it since; NULL: it left none'""",
-    """COMMENT ON COLUMN runbook_salvage.kept_row.held_back IS 'why it did not go back'""",
-    """CREATE TABLE runbook_salvage.made_row (
-        migration text NOT NULL,
-        schema_name text NOT NULL,
-        table_name text NOT NULL,
-        columns text[] NOT NULL,
-        key text NOT NULL,
-        occurrence bigint NOT NULL,
-        line text NOT NULL
-    )""",
-    """COMMENT ON TABLE runbook_salvage.made_row IS
-       'rows that a deployed migration brought itself: one that is gone was deleted by a user'""",
-    """CREATE INDEX made_row_migration ON runbook_salvage.made_row (migration)""",
-)
-
-# What came later; a schema that an earlier release has made gets it with the next rollback or deploy.
-ADDED = (
-    """ALTER TABLE runbook_salvage.kept_row ADD COLUMN brought text""",
-    """COMMENT ON COLUMN runbook_salvage.kept_row.brought IS 'the row as the migration had brought it, before users'
-       ' changed it: record of the columns of made_row'""",
-    """CREATE TABLE runbook_salvage.made_source (
-        migration text NOT NULL,
-        schema_name text NOT NULL,
-        table_name text NOT NULL
-    )""",
-    """COMMENT ON TABLE runbook_salvage.made_source IS 'tables that a deployed migration read from'""",
-    """CREATE TABLE runbook_salvage.made_column (
-        migration text NOT NULL,
-        schema_name text NOT NULL,
-        table_name text NOT NULL,
-        column_name text NOT NULL,
-        given text NOT NULL
-    )""",
-    """COMMENT ON TABLE runbook_salvage.made_column IS
-       'columns that a deployed migration added to tables that were there, and the value that their rows got'""",
-    """COMMENT ON COLUMN runbook_salvage.made_column.given IS 'record of the one value'""",
-)
 
 OPEN_ITEMS = """
     SELECT item, run_id, migration, kind, schema_name, table_name, columns, key_columns, facts, rows, bytes, digest
@@ -149,18 +74,12 @@ class SalvageStore:
         return self.cursor.fetchone()[0]
 
     def create(self):
-        if not self.exists():
-            for statement in SCHEMA:
-                self.cursor.execute(statement)
-        self.bring_up_to_date()
+        upgrade(self.cursor)
 
     def bring_up_to_date(self):
         """Add what a schema of an earlier release lacks; does nothing where there is none."""
         if self.exists():
-            self.cursor.execute("SELECT to_regclass('runbook_salvage.made_column') IS NULL")
-            if self.cursor.fetchone()[0]:
-                for statement in ADDED:
-                    self.cursor.execute(statement)
+            upgrade(self.cursor)
 
     def begin_item(self, run_id, migration, kind, table=(None, None), columns=(), key_columns=(), facts=None):
         """Enter an item without rows; returns its number."""

@@ -122,7 +122,10 @@ def record_in_place(step, migrations):
         step.ledger.create(cursor)
         other = step.ledger.unfinished_run(cursor)
         if other is not None:
-            raise Refused(f"Run {other['run_id']} is in progress in this database: adopt when it has ended.")
+            raise Refused(
+                "another_run_in_progress",
+                f"Run {other['run_id']} is in progress in this database: adopt when it has ended.",
+            )
         step.ledger.open_run(
             cursor, step.run_id, step.playbook, versions, operator_name(run["operator"]), run["controller"]
         )

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from ..ledger.receipts import broken_link, in_force, latest
+from ..ledger.schema import NEWEST
+from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.changes import files_behind
 from ..preflight.checks import in_place_but_unrecorded
@@ -20,7 +22,8 @@ def database_status(cursor, ledger, index):
 
     Returns:
         dict: migrations (list), in_place_but_unrecorded, unknown_versions,
-         last_run, unfinished_run, broken_receipt, drift, salvage, files_behind.
+         last_run, unfinished_run, broken_receipt, drift, salvage, files_behind, layout (release: of the runbook's
+         own schemas, 0 for none; newest: that the next deploy brings them to).
     """
     applied = VersionTable(cursor).applied()
     receipts = ledger.receipts(cursor)
@@ -38,6 +41,7 @@ def database_status(cursor, ledger, index):
         "drift": schema_drift(cursor, ledger, receipts)[0],
         "salvage": SalvageStore(cursor).summary(),
         "files_behind": files_behind(cursor),
+        "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
 
 

@@ -40,6 +40,8 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     lines = [f"{run['outcome']}: {names} on {run['target']} (database {run['database']})"]
     if run["reason"]:
         lines.append(f"Reason: {run['reason']}")
+    if run.get("reason_code"):
+        lines.append(f"Reason code: {run['reason_code']}")
     lines.append(f"Production: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
@@ -320,6 +322,12 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))
+    layout = status["layout"]
+    if 0 < layout["release"] < layout["newest"]:
+        lines.append(
+            f"The runbook's schemas have the layout of release {layout['release']}: the next deploy, rollback or"
+            f" restore brings them to release {layout['newest']}"
+        )
     if status["drift"]:
         lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
         lines += [f"  {line}" for line in status["drift"]]

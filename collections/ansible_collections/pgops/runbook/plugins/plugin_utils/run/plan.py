@@ -115,11 +115,11 @@ def _facts(migration: Migration) -> dict[str, Any]:
     }
 
 
-def _problems(script: Script) -> list[str]:
+def _problems(script: Script) -> list[dict[str, str]]:
     try:
         script.parse()
     except SqlScriptError as error:
-        return [error.reason]
+        return [{"reason_code": error.code, "reason": error.reason}]
     return []
 
 
@@ -152,4 +152,4 @@ def check_smoke(plan: dict[str, Any]) -> None:
         Refused: with the first problem.
     """
     for problem in plan.get("smoke_problems", []):
-        raise Refused(problem)
+        raise Refused(problem["reason_code"], problem["reason"])

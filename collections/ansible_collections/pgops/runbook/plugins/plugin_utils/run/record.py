@@ -15,7 +15,7 @@ from typing import Any
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.receipts import CHAINS
 
-__all__ = ["RunRecord", "final_outcome", "succeeded"]
+__all__ = ["RunRecord", "code_of_task", "final_outcome", "succeeded"]
 
 SUCCESS = {
     "deploy": "deployed",
@@ -37,7 +37,9 @@ NOT_ENDED = "The run has not ended: it is still going on, or it was interrupted 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 
-def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str | None, str | None]:
+def final_outcome(
+    playbook: str, steps: list[dict[str, Any]]
+) -> tuple[str, str | None, str | None, str | None]:
     """How a run ended, from its steps.
 
     Args:
@@ -45,12 +47,14 @@ def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str 
         steps: those of run.json, in the order in which they ended.
 
     Returns:
-        (outcome, failed_step, reason).
+        (outcome, failed_step, reason_code, reason). The code is that of the step that failed first, with which the
+        reason begins; what failed after it has its own in its step.
     """
     failed = [step for step in steps if step["status"] == "failed"]
     if not failed:
-        return SUCCESS[playbook], None, None
+        return SUCCESS[playbook], None, None, None
     first = failed[0]
+    at = first["step"], first.get("reason_code")
     taken_back = next((step for step in steps if step["step"] == "emergency_rollback"), None)
     if (
         playbook == "deploy"
@@ -61,15 +65,20 @@ def final_outcome(playbook: str, steps: list[dict[str, Any]]) -> tuple[str, str 
         behind = [one for one in steps[steps.index(taken_back) :] if one in failed]
         if behind:
             also = f"The database was rolled back, and the files have not followed: {behind[0]['reason']}"
-            return "failed", first["step"], f"{first['reason']} {also}"
-        return "rolled_back", first["step"], first["reason"]
+            return "failed", *at, f"{first['reason']} {also}"
+        return "rolled_back", *at, first["reason"]
     if playbook == "deploy" and len(failed) > 1:
         reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
         if any(step["step"] == "swap" and step["status"] == "ok" for step in steps):
-            return "restored", first["step"], " ".join([*reasons, "The backup of this run was put back."])
+            return "restored", *at, " ".join([*reasons, "The backup of this run was put back."])
         reasons += [f"And so did the automatic restore: {step['reason']}" for step in failed[2:]]
-        return "failed", first["step"], " ".join(reasons)
-    return first["outcome"], first["step"], first["reason"]
+        return "failed", *at, " ".join(reasons)
+    return first["outcome"], *at, first["reason"]
+
+
+def code_of_task(failure: str, failure_code: str) -> str | None:
+    """The code of a failed task's message; a task beside the steps has none of its own."""
+    return (failure_code or "task_failed") if failure else None
 
 
 def succeeded(run: dict[str, Any]) -> bool:
@@ -105,6 +114,7 @@ class RunRecord:
             "migrations": [],
             "outcome": "failed",
             "failed_step": None,
+            "reason_code": "run_not_ended",
             "reason": NOT_ENDED.format(step="its first step"),
             "steps": [],
             "proof": {"schema_restored": None, "data_restored": None},
@@ -126,10 +136,13 @@ class RunRecord:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise Refused(f"The record {self.path} cannot be read: {error.strerror}.") from None
+            raise Refused(
+                "record_unusable", f"The record {self.path} cannot be read: {error.strerror}."
+            ) from None
         except ValueError as error:
             raise Refused(
-                f"The record {self.path} of this run is damaged ({error}): start a new run."
+                "record_unusable",
+                f"The record {self.path} of this run is damaged ({error}): start a new run.",
             ) from None
 
     def save(self) -> None:
@@ -204,7 +217,10 @@ class RunRecord:
         }
         if failed:
             entry["outcome"] = self._outcome_of_failure(step, result)
+            entry["reason_code"] = result["reason_code"]
             entry["reason"] = result["msg"]
+            if result.get("details"):
+                entry["details"] = result["details"]
         if step == "apply":
             entry["committed"] = result.get("committed")
         if "migrations" in outputs:
@@ -238,19 +254,20 @@ class RunRecord:
             self.content["restore"] = outputs
         self._take_proof(step, failed, outputs)
         self._mirror(step, receipts)
-        outcome, failed_step, reason = final_outcome(self.content["playbook"], self.content["steps"])
+        outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
         if failed_step is not None:
-            self.content.update(outcome=outcome, failed_step=failed_step, reason=reason)
+            self.content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         self.save()
 
-    def conclude(self, failure: str = "") -> None:
+    def conclude(self, failure: str = "", failure_code: str = "") -> None:
         """Write down how the run ended.
 
         Args:
             failure: message of the task that failed, when that was not a step of the chain.
+            failure_code: the code of its reason, where it has one.
         """
         content = self.content
-        outcome, failed_step, reason = final_outcome(content["playbook"], content["steps"])
+        outcome, failed_step, code, reason = final_outcome(content["playbook"], content["steps"])
         done = {step["step"] for step in content["steps"]}
         nothing_pending = "preflight" in done and not content["migrations"] and not failure
         if failed_step is None and nothing_pending and not self._files_left():
@@ -266,7 +283,8 @@ class RunRecord:
             undone = taken_back and not self._files_left()
             outcome = "refused" if not changed else "rolled_back" if undone else "failed"
             reason = failure or "the run ended before its last step"
-        content.update(outcome=outcome, failed_step=failed_step, reason=reason)
+            code = code_of_task(failure, failure_code) if failure else "chain_incomplete"
+        content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()
 

@@ -25,29 +25,32 @@ def diagnose(source: SqlText, error: ParseError) -> SqlScriptError:
     if offset is None:
         if "end of input" not in message:
             offset = _line_of_scan_error(text, message)
-            return source.error(offset, f"{message} in {source.line_at(offset)!r}")
+            return source.error("script_syntax_error", offset, f"{message} in {source.line_at(offset)!r}")
         offset = end_without_comments(text, 0, len(text), tokens_of(text))
         return source.error(
+            "script_syntax_error",
             offset,
             f"syntax error at end of input, in the middle of a statement, after {source.line_at(offset)!r}",
         )
     copy = _copy_from_stdin_before(text, offset)
     if copy is not None:
-        return source.error(copy, COPY_DATA)
+        return source.error("script_not_plain_sql", copy, COPY_DATA)
     if text[offset] == "\\":
         command = re.compile(r"\\([A-Za-z]+\+?|\S?)").match(text, offset)
         return source.error(
+            "script_not_plain_sql",
             offset,
             f"{command[0]} is a meta-command of psql, which is not used here; write plain SQL",
         )
     variable = re.match(r":(\{\?)?(['\"]?)[A-Za-z0-9_\x80-\U0010ffff]+", text[offset:])
     if variable:
         return source.error(
+            "script_not_plain_sql",
             offset,
             f"{variable[0]}{variable[2]} is a psql variable, and the runbook has none; "
             "write the value into the script",
         )
-    return source.error(offset, f"{_shortened(message)} in {source.line_at(offset)!r}")
+    return source.error("script_syntax_error", offset, f"{_shortened(message)} in {source.line_at(offset)!r}")
 
 
 def _shortened(message: str) -> str:

@@ -118,7 +118,7 @@ def read_folder(
         entries = sorted(folder.iterdir())
         files = [path for path in entries if path.suffix.lower() == ".sql" and not path.is_dir()]
     except OSError as error:
-        raise SqlLibraryError(_cannot_read(root, folder, error)) from None
+        raise SqlLibraryError("sql_dir_unusable", _cannot_read(root, folder, error)) from None
     scripts = {}
     for path in files:
         if path.name.startswith("."):
@@ -127,8 +127,9 @@ def read_folder(
             if tolerant:
                 continue
             raise SqlLibraryError(
+                "script_name_unusable",
                 f"the file name {path.name!r} in {folder} cannot be used; letters, digits, '_', '-' and '.' "
-                "only, a letter or digit first, and .sql at the end"
+                "only, a letter or digit first, and .sql at the end",
             )
         scripts[path.stem] = _read_script(root, folder, path, tolerant)
     return scripts
@@ -143,8 +144,10 @@ def _read_script(root: Path, folder: Path, path: Path, tolerant: bool) -> Script
         header = parse_header(text, str(path))
     except OSError as error:
         if not tolerant:
-            raise SqlLibraryError(_cannot_read(root, folder, error)) from None
-        problem = SqlScriptError(f"the file cannot be read ({error.strerror})", str(path), 1, 1)
+            raise SqlLibraryError("sql_dir_unusable", _cannot_read(root, folder, error)) from None
+        problem = SqlScriptError(
+            "script_unreadable", f"the file cannot be read ({error.strerror})", str(path), 1, 1
+        )
     except SqlScriptError as error:
         if not tolerant:
             raise

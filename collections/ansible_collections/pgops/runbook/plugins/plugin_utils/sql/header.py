@@ -70,7 +70,9 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         # "LOW|MEDIUM|HIGH" is a template nobody filled in, not the value LOW.
         if word and word[0].upper() in allowed and re.match(r"$|[\s.,;:(-]", value[word.end() :]):
             return word[0].upper()
-        raise source.error(offset, f'"{key.title()}: {value}" is none of {", ".join(allowed)}')
+        raise source.error(
+            "header_invalid", offset, f'"{key.title()}: {value}" is none of {", ".join(allowed)}'
+        )
 
     transaction = choice("transaction", _TRANSACTIONS)
     return Header(
@@ -115,7 +117,9 @@ def _facts(source: SqlText) -> dict[str, tuple[str, int]]:
         value = match[2].strip()
         if key in found and found[key][0] != value:
             first = source.place(found[key][1])[0]
-            raise source.error(offset, f'"{match[1]}" is stated twice, differently, first on line {first}')
+            raise source.error(
+                "header_invalid", offset, f'"{match[1]}" is stated twice, differently, first on line {first}'
+            )
         found.setdefault(key, (value, offset))
     return found
 
@@ -125,10 +129,11 @@ def _names(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
         return ()
     names = [name for name in re.split(r"[,\s]+", value) if name]
     if not names:
-        raise source.error(offset, '"Requires:" is empty; write the versions, or none')
+        raise source.error("header_invalid", offset, '"Requires:" is empty; write the versions, or none')
     for name in names:
         if not _NAME.fullmatch(name) or name.lower() == "none":
             raise source.error(
+                "header_invalid",
                 offset,
                 f'"Requires: {value}" is no list of migrations: {name!r} is not a version or file name',
             )
@@ -142,7 +147,9 @@ def _path_column(source: SqlText, value: str, offset: int) -> tuple[str, ...] | 
     match = _RENAME.fullmatch(value)
     if not match:
         raise source.error(
-            offset, f'"Files: {value}" is not "rename table.column" or "rename schema.table.column"'
+            "header_invalid",
+            offset,
+            f'"Files: {value}" is not "rename table.column" or "rename schema.table.column"',
         )
     names = re.findall(_IDENTIFIER, match[1])
     return tuple(name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in names)

@@ -109,7 +109,7 @@ class SqlLibrary:
         """
         text = "" if name is None else str(name).strip()
         if not text:
-            raise Refused("no migration given: -e migration=009")
+            raise Refused("migration_not_named", "no migration given: -e migration=009")
         for migration in self.migrations:
             if text in (migration.version, migration.stem):
                 return migration
@@ -118,11 +118,14 @@ class SqlLibrary:
         ]  # type: ignore[index]
         if sharing:
             raise AmbiguousMigration(
+                "migration_ambiguous",
                 f"migration {text} is ambiguous: {' and '.join(sharing)}; give the full name",
                 migrations=sharing,
             )
         shown = text if len(text) <= 80 else text[:77] + "..."
-        raise UnknownMigration(f"there is no migration {shown!r} in {self.sql_dir}; {self._offer(text)}")
+        raise UnknownMigration(
+            "migration_unknown", f"there is no migration {shown!r} in {self.sql_dir}; {self._offer(text)}"
+        )
 
     def _offer(self, text: str) -> str:
         if not self.migrations:
@@ -238,7 +241,8 @@ def read_sql_library(sql_dir: str | Path, tolerant: bool = False) -> SqlLibrary:
     for reserved in _WORDS_OF_THE_COMMAND:
         if reserved in applies and not tolerant:
             raise SqlLibraryError(
-                f"{applies[reserved].path}: a migration cannot be called {reserved!r}; rename it"
+                "script_name_unusable",
+                f"{applies[reserved].path}: a migration cannot be called {reserved!r}; rename it",
             )
     warnings: list[str] = []
     rollbacks = _rollbacks(read_folder(root, "rollback", tolerant=tolerant), applies, warnings)

@@ -31,8 +31,8 @@ def number_of(stem: str) -> int | None:
 class UnknownRequirement(SqlScriptError):
     """A header requires what is no migration; ``stem`` is the migration whose header it is."""
 
-    def __init__(self, what: str, path: str, line: int, column: int, stem: str) -> None:
-        super().__init__(what, path, line, column)
+    def __init__(self, code: str, what: str, path: str, line: int, column: int, stem: str) -> None:
+        super().__init__(code, what, path, line, column)
         self.stem = stem
 
 
@@ -125,7 +125,9 @@ def requirements(applies: Mapping[str, Script], version_of: Mapping[str, str]) -
                 line, column = header_lines(script.text)["requires"]
                 sharing = [other for other in applies if re.match(r"\d*", other)[0] == name]  # type: ignore[index]
                 why = f"could be {' or '.join(sharing)}" if sharing else "is no migration of this folder"
-                raise UnknownRequirement(f"requires {name}, which {why}", script.path, line, column, stem)
+                raise UnknownRequirement(
+                    "requirement_unknown", f"requires {name}, which {why}", script.path, line, column, stem
+                )
         requires[version] = list(dict.fromkeys(by_name[name] for name in declared))
     return requires
 
@@ -142,5 +144,7 @@ def cycle_error(requires: Mapping[str, Sequence[str]], silent: Collection[str]) 
     mute = ", ".join(version for version in cycle[:-1] if version in silent)
     hint = f"; {mute} has no '-- Requires:' line and so requires all earlier ones" if mute else ""
     return SqlLibraryError(
-        f"the migrations require each other in a circle: {' -> '.join(cycle)}{hint}", cycle=cycle
+        "requirements_circular",
+        f"the migrations require each other in a circle: {' -> '.join(cycle)}{hint}",
+        cycle=cycle,
     )

@@ -160,6 +160,7 @@ class _TransactionControl:
                 offset, name = self._ended
                 line = self.source.place(start)[0]
                 raise self.source.error(
+                    "statement_forbidden",
                     offset,
                     f"SET LOCAL {name} ends at COMMIT for psql, but the runbook runs the script as one "
                     f"transaction, in which it would reach line {line}; qualify names, or split the script",
@@ -197,6 +198,7 @@ def _refuse(source: SqlText, node: ast.Node, start: int) -> None:
     if isinstance(node, ast.TransactionStmt):
         if node.kind == _Kind.TRANS_STMT_ROLLBACK:
             raise source.error(
+                "statement_forbidden",
                 start,
                 "the script undoes itself with ROLLBACK; leave it out (in a test, use SAVEPOINT and "
                 "ROLLBACK TO)",
@@ -206,8 +208,14 @@ def _refuse(source: SqlText, node: ast.Node, start: int) -> None:
             _Kind.TRANS_STMT_COMMIT_PREPARED,
             _Kind.TRANS_STMT_ROLLBACK_PREPARED,
         ):
-            raise source.error(start, "two-phase commit (PREPARE TRANSACTION ...) is not supported")
+            raise source.error(
+                "statement_forbidden", start, "two-phase commit (PREPARE TRANSACTION ...) is not supported"
+            )
     if isinstance(node, ast.AlterSystemStmt):
-        raise source.error(start, "ALTER SYSTEM changes the whole server and cannot be undone")
+        raise source.error(
+            "statement_forbidden", start, "ALTER SYSTEM changes the whole server and cannot be undone"
+        )
     if isinstance(node, ast.CopyStmt) and node.filename is None and not node.is_program:
-        raise source.error(start, COPY_DATA if node.is_from else "COPY TO STDOUT has no reader here")
+        raise source.error(
+            "script_not_plain_sql", start, COPY_DATA if node.is_from else "COPY TO STDOUT has no reader here"
+        )

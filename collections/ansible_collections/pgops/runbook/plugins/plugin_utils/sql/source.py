@@ -13,6 +13,7 @@ class SqlScriptError(Refused):
     """An SQL file that the runbook will not execute, with the place of the first reason.
 
     Args:
+        code: see RunbookError.
         what: what is wrong, without the place.
         path: the file as the caller named it.
         line: 1-based.
@@ -22,8 +23,9 @@ class SqlScriptError(Refused):
         reason: one sentence that begins with the place.
     """
 
-    def __init__(self, what: str, path: str, line: int, column: int) -> None:
-        super().__init__(f"{path}, line {line}, column {column}: {what}", path=path, line=line, column=column)
+    def __init__(self, code: str, what: str, path: str, line: int, column: int) -> None:
+        place = f"{path}, line {line}, column {column}"
+        super().__init__(code, f"{place}: {what}", path=path, line=line, column=column)
         self.path = path
         self.line = line
         self.column = column
@@ -48,9 +50,9 @@ class SqlText:
         line = self.text[start : end if end >= 0 else len(self.text)].strip()
         return line if len(line) <= 100 else line[:97] + "..."
 
-    def error(self, offset: int, what: str) -> SqlScriptError:
+    def error(self, code: str, offset: int, what: str) -> SqlScriptError:
         """The error for something wrong at an offset."""
-        return SqlScriptError(what, self.path, *self.place(offset))
+        return SqlScriptError(code, what, self.path, *self.place(offset))
 
 
 def decode_script(data: bytes, path: str) -> str:
@@ -68,6 +70,7 @@ def decode_script(data: bytes, path: str) -> str:
         # Everything before the bad byte is valid, so the place can be counted in characters.
         good = data[: error.start].decode("utf-8").removeprefix("\ufeff")
         raise SqlText(good, path).error(
+            "script_unreadable",
             len(good),
             f"the file is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8",
         ) from None
@@ -83,9 +86,13 @@ def clean_text(text: str, path: str) -> str:
     text = text.removeprefix("\ufeff")
     nul = text.find("\0")
     if nul >= 0:
-        raise SqlText(text, path).error(nul, "the file holds a NUL byte; is it really an SQL script?")
+        raise SqlText(text, path).error(
+            "script_unreadable", nul, "the file holds a NUL byte; is it really an SQL script?"
+        )
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise SqlText(text, path).error(error.start, "the text cannot be written as UTF-8") from None
+        raise SqlText(text, path).error(
+            "script_unreadable", error.start, "the text cannot be written as UTF-8"
+        ) from None
     return text

@@ -11,35 +11,11 @@ from __future__ import annotations
 
 import json
 
+from ...ledger.upgrade import upgrade
 from ...postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
 from ..watch import DestructionWatch
 
 __all__ = ["FirstState", "sequences_now"]
-
-# Working tables of a rollback that is under way, beside its journal; made when the first such rollback begins.
-SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS runbook.journal_relation (
-        journal_id bigint NOT NULL REFERENCES runbook.journal ON DELETE CASCADE,
-        oid bigint NOT NULL,
-        sequence boolean NOT NULL,
-        root bigint NOT NULL,
-        schema_name text NOT NULL,
-        name text NOT NULL,
-        columns jsonb NOT NULL,
-        PRIMARY KEY (journal_id, oid)
-    )""",
-    """COMMENT ON TABLE runbook.journal_relation IS
-       'tables and sequences as they were called before the first statement of a rollback that is under way'""",
-    """CREATE TABLE IF NOT EXISTS runbook.journal_row (
-        journal_id bigint NOT NULL REFERENCES runbook.journal ON DELETE CASCADE,
-        oid bigint NOT NULL,
-        key_columns text[] NOT NULL,
-        key text NOT NULL,
-        left_digest text NOT NULL
-    )""",
-    """COMMENT ON TABLE runbook.journal_row IS
-       'rows that a rollback which is under way has itself put into a table, as it left them'""",
-)
 
 NAMES_OF_SEQUENCES = f"""
     SELECT c.oid::bigint, n.nspname::text, c.relname::text
@@ -63,8 +39,7 @@ class FirstState:
     def __init__(self, cursor, journal_id):
         self.cursor = cursor
         self.journal_id = journal_id
-        for statement in SCHEMA:
-            cursor.execute(statement)
+        upgrade(cursor)
         self.is_new = not self._exists()
         if self.is_new:
             self._note()

@@ -1,0 +1,292 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the runbook makes in a database: the tables of schemas ``runbook`` and ``runbook_salvage``, by release.
+
+A release that has gone out is never changed; a change of the layout is a new one at the end, with a comment for every
+new table and column. ``upgrade`` runs them in order. ``docs/ledger.md`` is made from the comments.
+"""
+
+from __future__ import annotations
+
+__all__ = ["COLLECTION_VERSION", "COMMENTS", "NEWEST", "RELEASES"]
+
+#: Of this collection, as in its galaxy.yml; written beside each release that it has run.
+COLLECTION_VERSION = "1.0.0"
+
+
+# Made piece by piece, before releases were written down: of a database any of it may be there.
+FIRST: tuple[str, ...] = (
+    "CREATE SCHEMA runbook",
+    """CREATE TABLE runbook.run (
+        run_id text PRIMARY KEY,
+        playbook text NOT NULL,
+        migrations text[] NOT NULL,
+        operator text NOT NULL,
+        controller jsonb NOT NULL,
+        started timestamptz NOT NULL DEFAULT clock_timestamp(),
+        lease_until timestamptz NOT NULL,
+        finished timestamptz,
+        outcome text,
+        reason text
+    )""",
+    """CREATE TABLE runbook.receipt (
+        position bigint PRIMARY KEY,
+        digest text NOT NULL UNIQUE,
+        document text NOT NULL,
+        run_id text GENERATED ALWAYS AS (document::json ->> 'run_id') STORED,
+        step text GENERATED ALWAYS AS (document::json ->> 'step') STORED,
+        migration text GENERATED ALWAYS AS (document::json ->> 'migration') STORED,
+        status text GENERATED ALWAYS AS (document::json ->> 'status') STORED
+    )""",
+    "CREATE INDEX receipt_run_id ON runbook.receipt (run_id)",
+    "CREATE TABLE runbook.catalog (digest text PRIMARY KEY, catalog jsonb NOT NULL)",
+    """CREATE TABLE runbook.journal (
+        journal_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run_id text NOT NULL,
+        migration text NOT NULL,
+        direction text NOT NULL CHECK (direction IN ('apply', 'rollback')),
+        catalog_before text NOT NULL,
+        begun timestamptz NOT NULL DEFAULT clock_timestamp(),
+        closed timestamptz
+    )""",
+    """CREATE TABLE runbook.journal_statement (
+        journal_id bigint REFERENCES runbook.journal,
+        ordinal int,
+        line int NOT NULL,
+        sha256 text NOT NULL,
+        begun timestamptz NOT NULL DEFAULT clock_timestamp(),
+        done timestamptz,
+        PRIMARY KEY (journal_id, ordinal)
+    )""",
+    """CREATE TABLE runbook.journal_relation (
+        journal_id bigint NOT NULL REFERENCES runbook.journal ON DELETE CASCADE,
+        oid bigint NOT NULL,
+        sequence boolean NOT NULL,
+        root bigint NOT NULL,
+        schema_name text NOT NULL,
+        name text NOT NULL,
+        columns jsonb NOT NULL,
+        PRIMARY KEY (journal_id, oid)
+    )""",
+    """CREATE TABLE runbook.journal_row (
+        journal_id bigint NOT NULL REFERENCES runbook.journal ON DELETE CASCADE,
+        oid bigint NOT NULL,
+        key_columns text[] NOT NULL,
+        key text NOT NULL,
+        left_digest text NOT NULL
+    )""",
+    """CREATE TABLE runbook.path_change_set (
+        set_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run_id text NOT NULL,
+        migration text NOT NULL,
+        direction text NOT NULL CHECK (direction IN ('deploy', 'rollback', 'rehearsed')),
+        path_column text[] NOT NULL,
+        changes bigint NOT NULL,
+        followed_on text[] NOT NULL DEFAULT '{}',
+        closed timestamptz
+    )""",
+    """CREATE TABLE runbook.path_change (
+        set_id bigint REFERENCES runbook.path_change_set,
+        file text,
+        old_path text NOT NULL,
+        new_path text NOT NULL,
+        PRIMARY KEY (set_id, file)
+    )""",
+    "CREATE SCHEMA runbook_salvage",
+    """CREATE TABLE runbook_salvage.manifest (
+        item bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run_id text NOT NULL,
+        migration text NOT NULL,
+        kind text NOT NULL,
+        schema_name text,
+        table_name text,
+        columns text[] NOT NULL,
+        key_columns text[] NOT NULL,
+        facts jsonb NOT NULL,
+        rows bigint NOT NULL DEFAULT 0,
+        bytes bigint NOT NULL DEFAULT 0,
+        digest text,
+        kept timestamptz NOT NULL DEFAULT clock_timestamp(),
+        returned timestamptz,
+        returned_by text
+    )""",
+    """CREATE TABLE runbook_salvage.kept_row (
+        item bigint NOT NULL REFERENCES runbook_salvage.manifest ON DELETE CASCADE,
+        number bigint GENERATED ALWAYS AS IDENTITY,
+        key text NOT NULL,
+        occurrence bigint NOT NULL,
+        kept text NOT NULL,
+        columns text[],
+        left_digest text,
+        held_back text,
+        PRIMARY KEY (item, number)
+    )""",
+    "ALTER TABLE runbook_salvage.kept_row ADD COLUMN brought text",
+    """CREATE TABLE runbook_salvage.made_row (
+        migration text NOT NULL,
+        schema_name text NOT NULL,
+        table_name text NOT NULL,
+        columns text[] NOT NULL,
+        key text NOT NULL,
+        occurrence bigint NOT NULL,
+        line text NOT NULL
+    )""",
+    "CREATE INDEX made_row_migration ON runbook_salvage.made_row (migration)",
+    """CREATE TABLE runbook_salvage.made_source (
+        migration text NOT NULL,
+        schema_name text NOT NULL,
+        table_name text NOT NULL
+    )""",
+    """CREATE TABLE runbook_salvage.made_column (
+        migration text NOT NULL,
+        schema_name text NOT NULL,
+        table_name text NOT NULL,
+        column_name text NOT NULL,
+        given text NOT NULL
+    )""",
+)
+
+SECOND: tuple[str, ...] = (
+    # Where paths were not rehearsed yet, it forbade them; a later version took it away.
+    "ALTER TABLE runbook.path_change_set DROP CONSTRAINT IF EXISTS path_change_set_direction_check",
+    "ALTER TABLE runbook.path_change_set ADD CONSTRAINT path_change_set_direction_check"
+    " CHECK (direction IN ('deploy', 'rollback', 'rehearsed'))",
+    """CREATE TABLE runbook.release (
+        number int PRIMARY KEY,
+        applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        applied_by text NOT NULL
+    )""",
+)
+
+#: Number of each layout -> its statements, in their order.
+RELEASES = {1: FIRST, 2: SECOND}
+
+NEWEST = max(RELEASES)
+
+#: Of the newest release: what each schema, table ("schema.table") and column ("schema.table.column") holds.
+COMMENTS: dict[str, str] = {
+    "runbook": "Ledger of the migration runbook: runs, their receipts, and the catalogs that receipts name. Written by"
+    " the runbook only.",
+    "runbook.release": "layouts to which both schemas were brought; the highest number is the one they have",
+    "runbook.release.number": "of the release; 1 is what was made before there was this table",
+    "runbook.release.applied_at": "when the schemas were brought to it",
+    "runbook.release.applied_by": "version of the collection pgops.runbook that did it",
+    "runbook.run": "runs of the playbooks that write to this database",
+    "runbook.run.run_id": "name of the run",
+    "runbook.run.playbook": "deploy, emergency_rollback, restore, salvage or status (adoption)",
+    "runbook.run.migrations": "versions of the migrations that it is about, in order",
+    "runbook.run.operator": "who started it",
+    "runbook.run.controller": "the process that drives it: where to look whether it still lives",
+    "runbook.run.started": "when its first step began",
+    "runbook.run.lease_until": "until when an unfinished run holds the database",
+    "runbook.run.finished": "when it ended; NULL: it is under way, or was killed",
+    "runbook.run.outcome": "how it ended, in a word or two",
+    "runbook.run.reason": "why it ended so, in a sentence",
+    "runbook.receipt": "what each step did: a chain in which every receipt names the digest of the one before it",
+    "runbook.receipt.position": "in the chain, from 1 without a gap",
+    "runbook.receipt.digest": "SHA-256 of the document",
+    "runbook.receipt.document": "canonical JSON whose SHA-256 is the digest; it names the digest of the receipt before"
+    " it",
+    "runbook.receipt.run_id": "of the document",
+    "runbook.receipt.step": "of the document",
+    "runbook.receipt.migration": "of the document; NULL: the step is about the whole run",
+    "runbook.receipt.status": "of the document: ok or failed",
+    "runbook.catalog": "schemas that receipts name by digest",
+    "runbook.catalog.digest": "SHA-256 of the canonical JSON of the catalog",
+    "runbook.catalog.catalog": "facts about every object of the application's schema, by kind and name",
+    "runbook.journal": "migrations and rollbacks whose statements are not in one transaction",
+    "runbook.journal.journal_id": "number of the journal",
+    "runbook.journal.run_id": "of the run that began it; a later one may go on with it",
+    "runbook.journal.migration": "version of the migration",
+    "runbook.journal.direction": "apply or rollback",
+    "runbook.journal.catalog_before": "digest of the schema before the first statement",
+    "runbook.journal.begun": "when the first statement was about to run",
+    "runbook.journal.closed": "when all was done; NULL: the migration is half applied, or half rolled back",
+    "runbook.journal_statement": "statements of a journal that were begun",
+    "runbook.journal_statement.journal_id": "of the journal",
+    "runbook.journal_statement.ordinal": "place of the statement in the script, from 1",
+    "runbook.journal_statement.line": "of the script on which it begins",
+    "runbook.journal_statement.sha256": "of its text: a half applied script can only be finished as it was",
+    "runbook.journal_statement.begun": "when it was about to run",
+    "runbook.journal_statement.done": "NULL while it runs, and after a kill until the catalog was asked",
+    "runbook.journal_relation": "tables and sequences as they were called before the first statement of a rollback"
+    " that is under way",
+    "runbook.journal_relation.journal_id": "of the rollback's journal",
+    "runbook.journal_relation.oid": "of the table or sequence",
+    "runbook.journal_relation.sequence": "whether it is a sequence",
+    "runbook.journal_relation.root": "OID of the topmost table whose partition it was, or its own",
+    "runbook.journal_relation.schema_name": "schema in which it was",
+    "runbook.journal_relation.name": "its name",
+    "runbook.journal_relation.columns": "number of each column -> its name",
+    "runbook.journal_row": "rows that a rollback which is under way has itself put into a table, as it left them",
+    "runbook.journal_row.journal_id": "of the rollback's journal",
+    "runbook.journal_row.oid": "of the table",
+    "runbook.journal_row.key_columns": "columns of the key",
+    "runbook.journal_row.key": "record of the key's values",
+    "runbook.journal_row.left_digest": "of the row as it was left",
+    "runbook.path_change_set": "scripts that changed paths of files; closed when the files on disk have followed on"
+    " every host of the library; those of a rehearsal were changed on a copy only",
+    "runbook.path_change_set.set_id": "number of the set",
+    "runbook.path_change_set.run_id": "of the run that changed them",
+    "runbook.path_change_set.migration": "version of the migration",
+    "runbook.path_change_set.direction": "deploy, rollback, or rehearsed: on the copy, by the deploy of this run",
+    "runbook.path_change_set.path_column": "schema, table and column that hold the paths",
+    "runbook.path_change_set.changes": "how many paths were changed",
+    "runbook.path_change_set.followed_on": "hosts of the library on which the files have followed",
+    "runbook.path_change_set.closed": "when the last of the hosts had; NULL: files are behind",
+    "runbook.path_change": "the changes of the sets that are not closed",
+    "runbook.path_change.set_id": "of the set",
+    "runbook.path_change.file": "primary key of the file's row, as text",
+    "runbook.path_change.old_path": "before the script",
+    "runbook.path_change.new_path": "after it",
+    "runbook_salvage": "Rows and values that rollbacks took out of the tables of the application; they return when the"
+    " migration is deployed again. Written by the runbook only.",
+    "runbook_salvage.manifest": "items of the salvage: what one rollback took out of one table, or of one object",
+    "runbook_salvage.manifest.item": "number of the item, by which people name it",
+    "runbook_salvage.manifest.run_id": "of the run that kept it",
+    "runbook_salvage.manifest.migration": "version that was rolled back, with whose next deploy it returns",
+    "runbook_salvage.manifest.kind": "dropped table, dropped columns, changed rows, rows that a user deleted, rows that"
+    " the rollback left as they were, sequence, privileges, or enum labels",
+    "runbook_salvage.manifest.schema_name": "of the table or sequence; NULL: facts name the object",
+    "runbook_salvage.manifest.table_name": "of the table or sequence",
+    "runbook_salvage.manifest.columns": "columns that were kept, in the order of the record",
+    "runbook_salvage.manifest.key_columns": "columns by which a row is found again",
+    "runbook_salvage.manifest.facts": "what returning it takes: how the table was left, what the migration had read",
+    "runbook_salvage.manifest.rows": "how many were kept; digest and bytes are of these",
+    "runbook_salvage.manifest.bytes": "of the text of the rows that were kept",
+    "runbook_salvage.manifest.digest": "of the rows that were kept, in any order",
+    "runbook_salvage.manifest.kept": "when the rollback kept it",
+    "runbook_salvage.manifest.returned": "when the last of its rows went back",
+    "runbook_salvage.manifest.returned_by": "run that put the last of them back",
+    "runbook_salvage.kept_row": "rows of the items that have not gone back",
+    "runbook_salvage.kept_row.item": "of the manifest",
+    "runbook_salvage.kept_row.number": "of the row",
+    "runbook_salvage.kept_row.key": "record of the key columns of the manifest, in the order of their names",
+    "runbook_salvage.kept_row.occurrence": "which of the rows with that key, where it is not unique",
+    "runbook_salvage.kept_row.kept": "record of the columns of the manifest",
+    "runbook_salvage.kept_row.columns": "those that count; NULL: all",
+    "runbook_salvage.kept_row.left_digest": "of the row as the rollback left it, to tell whether someone changed it"
+    " since; NULL: it left none",
+    "runbook_salvage.kept_row.held_back": "why it did not go back",
+    "runbook_salvage.kept_row.brought": "the row as the migration had brought it, before users changed it: record of"
+    " the columns of made_row",
+    "runbook_salvage.made_row": "rows that a deployed migration brought itself: one that is gone was deleted by a user",
+    "runbook_salvage.made_row.migration": "version of the migration",
+    "runbook_salvage.made_row.schema_name": "of the table",
+    "runbook_salvage.made_row.table_name": "of the table",
+    "runbook_salvage.made_row.columns": "columns of the record, in its order",
+    "runbook_salvage.made_row.key": "record of the key, in the order of its columns' names",
+    "runbook_salvage.made_row.occurrence": "which of the rows with that key, where it is not unique",
+    "runbook_salvage.made_row.line": "record of the row as it was brought",
+    "runbook_salvage.made_source": "tables that a deployed migration read from",
+    "runbook_salvage.made_source.migration": "version of the migration",
+    "runbook_salvage.made_source.schema_name": "of the table",
+    "runbook_salvage.made_source.table_name": "of the table",
+    "runbook_salvage.made_column": "columns that a deployed migration added to tables that were there, and the value"
+    " that their rows got",
+    "runbook_salvage.made_column.migration": "version of the migration",
+    "runbook_salvage.made_column.schema_name": "of the table",
+    "runbook_salvage.made_column.table_name": "of the table",
+    "runbook_salvage.made_column.column_name": "name of the column",
+    "runbook_salvage.made_column.given": "record of the one value",
+}

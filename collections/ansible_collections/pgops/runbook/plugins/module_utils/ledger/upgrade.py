@@ -1,0 +1,250 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bringing schemas ``runbook`` and ``runbook_salvage`` to the newest layout, from nothing or from any earlier one.
+
+Nothing here commits: an upgrade is whole or it has not been. What is made does not depend on the session, nor on what
+the application has set for its own objects: names are found in pg_catalog only, and nobody but the owner has rights.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..errors import Refused
+from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
+from ..postgres.connection import sql
+from .schema import COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
+
+__all__ = ["check_rights_to_upgrade", "known_release", "release_of", "upgrade"]
+
+# Key of the advisory lock that one upgrade at a time holds, until its transaction ends. "layout" in ASCII.
+LAYOUT_LOCK = 0x6C61796F7574
+
+SCHEMAS = [LEDGER_SCHEMA, SALVAGE_SCHEMA]
+
+# The layout before releases were written down.
+FIRST = min(RELEASES)
+
+# Of what depends on the session, what decides how DDL is understood and where a table goes.
+PINNED = {
+    "search_path": "pg_catalog, pg_temp",
+    "default_tablespace": "",
+    "default_table_access_method": "heap",
+}
+
+MADE = re.compile(
+    r"CREATE (?:SCHEMA|TABLE) (?P<whole>\S+)|CREATE INDEX (?P<index>\S+) ON (?P<schema>\w+)\."
+    r"|ALTER TABLE (?P<table>\S+) ADD COLUMN (?P<column>\S+)"
+)
+
+RELATIONS = """
+    SELECT c.oid::bigint FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY (%s) UNION ALL SELECT oid::bigint FROM pg_catalog.pg_namespace WHERE nspname = ANY (%s)"""
+
+# What was made just now and has rights of its own: those that ALTER DEFAULT PRIVILEGES of the application has given.
+GRANTED = """
+    SELECT made.kind, made.name, pg_catalog.pg_get_userbyid(made.owner)::text,
+           array(SELECT DISTINCT pg_catalog.pg_get_userbyid(acl.grantee)::text
+                 FROM pg_catalog.aclexplode(made.acl) AS acl WHERE acl.grantee NOT IN (0, made.owner) ORDER BY 1)
+    FROM (SELECT n.oid, n.nspname, 'SCHEMA' AS kind, ARRAY[n.nspname::text] AS name, n.nspacl AS acl,
+                 n.nspowner AS owner
+          FROM pg_catalog.pg_namespace n UNION ALL
+          SELECT c.oid, n.nspname, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+                 ARRAY[n.nspname::text, c.relname::text], c.relacl, c.relowner
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.relkind IN ('r', 'S')) AS made
+    WHERE made.acl IS NOT NULL AND made.oid <> ALL (%s::bigint[]) AND made.nspname = ANY (%s) ORDER BY 1, 2"""
+
+OWNERS = """
+    SELECT DISTINCT pg_catalog.pg_get_userbyid(found.owner)::text, current_user::text
+    FROM (SELECT nspowner AS owner, nspname AS schema FROM pg_catalog.pg_namespace UNION ALL
+          SELECT c.relowner, n.nspname FROM pg_catalog.pg_class c
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) AS found
+    WHERE found.schema = ANY (%s) AND NOT pg_catalog.pg_has_role(found.owner, 'USAGE') ORDER BY 1"""
+
+COLUMNS = """
+    SELECT pg_catalog.concat_ws('.', n.nspname, c.relname, a.attname) FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY (%s) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"""
+
+
+def release_of(cursor: Any) -> int:
+    """Number of the layout that the schemas of this database have; 0 where there are none. Only reads.
+
+    Raises:
+        Refused: another session is making them, which this transaction cannot see.
+    """
+    cursor.execute(
+        # From a table, whose lock lets the session see what others have committed: without one, to_regclass answers
+        # from the cache, where what was not there at the first question is still not there.
+        "SELECT pg_catalog.to_regclass('runbook.release') IS NOT NULL,"
+        " pg_catalog.to_regclass('runbook.receipt') IS NOT NULL"
+        " FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'"
+    )
+    has_releases, has_receipts = cursor.fetchone()
+    if not has_releases:
+        return FIRST if has_receipts else 0
+    cursor.execute("SELECT pg_catalog.max(number) FROM runbook.release")
+    (number,) = cursor.fetchone()
+    if number is None:
+        raise Refused(
+            "layout_just_upgraded",
+            "Another session has just brought the runbook's schemas up to date. Nothing was changed; type the same"
+            " command again.",
+        )
+    return number
+
+
+def known_release(cursor: Any) -> int:
+    """As release_of().
+
+    Raises:
+        Refused: the layout is newer than what this version knows.
+    """
+    number = release_of(cursor)
+    if number > NEWEST:
+        cursor.execute(
+            "SELECT applied_by, pg_catalog.current_database()::text FROM runbook.release WHERE number = %s",
+            (number,),
+        )
+        version, database = cursor.fetchone()
+        raise Refused(
+            "layout_newer_than_runbook",
+            f"The runbook's schemas in database {database} have the layout of release {number}, made by pgops.runbook"
+            f" {version}; this is version {COLLECTION_VERSION}, which knows releases up to {NEWEST}. Nothing was"
+            f" changed. Use version {version} or newer: git pull in the checkout, or ansible-galaxy collection install"
+            f" 'pgops.runbook:>={version}'.",
+        )
+    return number
+
+
+def check_rights_to_upgrade(cursor: Any) -> None:
+    """Only reads.
+
+    Raises:
+        Refused: the role may not bring the schemas to the newest layout, or there is a stranger's schema of the name.
+    """
+    found = release_of(cursor)
+    if found >= NEWEST:
+        return
+    cursor.execute(
+        "SELECT current_user::text, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+        " OR (pg_catalog.to_regnamespace('runbook') IS NOT NULL"
+        " AND pg_catalog.to_regnamespace('runbook_salvage') IS NOT NULL)"
+    )
+    role, may_create = cursor.fetchone()
+    if not may_create:
+        raise Refused(
+            "role_lacks_privilege",
+            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}):"
+            " GRANT CREATE ON DATABASE to it.",
+        )
+    cursor.execute(OWNERS, (SCHEMAS,))
+    owners = cursor.fetchall()
+    if owners:
+        others = ", ".join(owner for owner, _ in owners)
+        raise Refused(
+            "role_lacks_privilege",
+            f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}: they belong to"
+            f" {others}. Nothing was changed. Deploy once as {others}, or GRANT it to {role}.",
+        )
+
+
+def upgrade(cursor: Any) -> list[int]:
+    """Bring both schemas to the newest layout, in the cursor's transaction; where they have it, only read.
+
+    Returns:
+        numbers of the releases that were run.
+
+    Raises:
+        Refused: the layout is newer than what this version knows, the role may not change it, or it is not one that
+            any version has made.
+    """
+    if known_release(cursor) == NEWEST:
+        return []
+    cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (LAYOUT_LOCK,))
+    found = known_release(cursor)  # whoever held the lock may have done it
+    if found == NEWEST:
+        return []
+    missing = [number for number in RELEASES if number > found or found == FIRST]
+    check_rights_to_upgrade(cursor)
+    previous = _set_all(cursor, PINNED)
+    cursor.execute(RELATIONS, (SCHEMAS, SCHEMAS))
+    there = [oid for (oid,) in cursor.fetchall()]
+    for number in missing:
+        for statement in RELEASES[number]:
+            if not _is_made(cursor, statement):
+                cursor.execute(statement)
+    _check_columns(cursor)
+    _comment(cursor)
+    _revoke_from_others(cursor, there)
+    cursor.execute(
+        "INSERT INTO runbook.release (number, applied_by) VALUES (%s, %s)", (NEWEST, COLLECTION_VERSION)
+    )
+    _set_all(cursor, previous)
+    return missing
+
+
+def _set_all(cursor: Any, settings: dict[str, str]) -> dict[str, str]:
+    """Until the end of the transaction; returns what they were."""
+    previous = {}
+    for name, value in settings.items():
+        cursor.execute("SELECT pg_catalog.current_setting(%s)", (name,))
+        (previous[name],) = cursor.fetchone()
+        cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+    return previous
+
+
+def _is_made(cursor: Any, statement: str) -> bool:
+    """Whether what the statement would make is there."""
+    made = MADE.match(statement)
+    if made is None:
+        return False
+    if made["column"]:
+        return f"{made['table']}.{made['column']}" in _columns(cursor)
+    name = f"{made['schema']}.{made['index']}" if made["index"] else made["whole"]
+    kind = "regclass" if "." in name else "regnamespace"
+    cursor.execute(f"SELECT pg_catalog.to_{kind}(%s) IS NOT NULL", (name,))
+    return cursor.fetchone()[0]
+
+
+def _columns(cursor: Any) -> set[str]:
+    cursor.execute(COLUMNS, (SCHEMAS,))
+    return {name for (name,) in cursor.fetchall()}
+
+
+def _check_columns(cursor: Any) -> None:
+    """What is there under the name of a table of ours has to be that table."""
+    known = {name for name in COMMENTS if name.count(".") == 2}
+    missing = sorted(known - _columns(cursor))
+    if missing:
+        raise Refused(
+            "schemas_of_another_maker",
+            "The runbook's schemas in this database were not made by any version that this one can bring up to date:"
+            f" there is no column {', '.join(missing)}. Nothing was changed. If they are not the runbook's, rename them"
+            f" (ALTER SCHEMA {LEDGER_SCHEMA} RENAME TO ...; the same for {SALVAGE_SCHEMA}): the next deploy makes its"
+            " own.",
+        )
+
+
+def _comment(cursor: Any) -> None:
+    for name, text in COMMENTS.items():
+        parts = name.split(".")
+        cursor.execute(
+            sql.SQL("COMMENT ON {} {} IS {}").format(
+                sql.SQL(("SCHEMA", "TABLE", "COLUMN")[len(parts) - 1]),
+                sql.Identifier(*parts),
+                sql.Literal(text),
+            )
+        )
+
+
+def _revoke_from_others(cursor: Any, there: list[int]) -> None:
+    """What was made now is its owner's alone: the rows of the salvage are as private as those they were kept from."""
+    cursor.execute(GRANTED, (there, SCHEMAS))
+    for kind, name, owner, others in cursor.fetchall():
+        what = sql.SQL("{} {}").format(sql.SQL(kind), sql.Identifier(*name))
+        roles = sql.SQL(", ").join([sql.SQL("PUBLIC"), *map(sql.Identifier, others)])
+        cursor.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(what, roles))
+        cursor.execute(sql.SQL("GRANT ALL ON {} TO {}").format(what, sql.Identifier(owner)))

@@ -1,0 +1,551 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every reason_code: what it means, and what to do. docs/reasons.md is made from this table.
+
+A code stays when its sentence is reworded: alerts match it. One that is no longer used is removed, never given another
+meaning.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["PARTS", "REASONS", "Reason"]
+
+
+class Reason(NamedTuple):
+    """What a person who is woken by a code wants to know.
+
+    Attributes:
+        meaning: one sentence.
+        to_do: what to do about it.
+    """
+
+    meaning: str
+    to_do: str
+
+
+#: Heading of the page -> code -> reason, each part in the order of the alphabet.
+PARTS: dict[str, dict[str, Reason]] = {
+    "The SQL folder": {
+        "header_invalid": Reason(
+            "A header comment of a script has a value that is none of those allowed, or states a fact twice.",
+            "Correct the header in the line that the reason names.",
+        ),
+        "migration_ambiguous": Reason(
+            "Several migrations share the number that was given.",
+            "Give the full name of one of those that the reason lists.",
+        ),
+        "migration_empty": Reason(
+            "The migration's script holds no statement.",
+            "Write the migration, or remove its files.",
+        ),
+        "migration_not_named": Reason(
+            "The command names no migration.",
+            "Add -e migration=<version>, or -e migration=pending.",
+        ),
+        "migration_unknown": Reason(
+            "The SQL folder has no migration of the name that was given.",
+            "Check the name against those that the reason offers, and sql_dir.",
+        ),
+        "path_column_unusable": Reason(
+            "A header says '-- Files: rename table.column', and files cannot follow that column.",
+            "Correct the line '-- Files:', or give the table a primary key.",
+        ),
+        "requirement_not_declared": Reason(
+            "A migration uses objects of another one that its header does not require.",
+            "Add that migration to the line '-- Requires:'.",
+        ),
+        "requirement_unknown": Reason(
+            "A header requires a migration that the folder does not have, or that could be several.",
+            "Correct the line '-- Requires:', or add the missing migration.",
+        ),
+        "requirements_circular": Reason(
+            "Migrations require each other in a circle, so that there is no order to apply them in.",
+            "Correct a line '-- Requires:' of those that the reason names.",
+        ),
+        "rollback_script_missing": Reason(
+            "A migration has no rollback script, or an empty one.",
+            "Write rollback/<migration>_rollback.sql. For a migration that is applied already, the reason names the"
+            " backup that can be put back instead.",
+        ),
+        "sample_rows_unusable": Reason(
+            "The rows of sample/, which a rehearsal from an empty database loads, cannot be loaded.",
+            "Correct the sample script so that it fits the schema after its migration.",
+        ),
+        "script_must_be_split": Reason(
+            "A script mixes statements that belong in one transaction with others that cannot be in one.",
+            "Split it into two migrations.",
+        ),
+        "script_name_unusable": Reason(
+            "A file of the SQL folder has a name that cannot be used.",
+            "Rename it as the reason says.",
+        ),
+        "script_not_plain_sql": Reason(
+            "A script uses what only psql understands: a meta-command, a variable, COPY with rows.",
+            "Write it as plain SQL.",
+        ),
+        "script_syntax_error": Reason(
+            "A script does not parse as SQL.",
+            "Correct it at the line and column that the reason names.",
+        ),
+        "script_unreadable": Reason(
+            "A script cannot be read: it is not UTF-8 text, or the file itself is unreadable.",
+            "Save it as UTF-8, and check its permissions.",
+        ),
+        "sql_dir_changed": Reason(
+            "The scripts are not those with which this run began.",
+            "Start a new run, so that what is applied is what was rehearsed.",
+        ),
+        "sql_dir_unusable": Reason(
+            "The SQL folder is missing or cannot be read.",
+            "Set sql_dir to the folder that holds migrations/, and check its permissions.",
+        ),
+        "statement_forbidden": Reason(
+            "A script holds a statement that would break the transaction or change the whole server.",
+            "Take the statement out; the reason says why it cannot stay.",
+        ),
+        "statement_not_resumable": Reason(
+            "A statement cannot be in a transaction, and could not be gone on with after a kill.",
+            "Write it as the reason asks, or carry it out by hand outside of the runbook.",
+        ),
+    },
+    "Before a run begins": {
+        "already_applied": Reason(
+            "The migration is applied already.",
+            "Nothing is to be done; playbooks/status.yml shows what is applied.",
+        ),
+        "another_run_in_progress": Reason(
+            "Another run holds this database, or was interrupted in it.",
+            "Wait for its end. If it is known to be dead: the same command with -e take_over=<run_id>.",
+        ),
+        "applied_without_smoke_test": Reason(
+            "The migration is applied, and the run that applied it ended before its smoke tests had succeeded.",
+            "Look whether the application works; keep it, or roll it back and deploy it anew.",
+        ),
+        "changed_since_deploy": Reason(
+            "Objects that the migration made were changed since, and its rollback would undo that change too.",
+            "Take that change back first, or make it a migration of its own.",
+        ),
+        "client_program_unusable": Reason(
+            "pg_dump or another of PostgreSQL's programs is missing, too old, or does not tell its version.",
+            "Install the client programs of the server's version on the host of the backup, or set pg_bindir.",
+        ),
+        "database_closed_by_restore": Reason(
+            "A restore holds the application off, or was killed while it did; no rows are lost.",
+            "Wait for it; if it no longer runs, go on with the command that the reason names.",
+        ),
+        "database_not_adopted": Reason(
+            "Objects of migrations are in place without being recorded.",
+            "Look with playbooks/status.yml, then record them with -e adopt=true.",
+        ),
+        "deployed_script_edited": Reason(
+            "A script was edited after it was deployed.",
+            "Take the deployed version back; if the edit is right, -e accept_edited_scripts=true.",
+        ),
+        "files_behind": Reason(
+            "Files on disk have not followed an earlier migration.",
+            "Finish that run first with the command that the reason names.",
+        ),
+        "impact_not_allowed": Reason(
+            "On the copy the migration locked, rewrote or wrote more than the policy allows.",
+            "Write the migration in a gentler way, or raise the limit that the reason names for this run.",
+        ),
+        "invalid_index_in_the_way": Reason(
+            "An index of the same name exists and is invalid, left by a failure outside of the runbook.",
+            "DROP INDEX it, and deploy again.",
+        ),
+        "layout_just_upgraded": Reason(
+            "Another session has just brought the runbook's schemas up to date.",
+            "Type the same command again.",
+        ),
+        "layout_newer_than_runbook": Reason(
+            "The runbook's schemas in the database were made by a newer version of the runbook.",
+            "Use that version, or a newer one; the reason names it.",
+        ),
+        "lint_rule_broken": Reason(
+            "The linter found what lint_gating_rules forbids.",
+            "Correct the statement, or take the rule off lint_gating_rules.",
+        ),
+        "migration_half_done": Reason(
+            "A run was stopped in the middle of a script whose statements are committed one by one.",
+            "Finish it first with the command that the reason names; it goes on where it stopped.",
+        ),
+        "needed_by_later_migration": Reason(
+            "Later migrations that are applied depend on the one to roll back.",
+            "Roll them back first, or all of them with -e cascade=true.",
+        ),
+        "not_applied": Reason(
+            "The migration to roll back is not applied.",
+            "Nothing is to be done; playbooks/status.yml shows what is applied.",
+        ),
+        "outside_maintenance_window": Reason(
+            "It is not the time at which production may be changed.",
+            "Run again inside of the window that the reason names.",
+        ),
+        "requirement_not_applied": Reason(
+            "A migration that this one requires is not applied.",
+            "Deploy it first, or all with -e migration=pending.",
+        ),
+        "role_lacks_privilege": Reason(
+            "The runbook's role may not do what the step needs.",
+            "Have a superuser type the GRANT or ALTER ROLE that the reason names.",
+        ),
+        "schema_drifted": Reason(
+            "The schema was changed outside of the runbook since its last run.",
+            "Find out who did it and why; if it is right, -e accept_drift=true.",
+        ),
+        "schemas_of_another_maker": Reason(
+            "The database has schemas with the runbook's names that no known version of it made.",
+            "If they are not the runbook's, rename them; the next deploy makes its own.",
+        ),
+        "script_edited_when_half_done": Reason(
+            "A statement that was carried out already was edited, in a script that is half done.",
+            "Put the old text of the statement back, and finish the run.",
+        ),
+        "server_is_standby": Reason(
+            "The server is a standby, which cannot be written.",
+            "Point db_host at the primary.",
+        ),
+        "server_too_old": Reason(
+            "The server is older than the runbook supports.",
+            "Upgrade PostgreSQL to the version that the reason names.",
+        ),
+        "server_unreachable": Reason(
+            "No connection to PostgreSQL could be made.",
+            "Check the server, and db_host, db_port, db_name, db_user and db_password.",
+        ),
+        "setting_invalid": Reason(
+            "A variable of the runbook has a value that cannot be used.",
+            "Correct the variable that the reason names.",
+        ),
+        "version_table_unusable": Reason(
+            "The table of applied migrations cannot record them.",
+            "Change the type of its column version to text.",
+        ),
+    },
+    "Backup and proof": {
+        "backup_damaged": Reason(
+            "A backup is not as it was written.",
+            "Do not use it; check the disk, and start a new run, which makes a new backup.",
+        ),
+        "backup_dir_full": Reason(
+            "The backup folder has less room than the database needs.",
+            "Make room, or choose another backup_dir.",
+        ),
+        "backup_dir_unusable": Reason(
+            "The backup folder cannot be made or written.",
+            "Correct backup_dir, its owner or its permissions.",
+        ),
+        "backup_exists": Reason(
+            "This run has made its backup already.",
+            "Start a new run.",
+        ),
+        "client_program_failed": Reason(
+            "pg_dump or another of PostgreSQL's programs failed or was killed.",
+            "Mend what its last words in the reason say, and run again.",
+        ),
+        "copy_differs_from_production": Reason(
+            "The restored backup does not hold what production had: the backup is not proven.",
+            "Look at the difference in the reason; run again. If it stays, this backup method does not suit the"
+            " database.",
+        ),
+        "full_backup_needed": Reason(
+            "A rollback that is not one transaction cannot be taken back by its salvage alone.",
+            "Set emergency_backup=full.",
+        ),
+        "tables_not_held_still": Reason(
+            "The backup could not hold the tables still, because another session creates, drops or alters them.",
+            "Wait until that session has ended, and run again.",
+        ),
+        "wal_archiving_fails": Reason(
+            "The server does not archive its WAL, so that a restore point proves nothing.",
+            "Mend the archiving, or choose another emergency_backup.",
+        ),
+        "wal_archiving_off": Reason(
+            "emergency_backup=restore_point needs WAL archiving, and the server has none.",
+            "Switch archiving on, or choose another emergency_backup.",
+        ),
+    },
+    "Rehearsal": {
+        "rehearsal_rollback_data_differs": Reason(
+            "On the copy the rollback does not give back the rows from before the migration.",
+            "Correct the rollback script; if the loss is meant, its header has to declare it (-- Data Loss).",
+        ),
+        "rehearsal_rollback_schema_differs": Reason(
+            "On the copy the rollback does not give back the schema from before the migration.",
+            "Correct the rollback script by the difference in the reason.",
+        ),
+        "rehearsal_second_apply_differs": Reason(
+            "On the copy the migration, applied again after its rollback, gives another schema.",
+            "Correct the migration or its rollback by the difference in the reason.",
+        ),
+        "sequence_would_collide": Reason(
+            "After the rollback a sequence stands at values that its column has already.",
+            "Let the rollback script set the sequence behind the greatest value of its column.",
+        ),
+    },
+    "Scripts at work": {
+        "check_failed": Reason(
+            "A verify or smoke script returned false.",
+            "Look at the row in the reason; correct the migration, or the check if that is wrong.",
+        ),
+        "lock_not_available": Reason(
+            "A lock was not to be had within lock_timeout_seconds and lock_attempts.",
+            "Look at who held it (the reason names them); run again at a quieter time.",
+        ),
+        "postgresql_error": Reason(
+            "PostgreSQL ended a step with an error; details.sqlstate has its code.",
+            "Mend what its message in the reason says, and run again.",
+        ),
+        "statement_failed": Reason(
+            "A statement of a script failed.",
+            "Correct the script at the line that the reason names.",
+        ),
+    },
+    "Production": {
+        "commit_unknown": Reason(
+            "The connection was lost at COMMIT, and the server does not answer: whether it was committed is not known.",
+            "When the server is back: ansible-playbook playbooks/status.yml shows what is applied.",
+        ),
+        "connection_lost_at_commit": Reason(
+            "The connection was lost at COMMIT, and the transaction was rolled back.",
+            "Run again when the server is steady.",
+        ),
+        "production_acts_otherwise_than_rehearsal": Reason(
+            "The migration locked, rewrote or wrote something else in production than on the copy.",
+            "The same deploy again makes a new backup and rehearses with today's rows.",
+        ),
+        "production_schema_differs_from_rehearsal": Reason(
+            "The migration made another schema in production than on the copy.",
+            "Look at the difference in the reason: the script acts upon something that the copy has not.",
+        ),
+        "rollback_schema_differs": Reason(
+            "The rollback in production does not give back the schema from before the deploy.",
+            "The reason says whether it was undone. Correct the rollback script by the difference, or put the backup"
+            " back.",
+        ),
+        "schema_changed_after_deploy": Reason(
+            "The schema changed between the commit of the deploy and its verification.",
+            "Find out who changed it: ansible-playbook playbooks/status.yml.",
+        ),
+        "version_not_recorded": Reason(
+            "The table of applied migrations does not have a migration that was deployed.",
+            "Look with ansible-playbook playbooks/status.yml: something else writes to that table.",
+        ),
+    },
+    "Files on disk": {
+        "files_cannot_follow": Reason(
+            "Files cannot be renamed as the database says; none was renamed by this step.",
+            "Remove the obstacles that the reason lists, and run again.",
+        ),
+        "files_disagree": Reason(
+            "After renaming, files and database do not agree.",
+            "Look at the paths that the reason lists, mend them, and run the same command again.",
+        ),
+        "library_cannot_rename_safely": Reason(
+            "The file system can rename only by replacing what is there, which could lose a file.",
+            "Put library_root on a local file system, or rename the files yourself.",
+        ),
+        "library_host_unknown": Reason(
+            "The step was started for a host that is none of the library's.",
+            "Run the whole playbook with the inventory's group library.",
+        ),
+        "library_in_use": Reason(
+            "Another process renames files of this library.",
+            "Wait for its end, and run again.",
+        ),
+        "library_journal_altered": Reason(
+            "The journal of renames was changed after it was written.",
+            "Compare library and database by hand, then remove the journal.",
+        ),
+        "library_journal_of_another_library": Reason(
+            "The journal of renames belongs to another library or database, whose renames were not ended.",
+            "Set library_root to the folder that the reason names, and run again.",
+        ),
+        "library_journal_unwritable": Reason(
+            "The journal of renames cannot be written, and without it nothing is renamed.",
+            "Make room, correct the permissions, or choose another library_state_dir.",
+        ),
+        "library_unusable": Reason(
+            "library_root cannot be opened, read, written or locked.",
+            "Correct library_root, its mount or its permissions.",
+        ),
+        "renaming_stopped": Reason(
+            "Renaming stopped in the middle.",
+            "Mend what the reason says, and run the same command again: it goes on from its journal.",
+        ),
+    },
+    "Putting a backup back": {
+        "another_restore_in_progress": Reason(
+            "Another restore is swapping this database.",
+            "Wait for its end, then look with ansible-playbook playbooks/status.yml.",
+        ),
+        "application_not_held_off": Reason(
+            "Sessions of the application could not be ended, so nothing was swapped.",
+            "Stop the application, or the sessions that the reason names, and run again.",
+        ),
+        "backup_missing": Reason(
+            "The backup is no longer in backup_dir.",
+            "Choose another run of those that the reason lists, or bring the folder back.",
+        ),
+        "backup_not_proven": Reason(
+            "The run made no backup, or one that was never proven by restoring it.",
+            "Choose another run of those that the reason lists.",
+        ),
+        "backup_of_another_database": Reason(
+            "The backup is one of another database, or of another history of it.",
+            "Check run_id and the target.",
+        ),
+        "database_missing": Reason(
+            "The server has no database of this name that a backup could replace.",
+            "Check db_name; the reason says how to restore by hand.",
+        ),
+        "database_not_of_this_run": Reason(
+            "A database with the name of this run's copy was not made by it, and is left alone.",
+            "Look what it is, and rename or drop it yourself.",
+        ),
+        "databases_not_renamed": Reason(
+            "The databases could not be renamed, so nothing was swapped.",
+            "Mend what the reason says, and run again.",
+        ),
+        "ledger_not_carried_over": Reason(
+            "The ledger could not be brought into the restored database; nothing was swapped.",
+            "Mend what the reason says, and run again.",
+        ),
+        "prepared_transactions_open": Reason(
+            "Prepared transactions are open, and a database with them cannot be renamed.",
+            "End them with COMMIT PREPARED or ROLLBACK PREPARED.",
+        ),
+        "receipt_not_written_after_swap": Reason(
+            "Production is the restored backup, and the receipt of it could not be written.",
+            "Look with ansible-playbook playbooks/status.yml; do not restore again.",
+        ),
+        "replaced_database_exists": Reason(
+            "There is a database already with the name that the replaced one would get.",
+            "Look what it is, rename or drop it, and run again.",
+        ),
+        "restore_run_not_named": Reason(
+            "The command does not name the run whose backup is to be put back.",
+            "Add -e run_id=<run_id>; the reason lists those that can be put back.",
+        ),
+        "run_unknown": Reason(
+            "Neither the database nor backup_dir knows the run that was named.",
+            "Choose one of those that the reason lists, and check backup_dir.",
+        ),
+        "server_disk_full": Reason(
+            "The server's disk has no room for the restored database beside the live one.",
+            "Make room on the server.",
+        ),
+        "subscriptions_enabled": Reason(
+            "Subscriptions bring rows into the database that is to be replaced.",
+            "Stop them with the statements that the reason names, then start again.",
+        ),
+    },
+    "Salvage by hand": {
+        "export_file_unusable": Reason(
+            "The file to export to is not named, exists already, or cannot be written.",
+            "Name another file with -e salvage_file=/path/to/file.",
+        ),
+        "purge_not_confirmed": Reason(
+            "Nothing was purged, because the purge was not confirmed.",
+            "If what the reason lists may go, type the command at its end.",
+        ),
+        "purge_not_named": Reason(
+            "The command does not say what is to be purged.",
+            "Add salvage_item, salvage_older_than_days or salvage_of_run.",
+        ),
+        "salvage_item_not_exportable": Reason(
+            "The item holds no rows that could be exported in this format.",
+            "Try -e salvage_format=csv where the reason says so.",
+        ),
+        "salvage_item_not_named": Reason(
+            "The command names no salvage item.",
+            "Add -e salvage_item=<number>; playbooks/salvage.yml lists them.",
+        ),
+        "salvage_item_unknown": Reason(
+            "There is no salvage item of this number.",
+            "playbooks/salvage.yml lists those that there are.",
+        ),
+        "salvage_item_waits_for_deploy": Reason(
+            "The item can go back only in the next deploy of its migration.",
+            "Deploy the migration again; the item stays until then.",
+        ),
+        "salvage_rows_held_back": Reason(
+            "Not all rows of the item can be put back, so none was.",
+            "Mend what the reason says of them, and run again.",
+        ),
+        "salvage_table_changed": Reason(
+            "The table that the rows came from is gone, or has lost columns.",
+            "Follow the advice in the reason: deploy its migration, or export the item.",
+        ),
+        "salvage_would_overwrite": Reason(
+            "Rows that are in the table now would be changed or deleted.",
+            "If that is as it should be, -e salvage_overwrite=true; they are kept as an item of their own.",
+        ),
+    },
+    "The run and its records": {
+        "artifacts_dir_unwritable": Reason(
+            "run.json cannot be written on the controller.",
+            "Correct artifacts_dir, its permissions or its disk.",
+        ),
+        "chain_incomplete": Reason(
+            "The run ended before its last step, and no step of it failed.",
+            "Run the whole playbook, without --tags, --skip-tags or --start-at-task.",
+        ),
+        "host_unreachable": Reason(
+            "The host where a step runs could not be reached by Ansible.",
+            "Mend the connection to the host, then look with ansible-playbook playbooks/status.yml.",
+        ),
+        "ledger_damaged": Reason(
+            "The ledger does not hold unchanged what an earlier step recorded.",
+            "Start a new run; find out who writes to schema runbook.",
+        ),
+        "psycopg2_missing": Reason(
+            "The Python of the host where the step runs has no psycopg2.",
+            "Install psycopg2-binary for that Python, or set ansible_python_interpreter.",
+        ),
+        "receipt_altered": Reason(
+            "A receipt was changed after it was written: the run proves nothing any more.",
+            "Start a new run; find out who writes to schema runbook or to backup_dir.",
+        ),
+        "receipt_of_another_database": Reason(
+            "A receipt of this run belongs to another database.",
+            "Start a new run against one database; check db_host and db_name.",
+        ),
+        "receipt_too_old": Reason(
+            "A backup or rehearsal of this run is older than backup_max_age_minutes.",
+            "Start a new run.",
+        ),
+        "record_unusable": Reason(
+            "run.json of this run cannot be read.",
+            "Check artifacts_dir, and start a new run.",
+        ),
+        "run_has_ended": Reason(
+            "A step was started for a run that has ended.",
+            "Start a new run with the whole playbook.",
+        ),
+        "run_not_ended": Reason(
+            "The run is still going on, or was interrupted in the step that the reason names.",
+            "If it no longer runs: ansible-playbook playbooks/status.yml shows what is true.",
+        ),
+        "step_could_not_run": Reason(
+            "A step's module did not get as far as to report.",
+            "Mend what the reason says; ansible-playbook playbooks/status.yml shows what is true.",
+        ),
+        "step_crashed": Reason(
+            "A step met an error that nobody foresaw: a defect of the runbook.",
+            "Look with ansible-playbook playbooks/status.yml, and report the reason with run.json.",
+        ),
+        "step_out_of_order": Reason(
+            "A step was started without those that it needs.",
+            "Run the whole playbook: steps cannot be skipped.",
+        ),
+        "task_failed": Reason(
+            "A task beside the steps failed: a command of your own, or a variable of the playbook.",
+            "Mend what the reason says, and run again.",
+        ),
+    },
+}
+
+REASONS: dict[str, Reason] = {code: reason for part in PARTS.values() for code, reason in part.items()}
