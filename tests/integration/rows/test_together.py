@@ -68,6 +68,19 @@ def test_a_row_leaves_a_parent_that_goes(write: Any, ask: Any) -> None:
     assert (ask("SELECT * FROM firm"), ask("SELECT * FROM person")) == ([(2, None, "two")], [(1, 2, None)])
 
 
+def test_what_is_all_right_is_written_once(cursor: Any, write: Any, ask: Any) -> None:
+    """PostgreSQL refuses to set an identity that is always generated even where no row is to be changed."""
+    cursor.execute("CREATE TABLE numbered (id int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY)")
+    assert write(numbered=[("added", 1, 5), ("added", 2, 7)], tag=[("added", "good")]) == []
+    assert ask("SELECT * FROM numbered ORDER BY id") == [(1, 5), (2, 7)]
+    assert ask(
+        "SELECT relname, n_tup_ins FROM pg_stat_xact_user_tables WHERE relname IN ('numbered', 'tag')"
+    ) == [
+        ("tag", 1),
+        ("numbered", 2),
+    ]
+
+
 def test_a_ring_goes_in_also_where_a_row_of_another_table_does_not(write: Any, ask: Any) -> None:
     left = write(
         firm=[("added", 3, 3, "three"), ("added", 4, 4, "four")],

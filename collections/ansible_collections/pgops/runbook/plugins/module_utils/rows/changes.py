@@ -142,6 +142,10 @@ class TableChanges:
 
     # What waits, and what it needs -------------------------------------------------------------------------
 
+    def kinds(self) -> Any:
+        """Query for the kinds of what waits."""
+        return sql.SQL("SELECT DISTINCT kind {}").format(self._waiting(KINDS))
+
     def numbers(self, kinds: Sequence[str]) -> Any:
         """Query for the numbers of what waits, ascending."""
         return sql.SQL("SELECT number {} ORDER BY number").format(self._waiting(kinds))

@@ -60,6 +60,7 @@ class _Together:
     def __init__(self, cursor: Any, changes: Sequence[TableChanges], references: Sequence[Reference]) -> None:
         self.cursor = cursor
         self.writers = {one.table.name: TableWriter(cursor, one, LEAVE) for one in changes}
+        self.kinds = {name: writer.kinds() for name, writer in self.writers.items()}
         self.references = references
         self.groups = parents_first(self.writers, [(one.child, one.parent) for one in references])
         # Those that are checked with each statement, unless they are made to wait.
@@ -78,7 +79,8 @@ class _Together:
             with savepoint(self.cursor), checked_at_the_end(self.cursor, waiting):
                 for kind, group in self._stages():
                     for name in group:
-                        self.writers[name].write_all(kind)
+                        if kind in self.kinds[name]:
+                            self.writers[name].write_all(kind)
         except NotTaken:
             return False  # which rows it is about is found out in parts
         return True

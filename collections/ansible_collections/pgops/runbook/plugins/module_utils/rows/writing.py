@@ -37,6 +37,11 @@ class TableWriter:
         self.policy = policy
         self._left: dict[int, str] = {}
 
+    def kinds(self) -> set[str]:
+        """Of what waits."""
+        self.cursor.execute(self.changes.kinds())
+        return {kind for (kind,) in self.cursor.fetchall()}
+
     def waiting(self, kinds: Sequence[str]) -> list[int]:
         """Numbers of the rows of these kinds that are not written yet, ascending."""
         self.cursor.execute(self.changes.numbers(kinds))

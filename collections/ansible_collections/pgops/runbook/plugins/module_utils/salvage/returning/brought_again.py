@@ -19,7 +19,7 @@ from ...rows.changes import DELETED as TO_DELETE
 from ..key import record
 from ..made_rows import LITERAL
 from ..store import DELETED
-from .kept_rows import follow_own_rows, join_own_rows, numbers_that_differ
+from .kept_rows import follow_own_rows, join_own_rows, numbers_that_differ, own_row_before
 
 __all__ = ["BroughtAgain"]
 
@@ -138,7 +138,7 @@ class BroughtAgain:
             now=record(names, "t"),
             known=sql.Literal(known),
             kept=_fields(sql.SQL("k.shape"), names),
-            own=_fields(sql.SQL("CAST(kept_row.brought AS {})").format(shape), names),
+            own=_fields(own_row_before(shape), names),
         )
         self.cursor.execute(sql.SQL("DROP TABLE {}").format(shape))
         return numbers

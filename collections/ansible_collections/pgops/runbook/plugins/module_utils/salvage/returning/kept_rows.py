@@ -19,6 +19,7 @@ __all__ = [
     "key_is_held_back",
     "note_returned",
     "numbers_that_differ",
+    "own_row_before",
     "range_of_numbers",
     "read_kept",
     "reasons_of_held_back",
@@ -217,12 +218,17 @@ def follow_own_rows(cursor: Any, migration: str, item: dict[str, Any], pairs: An
     )
 
 
+def own_row_before(shape: Any) -> Any:
+    """SQL: the own row of the deploy before, as the value of a table's row type; for numbers_that_differ."""
+    return sql.SQL("CAST(kept_row.brought AS {})").format(shape)
+
+
 def numbers_that_differ(cursor: Any, item: dict[str, Any], **parts: Any) -> list[int]:
     """Numbers of kept rows whose own row is another one than before.
 
     Args:
-        parts: SQL: the identifiers pairs, work and target; now (values of row t), kept (of row k), own (of what
-            kept_row says that it was), and whether it is ``known`` what it was.
+        parts: SQL: the identifiers pairs, work and target; now (values of row t), kept (of row k), own (of
+            own_row_before), and whether that is ``known``.
     """
     cursor.execute(sql.SQL(DIFFERING).format(item=sql.Literal(item["item"]), **parts))
     return [number for (number,) in cursor.fetchall()]
