@@ -29,6 +29,7 @@ help: ## this list
 	@echo 'make sanity        ansible-test sanity on it as installed; needs a package index the first time'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
+	@echo 'make mutants       make the code wrong in one place after the other, and see tests fail; ROOM=ledger, QUICK=1'
 	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
 	@echo 'make documents     write the pages of docs/ that are made from tables in the code'
@@ -93,6 +94,10 @@ proof: venv
 
 lossless: venv
 	@python benchmarks/lossless.py $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
+
+# In copies of the checkout, which itself is never changed.
+mutants: venv
+	@python benchmarks/mutants.py $(if $(ROOM),--room '$(ROOM)') $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
 
 # Their test in tests/integration/demo runs the same stories and fails when the README tells them differently.
 transcripts: start

@@ -62,28 +62,28 @@ class Tried:
 def try_all(
     mutations: Sequence[Mutation], trees: Trees, jobs: int, say: Callable[[str], None]
 ) -> tuple[list[Tried], list[str]]:
-    """Run the tests of each mutation with it, after the unchanged code has passed them all.
+    """Run the tests of each mutation with it, room by room, after the unchanged code has passed them.
 
     Returns:
-        what was tried, and sentences on tests that do not pass on the unchanged code (nothing was tried then).
+        what was tried, and sentences on rooms whose tests do not pass on the unchanged code (nothing was tried there).
     """
     with ThreadPoolExecutor(jobs) as pool:
         try:
+            places = _places(mutations)
+            unchanged = dict(_in_order(pool, lambda room: (room, trees.run(places[room])), places))
             failing = [
-                f"{path} does not pass on the unchanged code: {verdict.status} {verdict.first}"
-                for path, verdict in _in_order(
-                    pool, lambda path: (path, trees.run([path])), _paths(mutations)
-                )
+                f"Tests of {room} do not pass on the unchanged code: {verdict.status} {verdict.first}"
+                for room, verdict in unchanged.items()
                 if verdict.status != "passed"
             ]
-            if failing:
-                return [], failing
-            say("The unchanged code passes.")
+            sound = [one for one in mutations if unchanged[one.room].status == "passed"]
+            for sentence in failing:
+                say(sentence)
             done = []
-            for one in _in_order(pool, lambda mutation: _try(mutation, trees), mutations):
+            for one in _in_order(pool, lambda mutation: _try(mutation, trees), sound):
                 say(one.line())
                 done.append(one)
-            return done, []
+            return done, failing
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             trees.stop()
@@ -95,18 +95,17 @@ def _in_order(pool: ThreadPoolExecutor, work: Callable, items: Iterable) -> Iter
         yield future.result()
 
 
-def _paths(mutations: Iterable[Mutation]) -> list[str]:
-    """Every place of tests, once; those inside of another one are run with it."""
-    places = dict.fromkeys(path for mutation in mutations for path in mutation.tests)
-    return [
-        path
-        for path in places
-        if not any(path != other and Path(path).is_relative_to(other) for other in places)
-    ]
+def _places(mutations: Iterable[Mutation]) -> dict[str, list[str]]:
+    """Room -> every place of tests, once."""
+    places: dict[str, dict[str, None]] = {}
+    for mutation in mutations:
+        places.setdefault(mutation.room, {}).update(dict.fromkeys(mutation.tests))
+    return {room: list(found) for room, found in places.items()}
 
 
 def _try(mutation: Mutation, trees: Trees) -> Tried:
-    return Tried(mutation, trees.run(mutation.tests, {mutation.path: mutated(mutation)}))
+    # Of the copy: the checkout may be edited meanwhile.
+    return Tried(mutation, trees.run(mutation.tests, {mutation.path: mutated(mutation, trees.original)}))
 
 
 def report(tried: Sequence[Tried]) -> str:
@@ -145,7 +144,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for mutation in mutations:
-            mutated(mutation)
+            mutated(mutation)  # a stale one is said now, not after an hour
         with Trees(PROJECT, options.jobs) as trees:
             tried, failing = try_all(mutations, trees, options.jobs, lambda text: print(text, flush=True))
     except StaleMutation as error:
@@ -154,11 +153,8 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("mutants: interrupted; the copies and their servers are removed", file=sys.stderr)
         return 130
-    if failing:
-        print("\n".join(failing), file=sys.stderr)
-        return 1
-    print(f"\n{report(tried)}")
-    return 0 if tried and all(one.outcome in ("killed", "listed") for one in tried) else 1
+    print("\n".join(["", report(tried), *failing]))
+    return 0 if tried and not failing and all(one.outcome in ("killed", "listed") for one in tried) else 1
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ They stand in ``mutations/<room>.toml``, by anchors of text, so that one whose p
 
 from __future__ import annotations
 
-import ast
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,16 @@ from pathlib import Path
 
 from docs.floors import CONTROLLER_ROOMS, FLOORS
 
-__all__ = ["LIST", "PROJECT", "Mutation", "StaleMutation", "mutated", "read_mutations", "room_tests"]
+__all__ = [
+    "LIST",
+    "PLUGINS",
+    "PROJECT",
+    "Mutation",
+    "StaleMutation",
+    "mutated",
+    "read_mutations",
+    "room_tests",
+]
 
 PROJECT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).resolve().parent / "mutations"
@@ -92,10 +100,11 @@ def mutated(mutation: Mutation, project: Path = PROJECT) -> str:
     found = text.count(mutation.before)
     if found != 1:
         raise StaleMutation(f"{where}: its text is there {found} times, and has to be there once")
+    if mutation.before.split() == mutation.after.split():
+        raise StaleMutation(f"{where}: it changes nothing")
     changed = text.replace(mutation.before, mutation.after)
     try:
-        if ast.dump(ast.parse(changed)) == ast.dump(ast.parse(text)):
-            raise StaleMutation(f"{where}: it changes nothing")
+        compile(changed, mutation.path, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise StaleMutation(f"{where}: the result is no Python: {error}") from None
     return changed

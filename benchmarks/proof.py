@@ -36,7 +36,9 @@ from demo.local_server import LocalServer, LocalServerError  # noqa: E402
 
 __all__ = ["main", "run"]
 
-Measure = Callable[[LocalServer, argparse.Namespace, Random, Callable[[str], None]], Measurement]
+# Rows of the table: what is counted apart has its own.
+Rows = Measurement | list[Measurement]
+Measure = Callable[[LocalServer, argparse.Namespace, Random, Callable[[str], None]], Rows]
 
 
 def _of_library(module) -> Measure:
@@ -79,7 +81,7 @@ def run(
     Raises:
         LocalServerError: the server cannot be started.
     """
-    done = []
+    done: list[Measurement] = []
     with tempfile.TemporaryDirectory(prefix="proof-") as folder:
         server = LocalServer(folder, fsync=False)
         try:
@@ -89,7 +91,8 @@ def run(
                 # From the name too: each can be repeated without the others.
                 chance = Random(f"{seed} {name}")  # noqa: S311 - to be repeatable, not secret
                 try:
-                    done.append(measurements[name](server, sizes, chance, _say))
+                    rows = measurements[name](server, sizes, chance, _say)
+                    done += [rows] if isinstance(rows, Measurement) else rows
                 except Exception as error:
                     traceback.print_exc()
                     done.append(Measurement(name, 0, 0, 0, notes=[f"ended with an error: {error}"]))

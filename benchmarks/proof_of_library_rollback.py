@@ -85,7 +85,7 @@ def _roll_all_back(server, name: str, folder: Path) -> int:
     run.step("backup", purpose="emergency", pg_bindir=server.bindir)
     done = run.step("emergency_rollback")
     run.step("smoke_test")
-    run.step("conclude", outcome="rolled_back")
+    run.step("announce", outcome="rolled_back")
     return sum(item["rows"] for one in done["migrations"] for item in one["salvage"])
 
 
@@ -97,4 +97,4 @@ def _deploy_all(server, name: str, folder: Path, restore_salvage: bool) -> None:
         run.step(step, restore_salvage=restore_salvage)
     for step in ("verify", "smoke_test"):
         run.step(step)
-    run.step("conclude", outcome="deployed")
+    run.step("announce", outcome="deployed")

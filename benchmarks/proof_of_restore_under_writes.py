@@ -101,7 +101,7 @@ def _one_restore(
     source = ModuleRun(server, name, folder, "20260101T000000Z-source", "deploy", "012")
     for step in ("preflight", "maintenance_window", "backup", "verify_restore"):
         source.step(step)
-    source.step("conclude", outcome="failed")
+    source.step("announce", outcome="failed")
     _execute(server, name, SCRIPTS["migrations/012_since.sql"])
     with reconnecting_writers(server, name, *load) as sessions:
         restore = ModuleRun(server, name, folder, "20260102T000000Z-restore", "restore")

@@ -53,24 +53,30 @@ class Trees:
     Args:
         project: a git checkout; what it has uncommitted is copied too, what git ignores is not.
         number: how many.
+
+    Attributes:
+        root: the folder of them all.
+        original: one more, in which nothing is ever changed.
     """
 
     def __init__(self, project: Path, number: int) -> None:
         self.project = project
         self.number = number
-        self._root: Path | None = None
+        self.root: Path | None = None
         self._lock: IO[bytes] | None = None
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
 
     def __enter__(self) -> Trees:
         remove_forgotten()
-        self._root = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._lock = (self._root / "lock").open("wb")
+        self.root = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = (self.root / "lock").open("wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
+            self._copy_project()
             for number in range(self.number):
-                self._free.put(self._copy(self._root / str(number)))
+                self._free.put(shutil.copytree(self.original, self.root / str(number), symlinks=True))
         except BaseException:
             self.__exit__()
             raise
@@ -78,17 +84,23 @@ class Trees:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        assert self._root is not None
+        assert self.root is not None
         assert self._lock is not None
-        shutil.rmtree(self._root)
+        shutil.rmtree(self.root)
         self._lock.close()
 
+    @property
+    def original(self) -> Path:
+        assert self.root is not None
+        return self.root / "original"
+
     def stop(self) -> None:
-        """End every test run; each removes its server."""
+        """End every test run, and begin none any more; each removes its server."""
+        self._stopped = True
         for process in list(self._running):
             _end(process)
 
-    def _copy(self, folder: Path) -> Path:
+    def _copy_project(self) -> None:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git, wherever it is
             cwd=self.project,
@@ -97,11 +109,10 @@ class Trees:
         ).stdout
         for name in filter(None, os.fsdecode(listed).split("\0")):
             if (self.project / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.project / name, folder / name)
+                (self.original / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.project / name, self.original / name)
         if (self.project / ".venv").exists():
-            (folder / ".venv").symlink_to((self.project / ".venv").resolve())
-        return folder
+            (self.original / ".venv").symlink_to((self.project / ".venv").resolve())
 
     def run(self, tests: Sequence[str], changed: Mapping[str, str] | None = None) -> Verdict:
         """Run tests until the first one fails.
@@ -118,6 +129,8 @@ class Trees:
             self._free.put(tree)
 
     def _run(self, tree: Path, tests: Sequence[str]) -> Verdict:
+        if self._stopped:
+            raise RuntimeError("the run was stopped")
         clock = time.monotonic()
         process = subprocess.Popen(
             [*_until_we_end(), *_pytest(tree), *tests],

@@ -108,7 +108,13 @@ class StepRuns:
         library = read_sql_library(self.sql_dir, tolerant=to_roll_back or name == "status")
         everything = [one.version for one in library.migrations]
         whole = name in ("preflight", "status") or self.migration == "pending"
-        plan = plan_for(name, library, everything if whole else [self.migration], to_roll_back=to_roll_back)
+        plan = plan_for(
+            name,
+            library,
+            everything if whole else [self.migration],
+            with_statements=bool(options.get("adopt")),
+            to_roll_back=to_roll_back,
+        )
         return {
             "target": {
                 **target(self.server, self.database),
@@ -195,7 +201,7 @@ class StepRuns:
         )
 
     def conclude(self, outcome: str = "deployed") -> None:
-        answer = self.step("conclude", outcome=outcome)
+        answer = self.step("announce", outcome=outcome)
         assert not answer.get("failed"), answer
 
     def ask(self, query: str) -> list[tuple]:

@@ -144,18 +144,41 @@ def NONE(stem: str):
 
 FORGOTTEN = planted("ALTER TABLE files DROP COLUMN parent_folder;", "")
 CASCADING = planted("DROP COLUMN parent_folder;", "DROP COLUMN parent_folder CASCADE;")
+MOVING = planted(
+    "DROP COLUMN parent_folder;", "DROP COLUMN parent_folder; ALTER SEQUENCE files_id_seq RESTART 5000;"
+)
 BROKEN = planted("DROP COLUMN parent_folder;", "DROP COLUMN parent_folder")
 
 
 def test_a_rehearsal_that_says_nothing_misses_the_fault(library):
-    found = proof_of_rollback_mutations.measure(
+    found, _ = proof_of_rollback_mutations.measure(
         library, 1, Random(1), silent, FORGOTTEN, NONE, examine=lambda *_: None
     )
     assert "MISSED in 002_add_parent_folder: planted" in missed(found)
 
 
+def test_a_rehearsal_that_only_names_a_sequence_misses_the_fault(library):
+    found, moving = proof_of_rollback_mutations.measure(
+        library, 1, Random(1), silent, FORGOTTEN, NONE, examine=lambda *_: proof_of_rollback_mutations.NAMED
+    )
+    assert (found.tried, found.found, moving.tried) == (1, 0, 0)
+    assert "MISSED in 002_add_parent_folder: planted: only named" in missed(found)
+
+
+def test_a_fault_that_only_moves_a_sequence_is_counted_apart(library):
+    found, moving = proof_of_rollback_mutations.measure(library, 1, Random(1), silent, MOVING, NONE)
+    assert (found.tried, found.found) == (0, 0)
+    assert (moving.tried, moving.found) == (1, 1)
+    assert moving.passed
+    assert moving.notes == ["1 named in the rehearsal's evidence (sequences_moved)"]
+    _, blind = proof_of_rollback_mutations.measure(
+        library, 1, Random(1), silent, MOVING, NONE, examine=lambda *_: None
+    )
+    assert "MISSED in 002_add_parent_folder: planted" in missed(blind)
+
+
 def test_a_rehearsal_that_refuses_everything_does_not_count(library):
-    found = proof_of_rollback_mutations.measure(
+    found, _ = proof_of_rollback_mutations.measure(
         library, 1, Random(1), silent, FORGOTTEN, NONE, examine=lambda *_: "no"
     )
     assert found.found == 1
@@ -163,13 +186,13 @@ def test_a_rehearsal_that_refuses_everything_does_not_count(library):
 
 
 def test_the_rehearsal_itself_finds_it(library):
-    found = proof_of_rollback_mutations.measure(library, 1, Random(1), silent, FORGOTTEN, NONE)
+    found, _ = proof_of_rollback_mutations.measure(library, 1, Random(1), silent, FORGOTTEN, NONE)
     assert found.passed
     assert "1 refused by the rehearsal" in found.notes
 
 
 def test_a_script_that_does_not_parse_is_refused_before(library):
-    found = proof_of_rollback_mutations.measure(
+    found, _ = proof_of_rollback_mutations.measure(
         library, 1, Random(1), silent, BROKEN, NONE, examine=lambda *_: None
     )
     assert (found.tried, found.found) == (1, 1)
@@ -184,6 +207,15 @@ def test_a_safeguard_is_made_up_for_by_the_comparison_and_by_nothing_else(librar
         library, 1, Random(1), silent, CASCADING, compare=lambda first, _: difference(first, first)
     )
     assert "MISSED in 002_add_parent_folder: planted" in missed(blind)
+
+
+def test_a_miss_that_is_known_is_a_miss_all_the_same(library, monkeypatch):
+    monkeypatch.setitem(proof_of_rollback_safeguards.BEYOND, ("002", "planted"), "nobody knows")
+    found = proof_of_rollback_safeguards.measure(
+        library, 1, Random(1), silent, CASCADING, compare=lambda first, _: difference(first, first)
+    )
+    assert (found.tried, found.found, found.bar) == (1, 0, 1)
+    assert "MISSED in 002_add_parent_folder: planted: nobody knows" in missed(found)
 
 
 def test_the_exit_status_and_the_table_tell_of_a_missed_bar(monkeypatch, capsys):

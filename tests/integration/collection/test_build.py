@@ -78,7 +78,7 @@ def test_the_search_for_modules_sees_them(contents: dict[str, str]) -> None:
         "ansible.builtin.command",
         "ansible.builtin.debug",
         "ansible.builtin.fail",
-        "pgops.runbook.conclude",
+        "pgops.runbook.announce",
     }
 
 

@@ -10,17 +10,18 @@ import time
 
 import psycopg2
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
     begin_or_resume,
-    is_journalled,
-    run_journalled,
+    commits_one_by_one,
+    run_one_by_one,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.outside_transaction import took_effect
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import locks as lock_sampling
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.locks import LOOK_EVERY_SECONDS
-from ansible_collections.pgops.runbook.plugins.module_utils.impact.one_by_one import JournalledImpact
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.one_by_one import ImpactOneByOne
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import Journal, open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (
@@ -53,7 +54,7 @@ def table(connection):
 
 def begin(connection, migration):
     with transaction(connection) as cursor:
-        return begin_or_resume(cursor, Ledger(), "run", migration, "apply")[0]
+        return begin_or_resume(cursor, Ledger(), "run", migration, "apply", read_schema(cursor))[0]
 
 
 def query(connection, text):
@@ -67,8 +68,8 @@ VALIDITY = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('item
 
 def test_statements_run_one_by_one_and_the_journal_has_them(table, tmp_path):
     migration = script_of(tmp_path, f"ALTER TABLE item ADD note text; {BUILD}; VACUUM item;")
-    assert is_journalled(migration["apply"])
-    timings = run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+    assert commits_one_by_one(migration["apply"])
+    timings = run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
     assert [timing["kind"] for timing in timings] == ["AlterTableStmt", "IndexStmt", "VacuumStmt"]
     assert query(table, VALIDITY) == [(True,)]
     assert query(table, "SELECT ordinal, done IS NOT NULL FROM runbook.journal_statement ORDER BY 1") == [
@@ -86,11 +87,11 @@ def test_after_a_failure_the_next_run_goes_on_behind_what_is_done(table, tmp_pat
     with pytest.raises(
         StepFailed, match=r"line 1: relation .bar. does not exist.*1 of 3 statements are done"
     ):
-        run_journalled(table, journal, migration["apply"], ONCE)
+        run_one_by_one(table, journal, migration["apply"], ONCE)
     with transaction(table) as cursor:
         cursor.execute("UPDATE item SET name = 'by a user'")
         cursor.execute("CREATE TABLE bar AS SELECT 1")
-    timings = run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+    timings = run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
     assert [timing["kind"] for timing in timings] == ["SelectStmt", "IndexStmt"]
     assert query(table, "SELECT DISTINCT name FROM item") == [("by a user",)]
 
@@ -101,11 +102,11 @@ def test_an_invalid_index_of_a_failed_build_is_dropped_and_built_again(table, tm
     migration = script_of(tmp_path, "CREATE UNIQUE INDEX CONCURRENTLY item_name ON item (name);")
     journal = begin(table, migration)
     with pytest.raises(StepFailed, match="could not create unique index"):
-        run_journalled(table, journal, migration["apply"], ONCE)
+        run_one_by_one(table, journal, migration["apply"], ONCE)
     assert query(table, VALIDITY) == []
     with transaction(table) as cursor:
         cursor.execute("DELETE FROM item WHERE id = 0")
-    run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+    run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
     assert query(table, VALIDITY) == [(True,)]
 
 
@@ -124,7 +125,7 @@ def test_a_build_killed_in_the_middle_is_found_and_built_again(server, database,
 
         def build():
             try:
-                run_journalled(table, journal, migration["apply"], ONCE)
+                run_one_by_one(table, journal, migration["apply"], ONCE)
             except (StepFailed, psycopg2.Error) as error:
                 failure.append(error)
 
@@ -145,7 +146,7 @@ def test_a_build_killed_in_the_middle_is_found_and_built_again(server, database,
         assert query(again, VALIDITY) == [(False,)]
         with transaction(again) as cursor:
             assert open_journal(cursor)["done"] == 0
-        run_journalled(again, begin(again, migration), migration["apply"], ONCE)
+        run_one_by_one(again, begin(again, migration), migration["apply"], ONCE)
         assert query(again, VALIDITY) == [(True,)]
 
 
@@ -156,7 +157,7 @@ def test_a_build_that_was_finished_but_not_noted_is_not_repeated(table, tmp_path
         journal.note_begin(cursor, 1, migration["apply"]["statements"][0])
         cursor.execute("CREATE INDEX item_name ON item (name)")
     before = query(table, "SELECT 'item_name'::regclass::oid")
-    assert run_journalled(table, begin(table, migration), migration["apply"], ONCE) == []
+    assert run_one_by_one(table, begin(table, migration), migration["apply"], ONCE) == []
     assert query(table, "SELECT 'item_name'::regclass::oid") == before
 
 
@@ -166,7 +167,7 @@ def test_if_not_exists_does_not_pass_over_an_invalid_index(table, tmp_path):
         cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'item_name'::regclass")
     migration = script_of(tmp_path, "CREATE INDEX CONCURRENTLY IF NOT EXISTS item_name ON item (name);")
     with pytest.raises(StepFailed, match="Index item_name exists and is invalid"):
-        run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+        run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_an_enum_value_can_be_used_by_the_next_statement(table, tmp_path):
     with transaction(table) as cursor:
         cursor.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE feeling (mood mood)")
     migration = script_of(tmp_path, "ALTER TYPE mood ADD VALUE 'calm'; INSERT INTO feeling VALUES ('calm');")
-    run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+    run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
     assert query(table, "SELECT mood::text FROM feeling") == [("calm",)]
 
 
@@ -234,7 +235,7 @@ def test_a_statement_edited_after_it_was_carried_out_is_refused(table, tmp_path)
         journal.note_done(cursor, 1)
     edited = script_of(tmp_path, f"UPDATE item SET name = 'b'; {BUILD};")
     with pytest.raises(Refused, match="line 1 was edited"):
-        run_journalled(table, begin(table, edited), edited["apply"], ONCE)
+        run_one_by_one(table, begin(table, edited), edited["apply"], ONCE)
 
 
 def test_nothing_else_begins_while_a_migration_is_half_done(table, tmp_path):
@@ -269,7 +270,7 @@ def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_pat
         )
     migration = script_of(tmp_path, f"-- Transaction: none\n{statement};")
     with pytest.raises(StepFailed, match=r"invalid transaction termination.*0 of 1 statements are done"):
-        run_journalled(table, begin(table, migration), migration["apply"], ONCE)
+        run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
     assert query(table, "SELECT count(*) FROM item WHERE name IN ('x', 'y')") == [(0,)]
 
 
@@ -277,9 +278,9 @@ def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_pat
 
 
 def measured(connection, tmp_path, text):
-    impact = JournalledImpact(with_sizes=True)
+    impact = ImpactOneByOne(with_sizes=True)
     migration = script_of(tmp_path, text)
-    timings = run_journalled(
+    timings = run_one_by_one(
         connection, begin(connection, migration), migration["apply"], ONCE, impact=impact
     )
     return timings, impact.result()

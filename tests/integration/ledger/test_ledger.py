@@ -101,7 +101,7 @@ def test_receipts_come_back_as_they_were_written(cursor):
 def test_a_receipt_changed_in_the_table_is_found(cursor, tampering):
     append(cursor, "preflight")
     append(cursor, "backup", status="failed")
-    append(cursor, "conclude")
+    append(cursor, "announce")
     cursor.execute(tampering)
     assert altered(LEDGER.receipts(cursor))["step"] == "backup"
     assert broken_link(LEDGER.receipts(cursor))["step"] == "backup"
@@ -112,6 +112,29 @@ def test_a_deleted_receipt_is_found(cursor):
         append(cursor, step)
     cursor.execute("DELETE FROM runbook.receipt WHERE position = 2")
     assert broken_link(LEDGER.receipts(cursor))["step"] == "verify_restore"
+    assert LEDGER.chain_is_broken(cursor, "r1")
+
+
+@pytest.mark.parametrize("position", [1, 2])
+def test_a_run_misses_what_was_deleted_before_its_own_receipts(cursor, position):
+    for run_id in ("r1", "r1", "r2"):
+        append(cursor, "preflight", run_id=run_id)
+    assert not LEDGER.chain_is_broken(cursor, "r1")
+    assert not LEDGER.chain_is_broken(cursor, "r2")
+    cursor.execute("DELETE FROM runbook.receipt WHERE position = %s", (position,))
+    assert LEDGER.chain_is_broken(cursor, "r2") == (position == 2)
+
+
+def test_a_receipt_in_the_place_of_another_is_found_by_the_next_one(cursor):
+    """Its document and its digest belong together."""
+    for step in ("preflight", "backup", "verify_restore"):
+        append(cursor, step)
+    document = '\'{"step":"backup","run_id":"r1","previous":"x"}\''
+    cursor.execute(
+        f"UPDATE runbook.receipt SET document = {document},"
+        f" digest = encode(sha256({document}::bytea), 'hex') WHERE position = 2"
+    )
+    assert LEDGER.chain_is_broken(cursor, "r1")
 
 
 def test_two_writers_do_not_fork_the_chain(server, database, cursor):
@@ -162,6 +185,17 @@ def test_the_receipt_of_a_deploy_counts_until_it_is_rolled_back_or_replaced(curs
     append(cursor, "adopt", migration="009", run_id="r5")
     assert LEDGER.applied_receipt(cursor, "009") is None, "what an adopted migration made is not known"
     assert LEDGER.applied_receipt(cursor, "010") is None
+
+
+def test_a_deploy_that_a_restore_has_undone_does_not_count(cursor):
+    """What the backup had counts on; what came between the backup and the swap is gone with its database."""
+    first = append(cursor, "apply", migration="008")
+    append(cursor, "apply", migration="009", run_id="r2")
+    append(cursor, "swap", run_id="r3", outputs={"receipts_in_backup": 1})
+    assert LEDGER.applied_receipt(cursor, "008") == first
+    assert LEDGER.applied_receipt(cursor, "009") is None
+    again = append(cursor, "apply", migration="009", run_id="r4")
+    assert LEDGER.applied_receipt(cursor, "009") == again
 
 
 def test_a_catalog_comes_back_only_if_it_is_the_one_that_was_kept(cursor):

@@ -10,8 +10,10 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.sequences import collisions
-from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.from_empty import rehearse_from_empty
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_from_empty import (
+    rehearse_from_empty,
+)
 
 from tests.integration.step_runs import migration, script
 
@@ -237,6 +239,23 @@ def test_a_rollback_that_sets_a_sequence_below_ids_in_use_is_refused(rehearsal):
     )
     with pytest.raises(Refused, match=reason):
         rehearsal.rehearse([SET_BACK])
+
+
+def test_a_sequence_of_a_column_without_an_index_is_looked_at_on_the_copy(rehearsal):
+    """In production that would be a reading of the whole table."""
+    with transaction(rehearsal.connection) as cursor:
+        cursor.execute(
+            "CREATE TABLE loan (number serial, note text); INSERT INTO loan (note) VALUES ('a'), ('b')"
+        )
+    resetting = migration(
+        "009",
+        ["ALTER TABLE loan ADD at date"],
+        ["ALTER TABLE loan DROP at", "SELECT setval('loan_number_seq', 1)"],
+    )
+    with pytest.raises(
+        Refused, match=r"after the rollback of 009 sequence public\.loan_number_seq would give 2 next"
+    ):
+        rehearsal.rehearse([resetting])
 
 
 def test_ids_that_people_gave_by_hand_are_not_the_rollbacks_fault(rehearsal):

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
     begin_or_resume,
-    run_journalled,
+    run_one_by_one,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import Journal
@@ -73,13 +74,13 @@ class OneByOne(Deployment):
             ledger.create(cursor)
             self.attempts += 1
             journal, _ = begin_or_resume(
-                cursor, ledger, f"run {self.attempts}", {"version": VERSION}, "rollback"
+                cursor, ledger, f"run {self.attempts}", {"version": VERSION}, "rollback", read_schema(cursor)
             )
             cursor.execute("SELECT run_id FROM runbook.journal WHERE journal_id = %s", (journal.journal_id,))
             (run_id,) = cursor.fetchone()
         salvage = StatementSalvage(journal.journal_id, run_id, VERSION, self.destroyed, self.written)
         journal = _Interrupted(journal.journal_id, self.between)
-        run_journalled(self.connection, journal, script, POLICY, salvage=salvage)
+        run_one_by_one(self.connection, journal, script, POLICY, salvage=salvage)
         with self.transaction() as cursor:
             kept = salvage.finish(cursor)
             journal.close(cursor)

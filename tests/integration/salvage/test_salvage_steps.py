@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.production.apply import ApplyHooks
 
 from tests.integration.step_runs import StepRuns
 
@@ -106,6 +107,69 @@ def test_verify_scripts_look_at_the_migrations_work_and_smoke_tests_at_all(runs:
         "found on the copy, where it comes back first"
     )
     assert "smoke/star.sql" in answer["msg"]
+
+
+@pytest.mark.parametrize("head", ["", "-- Transaction: none\n"], ids=["one transaction", "one by one"])
+def test_a_verify_script_that_fails_in_production_is_noticed_where_salvage_returns(
+    runs: StepRuns, head: str
+) -> None:
+    runs.write(**{name: head + text for name, text in STAR.items()})
+    deploy(runs)
+    runs.execute("INSERT INTO star (mark) VALUES ('a')")
+    roll_back(runs)
+    runs.write(
+        verify__002_author=f"SELECT current_database() <> '{runs.database}' AND count(*) = 0 FROM star;"
+    )
+    run = runs.another()
+    run.up_to("rehearse")
+    answer = run.step("apply")
+    assert (answer["failed"], answer["outcome"]) == (True, "failed" if head else "unchanged")
+    assert "verify/002_author.sql line 1: the check returned false" in answer["msg"]
+    if head:
+        # What failed is taken back, as after any failed deploy; what users had was not brought back to it.
+        assert answer["committed"] == ["002"]
+        assert runs.ask("SELECT count(*) FROM star") == [(0,)]
+        run.must("backup", purpose="emergency", automatic=True, pg_bindir=run.server.bindir)
+        run.must("emergency_rollback", automatic=True)
+    run.conclude("failed")
+    runs.write(verify__002_author="SELECT count(*) = 0 FROM star;")
+    returned = deploy(runs)["salvage_returned"]
+    assert ("dropped table", 1, 0) in {(one["kind"], one["returned"], one["held_back"]) for one in returned}
+    assert runs.ask("SELECT mark FROM star") == [("a",)]
+
+
+@pytest.mark.parametrize("head", ["", "-- Transaction: none\n"], ids=["one transaction", "one by one"])
+def test_the_receipts_name_the_verify_scripts_that_were_run(runs: StepRuns, head: str) -> None:
+    verify = "verify/002_author.sql"
+    runs.write(**{name: head + text for name, text in STAR.items()})
+    runs.write(verify__002_author="SELECT count(*) = 0 FROM star;")
+    first = runs.another()
+    first.up_to("apply")
+    assert first.must("verify")["outputs"]["verify_scripts"] == [verify]
+    first.steps("smoke_test")
+    first.conclude("deployed")
+    runs.execute("INSERT INTO star (mark) VALUES ('a')")
+    roll_back(runs)
+    run = runs.another()
+    (applied,) = run.up_to("apply")["outputs"]["migrations"]
+    assert applied["verified"] == [verify]
+    outputs = run.must("verify")["outputs"]
+    assert (outputs["verify_scripts"], outputs["verified_before_salvage_returned"]) == ([], [verify])
+
+
+def test_a_verify_script_that_apply_does_not_name_is_run(
+    runs: StepRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apply of an earlier release, say: nobody has seen the script hold."""
+    runs.write(**STAR, verify__002_author="SELECT count(*) = 0 FROM star;")
+    deploy(runs)
+    runs.execute("INSERT INTO star (mark) VALUES ('a')")
+    roll_back(runs)
+    run = runs.another()
+    outputs = ApplyHooks.outputs
+    monkeypatch.setattr(ApplyHooks, "outputs", lambda *arguments: {**outputs(*arguments), "verified": []})
+    run.up_to("apply")
+    assert "verify/002_author.sql line 1: the check returned false" in run.step("verify")["msg"]
 
 
 ONE_BY_ONE = {

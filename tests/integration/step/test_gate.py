@@ -1,14 +1,19 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What every step asks of its run before it works: an unbroken chain of receipts, and a lease that it extends."""
+"""What every step asks of its run before it works, and what it leaves: the frame around all of them."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils import step
 from ansible_collections.pgops.runbook.plugins.module_utils.digests import canonical_json, digest_of
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import RUN_LOCK
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import altered
 
+from tests.integration.restore_runs import wait_for
 from tests.integration.step_runs import StepRuns
 
 BROKEN = "The receipts of this run are no longer the chain that was written"
@@ -80,3 +85,65 @@ def test_a_step_that_is_refused_holds_nothing(runs: StepRuns) -> None:
     runs.execute("UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 second'")
     refused(runs, "backup", "needs the receipt of step maintenance_window")
     assert runs.ask("SELECT lease_until < clock_timestamp() FROM runbook.run") == [(True,)]
+
+
+# The run and its gate --------------------------------------------------------------------------------------
+
+
+def test_steps_cannot_be_skipped(runs: StepRuns) -> None:
+    runs.steps("preflight", "maintenance_window")
+    refused(runs, "verify_restore", "Step verify_restore needs the receipt of step backup")
+
+
+def test_a_finished_run_and_one_of_another_playbook_are_not_gone_on_with(runs: StepRuns) -> None:
+    runs.steps("preflight", "maintenance_window")
+    restore = runs.another("restore")
+    restore.run_id = runs.run_id
+    refused(restore, "restore", f"Run {runs.run_id} is one of deploy, not of restore.")
+    runs.conclude("failed")
+    refused(runs, "backup", f"Run {runs.run_id} is finished (failed): start a new run.")
+
+
+def test_a_backup_that_is_too_old_and_scripts_that_were_edited_are_asked_for(runs: StepRuns) -> None:
+    runs.steps("preflight", "maintenance_window", "backup")
+    answer = runs.step("verify_restore", backup_max_age_minutes=-1)
+    assert "minutes old and only -1 are allowed" in answer["msg"]
+    runs.write(migrations__002_author="ALTER TABLE notes ADD COLUMN author text; -- edited")
+    refused(
+        runs, "verify_restore", "The apply script of migration 002 was edited after preflight of this run"
+    )
+
+
+def test_every_step_leaves_a_receipt_however_it_ends(runs: StepRuns) -> None:
+    runs.steps("preflight", "maintenance_window")
+    runs.step("verify_restore")
+    assert runs.ask("SELECT step, status FROM runbook.receipt ORDER BY position") == [
+        ("preflight", "ok"),
+        ("maintenance_window", "ok"),
+        ("verify_restore", "failed"),
+    ]
+
+
+def test_one_step_works_in_a_database_at_a_time(runs: StepRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "LOCK_WAIT_SECONDS", 0.5)
+    runs.steps("preflight")
+    with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (RUN_LOCK,))
+        other.commit()
+        refused(runs, "maintenance_window", "Another run is in progress in this database")
+    runs.steps("maintenance_window")
+
+
+def test_a_step_holds_the_database_as_long_as_it_works(runs: StepRuns) -> None:
+    """Its own transactions end on the way; the lock is the session's."""
+    runs.steps("preflight", "maintenance_window")
+    with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
+        process = runs.start("backup")
+        wait_for(lambda: runs.ask("SELECT FROM pg_locks WHERE NOT granted AND relation = 'notes'::regclass"))
+        held = runs.ask(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND"
+            f" (classid::bigint << 32) + objid::bigint = {RUN_LOCK}"
+        )
+    assert process.wait() == 0
+    assert held == [(1,)]

@@ -47,6 +47,8 @@ SCRIPTS = {
     "rollback/016_a_rollback.sql": "DROP TABLE sixteen_a;\n",
     "migrations/016_b.sql": "-- Requires: 001\nCREATE TABLE sixteen_b (id int);\n",
     "rollback/016_b_rollback.sql": "DROP TABLE sixteen_b;\n",
+    "migrations/018_upper.sql": "-- Requires: 001\nUPDATE notes SET body = upper(body);\n",
+    "rollback/018_upper_rollback.sql": "UPDATE notes SET body = lower(body);\n",
     "migrations/017_outside.sql": "-- Requires: 001\nCREATE DATABASE elsewhere;\n",
     "rollback/017_outside_rollback.sql": "SELECT 1;\n",
 }
@@ -83,13 +85,13 @@ def contents(server: LocalServer, database: str, *, ledger: bool = True) -> tupl
     """Everything that can be seen of a database: schema, rows and the server's databases.
 
     Args:
-        ledger: whether the runbook's own schema counts.
+        ledger: whether the runbook's own schemas count.
     """
     dump = [
         str(Path(server.bindir, "pg_dump")),
         *(f"--host={server.host}", f"--port={server.port}", f"--username={server.user}"),
         *("--restrict-key=0", f"--dbname={database}"),
-        *(() if ledger else ("--exclude-schema=runbook",)),
+        *(() if ledger else ("--exclude-schema=runbook", "--exclude-schema=runbook_salvage")),
     ]
     schema = subprocess.run([*dump, "--schema-only"], capture_output=True, text=True, check=True).stdout
     rows = subprocess.run([*dump, "--data-only"], capture_output=True, text=True, check=True).stdout

@@ -48,6 +48,20 @@ def test_what_fails_on_the_copy_is_refused(
     assert "apply" not in [step["step"] for step in run.record["steps"]]
 
 
+def test_rows_that_a_rollback_does_not_give_back_are_named_in_the_record(application: Application) -> None:
+    before = application.contents(ledger=False)
+    run = application.deploy("018")
+    assert run.status != 0
+    assert run.record["reason_code"] == "rehearsal_rollback_data_differs"
+    assert run.record["reason"].endswith(": 1 row changed in body, (id) = (2)."), run.record["reason"]
+    failed = next(step for step in run.record["steps"] if step["step"] == "rehearse")
+    (found,) = failed["details"]["rows"]
+    assert (found["table"], found["as_expected"]) == ("public.notes", True)
+    assert found["keys"] == [{"key": "(2)", "problem": "changed", "columns": ["body"]}]
+    assert "zweite" not in run.output.lower(), "no value but that of the key is told"
+    check_production_untouched(application, before)
+
+
 def killed_program(folder: Path, bindir: str, name: str) -> str:
     """A folder of client programs in which one is killed, once started, as the kernel does when memory ends."""
     folder.mkdir()

@@ -263,6 +263,9 @@ def test_receipts_of_the_database_that_was_replaced_count_after_the_swap():
     for identity in (IDENTITY, {**IDENTITY, "database_oid": 5}):
         with pytest.raises(Refused, match="belongs to another database"):
             gate("smoke_test", written, playbook="restore", identity=identity)
+    # Nor in a third database, to a step that does not need the receipt of the swap itself.
+    with pytest.raises(Refused, match="receipt of step preflight belongs to another database"):
+        gate("swap", written, playbook="restore", identity={**IDENTITY, "database_oid": 5})
     other = swapped(before("swap", "restore"), replaced_oid=7)
     with pytest.raises(Refused, match="belongs to another database"):
         gate("smoke_test", other, playbook="restore", identity={**IDENTITY, "database_oid": 99999})
@@ -295,3 +298,12 @@ def test_what_a_run_applied_is_gone_with_the_database_that_it_replaced():
     applied = {**chain("apply")[0], "migration": "009"}
     assert receipts.committed_versions([applied]) == ["009"]
     assert receipts.committed_versions(swapped([applied])) == []
+
+
+def test_what_a_run_took_back_is_not_committed_any_more():
+    applied = [{**chain("apply")[0], "migration": version} for version in ("008", "009")]
+    taken_back = {**chain("emergency_rollback")[0], "migration": "009"}
+    assert receipts.committed_versions([*applied, taken_back]) == ["008"]
+    assert receipts.committed_versions([*applied, taken_back], "emergency_rollback") == ["009"]
+    again = {**chain("apply")[0], "migration": "009"}
+    assert receipts.committed_versions([*applied, taken_back, again]) == ["008", "009"]

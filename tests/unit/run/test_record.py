@@ -118,7 +118,8 @@ def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path,
 def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
     made = run_until(record(tmp_path), "verify_restore")
     rows = [{"table": "public.notes", "keys": [{"key": "(2)", "problem": "changed", "columns": ["body"]}]}]
-    made.end("verify_restore", {**failed("other data"), "details": {"rows": rows}})
+    statement = "ALTER ROLE app PASSWORD 'secret'"
+    made.end("verify_restore", {**failed("other data"), "details": {"rows": rows, "statement": statement}})
     made.conclude("other data")
     *before, step = on_disk(made)["steps"]
     assert (step["reason"], step["details"]) == ("other data", {"rows": rows})

@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
                 )
             return result
         ended = record.content.get("ended")
-        if step == "conclude":
+        if step == "announce":
             return self._conclude(
                 record.successor(self._new_run_id(task_vars)) if ended else record, arguments, task_vars
             )
@@ -116,7 +116,7 @@ class ActionModule(ActionBase):
         started = time.monotonic()
         try:
             result = self._execute_step(step, arguments, run, record, task_vars)
-            if step == "rehearse_all" and not result.get("failed") and record.writes:
+            if step == "rehearse_from_empty" and not result.get("failed") and record.writes:
                 result["documents"] = write_documents(
                     run.get("sql_dir") or "sql", result["outputs"]["migrations"]
                 )

@@ -247,8 +247,8 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "copy_differs_from_production": Reason(
             "The restored backup does not hold what production had: the backup is not proven.",
-            "Look at the difference in the reason; run again. If it stays, this backup method does not suit the"
-            " database.",
+            "Look at the difference in the reason, and for rows, columns and keys at the step's details in run.json;"
+            " run again. If it stays, this backup method does not suit the database.",
         ),
         "full_backup_needed": Reason(
             "A rollback that is not one transaction cannot be taken back by its salvage alone.",
@@ -270,7 +270,8 @@ PARTS: dict[str, dict[str, Reason]] = {
     "Rehearsal": {
         "rehearsal_rollback_data_differs": Reason(
             "On the copy the rollback does not give back the rows from before the migration.",
-            "Correct the rollback script; if the loss is meant, its header has to declare it (-- Data Loss).",
+            "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If the loss is"
+            " meant, its header has to declare it (-- Data Loss).",
         ),
         "rehearsal_rollback_schema_differs": Reason(
             "On the copy the rollback does not give back the schema from before the migration.",

@@ -40,9 +40,9 @@ RUN_SPEC = {
     "library_hosts": {"type": "list", "elements": "str", "default": []},
 }
 
-# Preflight opens the run, and so comes before every gate; status reads, conclude closes what is open, and salvage
+# Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
 # opens and closes a run of its own.
-UNGATED_STEPS = ("preflight", "status", "salvage", "conclude")
+UNGATED_STEPS = ("preflight", "status", "salvage", "announce")
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
@@ -299,7 +299,7 @@ class Step:
 
     def _record_failure(self, code: str, reason: str) -> None:
         """A failed step leaves a receipt too, if its run is open and the server still answers."""
-        if self.identity is None or self.module.check_mode or self.name in ("status", "salvage", "conclude"):
+        if self.identity is None or self.module.check_mode or self.name in ("status", "salvage", "announce"):
             return
         try:
             if self.connection.closed:

@@ -86,7 +86,7 @@ from ..module_utils.backup.emergency import (
 )
 from ..module_utils.backup.files import BackupFiles, check_room
 from ..module_utils.backup.snapshot import back_up
-from ..module_utils.execution.one_by_one import is_journalled
+from ..module_utils.execution.one_by_one import commits_one_by_one
 from ..module_utils.postgres.connection import transaction
 from ..module_utils.production.rollback import committed_by_this_run
 from ..module_utils.step import Step, step_argument_spec
@@ -139,7 +139,7 @@ def _choose(step):
     journalled = [
         migration["version"]
         for migration in migrations
-        if migration.get("rollback") and is_journalled(migration["rollback"])
+        if migration.get("rollback") and commits_one_by_one(migration["rollback"])
     ]
     with transaction(step.connection) as cursor:
         cursor.execute("SELECT pg_catalog.pg_database_size(current_database())")

@@ -11,7 +11,7 @@ short_description: Verify production after the migration was committed
 description:
   - Compares the schema with the one that was committed, and runs the verify scripts of the run's migrations.
   - Where salvage came back to a migration, its verify script ran before that, in the applying transaction, and is not
-    run again on rows of users.
+    run again on rows of users. The receipt names such scripts apart, as the one of apply does.
   - Leaves no trace in the database but its receipt.
 version_added: 0.1.0
 author:
@@ -57,13 +57,7 @@ def work(step):
         return {}
     migrations = step.selected_migrations()
     committed = step.outputs_of("apply", migrations[-1]["version"])["catalog_after"]
-    # A verify script looks at what the migration did, and did so before users' rows came back to it.
-    scripts = [
-        migration["verify"]
-        for migration in migrations
-        if migration.get("verify")
-        and not step.outputs_of("apply", migration["version"]).get("salvage_returned")
-    ]
+    scripts, verified_before = _scripts_to_run(step, migrations)
     with transaction(step.connection) as cursor:
         recorded = VersionTable(cursor).applied()
         missing = [migration["version"] for migration in migrations if migration["version"] not in recorded]
@@ -80,7 +74,29 @@ def work(step):
             )
         run_checks(cursor, scripts)
     step.changed = False
-    return {"catalog": committed, "verify_scripts": [script["name"] for script in scripts]}
+    return {
+        "catalog": committed,
+        "verify_scripts": [script["name"] for script in scripts],
+        "verified_before_salvage_returned": verified_before,
+    }
+
+
+def _scripts_to_run(step, migrations):
+    """The verify scripts to run now, and the names of those that held before users' rows came back.
+
+    A verify script looks at what the migration did. Only what the receipt of apply names was run.
+    """
+    to_run, verified_before = [], []
+    for migration in migrations:
+        script = migration.get("verify")
+        applied = step.outputs_of("apply", migration["version"])
+        if not script:
+            continue
+        if applied.get("salvage_returned") and script["name"] in applied.get("verified", ()):
+            verified_before.append(script["name"])
+        else:
+            to_run.append(script)
+    return to_run, verified_before
 
 
 def main():

@@ -7,9 +7,8 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 
-from ..catalog.application import read_schema
 from ..errors import StepFailed
-from ..impact.one_by_one import JournalledImpact
+from ..impact.one_by_one import ImpactOneByOne
 from ..ledger.journal import Journal, open_journal
 from ..postgres.connection import psycopg2
 from ..postgres.sequences import positions, put_back
@@ -17,7 +16,7 @@ from ..salvage.keeping.keeper import NotForeseen
 from .outside_transaction import after_failure, after_success, took_effect
 from .script import run_script, with_lock_retries
 
-__all__ = ["begin_or_resume", "is_journalled", "run_journalled"]
+__all__ = ["begin_or_resume", "commits_one_by_one", "run_one_by_one"]
 
 # CONCURRENTLY waits for older transactions without keeping anybody waiting, so it may wait longer than a lock that
 # the application would queue behind.
@@ -28,16 +27,21 @@ LONE_LOCK_TIMEOUT_SECONDS = 600
 PLAYBOOKS = {"apply": "deploy.yml", "rollback": "emergency_rollback.yml"}
 
 
-def is_journalled(script):
+def commits_one_by_one(script):
     """Whether a script says, or its statements demand, that it is not run as one transaction."""
     return bool(script) and (script.get("transaction") == "none" or bool(script["forbids_transaction"]))
 
 
-def begin_or_resume(cursor, ledger, run_id, migration, direction):
+def begin_or_resume(cursor, ledger, run_id, migration, direction, catalog):
     """The journal of this migration: the one that was begun and not finished, or a new one.
 
     Args:
         cursor: of a transaction that the caller commits.
+        ledger: Ledger.
+        run_id: name of the run.
+        migration: with its version.
+        direction: "apply" or "rollback".
+        catalog: the schema as it is now.
 
     Returns:
         (Journal, catalog): the schema from before the first statement.
@@ -47,7 +51,6 @@ def begin_or_resume(cursor, ledger, run_id, migration, direction):
     """
     half_done = open_journal(cursor)
     if half_done is None:
-        catalog = read_schema(cursor)
         digest = ledger.keep_catalog(cursor, catalog)
         return Journal.begin(cursor, run_id, migration["version"], direction, digest), catalog
     if (half_done["migration"], half_done["direction"]) != (migration["version"], direction):
@@ -72,7 +75,7 @@ def _autocommit(connection):
             connection.autocommit = False
 
 
-def run_journalled(connection, journal, script, policy, blockers=lambda: [], impact=None, salvage=None):
+def run_one_by_one(connection, journal, script, policy, blockers=lambda: [], impact=None, salvage=None):
     """Run the statements that the journal does not have as done.
 
     Args:
@@ -81,7 +84,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
         script: dict with name and statements.
         policy: LockPolicy.
         blockers: says who blocks, for the error.
-        impact: JournalledImpact that measures each statement that is run now.
+        impact: ImpactOneByOne that measures each statement that is run now.
         salvage: StatementSalvage that keeps, in each statement's transaction, what it destroys.
 
     Returns:
@@ -91,7 +94,7 @@ def run_journalled(connection, journal, script, policy, blockers=lambda: [], imp
         StepFailed: naming the statement; those before it are done and stay done.
     """
     timings = []
-    impact = impact or JournalledImpact()
+    impact = impact or ImpactOneByOne()
     with _autocommit(connection) as cursor:
         for ordinal, statement in enumerate(script["statements"], 1):
             state = journal.state(cursor, ordinal, statement)
@@ -145,7 +148,7 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impa
                 learnt = found.losses
 
     def attempt(learnt):
-        sequences = positions(cursor) if salvage else None
+        sequences = positions(cursor)
         cursor.execute("BEGIN")
         try:
             policy.set_in(cursor)
@@ -160,8 +163,7 @@ def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impa
         except BaseException:
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK")
-                if sequences is not None:
-                    put_back(cursor, sequences)  # a setval() is not undone by ROLLBACK
+                put_back(cursor, sequences)  # a setval() is not undone by ROLLBACK
             raise
         return timing
 

@@ -10,10 +10,10 @@ from ..salvage.watch import TouchWatch
 from .locks import LockSampler
 from .meter import LOCK_MODES, ImpactMeter, table_files, table_sizes, wal_position
 
-__all__ = ["JournalledImpact"]
+__all__ = ["ImpactOneByOne"]
 
 
-class JournalledImpact:
+class ImpactOneByOne:
     """Measures a script of which each statement commits by itself.
 
     A statement that may be in a transaction is measured in its own, exactly. Of the others files and WAL are

@@ -41,14 +41,14 @@ DEPLOY_STEPS = (
     "smoke_test",
 )
 REHEARSE_STEPS = ("preflight", "backup", "verify_restore", "rehearse")
-REHEARSE_ALL_STEPS = ("preflight", "rehearse_all")
+REHEARSE_FROM_EMPTY_STEPS = ("preflight", "rehearse_from_empty")
 ROLLBACK_STEPS = ("preflight", "emergency_backup", "emergency_rollback", "smoke_test")
 RESTORING_STEPS = ("restore", "count_rows", "swap")
 RESTORE_STEPS = ("preflight", *RESTORING_STEPS, "smoke_test")
 
 CHAINS = {
     "deploy": (DEPLOY_STEPS,),
-    "rehearse": (REHEARSE_STEPS, REHEARSE_ALL_STEPS),
+    "rehearse": (REHEARSE_STEPS, REHEARSE_FROM_EMPTY_STEPS),
     "emergency_rollback": (ROLLBACK_STEPS,),
     "restore": (RESTORE_STEPS,),
 }

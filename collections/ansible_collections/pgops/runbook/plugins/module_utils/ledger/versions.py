@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..errors import Refused
+from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 
 __all__ = ["MARK", "VersionTable"]
@@ -31,14 +32,8 @@ class VersionTable:
         return self.cursor.fetchone()
 
     def _columns(self, table):
-        self.cursor.execute(
-            "SELECT a.attname, t.typname FROM pg_catalog.pg_attribute a"
-            " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-            " WHERE a.attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"
-            " AND a.attnum > 0 AND NOT a.attisdropped",
-            table,
-        )
-        return dict(self.cursor.fetchall())
+        name = sql.Identifier(*table).as_string(self.cursor)
+        return {column.name: column.type_name for column in columns_of(self.cursor, name)}
 
     def check(self):
         """Refuse a table that cannot hold our versions.

@@ -10,9 +10,9 @@ and there is no moment at which the new paths are committed and the list of them
 from __future__ import annotations
 
 from ..errors import StepFailed
-from ..ledger.receipts import library_hosts_of
 from ..ledger.upgrade import upgrade
 from ..postgres.application_tables import RELATIONS
+from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 from ..postgres.keys import PRIMARY_KEY
 
@@ -24,7 +24,6 @@ __all__ = [
     "changes_since",
     "files_behind",
     "has_path_changes",
-    "paths_to_follow",
     "pending_versions",
     "stream_rows",
 ]
@@ -52,13 +51,11 @@ class PathColumn:
     def __init__(self, cursor, names):
         shown = ".".join(names)
         cursor.execute(
-            f"SELECT n.nspname, c.relname, t.typname, {PRIMARY_KEY} FROM {RELATIONS}"
-            " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped"
-            " LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-            " WHERE c.oid = to_regclass(%s)",
-            (names[-1], sql.Identifier(*names[:-1]).as_string(cursor)),
+            f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS} WHERE c.oid = to_regclass(%s)",
+            (sql.Identifier(*names[:-1]).as_string(cursor),),
         )
-        schema, table, found, key = cursor.fetchone() or (None, None, None, [])
+        schema, table, oid, key = cursor.fetchone() or (None, None, 0, [])
+        found = {column.name: column.type_name for column in columns_of(cursor, oid)}.get(names[-1])
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
             raise StepFailed(
@@ -280,10 +277,3 @@ def stream_rows(connection, query):
         cursor.itersize = ROWS_A_FETCH
         cursor.execute(query)
         yield from cursor
-
-
-def paths_to_follow(step, cursor, migration):
-    """The paths before the script, where its header says that files follow them and there is a library; or None."""
-    if not migration.get("files") or not library_hosts_of(step.receipts):
-        return None
-    return PathsBefore(cursor, migration["files"])

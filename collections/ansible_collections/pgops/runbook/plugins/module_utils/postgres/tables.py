@@ -7,6 +7,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from .application_tables import RELATIONS
+from .columns import columns_of
 from .connection import sql
 from .keys import unique_keys
 
@@ -53,19 +55,15 @@ class Table(NamedTuple):
 def table_facts(cursor, name):
     """The table of that (schema, name), or None."""
     cursor.execute(
-        "SELECT c.oid::bigint, c.relkind = 'p',"
-        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
-        " AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum),"
-        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
-        " AND NOT a.attisdropped AND a.attidentity = 'a')"
-        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        f"SELECT c.oid::bigint, c.relkind = 'p' FROM {RELATIONS}"
         " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')",
         tuple(name),
     )
     row = cursor.fetchone()
     if row is None:
         return None
-    oid, partitioned, columns, always = row
+    oid, partitioned = row
+    columns = columns_of(cursor, oid)
     cursor.execute(
         "SELECT ARRAY(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (number, position)"
         " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.number ORDER BY k.position),"
@@ -79,7 +77,15 @@ def table_facts(cursor, name):
     )
     keys = [ForeignKey(mine, (schema, parent), theirs) for mine, schema, parent, theirs in cursor.fetchall()]
     unique = [key.columns for key in unique_keys(cursor, oid)]
-    return Table(oid, tuple(name), partitioned, columns, always, keys, unique)
+    return Table(
+        oid,
+        tuple(name),
+        partitioned,
+        [column.name for column in columns if not column.generated],
+        [column.name for column in columns if column.identity == "a"],
+        keys,
+        unique,
+    )
 
 
 @contextmanager
@@ -91,11 +97,11 @@ def nulls_allowed(cursor, table, columns):
         table: Table.
         columns: names, none of the primary key.
     """
-    cursor.execute(
-        "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = %s AND attnotnull AND attname = ANY (%s)",
-        (table.oid, list(columns)),
-    )
-    found = [(name, _not_null_constraint(cursor, table, name)) for (name,) in cursor.fetchall()]
+    found = [
+        (column.name, _not_null_constraint(cursor, table, column.name))
+        for column in columns_of(cursor, table.oid)
+        if column.not_null and column.name in columns
+    ]
     alter = sql.SQL("ALTER TABLE {} ").format(sql.Identifier(*table.name))
     for name, _ in found:
         cursor.execute(alter + sql.SQL("ALTER COLUMN {} DROP NOT NULL").format(sql.Identifier(name)))

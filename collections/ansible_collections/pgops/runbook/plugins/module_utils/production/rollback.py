@@ -1,33 +1,44 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rolling back in production: one transaction, compared before COMMIT with the schema there was."""
+"""Rolling back in production: what it destroys is kept, and the schema compared with the one there was."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from typing import Any
 
-from ..catalog.application import read_schema
 from ..catalog.difference import describe, difference, undone
 from ..digests import digest_of
-from ..errors import StepFailed, Unchanged
-from ..execution.one_by_one import begin_or_resume, is_journalled, run_journalled
-from ..execution.script import roll_back_migration, run_checks
-from ..ledger.receipts import latest, script_digests
-from ..ledger.versions import VersionTable
-from ..library.changes import paths_to_follow
-from ..postgres.blockers import BlockerWatch
+from ..errors import Unchanged
+from ..execution.hooks import Work
+from ..execution.one_by_one import commits_one_by_one
+from ..execution.recipe import roll_back_in_one_transaction
+from ..execution.recipe_one_by_one import roll_back_one_by_one
+from ..execution.script import LockPolicy
+from ..ledger.journal import Journal
+from ..ledger.receipts import latest
+from ..library.changes import PathsBefore
 from ..postgres.connection import transaction
-from ..postgres.sequences import collisions, new_collisions, positions
+from ..postgres.sequences import positions
 from ..salvage.keeping.keeper import NotForeseen, SalvageKeeper
 from ..salvage.keeping.one_by_one import StatementSalvage
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import privileges_changed_since
-from .attempt import commit_or_find_out, in_production, undo_attempt
+from ..salvage.watch import Loss
+from ..step import Step
+from .attempt import undo_attempt
+from .hooks import LINES_SHOWN, ProductionHooks
 
-__all__ = ["committed_by_this_run", "expected_after", "roll_back_and_compare", "roll_back_production"]
+__all__ = [
+    "RollbackHooks",
+    "committed_by_this_run",
+    "expected_after",
+    "must_give_back",
+    "roll_back_production",
+]
 
 
-def committed_by_this_run(step, migrations):
+def committed_by_this_run(step: Step, migrations: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the ledger says that this run has committed and not taken back yet, newest first."""
     committed = []
     for migration in reversed(migrations):
@@ -38,7 +49,9 @@ def committed_by_this_run(step, migrations):
     return committed
 
 
-def roll_back_production(step, migrations, policy):
+def roll_back_production(
+    step: Step, migrations: list[dict[str, Any]], policy: LockPolicy
+) -> list[dict[str, Any]]:
     """Roll all of ``migrations`` back, in the given order, in one transaction.
 
     A script whose statements cannot be in one is run on its own, and then so is each of the others.
@@ -49,76 +62,143 @@ def roll_back_production(step, migrations, policy):
 
     Raises:
         Unchanged: something failed or the schema is not the recorded one; nothing was rolled back.
+        StepFailed: statements that commit one by one are done, and the next one or a check failed.
     """
-    if any(is_journalled(migration["rollback"]) for migration in migrations):
+    hooks = RollbackHooks(step, policy)
+    if not any(commits_one_by_one(migration["rollback"]) for migration in migrations):
+        done = roll_back_in_one_transaction(migrations, hooks)
+    else:
         done = []
         for migration in migrations:
-            if is_journalled(migration["rollback"]):
-                done.append(_roll_back_journalled(step, migration, policy))
+            if commits_one_by_one(migration["rollback"]):
+                done.append(roll_back_one_by_one(migration, hooks))
             else:
-                done += _roll_back_together(step, [migration], policy)
-        return done
-    return _roll_back_together(step, migrations, policy)
+                done += roll_back_in_one_transaction([migration], hooks)
+    return [work.notes["outputs"] for work in done]
 
 
-def _roll_back_together(step, migrations, policy):
-    written = len(step.recorded)
-    names = ", ".join(migration["version"] for migration in migrations)
+class RollbackHooks(ProductionHooks):
+    """Keeps what a rollback destroys, and compares what it leaves with the schema from before the deploy."""
 
-    learnt = {}
-
-    def attempt():
-        while True:
-            step.forget_unwritten(written)
-            with transaction(step.connection) as cursor:
-                sequences = positions(cursor)
-            try:
-                with step.connection.cursor() as cursor:
-                    policy.set_in(cursor)
-                    done = [
-                        _roll_back_one(step, cursor, migration, learnt.get(migration["version"]))
-                        for migration in migrations
-                    ]
-                    run_checks(cursor, step.smoke_scripts())
-            except NotForeseen as found:
-                # Seen in a transaction that is undone: the next one keeps this too.
-                undo_attempt(step, sequences)
-                learnt[found.version] = found.losses
-                continue
-            commit_or_find_out(step, step.recorded[-1])
-            return done
-
-    return in_production(
-        step, attempt, policy, f"The rollback of {names} was tried and undone, it is still applied"
+    undone = (
+        "The rollback of {} was tried and undone, it is still applied",
+        "The rollback of {} did not begin, it is still applied",
     )
 
+    def __init__(self, step: Step, policy: LockPolicy):
+        super().__init__(step, policy)
+        self._learnt: dict[str, dict[int, Loss]] = {}
 
-def _roll_back_one(step, cursor, migration, learnt=None):
-    version = migration["version"]
-    clock = time.monotonic()
-    current = read_schema(cursor)
-    expected = _expected_schema(step, cursor, version, current)
-    foreseen, written = _evidence(step, cursor, version)
-    keeper = SalvageKeeper(cursor, step.run_id, version, foreseen, written, learnt)
-    _keep_what_was_made_of_it(step, cursor, version, current, keeper)
-    keeper.before()
-    paths = paths_to_follow(step, cursor, migration)
-    statements, found = roll_back_and_compare(cursor, migration, expected)
-    salvage = keeper.after()
-    outputs = {
-        "version": version,
-        "catalog_before": step.ledger.keep_catalog(cursor, current),
-        "catalog_after": step.ledger.keep_catalog(cursor, found),
-        "schema_restored": True if expected is not None else None,
-        "salvage": salvage,
-        "seconds": round(time.monotonic() - clock, 3),
-        "statements": statements,
-    }
-    if paths is not None:
-        outputs["path_changes"] = paths.record_changes(cursor, step.run_id, version, "rollback")
-    inputs = script_digests(migration)
-    step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
-    return outputs
+    def attempt(self, attempt: Callable[[Any], Any], written: int) -> Any:
+        while True:
+            with transaction(self.step.connection) as cursor:
+                sequences = positions(cursor)
+            try:
+                return super().attempt(attempt, written)
+            except NotForeseen as found:
+                # Seen in a transaction that is undone: the next one keeps this too.
+                undo_attempt(self.step, sequences)
+                self._learnt[found.version] = found.losses
+
+    def not_begun(self, work: Work, error: Exception) -> Exception:
+        return Unchanged(
+            error.code, f"{self.undone[True].format(work.version)}: {error.reason}", **error.details
+        )
+
+    def before_script(self, cursor: Any, work: Work) -> None:
+        work.notes["expected"] = _expected_schema(self.step, cursor, work.version, work.before)
+        if work.one_by_one:
+            return
+        proof, written = _rehearsed(self.step, cursor, work.version)
+        foreseen = proof.get("rollback_impact", {}).get("destroyed")
+        learnt = self._learnt.get(work.version)
+        keeper = SalvageKeeper(cursor, self.run_id, work.version, foreseen, written, learnt)
+        _keep_what_was_made_of_it(self.step, cursor, work.version, work.before, keeper)
+        keeper.before()
+        work.notes["keeper"] = keeper
+
+    def salvage_one_by_one(self, cursor: Any, work: Work, journal: Journal) -> StatementSalvage:
+        """With what the rehearsal saw each statement touch."""
+        proof, written = _rehearsed(self.step, cursor, work.version)
+        statements = proof.get("rollback_statements", [])
+        destroyed = [one.get("destroyed") for one in statements]
+        lines = [one["line"] for one in work.migration["rollback"]["statements"]]
+        known = [one["line"] for one in statements] == lines and any(one is not None for one in destroyed)
+        salvage = work.notes["keeper"] = StatementSalvage(
+            journal.journal_id,
+            journal.run_id,
+            work.version,
+            [one or [] for one in destroyed] if known else None,
+            written,
+            lambda keeper: _keep_what_was_made_of_it(
+                self.step, keeper.cursor, work.version, work.before, keeper
+            ),
+        )
+        return salvage
+
+    def script_ran(self, cursor: Any, work: Work) -> None:
+        must_give_back(work, work.notes["expected"])
+        if not work.one_by_one:
+            work.salvage = work.notes["keeper"].after()
+
+    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+        if work.one_by_one:
+            work.salvage = work.notes["keeper"].finish(cursor)
+        super().finish(cursor, work, paths)
+
+    def outputs(self, cursor: Any, work: Work) -> dict[str, Any]:
+        return {
+            "version": work.version,
+            "catalog_before": self.ledger.keep_catalog(cursor, work.before),
+            "catalog_after": self.ledger.keep_catalog(cursor, work.after),
+            "schema_restored": work.notes["schema_restored"],
+            "salvage": work.salvage,
+            "seconds": work.seconds(),
+            "statements": work.statements,
+        }
+
+    def record_paths(self, cursor: Any, work: Work, paths: PathsBefore) -> int:
+        return paths.record_changes(cursor, self.run_id, work.version, "rollback")
+
+
+def must_give_back(
+    work: Work,
+    expected: dict[str, Any] | None,
+    compare: Callable[[dict[str, Any], dict[str, Any]], Any] = difference,
+) -> None:
+    """Look at what a rollback gives, before COMMIT where it is one transaction.
+
+    Args:
+        work: its ``made`` and ``collisions`` are looked at; notes whether the schema is restored.
+        expected: the schema it must give, or None where that is not known.
+        compare: says how two catalogs differ.
+
+    Raises:
+        Unchanged: it gives another schema, or leaves a sequence at values that its column has.
+    """
+    lines = describe(compare(expected, work.made)) if expected is not None else []
+    work.notes["schema_restored"] = not lines if expected is not None else None
+    if work.one_by_one:
+        done = f"The rollback of {work.version} was committed statement by statement"
+        schema = f"{done} and does not give back the schema from before its deploy: "
+        behind = f"{done}, and after it "
+    else:
+        taken_back = f"was undone and {work.version} is still applied"
+        schema = (
+            f"The rollback of {work.version} does not give back the schema from before its deploy;"
+            f" it {taken_back}: "
+        )
+        behind = f"The rollback of {work.version} {taken_back}: after it "
+    if lines:
+        raise Unchanged(
+            "rollback_schema_differs", f"{schema}{'; '.join(lines[:LINES_SHOWN])}.", difference=lines
+        )
+    if work.collisions:
+        raise Unchanged(
+            "sequence_would_collide",
+            f"{behind}{'; '.join(work.collisions[:LINES_SHOWN])}.",
+            difference=work.collisions,
+        )
 
 
 def _keep_what_was_made_of_it(step, cursor, version, current, keeper):
@@ -133,17 +213,6 @@ def _keep_what_was_made_of_it(step, cursor, version, current, keeper):
         keeper.keep_labels(labels_added_since(added, current))
 
 
-def _evidence(step, cursor, version):
-    """What the rehearsal before the deploy saw the rollback destroy, and the tables that the deploy wrote to.
-
-    Returns:
-        (list, set), or (None, None) for a migration that the ledger has not deployed: it is seen when the rollback
-        is tried.
-    """
-    proof, written = _rehearsed(step, cursor, version)
-    return proof.get("rollback_impact", {}).get("destroyed"), written
-
-
 def _rehearsed(step, cursor, version):
     """The evidence of the rehearsal before the deploy (an empty one where there is none), and the tables it wrote."""
     applied = step.ledger.applied_receipt(cursor, version)
@@ -156,114 +225,6 @@ def _rehearsed(step, cursor, version):
         if proof["version"] == version:
             return proof, written
     return {}, written
-
-
-def roll_back_and_compare(cursor, migration, expected, compare=difference):
-    """Run a rollback and look at what it gives, before COMMIT.
-
-    Args:
-        cursor: of the transaction.
-        migration: with its rollback script.
-        expected: the schema it must give, or None where that is not known.
-        compare: says how two catalogs differ.
-
-    Returns:
-        (statements, catalog afterwards).
-
-    Raises:
-        Unchanged: it gives another schema, or leaves a sequence at values that its column has.
-    """
-    version = migration["version"]
-    before = collisions(cursor, indexed_only=True)
-    statements = roll_back_migration(cursor, migration)
-    found = read_schema(cursor)
-    lines = describe(compare(expected, found)) if expected is not None else []
-    if lines:
-        raise Unchanged(
-            "rollback_schema_differs",
-            f"The rollback of {version} does not give back the schema from before its deploy; it was undone"
-            f" and {version} is still applied: {'; '.join(lines[:10])}.",
-            difference=lines,
-        )
-    lines = new_collisions(before, collisions(cursor, indexed_only=True))
-    if lines:
-        raise Unchanged(
-            "sequence_would_collide",
-            f"The rollback of {version} was undone and {version} is still applied: after it {'; '.join(lines[:10])}.",
-            difference=lines,
-        )
-    return statements, found
-
-
-def _roll_back_journalled(step, migration, policy):
-    version = migration["version"]
-    clock = time.monotonic()
-
-    def begin():
-        with transaction(step.connection) as cursor:
-            journal, before = begin_or_resume(cursor, step.ledger, step.run_id, migration, "rollback")
-            expected = _expected_schema(step, cursor, version, before)
-            return journal, before, expected, _salvage_of_statements(step, cursor, migration, journal, before)
-
-    journal, before, expected, salvage = in_production(
-        step, begin, policy, f"The rollback of {version} did not begin, it is still applied"
-    )
-    try:
-        with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
-            statements = run_journalled(
-                step.connection, journal, migration["rollback"], policy, watch.sentences, salvage=salvage
-            )
-    except StepFailed as error:
-        with transaction(step.connection) as cursor:
-            not_begun = journal.drop_if_nothing_is_done(cursor)
-        if not_begun:
-            raise Unchanged(
-                error.code,
-                f"The rollback of {version} did not begin, it is still applied: {error.reason}",
-                **error.details,
-            ) from None
-        raise
-    with transaction(step.connection) as cursor:
-        VersionTable(cursor).forget(version)
-        found = read_schema(cursor)
-        lines = describe(difference(expected, found)) if expected is not None else []
-        outputs = {
-            "version": version,
-            "catalog_before": step.ledger.keep_catalog(cursor, before),
-            "catalog_after": step.ledger.keep_catalog(cursor, found),
-            "schema_restored": not lines if expected is not None else None,
-            "salvage": salvage.finish(cursor),
-            "seconds": round(time.monotonic() - clock, 3),
-            "statements": statements,
-        }
-        inputs = script_digests(migration)
-        step.record(cursor, "ok", migration=version, inputs=inputs, outputs=outputs)
-        journal.close(cursor)
-    if lines:
-        raise StepFailed(
-            "rollback_schema_differs",
-            f"The rollback of {version} was committed statement by statement and does not give back the schema"
-            f" from before its deploy: {'; '.join(lines[:10])}.",
-            difference=lines,
-        )
-    return outputs
-
-
-def _salvage_of_statements(step, cursor, migration, journal, before):
-    """What keeps the losses of each statement, with what the rehearsal saw each of them touch."""
-    version = migration["version"]
-    proof, written = _rehearsed(step, cursor, version)
-    statements = proof.get("rollback_statements", [])
-    destroyed = [one.get("destroyed") for one in statements]
-    same = [one["line"] for one in statements] == [one["line"] for one in migration["rollback"]["statements"]]
-    return StatementSalvage(
-        journal.journal_id,
-        journal.run_id,
-        version,
-        [one or [] for one in destroyed] if same and any(one is not None for one in destroyed) else None,
-        written,
-        lambda keeper: _keep_what_was_made_of_it(step, keeper.cursor, version, before, keeper),
-    )
 
 
 def _expected_schema(step, cursor, version, current):

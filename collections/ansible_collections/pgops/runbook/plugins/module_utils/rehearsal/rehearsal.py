@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.dependencies import dependency_edges, used_objects
@@ -13,32 +14,18 @@ from ..content.difference import difference as content_difference
 from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
-from ..errors import Refused, StepFailed
-from ..execution.one_by_one import begin_or_resume, is_journalled, run_journalled
-from ..execution.script import LockPolicy, apply_migration, roll_back_migration, run_checks
-from ..impact.meter import ImpactMeter
-from ..impact.one_by_one import JournalledImpact
-from ..impact.wal import SessionWal
+from ..errors import Refused, StepFailed, Unchanged
+from ..execution.hooks import Work
+from ..execution.one_by_one import commits_one_by_one
+from ..execution.recipe import apply_in_one_transaction, roll_back_in_one_transaction
+from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
-from ..ledger.versions import VersionTable
-from ..library.changes import PathsBefore
-from ..library.rehearsed import REHEARSAL
 from ..postgres.connection import transaction
 from ..postgres.sequences import collisions, new_collisions
-from ..salvage.made_rows import MadeRows
-from ..salvage.returning.returner import SalvageReturner
-from ..salvage.watch import DestructionWatch, losses_to_json
+from .hooks import CopyHooks, refuse_collisions, shown
 
 __all__ = ["Rehearsal"]
-
-LINES_SHOWN = 10
-
-
-def _shown(lines):
-    lines = list(lines)
-    more = f"; and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
-    return "; ".join(lines[:LINES_SHOWN]) + more
 
 
 class Rehearsal:
@@ -57,123 +44,47 @@ class Rehearsal:
     def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False, production=None):
         self.connection = connection
         self.production = production
-        self.smoke = list(smoke)
         self.restore_salvage = restore_salvage
-        self.files_follow = files_follow
+        self.hooks = CopyHooks(connection, list(smoke), files_follow)
 
     def state(self, only_columns=None):
         """(catalog, content) of the copy now."""
         with transaction(self.connection) as cursor:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
 
-    def apply(self, migration, puts_back=False, again=False):
-        """Apply, verify, put salvage back, smoke test; returns (catalog, statements, impact).
+    def apply(self, migration: dict[str, Any], puts_back: bool = False, again: bool = False) -> Work:
+        """Apply, verify, put salvage back, smoke test.
 
         Args:
+            migration: with its scripts.
+            puts_back: whether what an earlier rollback kept comes back.
             again: whether this is the last time, after which the copy is as production will be.
         """
-        if is_journalled(migration["apply"]):
-            return self._apply_journalled(migration, puts_back)
-        wal = SessionWal(self.connection)
-        with self._named(migration, "fails on the copy"), transaction(self.connection) as cursor:
-            returner = SalvageReturner(cursor, "rehearsal", migration["version"], puts_back)
-            returner.before()
-            made = MadeRows(cursor, migration["version"], returner.tables())
-            meter = ImpactMeter(cursor, with_sizes=True)
-            paths = None
-            if self.files_follow and migration.get("files"):
-                # As in production, with the same lock; and a header that names no such column is found here.
-                paths = PathsBefore(cursor, migration["files"])
-            statements = apply_migration(cursor, migration, meter)
-            impact = meter.result()
-            catalog = read_schema(cursor)
-            if puts_back:
-                made.note()
-            # The migration's own checks look at its own work; what users had made of it comes back after them.
-            run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
-            impact["salvage_returned"] = returner.after()
-            if paths is not None and again:
-                # A copy of a database that no run has changed yet has no ledger.
-                Ledger().create(cursor)
-                paths.record_changes(cursor, REHEARSAL, migration["version"], "deploy")
-            run_checks(cursor, self.smoke)
-            meter.held_until_now(impact)
-        return catalog, statements, {**impact, "session_wal": wal.written()}
+        self.hooks.restore_salvage = puts_back
+        self.hooks.keeps_paths = again
+        run = apply_one_by_one if commits_one_by_one(migration["apply"]) else apply_in_one_transaction
+        with self._named(migration, "fails on the copy"):
+            return run(migration, self.hooks)
 
-    def roll_back(self, migration):
-        """Roll back and smoke test; returns (statements, impact).
+    def roll_back(self, migration: dict[str, Any]) -> Work:
+        """Roll back and smoke test.
 
         Raises:
             Refused: it fails, or leaves a sequence at values that its column has.
         """
         before = self._collisions()
-        done = self._roll_back(migration)
-        lines = new_collisions(before, self._collisions())
-        if lines:
-            raise Refused(
-                "sequence_would_collide",
-                f"Checklist item 'rollback tested on a copy': after the rollback of {migration['version']}"
-                f" {_shown(lines)}.",
-            )
-        return done
+        with self._named(migration, "fails to roll back on the copy"):
+            if commits_one_by_one(migration["rollback"]):
+                work = roll_back_one_by_one(migration, self.hooks)
+            else:
+                (work,) = roll_back_in_one_transaction([migration], self.hooks)
+        # In columns without an index too, which production does not read through.
+        refuse_collisions(work, new_collisions(before, self._collisions()))
+        return work
 
-    def _collisions(self):
+    def _collisions(self) -> dict[str, str]:
         with transaction(self.connection) as cursor:
             return collisions(cursor)
-
-    def _roll_back(self, migration):
-        if is_journalled(migration["rollback"]):
-            return self._roll_back_journalled(migration)
-        with self._named(migration, "fails to roll back on the copy"), transaction(self.connection) as cursor:
-            watch = DestructionWatch(cursor)
-            meter = ImpactMeter(cursor, with_sizes=True)
-            statements = roll_back_migration(cursor, migration, meter)
-            impact = meter.result()
-            impact["destroyed"] = losses_to_json(watch.losses())
-            run_checks(cursor, self.smoke)
-            meter.held_until_now(impact)
-        return statements, impact
-
-    def _apply_journalled(self, migration, puts_back):
-        with self._named(migration, "fails on the copy"):
-            with transaction(self.connection) as cursor:
-                SalvageReturner(cursor, "rehearsal", migration["version"], puts_back).before()
-            journal, statements, impact = self._run_journalled(migration, "apply")
-            with transaction(self.connection) as cursor:
-                VersionTable(cursor).record(migration["version"], migration["description"])
-                journal.close(cursor)
-                catalog = read_schema(cursor)
-                run_checks(cursor, [migration["verify"]] if migration.get("verify") else [])
-                returner = SalvageReturner(cursor, "rehearsal", migration["version"], puts_back)
-                returner.choose()
-                impact["salvage_returned"] = returner.after()
-                run_checks(cursor, self.smoke)
-        return catalog, statements, impact
-
-    def _roll_back_journalled(self, migration):
-        with self._named(migration, "fails to roll back on the copy"):
-            with transaction(self.connection) as cursor:
-                watch = DestructionWatch(cursor)
-            journal, statements, impact = self._run_journalled(migration, "rollback")
-            with transaction(self.connection) as cursor:
-                # Of rows the statistics are gone with each statement's transaction: they are in the impact.
-                impact["destroyed"] = losses_to_json(watch.losses(cursor))
-                VersionTable(cursor).forget(migration["version"])
-                journal.close(cursor)
-                run_checks(cursor, self.smoke)
-        return statements, impact
-
-    def _run_journalled(self, migration, direction):
-        ledger = Ledger()
-        with transaction(self.connection) as cursor:
-            ledger.create(cursor)
-            journal, _ = begin_or_resume(cursor, ledger, "rehearsal", migration, direction)
-        wal = SessionWal(self.connection)
-        impact = JournalledImpact(with_sizes=True, note_destroyed=direction == "rollback")
-        statements = run_journalled(
-            self.connection, journal, migration[direction], LockPolicy(), impact=impact
-        )
-        return journal, statements, {**impact.result(), "session_wal": wal.written()}
 
     def _schema_before_half_done(self):
         """The schema from before a migration that production has half applied, or None."""
@@ -206,7 +117,8 @@ class Rehearsal:
         evidence = []
         for migration in migrations:
             clock = time.monotonic()
-            catalog, statements, impact = self.apply(migration)
+            work = self.apply(migration)
+            catalog = work.after
             _, content = self.state()
             change = difference(stages[-1][0], catalog)
             edges_before, edges = edges, self._edges()
@@ -216,8 +128,8 @@ class Rehearsal:
                     "catalog_before": digest_of(stages[-1][0]),
                     "catalog_after": digest_of(catalog),
                     "apply_seconds": round(time.monotonic() - clock, 3),
-                    "statements": statements,
-                    "impact": impact,
+                    "statements": work.statements,
+                    "impact": {**work.impact, "salvage_returned": work.returned},
                     "uses": used_objects((stages[-1][0], edges_before), (catalog, edges)),
                     "dropped_tables": _names(change.removed, "table"),
                     "dropped_columns": _names(change.removed, "column"),
@@ -232,19 +144,19 @@ class Rehearsal:
                 self._prove_rollback(migrations[position], stages[position], stages[position + 1][0])
             )
         for position, migration in enumerate(migrations):
-            catalog, _, impact = self.apply(migration, puts_back=self.restore_salvage, again=True)
-            lines = describe(difference(stages[position + 1][0], catalog))
+            work = self.apply(migration, puts_back=self.restore_salvage, again=True)
+            lines = describe(difference(stages[position + 1][0], work.made))
             if lines:
                 raise Refused(
                     "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {_shown(lines)}.",
+                    f" same schema: {shown(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
-            evidence[position]["salvage_returned"] = impact.get("salvage_returned", [])
+            evidence[position]["salvage_returned"] = work.returned
             if any(one["salvage_returned"] for one in evidence[: position + 1]):
                 # In production, too, this and the later migrations will meet the rows that came back.
-                evidence[position]["impact_with_salvage"] = impact
+                evidence[position]["impact_with_salvage"] = {**work.impact, "salvage_returned": work.returned}
         return {
             "migrations": evidence,
             "catalogs": {digest_of(catalog): catalog for catalog in (found, *(one for one, _ in stages))},
@@ -253,7 +165,7 @@ class Rehearsal:
     def _prove_rollback(self, migration, before, catalog_applied):
         catalog_before, content_before = before
         clock = time.monotonic()
-        statements, impact = self.roll_back(migration)
+        work = self.roll_back(migration)
         catalog, content = self.state(only_columns=content_before)
         version = migration["version"]
         lines = describe(difference(catalog_before, catalog))
@@ -261,7 +173,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {_shown(lines)}.",
+                f" schema: {shown(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
@@ -274,7 +186,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" data: {_shown(lines)}.",
+                f" data: {shown(lines)}.",
                 tables=problems,
                 rows=rows,
             )
@@ -282,10 +194,10 @@ class Rehearsal:
             "schema_restored": True,
             "data_restored": True if content_before else None,
             "rollback_seconds": round(time.monotonic() - clock, 3),
-            "rollback_statements": statements,
-            "rollback_impact": impact,
+            "rollback_statements": work.statements,
+            "rollback_impact": work.impact,
             "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
-            or bool(_rows_of_users(impact)),
+            or bool(_rows_of_users(work.impact)),
             **_compared(content_before, content),
         }
 
@@ -328,7 +240,7 @@ class _RefusedAs:
         return self
 
     def __exit__(self, kind, error, trace):
-        if isinstance(error, StepFailed):
+        if isinstance(error, (StepFailed, Unchanged)):
             raise Refused(
                 error.code, self.prefix + error.reason + ". Production was not touched.", **error.details
             ) from None

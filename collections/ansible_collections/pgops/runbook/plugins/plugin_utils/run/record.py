@@ -34,6 +34,10 @@ FIRST_STEP_THAT_CHANGES = {
 
 NOT_ENDED = "The run has not ended: it is still going on, or it was interrupted during {step}."
 
+# Of what a failed step found: tables that differ, and their rows by key. The rest may quote statements of scripts and
+# of other sessions, and so a password.
+DETAILS_KEPT = ("tables", "rows")
+
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 
@@ -219,8 +223,11 @@ class RunRecord:
             entry["outcome"] = self._outcome_of_failure(step, result)
             entry["reason_code"] = result["reason_code"]
             entry["reason"] = result["msg"]
-            if result.get("details"):
-                entry["details"] = result["details"]
+            details = {
+                key: value for key, value in (result.get("details") or {}).items() if key in DETAILS_KEPT
+            }
+            if details:
+                entry["details"] = details
         if step == "apply":
             entry["committed"] = result.get("committed")
         if "migrations" in outputs:
@@ -325,7 +332,7 @@ class RunRecord:
             self.content[key] += [
                 {"migration": one["version"], **item} for one in found for item in one.get(key) or []
             ]
-        if step in ("rehearse", "rehearse_all"):
+        if step in ("rehearse", "rehearse_from_empty"):
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
             proof["rehearsed"] = [one["version"] for one in found]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: rehearse_all
+module: rehearse_from_empty
 short_description: Prove every migration's rollback from an empty database upwards
 description:
   - Builds a database of its own, applies each migration in order, proves its rollback on the rows that are
@@ -27,7 +27,7 @@ options:
 
 EXAMPLES = r"""
 - name: Prove every migration's rollback from an empty database upwards
-  pgops.runbook.rehearse_all:
+  pgops.runbook.rehearse_from_empty:
     target: "{{ runbook_target }}"
     run: "{{ runbook_run }}"
     backup_dir: /var/backups/runbook
@@ -49,7 +49,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.backup.copy import CopyDatabase, database_settings
 from ..module_utils.postgres.connection import TARGET_SPEC
-from ..module_utils.rehearsal.from_empty import rehearse_from_empty
+from ..module_utils.rehearsal.rehearse_from_empty import rehearse_from_empty
 from ..module_utils.step import Step, step_argument_spec
 
 
@@ -83,7 +83,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    Step(module, "rehearse_all").execute(work)
+    Step(module, "rehearse_from_empty").execute(work)
 
 
 if __name__ == "__main__":

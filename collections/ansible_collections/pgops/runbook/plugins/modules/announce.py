@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: conclude
+module: announce
 short_description: Close the run
 description:
   - Writes the outcome to the ledger, lets the next run in, and drops the copy if a killed step has left it.
@@ -33,7 +33,7 @@ options:
 
 EXAMPLES = r"""
 - name: Close the run
-  pgops.runbook.conclude:
+  pgops.runbook.announce:
     target: "{{ runbook_target }}"
     run: "{{ runbook_run }}"
     backup_dir: /var/backups/runbook
@@ -83,7 +83,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    Step(module, "conclude").execute(work)
+    Step(module, "announce").execute(work)
 
 
 if __name__ == "__main__":

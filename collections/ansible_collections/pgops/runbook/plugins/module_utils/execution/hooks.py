@@ -1,0 +1,153 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the copy and production add to the recipe, each at a place with a name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ledger.journal import Journal
+from ..library.changes import PathsBefore
+from ..salvage.keeping.one_by_one import StatementSalvage
+from .script import LockPolicy
+
+__all__ = ["Hooks", "Work"]
+
+
+@dataclass
+class Work:
+    """One migration on its way through the recipe, with what is known of it so far.
+
+    Attributes:
+        migration: with its scripts.
+        direction: "apply" or "rollback".
+        one_by_one: whether its statements commit one by one.
+        found: catalog in which this run found the database.
+        before: catalog from before the first statement; another one only where an earlier run did the first ones.
+        statements: their timings.
+        impact: what they did (see ImpactMeter and ImpactOneByOne), empty where nobody measures.
+        made: catalog after the last statement.
+        verified: names of the verify scripts that held on its own work.
+        after: catalog in the end, with what came back from the salvage.
+        returned: what came back from the salvage (see SalvageReturner).
+        salvage: what was kept of what a rollback destroyed (see SalvageKeeper).
+        collisions: sentences on sequences that the rollback left below the values of their columns.
+        failure: of statements that are committed already, what a check said against them.
+        notes: what hooks keep for their own later use; the recipe looks at none of it.
+    """
+
+    migration: dict[str, Any]
+    direction: str
+    one_by_one: bool = False
+    begun: float = field(default_factory=time.monotonic)
+    found: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    statements: list[dict[str, Any]] = field(default_factory=list)
+    impact: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    verified: list[str] = field(default_factory=list)
+    returned: list[dict[str, Any]] = field(default_factory=list)
+    salvage: list[dict[str, Any]] = field(default_factory=list)
+    collisions: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        return self.migration["version"]
+
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return round(time.monotonic() - self.begun, 3)
+
+    def verify_scripts(self) -> list[dict[str, Any]]:
+        """Its verify script, as a list of none or one."""
+        return [self.migration["verify"]] if self.migration.get("verify") else []
+
+
+class Hooks:
+    """What the recipe asks and tells; methods that a subclass does not have do nothing.
+
+    The recipe calls them in the order in which they stand here, once for each migration.
+
+    Attributes:
+        run_id: name of the run, under which salvage is kept and comes back.
+        ledger: Ledger of the journal.
+        policy: LockPolicy for statements that commit one by one.
+        smoke: smoke test scripts.
+        restore_salvage: whether what an earlier rollback kept comes back.
+        files_follow: whether files on disk are to follow the paths in the database.
+        measures_rollbacks: whether a rollback in one transaction is measured.
+        with_sizes: whether tables are measured too, which takes a short lock on each of them.
+    """
+
+    run_id: str
+    ledger: Any
+    policy: LockPolicy
+    smoke: list[dict[str, Any]]
+    restore_salvage: bool = True
+    files_follow: bool = False
+    measures_rollbacks: bool = False
+    with_sizes: bool = False
+
+    @property
+    def connection(self) -> Any:
+        """The connection as it is now: an attempt that lost it may have made another one."""
+        raise NotImplementedError
+
+    # Around ----------------------------------------------------------------------------------------------
+
+    def in_transaction(
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
+    ) -> Any:
+        """Call ``attempt(cursor)`` in a transaction, commit it, and return what it returns.
+
+        Args:
+            versions: the migrations that it is about.
+            direction: "apply" or "rollback".
+            begins: whether only the journal is begun in it.
+            attempt: may be called again where it was undone.
+        """
+        raise NotImplementedError
+
+    @contextmanager
+    def blockers(self) -> Iterator[Callable[[], list[str]]]:
+        """While statements commit one by one: gives a function that says who blocks them."""
+        yield list
+
+    def not_begun(self, work: Work, error: Exception) -> Exception:
+        """The error to raise where the first of these statements failed, so that nothing was changed."""
+        return error
+
+    # In a transaction ------------------------------------------------------------------------------------
+
+    def begin(self, cursor: Any) -> None:
+        """The transaction has begun."""
+
+    def journal_begins(self, cursor: Any) -> None:
+        """The journal is going to be begun in this transaction."""
+
+    def before_script(self, cursor: Any, work: Work) -> None:
+        """``work.found`` and ``work.before`` are known, and nothing was changed yet; to refuse, raise."""
+
+    def salvage_one_by_one(self, cursor: Any, work: Work, journal: Journal) -> StatementSalvage | None:
+        """What keeps the losses of each statement of a rollback, where they commit one by one."""
+        return None
+
+    def inserted_into(self, work: Work) -> set[str]:
+        """``schema.table`` of the tables that were there and into which the migration is known to insert."""
+        return set()
+
+    def script_ran(self, cursor: Any, work: Work) -> None:
+        """The last statement is done: ``work.made``, ``impact`` and ``collisions`` are known; to refuse, raise.
+
+        Where statements commit one by one, what is raised is reported when the receipt is written.
+        """
+
+    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+        """All checks of this migration held, or ``work.failure`` says which did not; COMMIT comes next."""

@@ -1,0 +1,155 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Applying a migration and taking one back: the one recipe that the rehearsal and production run.
+
+What either of them adds has its place in Hooks, so that all the rest is seen on a copy before it is done in
+production. Statements that cannot be in one transaction have a form of their own, in recipe_one_by_one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from ..catalog.application import read_schema
+from ..impact.meter import ImpactMeter
+from ..impact.wal import SessionWal
+from ..library.changes import PathsBefore
+from ..postgres.sequences import collisions, new_collisions
+from ..salvage.made_rows import MadeRows
+from ..salvage.returning.returner import SalvageReturner
+from .hooks import Hooks, Work
+from .script import apply_migration, roll_back_migration, run_checks
+
+__all__ = ["apply_in_one_transaction", "prove_apply", "prove_rollback", "roll_back_in_one_transaction"]
+
+
+def apply_in_one_transaction(migration: dict[str, Any], hooks: Hooks) -> Work:
+    """Apply a migration in one transaction.
+
+    Returns:
+        Work: its impact has ``session_wal`` too, which is known after COMMIT only.
+
+    Raises:
+        RunbookError: as the hooks give it; nothing is changed.
+    """
+    wal = SessionWal(hooks.connection)
+    work = hooks.in_transaction(
+        [migration["version"]], "apply", False, lambda cursor: _apply(cursor, migration, hooks)
+    )
+    work.impact = {**work.impact, "session_wal": wal.written()}
+    return work
+
+
+def _apply(cursor: Any, migration: dict[str, Any], hooks: Hooks) -> Work:
+    work = Work(migration, "apply")
+    hooks.begin(cursor)
+    work.found = work.before = read_schema(cursor)
+    hooks.before_script(cursor, work)
+    returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
+    returner.before()
+    made = MadeRows(cursor, work.version, hooks.inserted_into(work) | returner.tables())
+    meter = ImpactMeter(cursor, hooks.with_sizes)
+    paths = _paths(cursor, work, hooks)
+    work.statements = apply_migration(cursor, migration, meter)
+    work.impact = meter.result()
+    prove_apply(cursor, work, hooks, returner, made.note)
+    meter.held_until_now(work.impact)
+    hooks.finish(cursor, work, paths)
+    return work
+
+
+def prove_apply(
+    cursor: Any,
+    work: Work,
+    hooks: Hooks,
+    returner: SalvageReturner,
+    note_made_rows: Callable[[], None] = lambda: None,
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Look at what the migration did; then what users had made of it comes back, and the smoke tests follow.
+
+    The migration's own checks look at its own work, and so they come before rows of users. Where they fail, nothing
+    comes back.
+
+    Args:
+        cursor: of the transaction.
+        work: ``made``, ``after`` and ``returned`` are set.
+        hooks: of the copy or of production.
+        returner: has chosen its items.
+        note_made_rows: notes which rows the migration brought.
+        guard: what is around checks: a failure goes through it, or is kept in ``work.failure``.
+    """
+    work.made = work.after = read_schema(cursor)
+    with guard():
+        hooks.script_ran(cursor, work)
+        note_made_rows()
+        run_checks(cursor, work.verify_scripts())
+        work.verified = [script["name"] for script in work.verify_scripts()]
+    if work.failure is None:
+        work.returned = returner.after()
+        if work.returned:
+            work.after = read_schema(cursor)
+        with guard():
+            run_checks(cursor, hooks.smoke)
+
+
+def roll_back_in_one_transaction(migrations: list[dict[str, Any]], hooks: Hooks) -> list[Work]:
+    """Roll migrations back, in the given order, all in one transaction.
+
+    Raises:
+        RunbookError: as the hooks give it; nothing is changed.
+    """
+    return hooks.in_transaction(
+        [migration["version"] for migration in migrations],
+        "rollback",
+        False,
+        lambda cursor: _roll_back_all(cursor, migrations, hooks),
+    )
+
+
+def _roll_back_all(cursor: Any, migrations: list[dict[str, Any]], hooks: Hooks) -> list[Work]:
+    hooks.begin(cursor)
+    done = [_roll_back(cursor, migration, hooks) for migration in migrations]
+    run_checks(cursor, hooks.smoke)
+    for work, meter in done:
+        if meter is not None:
+            meter.held_until_now(work.impact)
+    return [work for work, _ in done]
+
+
+def _roll_back(cursor: Any, migration: dict[str, Any], hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
+    work = Work(migration, "rollback")
+    work.found = work.before = read_schema(cursor)
+    hooks.before_script(cursor, work)
+    paths = _paths(cursor, work, hooks)
+    before = collisions(cursor, indexed_only=True)
+    meter = ImpactMeter(cursor, hooks.with_sizes) if hooks.measures_rollbacks else None
+    work.statements = roll_back_migration(cursor, migration, meter)
+    if meter is not None:
+        work.impact = meter.result()
+    prove_rollback(cursor, work, hooks, before)
+    hooks.finish(cursor, work, paths)
+    return work, meter
+
+
+def prove_rollback(
+    cursor: Any,
+    work: Work,
+    hooks: Hooks,
+    collisions_before: dict[str, str],
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Look at what a rollback has left; see prove_apply."""
+    work.made = work.after = read_schema(cursor)
+    work.collisions = new_collisions(collisions_before, collisions(cursor, indexed_only=True))
+    with guard():
+        hooks.script_ran(cursor, work)
+
+
+def _paths(cursor: Any, work: Work, hooks: Hooks) -> PathsBefore | None:
+    """The paths before the script, where its header says that files follow them and there is a library."""
+    if hooks.files_follow and work.migration.get("files"):
+        return PathsBefore(cursor, work.migration["files"])
+    return None

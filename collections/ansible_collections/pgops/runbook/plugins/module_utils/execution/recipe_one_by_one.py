@@ -1,0 +1,156 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The recipe's form for scripts that cannot be in one transaction: their statements commit one by one.
+
+The journal is begun in a transaction of its own, and closed in one with the receipt and all that is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..catalog.application import read_schema
+from ..errors import RunbookError, StepFailed
+from ..impact.one_by_one import ImpactOneByOne
+from ..impact.wal import SessionWal
+from ..ledger.journal import Journal, open_journal
+from ..ledger.versions import VersionTable
+from ..postgres.connection import psycopg2, transaction
+from ..postgres.sequences import collisions
+from ..salvage.keeping.one_by_one import StatementSalvage
+from ..salvage.returning.returner import SalvageReturner
+from .hooks import Hooks, Work
+from .one_by_one import begin_or_resume, run_one_by_one
+from .recipe import prove_apply, prove_rollback
+from .script import run_checks
+
+__all__ = ["apply_one_by_one", "roll_back_one_by_one"]
+
+
+class _Begun(NamedTuple):
+    work: Work
+    journal: Journal
+    collisions: dict[str, str]
+    salvage: StatementSalvage | None
+
+
+def apply_one_by_one(migration: dict[str, Any], hooks: Hooks) -> Work:
+    """Apply a migration whose statements commit one by one; goes on where an earlier run stopped.
+
+    Raises:
+        RunbookError: as the hooks give it, when nothing was changed.
+        StepFailed: statements are committed, and the next one or a check failed.
+    """
+    begun = hooks.in_transaction(
+        [migration["version"]], "apply", True, lambda cursor: _begin(cursor, migration, "apply", hooks)
+    )
+    work = begun.work
+    _run(begun, hooks)
+    with transaction(hooks.connection) as cursor:
+        hooks.begin(cursor)
+        VersionTable(cursor).record(work.version, migration["description"])
+        returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
+        # What people changed since the rollback was told before the first statement.
+        returner.choose()
+        prove_apply(cursor, work, hooks, returner, guard=partial(_noted, cursor, work))
+        hooks.finish(cursor, work, None)
+        begun.journal.close(cursor)
+    _fail_if_a_check_did(work)
+    return work
+
+
+def roll_back_one_by_one(migration: dict[str, Any], hooks: Hooks) -> Work:
+    """Roll a migration back whose statements commit one by one; goes on where an earlier run stopped.
+
+    Raises:
+        RunbookError: as the hooks give it, when nothing was changed.
+        StepFailed: statements are committed, and the next one or a check failed.
+    """
+    begun = hooks.in_transaction(
+        [migration["version"]], "rollback", True, lambda cursor: _begin(cursor, migration, "rollback", hooks)
+    )
+    work = begun.work
+    _run(begun, hooks)
+    with transaction(hooks.connection) as cursor:
+        hooks.begin(cursor)
+        VersionTable(cursor).forget(work.version)
+        guard = partial(_noted, cursor, work)
+        prove_rollback(cursor, work, hooks, begun.collisions, guard)
+        if work.failure is None:
+            with guard():
+                run_checks(cursor, hooks.smoke)
+        hooks.finish(cursor, work, None)
+        begun.journal.close(cursor)
+    _fail_if_a_check_did(work)
+    return work
+
+
+def _begin(cursor: Any, migration: dict[str, Any], direction: str, hooks: Hooks) -> _Begun:
+    work = Work(migration, direction, one_by_one=True)
+    hooks.begin(cursor)
+    hooks.journal_begins(cursor)
+    resumes = open_journal(cursor) is not None
+    work.found = read_schema(cursor)
+    journal, work.before = begin_or_resume(
+        cursor, hooks.ledger, hooks.run_id, migration, direction, work.found
+    )
+    hooks.before_script(cursor, work)
+    if direction == "rollback":
+        salvage = hooks.salvage_one_by_one(cursor, work, journal)
+        return _Begun(work, journal, collisions(cursor, indexed_only=True), salvage)
+    if not resumes:
+        # Afterwards nobody can tell what people changed since the rollback from what the migration did.
+        SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage).before()
+    return _Begun(work, journal, {}, None)
+
+
+def _run(begun: _Begun, hooks: Hooks) -> None:
+    """Run the statements that the journal does not have as done."""
+    work, journal = begun.work, begun.journal
+    wal = SessionWal(hooks.connection)
+    note_destroyed = work.direction == "rollback" and hooks.measures_rollbacks
+    impact = ImpactOneByOne(hooks.with_sizes, note_destroyed)
+    try:
+        with hooks.blockers() as blockers:
+            work.statements = run_one_by_one(
+                hooks.connection,
+                journal,
+                work.migration[work.direction],
+                hooks.policy,
+                blockers,
+                impact,
+                begun.salvage,
+            )
+    except StepFailed as error:
+        with transaction(hooks.connection) as cursor:
+            not_begun = journal.drop_if_nothing_is_done(cursor)
+        if not_begun:
+            raise hooks.not_begun(work, error) from None
+        raise
+    work.impact = {**impact.result(), "session_wal": wal.written()}
+
+
+@contextmanager
+def _noted(cursor: Any, work: Work) -> Iterator[None]:
+    """What a check says against statements that are committed already is kept in ``work.failure``.
+
+    The receipt is written all the same: the emergency rollback goes by it.
+    """
+    try:
+        yield
+    except (RunbookError, psycopg2.Error) as error:
+        if cursor.connection.closed:
+            raise
+        work.failure = error
+
+
+def _fail_if_a_check_did(work: Work) -> None:
+    """Where one transaction would be undone, the emergency rollback follows."""
+    failure = work.failure
+    if isinstance(failure, RunbookError):
+        raise StepFailed(failure.code, failure.reason, **failure.details) from None
+    if failure is not None:
+        raise failure

@@ -1,0 +1,105 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What production adds to the recipe in both directions: limits, lock retries, receipts, committing or finding out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import Unchanged
+from ..execution.hooks import Hooks, Work
+from ..execution.script import LockPolicy
+from ..ledger.receipts import library_hosts_of, script_digests
+from ..library.changes import PathsBefore
+from ..postgres.blockers import BlockerWatch
+from ..postgres.connection import transaction
+from ..step import Step
+from .attempt import commit_or_find_out, in_production
+
+__all__ = ["LINES_SHOWN", "ProductionHooks"]
+
+LINES_SHOWN = 10
+
+
+class ProductionHooks(Hooks):
+    """Hooks of one step in production.
+
+    Args:
+        step: the Step, its gate passed.
+        policy: LockPolicy.
+    """
+
+    #: What a person reads where an attempt was undone: (one transaction, the beginning of a journal).
+    undone: tuple[str, str]
+
+    def __init__(self, step: Step, policy: LockPolicy):
+        self.step = step
+        self.run_id = step.run_id
+        self.ledger = step.ledger
+        self.policy = policy
+        self.smoke = step.smoke_scripts()
+        self.files_follow = bool(library_hosts_of(step.receipts))
+
+    @property
+    def connection(self) -> Any:
+        return self.step.connection
+
+    def in_transaction(
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
+    ) -> Any:
+        written = len(self.step.recorded)
+        what = self.undone[begins].format(", ".join(versions))
+        if begins:
+            return in_production(self.step, lambda: self._committed(attempt), self.policy, what)
+        return in_production(self.step, lambda: self.attempt(attempt, written), self.policy, what)
+
+    def _committed(self, attempt: Callable[[Any], Any]) -> Any:
+        with transaction(self.step.connection) as cursor:
+            return attempt(cursor)
+
+    def attempt(self, attempt: Callable[[Any], Any], written: int) -> Any:
+        """One attempt, with its receipts.
+
+        Args:
+            attempt: see in_transaction.
+            written: how many receipts the step had before it.
+        """
+        self.step.forget_unwritten(written)
+        with self.step.connection.cursor() as cursor:
+            result = attempt(cursor)
+        commit_or_find_out(self.step, self.step.recorded[-1])
+        return result
+
+    @contextmanager
+    def blockers(self) -> Iterator[Callable[[], list[str]]]:
+        with BlockerWatch(self.step.params["target"], self.connection.get_backend_pid()) as watch:
+            yield watch.sentences
+
+    def begin(self, cursor: Any) -> None:
+        self.policy.set_in(cursor)
+
+    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+        """Write the receipt: ``work.notes["outputs"]``, with the paths that were changed."""
+        outputs = work.notes["outputs"] = self.outputs(cursor, work)
+        if paths is not None:
+            outputs["path_changes"] = self.record_paths(cursor, work, paths)
+        inputs = script_digests(work.migration)
+        self.step.record(cursor, "ok", migration=work.version, inputs=inputs, outputs=outputs)
+
+    def outputs(self, cursor: Any, work: Work) -> dict[str, Any]:
+        """What the receipt says."""
+        raise NotImplementedError
+
+    def record_paths(self, cursor: Any, work: Work, paths: PathsBefore) -> int:
+        """Write down which paths were changed; how many."""
+        raise NotImplementedError
+
+    def refuse(self, code: str, what: str, lines: list[str]) -> None:
+        """
+        Raises:
+            Unchanged: where there are lines.
+        """
+        if lines:
+            raise Unchanged(code, f"{what}: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)

@@ -1,0 +1,102 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the copy adds to the recipe: sizes of tables, what a rollback destroys, paths for the look at the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..errors import Refused
+from ..execution.hooks import Hooks, Work
+from ..execution.script import LockPolicy
+from ..ledger.ledger import Ledger
+from ..library.changes import PathsBefore
+from ..library.rehearsed import REHEARSAL
+from ..postgres.connection import transaction
+from ..salvage.watch import DestructionWatch, losses_to_json
+
+__all__ = ["CopyHooks", "refuse_collisions", "shown"]
+
+LINES_SHOWN = 10
+
+
+def shown(lines: Iterable[str]) -> str:
+    """The first lines, and how many more there are."""
+    lines = list(lines)
+    more = f"; and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
+    return "; ".join(lines[:LINES_SHOWN]) + more
+
+
+def refuse_collisions(work: Work, lines: list[str]) -> None:
+    """
+    Raises:
+        Refused: the rollback leaves a sequence at values that its column has.
+    """
+    if lines:
+        raise Refused(
+            "sequence_would_collide",
+            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {shown(lines)}.",
+        )
+
+
+class CopyHooks(Hooks):
+    """Hooks of a rehearsal.
+
+    Args:
+        connection: to the copy.
+        smoke: smoke test scripts.
+        files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
+
+    Attributes:
+        keeps_paths: whether the copy is now going to be as production will be, so that changed paths count.
+    """
+
+    run_id = "rehearsal"
+    measures_rollbacks = True
+    with_sizes = True
+    keeps_paths = False
+
+    def __init__(self, connection: Any, smoke: list[dict[str, Any]], files_follow: bool = False):
+        self._connection = connection
+        self.ledger = Ledger()
+        self.policy = LockPolicy()
+        self.smoke = smoke
+        self.files_follow = files_follow
+        self._inserted_into: dict[str, set[str]] = {}
+
+    @property
+    def connection(self) -> Any:
+        return self._connection
+
+    def in_transaction(
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
+    ) -> Any:
+        with transaction(self._connection) as cursor:
+            return attempt(cursor)
+
+    def journal_begins(self, cursor: Any) -> None:
+        # A copy of a database that no run has changed yet has no ledger.
+        self.ledger.create(cursor)
+
+    def before_script(self, cursor: Any, work: Work) -> None:
+        if work.direction == "rollback":
+            work.notes["watch"] = DestructionWatch(cursor)
+
+    def inserted_into(self, work: Work) -> set[str]:
+        """As it was the first time, where it is applied again."""
+        return self._inserted_into.get(work.version, set())
+
+    def script_ran(self, cursor: Any, work: Work) -> None:
+        if work.direction == "apply":
+            self._inserted_into[work.version] = set(work.impact.get("inserted", ()))
+            return
+        # Where statements commit one by one, the statistics of rows are gone with each transaction: the timings
+        # of the statements have them.
+        work.impact["destroyed"] = losses_to_json(work.notes["watch"].losses(cursor))
+        refuse_collisions(work, work.collisions)
+
+    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+        if paths is not None and work.direction == "apply" and self.keeps_paths:
+            self.ledger.create(cursor)
+            paths.record_changes(cursor, REHEARSAL, work.version, "deploy")

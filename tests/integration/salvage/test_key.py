@@ -1,0 +1,63 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""By what a row is known again: by a key that tells rows apart whatever is in them, or by all of its values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.key import Key, choose_key, numbered_rows
+
+
+def chosen(connection: Any, columns: list[str], *definitions: str) -> Key:
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(definitions))
+        cursor.execute("SELECT 'book'::regclass::oid::bigint")
+        key = choose_key(cursor, cursor.fetchone()[0], columns)
+    connection.rollback()
+    return key
+
+
+TABLE = "CREATE TABLE book (id int, isbn text NOT NULL, place text, shelf int NOT NULL)"
+ALL = ["id", "isbn", "place", "shelf"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "columns", "key"),
+    [
+        ("ALTER TABLE book ADD PRIMARY KEY (id)", ALL, Key(["id"], True)),
+        ("ALTER TABLE book ADD PRIMARY KEY (shelf, id)", ALL, Key(["shelf", "id"], True)),
+        ("ALTER TABLE book ADD UNIQUE (isbn)", ALL, Key(["isbn"], True)),
+        ("ALTER TABLE book ADD UNIQUE (isbn); ALTER TABLE book ADD PRIMARY KEY (id)", ALL, Key(["id"], True)),
+        ("CREATE UNIQUE INDEX ON book (shelf) INCLUDE (place)", ALL, Key(["shelf"], True)),
+        # When its column goes, it cannot be the key.
+        (
+            "ALTER TABLE book ADD PRIMARY KEY (id); ALTER TABLE book ADD UNIQUE (isbn)",
+            ALL[1:],
+            Key(["isbn"], True),
+        ),
+        # None of these tells all rows apart.
+        ("CREATE UNIQUE INDEX ON book (place)", ALL, Key(ALL, False)),
+        ("CREATE UNIQUE INDEX ON book (isbn) WHERE shelf > 0", ALL, Key(ALL, False)),
+        ("CREATE UNIQUE INDEX ON book (lower(isbn))", ALL, Key(ALL, False)),
+        ("ALTER TABLE book ADD UNIQUE (isbn) DEFERRABLE INITIALLY DEFERRED", ALL, Key(ALL, False)),
+        ("CREATE INDEX ON book (isbn)", ALL, Key(ALL, False)),
+    ],
+)
+def test_the_key(connection: Any, definition: str, columns: list[str], key: Key) -> None:
+    assert chosen(connection, columns, TABLE, definition) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "numbers"), [(Key(["body"], False), [1, 1, 2]), (Key(["body"], True), [1, 1, 1])]
+)
+def test_equal_rows_without_a_key_are_told_apart_by_their_number(
+    connection: Any, key: Key, numbers: list[int]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE note (body text); INSERT INTO note VALUES ('a'), ('a'), ('b')")
+        cursor.execute(numbered_rows(("public", "note"), False, key, ["body"]))
+        rows = cursor.fetchall()
+        found = {column.name: position for position, column in enumerate(cursor.description)}
+    assert sorted(row[found["occurrence"]] for row in rows) == numbers
