@@ -20,7 +20,7 @@ help: ## this list
 	@echo 'make demo          deploy a migration on a database of $(FILES) files; make demo FILES=300000 for a large one'
 	@echo 'make test          lint, sanity, pytest and molecule: everything that CI checks'
 	@echo
-	@echo 'make lint          ansible-lint, yamllint, ruff'
+	@echo 'make lint          ansible-lint, yamllint, ruff, mypy'
 	@echo 'make unit          pytest tests/unit: no database'
 	@echo 'make integration   pytest tests/integration: against a real PostgreSQL that the tests start'
 	@echo 'make test-room ROOM=salvage   the tests of one room: tests/unit/salvage and tests/integration/salvage'
@@ -59,6 +59,7 @@ lint: venv
 	yamllint --strict .
 	ruff check .
 	ruff format --check .
+	mypy
 	ansible-lint
 
 pytest: venv
@@ -112,7 +113,7 @@ clean:
 	elif [ -f .local/lock ]; then \
 	    echo 'The local server may still run and .venv is gone: type make venv, then make clean.' >&2; exit 1; \
 	fi
-	rm -rf .venv .local .collections artifacts backups dist .pytest_cache .ruff_cache .hypothesis .ansible
+	rm -rf .venv .local .collections artifacts backups dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .ansible
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:
@@ -120,6 +121,7 @@ venv:
 
 documents: venv
 	@python docs/make.py
+	@python docs/ledger_page.py
 	@python docs/ledger_page.py
 
 lock: venv

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Write docs/ledger.md, the tables that the runbook makes: from the comments of a real database, made on the spot.
 
-Type: python docs/ledger_page.py
+`make documents` runs it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def page_of(cursor: Any) -> str:
     lines = [
         "# The runbook's own schemas",
         "",
-        f"Layout of release {NEWEST}. Made from the comments of a fresh database by `python docs/ledger_page.py`;"
+        f"Layout of release {NEWEST}. Made from the comments of a fresh database by `make documents`;"
         " do not edit.",
     ]
     for (schema, purpose), of_schema in groupby(cursor.fetchall(), key=lambda row: row[:2]):
@@ -72,6 +72,7 @@ def main() -> int:
                 PAGE.write_text(page_of(cursor), encoding="utf-8")
         finally:
             server.remove()
+    print(PAGE.relative_to(PROJECT))
     return 0
 
 

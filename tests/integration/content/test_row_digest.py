@@ -18,7 +18,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content.row_digest i
     sums,
     sums_as_text,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SalvageStore
 from psycopg2 import sql
 
 

@@ -14,7 +14,7 @@ from docs.ledger_page import PAGE, page_of
 def test_the_page_is_that_of_a_fresh_database(connection: Any) -> None:
     with connection.cursor() as cursor:
         upgrade(cursor)
-        assert PAGE.read_text(encoding="utf-8") == page_of(cursor), "type: python docs/ledger_page.py"
+        assert PAGE.read_text(encoding="utf-8") == page_of(cursor), "make documents"
 
 
 def test_the_page_changes_with_a_column_and_with_a_comment(connection: Any) -> None:

@@ -153,6 +153,22 @@ def test_what_a_version_had_not_made_yet_is_made(cursor: Any, fresh: dict[str, A
     assert {name: after[name] for name in kept} == kept
 
 
+@pytest.mark.parametrize("start", ["empty", "before releases"])
+def test_a_set_of_changed_paths_has_one_of_three_directions(cursor: Any, start: str) -> None:
+    if start == "before releases":
+        before_releases(cursor)
+        cursor.execute("ALTER TABLE runbook.path_change_set DROP CONSTRAINT path_change_set_direction_check")
+    upgrade(cursor)
+    insert = (
+        "INSERT INTO runbook.path_change_set (run_id, migration, direction, path_column, changes)"
+        " VALUES ('r', '009', %s, '{}', 0)"
+    )
+    for direction in ("deploy", "rollback", "rehearsed"):
+        cursor.execute(insert, (direction,))
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        cursor.execute(insert, ("sideways",))
+
+
 def test_salvage_without_a_ledger_is_kept(cursor: Any, fresh: dict[str, Any]) -> None:
     before_releases(cursor)
     cursor.execute("DROP SCHEMA runbook CASCADE")
@@ -276,7 +292,7 @@ def upgrade_beside(server: LocalServer, database: str, cursor: Any, isolation: s
     thread = threading.Thread(target=run)
     thread.start()
     while thread.is_alive():
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         if cursor.fetchone()[0]:
             break
         time.sleep(0.02)

@@ -9,7 +9,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.restore.salvage impo
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over import (
     refresh_materialized_views,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SalvageStore
 
 from tests.integration.rows.sides import Sides
 

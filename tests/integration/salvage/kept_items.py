@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import ROWS, SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import ROWS, SalvageStore
 
 MIGRATION = "002"
 

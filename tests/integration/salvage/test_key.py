@@ -7,7 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.key import Key, choose_key, numbered_rows
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.key import (
+    Key,
+    choose_key,
+    numbered_rows,
+    record,
+)
+from psycopg2 import sql
 
 
 def chosen(connection: Any, columns: list[str], *definitions: str) -> Key:
@@ -61,3 +67,46 @@ def test_equal_rows_without_a_key_are_told_apart_by_their_number(
         rows = cursor.fetchall()
         found = {column.name: position for position, column in enumerate(cursor.description)}
     assert sorted(row[found["occurrence"]] for row in rows) == numbers
+
+
+def rows(connection: Any, key: Key, columns: list[str], partitioned: bool = False) -> list[tuple]:
+    with connection.cursor() as cursor:
+        query = numbered_rows(("public", "t"), partitioned, key, columns)
+        cursor.execute(sql.SQL("SELECT key, occurrence, line FROM ({}) AS rows ORDER BY 1, 2").format(query))
+        return cursor.fetchall()
+
+
+def test_rows_without_a_key_are_told_apart_by_their_number(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (a text, b int); INSERT INTO t VALUES ('x', 1), ('x', 1), (NULL, 2), ('', 2)"
+        )
+    assert rows(connection, Key(["a", "b"], False), ["b", "a"]) == [
+        ('("",2)', 1, '(2,"")'),
+        ("(,2)", 1, "(2,)"),
+        ("(x,1)", 1, "(1,x)"),
+        ("(x,1)", 2, "(1,x)"),
+    ]
+
+
+def test_rows_of_tables_that_inherit_are_not_its_own_and_those_of_partitions_are(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (a int); CREATE TABLE child () INHERITS (t);"
+            " INSERT INTO t VALUES (1); INSERT INTO child VALUES (2)"
+        )
+    assert rows(connection, Key(["a"], True), ["a"]) == [("(1)", 1, "(1)")]
+    connection.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE one PARTITION OF t FOR VALUES IN (1);"
+            " INSERT INTO t VALUES (1)"
+        )
+    assert rows(connection, Key(["a"], True), ["a"], partitioned=True) == [("(1)", 1, "(1)")]
+
+
+def test_a_record_tells_null_from_the_empty_string(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a text, b text); INSERT INTO t VALUES (NULL, ''), ('a\"b', 'c,d')")
+        cursor.execute(sql.SQL("SELECT {} FROM t ORDER BY a").format(record(["a", "b"], alias="t")))
+        assert cursor.fetchall() == [('("a""b","c,d")',), ('(,"")',)]

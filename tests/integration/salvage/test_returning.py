@@ -19,12 +19,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.co
     NEWER_VERSION,
     hold_back_competing_rows,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.kept_rows import (
-    count_kept,
-    note_returned,
-    range_of_numbers,
-    reasons_of_held_back,
-)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.parents import (
     PARENT_IS_ANOTHER,
     parent_is_another,
@@ -34,11 +28,17 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.ro
     ROW_GONE,
     RowReturn,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import (
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import (
     COLUMNS,
     DELETED,
     TABLE,
     SalvageStore,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.returning import (
+    count_kept,
+    note_returned,
+    range_of_numbers,
+    reasons_of_held_back,
 )
 
 from tests.integration.salvage.kept_items import MIGRATION, keep, kept, note_own_row

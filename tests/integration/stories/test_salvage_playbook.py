@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import TABLE, SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import TABLE, SalvageStore
 
 from tests.integration.stories.application import Application, Run
 

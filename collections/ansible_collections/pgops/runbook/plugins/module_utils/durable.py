@@ -9,7 +9,7 @@ import os
 __all__ = ["write_file_durably"]
 
 
-def write_file_durably(path, text):
+def write_file_durably(path: str, text: str) -> None:
     """Write a 0600 file whole or not at all, and on disk before this returns."""
     temporary = f"{path}.part"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

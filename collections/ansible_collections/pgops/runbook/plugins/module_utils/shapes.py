@@ -24,17 +24,22 @@ __all__ = [
     "Cursor",
     "Identity",
     "Impact",
+    "IndexEntry",
     "Json",
     "Migration",
     "Receipt",
     "Script",
     "Statement",
+    "TableName",
     "Target",
     "Timing",
 ]
 
 #: A JSON object whose keys are said where it is made.
 Json = dict[str, Any]
+
+#: Schema and name of a table, a sequence or another relation, not quoted.
+TableName = tuple[str, str]
 
 #: Connection parameters as in postgres.connection.TARGET_SPEC.
 Target = dict[str, Any]
@@ -94,6 +99,39 @@ class Migration(TypedDict):
     rollback: Script | None
     verify: Script | None
     sample: Script | None
+
+
+class IndexEntry(TypedDict):
+    """What preflight is told of a migration of sql_dir; all of them in order are its index (plugin_utils.run.plan)."""
+
+    version: str
+    stem: str
+    number: int | None
+    description: str
+    requires: list[str]
+    #: Whether the header names them, or they are all that come before.
+    requires_declared: bool
+    risk_level: str
+    data_loss: str
+    transaction: str | None
+    apply_sha256: str
+    rollback_sha256: str | None
+    verify_sha256: str | None
+    #: Kind -> names of what it makes (plugin_utils.sql.footprint); None where the script does not parse.
+    creates: dict[str, list[list[str | None]]] | None
+    files: list[str] | None
+    apply_name: str
+    rollback_name: str | None
+    #: reason_code and reason of each script that cannot be run.
+    problems: list[dict[str, str]]
+    rollback_problems: list[dict[str, str]]
+    #: How many there are.
+    statements: int
+    rollback_statements: int
+    #: apply and rollback -> what forbids a transaction in them: statements, declared, blocks.
+    alone: dict[str, Json]
+    #: The linter's findings: rule, line, message.
+    lint: list[Json]
 
 
 class Receipt(TypedDict):

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Optional
 
 from .errors import Refused, RunbookError, StepFailed
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import RESTORING_STEPS, check_gate, committed_versions, latest, script_digests
 from .ledger.upgrade import known_release
+from .postgres.answers import one_row
 from .postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
     TARGET_SPEC,
@@ -22,6 +25,13 @@ from .postgres.connection import (
     transaction,
 )
 from .postgres.maintenance import explain_unreachable
+from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    #: What a step does; returns the outputs for its receipt.
+    Work = Callable[["Step"], Optional[Json]]
 
 __all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
 
@@ -50,7 +60,7 @@ STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 LOCK_WAIT_SECONDS = 10
 
 
-def step_argument_spec(**options):
+def step_argument_spec(**options: Json) -> Json:
     """The options that every step has, and those of one step."""
     return {
         "target": {"type": "dict", "required": True, "options": TARGET_SPEC},
@@ -75,7 +85,7 @@ class Step:
         automatic: whether this is the rollback that a failed deploy does by itself.
     """
 
-    def __init__(self, module, name, automatic=False):
+    def __init__(self, module: AnsibleModule, name: str, automatic: bool = False) -> None:
         self.module = module
         self.params = module.params
         self.name = name
@@ -85,18 +95,30 @@ class Step:
         self.plan = self.params["plan"]
         # A rehearsal only reads production: its receipts lie beside its backup instead.
         self.reads_only = self.playbook == "rehearse"
-        self.ledger = ReceiptFile(self.params["backup_dir"], self.run_id) if self.reads_only else Ledger()
-        self.connection = None
-        self.identity = None
-        self.receipts = []
-        self.started = None
-        self.recorded = []
+        self.ledger: Ledger | ReceiptFile = (
+            ReceiptFile(self.params["backup_dir"], self.run_id) if self.reads_only else Ledger()
+        )
+        self._connection: Connection | None = None
+        self.identity: Identity = {}  # empty until the ledger's layout is known
+        self.receipts: list[Receipt] = []
+        self.started = ""
+        self.recorded: list[Receipt] = []
         self.changed = True
-        self.diff = None
+        self.diff: Json | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """To the target; opened before the work begins."""
+        assert self._connection is not None
+        return self._connection
+
+    @connection.setter
+    def connection(self, connection: Connection) -> None:
+        self._connection = connection
 
     # The frame -----------------------------------------------------------------------------------------
 
-    def execute(self, work, first=None):
+    def execute(self, work: Work, first: Callable[[], None] | None = None) -> None:
         """Run ``work(step)`` inside the frame; ends the module.
 
         Args:
@@ -109,7 +131,7 @@ class Step:
                 " psycopg2-binary for its Python interpreter.",
             )
         clock = time.monotonic()
-        answer = {}
+        answer: Json = {}
         try:
             if first is not None:
                 first()
@@ -124,10 +146,10 @@ class Step:
         except (RunbookError, psycopg2.Error) as error:
             answer = self._failure(error)
         finally:
-            if self.connection is not None:
-                self.connection.close()
+            if self._connection is not None:
+                self._connection.close()
         answer["step"] = self.name
-        answer["started"] = self.started
+        answer["started"] = self.started or None
         answer["seconds"] = round(time.monotonic() - clock, 3)
         answer["receipts"] = self.recorded
         answer["committed"] = self.committed()
@@ -136,7 +158,7 @@ class Step:
             self.module.fail_json(**answer)
         self.module.exit_json(**answer)
 
-    def _open(self):
+    def _open(self) -> None:
         try:
             self.connection = connect(self.params["target"])
         except ServerUnreachable as error:
@@ -171,7 +193,7 @@ class Step:
             )
             self.ledger.extend_lease(cursor, self.run_id)
 
-    def _check_run_is_open(self, cursor):
+    def _check_run_is_open(self, cursor: Cursor) -> None:
         run = self.ledger.run(cursor, self.run_id)
         if run is None:
             raise Refused(
@@ -188,13 +210,13 @@ class Step:
                 "step_out_of_order", f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}."
             )
 
-    def _ages(self, cursor):
+    def _ages(self, cursor: Cursor) -> dict[str, tuple[float, float]]:
         """Age in minutes of the receipts that get too old, with the greatest age allowed.
 
         Once production is changed their age says nothing any more: a slow migration must still be verified. And a
         backup that is put back is an old one.
         """
-        ages = {}
+        ages: dict[str, tuple[float, float]] = {}
         if self.name in STEPS_WITHOUT_AGE:
             return ages
         for needed in ("backup", "verify_restore", "rehearse", "emergency_backup"):
@@ -204,10 +226,10 @@ class Step:
                     "SELECT extract(epoch FROM clock_timestamp() - %s::timestamptz)::float / 60",
                     (receipt["finished"],),
                 )
-                ages[needed] = (cursor.fetchone()[0], self.params["backup_max_age_minutes"])
+                ages[needed] = (one_row(cursor)[0], self.params["backup_max_age_minutes"])
         return ages
 
-    def take_run_lock(self):
+    def take_run_lock(self) -> None:
         """One step at a time in one database.
 
         The lock is the session's: it ends with the connection, so a dead holder does not block.
@@ -221,7 +243,7 @@ class Step:
         while True:
             with transaction(self.connection) as cursor:
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", (RUN_LOCK,))
-                if cursor.fetchone()[0]:
+                if one_row(cursor)[0]:
                     return
                 cursor.execute(
                     "SELECT a.pid, a.usename, to_char(a.backend_start AT TIME ZONE 'UTC',"
@@ -237,7 +259,7 @@ class Step:
                 raise Refused("another_run_in_progress", self._held_by(holder))
             time.sleep(0.25)
 
-    def _held_by(self, session):
+    def _held_by(self, session: tuple[Any, ...] | None) -> str:
         with transaction(self.connection) as cursor:
             run = self.ledger.unfinished_run(cursor)
         name = f": {run['run_id']} by {run['operator']}, since {run['started']}" if run else ""
@@ -251,7 +273,14 @@ class Step:
 
     # Receipts ------------------------------------------------------------------------------------------
 
-    def record(self, cursor, status, migration=None, inputs=None, outputs=None):
+    def record(
+        self,
+        cursor: Cursor,
+        status: str,
+        migration: str | None = None,
+        inputs: Json | None = None,
+        outputs: Json | None = None,
+    ) -> Receipt:
         """Write a receipt of this step in the cursor's transaction."""
         receipt = self.ledger.append(
             cursor,
@@ -267,11 +296,11 @@ class Step:
         self.recorded.append(receipt)
         return receipt
 
-    def forget_unwritten(self, count):
+    def forget_unwritten(self, count: int) -> None:
         """Drop the receipts beyond ``count``: their transaction was rolled back."""
         del self.recorded[count:]
 
-    def _failure(self, error):
+    def _failure(self, error: RunbookError | psycopg2.Error) -> Json:
         if isinstance(error, RunbookError):
             code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
         else:
@@ -299,7 +328,7 @@ class Step:
 
     def _record_failure(self, code: str, reason: str) -> None:
         """A failed step leaves a receipt too, if its run is open and the server still answers."""
-        if self.identity is None or self.module.check_mode or self.name in ("status", "salvage", "announce"):
+        if not self.identity or self.module.check_mode or self.name in ("status", "salvage", "announce"):
             return
         try:
             if self.connection.closed:
@@ -313,22 +342,22 @@ class Step:
                 f"The failure could not be written to the ledger: {' '.join(str(error).split())}"
             )
 
-    def committed(self):
+    def committed(self) -> list[str]:
         """Versions that this run has applied to production and not taken back, as far as its receipts tell."""
         return committed_versions([*self.receipts, *self.recorded])
 
     # The plan ------------------------------------------------------------------------------------------
 
-    def script_digests(self):
+    def script_digests(self) -> dict[str, dict[str, str | None]]:
         """dict version -> {"apply", "rollback", "verify"} digests of the scripts as they are now."""
         return {
             migration["version"]: script_digests(migration) for migration in self.plan.get("migrations", [])
         }
 
-    def selected_migrations(self):
+    def selected_migrations(self) -> list[Migration]:
         """The migrations that preflight of this run selected, in its order, with their statements."""
         by_version = {migration["version"]: migration for migration in self.plan.get("migrations", [])}
-        versions = latest(self.receipts, "preflight")["outputs"]["migrations"]
+        versions = self.outputs_of("preflight")["migrations"]
         missing = [version for version in versions if version not in by_version]
         if missing:
             raise Refused(
@@ -337,10 +366,10 @@ class Step:
             )
         return [by_version[version] for version in versions]
 
-    def smoke_scripts(self):
+    def smoke_scripts(self) -> list[Script]:
         return self.plan.get("smoke", [])
 
-    def outputs_of(self, step, migration=None):
+    def outputs_of(self, step: str, migration: str | None = None) -> Json:
         """The outputs in the newest receipt of ``step`` in this run.
 
         Raises:
@@ -352,6 +381,6 @@ class Step:
         return receipt["outputs"]
 
 
-def operator_name(given):
+def operator_name(given: str) -> str:
     """Who runs this: as given by the controller, or the operating system's user."""
     return given or getpass.getuser()

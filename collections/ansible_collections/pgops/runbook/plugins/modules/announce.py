@@ -57,10 +57,11 @@ from ..module_utils.backup.copy import CopyDatabase
 from ..module_utils.library.rehearsed import forget_rehearsed
 from ..module_utils.postgres.connection import TARGET_SPEC, transaction
 from ..module_utils.restore.database import drop_restored
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     params = step.params
     step.changed = False
     if step.module.check_mode:
@@ -73,7 +74,7 @@ def work(step):
     return {"copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             outcome={"type": "str", "default": "failed"},

@@ -48,10 +48,11 @@ from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
 from ..module_utils.ledger.receipts import check_library_hosts
 from ..module_utils.production.apply import apply_to_production
 from ..module_utils.salvage.returning.returner import SALVAGE_SPEC
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
     if step.module.check_mode:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
@@ -59,7 +60,7 @@ def work(step):
     return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(**LOCK_SPEC, **SALVAGE_SPEC), supports_check_mode=True
     )

@@ -87,12 +87,14 @@ from ..module_utils.backup.emergency import (
 from ..module_utils.backup.files import BackupFiles, check_room
 from ..module_utils.backup.snapshot import back_up
 from ..module_utils.execution.one_by_one import commits_one_by_one
+from ..module_utils.postgres.answers import one_row
 from ..module_utils.postgres.connection import transaction
 from ..module_utils.production.rollback import committed_by_this_run
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     params = step.params
     name = "backup" if params["purpose"] == "deploy" else "emergency_backup"
     files = BackupFiles(params["backup_dir"], step.run_id, name)
@@ -131,7 +133,7 @@ def work(step):
     }
 
 
-def _choose(step):
+def _choose(step: Step) -> Json:
     """Kind of the backup before a rollback, and why."""
     migrations = step.selected_migrations()
     if step.automatic:
@@ -143,14 +145,14 @@ def _choose(step):
     ]
     with transaction(step.connection) as cursor:
         cursor.execute("SELECT pg_catalog.pg_database_size(current_database())")
-        size = cursor.fetchone()[0]
+        size = one_row(cursor)[0]
     kind, why = choose_kind(step.params["kind"], size / 2**20, step.params["full_max_mb"], journalled)
     if kind == FULL:
         check_room(step.params["backup_dir"], size)
     return {"kind": kind, "why": why}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             purpose={"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},

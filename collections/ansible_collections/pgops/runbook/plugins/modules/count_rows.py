@@ -47,10 +47,11 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.restore.steps import count_rows, swapped_by
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     step.changed = False
     if step.module.check_mode:
         return {}
@@ -59,7 +60,7 @@ def work(step):
     return {"rows": count_rows(step)}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}),
         supports_check_mode=True,

@@ -50,10 +50,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
 from ..module_utils.production.rollback import committed_by_this_run, roll_back_production
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     if step.module.check_mode:
         return {"migrations": step.plan.get("versions", [])}
     migrations = step.selected_migrations()
@@ -65,7 +66,7 @@ def work(step):
     return {"migrations": roll_back_production(step, migrations, LockPolicy.from_params(step.params))}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}, **LOCK_SPEC),
         supports_check_mode=True,

@@ -69,8 +69,10 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import Refused
+from ..module_utils.postgres.answers import one_row
 from ..module_utils.postgres.connection import transaction
 from ..module_utils.preflight.hours import is_open, parse_window
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 WINDOW_SPEC = {
@@ -81,7 +83,7 @@ WINDOW_SPEC = {
 }
 
 
-def work(step):
+def work(step: Step) -> Json:
     step.changed = False
     given = step.params["window"]
     if not given:
@@ -91,7 +93,7 @@ def work(step):
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = %s)", (given["timezone"],)
         )
-        if not cursor.fetchone()[0]:
+        if not one_row(cursor)[0]:
             raise Refused(
                 "setting_invalid", f"maintenance_window: the server knows no time zone {given['timezone']!r}."
             )
@@ -100,7 +102,7 @@ def work(step):
             " to_char(t, 'FMDay HH24:MI') FROM (SELECT clock_timestamp() AT TIME ZONE %s AS t) now",
             (given["timezone"],),
         )
-        weekday, minute, shown = cursor.fetchone()
+        weekday, minute, shown = one_row(cursor)
     if not is_open(window, weekday, minute):
         days = f" on {', '.join(given['days'])}" if given["days"] else ""
         raise Refused(
@@ -111,7 +113,7 @@ def work(step):
     return {"window": given, "entered": shown}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(window={"type": "dict", "options": WINDOW_SPEC}),
         supports_check_mode=True,

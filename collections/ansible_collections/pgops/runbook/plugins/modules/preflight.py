@@ -85,8 +85,10 @@ from ..module_utils.backup.copy import CopyDatabase, drop_forgotten
 from ..module_utils.backup.emergency import EMERGENCY_BACKUP_SPEC, check_wanted
 from ..module_utils.backup.files import check_room
 from ..module_utils.ledger.journal import open_journal
+from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.ledger.receipts import committed_versions
 from ..module_utils.ledger.versions import VersionTable
+from ..module_utils.postgres.answers import one_row
 from ..module_utils.postgres.connection import TARGET_SPEC, transaction
 from ..module_utils.postgres.maintenance import reopen_after_interrupted_swap
 from ..module_utils.preflight.checks import check_client_programs, check_lint, check_rights, check_server
@@ -101,10 +103,11 @@ from ..module_utils.preflight.opening import (
 )
 from ..module_utils.restore.database import drop_restored
 from ..module_utils.restore.opening import open_restore, refuse_missing_database
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, operator_name, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     check_server(step.identity)
     copy_target = step.params["copy_target"] or step.params["target"]
     with transaction(step.connection) as cursor:
@@ -118,7 +121,7 @@ def work(step):
         lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
         check_rights(cursor, copy_target)
         cursor.execute("SELECT pg_database_size(current_database())")
-        size = cursor.fetchone()[0]
+        size = one_row(cursor)[0]
         if step.playbook != "emergency_rollback":
             # A rollback needs the room only where its backup is a dump, which that step decides.
             check_room(step.params["backup_dir"], size)
@@ -140,7 +143,7 @@ def work(step):
     if step.playbook == "emergency_rollback" and selected:
         with transaction(step.connection) as cursor:
             # Before the oldest of them: the last one that is taken back.
-            backup = verified_backup_before(step.ledger, cursor, selected[-1])
+            backup = verified_backup_before(Ledger(), cursor, selected[-1])
         outputs["restorable_run"] = backup["run_id"] if backup else None
     if step.module.check_mode or not (selected or only_files):
         with transaction(step.connection) as cursor:
@@ -164,7 +167,7 @@ def work(step):
         # Of a migration that is half done the journal says why the schema is neither the old nor the new one.
         if step.playbook == "deploy" and open_journal(cursor) is None:
             chain = step.ledger.receipts(cursor)
-            outputs.update(accept_or_refuse_drift(cursor, step.ledger, chain, step.params["accept_drift"]))
+            outputs.update(accept_or_refuse_drift(cursor, Ledger(), chain, step.params["accept_drift"]))
         step.ledger.open_run(
             cursor, step.run_id, step.playbook, selected, operator_name(run["operator"]), run["controller"]
         )
@@ -177,7 +180,7 @@ def work(step):
     return outputs
 
 
-def _check_emergency_backup(step, selected):
+def _check_emergency_backup(step: Step, selected: list[str]) -> Json | None:
     """The backup before a rollback, which in a failed deploy comes when it is too late to choose another one."""
     if step.playbook not in ("deploy", "emergency_rollback") or not selected:
         return None
@@ -197,7 +200,7 @@ def _check_emergency_backup(step, selected):
     )
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             emergency_backup=EMERGENCY_BACKUP_SPEC["kind"],
@@ -216,7 +219,7 @@ def main():
     if step.playbook != "restore":
         step.execute(work)
 
-    def first():
+    def first() -> None:
         target = module.params["target"]
         refuse_missing_database(target, module.params["backup_dir"], module.params["source_run_id"])
         # One that was killed while it held the application off let nobody in again, not even us.

@@ -74,10 +74,11 @@ from ..module_utils.postgres.connection import TARGET_SPEC, transaction
 from ..module_utils.preflight.requirements import check_declared, makers_in_production, makers_of_chain
 from ..module_utils.rehearsal.rehearsal import Rehearsal
 from ..module_utils.salvage.returning.returner import SALVAGE_SPEC
+from ..module_utils.shapes import Connection, Json, Migration
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     if step.module.check_mode:
         return {}
     migrations = step.selected_migrations()
@@ -113,7 +114,7 @@ def work(step):
     return {"migrations": result["migrations"], "paths_changed": paths}
 
 
-def _bring_paths(step, copy):
+def _bring_paths(step: Step, copy: Connection) -> Json:
     """Changed paths, for a deploy that will look whether the files on disk can follow; production is only read else."""
     if step.playbook != "deploy":
         return {}
@@ -121,7 +122,7 @@ def _bring_paths(step, copy):
         return bring_rehearsed(copy_cursor, cursor, step.run_id)
 
 
-def _check_dependencies(step, migrations, result):
+def _check_dependencies(step: Step, migrations: list[Migration], result: Json) -> None:
     keys = sorted({key for proof in result["migrations"] for key in proof["uses"]})
     with transaction(step.connection) as cursor:
         made = makers_in_production(cursor, keys, step.plan["facts"])
@@ -129,7 +130,7 @@ def _check_dependencies(step, migrations, result):
     check_declared(migrations, result["migrations"], made, step.plan["facts"])
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC}, **POLICY_SPEC, **SALVAGE_SPEC

@@ -50,10 +50,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.backup.copy import CopyDatabase, database_settings
 from ..module_utils.postgres.connection import TARGET_SPEC
 from ..module_utils.rehearsal.rehearse_from_empty import rehearse_from_empty
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     if step.module.check_mode:
         return {}
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
@@ -75,7 +76,7 @@ def work(step):
     return {"migrations": evidence}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},

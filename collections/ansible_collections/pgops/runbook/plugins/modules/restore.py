@@ -60,10 +60,11 @@ from ..module_utils.restore.database import restore_beside
 from ..module_utils.restore.opening import check_replaceable
 from ..module_utils.restore.source import find_backup
 from ..module_utils.restore.steps import swapped_by
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     if step.module.check_mode:
         return {}
     if swapped_by(step):
@@ -78,7 +79,7 @@ def work(step):
     return restore_beside(step, source)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             automatic={"type": "bool", "default": False},

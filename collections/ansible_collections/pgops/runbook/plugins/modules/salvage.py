@@ -100,7 +100,7 @@ from ..module_utils.by_hand.purge import confirm_purge, purge, to_purge
 from ..module_utils.by_hand.put_back import check_put_back, put_back
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
 from ..module_utils.postgres.connection import transaction
-from ..module_utils.salvage.store import SalvageStore
+from ..module_utils.salvage.store.items import SalvageStore
 from ..module_utils.step import Step, step_argument_spec
 
 

@@ -41,10 +41,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.execution.script import run_checks
 from ..module_utils.postgres.connection import transaction
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     step.changed = False
     scripts = step.smoke_scripts()
     if not step.module.check_mode:
@@ -53,7 +54,7 @@ def work(step):
     return {"smoke_scripts": [script["name"] for script in scripts]}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=step_argument_spec(), supports_check_mode=True)
     Step(module, "smoke_test").execute(work)
 

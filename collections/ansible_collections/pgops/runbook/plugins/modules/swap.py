@@ -56,10 +56,11 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.restore.steps import record_earlier_swap, swap_databases, swapped_by
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     if step.module.check_mode:
         return {}
     if swapped_by(step):
@@ -67,7 +68,7 @@ def work(step):
     return swap_databases(step)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             automatic={"type": "bool", "default": False},

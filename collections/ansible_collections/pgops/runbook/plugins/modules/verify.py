@@ -46,12 +46,14 @@ from ..module_utils.catalog.application import read_schema
 from ..module_utils.catalog.difference import describe, difference
 from ..module_utils.errors import StepFailed
 from ..module_utils.execution.script import run_checks
+from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.ledger.versions import VersionTable
 from ..module_utils.postgres.connection import transaction
+from ..module_utils.shapes import Json, Migration, Script
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     if step.module.check_mode:
         step.changed = False
         return {}
@@ -66,7 +68,7 @@ def work(step):
                 "version_not_recorded",
                 f"schema_migrations does not record {', '.join(missing)} after the deploy.",
             )
-        lines = describe(difference(step.ledger.catalog(cursor, committed), read_schema(cursor)))
+        lines = describe(difference(Ledger().catalog(cursor, committed), read_schema(cursor)))
         if lines:
             raise StepFailed(
                 "schema_changed_after_deploy",
@@ -81,12 +83,13 @@ def work(step):
     }
 
 
-def _scripts_to_run(step, migrations):
+def _scripts_to_run(step: Step, migrations: list[Migration]) -> tuple[list[Script], list[str]]:
     """The verify scripts to run now, and the names of those that held before users' rows came back.
 
     A verify script looks at what the migration did. Only what the receipt of apply names was run.
     """
-    to_run, verified_before = [], []
+    to_run: list[Script] = []
+    verified_before: list[str] = []
     for migration in migrations:
         script = migration.get("verify")
         applied = step.outputs_of("apply", migration["version"])
@@ -99,7 +102,7 @@ def _scripts_to_run(step, migrations):
     return to_run, verified_before
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=step_argument_spec(), supports_check_mode=True)
     Step(module, "verify").execute(work)
 

@@ -54,10 +54,11 @@ from ..module_utils.backup.copy import CopyDatabase
 from ..module_utils.backup.files import BackupFiles
 from ..module_utils.backup.proof import restore_and_compare
 from ..module_utils.postgres.connection import TARGET_SPEC
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     params = step.params
     copy = CopyDatabase(params["copy_target"] or params["target"], step.run_id)
     if step.module.check_mode:
@@ -80,7 +81,7 @@ def work(step):
     return {"copy": copy.name, **proof}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},

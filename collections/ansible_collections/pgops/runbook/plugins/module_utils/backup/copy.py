@@ -8,8 +8,10 @@ import datetime
 import hashlib
 
 from ..errors import Refused
+from ..postgres.answers import one_row
 from ..postgres.connection import connect, psycopg2, sql
 from ..postgres.replication import detach_subscriptions
+from ..shapes import Connection, Cursor, Json, Target
 
 __all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten"]
 
@@ -35,7 +37,7 @@ WITHOUT_SESSION = """
     ORDER BY 1"""
 
 
-def copy_name(run_id):
+def copy_name(run_id: str) -> str:
     """Name of the copy of a run: a prefix of ours and a digest, well below the 63 bytes of an identifier."""
     return PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16]
 
@@ -48,20 +50,20 @@ class CopyDatabase:
         run_id: name of the run; also written as the database's comment, by which we know our own.
     """
 
-    def __init__(self, target, run_id, name=None):
+    def __init__(self, target: Target, run_id: str, name: str | None = None) -> None:
         self.target = target
         self.run_id = run_id
         self.name = name or copy_name(run_id)
 
-    def _autocommit(self):
+    def _autocommit(self) -> Connection:
         connection = connect(self.target)
         connection.autocommit = True  # CREATE and DROP DATABASE cannot run in a transaction
         return connection
 
-    def create(self, like=None):
+    def create(self, like: Json | None = None) -> None:
         """Create it empty, with encoding, locale and settings of ``like`` (see database_settings)."""
         like = like or {}
-        options = sql.SQL("TEMPLATE template0")
+        options: sql.Composable = sql.SQL("TEMPLATE template0")
         for keyword, value in like.get("create", {}).items():
             options += sql.SQL(" {} {}").format(sql.SQL(keyword), sql.Literal(value))
         connection = self._autocommit()
@@ -70,7 +72,7 @@ class CopyDatabase:
                 name = sql.Identifier(self.name)
                 cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(name, options))
                 cursor.execute(NOW)
-                mark = sql.Literal(f"{self._mark()}{MADE}{cursor.fetchone()[0]}")
+                mark = sql.Literal(f"{self._mark()}{MADE}{one_row(cursor)[0]}")
                 cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, mark))
                 for setting, value in like.get("settings", []):
                     _keep_setting(cursor, sql.SQL("DATABASE {}").format(name), setting, value)
@@ -82,14 +84,14 @@ class CopyDatabase:
         finally:
             connection.close()
 
-    def _mark(self):
+    def _mark(self) -> str:
         return MARK.format(self.run_id)
 
-    def _is_ours(self, comment):
+    def _is_ours(self, comment: str | None) -> bool:
         # No comment: created, and then killed before the next statement. The name is ours alone.
         return comment is None or comment.split(MADE)[0] == self._mark()
 
-    def drop(self):
+    def drop(self) -> bool:
         """Drop it if it is there; returns whether it was.
 
         Raises:
@@ -121,7 +123,7 @@ class CopyDatabase:
         finally:
             connection.close()
 
-    def _detach_subscriptions(self, cursor):
+    def _detach_subscriptions(self, cursor: Cursor) -> None:
         """They alone keep a database from being dropped by force; it may let nobody in, being left by a swap."""
         cursor.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(self.name)))
         connection = self.connect()
@@ -131,11 +133,11 @@ class CopyDatabase:
         finally:
             connection.close()
 
-    def connect(self):
+    def connect(self) -> Connection:
         return connect(self.target, self.name)
 
 
-def drop_forgotten(target):
+def drop_forgotten(target: Target) -> list[str]:
     """Drop the copies that killed runs left on a server, long ago.
 
     Args:
@@ -164,7 +166,7 @@ def drop_forgotten(target):
     return dropped
 
 
-def _forgotten(name, comment, now):
+def _forgotten(name: str, comment: str, now: datetime.datetime) -> bool:
     """Whether a database's comment says that it is a copy, and made long ago."""
     mark, _, made = comment.rpartition(MADE)
     run_id = mark[len(MARK.format("")) :]
@@ -177,7 +179,7 @@ def _forgotten(name, comment, now):
     return age > datetime.timedelta(hours=FORGOTTEN_AFTER_HOURS)
 
 
-def _keep_setting(cursor, owner, setting, value):
+def _keep_setting(cursor: Cursor, owner: sql.Composed, setting: str, value: str) -> None:
     """ALTER ``owner`` SET; a setting that only superusers may make (logging, mostly) is left out for others."""
     try:
         # FROM CURRENT takes lists such as search_path as they are, where a literal would be read as one name.
@@ -194,7 +196,7 @@ def _keep_setting(cursor, owner, setting, value):
 PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu"}
 
 
-def database_settings(cursor):
+def database_settings(cursor: Cursor) -> Json:
     """What CREATE DATABASE needs to make another database like this one.
 
     ``pg_dump`` without --create carries neither locale nor ALTER DATABASE ... SET nor ALTER ROLE ... IN DATABASE.
@@ -207,7 +209,7 @@ def database_settings(cursor):
         "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding) FROM pg_catalog.pg_database d"
         " WHERE datname = current_database()"
     )
-    database, encoding = cursor.fetchone()
+    database, encoding = one_row(cursor)
     create = {
         "ENCODING": encoding,
         "LC_COLLATE": database["datcollate"],
@@ -230,7 +232,7 @@ def database_settings(cursor):
 OWN_OID = "(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
 
 
-def _settings(cursor, role):
+def _settings(cursor: Cursor, role: str) -> list[list[str]]:
     cursor.execute(
         "SELECT split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)"
         f" FROM pg_catalog.pg_db_role_setting, unnest(setconfig) s WHERE setrole = {role} AND setdatabase ="

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import time
+from collections.abc import Sequence
 
 from ..errors import Refused
+from ..postgres.answers import one_row
 from ..postgres.connection import transaction
+from ..shapes import Connection, Cursor, Json
 
 __all__ = [
     "AUTO",
@@ -25,7 +29,7 @@ __all__ = [
 
 AUTO, FULL, SALVAGE, RESTORE_POINT = "auto", "full", "salvage", "restore_point"
 
-EMERGENCY_BACKUP_SPEC = {
+EMERGENCY_BACKUP_SPEC: Json = {
     "kind": {"type": "str", "default": AUTO, "choices": [AUTO, FULL, SALVAGE, RESTORE_POINT]},
     "full_max_mb": {"type": "float", "default": 10240},
 }
@@ -39,7 +43,9 @@ NAME_LENGTH = 60
 INSTEAD = "Choose another one: -e emergency_backup=full"
 
 
-def choose_kind(wanted, size_mb, full_max_mb, journalled):
+def choose_kind(
+    wanted: str, size_mb: float, full_max_mb: float, journalled: Sequence[str]
+) -> tuple[str, str]:
     """Which backup is made, and why.
 
     Args:
@@ -73,7 +79,9 @@ def choose_kind(wanted, size_mb, full_max_mb, journalled):
     return SALVAGE, f"the database has {size_mb:.0f} MB, more than {full_max_mb:g} (emergency_full_max_mb)"
 
 
-def check_wanted(connection, wanted, journalled, run_id, prove):
+def check_wanted(
+    connection: Connection, wanted: str, journalled: Sequence[str], run_id: str, prove: bool
+) -> Json | None:
     """Before anything is changed: whether the backup that a rollback of this run would begin with can be had.
 
     Args:
@@ -109,7 +117,7 @@ def check_wanted(connection, wanted, journalled, run_id, prove):
         ) from None
 
 
-def restore_point_name(run_id, begin="runbook_"):
+def restore_point_name(run_id: str, begin: str = "runbook_") -> str:
     """The run's restore point; a name that is too long is cut and told apart by its digest."""
     name = f"{begin}{run_id}"
     if len(name) <= NAME_LENGTH:
@@ -118,7 +126,9 @@ def restore_point_name(run_id, begin="runbook_"):
     return f"{name[: NAME_LENGTH - 13]}_{digest}"
 
 
-def set_restore_point(connection, run_id, wait_seconds=None, begin="runbook_"):
+def set_restore_point(
+    connection: Connection, run_id: str, wait_seconds: float | None = None, begin: str = "runbook_"
+) -> Json:
     """Name a point in the WAL, and see that all of it up to there is archived.
 
     Args:
@@ -136,16 +146,16 @@ def set_restore_point(connection, run_id, wait_seconds=None, begin="runbook_"):
     with transaction(connection) as cursor:
         _refuse_without_archiving(cursor)
         cursor.execute("SELECT clock_timestamp()")
-        begun = cursor.fetchone()[0]
+        begun = one_row(cursor)[0]
     wait_seconds = ARCHIVE_WAIT_SECONDS if wait_seconds is None else wait_seconds
     name = restore_point_name(run_id, begin)
     with transaction(connection) as cursor:
         _refuse_without_right(cursor)
     with transaction(connection) as cursor:
         cursor.execute("SELECT pg_catalog.pg_create_restore_point(%s)", (name,))
-        lsn = cursor.fetchone()[0]
+        lsn = one_row(cursor)[0]
         cursor.execute("SELECT pg_catalog.pg_walfile_name(%s), pg_catalog.pg_switch_wal()", (lsn,))
-        segment = cursor.fetchone()[0]
+        segment = one_row(cursor)[0]
     deadline = time.monotonic() + wait_seconds
     while True:
         with transaction(connection) as cursor:
@@ -175,24 +185,24 @@ MARKED_DONE = """
                    WHERE name = %s || '.done' AND modification >= date_trunc('second', %s::timestamptz))"""
 
 
-def is_archived(cursor, segment, begun):
+def is_archived(cursor: Cursor, segment: str, begun: datetime.datetime) -> bool:
     """Whether the server says that this segment was archived, having been ended after ``begun``."""
     cursor.execute(LAST_ARCHIVED, (segment, begun))
-    if cursor.fetchone()[0]:
+    if one_row(cursor)[0]:
         return True
     cursor.execute("SELECT has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'EXECUTE')")
-    if not cursor.fetchone()[0]:
+    if not one_row(cursor)[0]:
         return False
     cursor.execute(MARKED_DONE, (segment, begun))
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
-def _refuse_without_right(cursor):
+def _refuse_without_right(cursor: Cursor) -> None:
     cursor.execute(
         "SELECT current_user::text, has_function_privilege('pg_catalog.pg_create_restore_point(text)', 'EXECUTE')"
         " AND has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE')"
     )
-    role, allowed = cursor.fetchone()
+    role, allowed = one_row(cursor)
     if not allowed:
         raise Refused(
             "role_lacks_privilege",
@@ -201,13 +211,13 @@ def _refuse_without_right(cursor):
         )
 
 
-def _refuse_without_archiving(cursor):
+def _refuse_without_archiving(cursor: Cursor) -> None:
     cursor.execute(
         "SELECT current_setting('archive_mode') IN ('on', 'always'),"
         " current_setting('archive_command') NOT IN ('', '(disabled)')"
         " OR coalesce(current_setting('archive_library', true), '') <> ''"
     )
-    on, has_command = cursor.fetchone()
+    on, has_command = one_row(cursor)
     if not on or not has_command:
         lacking = "neither archive_command nor archive_library is set" if on else "archive_mode is off"
         raise Refused(

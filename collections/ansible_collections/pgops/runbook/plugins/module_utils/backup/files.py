@@ -13,13 +13,14 @@ from ..durable import write_file_durably
 from ..errors import Refused, StepFailed
 from ..postgres.connection import client_options
 from ..postgres.programs import find_program, run_program
+from ..shapes import Json, Target
 
 __all__ = ["BackupFiles", "check_room"]
 
 BLOCK_BYTES = 1024 * 1024
 
 
-def check_room(folder, needed_bytes):
+def check_room(folder: str, needed_bytes: int) -> None:
     """Refuse a backup folder that cannot be written, or that has no room.
 
     Args:
@@ -52,7 +53,7 @@ def check_room(folder, needed_bytes):
         )
 
 
-def _sha256_of_file(path):
+def _sha256_of_file(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(BLOCK_BYTES), b""):
@@ -63,12 +64,12 @@ def _sha256_of_file(path):
 class BackupFiles:
     """The files of one backup: ``<backup_dir>/<run_id>/`` with ``dump/`` and ``manifest.json``."""
 
-    def __init__(self, backup_dir, run_id, name="backup"):
+    def __init__(self, backup_dir: str, run_id: str, name: str = "backup") -> None:
         self.folder = os.path.join(os.path.abspath(backup_dir), run_id, name)
         self.dump = os.path.join(self.folder, "dump")
         self.manifest_path = os.path.join(self.folder, "manifest.json")
 
-    def create_folder(self):
+    def create_folder(self) -> None:
         """Make the folder, readable by its owner only.
 
         Raises:
@@ -86,7 +87,7 @@ class BackupFiles:
                 "backup_dir_unusable", f"The backup folder {self.folder} cannot be made: {error.strerror}."
             ) from None
 
-    def make_dump(self, target, bindir, snapshot, jobs):
+    def make_dump(self, target: Target, bindir: str, snapshot: str, jobs: int) -> None:
         """Dump the target's database as the exported snapshot sees it."""
         options = [
             *client_options(target),
@@ -100,11 +101,11 @@ class BackupFiles:
         for name in os.listdir(self.dump):
             os.chmod(os.path.join(self.dump, name), 0o600)
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove what a failed backup has written: half a dump is of no use to anybody."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def files(self):
+    def files(self) -> dict[str, Json]:
         """dict name -> {"sha256", "bytes"} of what lies in the dump folder now."""
         return {
             name: {
@@ -114,13 +115,13 @@ class BackupFiles:
             for name in sorted(os.listdir(self.dump))
         }
 
-    def write_manifest(self, manifest):
+    def write_manifest(self, manifest: Json) -> str:
         """Write the manifest durably; returns its SHA-256."""
         text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
         write_file_durably(self.manifest_path, text)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
-    def check_manifest(self, expected_sha256):
+    def check_manifest(self, expected_sha256: str) -> Json:
         """The manifest, after checking that it is the one that was written.
 
         Raises:
@@ -140,7 +141,7 @@ class BackupFiles:
             )
         return json.loads(text)
 
-    def read_manifest(self, expected_sha256):
+    def read_manifest(self, expected_sha256: str) -> Json:
         """The manifest, after checking it and every file of the dump bit by bit.
 
         Raises:
@@ -163,7 +164,7 @@ class BackupFiles:
                 )
         return manifest
 
-    def restore(self, target, database, bindir, jobs):
+    def restore(self, target: Target, database: str, bindir: str, jobs: int) -> None:
         """Restore into ``database`` (empty) of the target's server; any error ends it."""
         options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
         run_program(find_program("pg_restore", bindir), options, target, [self.dump])

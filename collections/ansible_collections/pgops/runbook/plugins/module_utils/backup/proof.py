@@ -15,11 +15,15 @@ from ..content.fingerprint import content_fingerprint
 from ..errors import StepFailed
 from ..postgres.connection import transaction
 from ..shapes import Catalog, Connection, Content, Json
+from .copy import CopyDatabase
+from .files import BackupFiles
 
 __all__ = ["restore_and_compare", "sequences_outside"]
 
 
-def sequences_outside(before, after, restored):
+def sequences_outside(
+    before: dict[str, int], after: dict[str, int], restored: dict[str, int]
+) -> dict[str, list[int | None]]:
     """Sequences whose restored next value is not between those seen before and after the dump.
 
     Sequences are not covered by a snapshot (manual, "Sequence Manipulation Functions"), so production may
@@ -34,7 +38,7 @@ def sequences_outside(before, after, restored):
     return wrong
 
 
-def as_dumped(content):
+def as_dumped(content: Content) -> Content:
     """A content fingerprint without what no dump holds: the rows of materialized views.
 
     pg_restore refreshes them, so that one that is stale in production is fresh in the copy. Whether they are
@@ -47,7 +51,14 @@ def as_dumped(content):
     return {**content, "tables": tables}
 
 
-def restore_and_compare(files, manifest, copy, bindir="", jobs=2, production=None):
+def restore_and_compare(
+    files: BackupFiles,
+    manifest: Json,
+    copy: CopyDatabase,
+    bindir: str = "",
+    jobs: int = 2,
+    production: Connection | None = None,
+) -> Json:
     """Restore the backup into the copy and compare.
 
     Args:

@@ -18,6 +18,7 @@ from ..content.workers import content_of_snapshot
 from ..digests import digest_of
 from ..errors import StepFailed
 from ..impact.meter import rows_written
+from ..postgres.answers import one_row
 from ..postgres.application_tables import (
     APPLICATION_AND_RUNBOOK,
     INCLUDED,
@@ -26,7 +27,9 @@ from ..postgres.application_tables import (
     of_application,
 )
 from ..postgres.connection import psycopg2, sql, transaction
+from ..shapes import Connection, Cursor, Json, TableName, Target
 from .copy import database_settings
+from .files import BackupFiles
 
 __all__ = ["back_up"]
 
@@ -39,12 +42,12 @@ DUMPED_TABLES = f"""
     WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, INCLUDED)} ORDER BY 1, 2"""
 
 
-def _tables(cursor):
+def _tables(cursor: Cursor) -> list[TableName]:
     cursor.execute(DUMPED_TABLES)
     return cursor.fetchall()
 
 
-def _hold_snapshot(connection, lock_timeout_seconds):
+def _hold_snapshot(connection: Connection, lock_timeout_seconds: float) -> tuple[Cursor, str]:
     """Begin the holding transaction: every table locked ACCESS SHARE, then the snapshot exported.
 
     Returns:
@@ -67,7 +70,7 @@ def _hold_snapshot(connection, lock_timeout_seconds):
                 )
                 cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
             cursor.execute("SELECT pg_catalog.pg_export_snapshot()")
-            snapshot = cursor.fetchone()[0]
+            snapshot = one_row(cursor)[0]
             if _tables(cursor) == tables:
                 return cursor, snapshot
         except psycopg2.errors.UndefinedTable:
@@ -86,16 +89,23 @@ def _hold_snapshot(connection, lock_timeout_seconds):
     )
 
 
-def _release(connection):
+def _release(connection: Connection) -> None:
     connection.rollback()
     connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
-def _sequences(cursor):
+def _sequences(cursor: Cursor) -> dict[str, int]:
     return content_fingerprint(cursor, only_columns={"tables": {}})["sequences"]
 
 
-def back_up(connection, target, files, bindir="", jobs=2, lock_timeout_seconds=10.0):
+def back_up(
+    connection: Connection,
+    target: Target,
+    files: BackupFiles,
+    bindir: str = "",
+    jobs: int = 2,
+    lock_timeout_seconds: float = 10.0,
+) -> Json:
     """Dump the database and describe what the dump must hold.
 
     Args:

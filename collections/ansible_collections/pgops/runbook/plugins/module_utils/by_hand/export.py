@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from ..errors import Refused
 from ..postgres.connection import sql
 from ..postgres.session import PINNED_SETTINGS
-from ..salvage.store import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..salvage.store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..salvage.store.rows import rows_of
 
 __all__ = ["FORMATS", "check_export", "export_item"]
 
@@ -121,10 +122,7 @@ def _kept(item):
         parts.append(sql.SQL("CAST(kept AS pg_temp.runbook_export) AS shape"))
     else:
         parts.append(sql.SQL("key, kept"))
-    # OFFSET 0 keeps the record from being read anew for each of its columns.
-    return sql.SQL("SELECT {} FROM runbook_salvage.kept_row WHERE item = {} OFFSET 0").format(
-        sql.SQL(", ").join(parts), sql.Literal(item["item"])
-    )
+    return rows_of(item["item"], parts)
 
 
 def _field(composite, name):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..errors import Refused
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 from ..step import operator_name
 
 __all__ = ["COMMAND", "enter_run", "find_item", "kept_items", "refuse_beside_a_run"]

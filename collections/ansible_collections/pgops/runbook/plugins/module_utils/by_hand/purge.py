@@ -9,7 +9,7 @@ import json
 
 from ..errors import Refused
 from ..postgres.connection import transaction
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 from .items import COMMAND, enter_run, find_item, kept_items, refuse_beside_a_run
 
 __all__ = ["confirm_purge", "purge", "to_purge"]
@@ -99,7 +99,7 @@ def purge(step, select, confirm):
             return []
         confirm(items)
         numbers = [item["item"] for item in items]
-        cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = ANY (%s)", (numbers,))
+        SalvageStore(cursor).purge(numbers)
         rows = sum(item["rows"] for item in items)
         migrations = sorted({item["migration"] for item in items})
         enter_run(

@@ -16,7 +16,8 @@ from ..production.attempt import commit_or_find_out, in_production
 from ..salvage.keeping.image import LeftTable, RowImage
 from ..salvage.key import choose_key
 from ..salvage.returning.returner import SalvageReturner
-from ..salvage.store import DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, UNTOUCHED, SalvageStore
+from ..salvage.store.items import DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, UNTOUCHED, SalvageStore
+from ..salvage.store.rows import try_again
 from .items import COMMAND, enter_run, find_item, refuse_beside_a_run
 
 __all__ = ["check_put_back", "put_back"]
@@ -106,7 +107,7 @@ def put_back(step, number, policy, overwrite):
 
 def _put_back(step, cursor, item, overwrite):
     number = item["item"]
-    cursor.execute("UPDATE runbook_salvage.kept_row SET held_back = NULL WHERE item = %s", (number,))
+    try_again(cursor, number)
     waiting = SalvageStore(cursor).measure(number)[0]
     known_schema = None
     if item["kind"] in (LABELS, PRIVILEGES):

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from ..ledger.versions import VersionTable
+from ..shapes import Catalog, Cursor
 from .catalog import read_catalog
 
 __all__ = ["read_schema"]
 
 
-def read_schema(cursor):
+def read_schema(cursor: Cursor) -> Catalog:
     """Catalog of the application's schema as the cursor's transaction sees it.
 
     A ``schema_migrations`` that the runbook had to make is left out, as the ledger is: it comes and goes
@@ -20,12 +21,12 @@ def read_schema(cursor):
     # Owner, comment and privileges of the database itself: no dump of a database carries them to another.
     catalog.pop("database", None)
     table = VersionTable(cursor)
-    if table.is_ours():
-        name = table.quoted_name()
+    name = table.quoted_name()
+    if name is not None and table.is_ours():
         catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, name)}
     return catalog
 
 
-def _belongs_to(key, table):
+def _belongs_to(key: str, table: str) -> bool:
     """Whether a catalog key names the table or a part of it (``table x``, ``column x.y``, ``index x_pkey``)."""
     return key.endswith((f" {table}", f" {table}_pkey")) or f" {table}." in key

@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as plain_cursor
 
 from ..postgres.application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, in_schemas
 from ..postgres.session import pin_session, restore_session
+from ..shapes import Cursor
 from .excluded import FACT_NAMES
 from .privileges import privileges_beyond_schema
 from .rows import CatalogReader, Row
@@ -24,7 +25,7 @@ __all__ = ["Catalog", "carried_by_dump", "dead_column_slots", "digest", "read_ca
 Catalog = dict[str, dict[str, Any]]  # key -> facts
 
 
-def read_catalog(cursor: Any) -> Catalog:
+def read_catalog(cursor: Cursor) -> Catalog:
     """Read the application's schema in the current database, the transaction's own uncommitted DDL included.
 
     Writes nothing. Takes ACCESS SHARE locks on relations whose expressions it deparses, as pg_dump does, and
@@ -58,7 +59,7 @@ def digest(catalog: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def dead_column_slots(cursor: Any) -> dict[str, int]:
+def dead_column_slots(cursor: Cursor) -> dict[str, int]:
     """Slots of dropped columns by table; a table can have 1600 slots in all (manual, "Limits")."""
     with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
         own.execute(
@@ -96,10 +97,11 @@ _NOT_DUMPED = {
 class _Assembly:
     """Turns rows with OIDs into entries with names."""
 
-    def __init__(self, cursor: Any, reader: CatalogReader) -> None:
+    def __init__(self, cursor: Cursor, reader: CatalogReader) -> None:
         self._cursor = cursor
         self._reader = reader
         self._entries: dict[tuple[str, int], dict[str, Any]] = {}
+        self._columns: dict[tuple[int, int], dict[str, Any]] = {}
         self._catalog: Catalog = {}
         self._identities = self._identify()
         self._column_names = self._name_columns()
@@ -134,11 +136,12 @@ class _Assembly:
         return {(catalog, oid): (kind, name) for catalog, oid, kind, name in self._cursor.fetchall()}
 
     def _name_columns(self) -> dict[tuple[int, int], str]:
-        names = {}
-        missing = set()
+        names: dict[tuple[int, int], str] = {}
+        missing: set[tuple[int, int]] = set()
         for row in self._reader.rows:
             if row.catalog == "pg_attribute":
-                names[row.parent[1], row.number] = row.name
+                table, number, name = row.as_column()
+                names[table, number] = name
         for row in self._reader.rows:
             for column in row.columns.values():
                 if column.numbers_of and row.values.get(column.name):
@@ -160,9 +163,7 @@ class _Assembly:
         value = row.values.get(column)
         return value if value is not None else row.references.get(column, 0)
 
-    def _name(self, catalog: str, oid: int) -> str | None:
-        if not oid:
-            return None
+    def _name(self, catalog: str, oid: int) -> str:
         return self._identities.get((catalog, oid), ("", "an object that is gone"))[1]
 
     def _add(self, row: Row) -> None:
@@ -179,7 +180,7 @@ class _Assembly:
         entry = self._catalog.setdefault(key, {})
         entry.update(facts)
         if row.catalog == "pg_attribute":
-            self._entries["pg_attribute", (row.parent[1], row.number)] = entry
+            self._columns[row.as_column()[:2]] = entry
         elif row.oid is not None:
             self._entries[row.catalog, row.oid] = entry
 
@@ -219,8 +220,8 @@ class _Assembly:
         if column.refers_to:
             if isinstance(value, list):
                 empty = "public" if column.refers_to == "pg_authid" else "none"
-                return [self._name(column.refers_to, oid) or empty for oid in value]
-            return self._name(column.refers_to, value)
+                return [self._name(column.refers_to, oid) if oid else empty for oid in value]
+            return self._name(column.refers_to, value) if value else None
         if column.numbers_of:
             table = self._table_of(row, column.numbers_of)
             return [self._column_names.get((table, n), f"#{n}") if n else "an expression" for n in value]
@@ -230,11 +231,12 @@ class _Assembly:
         orders: dict[str, list[tuple[int, str]]] = {
             self._name("pg_class", row.oid): []
             for row in self._reader.rows
-            if row.catalog == "pg_class" and row.values["relkind"] not in ("i", "I", "S")
+            if row.catalog == "pg_class" and row.oid and row.values["relkind"] not in ("i", "I", "S")
         }
         for row in self._reader.rows:
-            if row.catalog == "pg_attribute" and row.number is not None:
-                orders[self._name(*row.parent)].append((row.number, row.name))
+            if row.catalog == "pg_attribute":
+                table, number, name = row.as_column()
+                orders[self._name("pg_class", table)].append((number, name))
         for relation, columns in orders.items():
             self._catalog[f"column order {relation}"] = {"columns": [name for _, name in sorted(columns)]}
 
@@ -250,9 +252,9 @@ class _Assembly:
             " 'security label ' || provider, label FROM pg_shseclabel"
         )
         for catalog, oid, number, fact, text in self._cursor.fetchall():
-            target = ("pg_attribute", (oid, number)) if number else (catalog, oid)
-            if target in self._entries:
-                self._entries[target][fact] = text
+            entry = self._columns.get((oid, number)) if number else self._entries.get((catalog, oid))
+            if entry is not None:
+                entry[fact] = text
 
 
 def _fact_name(name: str) -> str:

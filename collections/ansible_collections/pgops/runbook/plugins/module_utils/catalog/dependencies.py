@@ -7,6 +7,7 @@ What a function's body reads is text to PostgreSQL, and rows are no objects: nei
 
 from __future__ import annotations
 
+from ..shapes import Catalog, Cursor
 from .difference import difference, without_last_name
 
 __all__ = ["dependency_edges", "used_objects"]
@@ -28,13 +29,17 @@ TYPES = ("enum", "domain", "range", "multirange", "composite type", "type", *REL
 PARTS = ("column", "constraint", "trigger", "policy", "rule")
 
 
-def dependency_edges(cursor):
-    """Set of (dependent object, type and identity of the object that it depends on)."""
+#: The dependent object, and type and identity of the one that it depends on.
+Edge = tuple[str, str, str]
+
+
+def dependency_edges(cursor: Cursor) -> set[Edge]:
+    """All of the database."""
     cursor.execute(EDGES)
     return set(cursor.fetchall())
 
 
-def used_objects(before, after):
+def used_objects(before: tuple[Catalog, set[Edge]], after: tuple[Catalog, set[Edge]]) -> list[str]:
     """The objects from before a migration that it builds on, alters or drops.
 
     Args:

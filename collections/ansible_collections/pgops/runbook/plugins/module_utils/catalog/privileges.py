@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..shapes import Cursor
 from .rows import FIRST_USER_OID, CatalogReader
 from .rules import RULES
 
 __all__ = ["privileges_beyond_schema"]
 
 
-def privileges_beyond_schema(cursor: Any, reader: CatalogReader) -> dict[str, dict[str, Any]]:
+def privileges_beyond_schema(cursor: Cursor, reader: CatalogReader) -> dict[str, dict[str, Any]]:
     """Entries "privileges of <kind> <identity>" for such objects; usually none.
 
     Raises:
@@ -34,7 +35,7 @@ def privileges_beyond_schema(cursor: Any, reader: CatalogReader) -> dict[str, di
         parameters,
     )
     for (name,) in cursor.fetchall():
-        column, kind = RULES[name].acl
+        column, kind = _acl(name)
         owner = next(
             (c.name for c in reader.columns[name].values() if c.refers_to == "pg_authid"),
             None,
@@ -51,6 +52,13 @@ def privileges_beyond_schema(cursor: Any, reader: CatalogReader) -> dict[str, di
         for key, now, initially in cursor.fetchall():
             if sorted(now) != sorted(initially):
                 found[f"privileges of {key}"] = {"privileges": sorted(now)}
+    return found
+
+
+def _acl(catalog: str) -> tuple[str, str]:
+    """Column of its privileges, and their kind for acldefault()."""
+    found = RULES[catalog].acl
+    assert found is not None  # only such catalogs are asked for
     return found
 
 
@@ -75,7 +83,7 @@ _OF_INFORMATION_SCHEMA = {  # initdb grants on it without noting that as initial
 def _rows(catalog: str) -> str:
     """FROM and WHERE for the rows whose privileges are not those recorded at birth."""
     oid, number = _address(catalog)
-    column = RULES[catalog].acl[0]
+    column, _ = _acl(catalog)
     return (
         f"FROM pg_catalog.{catalog} AS r LEFT JOIN pg_init_privs AS p ON p.objoid = {oid}"
         f" AND p.objsubid = {number} AND p.classoid = 'pg_catalog.{_class_of(catalog)}'::regclass"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..postgres.application_tables import in_schemas
+from ..shapes import Cursor
 from .excluded import CATALOGS_LEFT_OUT, COLUMNS_LEFT_OUT
 from .rules import RULES, Rule
 
@@ -43,6 +44,13 @@ class Row:
     references: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, Column] = field(default_factory=dict)
 
+    def as_column(self) -> tuple[int, int, str]:
+        """OID of the table, number and name, of a row of pg_attribute."""
+        assert self.parent is not None
+        assert self.number is not None
+        assert self.name is not None
+        return self.parent[1], self.number, self.name
+
 
 class CatalogReader:
     """Reads the user's rows of every catalog in the transaction of the cursor.
@@ -51,7 +59,7 @@ class CatalogReader:
     extensions and of initdb are not read; neither are parts of objects that are not read.
     """
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self.columns: dict[str, dict[str, Column]] = {}
         self.scope: dict[str, list[int]] = {}

@@ -16,8 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..postgres.answers import one_row
 from ..postgres.connection import psycopg2, transaction
 from ..postgres.session import pin_session
+from ..shapes import Connection
 from .fingerprint import StoredTable, stored_tables
 from .locate import locate
 
@@ -33,7 +35,10 @@ LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
 
 
 def differing_rows(
-    production: Any, copy: Any, expected: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]
+    production: Connection | None,
+    copy: Connection,
+    expected: Mapping[str, Any],
+    problems: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """Find, in tables that differ, the rows that do.
 
@@ -63,7 +68,9 @@ def differing_rows(
     ]
 
 
-def _compared(production: Any, copy: Any, name: str, expected: Mapping[str, Any]) -> dict[str, Any]:
+def _compared(
+    production: Connection, copy: Connection, name: str, expected: Mapping[str, Any]
+) -> dict[str, Any]:
     columns = list(expected["columns"])
     try:
         with _reading(production) as there, _reading(copy) as here:
@@ -74,7 +81,7 @@ def _compared(production: Any, copy: Any, name: str, expected: Mapping[str, Any]
             if obstacle:
                 return {"not_compared": obstacle}
             there.execute("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
-            (time,) = there.fetchone()
+            (time,) = one_row(there)
             found = locate(there, here, tables, columns, limit=KEYS_NAMED)
     except psycopg2.Error as error:
         # The refusal stands without it.
@@ -95,7 +102,7 @@ def _compared(production: Any, copy: Any, name: str, expected: Mapping[str, Any]
 
 
 @contextmanager
-def _reading(connection: Any) -> Iterator[Any]:
+def _reading(connection: Connection) -> Iterator[Any]:
     """A cursor that sees one state of the database, however often it reads, and writes nothing."""
     with transaction(connection) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -13,8 +13,10 @@ from psycopg2 import sql
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as plain_cursor
 
+from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.session import pin_session, restore_session
+from ..shapes import Content, Cursor
 from .row_digest import digest_of_sums, row_text, sums
 
 __all__ = [
@@ -52,9 +54,7 @@ class StoredTable:
     pages: int
 
 
-def content_fingerprint(
-    cursor: Any, only_columns: Mapping[str, Any] | None = None
-) -> dict[str, dict[str, Any]]:
+def content_fingerprint(cursor: Cursor, only_columns: Mapping[str, Any] | None = None) -> Content:
     """Fingerprint the rows of every table, the sequences and the large objects of the current database.
 
     All of it in the cursor's transaction: with REPEATABLE READ in one snapshot. Partitions count, their
@@ -86,7 +86,7 @@ def content_fingerprint(
                 tables[table.name] = table_fingerprint(own, table)
             elif table.name in wanted:
                 tables[table.name] = table_fingerprint(own, table, wanted[table.name])
-        result = {
+        result: dict[str, dict[str, Any]] = {
             "tables": tables,
             "sequences": _sequences(own),
             "large_objects": _large_objects(own),
@@ -109,7 +109,7 @@ def columns_before(earlier: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: list(columns) for name, columns in earlier.items()}
 
 
-def stored_tables(cursor: Any) -> list[StoredTable]:
+def stored_tables(cursor: Cursor) -> list[StoredTable]:
     """Every relation with rows of its own, largest first; an extension's tables only as far as pg_dump
     saves them (manual, "Extension Configuration Tables")."""
     cursor.execute(
@@ -127,7 +127,7 @@ def stored_tables(cursor: Any) -> list[StoredTable]:
 
 
 def table_fingerprint(
-    cursor: Any, table: StoredTable, columns: Sequence[str] | None = None
+    cursor: Cursor, table: StoredTable, columns: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Fingerprint one table's rows over the columns given (default: all) in a pinned session.
 
@@ -150,7 +150,7 @@ def table_fingerprint(
                 sql.SQL(table.condition),
             )
         )
-        found = cursor.fetchone()
+        found = one_row(cursor)
     else:
         facts["populated"] = False
     facts["rows"] = found[0]
@@ -158,7 +158,7 @@ def table_fingerprint(
     return facts
 
 
-def _sequences(cursor: Any) -> dict[str, int]:
+def _sequences(cursor: Cursor) -> dict[str, int]:
     """The next value of each sequence. Sequences are not transactional: it is the value of now."""
     cursor.execute(
         "SELECT n.nspname::text, c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname),"
@@ -182,12 +182,12 @@ def _sequences(cursor: Any) -> dict[str, int]:
 _LARGE_OBJECT_SLICE = 64 * 1024 * 1024
 
 
-def _large_objects(cursor: Any) -> dict[str, Any]:
+def _large_objects(cursor: Cursor) -> dict[str, Any]:
     """Count and digest of all large objects: bytes, owner, privileges and comment."""
     cursor.execute(
         "SELECT count(*), has_table_privilege('pg_largeobject', 'SELECT') FROM pg_largeobject_metadata"
     )
-    count, may_read_pages = cursor.fetchone()
+    count, may_read_pages = one_row(cursor)
     if not count:
         return {"count": 0, "digest": hashlib.sha256(b"").hexdigest()}
     # lo_get() returns at most 1 GB, and reads the holes that a restore fills with zeros as zeros.
@@ -211,7 +211,7 @@ def _large_objects(cursor: Any) -> dict[str, Any]:
             slices,
         )
     )
-    return {"count": count, "digest": digest_of_sums(cursor.fetchone())}
+    return {"count": count, "digest": digest_of_sums(one_row(cursor))}
 
 
 def _unquoted(identifier: str) -> str:

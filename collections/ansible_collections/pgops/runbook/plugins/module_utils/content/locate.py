@@ -13,6 +13,7 @@ from typing import Any
 
 from ..postgres.connection import sql
 from ..postgres.keys import key_among
+from ..shapes import Cursor
 from .fingerprint import StoredTable
 from .row_digest import bucket, digest_of_sums, hash_of, row_text, sums
 
@@ -63,7 +64,7 @@ class LocatedRows:
 
 
 def locate(
-    before: Any, after: Any, tables: Sequence[StoredTable], columns: Sequence[str], limit: int = 10
+    before: Cursor, after: Cursor, tables: Sequence[StoredTable], columns: Sequence[str], limit: int = 10
 ) -> LocatedRows:
     """Compare a table in two databases row by row, streaming, with bounded memory.
 
@@ -97,7 +98,9 @@ def locate(
 class _Side:
     """The table in one of the databases."""
 
-    def __init__(self, cursor: Any, table: StoredTable, columns: Sequence[str], key: Sequence[str]) -> None:
+    def __init__(
+        self, cursor: Cursor, table: StoredTable, columns: Sequence[str], key: Sequence[str]
+    ) -> None:
         self._cursor = cursor
         self._columns = columns
         self._key = key

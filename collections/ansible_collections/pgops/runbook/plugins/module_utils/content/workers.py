@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..postgres.connection import connect
 from ..postgres.session import pin_session
-from .fingerprint import content_fingerprint, stored_tables, table_fingerprint
+from ..shapes import Content, Cursor, Json, Target
+from .fingerprint import StoredTable, content_fingerprint, stored_tables, table_fingerprint
 
 __all__ = ["content_of_snapshot"]
 
 
-def content_of_snapshot(cursor, target, snapshot, workers):
+def content_of_snapshot(cursor: Cursor, target: Target, snapshot: str, workers: int) -> Content:
     """What content_fingerprint(cursor) gives, with the tables shared among ``workers`` connections.
 
     Args:
@@ -27,12 +28,12 @@ def content_of_snapshot(cursor, target, snapshot, workers):
         ServerUnreachable: a further connection was not to be had.
         psycopg2.Error: as content_fingerprint does.
     """
-    tables = queue.SimpleQueue()
+    tables: queue.SimpleQueue[StoredTable] = queue.SimpleQueue()
     for table in stored_tables(cursor):  # the largest first, so that none is left for the end
         tables.put(table)
 
-    def work(_number):
-        found = {}
+    def work(_number: int) -> Json:
+        found: Json = {}
         connection = connect(target)
         try:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)

@@ -13,6 +13,7 @@ from typing import Any
 from ..ledger.journal import Journal
 from ..library.changes import PathsBefore
 from ..salvage.keeping.one_by_one import StatementSalvage
+from ..shapes import Cursor, Migration
 from .script import LockPolicy
 
 __all__ = ["Hooks", "Work"]
@@ -40,7 +41,7 @@ class Work:
         notes: what hooks keep for their own later use; the recipe looks at none of it.
     """
 
-    migration: dict[str, Any]
+    migration: Migration
     direction: str
     one_by_one: bool = False
     begun: float = field(default_factory=time.monotonic)
@@ -126,16 +127,16 @@ class Hooks:
 
     # In a transaction ------------------------------------------------------------------------------------
 
-    def begin(self, cursor: Any) -> None:
+    def begin(self, cursor: Cursor) -> None:
         """The transaction has begun."""
 
-    def journal_begins(self, cursor: Any) -> None:
+    def journal_begins(self, cursor: Cursor) -> None:
         """The journal is going to be begun in this transaction."""
 
-    def before_script(self, cursor: Any, work: Work) -> None:
+    def before_script(self, cursor: Cursor, work: Work) -> None:
         """``work.found`` and ``work.before`` are known, and nothing was changed yet; to refuse, raise."""
 
-    def salvage_one_by_one(self, cursor: Any, work: Work, journal: Journal) -> StatementSalvage | None:
+    def salvage_one_by_one(self, cursor: Cursor, work: Work, journal: Journal) -> StatementSalvage | None:
         """What keeps the losses of each statement of a rollback, where they commit one by one."""
         return None
 
@@ -143,11 +144,11 @@ class Hooks:
         """``schema.table`` of the tables that were there and into which the migration is known to insert."""
         return set()
 
-    def script_ran(self, cursor: Any, work: Work) -> None:
+    def script_ran(self, cursor: Cursor, work: Work) -> None:
         """The last statement is done: ``work.made``, ``impact`` and ``collisions`` are known; to refuse, raise.
 
         Where statements commit one by one, what is raised is reported when the receipt is written.
         """
 
-    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+    def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         """All checks of this migration held, or ``work.failure`` says which did not; COMMIT comes next."""

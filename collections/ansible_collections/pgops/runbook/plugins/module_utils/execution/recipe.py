@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 from ..catalog.application import read_schema
 from ..impact.meter import ImpactMeter
@@ -19,13 +18,14 @@ from ..library.changes import PathsBefore
 from ..postgres.sequences import collisions, new_collisions
 from ..salvage.made_rows import MadeRows
 from ..salvage.returning.returner import SalvageReturner
+from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
 from .script import apply_migration, roll_back_migration, run_checks
 
 __all__ = ["apply_in_one_transaction", "prove_apply", "prove_rollback", "roll_back_in_one_transaction"]
 
 
-def apply_in_one_transaction(migration: dict[str, Any], hooks: Hooks) -> Work:
+def apply_in_one_transaction(migration: Migration, hooks: Hooks) -> Work:
     """Apply a migration in one transaction.
 
     Returns:
@@ -42,7 +42,7 @@ def apply_in_one_transaction(migration: dict[str, Any], hooks: Hooks) -> Work:
     return work
 
 
-def _apply(cursor: Any, migration: dict[str, Any], hooks: Hooks) -> Work:
+def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     work = Work(migration, "apply")
     hooks.begin(cursor)
     work.found = work.before = read_schema(cursor)
@@ -61,7 +61,7 @@ def _apply(cursor: Any, migration: dict[str, Any], hooks: Hooks) -> Work:
 
 
 def prove_apply(
-    cursor: Any,
+    cursor: Cursor,
     work: Work,
     hooks: Hooks,
     returner: SalvageReturner,
@@ -95,7 +95,7 @@ def prove_apply(
             run_checks(cursor, hooks.smoke)
 
 
-def roll_back_in_one_transaction(migrations: list[dict[str, Any]], hooks: Hooks) -> list[Work]:
+def roll_back_in_one_transaction(migrations: list[Migration], hooks: Hooks) -> list[Work]:
     """Roll migrations back, in the given order, all in one transaction.
 
     Raises:
@@ -109,7 +109,7 @@ def roll_back_in_one_transaction(migrations: list[dict[str, Any]], hooks: Hooks)
     )
 
 
-def _roll_back_all(cursor: Any, migrations: list[dict[str, Any]], hooks: Hooks) -> list[Work]:
+def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> list[Work]:
     hooks.begin(cursor)
     done = [_roll_back(cursor, migration, hooks) for migration in migrations]
     run_checks(cursor, hooks.smoke)
@@ -119,7 +119,7 @@ def _roll_back_all(cursor: Any, migrations: list[dict[str, Any]], hooks: Hooks) 
     return [work for work, _ in done]
 
 
-def _roll_back(cursor: Any, migration: dict[str, Any], hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
+def _roll_back(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
     work = Work(migration, "rollback")
     work.found = work.before = read_schema(cursor)
     hooks.before_script(cursor, work)
@@ -135,7 +135,7 @@ def _roll_back(cursor: Any, migration: dict[str, Any], hooks: Hooks) -> tuple[Wo
 
 
 def prove_rollback(
-    cursor: Any,
+    cursor: Cursor,
     work: Work,
     hooks: Hooks,
     collisions_before: dict[str, str],
@@ -148,7 +148,7 @@ def prove_rollback(
         hooks.script_ran(cursor, work)
 
 
-def _paths(cursor: Any, work: Work, hooks: Hooks) -> PathsBefore | None:
+def _paths(cursor: Cursor, work: Work, hooks: Hooks) -> PathsBefore | None:
     """The paths before the script, where its header says that files follow them and there is a library."""
     if hooks.files_follow and work.migration.get("files"):
         return PathsBefore(cursor, work.migration["files"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..catalog.application import read_schema
 from ..errors import RunbookError, StepFailed
@@ -22,6 +22,7 @@ from ..postgres.connection import psycopg2, transaction
 from ..postgres.sequences import collisions
 from ..salvage.keeping.one_by_one import StatementSalvage
 from ..salvage.returning.returner import SalvageReturner
+from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
 from .one_by_one import begin_or_resume, run_one_by_one
 from .recipe import prove_apply, prove_rollback
@@ -37,7 +38,7 @@ class _Begun(NamedTuple):
     salvage: StatementSalvage | None
 
 
-def apply_one_by_one(migration: dict[str, Any], hooks: Hooks) -> Work:
+def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     """Apply a migration whose statements commit one by one; goes on where an earlier run stopped.
 
     Raises:
@@ -62,7 +63,7 @@ def apply_one_by_one(migration: dict[str, Any], hooks: Hooks) -> Work:
     return work
 
 
-def roll_back_one_by_one(migration: dict[str, Any], hooks: Hooks) -> Work:
+def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     """Roll a migration back whose statements commit one by one; goes on where an earlier run stopped.
 
     Raises:
@@ -88,7 +89,7 @@ def roll_back_one_by_one(migration: dict[str, Any], hooks: Hooks) -> Work:
     return work
 
 
-def _begin(cursor: Any, migration: dict[str, Any], direction: str, hooks: Hooks) -> _Begun:
+def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -> _Begun:
     work = Work(migration, direction, one_by_one=True)
     hooks.begin(cursor)
     hooks.journal_begins(cursor)
@@ -134,7 +135,7 @@ def _run(begun: _Begun, hooks: Hooks) -> None:
 
 
 @contextmanager
-def _noted(cursor: Any, work: Work) -> Iterator[None]:
+def _noted(cursor: Cursor, work: Work) -> Iterator[None]:
     """What a check says against statements that are committed already is kept in ``work.failure``.
 
     The receipt is written all the same: the emergency rollback goes by it.

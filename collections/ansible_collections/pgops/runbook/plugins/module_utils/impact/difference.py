@@ -8,12 +8,13 @@ leave it as rehearsed and yet delete rows that no rehearsal has seen deleted.
 
 from __future__ import annotations
 
+from ..shapes import Impact, Json
 from .meter import HARMLESS_MODE, LOCK_MODES
 
 __all__ = ["acted_otherwise"]
 
 
-def acted_otherwise(on_the_copy, in_production, same_rows):
+def acted_otherwise(on_the_copy: Impact, in_production: Impact, same_rows: bool) -> list[str]:
     """What a migration did on one side and not on the other.
 
     Production goes on writing after the backup, so that numbers of rows may well differ. That it deletes from a
@@ -51,9 +52,9 @@ def acted_otherwise(on_the_copy, in_production, same_rows):
     return lines
 
 
-def _rank_of(lock):
+def _rank_of(lock: Json) -> int:
     return _rank(lock["mode"])
 
 
-def _rank(mode):
+def _rank(mode: str | None) -> int:
     return LOCK_MODES.index(mode) if mode else -1

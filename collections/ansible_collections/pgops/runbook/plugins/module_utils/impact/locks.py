@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import threading
 import time
+from types import TracebackType
 
 from ..errors import RunbookError
 from ..postgres.connection import connect_again, psycopg2
-from .meter import held_locks
+from ..shapes import Connection, Json
+from .meter import HeldLock, held_locks
 
 __all__ = ["LOOK_EVERY_SECONDS", "LockSampler"]
 
@@ -29,29 +31,31 @@ class LockSampler:
         locks: list of dict: table, oid, mode, held_seconds.
     """
 
-    def __init__(self, connection):
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.observed = True
-        self._seen = {}
+        self._seen: dict[HeldLock, tuple[float, float]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> LockSampler:
         self._thread.start()
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
 
     @property
-    def locks(self):
+    def locks(self) -> list[Json]:
         return [
             {"table": name, "oid": oid, "mode": mode, "held_seconds": round(last - first, 3)}
             for (oid, name, mode), (first, last) in self._seen.items()
         ]
 
-    def _watch(self):
+    def _watch(self) -> None:
         try:
             own = connect_again(self.connection)
         except RunbookError:

@@ -9,8 +9,11 @@ are held until its end (manual, "Explicit Locking"), and pg_stat_xact_* counts i
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, STORED, TABLES, in_schemas, of_application
+from ..shapes import Cursor, Impact, Json, Timing
 
 __all__ = [
     "HARMLESS_MODE",
@@ -70,27 +73,31 @@ ROWS_WRITTEN = f"""
     WHERE {in_schemas(name="schemaname")}"""
 
 
-def _rows(cursor, query, values=None):
+def _rows(cursor: Cursor, query: str, values: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
     cursor.execute(query, values)
     return cursor.fetchall()
 
 
-def held_locks(cursor, pid=None):
+#: OID and name of a table, and the mode.
+HeldLock = tuple[int, str, str]
+
+
+def held_locks(cursor: Cursor, pid: int | None = None) -> list[HeldLock]:
     """(oid, table, mode) of each lock on a table that a session holds; by default the cursor's own."""
     return _rows(cursor, HELD_LOCKS, (pid,))
 
 
-def table_files(cursor):
+def table_files(cursor: Cursor) -> list[tuple[int, str, int]]:
     """(oid, table, file node) of each table."""
     return _rows(cursor, TABLE_FILES)
 
 
-def table_sizes(cursor):
+def table_sizes(cursor: Cursor) -> dict[str, int]:
     """dict table -> bytes; waits for each table's ACCESS SHARE lock."""
     return dict(_rows(cursor, SIZES))
 
 
-def wal_position(cursor):
+def wal_position(cursor: Cursor) -> int:
     """Bytes of WAL that the whole server has ever written."""
     return _rows(cursor, WAL_POSITION)[0][0]
 
@@ -106,7 +113,7 @@ class ImpactMeter:
             production that could wait for somebody who has nothing to do with the migration.
     """
 
-    def __init__(self, cursor, with_sizes=False):
+    def __init__(self, cursor: Cursor, with_sizes: bool = False) -> None:
         self.cursor = cursor
         self._size_before = table_sizes(cursor) if with_sizes else {}
         files = table_files(cursor)
@@ -114,15 +121,15 @@ class ImpactMeter:
         self._names = {oid: name for oid, name, _ in files}
         self._known = set(self._nodes)
         self._rows_before = {name: counts for name, *counts in _rows(cursor, ROWS)}
-        self._locks = {}
+        self._locks: dict[tuple[int, str], Json] = {}
         self._wal = wal_position(cursor)
         self._wal_begin = self._wal
-        self._rewritten = {}
+        self._rewritten: dict[str, int | None] = {}
         self._note_locks(None)
         # Taken by our own reading, not by the migration.
         self._ours = set(self._locks)
 
-    def _note_locks(self, line):
+    def _note_locks(self, line: int | None) -> list[Json]:
         taken = []
         for oid, name, mode in held_locks(self.cursor):
             if (oid, mode) not in self._locks:
@@ -135,7 +142,7 @@ class ImpactMeter:
                 taken.append({"table": name, "mode": mode})
         return taken
 
-    def statement_done(self, timing):
+    def statement_done(self, timing: Timing) -> None:
         """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten."""
         position = wal_position(self.cursor)
         timing["wal_bytes"] = position - self._wal
@@ -152,7 +159,7 @@ class ImpactMeter:
                 self._rewritten[name] = self._size_before.get(name)
                 self._nodes[oid] = node
 
-    def result(self):
+    def result(self) -> Impact:
         """The whole migration.
 
         Returns:
@@ -162,7 +169,7 @@ class ImpactMeter:
             that was renamed under both of its names), wal_bytes (of the whole server meanwhile).
         """
         now = time.monotonic()
-        strongest = {}
+        strongest: dict[str, Json] = {}
         for (oid, mode), lock in self._locks.items():
             if oid not in self._known or (oid, mode) in self._ours:
                 continue
@@ -194,17 +201,17 @@ class ImpactMeter:
             "wal_bytes": wal_position(self.cursor) - self._wal_begin,
         }
 
-    def _written(self, rows):
+    def _written(self, rows: dict[str, dict[str, int]]) -> dict[str, list[str]]:
         now = {oid: name for oid, name, _ in table_files(self.cursor)}
         # INSERT, UPDATE and DELETE take this lock, and no ALTER does; on an empty table too.
         written = {oid for oid, mode in self._locks if mode == "RowExclusiveLock"} & self._known
-        inserted = {oid for oid in self._known if rows.get(now.get(oid), {}).get("inserted")}
+        inserted = {oid for oid in self._known if oid in now and rows.get(now[oid], {}).get("inserted")}
         return {
             what: sorted({names[oid] for names in (self._names, now) for oid in found if oid in names})
             for what, found in (("written", written), ("inserted", inserted))
         }
 
-    def held_until_now(self, impact):
+    def held_until_now(self, impact: Impact) -> None:
         """Count the checks before COMMIT too: until it, the locks that the migration took are held on."""
         now = time.monotonic()
         since = {(lock["table"], lock["mode"]): lock["since"] for lock in self._locks.values()}
@@ -212,7 +219,7 @@ class ImpactMeter:
             lock["held_seconds"] = round(now - since[(lock["table"], lock["mode"])], 3)
 
 
-def rows_written(cursor):
+def rows_written(cursor: Cursor) -> int:
     """How many rows were ever written to the tables of users in this database, by transactions that have ended."""
     cursor.execute(ROWS_WRITTEN)
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..salvage.watch import TouchWatch
+from ..shapes import Cursor, Impact, Json, Timing
 from .locks import LockSampler
 from .meter import LOCK_MODES, ImpactMeter, table_files, table_sizes, wal_position
 
@@ -24,23 +26,23 @@ class ImpactOneByOne:
         note_destroyed: add to each statement's timing what it touches (``destroyed``, as TouchWatch.as_json).
     """
 
-    def __init__(self, with_sizes=False, note_destroyed=False):
+    def __init__(self, with_sizes: bool = False, note_destroyed: bool = False) -> None:
         self.with_sizes = with_sizes
         self.note_destroyed = note_destroyed
-        self._locks = {}
-        self._rewritten = {}
-        self._rows = {}
+        self._locks: dict[tuple[str, str], Json] = {}
+        self._rewritten: dict[str, int | None] = {}
+        self._rows: dict[str, dict[str, int]] = {}
         self._wal_bytes = 0
         self._observed = True
         #: False when an earlier run did the first statements: what they did is not in here.
         self.complete = True
 
     @contextmanager
-    def in_transaction(self, cursor):
+    def in_transaction(self, cursor: Cursor) -> Iterator[list[Timing]]:
         """Measure the statement that is run inside; yields the list that gets its timing."""
         meter = ImpactMeter(cursor, self.with_sizes)
         watch = TouchWatch(cursor) if self.note_destroyed else None
-        timings = []
+        timings: list[Timing] = []
         yield timings
         for timing in timings:
             meter.statement_done(timing)
@@ -57,12 +59,12 @@ class ImpactOneByOne:
         self._wal_bytes += impact["wal_bytes"]
 
     @contextmanager
-    def alone(self, cursor):
+    def alone(self, cursor: Cursor) -> Iterator[list[Timing]]:
         """The same for a statement that cannot be in a transaction; the cursor is one of autocommit mode."""
         sizes = table_sizes(cursor) if self.with_sizes else {}
         files = {oid: node for oid, _, node in table_files(cursor)}
         position = wal_position(cursor)
-        timings = []
+        timings: list[Timing] = []
         with LockSampler(cursor.connection) as sampler:
             yield timings
         self._observed = self._observed and sampler.observed
@@ -70,15 +72,13 @@ class ImpactOneByOne:
         rewritten = [name for oid, name, node in table_files(cursor) if oid in files and files[oid] != node]
         locks = [lock for lock in sampler.locks if lock["oid"] in files]
         for timing in timings:
-            timing.update(
-                wal_bytes=written,
-                rewritten=rewritten,
-                locks=[
-                    {"table": lock["table"], "mode": lock["mode"]}
-                    for lock in locks
-                    if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
-                ],
-            )
+            timing["wal_bytes"] = written
+            timing["rewritten"] = rewritten
+            timing["locks"] = [
+                {"table": lock["table"], "mode": lock["mode"]}
+                for lock in locks
+                if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
+            ]
             for lock in locks:
                 self._take_lock(
                     {
@@ -93,13 +93,13 @@ class ImpactOneByOne:
         self._rewritten.update((table, sizes.get(table)) for table in rewritten)
         self._wal_bytes += written
 
-    def _take_lock(self, lock):
+    def _take_lock(self, lock: Json) -> None:
         """Of each table and mode the longest: after each statement the application had its turn."""
         key = (lock["table"], lock["mode"])
         if key not in self._locks or self._locks[key]["held_seconds"] < lock["held_seconds"]:
             self._locks[key] = lock
 
-    def result(self):
+    def result(self) -> Impact:
         """As ImpactMeter.result, with ``complete``, and ``locks_observed``: whether locks could be looked at."""
         return {
             "complete": self.complete,

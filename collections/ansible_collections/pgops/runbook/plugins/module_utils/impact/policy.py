@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 from ..errors import Refused
+from ..shapes import Impact, Json
 from .meter import HARMLESS_MODE, LOCK_MODES
 
 __all__ = ["POLICY_SPEC", "objections", "refuse_by_policy"]
@@ -19,7 +23,7 @@ POLICY_SPEC = {
 }
 
 
-def objections(migration, proof, policy):
+def objections(migration: Mapping[str, Any], proof: Json, policy: Json) -> list[str]:
     """What speaks against deploying a rehearsed migration.
 
     Args:
@@ -40,7 +44,7 @@ def objections(migration, proof, policy):
     ]
 
 
-def refuse_by_policy(migrations, evidence, policy):
+def refuse_by_policy(migrations: Iterable[Mapping[str, Any]], evidence: Iterable[Json], policy: Json) -> None:
     """Refuse the first migration that something speaks against.
 
     Args:
@@ -59,20 +63,20 @@ def refuse_by_policy(migrations, evidence, policy):
             )
 
 
-def _large(size, policy):
+def _large(size: int | None, policy: Json) -> bool:
     return (size or 0) > policy["large_table_mb"] * 2**20
 
 
-def _megabytes(size):
+def _megabytes(size: int | None) -> str:
     return f"{(size or 0) / 2**20:.0f} MB"
 
 
-def _unobserved_locks(impact):
+def _unobserved_locks(impact: Impact) -> Iterator[str]:
     if not impact.get("locks_observed", True):
         yield "its locks could not be looked at: the copy's server has no connection to spare"
 
 
-def _long_locks(impact, policy):
+def _long_locks(impact: Impact, policy: Json) -> Iterator[str]:
     for lock in impact["locks"]:
         strong = LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index(HARMLESS_MODE)
         if (
@@ -87,7 +91,7 @@ def _long_locks(impact, policy):
             )
 
 
-def _rewrites(impact, policy):
+def _rewrites(impact: Impact, policy: Json) -> Iterator[str]:
     if policy["accept_table_rewrite"]:
         return
     for table, size in impact["rewritten"].items():
@@ -98,7 +102,7 @@ def _rewrites(impact, policy):
             )
 
 
-def _undeclared_loss(migration, proof, policy):
+def _undeclared_loss(migration: Mapping[str, Any], proof: Json, policy: Json) -> Iterator[str]:
     if policy["accept_data_loss"] or migration.get("data_loss") != "NONE":
         return
     deleted = {table: rows["deleted"] for table, rows in proof["impact"]["rows"].items() if rows["deleted"]}
@@ -109,6 +113,6 @@ def _undeclared_loss(migration, proof, policy):
         yield f"its header says 'Data Loss: NONE', and it {' and '.join(lost)} (-e accept_data_loss=true)"
 
 
-def _empty_rollback(proof, policy):
+def _empty_rollback(proof: Json, policy: Json) -> Iterator[str]:
     if not policy["accept_empty_rollback"] and not proof["rollback_changed"]:
         yield "its rollback changes neither schema nor rows (-e accept_empty_rollback=true)"

@@ -8,7 +8,11 @@ write twenty times as much as a minute later: a matter of when it runs, not of w
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..postgres.answers import one_row
 from ..postgres.connection import psycopg2, transaction
+from ..shapes import Connection
 
 __all__ = ["SessionWal"]
 
@@ -30,20 +34,20 @@ class SessionWal:
         connection: idle.
     """
 
-    def __init__(self, connection):
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._begin = self._read()
 
-    def _read(self):
+    def _read(self) -> tuple[Any, ...] | None:
         if self._connection.server_version < FIRST_VERSION:
             return None
         with transaction(self._connection) as cursor:
             cursor.execute(FORCE)
         with transaction(self._connection) as cursor:
             cursor.execute(READ)
-            return cursor.fetchone()
+            return one_row(cursor)
 
-    def written(self):
+    def written(self) -> dict[str, int] | None:
         """What was written since.
 
         Returns:
@@ -54,9 +58,12 @@ class SessionWal:
         if self._begin is None or self._connection.closed:
             return None
         try:
-            *now, block = self._read()
+            found = self._read()
         except psycopg2.OperationalError:
             return None  # what is measured is committed; whoever needs the connection next will say that it is lost
+        if found is None:
+            return None
+        *now, block = found
         written, records, images = (end - begin for begin, end in zip(self._begin, now))
         return {
             "bytes": written,

@@ -8,13 +8,16 @@ One that may not is noted before and after; killed in between, the catalog tells
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..digests import sha256_of_text
 from ..errors import Refused
+from ..shapes import Json, Statement
 
 __all__ = ["Journal", "close_all_journals", "open_journal"]
 
 
-def open_journal(cursor):
+def open_journal(cursor: Any) -> Json | None:
     """The journal that was begun and not closed, or None.
 
     Returns:
@@ -34,7 +37,7 @@ def open_journal(cursor):
     return dict(zip(names, row)) if row else None
 
 
-def close_all_journals(cursor):
+def close_all_journals(cursor: Any) -> None:
     """Nothing is half done: the database was replaced by one in which nothing of it is begun."""
     cursor.execute("UPDATE runbook.journal SET closed = clock_timestamp() WHERE closed IS NULL")
 
@@ -48,13 +51,13 @@ class Journal:
         direction: apply or rollback.
     """
 
-    def __init__(self, journal_id, run_id=None, direction="apply"):
+    def __init__(self, journal_id: int, run_id: str | None = None, direction: str = "apply") -> None:
         self.journal_id = journal_id
         self.run_id = run_id
         self.direction = direction
 
     @classmethod
-    def begin(cls, cursor, run_id, migration, direction, catalog_before):
+    def begin(cls, cursor: Any, run_id: str, migration: str, direction: str, catalog_before: str) -> Journal:
         cursor.execute(
             "INSERT INTO runbook.journal (run_id, migration, direction, catalog_before)"
             " VALUES (%s, %s, %s, %s) RETURNING journal_id",
@@ -62,7 +65,7 @@ class Journal:
         )
         return cls(cursor.fetchone()[0], run_id, direction)
 
-    def state(self, cursor, ordinal, statement):
+    def state(self, cursor: Any, ordinal: int, statement: Statement) -> str:
         """ "new", "begun" or "done".
 
         Raises:
@@ -84,27 +87,27 @@ class Journal:
             )
         return "done" if row[1] else "begun"
 
-    def note_begin(self, cursor, ordinal, statement):
+    def note_begin(self, cursor: Any, ordinal: int, statement: Statement) -> None:
         cursor.execute(
             "INSERT INTO runbook.journal_statement (journal_id, ordinal, line, sha256) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (journal_id, ordinal) DO UPDATE SET begun = clock_timestamp()",
             (self.journal_id, ordinal, statement["line"], sha256_of_text(statement["sql"])),
         )
 
-    def note_done(self, cursor, ordinal):
+    def note_done(self, cursor: Any, ordinal: int) -> None:
         cursor.execute(
             "UPDATE runbook.journal_statement SET done = clock_timestamp() WHERE journal_id = %s AND ordinal = %s",
             (self.journal_id, ordinal),
         )
 
-    def forget(self, cursor, ordinal):
+    def forget(self, cursor: Any, ordinal: int) -> None:
         """A statement that is known not to have taken effect."""
         cursor.execute(
             "DELETE FROM runbook.journal_statement WHERE journal_id = %s AND ordinal = %s",
             (self.journal_id, ordinal),
         )
 
-    def drop_if_nothing_is_done(self, cursor):
+    def drop_if_nothing_is_done(self, cursor: Any) -> bool:
         """Forget a journal without a statement, so that its migration holds nobody up; returns whether it had none."""
         cursor.execute(
             "DELETE FROM runbook.journal j WHERE journal_id = %s AND NOT EXISTS"
@@ -113,7 +116,7 @@ class Journal:
         )
         return cursor.rowcount == 1
 
-    def close(self, cursor):
+    def close(self, cursor: Any) -> None:
         cursor.execute(
             "UPDATE runbook.journal SET closed = clock_timestamp() WHERE journal_id = %s", (self.journal_id,)
         )

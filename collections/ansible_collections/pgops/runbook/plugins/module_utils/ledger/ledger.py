@@ -9,9 +9,12 @@ about. Nothing here commits.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from ..digests import canonical_json, digest_of
 from ..errors import Refused
+from ..shapes import Catalog, Identity, Json, Receipt
 from .receipts import FIRST_PREVIOUS, make_receipt
 from .upgrade import upgrade
 
@@ -31,20 +34,24 @@ LEASE_MINUTES = 15
 UTC_TEXT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
-def utc_text(cursor):
+def utc_text(cursor: Any) -> str:
     """The server's clock as ISO 8601 text in UTC, not the time at which the transaction began."""
     cursor.execute("SELECT " + UTC_TEXT.format("clock_timestamp()"))
     return cursor.fetchone()[0]
 
 
+def _receipt(document: str, digest: str) -> Receipt:
+    return cast("Receipt", {**json.loads(document), "digest": digest})
+
+
 class Ledger:
     """Runs and receipts in the database of the cursor that each method is given."""
 
-    def exists(self, cursor):
+    def exists(self, cursor: Any) -> bool:
         cursor.execute("SELECT to_regclass('runbook.receipt') IS NOT NULL")
         return cursor.fetchone()[0]
 
-    def create(self, cursor):
+    def create(self, cursor: Any) -> bool:
         """Create the ledger where there is none, or bring it to the newest layout; returns whether it was created."""
         created = not self.exists(cursor)
         upgrade(cursor)
@@ -52,7 +59,7 @@ class Ledger:
 
     # Runs ----------------------------------------------------------------------------------------------
 
-    def unfinished_run(self, cursor):
+    def unfinished_run(self, cursor: Any) -> Json | None:
         """The run that holds the database, or None.
 
         Returns:
@@ -70,14 +77,22 @@ class Ledger:
         names = ("run_id", "playbook", "migrations", "operator", "controller", "started", "lease_expired")
         return dict(zip(names, row)) if row else None
 
-    def open_run(self, cursor, run_id, playbook, migrations, operator, controller):
+    def open_run(
+        self,
+        cursor: Any,
+        run_id: str,
+        playbook: str,
+        migrations: Sequence[str],
+        operator: str,
+        controller: Json,
+    ) -> None:
         cursor.execute(
             "INSERT INTO runbook.run (run_id, playbook, migrations, operator, controller, lease_until)"
             " VALUES (%s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 minute')",
             (run_id, playbook, list(migrations), operator, json.dumps(controller), LEASE_MINUTES),
         )
 
-    def run(self, cursor, run_id):
+    def run(self, cursor: Any, run_id: str) -> Json | None:
         """One run as dict (run_id, playbook, migrations, finished (bool), outcome), or None."""
         if not self.exists(cursor):
             return None
@@ -89,7 +104,7 @@ class Ledger:
         row = cursor.fetchone()
         return dict(zip(("run_id", "playbook", "migrations", "finished", "outcome"), row)) if row else None
 
-    def last_run(self, cursor):
+    def last_run(self, cursor: Any) -> Json | None:
         """The newest run as dict, or None."""
         if not self.exists(cursor):
             return None
@@ -104,14 +119,14 @@ class Ledger:
         names = ("run_id", "playbook", "migrations", "operator", "started", "finished", "outcome", "reason")
         return dict(zip(names, row)) if row else None
 
-    def extend_lease(self, cursor, run_id):
+    def extend_lease(self, cursor: Any, run_id: str) -> None:
         cursor.execute(
             "UPDATE runbook.run SET lease_until = clock_timestamp() + %s * interval '1 minute'"
             " WHERE run_id = %s AND finished IS NULL",
             (LEASE_MINUTES, run_id),
         )
 
-    def finish_run(self, cursor, run_id, outcome, reason):
+    def finish_run(self, cursor: Any, run_id: str, outcome: str, reason: str) -> bool:
         """Close a run; returns whether it was open."""
         cursor.execute(
             "UPDATE runbook.run SET finished = clock_timestamp(), outcome = %s, reason = %s"
@@ -122,7 +137,7 @@ class Ledger:
 
     # Receipts ------------------------------------------------------------------------------------------
 
-    def receipts(self, cursor, run_id=None):
+    def receipts(self, cursor: Any, run_id: str | None = None) -> list[Receipt]:
         """Receipts, oldest first: those of one run, or the whole chain."""
         if not self.exists(cursor):
             return []
@@ -132,9 +147,9 @@ class Ledger:
             cursor.execute(
                 "SELECT document, digest FROM runbook.receipt WHERE run_id = %s ORDER BY position", (run_id,)
             )
-        return [{**json.loads(document), "digest": digest} for document, digest in cursor.fetchall()]
+        return [_receipt(document, digest) for document, digest in cursor.fetchall()]
 
-    def chain_is_broken(self, cursor, run_id):
+    def chain_is_broken(self, cursor: Any, run_id: str) -> bool:
         """Whether a receipt of the run does not name the digest of the one before it in the ledger."""
         cursor.execute(
             "SELECT EXISTS (SELECT FROM runbook.receipt r LEFT JOIN runbook.receipt p ON p.position = r.position - 1"
@@ -143,7 +158,7 @@ class Ledger:
         )
         return cursor.fetchone()[0]
 
-    def applied_receipt(self, cursor, version):
+    def applied_receipt(self, cursor: Any, version: str) -> Receipt | None:
         """The receipt of the apply that put ``version`` in place, or None when the ledger does not know."""
         if not self.exists(cursor):
             return None
@@ -160,9 +175,9 @@ class Ledger:
         row = cursor.fetchone()
         if row is None or row[2] != "apply":
             return None
-        return {**json.loads(row[0]), "digest": row[1]}
+        return _receipt(row[0], row[1])
 
-    def makers(self, cursor, keys):
+    def makers(self, cursor: Any, keys: Iterable[str]) -> dict[str, str]:
         """Which deployed migration added which object to the schema.
 
         Args:
@@ -187,8 +202,17 @@ class Ledger:
         return dict(cursor.fetchall())
 
     def append(
-        self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None
-    ):
+        self,
+        cursor: Any,
+        run_id: str,
+        step: str,
+        status: str,
+        started: str,
+        identity: Identity,
+        migration: str | None = None,
+        inputs: Json | None = None,
+        outputs: Json | None = None,
+    ) -> Receipt:
         """Write one receipt at the end of the chain; returns it with its digest."""
         # Two writers would both take the same predecessor; the table lock makes them queue.
         cursor.execute("LOCK TABLE runbook.receipt IN SHARE ROW EXCLUSIVE MODE")
@@ -215,7 +239,7 @@ class Ledger:
 
     # Catalogs ------------------------------------------------------------------------------------------
 
-    def keep_catalog(self, cursor, catalog):
+    def keep_catalog(self, cursor: Any, catalog: Catalog) -> str:
         """Store a catalog under its digest; returns the digest."""
         digest = digest_of(catalog)
         cursor.execute(
@@ -224,7 +248,7 @@ class Ledger:
         )
         return digest
 
-    def catalog(self, cursor, digest):
+    def catalog(self, cursor: Any, digest: str) -> Catalog:
         """The catalog with that digest.
 
         Raises:

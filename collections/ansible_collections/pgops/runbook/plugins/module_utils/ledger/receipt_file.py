@@ -7,9 +7,12 @@ from __future__ import annotations
 import datetime
 import json
 import os
+from collections.abc import Sequence
+from typing import Any
 
 from ..digests import canonical_json
 from ..durable import write_file_durably
+from ..shapes import Catalog, Identity, Json, Receipt
 from .receipts import FIRST_PREVIOUS, broken_link, make_receipt
 
 __all__ = ["ReceiptFile"]
@@ -22,21 +25,29 @@ class ReceiptFile:
         backup_dir, run_id: the file is ``<backup_dir>/<run_id>/receipts.json``.
     """
 
-    def __init__(self, backup_dir, run_id):
+    def __init__(self, backup_dir: str, run_id: str) -> None:
         self.run_id = run_id
         self.path = os.path.join(os.path.abspath(backup_dir), run_id, "receipts.json")
 
-    def _read(self):
+    def _read(self) -> Json | None:
         try:
             with open(self.path, encoding="utf-8") as file:
                 return json.load(file)
         except FileNotFoundError:
             return None
 
-    def create(self, cursor):
+    def create(self, cursor: object) -> bool:
         return False
 
-    def open_run(self, cursor, run_id, playbook, migrations, operator, controller):
+    def open_run(
+        self,
+        cursor: object,
+        run_id: str,
+        playbook: str,
+        migrations: Sequence[str],
+        operator: str,
+        controller: Json,
+    ) -> None:
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
         write_file_durably(
             self.path,
@@ -45,7 +56,7 @@ class ReceiptFile:
             ),
         )
 
-    def run(self, cursor, run_id):
+    def run(self, cursor: object, run_id: str) -> Json | None:
         content = self._read()
         if content is None:
             return None
@@ -57,13 +68,13 @@ class ReceiptFile:
             "outcome": content["outcome"],
         }
 
-    def unfinished_run(self, cursor):
+    def unfinished_run(self, cursor: object) -> None:
         return None
 
-    def extend_lease(self, cursor, run_id):
+    def extend_lease(self, cursor: object, run_id: str) -> None:
         """A rehearsal holds no database, so it has no lease."""
 
-    def finish_run(self, cursor, run_id, outcome, reason):
+    def finish_run(self, cursor: object, run_id: str, outcome: str, reason: str) -> bool:
         content = self._read()
         if content is None or content["outcome"] is not None:
             return False
@@ -71,17 +82,26 @@ class ReceiptFile:
         write_file_durably(self.path, canonical_json(content))
         return True
 
-    def receipts(self, cursor, run_id=None):
+    def receipts(self, cursor: object, run_id: str | None = None) -> list[Receipt]:
         content = self._read()
         return content["receipts"] if content else []
 
-    def chain_is_broken(self, cursor, run_id):
+    def chain_is_broken(self, cursor: object, run_id: str) -> bool:
         return broken_link(self.receipts(cursor)) is not None
 
     def append(
-        self, cursor, run_id, step, status, started, identity, migration=None, inputs=None, outputs=None
-    ):
-        content = self._read()
+        self,
+        cursor: object,
+        run_id: str,
+        step: str,
+        status: str,
+        started: str,
+        identity: Identity,
+        migration: str | None = None,
+        inputs: Json | None = None,
+        outputs: Json | None = None,
+    ) -> Receipt:
+        content: Any = self._read()
         previous = content["receipts"][-1]["digest"] if content["receipts"] else FIRST_PREVIOUS
         finished = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         receipt = make_receipt(
@@ -91,5 +111,5 @@ class ReceiptFile:
         write_file_durably(self.path, canonical_json(content))
         return receipt
 
-    def keep_catalog(self, cursor, catalog):
+    def keep_catalog(self, cursor: object, catalog: Catalog) -> None:
         """Nothing is applied to production by a rehearsal, so no catalog is asked for again."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 __all__ = ["COLLECTION_VERSION", "COMMENTS", "NEWEST", "RELEASES"]
 
 #: Of this collection, as in its galaxy.yml; written beside each release that it has run.
-COLLECTION_VERSION = "1.0.0"
+COLLECTION_VERSION = "0.2.0"
 
 
 # Made piece by piece, before releases were written down: of a database any of it may be there.

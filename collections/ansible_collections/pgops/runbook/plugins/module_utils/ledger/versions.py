@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import Refused
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
@@ -19,10 +21,10 @@ TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 class VersionTable:
     """``schema_migrations`` as the cursor's search_path finds it."""
 
-    def __init__(self, cursor):
+    def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
 
-    def _table(self):
+    def _table(self) -> Any:
         """(schema, name) of the table, or None."""
         self.cursor.execute(
             "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
@@ -31,11 +33,11 @@ class VersionTable:
         )
         return self.cursor.fetchone()
 
-    def _columns(self, table):
+    def _columns(self, table: tuple[str, str]) -> dict[str, str]:
         name = sql.Identifier(*table).as_string(self.cursor)
         return {column.name: column.type_name for column in columns_of(self.cursor, name)}
 
-    def check(self):
+    def check(self) -> None:
         """Refuse a table that cannot hold our versions.
 
         Raises:
@@ -53,7 +55,7 @@ class VersionTable:
                 " and has to be text or varchar.",
             )
 
-    def applied(self):
+    def applied(self) -> set[str]:
         """The recorded versions, a set of str; empty where there is no table."""
         table = self._table()
         if table is None:
@@ -61,7 +63,7 @@ class VersionTable:
         self.cursor.execute(sql.SQL("SELECT version FROM {}").format(sql.Identifier(*table)))
         return {version for (version,) in self.cursor.fetchall()}
 
-    def record(self, version, description):
+    def record(self, version: str, description: str) -> None:
         """Record ``version`` where the script did not; creates the table where the application has none.
 
         A row that is there already costs no sequence value, which INSERT ... ON CONFLICT would.
@@ -91,7 +93,7 @@ class VersionTable:
             (*values, version),
         )
 
-    def forget(self, version):
+    def forget(self, version: str) -> None:
         """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""
         table = self._table()
         if table is None:
@@ -104,7 +106,7 @@ class VersionTable:
             if self.cursor.fetchone()[0] == 0:
                 self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
 
-    def is_ours(self, table=None):
+    def is_ours(self, table: tuple[str, str] | None = None) -> bool:
         """Whether the runbook made the table."""
         table = table or self._table()
         if table is None:
@@ -114,7 +116,7 @@ class VersionTable:
         )
         return self.cursor.fetchone()[0] == MARK
 
-    def name(self):
+    def name(self) -> str | None:
         """``schema.table`` for a person, or None."""
         table = self._table()
         return ".".join(table) if table else None

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
+from ..shapes import Cursor
 from .connection import psycopg2
 
 __all__ = ["NotTaken", "bisect", "savepoint"]
@@ -34,7 +34,7 @@ class NotTaken(Exception):
         reference: PostgreSQL's detail where a foreign key is violated: which key is missing, or still referred to.
     """
 
-    def __init__(self, error: Any) -> None:
+    def __init__(self, error: psycopg2.Error) -> None:
         self.reason: str = (error.diag.message_primary if error.diag else None) or " ".join(
             str(error).split()
         )
@@ -45,7 +45,7 @@ class NotTaken(Exception):
 
 
 @contextmanager
-def savepoint(cursor: Any) -> Iterator[None]:
+def savepoint(cursor: Cursor) -> Iterator[None]:
     """Undo what was done inside when it fails because of a row.
 
     Raises:
@@ -66,12 +66,12 @@ def savepoint(cursor: Any) -> Iterator[None]:
     cursor.execute("RELEASE SAVEPOINT runbook_part")
 
 
-def _undo(cursor: Any) -> None:
+def _undo(cursor: Cursor) -> None:
     cursor.execute("ROLLBACK TO SAVEPOINT runbook_part")
     cursor.execute("RELEASE SAVEPOINT runbook_part")
 
 
-def bisect(cursor: Any, action: Callable[[int, int], None], numbers: Sequence[int]) -> dict[int, NotTaken]:
+def bisect(cursor: Cursor, action: Callable[[int, int], None], numbers: Sequence[int]) -> dict[int, NotTaken]:
     """Do ``action`` for numbered rows, without those that do not bear it.
 
     Of n rows of which k fail, some k * log2(n / k) parts are tried.

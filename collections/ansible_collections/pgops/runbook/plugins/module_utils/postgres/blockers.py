@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import threading
+from types import TracebackType
+from typing import Any
 
 from ..errors import RunbookError
+from ..shapes import Target
 from .connection import connect, psycopg2
 
 __all__ = ["BlockerWatch"]
@@ -27,22 +30,24 @@ class BlockerWatch:
         backend_pid: the backend that may have to wait.
     """
 
-    def __init__(self, target, backend_pid):
+    def __init__(self, target: Target, backend_pid: int) -> None:
         self.target = target
         self.backend_pid = backend_pid
-        self._seen = []
+        self._seen: list[tuple[Any, ...]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> BlockerWatch:
         self._thread.start()
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
 
-    def sentences(self):
+    def sentences(self) -> list[str]:
         """The sessions last seen to block: pid, user, application, state, age of transaction, query."""
         return [
             f"pid {pid} (user {user}, application {application or 'unnamed'}, {state},"
@@ -50,7 +55,7 @@ class BlockerWatch:
             for pid, user, application, state, age, query in self._seen
         ]
 
-    def _watch(self):
+    def _watch(self) -> None:
         try:
             connection = connect(self.target)
         except RunbookError:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from ..shapes import Cursor
 
 __all__ = ["Column", "columns_of"]
 
@@ -44,7 +46,7 @@ class Column(NamedTuple):
     missing: str | None
 
 
-def columns_of(cursor: Any, table: int | str) -> list[Column]:
+def columns_of(cursor: Cursor, table: int | str) -> list[Column]:
     """Its columns in their order, dropped ones left out.
 
     Args:

@@ -5,21 +5,27 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Refused, RunbookError
+from ..shapes import Connection, Cursor, Identity, Target
+from .answers import one_row
 
+PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
     import psycopg2
     import psycopg2.errors
     import psycopg2.extensions
     from psycopg2 import sql
-
-    PSYCOPG2_IMPORT_ERROR = None
 except ImportError:
     # The module says so with the name of the package; an import that fails here would be a traceback.
-    psycopg2 = sql = None
     PSYCOPG2_IMPORT_ERROR = traceback.format_exc()
+    if (
+        not TYPE_CHECKING
+    ):  # nothing after that sentence uses them, so to the type checker they are always there
+        psycopg2 = sql = None
 
 __all__ = [
     "PSYCOPG2_IMPORT_ERROR",
@@ -61,7 +67,7 @@ class ServerUnreachable(RunbookError):
     """No connection could be made; the message is libpq's own first line."""
 
 
-def _parameters(target, database=None):
+def _parameters(target: Target, database: str | None = None) -> dict[str, Any]:
     """libpq keywords for ``target``; empty values are left to libpq's own defaults."""
     wanted = {
         "host": target.get("login_host"),
@@ -74,7 +80,7 @@ def _parameters(target, database=None):
     return {keyword: value for keyword, value in wanted.items() if value}
 
 
-def connect(target, database=None):
+def connect(target: Target, database: str | None = None) -> Connection:
     """Open a connection.
 
     Args:
@@ -94,7 +100,7 @@ def connect(target, database=None):
     return _open(parameters)
 
 
-def connect_again(connection):
+def connect_again(connection: Connection) -> Connection:
     """Another connection to the same database, as the same role.
 
     Raises:
@@ -103,7 +109,7 @@ def connect_again(connection):
     return _open({**connection.info.dsn_parameters, "password": connection.info.password})
 
 
-def _open(parameters):
+def _open(parameters: Mapping[str, Any]) -> Connection:
     parameters = {
         **parameters,
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -124,7 +130,7 @@ def _open(parameters):
         ) from None
 
 
-def client_options(target, database=None):
+def client_options(target: Target, database: str | None = None) -> list[str]:
     """Command-line options of PostgreSQL's client programs for ``target``; the password is never among them."""
     parameters = _parameters(target, database)
     options = ["--no-password"]
@@ -135,12 +141,12 @@ def client_options(target, database=None):
     return options
 
 
-def connection_string(**keywords):
+def connection_string(**keywords: str) -> str:
     """A libpq connection string; keeps a database name with ``=`` or spaces from being read as one."""
     return psycopg2.extensions.make_dsn(**keywords)
 
 
-def client_environment(target):
+def client_environment(target: Target) -> dict[str, str]:
     """Environment variables for the client programs: what must not, or cannot, stand on a command line."""
     environment = {"PGAPPNAME": "pgops.runbook", "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_SECONDS)}
     parameters = _parameters(target)
@@ -151,7 +157,7 @@ def client_environment(target):
     return environment
 
 
-def server_identity(cursor):
+def server_identity(cursor: Cursor) -> Identity:
     """Which database this is, so that a receipt of another one is not taken for ours.
 
     Returns:
@@ -163,7 +169,7 @@ def server_identity(cursor):
         " current_database(), (SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database()),"
         " current_setting('server_version_num')::int, pg_catalog.pg_is_in_recovery()"
     )
-    system_identifier, database, database_oid, server_version, in_recovery = cursor.fetchone()
+    system_identifier, database, database_oid, server_version, in_recovery = one_row(cursor)
     return {
         "system_identifier": system_identifier,
         "database": database,
@@ -174,7 +180,7 @@ def server_identity(cursor):
 
 
 @contextmanager
-def transaction(connection):
+def transaction(connection: Connection) -> Iterator[Cursor]:
     """``with transaction(connection) as cursor``: COMMIT at the end, ROLLBACK on any exception."""
     try:
         with connection.cursor() as cursor:

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from ..shapes import Cursor
 
 __all__ = ["PRIMARY_KEY", "UniqueKey", "key_among", "unique_keys"]
 
@@ -45,13 +47,13 @@ class UniqueKey(NamedTuple):
     not_null: bool
 
 
-def unique_keys(cursor: Any, oid: int) -> list[UniqueKey]:
+def unique_keys(cursor: Cursor, oid: int) -> list[UniqueKey]:
     """Unique keys of the table of that OID: the primary key first, then those with the fewest columns."""
     cursor.execute(_UNIQUE_KEYS, (oid,))
     return [UniqueKey(*row) for row in cursor.fetchall()]
 
 
-def key_among(cursor: Any, oid: int, columns: Collection[str]) -> list[str] | None:
+def key_among(cursor: Cursor, oid: int, columns: Collection[str]) -> list[str] | None:
     """The first key that tells every row from every other by some of ``columns`` alone, at any moment; or None."""
     for key in unique_keys(cursor, oid):
         if key.immediate and key.not_null and set(key.columns) <= set(columns):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
 from ..errors import Refused, RunbookError
+from ..shapes import Connection, Cursor, Json, Target
+from .answers import one_row
 from .connection import ServerUnreachable, connect, psycopg2, sql
 
 __all__ = [
@@ -37,13 +38,13 @@ LOCK_WAIT_SECONDS = 10
 SWAP_MARK = "migration runbook: swap "
 
 
-def connect_maintenance(target: dict[str, Any]) -> Any:
+def connect_maintenance(target: Target) -> Connection:
     """A connection in autocommit mode to a database that is not the target's own.
 
     Raises:
         ServerUnreachable: none of them lets the role in.
     """
-    failure = None
+    failure: ServerUnreachable | None = None
     for name in MAINTENANCE_DATABASES:
         if name == target["login_db"]:
             continue
@@ -54,6 +55,7 @@ def connect_maintenance(target: dict[str, Any]) -> Any:
         else:
             connection.autocommit = True
             return connection
+    assert failure is not None  # at most one of the two is the target itself
     raise failure
 
 
@@ -62,7 +64,7 @@ def swap_mark(database: str, run_id: str, source: str) -> str:
     return SWAP_MARK + json.dumps({"database": database, "run_id": run_id, "source": source}, sort_keys=True)
 
 
-def take_swap_lock(cursor: Any, database: str) -> None:
+def take_swap_lock(cursor: Cursor, database: str) -> None:
     """One swap of a database at a time; the lock ends with the session.
 
     Raises:
@@ -73,7 +75,7 @@ def take_swap_lock(cursor: Any, database: str) -> None:
         cursor.execute(
             "SELECT pg_catalog.pg_try_advisory_lock(%s, pg_catalog.hashtext(%s))", (SWAP_LOCK, database)
         )
-        if cursor.fetchone()[0]:
+        if one_row(cursor)[0]:
             return
         if time.monotonic() >= deadline:
             raise Refused(
@@ -84,7 +86,7 @@ def take_swap_lock(cursor: Any, database: str) -> None:
         time.sleep(0.25)
 
 
-def interrupted_swap(cursor: Any, database: str) -> dict[str, Any] | None:
+def interrupted_swap(cursor: Cursor, database: str) -> Json | None:
     """The swap of ``database`` that was begun and not ended, or None.
 
     Returns:
@@ -105,7 +107,7 @@ def interrupted_swap(cursor: Any, database: str) -> dict[str, Any] | None:
     return None
 
 
-def allow_connections(cursor: Any, database: str, allowed: bool) -> None:
+def allow_connections(cursor: Cursor, database: str, allowed: bool) -> None:
     cursor.execute(
         sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
             sql.Identifier(database), sql.Literal(allowed)
@@ -113,7 +115,7 @@ def allow_connections(cursor: Any, database: str, allowed: bool) -> None:
     )
 
 
-def reopen_after_interrupted_swap(target: dict[str, Any], writes: bool = True) -> None:
+def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> None:
     """Let the application in again where a restore was killed while it held it off.
 
     Until the swap is committed the live database is whole and has not changed.
@@ -139,7 +141,7 @@ def reopen_after_interrupted_swap(target: dict[str, Any], writes: bool = True) -
         connection.close()
 
 
-def explain_unreachable(target: dict[str, Any], error: ServerUnreachable) -> RunbookError:
+def explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookError:
     """The error, with what to type where an interrupted restore is why nobody is let in."""
     try:
         connection = connect_maintenance(target)

@@ -8,14 +8,16 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from ..errors import Refused, StepFailed
+from ..shapes import Target
 from .connection import client_environment
 
 __all__ = ["find_program", "program_major_version", "run_program"]
 
 
-def find_program(name, bindir=""):
+def find_program(name: str, bindir: str = "") -> str:
     """Absolute path of ``name`` in ``bindir``, or on PATH when that is empty.
 
     Raises:
@@ -32,7 +34,7 @@ def find_program(name, bindir=""):
     return path
 
 
-def program_major_version(path):
+def program_major_version(path: str) -> int:
     """Major version of a client program, for example 18.
 
     Raises:
@@ -48,7 +50,7 @@ def program_major_version(path):
     return int(found.group(1))
 
 
-def run_program(path, options, target, arguments=()):
+def run_program(path: str, options: Sequence[str], target: Target, arguments: Sequence[str] = ()) -> str:
     """Run a client program to its end.
 
     Args:

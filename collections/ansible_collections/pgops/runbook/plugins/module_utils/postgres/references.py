@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
+from ..shapes import Cursor, TableName
 from .connection import sql
 
 __all__ = ["Reference", "checked_at_the_end", "foreign_keys", "parents_first"]
@@ -38,15 +39,15 @@ class Reference(NamedTuple):
         deferrable, deferred: as it was declared.
     """
 
-    declared_on: tuple[str, str]
+    declared_on: TableName
     name: str
-    child: tuple[str, str]
-    parent: tuple[str, str]
+    child: TableName
+    parent: TableName
     deferrable: bool
     deferred: bool
 
 
-def foreign_keys(cursor: Any) -> list[Reference]:
+def foreign_keys(cursor: Cursor) -> list[Reference]:
     """All of the database that are enforced."""
     cursor.execute(FOREIGN_KEYS)
     return [
@@ -104,7 +105,7 @@ def _walks(names: Iterable[Name], following: dict[Name, set[Name]]) -> Iterator[
 
 
 @contextmanager
-def checked_at_the_end(cursor: Any, references: Iterable[Reference]) -> Iterator[None]:
+def checked_at_the_end(cursor: Cursor, references: Iterable[Reference]) -> Iterator[None]:
     """Inside, these foreign keys and all deferrable constraints are not checked; at the end they are.
 
     The foreign keys are then as they were declared; in a transaction, so that nobody sees them otherwise.
@@ -127,7 +128,7 @@ def checked_at_the_end(cursor: Any, references: Iterable[Reference]) -> Iterator
         _alter(cursor, one, f"{declared} INITIALLY {'DEFERRED' if one.deferred else 'IMMEDIATE'}")
 
 
-def _alter(cursor: Any, reference: Reference, mode: str) -> None:
+def _alter(cursor: Cursor, reference: Reference, mode: str) -> None:
     cursor.execute(
         sql.SQL("ALTER TABLE {} ALTER CONSTRAINT {} {}").format(
             sql.Identifier(*reference.declared_on), sql.Identifier(reference.name), sql.SQL(mode)

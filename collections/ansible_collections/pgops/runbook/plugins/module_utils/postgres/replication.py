@@ -8,9 +8,8 @@ the very slot that the replaced database goes on reading from as long as its own
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import Refused
+from ..shapes import Connection, Cursor
 from .connection import sql
 
 __all__ = ["detach_subscriptions", "read_replication", "refuse_enabled_subscriptions"]
@@ -20,7 +19,7 @@ SUBSCRIPTIONS = """
     ON d.oid = s.subdbid WHERE d.datname = current_database() ORDER BY 1"""
 
 
-def read_replication(cursor: Any) -> dict[str, list[str]]:
+def read_replication(cursor: Cursor) -> dict[str, list[str]]:
     """Of the cursor's database: slots (names) and subscriptions (names)."""
     cursor.execute(
         "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE database = current_database() ORDER BY 1"
@@ -30,7 +29,7 @@ def read_replication(cursor: Any) -> dict[str, list[str]]:
     return {"slots": slots, "subscriptions": [name for name, _ in cursor.fetchall()]}
 
 
-def refuse_enabled_subscriptions(cursor: Any, database: str) -> None:
+def refuse_enabled_subscriptions(cursor: Cursor, database: str) -> None:
     """Rows would go on into the database that was replaced, and be missing in the restored one.
 
     Raises:
@@ -50,7 +49,7 @@ def refuse_enabled_subscriptions(cursor: Any, database: str) -> None:
         )
 
 
-def detach_subscriptions(connection: Any) -> None:
+def detach_subscriptions(connection: Connection) -> None:
     """Drop the subscriptions of a copy, which cannot be dropped with them, and leave the slots at the publisher alone.
 
     Args:

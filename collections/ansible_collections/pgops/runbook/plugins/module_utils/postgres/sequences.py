@@ -8,6 +8,10 @@ a script that failed stays in effect.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ..shapes import Cursor, TableName
+from .answers import one_row
 from .application_tables import in_schemas
 from .connection import sql
 
@@ -37,13 +41,13 @@ POSITIONS = f"""
     WHERE last_value IS NOT NULL AND NOT cycle AND {in_schemas(name="schemaname")}"""
 
 
-def positions(cursor):
+def positions(cursor: Cursor) -> dict[TableName, int]:
     """dict (schema, sequence) -> the last value that it gave, of sequences that were used."""
     cursor.execute(POSITIONS)
     return {(schema, name): last for schema, name, last, _ in cursor.fetchall()}
 
 
-def put_back(cursor, before):
+def put_back(cursor: Cursor, before: Mapping[TableName, int]) -> list[str]:
     """Set sequences forward again that stand before where they stood; those that others used stay.
 
     Args:
@@ -67,7 +71,7 @@ def put_back(cursor, before):
     return moved
 
 
-def collisions(cursor, indexed_only=False):
+def collisions(cursor: Cursor, indexed_only: bool = False) -> dict[str, str]:
     """The sequences whose next value is not beyond what is in their column.
 
     Args:
@@ -94,7 +98,7 @@ def collisions(cursor, indexed_only=False):
                 sequence=sql.Identifier(sequence_schema, sequence),
             )
         )
-        following, used = cursor.fetchone()
+        following, used = one_row(cursor)
         if used is not None and (following <= used if increment > 0 else following >= used):
             name = f"{sequence_schema}.{sequence}"
             found[name] = (
@@ -104,7 +108,7 @@ def collisions(cursor, indexed_only=False):
     return found
 
 
-def new_collisions(before, after):
+def new_collisions(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Those that were not there before; a column that people fill by hand may well be beyond its sequence.
 
     Args:

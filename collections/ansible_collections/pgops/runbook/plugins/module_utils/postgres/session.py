@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..shapes import Cursor
+
 __all__ = ["PINNED_SETTINGS", "Pinned", "pin_session", "restore_session"]
 
 
@@ -34,7 +36,7 @@ PINNED_SETTINGS: Mapping[str, Pinned] = {
 }
 
 
-def pin_session(cursor: Any, local: bool) -> dict[str, str]:
+def pin_session(cursor: Cursor, local: bool) -> dict[str, str]:
     """Set every pinned setting and return the values they had.
 
     Args:
@@ -62,7 +64,7 @@ def pin_session(cursor: Any, local: bool) -> dict[str, str]:
     return {_field(row, 0, "name"): _field(row, 1, "previous") for row in rows}
 
 
-def restore_session(cursor: Any, previous: Mapping[str, str], local: bool = True) -> None:
+def restore_session(cursor: Cursor, previous: Mapping[str, str], local: bool = True) -> None:
     """Put back what :func:`pin_session` returned.
 
     Args:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from ..shapes import Cursor, TableName
 from .application_tables import RELATIONS
 from .columns import columns_of
 from .connection import sql
@@ -18,9 +20,9 @@ __all__ = ["ForeignKey", "Table", "nulls_allowed", "table_facts"]
 class ForeignKey(NamedTuple):
     """Columns of a table and those of the parent that they refer to; names, in the same order."""
 
-    columns: list
-    parent: tuple
-    referred: list
+    columns: list[str]
+    parent: TableName
+    referred: list[str]
 
 
 class Table(NamedTuple):
@@ -37,27 +39,28 @@ class Table(NamedTuple):
     """
 
     oid: int
-    name: tuple
+    name: TableName
     partitioned: bool
-    columns: list
-    always_identity: list
-    foreign_keys: list
-    unique_columns: list
+    columns: list[str]
+    always_identity: list[str]
+    foreign_keys: list[ForeignKey]
+    unique_columns: list[list[str]]
 
-    def only(self):
+    def only(self) -> sql.SQL:
         """SQL: ONLY, unless the rows are in partitions."""
         return sql.SQL("") if self.partitioned else sql.SQL("ONLY ")
 
-    def identifier(self):
+    def identifier(self) -> sql.Composed:
         return sql.SQL("{}{}").format(self.only(), sql.Identifier(*self.name))
 
 
-def table_facts(cursor, name):
+def table_facts(cursor: Cursor, name: Sequence[str]) -> Table | None:
     """The table of that (schema, name), or None."""
+    schema, relation = name
     cursor.execute(
         f"SELECT c.oid::bigint, c.relkind = 'p' FROM {RELATIONS}"
         " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')",
-        tuple(name),
+        (schema, relation),
     )
     row = cursor.fetchone()
     if row is None:
@@ -75,11 +78,11 @@ def table_facts(cursor, name):
         " WHERE f.conrelid = %s AND f.contype = 'f' AND f.conparentid = 0 ORDER BY f.oid",
         (oid,),
     )
-    keys = [ForeignKey(mine, (schema, parent), theirs) for mine, schema, parent, theirs in cursor.fetchall()]
+    keys = [ForeignKey(mine, (of, parent), theirs) for mine, of, parent, theirs in cursor.fetchall()]
     unique = [key.columns for key in unique_keys(cursor, oid)]
     return Table(
         oid,
-        tuple(name),
+        (schema, relation),
         partitioned,
         [column.name for column in columns if not column.generated],
         [column.name for column in columns if column.identity == "a"],
@@ -89,7 +92,7 @@ def table_facts(cursor, name):
 
 
 @contextmanager
-def nulls_allowed(cursor, table, columns):
+def nulls_allowed(cursor: Cursor, table: Table, columns: Iterable[str]) -> Iterator[None]:
     """Inside, these columns take NULL; at the end those that did not before do not again.
 
     Args:
@@ -119,7 +122,7 @@ def nulls_allowed(cursor, table, columns):
         )
 
 
-def _not_null_constraint(cursor, table, column):
+def _not_null_constraint(cursor: Cursor, table: Table, column: str) -> str | None:
     """Its name: NOT NULL is a constraint with a name since PostgreSQL 18; before, None."""
     cursor.execute(
         "SELECT f.conname::text FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute a"

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from ..shapes import Cursor
 from .application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, TABLES, of_application
 from .connection import sql
 
@@ -34,7 +34,7 @@ ENABLE = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
 
 @contextmanager
-def triggers_and_rules_off(cursor: Any, table: int | None = None) -> Iterator[None]:
+def triggers_and_rules_off(cursor: Cursor, table: int | None = None) -> Iterator[None]:
     """Inside, none of them acts; each gets back the state that it had. An error leaves that to the ROLLBACK.
 
     The triggers of foreign keys stay on. (session_replication_role would switch those off too, and needs a superuser.)
@@ -58,7 +58,7 @@ def triggers_and_rules_off(cursor: Any, table: int | None = None) -> Iterator[No
         _alter(cursor, ENABLE[enabled], what, (schema, relation), name)
 
 
-def _alter(cursor: Any, action: str, what: str, relation: tuple[str, str], name: str) -> None:
+def _alter(cursor: Cursor, action: str, what: str, relation: tuple[str, str], name: str) -> None:
     # Rules know no ONLY, and partitions have triggers of their own in the list.
     only = "ONLY " if what == "TRIGGER" else ""
     cursor.execute(

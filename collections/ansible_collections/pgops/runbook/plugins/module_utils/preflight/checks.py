@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Sequence
+
 from ..errors import Refused
 from ..ledger.upgrade import check_rights_to_upgrade
+from ..postgres.answers import one_row
 from ..postgres.connection import connect, transaction
 from ..postgres.programs import find_program, program_major_version
+from ..shapes import Cursor, Identity, IndexEntry, Json, Target
 from .order import cascade_order, dependents, pending, unmet_requirements
 
 __all__ = [
@@ -38,7 +42,7 @@ RESUMABLE_COMMANDS = (
 )
 
 
-def check_server(identity):
+def check_server(identity: Identity) -> None:
     """A primary of a supported version.
 
     Raises:
@@ -56,7 +60,7 @@ def check_server(identity):
         )
 
 
-def check_client_programs(identity, bindir):
+def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:
     """pg_dump and pg_restore as new as the server (manual, pg_dump, Notes).
 
     Returns:
@@ -79,7 +83,7 @@ def check_client_programs(identity, bindir):
     return versions
 
 
-def check_rights(cursor, copy_target):
+def check_rights(cursor: Cursor, copy_target: Target) -> None:
     """The role may create the ledger here, or bring it up to date, and make the copy where copies are made.
 
     Raises:
@@ -92,7 +96,7 @@ def check_rights(cursor, copy_target):
             copy_cursor.execute(
                 "SELECT rolname, rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
             )
-            role, may_create_database = copy_cursor.fetchone()
+            role, may_create_database = one_row(copy_cursor)
     finally:
         connection.close()
     if not may_create_database:
@@ -105,7 +109,7 @@ def check_rights(cursor, copy_target):
 # Which migrations ------------------------------------------------------------------------------------------
 
 
-def select_for_deploy(index, wanted, applied):
+def select_for_deploy(index: Sequence[IndexEntry], wanted: str, applied: Collection[str]) -> list[str]:
     """The versions that this deploy applies, in order.
 
     Args:
@@ -130,7 +134,9 @@ def select_for_deploy(index, wanted, applied):
     return [wanted]
 
 
-def select_for_rollback(index, wanted, applied, cascade):
+def select_for_rollback(
+    index: Sequence[IndexEntry], wanted: str, applied: Collection[str], cascade: bool
+) -> list[str]:
     """The versions that this rollback takes back, in the order in which that happens.
 
     Raises:
@@ -150,7 +156,7 @@ def select_for_rollback(index, wanted, applied, cascade):
     return cascade_order(index, wanted, applied)
 
 
-def check_scripts_to_apply(index, versions):
+def check_scripts_to_apply(index: Iterable[IndexEntry], versions: Iterable[str]) -> None:
     """Each selected migration parses, runs in one transaction and has a rollback.
 
     Raises:
@@ -167,22 +173,28 @@ def check_scripts_to_apply(index, versions):
             )
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
-            check_transaction(entry[kind + "_name"], **entry["alone"][kind])
+            check_transaction(_name(entry, kind), **entry["alone"][kind])
             _check_files_can_follow(entry, kind)
 
 
-def _check_files_can_follow(entry, kind):
+def _name(entry: IndexEntry, kind: str) -> str | None:
+    return entry["apply_name"] if kind == "apply" else entry["rollback_name"]
+
+
+def _check_files_can_follow(entry: IndexEntry, kind: str) -> None:
     """Changes of paths are found by comparing before and after, which only one transaction makes possible."""
     alone = entry["alone"][kind]
     if entry.get("files") and (alone["statements"] or alone["declared"] == "none"):
         raise Refused(
             "script_must_be_split",
-            f"{entry[kind + '_name']} is not one transaction, and the header of {entry['apply_name']} says '-- Files:"
+            f"{_name(entry, kind)} is not one transaction, and the header of {entry['apply_name']} says '-- Files:"
             " rename': split it, so that the paths are changed in a transaction of their own.",
         )
 
 
-def check_lint(index, versions, gating_rules):
+def check_lint(
+    index: Iterable[IndexEntry], versions: Iterable[str], gating_rules: Collection[str]
+) -> dict[str, list[Json]]:
     """Refuse a selected migration in which the linter found what may not be.
 
     Args:
@@ -207,7 +219,9 @@ def check_lint(index, versions, gating_rules):
     return findings
 
 
-def check_transaction(name, statements, declared, blocks):
+def check_transaction(
+    name: str | None, statements: Sequence[Json], declared: str | None, blocks: int
+) -> None:
     """A script is one transaction, or its statements can be gone on with after a kill.
 
     Args:
@@ -245,7 +259,11 @@ def check_transaction(name, statements, declared, blocks):
         )
 
 
-def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
+def check_scripts_to_roll_back(
+    index: Iterable[IndexEntry],
+    versions: Iterable[str],
+    backup_of: Callable[[str], Json | None] = lambda version: None,
+) -> None:
     """Each migration has a rollback that parses.
 
     Args:
@@ -263,7 +281,7 @@ def check_scripts_to_roll_back(index, versions, backup_of=lambda version: None):
             raise Refused(problem["reason_code"], problem["reason"])
 
 
-def _check_rollback_exists(entry, backup=None):
+def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> None:
     instead = (
         f" The verified backup from before its deploy ({backup['folder']}) can be put back:"
         f" ansible-playbook playbooks/restore.yml -e run_id={backup['run_id']}"
@@ -286,7 +304,9 @@ def _check_rollback_exists(entry, backup=None):
 # What is in place without being recorded ---------------------------------------------------------------------
 
 
-def in_place_but_unrecorded(cursor, index, applied):
+def in_place_but_unrecorded(
+    cursor: Cursor, index: Iterable[IndexEntry], applied: Collection[str]
+) -> list[str]:
     """Versions whose tables and columns all exist although nothing records them.
 
     A quick look by name; playbooks/status.yml compares definitions.
@@ -298,7 +318,7 @@ def in_place_but_unrecorded(cursor, index, applied):
     ]
 
 
-def _all_exist(cursor, creates):
+def _all_exist(cursor: Cursor, creates: dict[str, list[list[str | None]]]) -> bool:
     tables = [(schema, table, None) for schema, table in creates["tables"]]
     columns = [tuple(column) for column in creates["columns"]]
     if not tables and not columns:
@@ -311,6 +331,6 @@ def _all_exist(cursor, creates):
             " AND (%(column)s::text IS NULL OR (attname = %(column)s AND NOT attisdropped)))",
             {"schema": schema, "table": table, "column": column},
         )
-        if not cursor.fetchone()[0]:
+        if not one_row(cursor)[0]:
             return False
     return True

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+
 from ..catalog.application import read_schema
 from ..catalog.difference import describe, difference
 from ..digests import digest_of
 from ..errors import Refused
+from ..ledger.ledger import Ledger
 from ..ledger.receipts import ALL_SCRIPTS, in_force
+from ..shapes import Catalog, Cursor, IndexEntry, Json, Receipt
 
 __all__ = [
     "accept_or_refuse_drift",
@@ -24,7 +28,7 @@ LINES_SHOWN = 10
 STEPS_THAT_CHANGE_THE_SCHEMA = ("apply", "emergency_rollback", "adopt", "swap", "salvage_restore")
 
 
-def recorded_schema(receipts):
+def recorded_schema(receipts: Sequence[Receipt]) -> str | None:
     """Digest of the schema that the database must have according to its ledger.
 
     Args:
@@ -44,7 +48,7 @@ def recorded_schema(receipts):
     return None
 
 
-def schema_drift(cursor, ledger, receipts):
+def schema_drift(cursor: Cursor, ledger: Ledger, receipts: Sequence[Receipt]) -> tuple[list[str], Catalog]:
     """How the schema differs from the recorded one.
 
     Returns:
@@ -57,7 +61,7 @@ def schema_drift(cursor, ledger, receipts):
     return describe(difference(ledger.catalog(cursor, recorded), current)), current
 
 
-def accept_or_refuse_drift(cursor, ledger, receipts, accept):
+def accept_or_refuse_drift(cursor: Cursor, ledger: Ledger, receipts: Sequence[Receipt], accept: bool) -> Json:
     """Refuse a schema that was changed outside of the runbook, unless that was accepted by name.
 
     Returns:
@@ -79,22 +83,33 @@ def accept_or_refuse_drift(cursor, ledger, receipts, accept):
     return {"accepted_drift": lines, "catalog": ledger.keep_catalog(cursor, current)}
 
 
-def edited_scripts(entry, receipts):
+def edited_scripts(entry: IndexEntry, receipts: Sequence[Receipt]) -> list[str]:
     """Kinds of scripts of an applied migration that are not those that were deployed or adopted.
 
     Args:
         entry: of the SQL folder's index.
         receipts: the whole chain, oldest first.
     """
+    digests = {
+        "apply": entry["apply_sha256"],
+        "rollback": entry["rollback_sha256"],
+        "verify": entry["verify_sha256"],
+    }
     for receipt in reversed(in_force(receipts)):
         if receipt["migration"] != entry["version"] or receipt["status"] != "ok":
             continue
         if receipt["step"] in ("apply", "adopt"):
-            return [kind for kind in ALL_SCRIPTS if receipt["inputs"].get(kind) != entry[f"{kind}_sha256"]]
+            return [kind for kind in ALL_SCRIPTS if receipt["inputs"].get(kind) != digests[kind]]
     return []
 
 
-def refuse_edited_scripts(index, versions, receipts, accept, kinds=ALL_SCRIPTS):
+def refuse_edited_scripts(
+    index: Iterable[IndexEntry],
+    versions: Collection[str],
+    receipts: Sequence[Receipt],
+    accept: bool,
+    kinds: Collection[str] = ALL_SCRIPTS,
+) -> None:
     """Refuse when a script of an applied migration was edited, unless that was accepted by name.
 
     Args:

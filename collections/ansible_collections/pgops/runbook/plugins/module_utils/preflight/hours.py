@@ -7,13 +7,18 @@ from __future__ import annotations
 import re
 
 from ..errors import Refused
+from ..shapes import Json
 
 __all__ = ["WEEKDAYS", "is_open", "parse_window"]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def _minutes(text):
+#: From and until which minute of the day, on which ISO weekdays (1 is Monday).
+Window = tuple[int, int, set[int]]
+
+
+def _minutes(text: str) -> int:
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
     if found is None:
         raise Refused(
@@ -22,7 +27,7 @@ def _minutes(text):
     return int(found.group(1)) * 60 + int(found.group(2))
 
 
-def parse_window(window):
+def parse_window(window: Json) -> Window:
     """Window with times in minutes.
 
     Args:
@@ -45,7 +50,7 @@ def parse_window(window):
     return _minutes(window["start"]), _minutes(window["end"]), weekdays or set(range(1, 8))
 
 
-def is_open(window, weekday, minute):
+def is_open(window: Window, weekday: int, minute: int) -> bool:
     """Whether the window is open.
 
     Args:

@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from ..errors import Refused
 from ..ledger.journal import open_journal
+from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
 from ..library.changes import pending_versions
+from ..shapes import Cursor, IndexEntry, Json
+from ..step import Step
 from .checks import (
     check_scripts_to_apply,
     check_scripts_to_roll_back,
@@ -27,14 +32,14 @@ __all__ = [
 ]
 
 
-def paths_behind(step, cursor):
+def paths_behind(step: Step, cursor: Cursor) -> list[str]:
     """Migrations whose new paths the files on disk have not followed: an earlier run was stopped before it could."""
     if step.reads_only or not step.params["run"]["library_hosts"]:
         return []
     return pending_versions(cursor)
 
 
-def ends_renaming(step, applied, files_behind):
+def ends_renaming(step: Step, applied: Collection[str], files_behind: Sequence[str]) -> bool:
     """Whether the run is only to end what an earlier one began: the database has what is asked for, the disk not.
 
     Raises:
@@ -57,7 +62,7 @@ def ends_renaming(step, applied, files_behind):
     )
 
 
-def asking_for_files(step, selected, only_files):
+def asking_for_files(step: Step, selected: Sequence[str], only_files: list[str]) -> list[str]:
     """Migrations that the files on disk have to follow in this run; a rehearsal touches none.
 
     Args:
@@ -69,7 +74,7 @@ def asking_for_files(step, selected, only_files):
     return only_files or [version for version in selected if version in asking]
 
 
-def select_migrations(step, cursor, applied):
+def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> list[str]:
     """The versions that this run is about, in the order in which it goes through them.
 
     Raises:
@@ -82,7 +87,7 @@ def select_migrations(step, cursor, applied):
     if step.playbook == "emergency_rollback":
         versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
         check_scripts_to_roll_back(
-            index, versions, lambda version: verified_backup_before(step.ledger, cursor, version)
+            index, versions, lambda version: verified_backup_before(Ledger(), cursor, version)
         )
         refuse_edited_scripts(index, versions, receipts, accept_edited, kinds=("rollback",))
         return versions
@@ -101,9 +106,9 @@ def select_migrations(step, cursor, applied):
     return versions
 
 
-def _refuse_untested(step, cursor, wanted, applied):
+def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collection[str]) -> None:
     """A migration whose run was stopped between COMMIT and its last test is applied, and nobody has looked at it."""
-    receipt = step.ledger.applied_receipt(cursor, wanted) if wanted in applied else None
+    receipt = Ledger().applied_receipt(cursor, wanted) if wanted in applied else None
     if receipt is None:
         return
     tested = latest(step.ledger.receipts(cursor, receipt["run_id"]), "smoke_test")
@@ -116,7 +121,7 @@ def _refuse_untested(step, cursor, wanted, applied):
         )
 
 
-def _refuse_half_done(step, cursor, wanted):
+def _refuse_half_done(step: Step, cursor: Cursor, wanted: str) -> None:
     """A migration whose statements commit one by one is finished before anything else happens."""
     half_done = open_journal(cursor)
     if half_done is None or step.playbook == "rehearse":
@@ -134,7 +139,7 @@ def _refuse_half_done(step, cursor, wanted):
         )
 
 
-def _refuse_unrecorded(cursor, index, applied):
+def _refuse_unrecorded(cursor: Cursor, index: Sequence[IndexEntry], applied: Collection[str]) -> None:
     unrecorded = in_place_but_unrecorded(cursor, index, applied)
     if unrecorded:
         raise Refused(
@@ -145,7 +150,7 @@ def _refuse_unrecorded(cursor, index, applied):
         )
 
 
-def verified_backup_before(ledger, cursor, version):
+def verified_backup_before(ledger: Ledger, cursor: Cursor, version: str) -> Json | None:
     """The verified backup that was made before ``version`` was deployed: dict run_id, folder; or None."""
     applied = ledger.applied_receipt(cursor, version)
     if applied is None:
@@ -157,7 +162,7 @@ def verified_backup_before(ledger, cursor, version):
     return {"run_id": applied["run_id"], "folder": backup["outputs"]["folder"]}
 
 
-def close_dead_run(step, cursor):
+def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
     """One run a database; a run whose lease ended or whose controller is dead is closed, and said so.
 
     Returns:

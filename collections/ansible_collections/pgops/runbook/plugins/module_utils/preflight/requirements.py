@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
 from ..catalog.difference import difference
 from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
+from ..postgres.answers import one_row
+from ..shapes import Catalog, Cursor, Json, Migration
 
 __all__ = ["check_declared", "makers_in_production", "makers_of_chain"]
 
@@ -22,7 +27,9 @@ WORDS = {
 }
 
 
-def makers_in_production(cursor, keys, facts):
+def makers_in_production(
+    cursor: Cursor, keys: Collection[str], facts: Iterable[Mapping[str, Any]]
+) -> dict[str, str]:
     """Which applied migration made which object.
 
     The ledger knows it of those that the runbook deployed. Of the others the scripts tell, as far as they say
@@ -45,10 +52,12 @@ def makers_in_production(cursor, keys, facts):
     return made
 
 
-def _named_by_footprint(cursor, creates, keys):
+def _named_by_footprint(
+    cursor: Cursor, creates: Mapping[str, list[list[str]]], keys: Collection[str]
+) -> list[str]:
     """Those of ``keys`` that a footprint names."""
     functions = {key.split("(", 1)[0]: key for key in keys if "(" in key}
-    found = []
+    found: list[str] = []
     for kind, words in WORDS.items():
         for schema, *names in creates[kind]:
             cursor.execute(
@@ -57,28 +66,33 @@ def _named_by_footprint(cursor, creates, keys):
                 " WITH ORDINALITY AS name(n, position)",
                 (schema, names),
             )
-            (identity,) = cursor.fetchone()
+            (identity,) = one_row(cursor)
             for word in words:
                 key = f"{word} {identity}"
-                found += [known for known in (functions.get(key), key) if known in keys]
+                found += [known for known in (functions.get(key), key) if known is not None and known in keys]
     return found
 
 
-def makers_of_chain(evidence, catalogs):
+def makers_of_chain(evidence: Iterable[Json], catalogs: Mapping[str, Catalog]) -> dict[str, str]:
     """dict key -> version, of objects that a rehearsed migration made.
 
     Args:
         evidence: of the rehearsal, in order.
         catalogs: digest -> catalog.
     """
-    made = {}
+    made: dict[str, str] = {}
     for proof in evidence:
         added = difference(catalogs[proof["catalog_before"]], catalogs[proof["catalog_after"]]).added
-        made.update(dict.fromkeys(added, proof["version"]))
+        made.update((key, proof["version"]) for key in added)
     return made
 
 
-def check_declared(migrations, evidence, made, facts):
+def check_declared(
+    migrations: Iterable[Migration],
+    evidence: Iterable[Json],
+    made: Mapping[str, str],
+    facts: Sequence[Mapping[str, Any]],
+) -> None:
     """Note in the evidence which migrations each one depends on, and refuse what its header leaves out.
 
     Args:
@@ -111,7 +125,7 @@ def check_declared(migrations, evidence, made, facts):
             )
 
 
-def _closure(version, requires):
+def _closure(version: str, requires: Mapping[str, list[str]]) -> set[str]:
     reached, open_ends = set(), list(requires.get(version, []))
     while open_ends:
         one = open_ends.pop()

@@ -20,15 +20,14 @@ from ..ledger.receipts import latest
 from ..library.changes import PathsBefore
 from ..library.rehearsed import forget_rehearsed
 from ..postgres.connection import transaction
+from ..shapes import Cursor, Migration
 from ..step import Step
 from .hooks import LINES_SHOWN, ProductionHooks
 
 __all__ = ["ApplyHooks", "apply_to_production"]
 
 
-def apply_to_production(
-    step: Step, migrations: list[dict[str, Any]], policy: LockPolicy
-) -> list[dict[str, Any]]:
+def apply_to_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[dict[str, Any]]:
     """Apply each migration that this run has not applied yet.
 
     Args:
@@ -83,7 +82,7 @@ class ApplyHooks(ProductionHooks):
     def not_begun(self, work: Work, error: Exception) -> Exception:
         return Unchanged(error.code, error.reason, **error.details)
 
-    def before_script(self, cursor: Any, work: Work) -> None:
+    def before_script(self, cursor: Cursor, work: Work) -> None:
         self._must_be_equal(
             self.rehearsed[0],
             work.found,
@@ -96,7 +95,7 @@ class ApplyHooks(ProductionHooks):
     def inserted_into(self, work: Work) -> set[str]:
         return set(self.proof["impact"].get("inserted", ()))
 
-    def script_ran(self, cursor: Any, work: Work) -> None:
+    def script_ran(self, cursor: Cursor, work: Work) -> None:
         end = "" if work.one_by_one else "; it was rolled back"
         what = f"Migration {work.version} made another schema in production than on the copy{end}"
         self._must_be_equal(self.rehearsed[1], work.made, what)
@@ -105,7 +104,7 @@ class ApplyHooks(ProductionHooks):
             work, f"Migration {work.version} did something else in production than on the copy{end}"
         )
 
-    def outputs(self, cursor: Any, work: Work) -> dict[str, Any]:
+    def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
         return {
             "version": work.version,
             "catalog_before": self.ledger.keep_catalog(cursor, work.before),
@@ -118,7 +117,7 @@ class ApplyHooks(ProductionHooks):
             "salvage_returned": work.returned,
         }
 
-    def record_paths(self, cursor: Any, work: Work, paths: PathsBefore) -> int:
+    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
         forget_rehearsed(cursor)
         return paths.record_changes(cursor, self.run_id, work.version, "deploy")
 

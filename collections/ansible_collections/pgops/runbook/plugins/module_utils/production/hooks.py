@@ -15,6 +15,7 @@ from ..ledger.receipts import library_hosts_of, script_digests
 from ..library.changes import PathsBefore
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
+from ..shapes import Cursor
 from ..step import Step
 from .attempt import commit_or_find_out, in_production
 
@@ -77,10 +78,10 @@ class ProductionHooks(Hooks):
         with BlockerWatch(self.step.params["target"], self.connection.get_backend_pid()) as watch:
             yield watch.sentences
 
-    def begin(self, cursor: Any) -> None:
+    def begin(self, cursor: Cursor) -> None:
         self.policy.set_in(cursor)
 
-    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+    def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         """Write the receipt: ``work.notes["outputs"]``, with the paths that were changed."""
         outputs = work.notes["outputs"] = self.outputs(cursor, work)
         if paths is not None:
@@ -88,11 +89,11 @@ class ProductionHooks(Hooks):
         inputs = script_digests(work.migration)
         self.step.record(cursor, "ok", migration=work.version, inputs=inputs, outputs=outputs)
 
-    def outputs(self, cursor: Any, work: Work) -> dict[str, Any]:
+    def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
         """What the receipt says."""
         raise NotImplementedError
 
-    def record_paths(self, cursor: Any, work: Work, paths: PathsBefore) -> int:
+    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
         """Write down which paths were changed; how many."""
         raise NotImplementedError
 

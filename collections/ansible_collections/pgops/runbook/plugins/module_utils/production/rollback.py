@@ -25,6 +25,7 @@ from ..salvage.keeping.one_by_one import StatementSalvage
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import privileges_changed_since
 from ..salvage.watch import Loss
+from ..shapes import Cursor, Migration
 from ..step import Step
 from .attempt import undo_attempt
 from .hooks import LINES_SHOWN, ProductionHooks
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 
-def committed_by_this_run(step: Step, migrations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def committed_by_this_run(step: Step, migrations: list[Migration]) -> list[Migration]:
     """What the ledger says that this run has committed and not taken back yet, newest first."""
     committed = []
     for migration in reversed(migrations):
@@ -49,9 +50,7 @@ def committed_by_this_run(step: Step, migrations: list[dict[str, Any]]) -> list[
     return committed
 
 
-def roll_back_production(
-    step: Step, migrations: list[dict[str, Any]], policy: LockPolicy
-) -> list[dict[str, Any]]:
+def roll_back_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[dict[str, Any]]:
     """Roll all of ``migrations`` back, in the given order, in one transaction.
 
     A script whose statements cannot be in one is run on its own, and then so is each of the others.
@@ -105,7 +104,7 @@ class RollbackHooks(ProductionHooks):
             error.code, f"{self.undone[True].format(work.version)}: {error.reason}", **error.details
         )
 
-    def before_script(self, cursor: Any, work: Work) -> None:
+    def before_script(self, cursor: Cursor, work: Work) -> None:
         work.notes["expected"] = _expected_schema(self.step, cursor, work.version, work.before)
         if work.one_by_one:
             return
@@ -117,7 +116,7 @@ class RollbackHooks(ProductionHooks):
         keeper.before()
         work.notes["keeper"] = keeper
 
-    def salvage_one_by_one(self, cursor: Any, work: Work, journal: Journal) -> StatementSalvage:
+    def salvage_one_by_one(self, cursor: Cursor, work: Work, journal: Journal) -> StatementSalvage:
         """With what the rehearsal saw each statement touch."""
         proof, written = _rehearsed(self.step, cursor, work.version)
         statements = proof.get("rollback_statements", [])
@@ -136,17 +135,17 @@ class RollbackHooks(ProductionHooks):
         )
         return salvage
 
-    def script_ran(self, cursor: Any, work: Work) -> None:
+    def script_ran(self, cursor: Cursor, work: Work) -> None:
         must_give_back(work, work.notes["expected"])
         if not work.one_by_one:
             work.salvage = work.notes["keeper"].after()
 
-    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+    def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if work.one_by_one:
             work.salvage = work.notes["keeper"].finish(cursor)
         super().finish(cursor, work, paths)
 
-    def outputs(self, cursor: Any, work: Work) -> dict[str, Any]:
+    def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
         return {
             "version": work.version,
             "catalog_before": self.ledger.keep_catalog(cursor, work.before),
@@ -157,7 +156,7 @@ class RollbackHooks(ProductionHooks):
             "statements": work.statements,
         }
 
-    def record_paths(self, cursor: Any, work: Work, paths: PathsBefore) -> int:
+    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
         return paths.record_changes(cursor, self.run_id, work.version, "rollback")
 
 

@@ -15,6 +15,7 @@ from ..library.changes import PathsBefore
 from ..library.rehearsed import REHEARSAL
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
+from ..shapes import Connection, Cursor
 
 __all__ = ["CopyHooks", "refuse_collisions", "shown"]
 
@@ -57,7 +58,7 @@ class CopyHooks(Hooks):
     with_sizes = True
     keeps_paths = False
 
-    def __init__(self, connection: Any, smoke: list[dict[str, Any]], files_follow: bool = False):
+    def __init__(self, connection: Connection, smoke: list[dict[str, Any]], files_follow: bool = False):
         self._connection = connection
         self.ledger = Ledger()
         self.policy = LockPolicy()
@@ -75,11 +76,11 @@ class CopyHooks(Hooks):
         with transaction(self._connection) as cursor:
             return attempt(cursor)
 
-    def journal_begins(self, cursor: Any) -> None:
+    def journal_begins(self, cursor: Cursor) -> None:
         # A copy of a database that no run has changed yet has no ledger.
         self.ledger.create(cursor)
 
-    def before_script(self, cursor: Any, work: Work) -> None:
+    def before_script(self, cursor: Cursor, work: Work) -> None:
         if work.direction == "rollback":
             work.notes["watch"] = DestructionWatch(cursor)
 
@@ -87,7 +88,7 @@ class CopyHooks(Hooks):
         """As it was the first time, where it is applied again."""
         return self._inserted_into.get(work.version, set())
 
-    def script_ran(self, cursor: Any, work: Work) -> None:
+    def script_ran(self, cursor: Cursor, work: Work) -> None:
         if work.direction == "apply":
             self._inserted_into[work.version] = set(work.impact.get("inserted", ()))
             return
@@ -96,7 +97,7 @@ class CopyHooks(Hooks):
         work.impact["destroyed"] = losses_to_json(work.notes["watch"].losses(cursor))
         refuse_collisions(work, work.collisions)
 
-    def finish(self, cursor: Any, work: Work, paths: PathsBefore | None) -> None:
+    def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if paths is not None and work.direction == "apply" and self.keeps_paths:
             self.ledger.create(cursor)
             paths.record_changes(cursor, REHEARSAL, work.version, "deploy")

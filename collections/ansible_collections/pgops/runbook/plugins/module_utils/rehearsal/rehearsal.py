@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.dependencies import dependency_edges, used_objects
@@ -23,6 +22,7 @@ from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..postgres.connection import transaction
 from ..postgres.sequences import collisions, new_collisions
+from ..shapes import Migration
 from .hooks import CopyHooks, refuse_collisions, shown
 
 __all__ = ["Rehearsal"]
@@ -52,7 +52,7 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
 
-    def apply(self, migration: dict[str, Any], puts_back: bool = False, again: bool = False) -> Work:
+    def apply(self, migration: Migration, puts_back: bool = False, again: bool = False) -> Work:
         """Apply, verify, put salvage back, smoke test.
 
         Args:
@@ -66,7 +66,7 @@ class Rehearsal:
         with self._named(migration, "fails on the copy"):
             return run(migration, self.hooks)
 
-    def roll_back(self, migration: dict[str, Any]) -> Work:
+    def roll_back(self, migration: Migration) -> Work:
         """Roll back and smoke test.
 
         Raises:

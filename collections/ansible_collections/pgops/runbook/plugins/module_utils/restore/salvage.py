@@ -14,7 +14,7 @@ from ..postgres.connection import sql
 from ..postgres.tables import table_facts
 from ..rows.difference import copy_rows
 from ..rows.sequences import advance_sequences_of
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 
 __all__ = ["bring_salvage"]
 

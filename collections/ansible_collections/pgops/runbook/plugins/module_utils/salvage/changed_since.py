@@ -7,11 +7,15 @@ Of use only before the migration's first statement, which changes them again.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
+from ..shapes import Json
 from .key import Key, numbered_rows
-from .store import SalvageStore
+from .store.items import SalvageStore
+from .store.rows import hold_back_differing, narrow_to
 
 __all__ = ["ROW_MADE", "hold_back_changed", "narrow_to_untouched"]
 
@@ -21,32 +25,20 @@ ROW_MADE = "somebody made a row with its key since the rollback"
 TABLE_CHANGED = "somebody changed the table since the rollback, and it has no key to tell rows apart"
 
 
-def narrow_to_untouched(cursor, item):
+def narrow_to_untouched(cursor: Any, item: Json) -> None:
     """Take the values of the rows that are still as the rollback left them; the others are the migration's."""
-    # A deploy whose statements commit one by one may have begun before, and done none of them.
-    cursor.execute("UPDATE runbook_salvage.kept_row SET columns = '{}' WHERE item = %s", (item["item"],))
-    facts = item["facts"]
+    facts, now = item["facts"], None
     table = table_facts(cursor, facts["left_table"])
     if table is not None and set(facts["left_columns"]) <= set(table.columns):
         cursor.execute(
             sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name))
         )
         key = Key(facts["left_key_columns"], True)
-        cursor.execute(
-            sql.SQL(
-                "UPDATE runbook_salvage.kept_row k SET kept = now.line, columns = NULL FROM ({}) AS now"
-                " WHERE k.item = {} AND now.key = k.key AND md5(now.line) = k.left_digest"
-            ).format(
-                numbered_rows(table.name, table.partitioned, key, facts["left_columns"]),
-                sql.Literal(item["item"]),
-            )
-        )
-    cursor.execute(
-        "DELETE FROM runbook_salvage.kept_row WHERE item = %s AND columns IS NOT NULL", (item["item"],)
-    )
+        now = numbered_rows(table.name, table.partitioned, key, facts["left_columns"])
+    narrow_to(cursor, item["item"], now)
 
 
-def hold_back_changed(cursor, item):
+def hold_back_changed(cursor: Any, item: Json) -> None:
     """Hold back rows of an item of changed rows that are not as the rollback left them, each with its reason."""
     facts = item["facts"]
     table = table_facts(cursor, facts["left_table"])
@@ -60,18 +52,4 @@ def hold_back_changed(cursor, item):
         if cursor.fetchone()[0] != facts["left_digest"]:
             SalvageStore(cursor).hold_back(item["item"], TABLE_CHANGED)
         return
-    cursor.execute(
-        sql.SQL(
-            "UPDATE runbook_salvage.kept_row k SET held_back = CASE"
-            " WHEN k.left_digest IS NULL THEN {made} WHEN now.key IS NULL THEN {deleted} ELSE {changed} END"
-            " FROM runbook_salvage.kept_row same LEFT JOIN ({now}) AS now USING (key, occurrence)"
-            " WHERE k.item = {item} AND k.held_back IS NULL AND same.item = k.item AND same.number = k.number"
-            " AND md5(now.line) IS DISTINCT FROM k.left_digest"
-        ).format(
-            now=now,
-            item=sql.Literal(item["item"]),
-            made=sql.Literal(ROW_MADE),
-            deleted=sql.Literal(ROW_DELETED),
-            changed=sql.Literal(ROW_CHANGED),
-        )
-    )
+    hold_back_differing(cursor, item["item"], now, made=ROW_MADE, deleted=ROW_DELETED, changed=ROW_CHANGED)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..content.row_digest import row_text
 from ..postgres.connection import sql
@@ -21,11 +21,11 @@ class Key(NamedTuple):
         unique: whether they do; otherwise equal rows are told apart by their number, and one is as good as another.
     """
 
-    columns: list
+    columns: list[str]
     unique: bool
 
 
-def choose_key(cursor, oid, columns):
+def choose_key(cursor: Any, oid: int, columns: list[str]) -> Key:
     """The key of a table among ``columns``: the primary key, a unique index, or all of them.
 
     Args:
@@ -36,13 +36,15 @@ def choose_key(cursor, oid, columns):
     return Key(list(columns), False) if found is None else Key(found, True)
 
 
-def record(columns, alias=None):
+def record(columns: list[str], alias: str | None = None) -> Any:
     """SQL: the columns as one text, in the order given; read back with a cast to a type that has this order."""
     names = [sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns]
     return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(names))
 
 
-def numbered_rows(table, partitioned, key, columns, **more):
+def numbered_rows(
+    table: tuple[str, str], partitioned: bool, key: Key, columns: list[str], **more: Any
+) -> Any:
     """SQL query for every row of a table: place, partition, key, occurrence and line.
 
     Args:
@@ -55,7 +57,7 @@ def numbered_rows(table, partitioned, key, columns, **more):
     only = sql.SQL("") if partitioned else sql.SQL("ONLY ")
     key_text = row_text(key.columns)
     if key.unique:
-        occurrence = sql.SQL("1::bigint")
+        occurrence: Any = sql.SQL("1::bigint")
     else:
         occurrence = sql.SQL("row_number() OVER (PARTITION BY {} ORDER BY {})").format(
             key_text, record(columns)

@@ -11,11 +11,14 @@ rollback drops only those values need to be kept that the next deploy does not g
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import Any
 
 from ..postgres.connection import sql
 from ..postgres.session import pin_session, restore_session
-from .key import choose_key, numbered_rows
-from .store import SalvageStore
+from .key import Key, choose_key, numbered_rows
+from .store.brought import note_column, note_rows, note_source
+from .store.items import SalvageStore
 from .watch import DestructionWatch
 
 __all__ = ["MadeRows"]
@@ -37,11 +40,11 @@ class MadeRows:
         written_tables: ``schema.table`` of tables that were there and into which the rehearsal saw it insert.
     """
 
-    def __init__(self, cursor, version, written_tables=()):
+    def __init__(self, cursor: Any, version: str, written_tables: Collection[str] = ()) -> None:
         self.cursor = cursor
         self.version = version
         self.watch = DestructionWatch(cursor)
-        self._known = {}
+        self._known: dict[int, tuple[str, Key]] = {}
         previous = pin_session(cursor, local=True)
         for oid, table in self.watch.before.items():
             if ".".join(table.name) in written_tables and table.root == oid:
@@ -49,7 +52,7 @@ class MadeRows:
         self._scans = self._tables_read()
         restore_session(cursor, previous, local=True)
 
-    def _note_keys(self, oid, table):
+    def _note_keys(self, oid: int, table: Any) -> None:
         columns = [name for _, name in sorted(table.columns.items())]
         key = choose_key(self.cursor, oid, columns)
         image = f"runbook_known_{len(self._known)}"
@@ -60,7 +63,7 @@ class MadeRows:
         )
         self._known[oid] = (image, key)
 
-    def _tables_read(self):
+    def _tables_read(self) -> dict[int, int]:
         """OID -> scans of each table in this transaction."""
         self.cursor.execute(
             "SELECT relid::bigint, coalesce(seq_scan, 0) + coalesce(idx_scan, 0)"
@@ -68,18 +71,16 @@ class MadeRows:
         )
         return dict(self.cursor.fetchall())
 
-    def _note_sources(self, store, scans):
+    def _note_sources(self, store: SalvageStore, scans: dict[int, int]) -> None:
         """Tables that it read from: their rows may have made those that it brought."""
         if not store.exists():
             return
         for oid, table in self.watch.before.items():
             if scans.get(oid, 0) > self._scans.get(oid, 0):
                 root = self.watch.before.get(table.root, table)
-                self.cursor.execute(
-                    "INSERT INTO runbook_salvage.made_source VALUES (%s, %s, %s)", (self.version, *root.name)
-                )
+                note_source(self.cursor, self.version, root.name)
 
-    def note(self):
+    def note(self) -> None:
         """Write them down; to be called after the migration's last statement, before anybody else's."""
         scans = self._tables_read()
         store = SalvageStore(self.cursor)
@@ -102,7 +103,7 @@ class MadeRows:
         self._note_sources(store, scans)
         restore_session(self.cursor, previous, local=True)
 
-    def _note_columns(self, store):
+    def _note_columns(self, store: SalvageStore) -> None:
         """What each new column gave to the rows that were there: its default as it was then, or NULL.
 
         PostgreSQL notes such a default with the column (manual, "pg_attribute", attmissingval). Not noted is what
@@ -127,15 +128,12 @@ class MadeRows:
             for *column, given, default, kind in self.cursor.fetchall():
                 if given is None or given == self._constant(default, kind):
                     store.create()
-                    self.cursor.execute(
-                        "INSERT INTO runbook_salvage.made_column VALUES (%s, %s, %s, %s, %s)",
-                        (self.version, *column, given or "()"),
-                    )
+                    note_column(self.cursor, self.version, column, given or "()")
 
-    def _constant(self, default, kind):
+    def _constant(self, default: str | None, kind: str) -> str | None:
         """The value of a default that is the same whenever it is asked for, as a record; else None."""
         # 'now' was written into the default when it was made, and will be again, then.
-        if not LITERAL.fullmatch(default or "") or kind.startswith(("time", "date")):
+        if default is None or not LITERAL.fullmatch(default) or kind.startswith(("time", "date")):
             return None
         # Both are the catalog's own words.
         self.cursor.execute(
@@ -143,25 +141,10 @@ class MadeRows:
         )
         return self.cursor.fetchone()[0]
 
-    def _write(self, name, columns, rows, image):
-        known = (
-            sql.SQL(
-                " WHERE NOT EXISTS (SELECT FROM {} known WHERE known.key = rows.key"
+    def _write(self, name: tuple[str, str], columns: list[str], rows: Any, image: str | None) -> None:
+        if image:
+            rows = sql.SQL(
+                "SELECT * FROM ({}) AS rows WHERE NOT EXISTS (SELECT FROM {} known WHERE known.key = rows.key"
                 " AND known.occurrence = rows.occurrence)"
-            ).format(sql.Identifier("pg_temp", image))
-            if image
-            else sql.SQL("")
-        )
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.made_row"
-                " (migration, schema_name, table_name, columns, key, occurrence, line)"
-                " SELECT {}, {}, {}, {}, key, occurrence, line FROM ({}) AS rows{}"
-            ).format(
-                sql.Literal(self.version),
-                *map(sql.Literal, name),
-                sql.Literal(columns),
-                rows,
-                known,
-            )
-        )
+            ).format(rows, sql.Identifier("pg_temp", image))
+        note_rows(self.cursor, self.version, name, columns, rows)

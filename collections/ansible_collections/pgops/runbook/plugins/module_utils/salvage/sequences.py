@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
 from ..postgres.connection import sql
-from .store import SEQUENCE
+from .store.items import SEQUENCE
+from .store.rows import keep_line
 
 __all__ = ["keep_positions", "sequence_positions"]
 
@@ -59,9 +60,6 @@ def keep_positions(store, run_id, version, before, now):
             continue
         store.create()
         item = store.begin_item(run_id, version, SEQUENCE, name, facts={"next_value": position})
-        store.cursor.execute(
-            "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, '', 1, %s)",
-            (item, str(position)),
-        )
+        keep_line(store.cursor, item, "", str(position))
         items.append(store.finish_item(item))
     return items

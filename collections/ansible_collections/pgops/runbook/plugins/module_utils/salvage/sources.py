@@ -8,19 +8,24 @@ before the rollback must not overwrite what the migration makes now of what they
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
+from typing import Any
 
 from ..content.row_digest import sums_as_text
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
+from ..shapes import Json
 from .key import Key, numbered_rows
+from .store.brought import any_brought, sources_of
+from .store.items import SalvageStore
+from .store.rows import note_brought
 
 __all__ = ["SOURCE_CHANGED", "note_sources", "sources_changed"]
 
 SOURCE_CHANGED = "what the migration makes it of was changed since the rollback"
 
 
-def note_sources(cursor, version, items):
+def note_sources(cursor: Any, version: str, items: list[int]) -> None:
     """Enter, for items of tables into which the migration brought rows, what it had brought and read.
 
     Args:
@@ -28,36 +33,14 @@ def note_sources(cursor, version, items):
         version: the migration.
         items: numbers of the items that the rollback kept.
     """
-    cursor.execute(
-        "SELECT EXISTS (SELECT FROM runbook_salvage.manifest m JOIN runbook_salvage.made_row made"
-        " ON (made.migration, made.schema_name, made.table_name) = (m.migration, m.schema_name, m.table_name)"
-        " WHERE m.item = ANY (%s))",
-        (items,),
-    )
-    if not cursor.fetchone()[0]:
+    if not any_brought(cursor, items):
         return
-    cursor.execute(
-        "UPDATE runbook_salvage.kept_row k SET brought = made.line"
-        " FROM runbook_salvage.manifest m JOIN runbook_salvage.made_row made"
-        " ON (made.migration, made.schema_name, made.table_name) = (m.migration, m.schema_name, m.table_name)"
-        " WHERE m.item = ANY (%s) AND k.item = m.item AND made.key = k.key AND made.occurrence = k.occurrence",
-        (items,),
-    )
-    cursor.execute(
-        "SELECT DISTINCT schema_name, table_name FROM runbook_salvage.made_source WHERE migration = %s",
-        (version,),
-    )
-    digests = [[list(name), _digest(cursor, name)] for name in cursor.fetchall()]
-    cursor.execute(
-        "UPDATE runbook_salvage.manifest m SET facts = facts || %s"
-        " || jsonb_build_object('brought_columns', made.columns) FROM runbook_salvage.made_row made"
-        " WHERE item = ANY (%s) AND (made.migration, made.schema_name, made.table_name)"
-        " = (m.migration, m.schema_name, m.table_name)",
-        (json.dumps({"sources": [one for one in digests if one[1] is not None]}), items),
-    )
+    note_brought(cursor, items)
+    digests = [[list(name), _digest(cursor, name)] for name in sources_of(cursor, version)]
+    SalvageStore(cursor).note_sources(items, [one for one in digests if one[1] is not None])
 
 
-def sources_changed(cursor, item):
+def sources_changed(cursor: Any, item: Json) -> bool:
     """Whether a table that the migration reads from is another one than after the rollback; it is locked then.
 
     Args:
@@ -67,7 +50,7 @@ def sources_changed(cursor, item):
     return any(digest != _digest(cursor, name) for name, digest in item["facts"].get("sources", ()))
 
 
-def _digest(cursor, name):
+def _digest(cursor: Any, name: Sequence[str]) -> str | None:
     table = table_facts(cursor, name)
     if table is None:
         return None

@@ -12,7 +12,7 @@ from ..library.changes import files_behind
 from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
-from ..salvage.store import SalvageStore
+from ..salvage.store.items import SalvageStore
 
 __all__ = ["database_status"]
 

@@ -37,6 +37,7 @@ def diagnose(source: SqlText, error: ParseError) -> SqlScriptError:
         return source.error("script_not_plain_sql", copy, COPY_DATA)
     if text[offset] == "\\":
         command = re.compile(r"\\([A-Za-z]+\+?|\S?)").match(text, offset)
+        assert command is not None  # a backslash alone matches
         return source.error(
             "script_not_plain_sql",
             offset,

@@ -114,8 +114,10 @@ class SqlLibrary:
             if text in (migration.version, migration.stem):
                 return migration
         sharing = [
-            m.stem for m in self.migrations if re.match(r"\d*", m.stem)[0] == text and m.number is not None
-        ]  # type: ignore[index]
+            m.stem
+            for m in self.migrations
+            if m.number is not None and re.sub(r"\D.*", "", m.stem, flags=re.DOTALL) == text
+        ]
         if sharing:
             raise AmbiguousMigration(
                 "migration_ambiguous",

@@ -8,7 +8,7 @@ import json
 
 from ...postgres.connection import sql
 from ..key import record
-from ..store import SEQUENCE
+from ..store.items import SEQUENCE
 
 __all__ = ["FoldedItems"]
 

@@ -14,7 +14,7 @@ from ...content.row_digest import sums_as_text
 from ...postgres.connection import sql
 from ..changed_since import hold_back_changed
 from ..key import Key, numbered_rows
-from ..store import COLUMNS, ROWS, SEQUENCE, TABLE, UNTOUCHED
+from ..store.items import COLUMNS, ROWS, SEQUENCE, TABLE, UNTOUCHED
 from .merging import MergedItems
 
 __all__ = ["Folding"]

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...content.row_digest import sums_as_text
 from ...postgres.connection import sql
+from ...shapes import Json
 from ..key import Key, numbered_rows, record
+from ..store.rows import keep_rows, keep_untouched
 
 __all__ = ["LeftTable", "RowImage"]
 
@@ -22,9 +24,9 @@ class LeftTable(NamedTuple):
         columns: those of the image, in its order, as they are called now.
     """
 
-    name: tuple
+    name: tuple[str, str]
     partitioned: bool
-    columns: list
+    columns: list[str]
 
 
 class RowImage:
@@ -39,7 +41,15 @@ class RowImage:
         key: Key, of some of them.
     """
 
-    def __init__(self, cursor, label, name, partitioned, columns, key):
+    def __init__(
+        self,
+        cursor: Any,
+        label: int | str,
+        name: tuple[str, str],
+        partitioned: bool,
+        columns: list[str],
+        key: Key,
+    ) -> None:
         self.cursor = cursor
         self.columns = columns
         self.key = key
@@ -50,14 +60,14 @@ class RowImage:
             )
         )
 
-    def _key_now(self, left):
+    def _key_now(self, left: LeftTable) -> Key:
         names = [left.columns[self.columns.index(name)] for name in self.key.columns]
         return Key(names, self.key.unique)
 
-    def _present(self, left, **more):
+    def _present(self, left: LeftTable, **more: Any) -> Any:
         return numbered_rows(left.name, left.partitioned, self._key_now(left), left.columns, **more)
 
-    def facts(self, left):
+    def facts(self, left: LeftTable) -> Json:
         """What an item must know of the table as it was left, to tell later who changed it.
 
         Args:
@@ -80,7 +90,7 @@ class RowImage:
             "left_digest": digest,
         }
 
-    def count_gone(self, left):
+    def count_gone(self, left: LeftTable) -> int:
         """How many rows are not there any more as they were."""
         self.cursor.execute(
             sql.SQL(
@@ -89,7 +99,7 @@ class RowImage:
         )
         return self.cursor.fetchone()[0]
 
-    def keep_changed(self, item, left, only_changed_columns):
+    def keep_changed(self, item: int, left: LeftTable, only_changed_columns: bool) -> None:
         """Enter the old version of every row that was changed or deleted into an item.
 
         Without a key no row can be told from its successor: then all rows are entered, and go back as a whole.
@@ -99,43 +109,40 @@ class RowImage:
             left: LeftTable.
             only_changed_columns: whether only the changed columns of a row that is still there count.
         """
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
-                " SELECT {item}, was.key, was.occurrence, was.line,"
-                " CASE WHEN present.key IS NOT NULL AND {in_parts} THEN"
-                " ARRAY(SELECT c.name FROM unnest({names}, was.parts, present.parts) AS c (name, was, now)"
-                " WHERE c.was <> c.now) END, md5(present.line)"
-                " FROM {image} was LEFT JOIN ({present}) AS present USING (key, occurrence) WHERE {which}"
-            ).format(
-                which=sql.SQL("present.line IS DISTINCT FROM was.line" if self.key.unique else "true"),
-                item=sql.Literal(item),
-                in_parts=sql.Literal(self.key.unique and only_changed_columns),
-                names=sql.Literal(self.columns),
-                image=self.image,
-                present=self._present(left, parts=_parts(left.columns)),
-            )
+        rows = sql.SQL(
+            "SELECT was.key, was.occurrence, was.line, CASE WHEN present.key IS NOT NULL AND {in_parts} THEN"
+            " ARRAY(SELECT c.name FROM unnest({names}, was.parts, present.parts) AS c (name, was, now)"
+            " WHERE c.was <> c.now) END AS changed, md5(present.line) AS left_digest"
+            " FROM {image} was LEFT JOIN ({present}) AS present USING (key, occurrence) WHERE {which}"
+        ).format(
+            which=sql.SQL("present.line IS DISTINCT FROM was.line" if self.key.unique else "true"),
+            in_parts=sql.Literal(self.key.unique and only_changed_columns),
+            names=sql.Literal(self.columns),
+            image=self.image,
+            present=self._present(left, parts=_parts(left.columns)),
+        )
+        keep_rows(
+            self.cursor,
+            item,
+            rows,
+            columns=sql.Identifier("changed"),
+            left_digest=sql.Identifier("left_digest"),
         )
 
-    def note_untouched(self, item, changed):
+    def note_untouched(self, item: int, changed: int) -> None:
         """Enter the digests of the other rows: as they are now they were before, and shall be so again.
 
         Args:
             item: its number.
             changed: number of the item of keep_changed().
         """
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns, left_digest)"
-                " SELECT {}, was.key, was.occurrence, '', '{{}}', md5(was.line) FROM {} was WHERE NOT EXISTS"
-                " (SELECT FROM runbook_salvage.kept_row k WHERE k.item = {} AND k.key = was.key)"
-            ).format(sql.Literal(item), self.image, sql.Literal(changed))
-        )
+        rows = sql.SQL("SELECT key, occurrence, line FROM {}").format(self.image)
+        keep_untouched(self.cursor, item, rows, changed)
 
-    def drop(self):
+    def drop(self) -> None:
         self.cursor.execute(sql.SQL("DROP TABLE {}").format(self.image))
 
 
-def _parts(columns):
+def _parts(columns: list[str]) -> Any:
     """SQL: an array with each column as a text of its own, NULL told from the empty string."""
     return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(record([name]) for name in columns))

@@ -9,12 +9,18 @@ before and after misses nothing that a trigger would: TRUNCATE, cascades, partit
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from ...postgres.connection import sql
 from ...postgres.session import pin_session, restore_session
-from ..key import choose_key, numbered_rows, record
+from ...shapes import Json
+from ..key import Key, choose_key, numbered_rows, record
 from ..sequences import keep_positions, sequence_positions
 from ..sources import note_sources
-from ..store import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, TABLE, UNTOUCHED, SalvageStore
+from ..store.brought import given_to_column, tables_brought_into
+from ..store.items import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, TABLE, UNTOUCHED, SalvageStore
+from ..store.rows import keep_deleted, keep_line, keep_rows
 from ..watch import DestructionWatch, Loss, losses_from_json, uncovered
 from .image import LeftTable, RowImage
 
@@ -29,7 +35,7 @@ class NotForeseen(Exception):
         losses: dict OID -> Loss, all that has to be kept.
     """
 
-    def __init__(self, version, losses):
+    def __init__(self, version: str, losses: dict[int, Loss]) -> None:
         super().__init__(version)
         self.version = version
         self.losses = losses
@@ -51,7 +57,16 @@ class SalvageKeeper:
         watch: DestructionWatch that is to be used; default is a new one.
     """
 
-    def __init__(self, cursor, run_id, version, foreseen=None, written_tables=None, learnt=None, watch=None):
+    def __init__(
+        self,
+        cursor: Any,
+        run_id: str,
+        version: str,
+        foreseen: list[Json] | None = None,
+        written_tables: Iterable[str] | None = None,
+        learnt: dict[int, Loss] | None = None,
+        watch: DestructionWatch | None = None,
+    ) -> None:
         self.cursor = cursor
         self.run_id = run_id
         self.version = version
@@ -61,13 +76,13 @@ class SalvageKeeper:
         self.watch = watch or DestructionWatch(cursor)
         self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
         self._rewritten_again = self._expect_rewriting()
-        self.items = []
-        self._images = []
-        self._sequences = {}
+        self.items: list[Json] = []
+        self._images: list[tuple[int, Loss, list[int], RowImage]] = []
+        self._sequences: dict[tuple[str, str], tuple[int, int]] = {}
 
     # Before the script -----------------------------------------------------------------------------------
 
-    def before(self):
+    def before(self) -> None:
         """Lock, copy, and take images; to be called before the rollback's first statement."""
         self._lock()
         previous = pin_session(self.cursor, local=True)
@@ -85,7 +100,7 @@ class SalvageKeeper:
                 self._take_image(oid, loss)
         restore_session(self.cursor, previous, local=True)
 
-    def _expect_rewriting(self):
+    def _expect_rewriting(self) -> set[int]:
         """Tables that were there and that the next deploy writes to again: their rows are compared too."""
         made = self._tables_made()
         found = set()
@@ -97,11 +112,11 @@ class SalvageKeeper:
                 found.add(oid)
         return found
 
-    def _tables_made(self):
+    def _tables_made(self) -> set[tuple[str, str]]:
         """Tables of the migration's own, which its rollback drops."""
         return {loss.table for loss in self.planned.values() if loss.whole}
 
-    def _lock(self):
+    def _lock(self) -> None:
         """Nobody may write between the copy and the script; readers may go on until the script locks them out."""
         if self.planned:
             tables = sql.SQL(", ").join(
@@ -109,81 +124,51 @@ class SalvageKeeper:
             )
             self.cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(tables))
 
-    def _keep_deletions(self):
+    def _keep_deletions(self) -> None:
         """What the migration brought and a user deleted since must not come back with the next deploy."""
         if not self.store.exists():
             return
-        self.cursor.execute(
-            "SELECT DISTINCT schema_name, table_name, columns FROM runbook_salvage.made_row WHERE migration = %s",
-            (self.version,),
-        )
-        for schema, name, columns in self.cursor.fetchall():
+        for schema, name, columns in tables_brought_into(self.cursor, self.version):
             oid = self.watch.oid_of((schema, name))
             if oid is None or not set(columns) <= set(self.watch.before[oid].columns.values()):
                 continue
             key = choose_key(self.cursor, oid, columns)
             item = self._begin(DELETED, (schema, name), columns, key)
-            self.cursor.execute(
-                sql.SQL(
-                    "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)"
-                    " SELECT {item}, made.key, made.occurrence, made.line FROM runbook_salvage.made_row made"
-                    " WHERE made.migration = {version} AND made.schema_name = {schema}"
-                    " AND made.table_name = {name}"
-                    " AND NOT EXISTS (SELECT FROM ({now}) AS now WHERE now.key = made.key"
-                    " AND now.occurrence = made.occurrence)"
-                ).format(
-                    item=sql.Literal(item),
-                    version=sql.Literal(self.version),
-                    schema=sql.Literal(schema),
-                    name=sql.Literal(name),
-                    now=numbered_rows((schema, name), self._partitioned(oid), key, key.columns),
-                )
-            )
+            now = numbered_rows((schema, name), self._partitioned(oid), key, key.columns)
+            keep_deleted(self.cursor, item, self.version, (schema, name), now)
             self._finish(item)
 
-    def _keep_table(self, oid, loss, columns):
+    def _keep_table(self, oid: int, loss: Loss, columns: list[str]) -> None:
         key = choose_key(self.cursor, oid, columns)
         item = self._begin(TABLE, loss.table, columns, key)
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)"
-                " SELECT {}, key, occurrence, line FROM ({}) AS rows"
-            ).format(sql.Literal(item), self._numbered(oid, loss, key, columns))
-        )
+        keep_rows(self.cursor, item, self._numbered(oid, loss, key, columns))
         self._finish(item)
 
-    def _keep_columns(self, oid, loss, columns):
+    def _keep_columns(self, oid: int, loss: Loss, columns: list[str]) -> None:
         gone = [name for name in columns if name in loss.columns]
         key = choose_key(self.cursor, oid, [name for name in columns if name not in loss.columns])
         item = self._begin(COLUMNS, loss.table, gone, key)
         differing = sql.SQL("array_remove(ARRAY[{}]::text[], NULL)").format(
             sql.SQL(", ").join(self._differs_from_given(loss, name) for name in gone)
         )
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, columns)"
-                " SELECT {}, key, occurrence, line, differing FROM ({}) AS rows WHERE cardinality(differing) > 0"
-            ).format(sql.Literal(item), self._numbered(oid, loss, key, gone, differing=differing))
+        rows = sql.SQL("SELECT * FROM ({}) AS rows WHERE cardinality(differing) > 0").format(
+            self._numbered(oid, loss, key, gone, differing=differing)
         )
+        keep_rows(self.cursor, item, rows, columns=sql.Identifier("differing"))
         self._finish(item)
 
-    def _differs_from_given(self, loss, name):
+    def _differs_from_given(self, loss: Loss, name: str) -> Any:
         """SQL: the column's name where its value is another than a new deploy gives, else NULL."""
-        given = None
-        if self.store.exists():
-            self.cursor.execute(
-                "SELECT given FROM runbook_salvage.made_column"
-                " WHERE (migration, schema_name, table_name, column_name) = (%s, %s, %s, %s)",
-                (self.version, *loss.table, name),
-            )
-            given = self.cursor.fetchone()
+        given = (
+            given_to_column(self.cursor, self.version, (*loss.table, name)) if self.store.exists() else None
+        )
         if given is None:
             return sql.Literal(name)
         return sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
-            record([name]), sql.Literal(given[0]), sql.Literal(name)
+            record([name]), sql.Literal(given), sql.Literal(name)
         )
 
-    def _take_image(self, oid, loss):
+    def _take_image(self, oid: int, loss: Loss) -> None:
         table = self.watch.before[oid]
         numbers = [number for number, name in sorted(table.columns.items()) if name not in loss.columns]
         names = [table.columns[number] for number in numbers]
@@ -191,31 +176,28 @@ class SalvageKeeper:
         image = RowImage(self.cursor, oid, loss.table, self._partitioned(oid), names, key)
         self._images.append((oid, loss, numbers, image))
 
-    def keep_privileges(self, changed):
+    def keep_privileges(self, changed: dict[str, Json]) -> None:
         """Keep what was granted and revoked on objects that the rollback drops: see privileges_changed_since()."""
         for key, change in sorted(changed.items()):
             lines = [*change["granted"], *(f"revoked {one}" for one in change["revoked"])]
             self._keep_lines(PRIVILEGES, key, change, lines)
 
-    def keep_labels(self, added):
+    def keep_labels(self, added: dict[str, list[list[Any]]]) -> None:
         """Keep the labels that were added to enums that the rollback drops: see labels_added_since()."""
         for key, labels in sorted(added.items()):
             self._keep_lines(LABELS, key, {"labels": labels}, [label for label, _ in labels])
 
-    def _keep_lines(self, kind, key, facts, lines):
+    def _keep_lines(self, kind: str, key: str, facts: Json, lines: Iterable[str]) -> None:
         """Keep what belongs to an object, not to rows of a table."""
         self.store.create()
         item = self.store.begin_item(self.run_id, self.version, kind, facts={"object": key, **facts})
         for line in lines:
-            self.cursor.execute(
-                "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
-                (item, key, line),
-            )
+            keep_line(self.cursor, item, key, line)
         self._finish(item)
 
     # After the script ------------------------------------------------------------------------------------
 
-    def after(self):
+    def after(self) -> list[Json]:
         """Keep the old version of every row that the script changed.
 
         Returns:
@@ -243,7 +225,7 @@ class SalvageKeeper:
         restore_session(self.cursor, previous, local=True)
         return self.items
 
-    def _keep_changed_rows(self, oid, loss, numbers, image):
+    def _keep_changed_rows(self, oid: int, loss: Loss, numbers: list[int], image: RowImage) -> None:
         name, columns = self.watch.now(oid)
         left = LeftTable(name, self._partitioned(oid), [columns[number] for number in numbers])
         facts = image.facts(left)
@@ -262,13 +244,15 @@ class SalvageKeeper:
 
     # Both ------------------------------------------------------------------------------------------------
 
-    def _partitioned(self, oid):
+    def _partitioned(self, oid: int) -> bool:
         return self.watch.before[oid].kind == "p"
 
-    def _numbered(self, oid, loss, key, columns, **more):
+    def _numbered(self, oid: int, loss: Loss, key: Key, columns: list[str], **more: Any) -> Any:
         return numbered_rows(loss.table, self._partitioned(oid), key, columns, **more)
 
-    def _begin(self, kind, table, columns, key, facts=None):
+    def _begin(
+        self, kind: str, table: Sequence[str], columns: list[str], key: Key, facts: Json | None = None
+    ) -> int:
         return self.store.begin_item(
             self.run_id,
             self.version,
@@ -279,7 +263,7 @@ class SalvageKeeper:
             {"unique_key": key.unique, **(facts or {})},
         )
 
-    def _finish(self, item):
+    def _finish(self, item: int) -> None:
         found = self.store.finish_item(item)
         if found is not None:
             self.items.append(found)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ...postgres.connection import sql
 from ..key import record
-from ..store import COLUMNS, TABLE
+from ..store.items import COLUMNS, TABLE
 from .folded_items import FoldedItems
 
 __all__ = ["MergedItems"]

@@ -13,7 +13,7 @@ from ...postgres.connection import sql
 from ...postgres.session import pin_session, restore_session
 from ..key import Key, numbered_rows
 from ..sources import note_sources
-from ..store import SalvageStore
+from ..store.items import SalvageStore
 from ..watch import Loss, TouchWatch, losses_from_json, uncovered
 from .first_names import FirstState, sequences_now
 from .folding import Folding

@@ -18,8 +18,8 @@ from ...rows.changes import CHANGED
 from ...rows.changes import DELETED as TO_DELETE
 from ..key import record
 from ..made_rows import LITERAL
-from ..store import DELETED
-from .kept_rows import follow_own_rows, join_own_rows, numbers_that_differ, own_row_before
+from ..store.items import DELETED
+from ..store.returning import follow_own_rows, join_own_rows, numbers_that_differ, own_row_before
 
 __all__ = ["BroughtAgain"]
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..store import COLUMNS, ROWS, TABLE, UNTOUCHED
-from .kept_rows import hold_back_older, hold_back_older_item
+from ..store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..store.returning import hold_back_older, hold_back_older_item
 
 __all__ = ["NEWER_VERSION", "hold_back_competing_rows"]
 

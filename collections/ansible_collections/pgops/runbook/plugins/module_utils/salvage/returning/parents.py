@@ -11,7 +11,7 @@ from ...postgres.tables import ForeignKey
 from ...rows.policies import VALUES_TAKEN
 from ..changed_since import ROW_MADE
 from ..sources import SOURCE_CHANGED
-from .kept_rows import key_is_held_back
+from ..store.returning import key_is_held_back
 
 __all__ = ["PARENT_IS_ANOTHER", "kept_value", "parent_is_another"]
 

@@ -23,9 +23,9 @@ from ..changed_since import hold_back_changed, narrow_to_untouched
 from ..labels import add_labels_again
 from ..privileges import change_privileges_again
 from ..sources import sources_changed
-from ..store import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, UNTOUCHED, SalvageStore
+from ..store.items import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, UNTOUCHED, SalvageStore
+from ..store.returning import count_kept, note_returned, reasons_of_held_back
 from .competing_rows import hold_back_competing_rows
-from .kept_rows import count_kept, note_returned, reasons_of_held_back
 from .rows import RowReturn
 
 __all__ = ["SALVAGE_SPEC", "SalvageReturner"]

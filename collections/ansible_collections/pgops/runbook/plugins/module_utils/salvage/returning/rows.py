@@ -21,9 +21,9 @@ from ...rows.sequences import advance_sequences_of
 from ...rows.writing import TableWriter
 from ..key import Key, numbered_rows
 from ..sources import SOURCE_CHANGED
-from ..store import COLUMNS, DELETED, ROWS, SalvageStore
+from ..store.items import COLUMNS, DELETED, ROWS, SalvageStore
+from ..store.returning import hold_back_what_differs, range_of_numbers, read_kept
 from .brought_again import BroughtAgain
-from .kept_rows import hold_back_what_differs, range_of_numbers, read_kept
 from .parents import PARENT_IS_ANOTHER, kept_value, parent_is_another
 
 __all__ = ["RowReturn"]

@@ -10,10 +10,14 @@ their own types they would hold the very types and enum labels that a rollback h
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
-from ..content.row_digest import sums_as_text
-from ..ledger.upgrade import upgrade
-from ..postgres.connection import sql
+from ...content.row_digest import sums_as_text
+from ...ledger.upgrade import upgrade
+from ...postgres.connection import sql
+from ...shapes import Json
+from .brought import forget_brought
 
 __all__ = [
     "COLUMNS",
@@ -66,22 +70,31 @@ MEASURE = """
 class SalvageStore:
     """The schema in the database of the cursor; nothing here commits."""
 
-    def __init__(self, cursor):
+    def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
 
-    def exists(self):
+    def exists(self) -> bool:
         self.cursor.execute("SELECT to_regclass('runbook_salvage.manifest') IS NOT NULL")
         return self.cursor.fetchone()[0]
 
-    def create(self):
+    def create(self) -> None:
         upgrade(self.cursor)
 
-    def bring_up_to_date(self):
+    def bring_up_to_date(self) -> None:
         """Add what a schema of an earlier release lacks; does nothing where there is none."""
         if self.exists():
             upgrade(self.cursor)
 
-    def begin_item(self, run_id, migration, kind, table=(None, None), columns=(), key_columns=(), facts=None):
+    def begin_item(
+        self,
+        run_id: str,
+        migration: str,
+        kind: str,
+        table: Sequence[str | None] = (None, None),
+        columns: Sequence[str] = (),
+        key_columns: Sequence[str] = (),
+        facts: Json | None = None,
+    ) -> int:
         """Enter an item without rows; returns its number."""
         self.cursor.execute(
             "INSERT INTO runbook_salvage.manifest (run_id, migration, kind, schema_name, table_name, columns,"
@@ -98,7 +111,7 @@ class SalvageStore:
         )
         return self.cursor.fetchone()[0]
 
-    def finish_item(self, item):
+    def finish_item(self, item: int) -> Json | None:
         """Count, measure and digest its rows; an item without any is taken out.
 
         Returns:
@@ -124,16 +137,31 @@ class SalvageStore:
             "digest": digest,
         }
 
-    def forget_made(self, migration):
+    def forget_made(self, migration: str) -> None:
         """Forget what a deploy of the migration had brought."""
         if self.exists():
-            for table in ("made_row", "made_source", "made_column"):
-                self.cursor.execute(
-                    f"DELETE FROM runbook_salvage.{table} WHERE migration = %s",  # one of these three
-                    (migration,),
-                )
+            forget_brought(self.cursor, migration)
 
-    def hold_back(self, item, reason, numbers=None):
+    def note_sources(self, items: Sequence[int], sources: list[list[Any]]) -> None:
+        """Note, with items of tables that the migration brought rows into, what it read and which columns it brought.
+
+        Args:
+            items: numbers of items.
+            sources: list of [[schema, table], digest of its rows].
+        """
+        self.cursor.execute(
+            "UPDATE runbook_salvage.manifest m SET facts = facts || %s"
+            " || jsonb_build_object('brought_columns', made.columns) FROM runbook_salvage.made_row made"
+            " WHERE item = ANY (%s) AND (made.migration, made.schema_name, made.table_name)"
+            " = (m.migration, m.schema_name, m.table_name)",
+            (json.dumps({"sources": sources}), list(items)),
+        )
+
+    def purge(self, items: Sequence[int]) -> None:
+        """Delete items with all that is kept of them."""
+        self.cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = ANY (%s)", (list(items),))
+
+    def hold_back(self, item: int, reason: str, numbers: list[int] | None = None) -> None:
         """Say why rows of an item stay where they are: all that have no reason yet, or those with these numbers."""
         self.cursor.execute(
             "UPDATE runbook_salvage.kept_row SET held_back = %s WHERE item = %s AND held_back IS NULL"
@@ -141,7 +169,7 @@ class SalvageStore:
             (reason, item, numbers, numbers),
         )
 
-    def forget_returned(self, item, number=None):
+    def forget_returned(self, item: int, number: int | None = None) -> None:
         """Take out the rows of an item, or the one with this number, that went back: those that have no reason."""
         self.cursor.execute(
             "DELETE FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NULL"
@@ -149,12 +177,12 @@ class SalvageStore:
             (item, number, number),
         )
 
-    def measure(self, item):
+    def measure(self, item: int) -> tuple[int, int, str]:
         """(rows, bytes, digest) of what is kept now."""
         self.cursor.execute(sql.SQL(MEASURE).format(sums_as_text()), (item,))
         return self.cursor.fetchone()
 
-    def open_items(self, migration):
+    def open_items(self, migration: str) -> list[Json]:
         """Items of a migration that have not gone back whole, in the order in which they were kept.
 
         Returns:
@@ -166,14 +194,14 @@ class SalvageStore:
         self.cursor.execute(OPEN_ITEMS, (migration,))
         return [dict(zip(NAMES, row)) for row in self.cursor.fetchall()]
 
-    def item(self, number):
+    def item(self, number: int) -> Json | None:
         """One item as ``open_items`` gives it, or None where there is none that has not gone back whole."""
         self.cursor.execute("SELECT migration FROM runbook_salvage.manifest WHERE item = %s", (number,))
         row = self.cursor.fetchone()
         found = self.open_items(row[0]) if row else []
         return next((item for item in found if item["item"] == number), None)
 
-    def summary(self):
+    def summary(self) -> list[Json]:
         """What is kept, by migration and table.
 
         Returns:
