@@ -145,8 +145,10 @@ class RowComparison:
         """A difference as the engine that writes rows wants it."""
         table = difference.table
         staged = dict(zip(table.columns, staged_columns(table)))
+        facts = table_facts(self.new, table.name)
+        assert facts is not None  # it was compared in this transaction
         return TableChanges(
-            table=table_facts(self.new, table.name),
+            table=facts,
             work=difference.changes,
             columns=table.columns,
             settable=table.settable(),
