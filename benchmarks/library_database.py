@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,12 @@ def target_of(server, database: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def library_database(server, name: str, files: int) -> Iterator[str]:
-    """Create it with all migrations and ``files`` files; dropped at the end.
+def library_database(server: Any, name: str, files: int, stems: Collection[str] = ()) -> Iterator[str]:
+    """Create it with its migrations and ``files`` files; dropped at the end.
 
     Args:
         server: LocalServer.
+        stems: only these migrations; all of them where none is named.
 
     Raises:
         psycopg2.Error: a script failed.
@@ -46,16 +47,18 @@ def library_database(server, name: str, files: int) -> Iterator[str]:
             try:
                 with contextlib.closing(server.connect(name)) as connection:
                     connection.autocommit = True
-                    _load(connection, files)
+                    _load(connection, files, stems)
                 yield name
             finally:
                 cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
 
-def _load(connection, files: int) -> None:
+def _load(connection: Any, files: int, stems: Collection[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('sample.files', %s, false)", (str(files),))
         for script in sorted((PROJECT / "sql" / "migrations").glob("*.sql")):
+            if stems and script.stem not in stems:
+                continue
             cursor.execute(script.read_text(encoding="utf-8"))
             sample = PROJECT / "sql" / "sample" / script.name
             if sample.exists():

@@ -131,12 +131,17 @@ def main(arguments: list[str]) -> int:
     """Run the command line; exit status 0 when every mutation was killed, or survived as its entry says."""
     parser = argparse.ArgumentParser(description="See whether the tests notice wrong code.")
     parser.add_argument("--room", action="append", choices=ROOMS, help="only this room (may be given again)")
+    parser.add_argument(
+        "--means", action="append", help="only what means this, in its words (may be given again)"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="tests at the same time (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} of the mutations, chosen by the seed")
     parser.add_argument("--seed", type=int, help="of an earlier run (default: a new one)")
     options = parser.parse_args(arguments)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     mutations = read_mutations(rooms=[room for room in ROOMS if room in (options.room or ROOMS)])
+    if options.means:
+        mutations = [one for one in mutations if any(words in one.means for words in options.means)]
     if options.quick:
         chosen = Random(seed).sample(range(len(mutations)), min(QUICK, len(mutations)))  # noqa: S311 - repeatable
         mutations = [mutations[number] for number in sorted(chosen)]

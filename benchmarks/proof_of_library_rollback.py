@@ -7,8 +7,9 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import sql
 
@@ -27,19 +28,26 @@ TABLES = """
     ORDER BY 1, 2"""
 
 
-def measure(server, files: int, say: Callable[[str], None], restore_salvage: bool = True) -> Measurement:
+def measure(
+    server: Any,
+    files: int,
+    say: Callable[[str], None],
+    restore_salvage: bool = True,
+    stems: Collection[str] = (),
+) -> Measurement:
     """Roll everything back with ``cascade=true``, deploy ``migration=pending``, and compare every row.
 
     Args:
         server: LocalServer.
         files: of the library.
         restore_salvage: whether the deploys put back what the rollback kept; without, rows must be found missing.
+        stems: only these of the library's migrations, and without its smoke tests; all of them where none is named.
     """
     with (
         tempfile.TemporaryDirectory(prefix="proof-library-") as folder,
-        library_database(server, "library_back", files) as name,
+        library_database(server, "library_back", files, stems) as name,
     ):
-        (Path(folder) / "sql").symlink_to(PROJECT / "sql")
+        _link_scripts(Path(folder) / "sql", stems)
         before = _rows(server, name)
         try:
             kept = _roll_all_back(server, name, Path(folder))
@@ -60,6 +68,17 @@ def measure(server, files: int, say: Callable[[str], None], restore_salvage: boo
     notes = [f"{files} files; {kept} rows and values were kept in the meantime", *first_of(problems)]
     lost = sum(map(sum_of, missing.values()))
     return Measurement(WHAT, tried, tried - lost, tried, holds=not problems, notes=notes)
+
+
+def _link_scripts(sql_dir: Path, stems: Collection[str]) -> None:
+    if not stems:
+        sql_dir.symlink_to(PROJECT / "sql")
+        return
+    for kind, ending in (("migrations", ""), ("rollback", "_rollback"), ("verify", "")):
+        (sql_dir / kind).mkdir(parents=True)
+        for stem in stems:
+            name = f"{stem}{ending}.sql"
+            (sql_dir / kind / name).symlink_to(PROJECT / "sql" / kind / name)
 
 
 def sum_of(rows: Counter) -> int:

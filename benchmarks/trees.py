@@ -20,13 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from demo.local_server import LocalServer
+
 __all__ = ["Trees", "Verdict"]
 
 PREFIX = "pgops-mutants-"
 
 # Far beyond any room's tests; only code that no longer ends takes as long.
 SECONDS_ALLOWED = 1800
-SECONDS_TO_END = 60
+SECONDS_TO_END = 20
 
 # Exit statuses of pytest (its reference, "Exit codes"); whatever is not here says nothing about the code.
 STATUSES = {0: "passed", 1: "failed"}
@@ -65,7 +67,7 @@ class Trees:
         self.root: Path | None = None
         self._lock: IO[bytes] | None = None
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: dict[subprocess.Popen[bytes], Path] = {}
         self._stopped = False
 
     def __enter__(self) -> Trees:
@@ -97,8 +99,8 @@ class Trees:
     def stop(self) -> None:
         """End every test run, and begin none any more; each removes its server."""
         self._stopped = True
-        for process in list(self._running):
-            _end(process)
+        for process, tree in list(self._running.items()):
+            _end(process, tree)
 
     def _copy_project(self) -> None:
         listed = subprocess.run(
@@ -141,15 +143,15 @@ class Trees:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._running.add(process)
+        self._running[process] = tree
         try:
             output, _ = process.communicate(timeout=SECONDS_ALLOWED)
             status = STATUSES.get(process.returncode, f"pytest ended with exit status {process.returncode}")
         except subprocess.TimeoutExpired:
-            _end(process)
+            _end(process, tree)
             output, status = b"", f"no end within {SECONDS_ALLOWED} s"
         finally:
-            self._running.discard(process)
+            del self._running[process]
         return Verdict(status, _first_failure(output.decode("utf-8", "replace")), time.monotonic() - clock)
 
 
@@ -166,10 +168,9 @@ def _changed(tree: Path, changed: Mapping[str, str]) -> Iterator[None]:
 
 
 def _pytest(tree: Path) -> list[str]:
-    # The folder beside the tree is removed with it; pytest's own would be kept.
     return [
         *(sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "--tb=no", "-rfE"),
-        *("-p", "no:cacheprovider", f"--basetemp={tree}.tmp"),
+        *("-p", "no:cacheprovider", f"--basetemp={_tmp_of(tree)}"),
     ]
 
 
@@ -190,16 +191,32 @@ def _until_we_end() -> list[str]:
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
-    """Ask the test run to end, as Ctrl-C does, so that it removes its server."""
+def _end(process: subprocess.Popen[Any], tree: Path) -> None:
+    """Ask the test run to end, as Ctrl-C does, so that it removes its server; otherwise remove it for it."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
+    if _has_ended(process):
+        return
+    # It waits for an answer of its server, and hears of no signal until then.
+    for state in _tmp_of(tree).glob("server[0-9]*/server.json"):
+        LocalServer(state.parent, fsync=False).remove()
+    if not _has_ended(process):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _has_ended(process: subprocess.Popen[Any]) -> bool:
     try:
         process.wait(SECONDS_TO_END)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        return False
+    return True
+
+
+def _tmp_of(tree: Path) -> Path:
+    """Where its tests put their files: beside it, to be removed with it; pytest's own folder would be kept."""
+    return tree.with_name(f"{tree.name}.tmp")
 
 
 def _first_failure(output: str) -> str:

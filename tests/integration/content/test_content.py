@@ -228,6 +228,17 @@ def test_large_objects_count_with_bytes_owner_and_holes(connection):
     assert difference(longer, filled) == []
 
 
+def test_another_owner_of_a_large_object_counts_also_where_nobody_has_a_privilege_on_it(connection):
+    """Otherwise the owner's own privileges tell."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lo_from_bytea(4711, 'x')")
+        cursor.execute("REVOKE ALL ON LARGE OBJECT 4711 FROM CURRENT_USER")
+        before = content_fingerprint(cursor)
+        cursor.execute("ALTER LARGE OBJECT 4711 OWNER TO pg_monitor")
+        assert difference(before, content_fingerprint(cursor))[0]["problem"] == "as many, with other content"
+    connection.rollback()
+
+
 def test_restricted_to_the_columns_of_before(connection):
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x'), (2, NULL)")

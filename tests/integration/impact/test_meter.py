@@ -53,6 +53,17 @@ def test_rows_of_an_earlier_transaction_do_not_count(table):
     assert list(impact["rows"]) == ["public.other"]
 
 
+def test_locks_that_the_runbook_took_before_are_not_the_migrations(table):
+    with transaction(table) as cursor:
+        cursor.execute("LOCK TABLE item IN SHARE ROW EXCLUSIVE MODE")
+        meter = ImpactMeter(cursor)
+        timing = {"line": 1}
+        cursor.execute("ALTER TABLE other ADD note text")
+        meter.statement_done(timing)
+        assert [lock["table"] for lock in timing["locks"]] == ["public.other"]
+        assert [lock["table"] for lock in meter.result()["locks"]] == ["public.other"]
+
+
 @pytest.mark.parametrize(
     ("statement", "mode"),
     [

@@ -264,3 +264,13 @@ def test_independent_changes_of_a_list_are_told_apart(was, data):
     assert conflicts == []
     if was != made:
         assert expected["column order t"]["columns"] == [*was, "later"]
+
+
+def test_what_somebody_has_put_back_himself_is_a_conflict():
+    """The rollback would find nothing to undo, and whoever did it had a reason."""
+    before = {"table public.t": {"owner": "ada", "options": None}}
+    after = {"table public.t": {"owner": "bob", "options": None}}
+    assert undone(before, before, after) == (
+        before,
+        ["table public.t: the migration changed its owner, which changed again since"],
+    )

@@ -68,6 +68,16 @@ def test_a_torn_batch_is_cut_off_wherever_it_was_torn(tmp_path: Path) -> None:
         assert read(tmp_path) == [*(move(number) for number in range(expected)), move(7)], length
 
 
+def test_nothing_of_a_torn_batch_lies_behind_the_next_one(tmp_path: Path) -> None:
+    """Torn again and again, the rests would add up to more than a batch, and look like a changed journal."""
+    whole = write(tmp_path, range(2)).read_bytes()
+    path = write(tmp_path / "torn", range(1))
+    with path.open("ab") as file:
+        file.write(b"garbage\n" * BATCH)
+    write(tmp_path / "torn", range(1, 2))
+    assert path.read_bytes() == whole
+
+
 @pytest.mark.parametrize("rest", [b"\0" * 4096, b"garbage\n" * BATCH])
 def test_what_a_loss_of_power_leaves_in_the_last_batch_is_cut_off(tmp_path: Path, rest: bytes) -> None:
     path = write(tmp_path, range(3))

@@ -18,6 +18,7 @@ RUN = "20261122T114043Z-midi_library-e59c"
         ("Odd name", "mine", "Odd name_before_mine"),
         ("x" * 63, RUN, "x" * 34 + "_before_20261122t114043z_e59c"),
         ("ü" * 31, RUN, "ü" * 17 + "_before_20261122t114043z_e59c"),
+        ("x" + "ü" * 30, RUN, "x" + "ü" * 16 + "_before_20261122t114043z_e59c"),
         ("d", "r" * 120, "d_before_" + "r" * 40),
     ],
 )
