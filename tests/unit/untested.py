@@ -9,18 +9,11 @@ THROUGH_ITS_ROOM = "reached through the steps of its room only"
 
 UNTESTED: dict[str, str] = {
     "module_utils.durable": THROUGH_ITS_ROOM,
-    "module_utils.postgres.bisect": THROUGH_ITS_ROOM,
     "module_utils.production.attempt": THROUGH_ITS_ROOM,
     "module_utils.restore.database": THROUGH_ITS_ROOM,
     "module_utils.restore.opening": THROUGH_ITS_ROOM,
     "module_utils.restore.source": THROUGH_ITS_ROOM,
     "module_utils.restore.steps": THROUGH_ITS_ROOM,
-    "module_utils.rows.difference": THROUGH_ITS_ROOM,
-    "module_utils.rows.writing": THROUGH_ITS_ROOM,
-    "module_utils.salvage.returning.brought_again": THROUGH_ITS_ROOM,
-    "module_utils.salvage.returning.competing_rows": THROUGH_ITS_ROOM,
-    "module_utils.salvage.returning.parents": THROUGH_ITS_ROOM,
-    "module_utils.salvage.returning.rows": THROUGH_ITS_ROOM,
     "plugin_utils.report.documents": THROUGH_ITS_ROOM,
     "plugin_utils.report.salvage": THROUGH_ITS_ROOM,
     "plugin_utils.sql.diagnosis": THROUGH_ITS_ROOM,
