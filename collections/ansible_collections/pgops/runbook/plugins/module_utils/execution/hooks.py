@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..errors import RunbookError
-from ..ledger.journal import Journal
 from ..ledger.ledger import Ledger
-from ..library.changes import PathsBefore
-from ..salvage.keeping.one_by_one import StatementSalvage
+from ..library.follow import PathsBefore
+from ..salvage.keeping.keeper import NotForeseen
 from ..shapes import Catalog, Connection, Cursor, Impact, Json, Migration, Script, Timing
 from .script import LockPolicy, script_of
 
@@ -32,6 +31,7 @@ class Work:
         migration: with its scripts.
         direction: "apply" or "rollback".
         one_by_one: whether its statements commit one by one.
+        run_id: name of the run that began it, under which salvage is kept.
         found: catalog in which this run found the database.
         before: catalog from before the first statement; another one only where an earlier run did the first ones.
         statements: their timings.
@@ -49,6 +49,7 @@ class Work:
     migration: Migration
     direction: str
     one_by_one: bool = False
+    run_id: str = ""
     begun: float = field(default_factory=time.monotonic)
     found: Catalog = field(default_factory=dict)
     before: Catalog = field(default_factory=dict)
@@ -67,13 +68,14 @@ class Work:
     def version(self) -> str:
         return self.migration["version"]
 
+    @property
+    def script(self) -> Script:
+        """The one that is run."""
+        return script_of(self.migration, self.direction)
+
     def seconds(self) -> float:
         """How long it has taken so far."""
         return round(time.monotonic() - self.begun, 3)
-
-    def script(self) -> Script:
-        """The one that is run: its apply or its rollback script."""
-        return script_of(self.migration, self.direction)
 
     def verify_scripts(self) -> list[Script]:
         """Its verify script, as a list of none or one."""
@@ -131,6 +133,10 @@ class Hooks:
         """While statements commit one by one: gives a function that says who blocks them."""
         yield list
 
+    def not_foreseen(self, found: NotForeseen) -> None:
+        """What after_rows_changed raised was undone, and is tried again if this returns."""
+        raise found
+
     def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         """The error to raise where the first of these statements failed, so that nothing was changed."""
         return error
@@ -146,9 +152,15 @@ class Hooks:
     def before_script(self, cursor: Cursor, work: Work) -> None:
         """``work.found`` and ``work.before`` are known, and nothing was changed yet; to refuse, raise."""
 
-    def salvage_one_by_one(self, cursor: Cursor, work: Work, journal: Journal) -> StatementSalvage | None:
-        """What keeps the losses of each statement of a rollback, where they commit one by one."""
-        return None
+    def before_rows_change(self, cursor: Cursor, work: Work) -> None:
+        """What a rollback destroys it destroys in this transaction, from here on."""
+
+    def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
+        """It has destroyed what it destroys.
+
+        Raises:
+            NotForeseen: more than was kept: see not_foreseen.
+        """
 
     def inserted_into(self, work: Work) -> set[str]:
         """``schema.table`` of the tables that were there and into which the migration is known to insert."""

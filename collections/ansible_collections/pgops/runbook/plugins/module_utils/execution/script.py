@@ -14,6 +14,7 @@ from ..errors import Refused, StepFailed
 from ..impact.meter import ImpactMeter
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2
+from ..postgres.message import one_line
 from ..shapes import Cursor, Json, Migration, Runnable, Script, Statement, Timing
 
 __all__ = [
@@ -154,7 +155,7 @@ def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = Non
 
 def _failure(script: Runnable, statement: Statement, error: psycopg2.Error) -> ScriptFailed:
     diagnostic = getattr(error, "diag", None)
-    message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
+    message = one_line(error)
     extra = "".join(
         f" {label}: {' '.join(text.split())}"
         for label, text in (
@@ -265,7 +266,7 @@ def with_lock_retries(
             if error.pgcode not in LOCK_CODES:
                 raise
             seen = blockers() or seen
-            message = (error.diag.message_primary if error.diag else None) or str(error)
+            message = one_line(error)
         if number < policy.attempts:
             time.sleep(policy.pause())
     who = "; ".join(seen) if seen else "nobody could be named, the session had already ended"

@@ -4,31 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
 from ..errors import Refused
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
-from ..library.changes import PathsBefore
-from ..library.rehearsed import REHEARSAL
+from ..library.follow import PathsBefore, record_on_copy
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
+from ..sentences import listed
 from ..shapes import Connection, Cursor, Script
 
-__all__ = ["CopyHooks", "refuse_collisions", "shown"]
+__all__ = ["CopyHooks", "refuse_collisions"]
 
 T = TypeVar("T")
-
-LINES_SHOWN = 10
-
-
-def shown(lines: Iterable[str]) -> str:
-    """The first lines, and how many more there are."""
-    lines = list(lines)
-    more = f"; and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
-    return "; ".join(lines[:LINES_SHOWN]) + more
 
 
 def refuse_collisions(work: Work, lines: list[str]) -> None:
@@ -39,7 +30,7 @@ def refuse_collisions(work: Work, lines: list[str]) -> None:
     if lines:
         raise Refused(
             "sequence_would_collide",
-            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {shown(lines)}.",
+            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {listed(lines)}.",
         )
 
 
@@ -82,9 +73,11 @@ class CopyHooks(Hooks):
         # A copy of a database that no run has changed yet has no ledger.
         self.ledger.create(cursor)
 
-    def before_script(self, cursor: Cursor, work: Work) -> None:
-        if work.direction == "rollback":
-            work.notes["watch"] = DestructionWatch(cursor)
+    def before_rows_change(self, cursor: Cursor, work: Work) -> None:
+        work.notes["watch"] = DestructionWatch(cursor)
+
+    def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
+        work.notes["destroyed"] = losses_to_json(work.notes["watch"].losses())
 
     def inserted_into(self, work: Work) -> set[str]:
         """As it was the first time, where it is applied again."""
@@ -94,12 +87,10 @@ class CopyHooks(Hooks):
         if work.direction == "apply":
             self._inserted_into[work.version] = set(work.impact.get("inserted", ()))
             return
-        # Where statements commit one by one, the statistics of rows are gone with each transaction: the timings
-        # of the statements have them.
-        work.impact["destroyed"] = losses_to_json(work.notes["watch"].losses(cursor))
+        work.impact["destroyed"] = work.notes["destroyed"]
         refuse_collisions(work, work.collisions)
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if paths is not None and work.direction == "apply" and self.keeps_paths:
             self.ledger.create(cursor)
-            paths.record_changes(cursor, REHEARSAL, work.version, "deploy")
+            record_on_copy(cursor, paths, work.version)

@@ -25,8 +25,9 @@ from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..postgres.connection import transaction
 from ..postgres.sequences import collisions, new_collisions
+from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Script
-from .hooks import CopyHooks, refuse_collisions, shown
+from .hooks import CopyHooks, refuse_collisions
 
 __all__ = ["Rehearsal"]
 
@@ -160,7 +161,7 @@ class Rehearsal:
                 raise Refused(
                     "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {shown(lines)}.",
+                    f" same schema: {listed(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = work.returned
@@ -185,7 +186,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {shown(lines)}.",
+                f" schema: {listed(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if content_before and problems:
@@ -198,7 +199,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" data: {shown(lines)}.",
+                f" data: {listed(lines)}.",
                 tables=problems,
                 rows=rows,
             )

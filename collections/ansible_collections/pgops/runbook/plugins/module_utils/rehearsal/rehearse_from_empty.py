@@ -11,6 +11,7 @@ from ..errors import Refused
 from ..execution.script import ScriptFailed, run_script
 from ..postgres.connection import transaction
 from ..preflight.requirements import check_declared, makers_of_chain
+from ..sentences import listed
 from ..shapes import Connection, Json, Migration, Script
 from .rehearsal import Rehearsal
 
@@ -56,7 +57,7 @@ def rehearse_from_empty(
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
-                f" back the schema: {'; '.join(lines[:10])}.",
+                f" back the schema: {listed(lines)}.",
             )
         evidence[position]["schema_restored_with_users_rows"] = True
     return evidence

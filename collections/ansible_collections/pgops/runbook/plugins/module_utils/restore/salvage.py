@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
 from ..rows.difference import copy_rows
-from ..salvage.sequences import advance_sequences_of
+from ..rows.sequences import advance_sequences_of
 from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor
 
@@ -29,7 +29,7 @@ def bring_salvage(live: Cursor, new: Cursor) -> int:
         live, new: cursors in transactions, nobody else writing to either database.
 
     Returns:
-        int: how many.
+        How many.
     """
     if not SalvageStore(live).exists():
         return 0

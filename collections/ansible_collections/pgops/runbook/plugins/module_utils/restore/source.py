@@ -13,6 +13,7 @@ from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.receipt_file import ReceiptFile
 from ..ledger.receipts import altered, latest, outputs_in
+from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt
 
 __all__ = ["dump_folder", "find_backup", "proven_runs"]
@@ -123,5 +124,5 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
 
 def _candidates(receipts: Sequence[Receipt], backup_dir: str) -> str:
     """The runs that could be named instead: proven, and not removed."""
-    runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)][:RUNS_SHOWN]
-    return f" Runs with a proven backup, newest first: {', '.join(runs)}." if runs else ""
+    runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)]
+    return f" Runs with a proven backup, newest first: {listed(runs, RUNS_SHOWN, ', ')}." if runs else ""

@@ -13,11 +13,12 @@ from ..ledger.ledger import Ledger
 from ..ledger.receipts import broken_link, outputs_in
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
-from ..library.changes import changes_since
+from ..library.follow import changes_since
 from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
-from ..rows.carry_over import RowComparison, carry_sequences, refresh_materialized_views, summary_of_left
+from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left
 from ..rows.difference import TableDifference
+from ..rows.sequences import carry_sequences
 from ..shapes import Connection, Cursor, Json
 from ..step import Step
 from .properties import carry_settings, read_properties

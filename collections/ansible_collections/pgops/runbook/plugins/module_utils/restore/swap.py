@@ -16,6 +16,7 @@ from types import TracebackType
 from ..errors import Refused, RunbookError, Unchanged
 from ..postgres.connection import psycopg2, sql
 from ..postgres.maintenance import allow_connections, connect_maintenance, swap_mark, take_swap_lock
+from ..postgres.message import one_line
 from ..shapes import Connection, Cursor, Json, Target
 from .properties import carry_properties, read_properties
 
@@ -218,7 +219,7 @@ class DatabaseSwap:
             self._connection.commit()
         except (RunbookError, psycopg2.Error) as error:
             if not self._renamed_all_the_same():
-                reason = " ".join(str(error).split())
+                reason = one_line(error)
                 raise Unchanged(
                     "databases_not_renamed",
                     f"The databases could not be renamed, so nothing was swapped and the application was let in"

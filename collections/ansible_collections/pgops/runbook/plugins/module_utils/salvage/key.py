@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..content.row_digest import row_text
@@ -37,7 +38,7 @@ def choose_key(cursor: Cursor, oid: int, columns: list[str]) -> Key:
     return Key(list(columns), False) if found is None else Key(found, True)
 
 
-def record(columns: list[str], alias: str | None = None) -> sql.Composed:
+def record(columns: Sequence[str], alias: str | None = None) -> sql.Composed:
     """SQL: the columns as one text, in the order given; read back with a cast to a type that has this order."""
     names = [sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns]
     return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(names))
