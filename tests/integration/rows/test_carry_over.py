@@ -4,82 +4,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.restore.salvage import bring_salvage
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over import (
-    RowComparison,
-    carry_sequences,
     refresh_materialized_views,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SalvageStore
 
-SCHEMA = """
-    CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, boss int REFERENCES author);
-    CREATE TABLE book (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, author int NOT NULL REFERENCES author,
-                       title varchar(10), words int[], double text GENERATED ALWAYS AS (title || title) STORED);
-    CREATE TABLE line (book int REFERENCES book ON DELETE CASCADE, n int, text text, PRIMARY KEY (n, book));
-    CREATE TABLE visit (at timestamptz, who text);
-    CREATE TABLE schema_migrations (version text PRIMARY KEY);
-    INSERT INTO schema_migrations VALUES ('001');
-    INSERT INTO author (name) VALUES ('ada'), ('bob');
-    INSERT INTO book (author, title, words) VALUES (1, 'one', '{1,2}'), (2, 'two', NULL);
-    INSERT INTO line VALUES (1, 1, 'first'), (2, 1, 'other');
-    INSERT INTO visit VALUES ('2026-01-01', 'ada'), ('2026-01-01', 'ada'), (NULL, NULL);
-"""
-
-
-@dataclass
-class Sides:
-    """The live database and the restored one; both begin with the same rows."""
-
-    live: Any
-    new: Any
-
-    def write(self, statement: str, *, live: bool = True) -> None:
-        connection = self.live if live else self.new
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-
-    def ask(self, query: str, *, live: bool = False) -> list[tuple]:
-        connection = self.live if live else self.new
-        with connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchall()
-
-    def carry(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """(what was counted, what was left)."""
-        with self.live, self.new, self.live.cursor() as live, self.new.cursor() as new:
-            comparison = RowComparison(live, new)
-            differences = comparison.differences()
-            return comparison.report(differences), comparison.carry(differences)
-
-    def check_equal(self, *tables: str) -> None:
-        for table in tables:
-            query = f"SELECT t::text FROM {table} t ORDER BY 1"
-            assert self.ask(query) == self.ask(query, live=True), table
-
-
-@pytest.fixture
-def sides(server, database: str, connection) -> Iterator[Sides]:
-    other = f"{database}_restored"
-    with contextlib.closing(server.connect("postgres")) as admin:
-        admin.autocommit = True
-        with admin.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {other}")
-            try:
-                with contextlib.closing(server.connect(other)) as new:
-                    made = Sides(connection, new)
-                    made.write(SCHEMA)
-                    made.write(SCHEMA, live=False)
-                    yield made
-            finally:
-                cursor.execute(f"DROP DATABASE {other} WITH (FORCE)")
-
+from tests.integration.rows.sides import Sides
 
 TABLES = ("author", "book", "line", "visit")
 
@@ -274,21 +206,6 @@ def test_names_and_types_of_every_kind(sides: Sides) -> None:
     _, left = sides.carry()
     assert left == []
     sides.check_equal('"Odd %s"."t""a,b"')
-
-
-def test_sequences_go_on_and_never_back(sides: Sides) -> None:
-    for live in (True, False):
-        sides.write("CREATE SEQUENCE down INCREMENT -2; CREATE SEQUENCE small MAXVALUE 9", live=live)
-    sides.write(
-        "ALTER SEQUENCE small MAXVALUE 99; SELECT setval('small', 50), setval('author_id_seq', 70), nextval('down')"
-    )
-    sides.write("SELECT setval('book_id_seq', 1000)", live=False)
-    with sides.live, sides.new, sides.live.cursor() as live, sides.new.cursor() as new:
-        moved = carry_sequences(live, new)
-    assert moved == {"public.author_id_seq": 70, "public.down": -1}
-    assert sides.ask("SELECT nextval('author_id_seq'), nextval('book_id_seq'), nextval('down')") == [
-        (71, 1001, -3)
-    ]
 
 
 def test_views_that_hold_rows_are_computed_again(sides: Sides) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.rows.sequences import advance_sequence
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.sequences import (
-    advance_sequence,
     keep_positions,
     sequence_positions,
 )

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.tables import table_facts
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.sequences import (
+from ansible_collections.pgops.runbook.plugins.module_utils.rows.sequences import (
     advance_sequence,
     advance_sequences_of,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.sequences import (
     keep_positions,
     sequence_positions,
 )

@@ -8,10 +8,12 @@ one it is still kept, as the backup says. Items that came since are not in the b
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
 from ..rows.difference import copy_rows
-from ..salvage.sequences import advance_sequences_of
+from ..rows.sequences import advance_sequences_of
 from ..salvage.store.items import SalvageStore
 
 __all__ = ["bring_salvage"]
@@ -21,14 +23,14 @@ COLUMNS = """
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
 
 
-def bring_salvage(live, new):
+def bring_salvage(live: Any, new: Any) -> int:
     """Bring the items over that the restored database does not have.
 
     Args:
         live, new: cursors in transactions, nobody else writing to either database.
 
     Returns:
-        int: how many.
+        How many.
     """
     if not SalvageStore(live).exists():
         return 0

@@ -15,7 +15,8 @@ from ..ledger.versions import VersionTable
 from ..library.follow import changes_since
 from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
-from ..rows.carry_over import RowComparison, carry_sequences, refresh_materialized_views, summary_of_left
+from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left
+from ..rows.sequences import carry_sequences
 from .properties import carry_settings, read_properties
 from .salvage import bring_salvage
 from .swap import DatabaseSwap, replaced_name

@@ -12,15 +12,24 @@ from typing import Any
 
 from ..ledger.versions import VersionTable
 from ..postgres.connection import sql
+from ..postgres.references import foreign_keys
 from ..postgres.session import pin_session
-from .difference import CHANGED, TableDifference, bucket_sums, find_difference
-from .tables import CommonTable, Relation, in_common, only_in, read_references, read_relations
-from .writing import LEFT_SHOWN, apply_differences
+from ..postgres.tables import table_facts
+from .changes import CHANGED, TableChanges
+from .difference import TableDifference, bucket_sums, find_difference, identified_rows, staged_columns
+from .tables import CommonTable, Relation, in_common, only_in, read_relations
+from .together import write_together
 
-__all__ = ["RowComparison", "carry_sequences", "refresh_materialized_views", "summary_of_left"]
+__all__ = ["RowComparison", "refresh_materialized_views", "summary_of_left"]
+
+# How many rows that were left are named; all of them are counted.
+LEFT_SHOWN = 20
 
 # A row may be touched once more by the foreign key action of another table; more rounds than that are not needed.
 ROUNDS = 4
+
+GIVEN_ANOTHER_VALUE = "something in the restored database gave it another value"
+TAKEN_BACK = "something in the restored database took it back"
 
 
 class RowComparison:
@@ -44,11 +53,12 @@ class RowComparison:
         there, here = read_relations(live, ledger), read_relations(new, ledger)
         for cursor, relations in ((live, there), (new, here)):
             name = VersionTable(cursor).name()
-            relations.pop(next((key for key in relations if ".".join(key) == name), None), None)
+            for key in [key for key in relations if ".".join(key) == name]:
+                del relations[key]
         self.tables = in_common(there, here)
         self.only_live = only_in(there, here)
         self.only_new = [one.label for one in only_in(here, there)]
-        self.references = read_references(new)
+        self.references = foreign_keys(new)
         self.search_path = pin_session(new, local=True)["search_path"]
         pin_session(live, local=True)
         self._known_sums = known_sums or []
@@ -113,11 +123,11 @@ class RowComparison:
             if differing == len(left):
                 return left
             self._search_path(self.search_path)
-            left = apply_differences(self.new, differences, self.references)
+            left = self._write([one for one in differences if one.total()])
             self._search_path("")
-            touched = self._touched({one.table.label for one in differences if one.total()})
+            touched = self._touched({one.table.name for one in differences if one.total()})
             differences = [
-                find_difference(self.live, self.new, table) for table in self.tables if table.label in touched
+                find_difference(self.live, self.new, table) for table in self.tables if table.name in touched
             ]
         return left if sum(one.total() for one in differences) == len(left) else self._unlike(differences)
 
@@ -125,13 +135,41 @@ class RowComparison:
         # Checks and defaults of the application may rely on its own.
         self.new.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (value,))
 
-    def _touched(self, labels: set[str]) -> set[str]:
+    def _write(self, differences: list[TableDifference]) -> list[dict[str, Any]]:
+        by_name = {one.table.name: one for one in differences}
+        left = write_together(self.new, [self._changes(one) for one in differences], self.references)
+        keys = {one.table.name: self._keys(one) for one in differences} if left else {}
+        return [_left(by_name[row.table], row.kind, keys[row.table][row.number], row.reason) for row in left]
+
+    def _changes(self, difference: TableDifference) -> TableChanges:
+        """A difference as the engine that writes rows wants it."""
+        table = difference.table
+        staged = dict(zip(table.columns, staged_columns(table)))
+        facts = table_facts(self.new, table.name)
+        assert facts is not None  # it was compared in this transaction
+        return TableChanges(
+            table=facts,
+            work=difference.changes,
+            columns=table.columns,
+            settable=table.settable(),
+            value=lambda name: sql.SQL("k.{}::{}").format(
+                sql.Identifier(staged[name]), sql.SQL(table.type_of(name))
+            ),
+            now=identified_rows(table),
+            key=table.key,
+        )
+
+    def _keys(self, difference: TableDifference) -> dict[int, str]:
+        self.new.execute(sql.SQL("SELECT number, key FROM {}").format(difference.changes))
+        return dict(self.new.fetchall())
+
+    def _touched(self, names: set[tuple[str, str]]) -> set[tuple[str, str]]:
         """The tables, and those that an action of their foreign keys may have touched."""
         while True:
-            more = {child for child, parent in self.references if parent in labels} - labels
+            more = {one.child for one in self.references if one.parent in names} - names
             if not more:
-                return labels
-            labels = labels | more
+                return names
+            names = names | more
 
     def _unlike(self, differences: list[TableDifference]) -> list[dict[str, Any]]:
         rows = []
@@ -139,17 +177,19 @@ class RowComparison:
             if one.total():
                 self.new.execute(sql.SQL("SELECT kind, key FROM {}").format(one.changes))
                 rows += [
-                    {
-                        "table": one.table.label,
-                        "change": kind,
-                        "key": one.table.name_key(key),
-                        "reason": "something in the restored database gave it another value"
-                        if kind == CHANGED
-                        else "something in the restored database took it back",
-                    }
+                    _left(one, kind, key, GIVEN_ANOTHER_VALUE if kind == CHANGED else TAKEN_BACK)
                     for kind, key in self.new.fetchall()
                 ]
         return rows
+
+
+def _left(difference: TableDifference, kind: str, key: str, reason: str) -> dict[str, Any]:
+    return {
+        "table": difference.table.label,
+        "change": kind,
+        "key": difference.table.name_key(key),
+        "reason": reason,
+    }
 
 
 def summary_of_left(left: list[dict[str, Any]]) -> dict[str, Any]:
@@ -163,41 +203,6 @@ def summary_of_left(left: list[dict[str, Any]]) -> dict[str, Any]:
 def _large_objects(cursor: Any) -> int:
     cursor.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata")
     return cursor.fetchone()[0]
-
-
-SEQUENCES = """
-    SELECT n.nspname::text, c.relname::text, s.seqincrement, s.seqmin, s.seqmax FROM pg_catalog.pg_sequence s
-    JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname NOT LIKE 'pg\\_%' AND c.relpersistence <> 't'"""
-
-
-def carry_sequences(live: Any, new: Any) -> dict[str, int]:
-    """Move sequences on to where the live ones are, never back: no number is given out twice.
-
-    Returns:
-        name -> last value, of those that were moved.
-    """
-    live.execute(SEQUENCES)
-    there = {(schema, name) for schema, name, *_ in live.fetchall()}
-    new.execute(SEQUENCES)
-    moved = {}
-    for schema, name, increment, lowest, highest in new.fetchall():
-        if (schema, name) not in there:
-            continue
-        state = sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(schema, name))
-        live.execute(state)
-        last, called = live.fetchone()
-        new.execute(state)
-        restored, restored_called = new.fetchone()
-        ahead = 1 if increment > 0 else -1
-        further = (last * ahead, called) > (restored * ahead, restored_called)
-        if further and lowest <= last <= highest:
-            new.execute(
-                "SELECT pg_catalog.setval(pg_catalog.format('%%I.%%I', %s::text, %s::text)::regclass, %s, %s)",
-                (schema, name, last, called),
-            )
-            moved[f"{schema}.{name}"] = last
-    return moved
 
 
 def refresh_materialized_views(cursor: Any) -> list[str]:

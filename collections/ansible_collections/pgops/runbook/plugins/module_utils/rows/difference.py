@@ -15,20 +15,17 @@ from typing import Any
 
 from ..content.row_digest import bucket, row_text, sums
 from ..postgres.connection import sql
+from .changes import KINDS
 from .tables import CommonTable, Relation
 
 __all__ = [
-    "ADDED",
-    "CHANGED",
-    "DELETED",
-    "KINDS",
     "TableDifference",
     "bucket_sums",
     "copy_rows",
     "find_difference",
+    "identified_rows",
+    "staged_columns",
 ]
-
-ADDED, CHANGED, DELETED = KINDS = ("added", "changed", "deleted")
 
 _numbers = itertools.count(1)
 
@@ -38,9 +35,9 @@ class TableDifference:
 
     Attributes:
         table: CommonTable.
-        staged: identifier of the rows of the live database: number, key, line, c1, c2 ... (text).
-        changes: identifier of what differs: id, kind, number (of the staged row), key, relation and place (of the
-            row that is there).
+        staged: identifier of the rows of the live database: key, occurrence, line, c1, c2 ... (text).
+        changes: identifier of what differs, a work table as TableChanges describes it, with the values c1, c2 ...
+            (text) that the live database has.
         counts: kind -> number of rows.
     """
 
@@ -96,35 +93,49 @@ def find_difference(
         # The key decides which rows belong together; among equal rows without a key, their number.
         sql.SQL(
             "CREATE TEMPORARY TABLE {changes} ON COMMIT DROP AS"
-            " SELECT row_number() OVER () AS id, number, coalesce(s.key, r.key) AS key, relation, place,"
-            " CASE WHEN r.place IS NULL THEN 'added' WHEN s.number IS NULL THEN 'deleted' ELSE 'changed' END AS kind"
-            " FROM {staged} AS s FULL JOIN (SELECT {rows}, tableoid AS relation, ctid AS place FROM {source}"
-            " WHERE {bucket} = ANY ({buckets}::bigint[]) OFFSET 0) AS r ON r.key = s.key AND r.copy = s.copy"
-            " WHERE s.line IS DISTINCT FROM r.line"
+            " SELECT row_number() OVER () AS number, coalesce(s.key, r.key) AS key,"
+            " coalesce(s.occurrence, r.occurrence) AS occurrence, place, partition, false AS written,"
+            " CASE WHEN r.place IS NULL THEN 'added' WHEN s.key IS NULL THEN 'deleted' ELSE 'changed' END AS kind,"
+            " {values} FROM {staged} AS s FULL JOIN ({rows} WHERE {bucket} = ANY ({buckets}::bigint[]) OFFSET 0) AS r"
+            " ON r.key = s.key AND r.occurrence = s.occurrence WHERE s.line IS DISTINCT FROM r.line"
         ).format(
             changes=found.changes,
+            values=sql.SQL(", ").join(map(sql.Identifier, staged_columns(table))),
             staged=found.staged,
-            rows=_identified(table),
-            source=table.new.source(),
+            rows=identified_rows(table),
             bucket=_bucket(table),
             buckets=sql.Literal(buckets),
         )
     )
+    # Its room is wanted; the transaction has made it, so that it is empty at once.
+    new.execute(sql.SQL("TRUNCATE {}").format(found.staged))
     new.execute(sql.SQL("SELECT kind, count(*) FROM {} GROUP BY kind").format(found.changes))
     counted = dict(new.fetchall())
     found.counts = {kind: counted.get(kind, 0) for kind in KINDS}
     return found
 
 
+def staged_columns(table: CommonTable) -> list[str]:
+    """What the columns of the table are called where its rows are staged."""
+    return [f"c{number}" for number in range(1, len(table.columns) + 1)]
+
+
+def identified_rows(table: CommonTable) -> Any:
+    """SQL query for the rows of the restored table: key, occurrence, line, place, partition."""
+    return sql.SQL("SELECT {}, tableoid AS partition, ctid AS place FROM {}").format(
+        _identified(table), table.new.source()
+    )
+
+
 def _identified(table: CommonTable) -> Any:
     """Key, number among equals, and all values of a row, as select list."""
     line = row_text(table.columns)
     if table.key:
-        return sql.SQL('{} COLLATE "C" AS key, 1::bigint AS copy, {} COLLATE "C" AS line').format(
+        return sql.SQL('{} COLLATE "C" AS key, 1::bigint AS occurrence, {} COLLATE "C" AS line').format(
             row_text(table.key), line
         )
     return sql.SQL(
-        '{line} COLLATE "C" AS key, row_number() OVER (PARTITION BY {line} COLLATE "C") AS copy,'
+        '{line} COLLATE "C" AS key, row_number() OVER (PARTITION BY {line} COLLATE "C") AS occurrence,'
         ' {line} COLLATE "C" AS line'
     ).format(line=line)
 
@@ -132,23 +143,20 @@ def _identified(table: CommonTable) -> Any:
 def _stage(live: Any, new: Any, found: TableDifference, buckets: list[int]) -> None:
     """Copy the live rows of these buckets into the new database, every value as text."""
     table = found.table
-    names = sql.SQL(", ").join(sql.Identifier(f"c{n}") for n in range(1, len(table.columns) + 1))
+    names = [sql.Identifier(name) for name in staged_columns(table)]
     new.execute(
         sql.SQL(
-            'CREATE TEMPORARY TABLE {} (key text COLLATE "C", copy bigint, line text COLLATE "C", {},'
-            " number bigint GENERATED ALWAYS AS IDENTITY) ON COMMIT DROP"
-        ).format(
-            found.staged,
-            sql.SQL(", ").join(
-                sql.SQL("{} text").format(sql.Identifier(f"c{n}")) for n in range(1, len(table.columns) + 1)
-            ),
-        )
+            'CREATE TEMPORARY TABLE {} (key text COLLATE "C", occurrence bigint, line text COLLATE "C", {})'
+            " ON COMMIT DROP"
+        ).format(found.staged, sql.SQL(", ").join(sql.SQL("{} text").format(name) for name in names))
     )
     values = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in table.columns)
     query = sql.SQL("COPY (SELECT {}, {} FROM {} WHERE {} = ANY ({}::bigint[])) TO STDOUT").format(
         _identified(table), values, table.live.source(), _bucket(table), sql.Literal(buckets)
     )
-    target = sql.SQL("COPY {} (key, copy, line, {}) FROM STDIN").format(found.staged, names)
+    target = sql.SQL("COPY {} (key, occurrence, line, {}) FROM STDIN").format(
+        found.staged, sql.SQL(", ").join(names)
+    )
     copy_rows(live, query, new, target)
 
 

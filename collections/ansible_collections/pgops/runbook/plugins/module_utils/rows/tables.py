@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..postgres.application_tables import APPLICATION, LEDGER, RELATIONS, TABLES, of_application
 from ..postgres.connection import sql
 
 __all__ = [
@@ -14,15 +15,13 @@ __all__ = [
     "Relation",
     "in_common",
     "only_in",
-    "parents_first",
-    "read_references",
     "read_relations",
 ]
 
 # A partitioned table counts as one table with the rows of its partitions: a partition that was made since the backup
 # holds rows of a table that the backup has. Types without their length (format_type with -1): a value that is too
 # long must be refused on assignment, and an explicit cast would cut it off.
-RELATIONS = """
+COLUMNS_AND_KEYS = f"""
     SELECT n.nspname::text, c.relname::text, c.relkind = 'p',
            array(SELECT i.attname::text FROM pg_catalog.pg_index x,
                       unnest(x.indkey::int2[]) WITH ORDINALITY k(number, at)
@@ -34,22 +33,7 @@ RELATIONS = """
                         ORDER BY a.attnum)
                      FROM pg_catalog.pg_attribute a
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]')
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-      AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
-      AND n.nspname <> 'runbook_salvage' AND (n.nspname = 'runbook') = %(ledger)s
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                      AND d.objid = c.oid AND d.deptype = 'e')
-    ORDER BY 1, 2"""
-
-REFERENCES = """
-    SELECT DISTINCT cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text
-    FROM pg_catalog.pg_constraint f
-    JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(f.conrelid), f.conrelid)
-    JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
-    JOIN pg_catalog.pg_class p ON p.oid = coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)
-    JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-    WHERE f.contype = 'f' AND c.oid <> p.oid ORDER BY 1, 2, 3, 4"""
+    FROM {RELATIONS} WHERE """
 
 
 @dataclass(frozen=True)
@@ -93,6 +77,10 @@ class CommonTable:
     def label(self) -> str:
         return self.new.label
 
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.new.schema, self.new.name
+
     def type_of(self, column: str) -> str:
         return self.new.columns[column][0]
 
@@ -111,7 +99,8 @@ class CommonTable:
 
 def read_relations(cursor: Any, ledger: bool = False) -> dict[tuple[str, str], Relation]:
     """The application's tables, or with ``ledger`` those of the ledger; those of extensions are left out."""
-    cursor.execute(RELATIONS, {"ledger": ledger})
+    whose = LEDGER if ledger else APPLICATION
+    cursor.execute(f"{COLUMNS_AND_KEYS}{of_application(TABLES, whose, partitions=False)} ORDER BY 1, 2")
     return {
         (schema, name): Relation(
             schema, name, partitioned, tuple(key), {column: tuple(facts) for column, *facts in columns}
@@ -140,38 +129,3 @@ def in_common(live: dict, new: dict) -> list[CommonTable]:
 def only_in(one: dict, other: dict) -> list[Relation]:
     """Tables of ``one`` that ``other`` does not have."""
     return [one[name] for name in sorted(one.keys() - other.keys())]
-
-
-def read_references(cursor: Any) -> list[tuple[str, str]]:
-    """(referencing table, referenced table) of every foreign key, as labels."""
-    cursor.execute(REFERENCES)
-    return [(f"{row[0]}.{row[1]}", f"{row[2]}.{row[3]}") for row in cursor.fetchall()]
-
-
-def parents_first(labels: list[str], references: list[tuple[str, str]]) -> list[str]:
-    """The tables so that each comes after those that it references; where references form a ring, in their order.
-
-    Args:
-        labels: the tables.
-        references: see read_references.
-    """
-    parents: dict[str, list[str]] = {label: [] for label in labels}
-    for child, parent in references:
-        if child in parents and parent in parents:
-            parents[child].append(parent)
-    ordered: list[str] = []
-    seen: set[str] = set()
-    for label in labels:
-        # Not recursive: a chain of references may be longer than Python's stack.
-        path = [(label, iter(parents[label]))] if label not in seen else []
-        seen.add(label)
-        while path:
-            current, rest = path[-1]
-            following = next((parent for parent in rest if parent not in seen), None)
-            if following is None:
-                ordered.append(current)
-                path.pop()
-            else:
-                seen.add(following)
-                path.append((following, iter(parents[following])))
-    return ordered

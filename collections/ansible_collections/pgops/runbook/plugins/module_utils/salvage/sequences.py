@@ -9,7 +9,7 @@ from ..postgres.connection import sql
 from .store.items import SEQUENCE
 from .store.rows import keep_line
 
-__all__ = ["advance_sequence", "advance_sequences_of", "keep_positions", "sequence_positions"]
+__all__ = ["keep_positions", "sequence_positions"]
 
 WITH_INCREMENT = f"""
     SELECT n.nspname::text, c.relname::text, s.seqincrement
@@ -63,62 +63,3 @@ def keep_positions(store, run_id, version, before, now):
         keep_line(store.cursor, item, "", str(position))
         items.append(store.finish_item(item))
     return items
-
-
-def advance_sequence(cursor, name, next_value):
-    """Let a sequence go on at ``next_value`` if it has not come so far, up or down; returns whether there is one.
-
-    By ALTER SEQUENCE, which a ROLLBACK undoes, unlike setval() (manual, "Sequence Manipulation Functions").
-    """
-    cursor.execute(
-        "SELECT s.seqmin, s.seqmax, s.seqincrement FROM pg_catalog.pg_sequence s"
-        " JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
-        tuple(name),
-    )
-    row = cursor.fetchone()
-    if row is None:
-        return False
-    lowest, highest, increment = row
-    cursor.execute(
-        sql.SQL("SELECT last_value + CASE WHEN is_called THEN {} ELSE 0 END FROM {}").format(
-            sql.Literal(increment), sql.Identifier(*name)
-        )
-    )
-    wanted = max(min(int(next_value), highest), lowest)
-    if (wanted - cursor.fetchone()[0]) * increment > 0:
-        cursor.execute(
-            sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(sql.Identifier(*name), sql.Literal(wanted))
-        )
-    return True
-
-
-def advance_sequences_of(cursor, table):
-    """Let each sequence that feeds a column of the table go on beyond all values of the column.
-
-    Args:
-        cursor: of a transaction.
-        table: Table (salvage_table).
-    """
-    cursor.execute(
-        "SELECT a.attname::text, n.nspname::text, c.relname::text, s.seqincrement FROM pg_catalog.pg_depend d"
-        " JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'"
-        " JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
-        # A text may be owned by a sequence too, and has no highest number.
-        " WHERE a.atttypid IN (20, 21, 23, 1700) AND d.refobjid = %s AND d.deptype IN ('a', 'i')"
-        " AND d.classid = 'pg_catalog.pg_class'::regclass",
-        (table.oid,),
-    )
-    for column, schema, sequence, increment in cursor.fetchall():
-        cursor.execute(
-            sql.SQL("SELECT {}({}) FROM {}").format(
-                sql.SQL("max" if increment > 0 else "min"),
-                sql.Identifier(column),
-                sql.Identifier(*table.name),
-            )
-        )
-        farthest = cursor.fetchone()[0]
-        if farthest is not None:
-            advance_sequence(cursor, (schema, sequence), int(farthest) + (1 if increment > 0 else -1))

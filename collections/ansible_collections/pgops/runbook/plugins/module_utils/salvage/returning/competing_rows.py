@@ -9,66 +9,51 @@ after the other, the last would overwrite the earlier, which would then be in no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from ..store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..store.returning import hold_back_older, hold_back_older_item
 
-__all__ = ["LATER_VERSION", "hold_back_earlier_versions"]
+__all__ = ["NEWER_VERSION", "hold_back_competing_rows"]
 
-LATER_VERSION = "a later rollback kept another version of it"
+NEWER_VERSION = "a later rollback kept another version of it"
 
 # Kinds whose rows are what users wrote, and kinds that write to rows.
 WRITTEN_BY_USERS = (TABLE, ROWS, COLUMNS)
 WRITES = (*WRITTEN_BY_USERS, UNTOUCHED)
 
-# Equal rows of a table that has no key are as many rows, not versions of one: the second would be taken for the first.
-SAME_ROW = """
-    UPDATE runbook_salvage.kept_row earlier SET held_back = %(reason)s FROM runbook_salvage.kept_row later
-    WHERE earlier.item = %(earlier)s AND later.item = %(later)s
-      AND earlier.held_back IS NULL AND later.held_back IS NULL
-      AND later.key = earlier.key AND later.occurrence = earlier.occurrence
-      AND coalesce(later.columns, %(later_columns)s) && coalesce(earlier.columns, %(earlier_columns)s)
-      AND (NOT %(comparable)s OR later.kept <> earlier.kept)"""
 
-WHOLE = """
-    UPDATE runbook_salvage.kept_row SET held_back = %(reason)s WHERE item = %(earlier)s AND held_back IS NULL
-      AND EXISTS (SELECT FROM runbook_salvage.kept_row WHERE item = %(later)s AND held_back IS NULL)"""
-
-
-def hold_back_earlier_versions(cursor, items):
-    """Hold back what a later item of the same migration would overwrite; the last version of a row stays free.
+def hold_back_competing_rows(cursor: Any, items: Sequence[dict[str, Any]]) -> None:
+    """Hold back what a newer item of the same migration would overwrite; the last version of a row stays free.
 
     Args:
         cursor: of the transaction that puts the items back.
         items: those that are to go back, as SalvageStore.open_items() gives them.
     """
-    for later in items:
-        for earlier in items:
-            if _may_overwrite(later, earlier):
-                cursor.execute(
-                    SAME_ROW if _row_by_row(later, earlier) else WHOLE,
-                    {
-                        "reason": LATER_VERSION,
-                        "earlier": earlier["item"],
-                        "later": later["item"],
-                        "earlier_columns": earlier["columns"],
-                        "later_columns": later["columns"],
-                        "comparable": earlier["facts"]["unique_key"]
-                        and earlier["columns"] == later["columns"],
-                    },
-                )
+    for newer in items:
+        for older in items:
+            if not _may_overwrite(newer, older):
+                continue
+            if _row_by_row(newer, older):
+                comparable = older["facts"]["unique_key"] and older["columns"] == newer["columns"]
+                hold_back_older(cursor, older, newer, NEWER_VERSION, comparable)
+            else:
+                hold_back_older_item(cursor, older, newer, NEWER_VERSION)
 
 
-def _may_overwrite(later, earlier):
+def _may_overwrite(newer: dict[str, Any], older: dict[str, Any]) -> bool:
     return (
-        later["item"] > earlier["item"]
-        and later["run_id"] != earlier["run_id"]
-        and (later["schema"], later["table"]) == (earlier["schema"], earlier["table"])
-        and later["kind"] in WRITES
-        and earlier["kind"] in WRITTEN_BY_USERS
-        and not set(later["columns"]).isdisjoint(earlier["columns"])
+        newer["item"] > older["item"]
+        and newer["run_id"] != older["run_id"]
+        and (newer["schema"], newer["table"]) == (older["schema"], older["table"])
+        and newer["kind"] in WRITES
+        and older["kind"] in WRITTEN_BY_USERS
+        and not set(newer["columns"]).isdisjoint(older["columns"])
     )
 
 
-def _row_by_row(later, earlier):
+def _row_by_row(newer: dict[str, Any], older: dict[str, Any]) -> bool:
     """Whether it can be told which rows are the same: by one key, and not by the whole content of the table."""
-    replaces = later["kind"] == ROWS and not later["facts"]["unique_key"]
-    return later["key_columns"] == earlier["key_columns"] and not replaces
+    replaces = newer["kind"] == ROWS and not newer["facts"]["unique_key"]
+    return newer["key_columns"] == older["key_columns"] and not replaces

@@ -8,20 +8,24 @@ the salvage with the reason. What a row must look like so that nobody is overwri
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from ...postgres.bisect import NotTaken, savepoint
-from ...postgres.references import checked_at_the_end, foreign_keys, parents_first
+from ...postgres.references import Reference, checked_at_the_end, foreign_keys, parents_first
 from ...postgres.session import pin_session, restore_session
-from ...postgres.tables import table_facts
+from ...postgres.tables import Table, table_facts
 from ...postgres.triggers import triggers_and_rules_off
+from ...rows.sequences import advance_sequence
+from ...rows.writing import take_out_orphans
 from ..changed_since import hold_back_changed, narrow_to_untouched
 from ..labels import add_labels_again
 from ..privileges import change_privileges_again
-from ..sequences import advance_sequence
 from ..sources import sources_changed
 from ..store.items import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, UNTOUCHED, SalvageStore
-from .competing_rows import hold_back_earlier_versions
+from ..store.returning import count_kept, note_returned, reasons_of_held_back
+from .competing_rows import hold_back_competing_rows
 from .rows import RowReturn
 
 __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
@@ -46,16 +50,18 @@ class SalvageReturner:
         only: number of the one item to put back; default is all.
     """
 
-    def __init__(self, cursor, run_id, version, wanted=True, only=None):
+    def __init__(
+        self, cursor: Any, run_id: str, version: str, wanted: bool = True, only: int | None = None
+    ) -> None:
         self.cursor = cursor
         self.run_id = run_id
         self.version = version
         self.wanted = wanted
         self.only = only
         self.store = SalvageStore(cursor)
-        self.items = []
+        self.items: list[dict[str, Any]] = []
 
-    def before(self):
+    def before(self) -> None:
         """Find the rows that somebody changed since; to be called before the migration's first statement."""
         self.choose()
         previous = pin_session(self.cursor, local=True)
@@ -67,17 +73,17 @@ class SalvageReturner:
                 narrow_to_untouched(self.cursor, item)
         restore_session(self.cursor, previous, local=True)
 
-    def choose(self):
+    def choose(self) -> None:
         """Take the items without a look at what was changed since: for a migration that is in place already."""
         self.store.bring_up_to_date()
         found = self.store.open_items(self.version) if self.wanted else []
         self.items = [item for item in found if self.only in (None, item["item"])]
 
-    def tables(self):
+    def tables(self) -> set[str]:
         """``schema.table`` of the tables that rows go back to."""
         return {f"{item['schema']}.{item['table']}" for item in self.items if item["table"]}
 
-    def after(self):
+    def after(self) -> list[dict[str, Any]]:
         """Put back; to be called after the migration's last statement.
 
         Returns:
@@ -88,8 +94,8 @@ class SalvageReturner:
         previous = pin_session(self.cursor, local=True)
         # A constraint that is deferred to COMMIT would hold back nothing, and fail everything.
         self.cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        hold_back_earlier_versions(self.cursor, self.items)
-        kept = {item["item"]: self._kept_rows(item) for item in self.items}
+        hold_back_competing_rows(self.cursor, self.items)
+        kept = {item["item"]: count_kept(self.cursor, item) for item in self.items}
         for kinds in ORDER:
             items = [item for item in self.items if item["kind"] in kinds]
             if kinds == OF_TABLES:
@@ -100,20 +106,22 @@ class SalvageReturner:
         restore_session(self.cursor, previous, local=True)
         return [self._close(item, kept[item["item"]]) for item in self.items]
 
-    def _put_back_parents_first(self, items):
+    def _put_back_parents_first(self, items: Sequence[dict[str, Any]]) -> None:
         """Parents before the tables that refer to them, rings together."""
-        constraints = foreign_keys(self.cursor)
-        references = [(one["child"], one["parent"]) for one in constraints]
-        for group in parents_first(map(_table_name, items), references):
+        references = foreign_keys(self.cursor)
+        pairs = [(one.child, one.parent) for one in references]
+        for group in parents_first(map(_table_name, items), pairs):
             members = [item for item in items if _table_name(item) in group]
             if len(group) > 1:
-                ring = [one for one in constraints if one["child"] in group and one["parent"] in group]
-                if self._put_back_ring(members, set(group), ring):
+                ring = [one for one in references if one.child in group and one.parent in group]
+                if self._put_back_ring(members, group, ring):
                     continue
             for item in members:
                 self._put_back(item)
 
-    def _put_back_ring(self, items, group, ring):
+    def _put_back_ring(
+        self, items: Sequence[dict[str, Any]], group: Sequence[tuple[str, str]], ring: Sequence[Reference]
+    ) -> bool:
         """Rows of tables that refer to each other, so that none of them could come first.
 
         Returns:
@@ -131,15 +139,16 @@ class SalvageReturner:
                             one.read()
                             one.hold_back_orphans(coming=group)
                             one.write()
-                        while sum(one.prune(group) for one in rows):
-                            pass
+                        orphans = take_out_orphans([one.writer for one in rows], group)
+                        for one, reasons in zip(rows, orphans):
+                            one.hold_back(reasons)
                 for one in rows:
                     one.close()
         except NotTaken:
             return False
         return True
 
-    def _put_back(self, item):
+    def _put_back(self, item: dict[str, Any]) -> None:
         if item["kind"] == SEQUENCE:
             if advance_sequence(self.cursor, _table_name(item), item["facts"]["next_value"]):
                 self.store.forget_returned(item["item"])
@@ -167,7 +176,7 @@ class SalvageReturner:
                 with triggers_and_rules_off(self.cursor, table.oid):
                     RowReturn(self.cursor, self.version, item, table).put_back()
 
-    def _table_of(self, item):
+    def _table_of(self, item: dict[str, Any]) -> Table | None:
         """The table that an item's rows go back to; None where it cannot take them, and they are held back."""
         table = table_facts(self.cursor, _table_name(item))
         if table is None:
@@ -180,23 +189,12 @@ class SalvageReturner:
             return None
         return table
 
-    def _kept_rows(self, item):
-        self.cursor.execute("SELECT count(*) FROM runbook_salvage.kept_row WHERE item = %s", (item["item"],))
-        return self.cursor.fetchone()[0]
-
-    def _close(self, item, kept):
+    def _close(self, item: dict[str, Any], kept: int) -> dict[str, Any]:
         """Say what became of an item that had ``kept`` rows; an earlier deploy may have put back some already."""
-        self.cursor.execute(
-            "SELECT coalesce(held_back, ''), count(*) FROM runbook_salvage.kept_row WHERE item = %s GROUP BY 1",
-            (item["item"],),
-        )
-        reasons = dict(self.cursor.fetchall())
+        reasons = reasons_of_held_back(self.cursor, item)
         held_back = sum(reasons.values())
         if not held_back:
-            self.cursor.execute(
-                "UPDATE runbook_salvage.manifest SET returned = clock_timestamp(), returned_by = %s WHERE item = %s",
-                (self.run_id, item["item"]),
-            )
+            note_returned(self.cursor, item, self.run_id)
         return {
             "item": item["item"],
             "table": item["facts"].get("object") or f"{item['schema']}.{item['table']}",
@@ -207,5 +205,5 @@ class SalvageReturner:
         }
 
 
-def _table_name(item):
+def _table_name(item: dict[str, Any]) -> tuple[str, str]:
     return item["schema"], item["table"]

@@ -1,0 +1,202 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rows that wait to be written into one table, and the statements that write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..postgres.connection import sql
+from ..postgres.tables import ForeignKey, Table
+
+__all__ = ["ADDED", "CHANGED", "DELETED", "KINDS", "TableChanges"]
+
+ADDED, CHANGED, DELETED = KINDS = ("added", "changed", "deleted")
+
+WAITING = "k.kind = {kind} AND NOT k.written{some}"
+
+# Where the row was when its place was noted: whoever writes it meanwhile is the one who writes the waiting rows.
+ITS_ROW = "t.ctid = k.place AND t.tableoid = k.partition"
+
+DELETE = "DELETE FROM {target} t USING {work} k WHERE " + ITS_ROW + " AND " + WAITING
+UPDATE = "UPDATE {target} t SET {assignments} FROM {work} k WHERE " + ITS_ROW + " AND " + WAITING
+INSERT = (
+    "INSERT INTO {into} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {work} k WHERE " + WAITING
+)
+# The count makes the deletion end before the first row is inserted.
+REWRITE = (
+    "WITH gone AS (" + DELETE + " RETURNING 1) " + INSERT + " AND (SELECT pg_catalog.count(*) FROM gone) >= 0"
+)
+CLEAR = (
+    "WITH cleared AS (" + UPDATE + " RETURNING k.number, t.ctid AS place, t.tableoid AS partition)"
+    " UPDATE {work} k SET place = cleared.place, partition = cleared.partition FROM cleared"
+    " WHERE cleared.number = k.number"
+)
+ORPHANS = (
+    "WITH missing AS (UPDATE {work} k SET written = false WHERE k.kind = 'added' AND k.written AND {missing}"
+    " RETURNING number, key, occurrence),"
+    " gone AS (DELETE FROM {target} t USING missing JOIN ({now}) AS now USING (key, occurrence)"
+    " WHERE t.ctid = now.place AND t.tableoid = now.partition) SELECT number FROM missing"
+)
+
+
+def _every_column_counts(name: str) -> Any:
+    return None
+
+
+@dataclass(frozen=True)
+class TableChanges:
+    """Rows that wait to be written into one table.
+
+    They are in a work table, which is called k in all SQL and has at least these columns:
+
+    - number (bigint, unique, from 1), kind (text, one of KINDS; NULL for nothing to do);
+    - written (boolean, false at first);
+    - key (text) and occurrence (bigint), by which ``now`` finds the row when it is in the table;
+    - place (tid) and partition (oid) of the row that is to be changed or deleted.
+
+    Attributes:
+        table: that they go into.
+        work: SQL identifier of the work table.
+        columns: names, of those that a new row is given values for.
+        settable: names, of those that a row that is there is given values for.
+        value: of the name of a column: SQL of its value in row k.
+        now: SQL query for the rows of the table as they are then: key, occurrence, place, partition.
+        key: names of the columns of the key, whose values are never taken out of a row.
+        counts: of the name of a column: SQL condition, whether row k has a value for it; None where all have.
+    """
+
+    table: Table
+    work: Any
+    columns: Sequence[str]
+    settable: Sequence[str]
+    value: Callable[[str], Any]
+    now: Any
+    key: Sequence[str]
+    counts: Callable[[str], Any] = _every_column_counts
+
+    # Statements on a range of numbers, both ends inclusive -------------------------------------------------
+
+    def write(self, kind: str, *numbers: int) -> Any:
+        """Write what waits, of one kind; None where no column can be set.
+
+        Args:
+            numbers: the lowest and the highest; default is all.
+        """
+        parts = self._parts(kind, *numbers)
+        if kind == DELETED:
+            return sql.SQL(DELETE).format(**parts)
+        if kind == ADDED:
+            # In the order in which the maker of the work table numbered them.
+            return sql.SQL(INSERT + " ORDER BY k.number").format(**self._new_rows(), **parts)
+        if not self.settable:
+            return None
+        return sql.SQL(UPDATE).format(assignments=self._assignments(self.settable, self.value), **parts)
+
+    def rewrite(self, low: int, high: int) -> Any:
+        """Write changed rows anew in the place of those that are there."""
+        return sql.SQL(REWRITE).format(**self._new_rows(), **self._parts(CHANGED, low, high))
+
+    def clear(self, names: Iterable[str], low: int, high: int) -> Any:
+        """Take the values of these columns out of the rows that are to be changed."""
+        assignments = self._assignments(names, lambda name: sql.NULL)
+        return sql.SQL(CLEAR).format(assignments=assignments, **self._parts(CHANGED, low, high))
+
+    def mark_written(self, kinds: Sequence[str], low: int, high: int) -> Any:
+        return sql.SQL(
+            "UPDATE {} SET written = true WHERE kind = ANY ({}) AND NOT written AND number BETWEEN {} AND {}"
+        ).format(self.work, sql.Literal(list(kinds)), sql.Literal(low), sql.Literal(high))
+
+    def mark_written_but(self, kind: str, numbers: Sequence[int]) -> Any:
+        return sql.SQL(
+            "UPDATE {} SET written = true WHERE kind = {} AND NOT written AND number <> ALL ({}::bigint[])"
+        ).format(self.work, sql.Literal(kind), sql.Literal(numbers))
+
+    def _parts(self, kind: str, *numbers: int) -> dict[str, Any]:
+        some = " AND k.number BETWEEN {} AND {}" if numbers else ""
+        return {
+            "target": self.table.identifier(),
+            "work": self.work,
+            "kind": sql.Literal(kind),
+            "some": sql.SQL(some).format(*map(sql.Literal, numbers)),
+        }
+
+    def _new_rows(self) -> dict[str, Any]:
+        return {
+            "into": sql.Identifier(*self.table.name),  # INSERT knows no ONLY
+            "columns": sql.SQL(", ").join(map(sql.Identifier, self.columns)),
+            "values": sql.SQL(", ").join(map(self.value, self.columns)),
+        }
+
+    def _assignments(self, names: Iterable[str], value: Callable[[str], Any]) -> Any:
+        """A new value for each of the columns that count in row k; the others stay as they are in row t."""
+        return sql.SQL(", ").join(self._assignment(name, value(name)) for name in names)
+
+    def _assignment(self, name: str, value: Any) -> Any:
+        counts = self.counts(name)
+        if counts is not None:
+            value = sql.SQL("CASE WHEN {} THEN {} ELSE t.{} END").format(counts, value, sql.Identifier(name))
+        return sql.SQL("{} = {}").format(sql.Identifier(name), value)
+
+    # What waits, and what it needs -------------------------------------------------------------------------
+
+    def kinds(self) -> Any:
+        """Query for the kinds of what waits."""
+        return sql.SQL("SELECT DISTINCT kind {}").format(self._waiting(KINDS))
+
+    def numbers(self, kinds: Sequence[str]) -> Any:
+        """Query for the numbers of what waits, ascending."""
+        return sql.SQL("SELECT number {} ORDER BY number").format(self._waiting(kinds))
+
+    def range_of_numbers(self, kinds: Sequence[str]) -> Any:
+        """Query for the lowest and the highest of them."""
+        return sql.SQL("SELECT pg_catalog.min(number), pg_catalog.max(number) {}").format(
+            self._waiting(kinds)
+        )
+
+    def _waiting(self, kinds: Sequence[str]) -> Any:
+        return sql.SQL("FROM {} WHERE kind = ANY ({}) AND NOT written").format(
+            self.work, sql.Literal(list(kinds))
+        )
+
+    def unique_columns(self) -> list[str]:
+        """Settable columns whose values must differ from row to row, without those of the key."""
+        unique = {name for columns in self.table.unique_columns for name in columns}
+        return [name for name in self.settable if name in unique and name not in self.key]
+
+    def parent_missing(self, constraint: ForeignKey) -> Any:
+        """Condition: row k refers to a row that is not there.
+
+        Args:
+            constraint: one of the table's.
+        """
+        if not set(constraint.columns) <= set(self.columns):
+            return sql.SQL("false")
+        values = {name: self.value(name) for name in constraint.columns}
+        return sql.SQL("{counts} AND {known} AND NOT EXISTS (SELECT FROM {parent} p WHERE {equal})").format(
+            counts=self.any_counts(constraint.columns),
+            known=sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(one) for one in values.values()),
+            parent=sql.Identifier(*constraint.parent),
+            equal=sql.SQL(" AND ").join(
+                sql.SQL("p.{} = {}").format(sql.Identifier(name), values[mine])
+                for name, mine in zip(constraint.referred, constraint.columns)
+            ),
+        )
+
+    def any_counts(self, names: Iterable[str]) -> Any:
+        """Condition: row k has a value for one of these columns."""
+        counts = [self.counts(name) for name in names]
+        if None in counts:
+            return sql.SQL("true")
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(counts))
+
+    def take_out_orphans(self, constraint: ForeignKey) -> Any:
+        """Delete rows again that were added and whose parent was not; gives their numbers, which wait again."""
+        return sql.SQL(ORPHANS).format(
+            work=self.work,
+            missing=self.parent_missing(constraint),
+            target=self.table.identifier(),
+            now=self.now,
+        )
