@@ -21,6 +21,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {
         "errors": "the ways to end, each with its code and its sentence",
         "reasons": "every reason code: what it means, what to do",
+        "sentences": "lists in sentences",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
         "shapes": "the values that rooms hand to each other, as types",

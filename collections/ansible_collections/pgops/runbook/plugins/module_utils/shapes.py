@@ -69,6 +69,8 @@ class Statement(TypedDict):
     alone: str | None
     #: What that command is about.
     object: Json | None
+    #: Whether it may change or remove rows, columns or tables, as far as the statement alone tells.
+    changes_rows: bool
 
 
 class Script(TypedDict):

@@ -120,15 +120,17 @@ def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) ->
 
 
 def _roll_back(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
-    work = Work(migration, "rollback")
+    work = Work(migration, "rollback", run_id=hooks.run_id)
     work.found = work.before = read_schema(cursor)
     hooks.before_script(cursor, work)
+    hooks.before_rows_change(cursor, work)
     paths = paths_before(cursor, migration.get("files"), hooks.files_follow)
     before = collisions(cursor, indexed_only=True)
     meter = ImpactMeter(cursor, hooks.with_sizes) if hooks.measures_rollbacks else None
     work.statements = roll_back_migration(cursor, migration, meter)
     if meter is not None:
         work.impact = meter.result()
+    hooks.after_rows_changed(cursor, work)
     prove_rollback(cursor, work, hooks, before)
     hooks.finish(cursor, work, paths)
     return work, meter

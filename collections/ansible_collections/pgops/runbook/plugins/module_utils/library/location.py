@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterable
 
+from ..sentences import listed
 from .folder import LibraryFolder, Unreachable
 from .paths import UnusablePath, below_library, shown, split, temporary_path
 from .pending import ChangedPath
@@ -35,8 +36,7 @@ class Obstacles:
 
     def summary(self) -> str:
         """The first ones in one line, and how many more there are."""
-        more = f"; and {self.total - len(self.first)} more" if self.total > len(self.first) else ""
-        return "; ".join(self.first) + more
+        return listed(self.first, SHOWN, total=self.total)
 
 
 def add_wanted_files(

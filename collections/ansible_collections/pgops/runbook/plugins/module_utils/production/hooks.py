@@ -15,13 +15,12 @@ from ..ledger.receipts import script_digests
 from ..library.follow import PathsBefore, library_hosts_of, record_in_production
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
+from ..sentences import cut, listed
 from ..shapes import Cursor
 from ..step import Step
 from .attempt import commit_or_find_out, in_production
 
-__all__ = ["LINES_SHOWN", "ProductionHooks"]
-
-LINES_SHOWN = 10
+__all__ = ["ProductionHooks"]
 
 
 class ProductionHooks(Hooks):
@@ -101,4 +100,4 @@ class ProductionHooks(Hooks):
             Unchanged: where there are lines.
         """
         if lines:
-            raise Unchanged(code, f"{what}: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+            raise Unchanged(code, f"{what}: {listed(lines)}.", difference=cut(lines))

@@ -16,6 +16,7 @@ from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
 from ..salvage.store.items import SalvageStore
+from ..sentences import cut
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 
 __all__ = ["database_status"]
@@ -47,7 +48,7 @@ def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry])
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
         ),
         "receipts": len(receipts),
-        "drift": schema_drift(cursor, ledger, receipts)[0],
+        "drift": cut(schema_drift(cursor, ledger, receipts)[0]),
         "salvage": SalvageStore(cursor).summary(),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
