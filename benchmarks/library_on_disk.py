@@ -20,7 +20,7 @@ from typing import Any
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import DEPLOY_STEPS
-from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import PathsBefore
+from ansible_collections.pgops.runbook.plugins.module_utils.library.follow import PathsBefore
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import server_identity
 
 from benchmarks.library_database import target_of

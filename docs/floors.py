@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["CONTROLLER_ROOMS", "FLOORS", "MAP", "floor_of", "picture", "with_picture"]
+__all__ = ["CONTROLLER_ROOMS", "DOORS", "FLOORS", "MAP", "floor_of", "picture", "with_picture"]
 
 MAP = Path(__file__).resolve().parent / "architecture.md"
 BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
@@ -21,6 +21,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {
         "errors": "the ways to end, each with its code and its sentence",
         "reasons": "every reason code: what it means, what to do",
+        "sentences": "lists in sentences",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
         "shapes": "the values that rooms hand to each other, as types",
@@ -61,6 +62,11 @@ CONTROLLER_ROOMS: dict[str, str] = {
     "sql": "reading, parsing and ordering the scripts of sql_dir",
     "run": "the plan of a run, its record and its progress",
     "report": "what a person reads of a run",
+}
+
+#: Rooms with one door: the file that others import, and the modules whose work is in the room itself.
+DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "library": ("follow", ("files_check", "files_rename")),
 }
 
 

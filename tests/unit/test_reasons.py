@@ -23,7 +23,12 @@ SOURCES = {
 
 # An error's own code, a parameter that has it, an entry of the plan that a parser's error has become: handed on from
 # where it was literal.
-HANDED_ON = re.compile(r"\w+\.code|code|failure_code|\w+\['reason_code'\]|code_of_task\(.*\)|None")
+HANDED_ON = re.compile(
+    r"\w+\.code|code|failure_code|\w+(\['reason_code'\]|\.get\('reason_code'\))|code_of_task\(.*\)|None"
+)
+
+# Functions that return a code, alone or before a sentence.
+GIVE_A_CODE = ("code_of_task", "explain_crash")
 
 
 class Site(NamedTuple):
@@ -33,7 +38,8 @@ class Site(NamedTuple):
     code: ast.expr | None
 
     def literal(self) -> str | None:
-        return self.code.value if isinstance(self.code, ast.Constant) else None
+        value = self.code.value if isinstance(self.code, ast.Constant) else None
+        return value if isinstance(value, str) else None
 
     def is_sound(self) -> bool:
         if self.code is None:
@@ -101,7 +107,8 @@ def sites(sources: dict[str, ast.Module]) -> Iterator[Site]:
                     for key, value in zip(node.keys, node.values, strict=True)
                     if isinstance(key, ast.Constant)
                 }
-                if isinstance(keys.get("failed"), ast.Constant) and keys["failed"].value is True:
+                says_failed = "failed" in keys and ast.unparse(keys["failed"]) == "True"
+                if says_failed:
                     yield Site(place, keys.get("reason_code"))
                 elif "reason_code" in keys:
                     yield Site(place, keys["reason_code"])
@@ -111,9 +118,12 @@ def sites(sources: dict[str, ast.Module]) -> Iterator[Site]:
             ):
                 value = node.value.elts[0] if isinstance(node.value, ast.Tuple) else node.value
                 yield from (Site(place, leaf) for leaf in leaves(value))
-            elif isinstance(node, ast.FunctionDef) and node.name.startswith("code_of_"):
+            elif isinstance(node, ast.FunctionDef) and node.name in GIVE_A_CODE:
                 returns = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
-                yield from (Site(place, leaf) for value in returns if value for leaf in leaves(value))
+                values = [
+                    value.elts[0] if isinstance(value, ast.Tuple) else value for value in returns if value
+                ]
+                yield from (Site(place, leaf) for value in values for leaf in leaves(value))
 
 
 FOUND = list(sites(SOURCES))

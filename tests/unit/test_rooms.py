@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.floors import CONTROLLER_ROOMS, FLOORS, floor_of
+from docs.floors import CONTROLLER_ROOMS, DOORS, FLOORS, floor_of
 from tests.unit.untested import UNTESTED
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -76,10 +76,53 @@ def test_an_import_upwards_is_seen() -> None:
     imported = imports_of(PLUGINS / "modules/apply.py")
     assert imports_upwards("module_utils.ledger.ledger", imported) == [
         "module_utils.execution.script",
+        "module_utils.library.follow",
         "module_utils.production.apply",
         "module_utils.salvage.returning.returner",
         "module_utils.step",
     ]
+
+
+def imports_past_a_door(importer: str, imported: Iterable[str]) -> list[str]:
+    """Of the modules that ``importer`` imports those in a room with a door that are not the door."""
+    kind, room = room_of(importer)
+    found = []
+    for name in imported:
+        _, other = room_of(name)
+        if name not in MODULES or not name.startswith("module_utils.") or other not in DOORS:
+            continue
+        door, modules = DOORS[other]
+        inside = (kind == "module_utils" and room == other) or (kind == "modules" and room in modules)
+        if not inside and name != f"module_utils.{other}.{door}":
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in files_of(".") if "__pycache__" not in path.parts], ids=dotted
+)
+def test_a_room_with_a_door_is_entered_by_it(path: Path) -> None:
+    assert not imports_past_a_door(dotted(path), imports_of(path))
+
+
+def test_an_import_past_a_door_is_seen() -> None:
+    module, steps = "modules.files_rename", "module_utils.library.steps"
+    imported = list(imports_of(PLUGINS / "modules/files_rename.py"))
+    assert steps in imports_past_a_door("module_utils.production.apply", imported)
+    assert steps in imports_past_a_door("modules.apply", imported)
+    assert steps in imports_past_a_door("action.step", imported)
+    assert not imports_past_a_door(module, imported)
+    assert not imports_past_a_door("modules.apply", ["module_utils.library.follow"])
+
+
+def test_every_door_is_there_and_used() -> None:
+    for room, (door, modules) in DOORS.items():
+        name = f"module_utils.{room}.{door}"
+        assert name in MODULES
+        assert [path for path in files_of("module_utils") if name in imports_of(path)]
+        for module in modules:
+            imported = imports_of(PLUGINS / f"modules/{module}.py")
+            assert [found for found in imported if found in MODULES and room_of(found)[1] == room]
 
 
 @pytest.mark.parametrize("path", files_of("modules"), ids=dotted)

@@ -12,12 +12,16 @@ import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
     begin_or_resume,
     commits_one_by_one,
     run_one_by_one,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.outside_transaction import took_effect
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe_one_by_one import (
+    roll_back_one_by_one,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import locks as lock_sampling
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.locks import LOOK_EVERY_SECONDS
@@ -28,18 +32,19 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
     ServerUnreachable,
     transaction,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import NotForeseen
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 ONCE = LockPolicy(timeout_seconds=1, attempts=1, pause_seconds=0)
 BUILD = "CREATE INDEX CONCURRENTLY item_name ON item (name)"
 
 
-def script_of(tmp_path, text):
+def script_of(tmp_path, text, rollback="DROP INDEX item_name;"):
     """The payload of a script, parsed as the controller does it."""
     for name in ("migrations", "rollback"):
         (tmp_path / name).mkdir(exist_ok=True)
     (tmp_path / "migrations" / "001_x.sql").write_text(text)
-    (tmp_path / "rollback" / "001_x_rollback.sql").write_text("DROP INDEX item_name;")
+    (tmp_path / "rollback" / "001_x_rollback.sql").write_text(rollback)
     return read_sql_library(tmp_path).payload(["001"])[0]
 
 
@@ -52,9 +57,29 @@ def table(connection):
     return connection
 
 
-def begin(connection, migration):
+def begin(connection, migration, direction="apply"):
     with transaction(connection) as cursor:
-        return begin_or_resume(cursor, Ledger(), "run", migration, "apply", read_schema(cursor))[0]
+        return begin_or_resume(cursor, Ledger(), "run", migration, direction, read_schema(cursor))[0]
+
+
+class Here(Hooks):
+    """Nothing is added, and no lock is waited for."""
+
+    policy = ONCE
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    @property
+    def connection(self):
+        return self._connection
+
+
+def run(connection, migration, journal=None, direction="apply", hooks=None, impact=None):
+    """Run what the journal does not have as done; a journal is begun or gone on with where none is given."""
+    journal = journal or begin(connection, migration, direction)
+    work = Work(migration, direction, one_by_one=True)
+    return run_one_by_one(journal, work, hooks or Here(connection), impact)
 
 
 def query(connection, text):
@@ -69,7 +94,7 @@ VALIDITY = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('item
 def test_statements_run_one_by_one_and_the_journal_has_them(table, tmp_path):
     migration = script_of(tmp_path, f"ALTER TABLE item ADD note text; {BUILD}; VACUUM item;")
     assert commits_one_by_one(migration["apply"])
-    timings = run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
+    timings = run(table, migration)
     assert [timing["kind"] for timing in timings] == ["AlterTableStmt", "IndexStmt", "VacuumStmt"]
     assert query(table, VALIDITY) == [(True,)]
     assert query(table, "SELECT ordinal, done IS NOT NULL FROM runbook.journal_statement ORDER BY 1") == [
@@ -87,11 +112,11 @@ def test_after_a_failure_the_next_run_goes_on_behind_what_is_done(table, tmp_pat
     with pytest.raises(
         StepFailed, match=r"line 1: relation .bar. does not exist.*1 of 3 statements are done"
     ):
-        run_one_by_one(table, journal, migration["apply"], ONCE)
+        run(table, migration, journal)
     with transaction(table) as cursor:
         cursor.execute("UPDATE item SET name = 'by a user'")
         cursor.execute("CREATE TABLE bar AS SELECT 1")
-    timings = run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
+    timings = run(table, migration)
     assert [timing["kind"] for timing in timings] == ["SelectStmt", "IndexStmt"]
     assert query(table, "SELECT DISTINCT name FROM item") == [("by a user",)]
 
@@ -102,11 +127,11 @@ def test_an_invalid_index_of_a_failed_build_is_dropped_and_built_again(table, tm
     migration = script_of(tmp_path, "CREATE UNIQUE INDEX CONCURRENTLY item_name ON item (name);")
     journal = begin(table, migration)
     with pytest.raises(StepFailed, match="could not create unique index"):
-        run_one_by_one(table, journal, migration["apply"], ONCE)
+        run(table, migration, journal)
     assert query(table, VALIDITY) == []
     with transaction(table) as cursor:
         cursor.execute("DELETE FROM item WHERE id = 0")
-    run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
+    run(table, migration)
     assert query(table, VALIDITY) == [(True,)]
 
 
@@ -125,7 +150,7 @@ def test_a_build_killed_in_the_middle_is_found_and_built_again(server, database,
 
         def build():
             try:
-                run_one_by_one(table, journal, migration["apply"], ONCE)
+                run(table, migration, journal)
             except (StepFailed, psycopg2.Error) as error:
                 failure.append(error)
 
@@ -146,7 +171,7 @@ def test_a_build_killed_in_the_middle_is_found_and_built_again(server, database,
         assert query(again, VALIDITY) == [(False,)]
         with transaction(again) as cursor:
             assert open_journal(cursor)["done"] == 0
-        run_one_by_one(again, begin(again, migration), migration["apply"], ONCE)
+        run(again, migration)
         assert query(again, VALIDITY) == [(True,)]
 
 
@@ -157,7 +182,7 @@ def test_a_build_that_was_finished_but_not_noted_is_not_repeated(table, tmp_path
         journal.note_begin(cursor, 1, migration["apply"]["statements"][0])
         cursor.execute("CREATE INDEX item_name ON item (name)")
     before = query(table, "SELECT 'item_name'::regclass::oid")
-    assert run_one_by_one(table, begin(table, migration), migration["apply"], ONCE) == []
+    assert run(table, migration) == []
     assert query(table, "SELECT 'item_name'::regclass::oid") == before
 
 
@@ -167,7 +192,7 @@ def test_if_not_exists_does_not_pass_over_an_invalid_index(table, tmp_path):
         cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'item_name'::regclass")
     migration = script_of(tmp_path, "CREATE INDEX CONCURRENTLY IF NOT EXISTS item_name ON item (name);")
     with pytest.raises(StepFailed, match="Index item_name exists and is invalid"):
-        run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
+        run(table, migration)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +228,7 @@ def test_an_enum_value_can_be_used_by_the_next_statement(table, tmp_path):
     with transaction(table) as cursor:
         cursor.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE feeling (mood mood)")
     migration = script_of(tmp_path, "ALTER TYPE mood ADD VALUE 'calm'; INSERT INTO feeling VALUES ('calm');")
-    run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
+    run(table, migration)
     assert query(table, "SELECT mood::text FROM feeling") == [("calm",)]
 
 
@@ -235,7 +260,7 @@ def test_a_statement_edited_after_it_was_carried_out_is_refused(table, tmp_path)
         journal.note_done(cursor, 1)
     edited = script_of(tmp_path, f"UPDATE item SET name = 'b'; {BUILD};")
     with pytest.raises(Refused, match="line 1 was edited"):
-        run_one_by_one(table, begin(table, edited), edited["apply"], ONCE)
+        run(table, edited)
 
 
 def test_nothing_else_begins_while_a_migration_is_half_done(table, tmp_path):
@@ -270,8 +295,151 @@ def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_pat
         )
     migration = script_of(tmp_path, f"-- Transaction: none\n{statement};")
     with pytest.raises(StepFailed, match=r"invalid transaction termination.*0 of 1 statements are done"):
-        run_one_by_one(table, begin(table, migration), migration["apply"], ONCE)
+        run(table, migration)
     assert query(table, "SELECT count(*) FROM item WHERE name IN ('x', 'y')") == [(0,)]
+
+
+# Rollbacks: what may be in a transaction and stands together is in one --------------------------------------------
+
+GROUPED = (
+    "DROP INDEX CONCURRENTLY IF EXISTS item_name;\nUPDATE item SET name = 'a' WHERE id = 1;\n"
+    "DELETE FROM item WHERE id = 2;\nVACUUM item;\nCREATE INDEX item_again ON item (name);"
+)
+
+
+def grouped(tmp_path, rollback=GROUPED):
+    return script_of(tmp_path, "SELECT 1;", "-- Transaction: none\n" + rollback)
+
+
+class Noting(Here):
+    """Notes between which statements rows are said to change, in which transaction."""
+
+    def __init__(self, connection):
+        super().__init__(connection)
+        self.changes = []
+
+    def before_rows_change(self, cursor, work):
+        cursor.execute("SELECT txid_current()")
+        self.changes.append(cursor.fetchone()[0])
+
+    def after_rows_changed(self, cursor, work):
+        self.before_rows_change(cursor, work)
+        cursor.execute("SELECT count(*), max(name) FILTER (WHERE id = 1) FROM item")
+        self.changes.append(cursor.fetchone())
+
+
+def test_statements_of_a_rollback_that_stand_together_are_one_transaction(table, tmp_path):
+    hooks = Noting(table)
+    timings = run(table, grouped(tmp_path), direction="rollback", hooks=hooks)
+    assert [timing["line"] for timing in timings] == [2, 3, 4, 5, 6]
+    before, after, seen = hooks.changes
+    assert before == after, "one transaction, and one keeping of rows"
+    assert seen == (999, "a")
+    written = query(table, "SELECT ordinal, xmin::text FROM runbook.journal_statement ORDER BY 1")
+    assert len({xmin for ordinal, xmin in written if ordinal in (2, 3)}) == 1
+    assert len({xmin for _, xmin in written}) == 4
+    assert query(table, "SELECT count(*) FROM runbook.journal_statement WHERE done IS NULL") == [(0,)]
+
+
+def test_an_apply_script_commits_statement_by_statement(table, tmp_path):
+    hooks = Noting(table)
+    migration = script_of(
+        tmp_path, "-- Transaction: none\nUPDATE item SET name = 'a';\nUPDATE item SET name = 'b';"
+    )
+    run(table, migration, hooks=hooks)
+    assert len(set(query(table, "SELECT xmin::text FROM runbook.journal_statement"))) == 2
+    assert hooks.changes == []
+
+
+def test_a_part_that_fails_is_undone_and_gone_on_with(table, tmp_path):
+    migration = grouped(
+        tmp_path,
+        "DROP INDEX CONCURRENTLY IF EXISTS item_name;\nUPDATE item SET name = 'a' WHERE id = 1;\n"
+        "SELECT setval('number', 7);\nSELECT 1 / count(*) FROM missing;",
+    )
+    query(table, "CREATE SEQUENCE number; SELECT setval('number', 50)")
+    with pytest.raises(StepFailed, match=r"line 5: relation .missing. .*1 of 4 statements are done"):
+        run(table, migration, direction="rollback")
+    assert query(table, "SELECT name FROM item WHERE id = 1") == [("name 1",)]
+    assert query(table, "SELECT nextval('number')") == [(51,)]
+    assert query(table, "SELECT ordinal FROM runbook.journal_statement") == [(1,)]
+    query(table, "CREATE TABLE missing AS SELECT 1; SELECT 1")
+    assert [one["line"] for one in run(table, migration, direction="rollback")] == [3, 4, 5]
+
+
+def test_what_was_not_foreseen_is_undone_and_tried_again(table, tmp_path):
+    class Learning(Noting):
+        learnt = None
+
+        def after_rows_changed(self, cursor, work):
+            if self.learnt is None:
+                raise NotForeseen("001", {7: "losses"})
+
+        def not_foreseen(self, found):
+            self.learnt = found.losses
+
+    hooks = Learning(table)
+    run(table, grouped(tmp_path), direction="rollback", hooks=hooks)
+    assert hooks.learnt == {7: "losses"}
+    assert len(set(hooks.changes)) == 2, "two attempts"
+    assert query(table, "SELECT count(*) FROM item") == [(999,)]
+
+
+def test_a_part_that_seemed_to_change_no_rows_and_does_is_undone(table, tmp_path):
+    """What rows are kept by is one part; whatever else destroys something is not let through."""
+    query(
+        table,
+        "CREATE FUNCTION drop_rows() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN DELETE FROM item WHERE id < 11; END $$;"
+        "CREATE EVENT TRIGGER drops ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION drop_rows();"
+        "SELECT 1",
+    )
+    with pytest.raises(
+        StepFailed,
+        match=r"line 6: rows or columns of public\.item were destroyed.*4 of 5 statements are done",
+    ):
+        run(table, grouped(tmp_path), direction="rollback", hooks=Noting(table))
+    assert query(table, "SELECT count(*) FROM item") == [(999,)]
+
+
+def test_a_rollback_that_changes_rows_in_two_places_is_refused_by_preflight_and_by_the_rehearsal(runs):
+    runs.write(
+        rollback__002_author_rollback="-- Transaction: none\nUPDATE notes SET body = NULL;\nVACUUM notes;\n"
+        "ALTER TABLE notes DROP COLUMN author;"
+    )
+    answer = runs.step("preflight")
+    assert answer["outcome"] == "refused"
+    for text in (
+        "rollback/002_author_rollback.sql",
+        "2 places (lines 2, 4)",
+        "put the statements",
+        "together",
+    ):
+        assert text in answer["msg"]
+    work = Work(
+        script_of(runs.folder, "SELECT 1;", "UPDATE notes SET body = NULL; VACUUM; DELETE FROM notes;"), ""
+    )
+    with pytest.raises(Refused, match=r"2 places \(lines 1, 1\)"):
+        roll_back_one_by_one(work.migration, Here(None))
+
+
+def test_indexes_settings_and_statistics_may_stand_anywhere(runs):
+    runs.write(
+        migrations__002_author="ALTER TABLE notes ADD COLUMN author text; CREATE INDEX notes_author ON notes (author);"
+        " CREATE INDEX notes_body ON notes (body);",
+        rollback__002_author_rollback="SET work_mem = '8MB';\nDROP INDEX CONCURRENTLY notes_author;\n"
+        "DROP INDEX notes_body;\nANALYZE notes;\nVACUUM notes;\nALTER TABLE notes DROP COLUMN author;\nVACUUM notes;",
+    )
+    runs.up_to("verify")
+    run_back = runs.another("emergency_rollback")
+    runs.steps("smoke_test")
+    runs.conclude("deployed")
+    runs.execute("UPDATE notes SET author = 'ada' WHERE id = 1")
+    run_back.steps("preflight")
+    run_back.must("backup", purpose="emergency", pg_bindir=runs.server.bindir)
+    (taken_back,) = run_back.must("emergency_rollback")["outputs"]["migrations"]
+    assert taken_back["schema_restored"] is True
+    assert [(one["kind"], one["rows"]) for one in taken_back["salvage"]] == [("dropped columns", 1)]
 
 
 # Impact --------------------------------------------------------------------------------------------------
@@ -280,9 +448,7 @@ def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_pat
 def measured(connection, tmp_path, text):
     impact = ImpactOneByOne(with_sizes=True)
     migration = script_of(tmp_path, text)
-    timings = run_one_by_one(
-        connection, begin(connection, migration), migration["apply"], ONCE, impact=impact
-    )
+    timings = run(connection, migration, impact=impact)
     return timings, impact.result()
 
 

@@ -210,12 +210,12 @@ def test_a_look_that_is_killed_leaves_nothing(rehearsed: StepRuns, step: str) ->
     before = sorted(path.name for path in folder.iterdir())
     code = (
         "import json, os, signal, sys; from ansible.module_utils.testing import patch_module_args\n"
-        "from ansible_collections.pgops.runbook.plugins.module_utils.library import folder, journal\n"
+        "from ansible_collections.pgops.runbook.plugins.module_utils.library import file_system, folder, journal\n"
         "from ansible_collections.pgops.runbook.plugins.modules import files_check\n"
         "def killed(*arguments, **options):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         f"if {step!r} == 'choose_way':\n"
-        "    folder._renameat2 = folder.LibraryFolder._rename = killed\n"
+        "    file_system.renameat2 = killed\n"
         f"elif {step!r} == 'check_place':\n"
         "    journal.os.fsync = killed\n"
         "else:\n"

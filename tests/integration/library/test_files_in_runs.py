@@ -7,7 +7,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import PathColumn, PathsBefore
+from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import PathsBefore
+from ansible_collections.pgops.runbook.plugins.module_utils.library.path_column import PathColumn
 
 from tests.integration.step_runs import StepRuns
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.library import folder as library_folder
-from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import PendingChanges
+from ansible_collections.pgops.runbook.plugins.module_utils.library import file_system
 from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import LibraryFolder
 from ansible_collections.pgops.runbook.plugins.module_utils.library.journal import RenameJournal
+from ansible_collections.pgops.runbook.plugins.module_utils.library.pending import PendingChanges
 
 from benchmarks import proof_of_file_renames
 from benchmarks.library_on_disk import LibraryOnDisk
@@ -93,7 +93,7 @@ def test_without_renameat2_a_kill_between_link_and_unlink_is_mended(
     server, one_database, tmp_path: Path, monkeypatch, rolled_back: bool
 ) -> None:
     """As on NFS, which does not know the flag."""
-    monkeypatch.setattr(library_folder, "_renameat2", refuse_flag)
+    monkeypatch.setattr(file_system, "renameat2", refuse_flag)
     for calls in range(2, 13):  # the first is the trial
         library = LibraryOnDisk(server, one_database, tmp_path / str(calls), NAMES)
         library.rename(PAIRS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
-from ansible_collections.pgops.runbook.plugins.module_utils.library.changes import PathColumn
+from ansible_collections.pgops.runbook.plugins.module_utils.library.path_column import PathColumn
 from psycopg2 import sql
 
 

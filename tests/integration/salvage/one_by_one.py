@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
     begin_or_resume,
     run_one_by_one,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.parts import parts_of
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import Journal
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.one_by_one import StatementSalvage
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.watch import TouchWatch
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import (
+    NotForeseen,
+    SalvageKeeper,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SalvageStore
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import parse_script
 
 from tests.integration.salvage.deployment import VERSION, Deployment
@@ -24,77 +30,89 @@ from tests.integration.salvage.random_migrations import RandomMigration
 
 __all__ = ["OneByOne", "story_of"]
 
-POLICY = LockPolicy(timeout_seconds=2, attempts=1, pause_seconds=0)
-
 
 class OneByOne(Deployment):
     """As Deployment, with ``-- Transaction: none`` in the head of the rollback script.
 
     Attributes:
-        between: called with the ordinal of each statement, before it and in no transaction.
+        between: called with the ordinal of the first statement of each part, before it and in no transaction.
     """
 
     def __init__(self, connection: Any, apply: str, rollback: str):
         super().__init__(connection, apply, rollback)
         self.between: Callable[[int], None] = lambda ordinal: None
-        self.destroyed: list[list[dict[str, Any]]] | None = None
 
     def script(self) -> dict[str, Any]:
         parsed = parse_script(self.rollback, "rollback/002.sql")
-        statements = [
-            {key: getattr(one, key) for key in ("sql", "line", "column", "kind", "alone", "object")}
-            for one in parsed.statements
-        ]
+        statements = [dataclasses.asdict(one) for one in parsed.statements]
         return {"name": "rollback/002.sql", "statements": statements, "forbids_transaction": []}
 
     def rehearse(self) -> None:
-        """What each statement destroys right after the migration; in one transaction, which is undone."""
-        script, self.rollback = self.rollback, self.rollback.replace(" CONCURRENTLY", "")
+        """What it destroys right after the migration; in one transaction, which is undone."""
+        script, self.rollback = self.rollback, self._in_a_transaction()
         try:
             super().rehearse()
-            self._rehearse_statements()
         finally:
             self.rollback = script
 
-    def _rehearse_statements(self) -> None:
-        with self.connection.cursor() as cursor:
-            cursor.execute(self.apply)
-            self.destroyed = []
-            for statement in self.script()["statements"]:
-                watch = TouchWatch(cursor)
-                cursor.execute(statement["sql"])
-                self.destroyed.append(watch.as_json())
-        self.connection.rollback()
+    def _in_a_transaction(self) -> str:
+        found = self.rollback.replace(" CONCURRENTLY", "")
+        return ";".join(text for text in found.split(";") if not text.strip().startswith("VACUUM"))
 
     def roll_back(self) -> list[dict[str, Any]]:
-        """Statement by statement; goes on where an earlier call was interrupted."""
-        script = self.script()
+        """Part by part; goes on where an earlier call was interrupted."""
+        work = Work({"version": VERSION, "rollback": self.script()}, "rollback", one_by_one=True)
         with self.transaction() as cursor:
             ledger = Ledger()
             ledger.create(cursor)
             self.attempts += 1
             journal, _ = begin_or_resume(
-                cursor, ledger, f"run {self.attempts}", {"version": VERSION}, "rollback", read_schema(cursor)
+                cursor, ledger, f"run {self.attempts}", work.migration, "rollback", read_schema(cursor)
             )
-            cursor.execute("SELECT run_id FROM runbook.journal WHERE journal_id = %s", (journal.journal_id,))
-            (run_id,) = cursor.fetchone()
-        salvage = StatementSalvage(journal.journal_id, run_id, VERSION, self.destroyed, self.written)
-        journal = _Interrupted(journal.journal_id, self.between)
-        run_one_by_one(self.connection, journal, script, POLICY, salvage=salvage)
+        work.run_id = journal.run_id
+        first = {part.first for part in parts_of(work.script, "rollback")}
+        interrupted = _Interrupted(journal, first, self.between)
+        run_one_by_one(interrupted, work, _Keeping(self))
         with self.transaction() as cursor:
-            kept = salvage.finish(cursor)
             journal.close(cursor)
-        return kept
+            return SalvageStore(cursor).items_of(work.run_id, VERSION)
+
+
+class _Keeping(Hooks):
+    """Keeps as production does."""
+
+    policy = LockPolicy(timeout_seconds=2, attempts=1, pause_seconds=0)
+
+    def __init__(self, story: OneByOne):
+        self.story = story
+        self.learnt: dict[int, Any] | None = None
+
+    @property
+    def connection(self) -> Any:
+        return self.story.connection
+
+    def before_rows_change(self, cursor: Any, work: Work) -> None:
+        self.keeper = SalvageKeeper(
+            cursor, work.run_id, VERSION, self.story.foreseen, self.story.written, self.learnt
+        )
+        self.keeper.before()
+
+    def after_rows_changed(self, cursor: Any, work: Work) -> None:
+        self.keeper.after()
+
+    def not_foreseen(self, found: NotForeseen) -> None:
+        self.learnt = found.losses
 
 
 class _Interrupted(Journal):
-    def __init__(self, journal_id: int, between: Callable[[int], None]):
-        super().__init__(journal_id)
+    def __init__(self, journal: Journal, first: set[int], between: Callable[[int], None]):
+        super().__init__(journal.journal_id, journal.run_id, journal.direction)
+        self.first = first
         self.between = between
 
     def state(self, cursor: Any, ordinal: int, statement: dict[str, Any]) -> str:
         found = super().state(cursor, ordinal, statement)
-        if found != "done":
+        if found != "done" and ordinal in self.first:
             self.between(ordinal)
         return found
 

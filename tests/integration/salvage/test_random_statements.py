@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""People write before and between the statements of random rollbacks: every word of theirs is somewhere afterwards."""
+"""People write before and between the parts of random rollbacks: every word of theirs is somewhere afterwards."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from psycopg2 import sql
 from demo.local_server import LocalServer
 from tests.integration.salvage.one_by_one import OneByOne
 from tests.integration.salvage.random_migrations import SCHEMA, RandomMigration, migrations, write_at_random
+
+# A statement that forbids a transaction, before and after those that destroy something.
+LONE = " DROP INDEX CONCURRENTLY IF EXISTS no_such_index;"
 
 WORD = re.compile(r"W[0-9]+W")
 
@@ -98,12 +101,12 @@ def test_no_word_is_lost(
                     contextlib.closing(server.connect("random_statements")) as connection,
                     contextlib.closing(server.connect("random_statements")) as other,
                 ):
-                    story = OneByOne(connection, migration.apply, migration.rollback)
+                    story = OneByOne(connection, migration.apply, LONE + migration.rollback + LONE)
                     story.execute(SCHEMA)
                     write_at_random(connection, chance, 40)
                     story.rehearse()
                     if not foreseen:
-                        story.destroyed = None
+                        story.foreseen = None
                     story.deploy()
                     writer = Writer(other, chance)
                     writer.write(20)

@@ -175,9 +175,9 @@ def test_a_verify_script_that_apply_does_not_name_is_run(
 ONE_BY_ONE = {
     "migrations__002_author": "CREATE TABLE star (id int PRIMARY KEY, mark text); ALTER TABLE notes ADD author text;"
     " CREATE INDEX notes_author ON notes (author); UPDATE notes SET body = upper(body);",
-    "rollback__002_author_rollback": "UPDATE star SET mark = 'gone';\nDROP INDEX CONCURRENTLY notes_author;\n"
+    "rollback__002_author_rollback": "DROP INDEX CONCURRENTLY notes_author;\nUPDATE star SET mark = 'gone';\n"
     "UPDATE notes SET body = lower(body);\nALTER TABLE notes DROP COLUMN author;\nDELETE FROM star WHERE id = 2;\n"
-    "VACUUM notes;\nDROP TABLE star;",
+    "DROP TABLE star;\nVACUUM notes;",
     "verify__002_author": "SELECT count(*) = 0 FROM star;",
 }
 WRITES = (
@@ -215,7 +215,7 @@ def test_a_rollback_whose_statements_commit_one_by_one_loses_nothing(runs: StepR
 
 @pytest.mark.parametrize("line", range(1, 8))
 def test_a_rollback_killed_at_any_statement_is_finished_and_loses_nothing(runs: StepRuns, line: int) -> None:
-    """With SIGKILL, in the transaction of each statement in turn."""
+    """With SIGKILL: between parts, and in the transaction of the one that changes rows."""
     runs.write(**ONE_BY_ONE)
     deploy(runs)
     runs.execute(*WRITES)
@@ -237,7 +237,7 @@ def test_a_rollback_killed_at_any_statement_is_finished_and_loses_nothing(runs: 
 def kill_at_line(run: StepRuns, line: int) -> None:
     """Start the rollback and kill it with SIGKILL while it waits for its journal entry of this line.
 
-    Another session holds the entry's number: it is written in the statement's own transaction, before the statement.
+    Another session holds the entry's number: it is written before the statement, in its transaction if it has one.
     """
     with contextlib.closing(run.server.connect(run.database)) as other, other.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(journal_id), 0) + 1 FROM runbook.journal")

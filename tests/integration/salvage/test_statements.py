@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rollbacks whose statements commit one by one: all of it comes back as it was before the first of them."""
+"""Rollbacks whose statements commit one by one: what they destroy goes in one transaction, and comes back."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ WRITES = (
             "CREATE TABLE event (id int PRIMARY KEY, what text) PARTITION BY RANGE (id);"
             "CREATE TABLE event_low PARTITION OF event FOR VALUES FROM (0) TO (100);"
             "CREATE TABLE event_high PARTITION OF event FOR VALUES FROM (100) TO (200)",
-            "UPDATE event SET what = 'u' WHERE id > 1; ALTER TABLE event DETACH PARTITION event_low CONCURRENTLY;"
+            "UPDATE event SET what = 'u' WHERE id > 1; ALTER TABLE event DETACH PARTITION event_low;"
             "DROP TABLE event_low; DELETE FROM event_high WHERE id = 150; DROP TABLE event",
             "INSERT INTO event VALUES (1, 'A'), (2, 'b'), (150, 'z'), (151, 'y')",
             id="a partition that goes by itself",
@@ -187,8 +187,7 @@ def test_it_comes_back_as_it_was_before_the_first_statement(one_by_one, rehearse
     story = one_by_one(apply, rollback)
     story.round_trip(writes)
     assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
-    for table in ("journal_row", "journal_relation"):
-        assert story.ask(f"SELECT count(*) FROM runbook.{table}") == [(0,)]
+    assert story.ask("SELECT count(DISTINCT xmin::text) FROM runbook.journal_statement") == [(1,)]
 
 
 # What others write in between --------------------------------------------------------------------------------
@@ -196,10 +195,13 @@ def test_it_comes_back_as_it_was_before_the_first_statement(one_by_one, rehearse
 
 @pytest.fixture
 def at(server: Any, database: str) -> Callable[..., None]:
-    """``at(story, {2: "INSERT ..."})``: another session writes before the second statement."""
+    """``at(story, {2: "INSERT ..."})``: another session writes before the part that begins there."""
 
     def write(story: OneByOne, writes: dict[int, str]) -> None:
+        story.seen = []
+
         def between(ordinal: int) -> None:
+            story.seen.append(ordinal)
             if ordinal in writes:
                 with contextlib.closing(server.connect(database)) as other:
                     other.cursor().execute(writes[ordinal])
@@ -225,193 +227,112 @@ def round_trip(story: OneByOne, writes: str) -> list[dict[str, Any]]:
     return story.deploy()
 
 
-UPDATES = (
-    "UPDATE book SET shelf = shelf + 10",
-    "UPDATE book SET shelf = shelf - 10; UPDATE book SET shelf = 1 WHERE id < 3",
+INDEXED = "UPDATE book SET shelf = shelf + 10; CREATE INDEX book_shelf ON book (shelf)"
+
+#: Rollbacks of it, and the ordinals with which their parts begin.
+FIRST = ("UPDATE book SET shelf = shelf - 10; DROP INDEX CONCURRENTLY book_shelf; VACUUM book", [1, 2, 3])
+LAST = ("DROP INDEX CONCURRENTLY book_shelf; VACUUM book; UPDATE book SET shelf = shelf - 10", [1, 2, 3])
+MIDDLE = (
+    "DROP INDEX CONCURRENTLY book_shelf; SELECT 1; UPDATE book SET shelf = shelf - 10; SELECT 2; VACUUM book",
+    [1, 2, 5],
 )
 
 
-def test_a_row_that_somebody_changed_in_between(one_by_one, rehearsed, at):
-    """The last version that people wrote goes back; the one before it stays, and is not put on top of it."""
-    story = one_by_one(*UPDATES)
-    at(story, {2: "UPDATE book SET title = 'in between' WHERE id = 1"})
-    round_trip(story, "UPDATE book SET shelf = 70 WHERE id < 3")
-    assert held_back(story) == [("changed rows", "(1,one,70)", CHANGED)]
-    assert story.ask("SELECT id, title, shelf FROM book WHERE id < 3 ORDER BY id") == [
-        (1, "in between", 60),
-        (2, "zwei", 70),
-    ]
-
-
-def test_a_row_that_no_later_statement_touches_again(one_by_one, rehearsed, at):
-    story = one_by_one(*UPDATES)
-    at(story, {2: "UPDATE book SET title = 'in between' WHERE id = 3"})
-    round_trip(story, "UPDATE book SET shelf = 70 WHERE id = 3")
-    assert held_back(story) == [("changed rows", '(3,"trois, ""3""",70)', CHANGED)]
-    assert story.ask("SELECT title, shelf FROM book WHERE id = 3") == [("in between", 70)]
-
-
-def test_a_row_that_somebody_deletes_in_between(one_by_one, rehearsed, at):
-    story = one_by_one(*UPDATES)
-    at(story, {2: "DELETE FROM book WHERE id = 1"})
-    round_trip(story, "UPDATE book SET shelf = 70 WHERE id = 1")
-    ((_, line, reason),) = held_back(story)
-    assert (line, reason) == ("(1,one,70)", "somebody deleted its row since the rollback")
-    assert story.ask("SELECT count(*) FROM book WHERE id = 1") == [(0,)]
-
-
-def test_a_row_that_comes_in_between_and_is_deleted(one_by_one, rehearsed, at):
-    story = one_by_one(
-        "UPDATE book SET shelf = 5", "UPDATE book SET shelf = 1; DELETE FROM book WHERE shelf > 1"
+@pytest.mark.parametrize(("rollback", "parts"), [FIRST, LAST, MIDDLE], ids=["first", "last", "middle"])
+def test_wherever_the_statements_stand_that_change_rows(one_by_one, rehearsed, at, rollback, parts):
+    story = one_by_one(INDEXED, rollback)
+    at(story, {})
+    kept, _ = story.round_trip(
+        "UPDATE book SET shelf = 70 WHERE id = 1; DELETE FROM book WHERE id = 2;"
+        "INSERT INTO book (id, title, shelf) VALUES (50, 'new', 9)"
     )
-    at(story, {2: "INSERT INTO book (id, title, shelf) VALUES (50, 'in between', 9)"})
-    round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
-    assert held_back(story) == []
-    assert story.ask("SELECT id, shelf FROM book WHERE id IN (1, 50) ORDER BY 1") == [(1, 6), (50, 9)]
+    assert story.seen == parts
+    assert {item["kind"] for item in kept} >= {"changed rows"}
 
 
-def test_a_row_that_somebody_makes_where_one_was_deleted(one_by_one, rehearsed, at):
-    story = one_by_one(
-        "UPDATE book SET shelf = 5",
-        "DELETE FROM book WHERE id = 1; UPDATE book SET shelf = 1; DELETE FROM book",
-    )
-    at(story, {2: "INSERT INTO book (id, title, shelf) VALUES (1, 'another', 8)"})
-    round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
-    ((_, line, reason),) = held_back(story)
-    assert (line, reason) == ("(1,one,6)", "somebody made a row with its key since the rollback")
-    assert story.ask("SELECT title, shelf FROM book WHERE id = 1") == [("another", 8)]
-
-
-def test_a_row_of_a_table_that_goes_changed_in_between(one_by_one, rehearsed, at):
-    story = one_by_one(STAR, "UPDATE star SET note = 'u'; ALTER TABLE star DROP COLUMN book; DROP TABLE star")
+def test_what_people_write_before_the_rows_are_changed_is_theirs(one_by_one, rehearsed, at):
+    story = one_by_one(INDEXED, LAST[0])
     at(
         story,
         {
-            2: "UPDATE star SET note = 'in between' WHERE id = 1; INSERT INTO star VALUES (50, 3, 'new')",
-            3: "UPDATE star SET note = 'later' WHERE id = 2; INSERT INTO star (id, note) VALUES (60, 'last')",
+            2: "UPDATE book SET title = 'in between', shelf = 80 WHERE id = 1; DELETE FROM book WHERE id = 2",
+            3: "INSERT INTO book (id, title, shelf) VALUES (50, 'new', 9)",
         },
     )
-    round_trip(story, "INSERT INTO star (book, note) VALUES (1, 'a'), (2, 'b'), (3, 'c')")
-    assert [(line, reason) for _, line, reason in held_back(story)] == [
-        ("(1,1,a)", CHANGED),
-        ("(2,b)", CHANGED),
-    ]
-    assert story.ask("SELECT * FROM star ORDER BY id") == [
-        (1, 1, "in between"),
-        (2, 2, "later"),
-        (3, 3, "c"),
-        (50, 3, "new"),
-        (60, None, "last"),
+    round_trip(story, "UPDATE book SET shelf = 70 WHERE id < 3")
+    assert held_back(story) == []
+    assert story.ask("SELECT id, title, shelf FROM book WHERE id < 3 OR id = 50 ORDER BY id") == [
+        (1, "in between", 80),
+        (50, "new", 9),
     ]
 
 
-def test_a_row_of_the_rollbacks_own_changed_in_between(one_by_one, rehearsed, at):
-    """By then it is a user's."""
-    story = one_by_one(
-        "DELETE FROM book WHERE id > 2",
-        "INSERT INTO book VALUES (3, 'drei', 3), (4, '', 4); UPDATE book SET shelf = shelf + 1;"
-        "DELETE FROM book WHERE id > 2;"
-        "INSERT INTO book VALUES (3, 'drei', 3), (4, '', 4)",
+def test_what_people_write_after_the_rows_were_changed_is_not_written_over(one_by_one, rehearsed, at):
+    """The version from before stays in the salvage, with the reason."""
+    story = one_by_one(INDEXED, FIRST[0])
+    at(
+        story,
+        {
+            2: "UPDATE book SET title = 'in between' WHERE id = 1",
+            3: "DELETE FROM book WHERE id = 2; INSERT INTO book (id, title, shelf) VALUES (50, 'new', 9)",
+        },
     )
-    at(story, {2: "UPDATE book SET title = 'mine' WHERE id = 3"})
-    story.rehearse()
-    story.deploy()
-    story.roll_back()
-    assert [line for (line,) in story.ask("SELECT kept FROM runbook_salvage.kept_row WHERE key = '(3)'")] == [
-        "(3,mine,3)"
+    round_trip(story, "UPDATE book SET shelf = 70 WHERE id < 3")
+    assert held_back(story) == [
+        ("changed rows", "(1,one,70)", CHANGED),
+        ("changed rows", "(2,zwei,70)", "somebody deleted its row since the rollback"),
     ]
-    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row WHERE key = '(4)'") == [(0,)]
+    assert story.ask("SELECT id, title, shelf FROM book WHERE id < 3 OR id = 50 ORDER BY id") == [
+        (1, "in between", 70),
+        (50, "new", 19),
+    ]
 
 
-def test_a_table_without_a_key_changed_in_between(one_by_one, rehearsed, at):
-    story = one_by_one("UPDATE note SET at = 5", "UPDATE note SET at = 1; UPDATE note SET body = 'x'")
-    at(story, {2: "INSERT INTO note VALUES ('in between', 3)"})
+def test_a_table_without_a_key_changed_after_its_rows_were(one_by_one, rehearsed, at):
+    story = one_by_one(
+        "UPDATE note SET at = 5", "UPDATE note SET at = 1; UPDATE note SET body = 'x'; VACUUM note"
+    )
+    at(story, {3: "INSERT INTO note VALUES ('in between', 3)"})
     round_trip(story, "UPDATE note SET body = 'mine' WHERE body = 'b'")
     reason = "somebody changed the table since the rollback, and it has no key to tell rows apart"
     assert {(line, why) for _, line, why in held_back(story)} >= {("(mine,5)", reason)}
-    assert ("in between", 3) in story.ask("SELECT body, at FROM note")
+    assert ("in between", 5) in story.ask("SELECT body, at FROM note")
 
 
-def test_a_change_after_the_rollback_of_a_table_that_it_renamed_last(one_by_one, rehearsed):
+def test_a_partition_that_is_detached_before_it_goes(one_by_one, rehearsed, at):
+    """DETACH CONCURRENTLY forbids a transaction; what was written to the partition by then goes with it."""
     story = one_by_one(
-        "UPDATE book SET shelf = 5; ALTER TABLE book RENAME TO volume; ALTER TABLE volume RENAME shelf TO place",
-        "UPDATE volume SET place = 1; ALTER TABLE volume RENAME place TO shelf; ALTER TABLE volume RENAME TO book",
+        "CREATE TABLE event_low PARTITION OF event FOR VALUES FROM (0) TO (100)",
+        "ALTER TABLE event DETACH PARTITION event_low CONCURRENTLY; UPDATE event_low SET what = 'u';"
+        "DROP TABLE event_low",
     )
+    story.execute("CREATE TABLE event (id int PRIMARY KEY, what text) PARTITION BY RANGE (id)")
+    at(story, {2: "INSERT INTO event_low VALUES (3, 'late')"})
+    round_trip(story, "INSERT INTO event VALUES (1, 'a'), (2, NULL)")
+    assert held_back(story) == []
+    assert story.ask("SELECT * FROM event ORDER BY id") == [(1, "a"), (2, None), (3, "late")]
+
+
+def test_a_rollback_that_only_drops_indexes_keeps_nothing(one_by_one, rehearsed, at):
+    story = one_by_one(
+        "CREATE INDEX book_shelf ON book (shelf)", "DROP INDEX CONCURRENTLY book_shelf; ANALYZE book"
+    )
+    at(story, {2: "UPDATE book SET title = 'in between' WHERE id = 1"})
     story.rehearse()
     story.deploy()
-    story.execute("UPDATE volume SET place = 6")
-    story.roll_back()
-    story.execute("UPDATE book SET title = 'renamed' WHERE id = 1")
-    story.deploy()
-    assert held_back(story) == [("changed rows", "(1,one,6)", CHANGED)]
-    assert story.ask("SELECT title, place FROM volume WHERE id < 3 ORDER BY id") == [
-        ("renamed", 5),
-        ("zwei", 6),
-    ]
-
-
-def test_another_key_in_between(one_by_one, rehearsed):
-    """Rows kept before are not known again by it, and stay in the salvage."""
-    story = one_by_one(
-        "ALTER TABLE book DROP CONSTRAINT book_pkey; ALTER TABLE book ADD PRIMARY KEY (title);"
-        "UPDATE book SET shelf = 5",
-        "UPDATE book SET shelf = 1; ALTER TABLE book DROP CONSTRAINT book_pkey; ALTER TABLE book ADD PRIMARY KEY (id);"
-        "UPDATE book SET shelf = 2",
-    )
-    round_trip(story, "UPDATE book SET shelf = 6 WHERE id = 1")
-    assert ("changed rows", "(1,one,6)") in {(kind, line) for kind, line, _ in held_back(story)}
-
-
-def test_only_values_that_a_new_deploy_would_not_give_are_kept(one_by_one, rehearsed):
-    story = one_by_one(
-        "ALTER TABLE book ADD COLUMN mark text DEFAULT 'x', ADD COLUMN stars int",
-        "UPDATE book SET mark = 'gone' WHERE id = 4; ALTER TABLE book DROP COLUMN stars;"
-        "ALTER TABLE book DROP COLUMN mark",
-    )
-    kept, _ = story.round_trip("UPDATE book SET mark = 'mine', stars = 5 WHERE id = 2")
-    assert kinds(kept) == [
-        ("dropped columns", "public.book", 1),  # stars of one row
-        ("dropped columns", "public.book", 2),  # and mark, also of the row that the rollback changed
-    ]
-
-
-def test_a_sequence_that_counts_downwards(one_by_one, rehearsed):
-    story = one_by_one(
-        "CREATE SEQUENCE down INCREMENT -1 MAXVALUE 100 START 100",
-        "SELECT setval('down', 100, false); SELECT nextval('down'); SELECT setval('down', 100); DROP SEQUENCE down",
-    )
-    story.rehearse()
-    story.deploy()
-    story.execute("SELECT nextval('down') FROM generate_series(1, 30)")
-    assert [(item["kind"], item["rows"]) for item in story.roll_back()] == [("sequence", 1)]
-    story.deploy()
-    assert story.ask("SELECT nextval('down')") == [(70,)]
-
-
-def test_labels_that_the_rollback_renames_in_between(one_by_one, rehearsed):
-    """The rows change their text, and nobody has changed them: nothing is lost, though it may have to go by hand."""
-    story = one_by_one(
-        "UPDATE tune SET at = 5", "UPDATE tune SET at = 1; ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'"
-    )
-    story.execute(
-        "CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE TABLE tune (id int PRIMARY KEY, mood mood, at int);"
-        "INSERT INTO tune VALUES (1, 'glad', 1), (2, 'sad', 1)"
-    )
-    story.deploy()
-    story.execute("UPDATE tune SET at = 7")
-    story.roll_back()
-    story.apply = "ALTER TYPE mood RENAME VALUE 'blue' TO 'sad'; UPDATE tune SET at = 5"
-    story.deploy()
-    assert story.ask("SELECT mood::text, at FROM tune WHERE id = 1") == [("glad", 7)]
-    assert held_back(story) == [("changed rows", "(2,sad,7)", CHANGED)]
+    assert story.roll_back() == []
+    assert story.deploy() == []
+    assert story.ask("SELECT title FROM book WHERE id = 1") == [("in between",)]
 
 
 # Killed ------------------------------------------------------------------------------------------------------
 
 LONG = (
-    BOOK + "; UPDATE book SET shelf = 5",
+    BOOK + "; UPDATE book SET shelf = 5; CREATE INDEX book_shelf ON book (shelf)",
+    "DROP INDEX CONCURRENTLY book_shelf; ANALYZE book;"
     "UPDATE star SET note = 'u'; UPDATE book SET shelf = 1; DELETE FROM star WHERE id = 1; DROP TABLE star;"
-    "ALTER TABLE book DROP COLUMN mark; UPDATE book SET shelf = 2; ALTER TABLE book DROP COLUMN stars",
+    "ALTER TABLE book DROP COLUMN mark; UPDATE book SET shelf = 2; ALTER TABLE book DROP COLUMN stars;"
+    "VACUUM book; CREATE INDEX CONCURRENTLY book_again ON book (title); DROP INDEX book_again",
 )
 
 
@@ -419,8 +340,8 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("ordinal", range(1, 8))
-def test_a_rollback_that_ends_between_two_statements_is_finished_by_the_next(one_by_one, rehearsed, ordinal):
+@pytest.mark.parametrize("ordinal", [1, 2, 10, 11, 12])
+def test_a_rollback_that_ends_between_two_parts_is_finished_by_the_next(one_by_one, rehearsed, ordinal):
     story = one_by_one(*LONG)
 
     def stop(number: int) -> None:
@@ -444,7 +365,7 @@ def test_a_rollback_that_ends_between_two_statements_is_finished_by_the_next(one
     assert story.content()["tables"]["public.book"] == before["tables"]["public.book"]
 
 
-def test_a_statement_that_fails_keeps_nothing(one_by_one, rehearsed):
+def test_a_part_that_fails_changes_and_keeps_nothing(one_by_one, rehearsed):
     story = one_by_one(
         STAR, "UPDATE star SET note = 'u'; UPDATE star SET note = 'v' WHERE 1 / (id - 2) = 5; DROP TABLE star"
     )
@@ -453,8 +374,8 @@ def test_a_statement_that_fails_keeps_nothing(one_by_one, rehearsed):
     story.execute("INSERT INTO star (note) VALUES ('a'), ('b')")
     with pytest.raises(Exception, match="division by zero"):
         story.roll_back()
-    assert story.ask("SELECT kept FROM runbook_salvage.kept_row ORDER BY key") == [("(1,,a)",), ("(2,,b)",)]
-    assert story.ask("SELECT note FROM star") == [("u",), ("u",)]
+    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
+    assert story.ask("SELECT note FROM star") == [("a",), ("b",)]
 
 
 def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(one_by_one, rehearsed):

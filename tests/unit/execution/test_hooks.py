@@ -19,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.hooks impo
     CopyHooks,
     refuse_collisions,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import NotForeseen
 
 VERIFY = {"name": "verify/002.sql", "statements": []}
 
@@ -44,7 +45,9 @@ def test_a_hook_of_one_side_takes_what_the_recipe_gives(side: type[Hooks]) -> No
 def test_where_nothing_is_added_nothing_happens() -> None:
     hooks, error = Hooks(), StepFailed("lock_not_available", "no lock")
     assert hooks.inserted_into(work()) == set()
-    assert hooks.salvage_one_by_one(None, work(), None) is None
+    found = NotForeseen("002", {})
+    with pytest.raises(NotForeseen):
+        hooks.not_foreseen(found)
     assert hooks.not_begun(work(), error) is error
     with hooks.blockers() as blockers:
         assert blockers() == []
@@ -91,10 +94,10 @@ def test_a_rollback_without_a_record_to_compare_with() -> None:
         must_give_back(done, None)
 
 
-def test_ten_lines_are_enough() -> None:
+def test_ten_lines_are_shown_and_the_rest_counted() -> None:
     hooks = ProductionHooks.__new__(ProductionHooks)
     hooks.refuse("code", "never", [])
     with pytest.raises(Unchanged) as refused:
         hooks.refuse("code", "What", [str(number) for number in range(12)])
-    assert refused.value.reason == "What: 0; 1; 2; 3; 4; 5; 6; 7; 8; 9."
+    assert refused.value.reason == "What: 0; 1; 2; 3; 4; 5; 6; 7; 8; 9; and 2 more."
     assert len(refused.value.details["difference"]) == 12

@@ -20,10 +20,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks imp
 IDENTITY = {"database": "library", "server_version": 180006, "in_recovery": False}
 
 
-def transactions(*commands, declared=None, blocks=0):
+def transactions(*commands, declared=None, blocks=0, changes=()):
     """What a script has of statements that cannot be in a transaction: (line, command, object)."""
     statements = [{"line": line, "command": command, "object": about} for line, command, about in commands]
-    return {"statements": statements, "declared": declared, "blocks": blocks}
+    return {"statements": statements, "declared": declared, "blocks": blocks, "changes": list(changes)}
 
 
 def problem(reason: str) -> dict[str, str]:
@@ -212,6 +212,18 @@ def test_sound_scripts():
 def test_scripts_that_may_not_be_applied(facts, reason):
     with pytest.raises(Refused, match=reason):
         check_scripts_to_apply([entry("001", **facts)], ["001"])
+
+
+def test_a_rollback_that_may_change_rows_in_two_places():
+    twice = transactions((3, "VACUUM", None), changes=[2, 5])
+    reason = r"^rollback/001_name_rollback\.sql may change rows in 2 places \(lines 2, 5\)"
+    with pytest.raises(Refused, match=reason):
+        check_scripts_to_apply([entry("001", alone={"apply": transactions(), "rollback": twice})], ["001"])
+    with pytest.raises(Refused, match=reason):
+        check_scripts_to_roll_back(
+            [entry("001", alone={"apply": transactions(), "rollback": twice})], ["001"]
+        )
+    check_scripts_to_apply([entry("001", alone={"apply": twice, "rollback": transactions()})], ["001"])
 
 
 def test_scripts_of_migrations_that_are_not_selected_do_not_matter():

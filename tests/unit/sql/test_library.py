@@ -434,7 +434,15 @@ def test_payload_holds_what_is_executed(tmp_path: Path) -> None:
         "name": "migrations/001_a.sql",
         "sha256": found.migrations[0].apply.sha256,
         "statements": [
-            {"sql": "VACUUM", "line": 2, "column": 2, "kind": "VacuumStmt", "alone": "VACUUM", "object": None}
+            {
+                "sql": "VACUUM",
+                "line": 2,
+                "column": 2,
+                "kind": "VacuumStmt",
+                "alone": "VACUUM",
+                "object": None,
+                "changes_rows": False,
+            }
         ],
         "forbids_transaction": [[2, "VACUUM"]],
         "transaction": None,

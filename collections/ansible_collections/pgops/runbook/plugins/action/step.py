@@ -23,6 +23,7 @@ from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
 from ..plugin_utils.report.documents import write_documents
 from ..plugin_utils.report.run import run_report, status_report
 from ..plugin_utils.report.salvage import salvage_report
+from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.plan import ALL, PENDING, check_smoke, plan_for, resolve_migration
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord, code_of_task, succeeded
@@ -196,13 +197,7 @@ class ActionModule(ActionBase):
             return _failure("host_unreachable", reason, None, started)
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
-            result.setdefault("reason_code", "step_could_not_run")
-            # The module did not get as far as to report: missing Python, bad options, an unforeseen error.
-            lines = (result.get("module_stderr") or result.get("exception") or "").strip().splitlines()
-            detail = (
-                f" ({lines[-1].strip()})" if lines and lines[-1].strip() not in result.get("msg", "") else ""
-            )
-            result["msg"] = f"Step {step} could not run: {result.get('msg', 'no message')}{detail}"
+            result["reason_code"], result["msg"] = explain_crash(step, result)
         return result
 
     def _progress(self, step: str, arguments: dict[str, Any]) -> contextlib.AbstractContextManager[None]:

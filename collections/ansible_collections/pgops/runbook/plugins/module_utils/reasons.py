@@ -64,6 +64,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Migrations require each other in a circle, so that there is no order to apply them in.",
             "Correct a line '-- Requires:' of those that the reason names.",
         ),
+        "rollback_changes_rows_apart": Reason(
+            "A rollback changes rows in several places, with statements between them that no transaction may hold.",
+            "Put the statements that change rows together, before or after the others: the reason names their lines.",
+        ),
         "rollback_script_missing": Reason(
             "A migration has no rollback script, or an empty one.",
             "Write rollback/<migration>_rollback.sql. For a migration that is applied already, the reason names the"
@@ -326,6 +330,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The reason says whether it was undone. Correct the rollback script by the difference, or put the backup"
             " back.",
         ),
+        "rows_changed_unforeseen": Reason(
+            "In a rollback whose statements commit one by one, one that looked harmless destroyed rows. It was undone.",
+            "Put that statement together with those that change rows: an event trigger or a cascade acts with it.",
+        ),
         "schema_changed_after_deploy": Reason(
             "The schema changed between the commit of the deploy and its verification.",
             "Find out who changed it: ansible-playbook playbooks/status.yml.",
@@ -537,6 +545,11 @@ PARTS: dict[str, dict[str, Reason]] = {
         "step_crashed": Reason(
             "A step met an error that nobody foresaw: a defect of the runbook.",
             "Look with ansible-playbook playbooks/status.yml, and report the reason with run.json.",
+        ),
+        "step_killed": Reason(
+            "The process of a step was ended by a signal before it could report.",
+            "Find out who sent it (the kernel does when memory ends: dmesg), look with ansible-playbook"
+            " playbooks/status.yml, and run again.",
         ),
         "step_out_of_order": Reason(
             "A step was started without those that it needs.",

@@ -22,6 +22,7 @@ __all__ = [
     "Connection",
     "Content",
     "Cursor",
+    "FilesBehind",
     "Identity",
     "Impact",
     "IndexEntry",
@@ -68,6 +69,8 @@ class Statement(TypedDict):
     alone: str | None
     #: What that command is about.
     object: Json | None
+    #: Whether it may change or remove rows, columns or tables, as far as the statement alone tells.
+    changes_rows: bool
 
 
 class Script(TypedDict):
@@ -148,6 +151,19 @@ class Receipt(TypedDict):
     outputs: Json
     previous: str
     digest: str
+
+
+class FilesBehind(TypedDict):
+    """Changed paths that the files on disk have not followed on every host (library.follow.files_behind)."""
+
+    migration: str
+    #: "deploy" or "rollback".
+    direction: str
+    run_id: str
+    #: Number of paths.
+    changes: int
+    #: Hosts on which the files have followed.
+    followed_on: list[str]
 
 
 class Timing(TypedDict, total=False):

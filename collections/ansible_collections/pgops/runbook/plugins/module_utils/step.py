@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import getpass
+import os
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -25,6 +28,7 @@ from .postgres.connection import (
     transaction,
 )
 from .postgres.maintenance import explain_unreachable
+from .postgres.message import one_line
 from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
 
 if TYPE_CHECKING:
@@ -127,8 +131,9 @@ class Step:
         if PSYCOPG2_IMPORT_ERROR:
             self.module.fail_json(
                 reason_code="psycopg2_missing",
-                msg="The Python package psycopg2 is missing on the host where the step runs: install"
-                " psycopg2-binary for its Python interpreter.",
+                msg="the Python package psycopg2 is missing on the host where the step runs. Install psycopg2-binary"
+                f" for its interpreter {sys.executable}, or set ansible_python_interpreter to one that has it; then"
+                " type the same command again.",
             )
         clock = time.monotonic()
         answer: Json = {}
@@ -145,6 +150,11 @@ class Step:
                 answer["diff"] = self.diff
         except (RunbookError, psycopg2.Error) as error:
             answer = self._failure(error)
+        except Exception as error:
+            # A defect. ansible-core tells the message of what a module raises, and not its type and place.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{os.path.basename(place.filename)} line {place.lineno}"
+            raise RuntimeError(f"{type(error).__name__}: {error} ({where})") from error
         finally:
             if self._connection is not None:
                 self._connection.close()
@@ -304,8 +314,7 @@ class Step:
         if isinstance(error, RunbookError):
             code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
         else:
-            diagnostic = getattr(error, "diag", None)
-            message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
+            message = one_line(error)
             code, outcome, details = "postgresql_error", "failed", {"sqlstate": error.pgcode}
             reason = f"PostgreSQL ended step {self.name}: {message}."
             if "row-level security policy" in message and isinstance(
@@ -338,9 +347,7 @@ class Step:
                 if run is not None and not run["finished"] and run["playbook"] == self.playbook:
                     self.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})
         except (RunbookError, psycopg2.Error) as error:
-            self.module.warn(
-                f"The failure could not be written to the ledger: {' '.join(str(error).split())}"
-            )
+            self.module.warn(f"The failure could not be written to the ledger: {one_line(error)}")
 
     def committed(self) -> list[str]:
         """Versions that this run has applied to production and not taken back, as far as its receipts tell."""

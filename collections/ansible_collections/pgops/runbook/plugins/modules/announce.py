@@ -54,7 +54,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.backup.copy import CopyDatabase
-from ..module_utils.library.rehearsed import forget_rehearsed
+from ..module_utils.library.follow import forget_rehearsed
 from ..module_utils.postgres.connection import TARGET_SPEC, transaction
 from ..module_utils.restore.database import drop_restored
 from ..module_utils.shapes import Json

@@ -45,7 +45,7 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
-from ..module_utils.ledger.receipts import check_library_hosts
+from ..module_utils.library.follow import refuse_unless_all_hosts_checked
 from ..module_utils.production.apply import apply_to_production
 from ..module_utils.salvage.returning.returner import SALVAGE_SPEC
 from ..module_utils.shapes import Json
@@ -56,7 +56,7 @@ def work(step: Step) -> Json:
     migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
     if step.module.check_mode:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
-    check_library_hosts(step.receipts)
+    refuse_unless_all_hosts_checked(step.receipts)
     return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
 
 

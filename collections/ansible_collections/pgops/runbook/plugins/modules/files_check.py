@@ -52,11 +52,12 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.library.following import LIBRARY_SPEC, check_library, library_of, show_renames
+from ..module_utils.library.steps import LIBRARY_SPEC, check_library, library_of, show_renames
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     step.changed = False
     library = library_of(step)
     if step.module.check_mode:
@@ -69,7 +70,7 @@ def work(step):
     return outputs
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=step_argument_spec(**LIBRARY_SPEC), supports_check_mode=True)
     Step(module, "files_check").execute(work)
 

@@ -61,12 +61,13 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.library.following import LIBRARY_SPEC, follow_database, library_of, show_renames
 from ..module_utils.library.progress import ProgressLines
+from ..module_utils.library.steps import LIBRARY_SPEC, follow_database, library_of, show_renames
+from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def work(step):
+def work(step: Step) -> Json:
     params, module = step.params, step.module
     library = library_of(step)
     progress = ProgressLines(params["progress_file"], params["library_host"])
@@ -82,7 +83,7 @@ def work(step):
     return outputs
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             **LIBRARY_SPEC,

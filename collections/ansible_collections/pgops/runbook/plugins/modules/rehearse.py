@@ -67,9 +67,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.backup.copy import CopyDatabase
 from ..module_utils.impact.policy import POLICY_SPEC, refuse_by_policy
-from ..module_utils.ledger.receipts import library_hosts_of
 from ..module_utils.ledger.upgrade import upgrade
-from ..module_utils.library.rehearsed import bring_rehearsed
+from ..module_utils.library.follow import bring_rehearsed, library_hosts_of
 from ..module_utils.postgres.connection import TARGET_SPEC, transaction
 from ..module_utils.preflight.requirements import check_declared, makers_in_production, makers_of_chain
 from ..module_utils.rehearsal.rehearsal import Rehearsal

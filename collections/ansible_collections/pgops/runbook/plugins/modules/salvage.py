@@ -101,16 +101,17 @@ from ..module_utils.by_hand.put_back import check_put_back, put_back
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
 from ..module_utils.postgres.connection import transaction
 from ..module_utils.salvage.store.items import SalvageStore
+from ..module_utils.shapes import Cursor, Json
 from ..module_utils.step import Step, step_argument_spec
 
 
-def list_items(step):
+def list_items(step: Step) -> Json:
     step.changed = False
     with transaction(step.connection) as cursor:
         return {"items": SalvageStore(cursor).summary()}
 
 
-def export(step):
+def export(step: Step) -> Json:
     params = step.params
     # Every character of a text must come out as it went in.
     step.connection.set_client_encoding("UTF8")
@@ -126,7 +127,7 @@ def export(step):
     return {"item": item["item"], "file": params["file"], "rows": found["rows"]}
 
 
-def restore(step):
+def restore(step: Step) -> Json:
     params = step.params
     policy = LockPolicy.from_params(params)
     if not step.module.check_mode:
@@ -138,13 +139,13 @@ def restore(step):
     return {"item": item["item"], "kind": item["kind"], "table": found["table"], "rows": found["rows"]}
 
 
-def purge_items(step):
+def purge_items(step: Step) -> Json:
     params = step.params
 
-    def select(cursor):
+    def select(cursor: Cursor) -> list[Json]:
         return to_purge(cursor, params["item"], params["older_than_days"], params["of_run"])
 
-    def confirm(items):
+    def confirm(items: list[Json]) -> None:
         named = {
             "salvage_item": params["item"] if params["item"] > 0 else None,
             "salvage_older_than_days": params["older_than_days"] if params["older_than_days"] >= 0 else None,
@@ -169,12 +170,12 @@ def purge_items(step):
 ACTIONS = {"list": list_items, "export": export, "restore": restore, "purge": purge_items}
 
 
-def work(step):
+def work(step: Step) -> Json:
     outputs = ACTIONS[step.params["action"]](step)
     return {"action": step.params["action"], "check_mode": step.module.check_mode, **outputs}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             action={"type": "str", "default": "list", "choices": list(ACTIONS)},

@@ -49,6 +49,7 @@ from ..module_utils.execution.script import run_checks
 from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.ledger.versions import VersionTable
 from ..module_utils.postgres.connection import transaction
+from ..module_utils.sentences import listed
 from ..module_utils.shapes import Json, Migration, Script
 from ..module_utils.step import Step, step_argument_spec
 
@@ -72,7 +73,7 @@ def work(step: Step) -> Json:
         if lines:
             raise StepFailed(
                 "schema_changed_after_deploy",
-                "The schema changed after the deploy was committed: " + "; ".join(lines[:10]) + ".",
+                f"The schema changed after the deploy was committed: {listed(lines)}.",
             )
         run_checks(cursor, scripts)
     step.changed = False

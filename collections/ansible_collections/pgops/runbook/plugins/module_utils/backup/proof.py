@@ -14,6 +14,7 @@ from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..errors import StepFailed
 from ..postgres.connection import transaction
+from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Json
 from .copy import CopyDatabase
 from .files import BackupFiles
@@ -102,7 +103,7 @@ def _check_schema(expected: Catalog, restored: Catalog) -> None:
     if lines:
         raise StepFailed(
             "copy_differs_from_production",
-            "The restored backup has another schema than production: " + "; ".join(lines[:10]) + ".",
+            f"The restored backup has another schema than production: {listed(lines)}.",
         )
 
 
@@ -117,7 +118,7 @@ def _check_rows(
         ]
         raise StepFailed(
             "copy_differs_from_production",
-            "The restored backup has other data than production: " + "; ".join(lines[:10]) + ".",
+            f"The restored backup has other data than production: {listed(lines)}.",
             tables=problems,
             rows=rows,
         )

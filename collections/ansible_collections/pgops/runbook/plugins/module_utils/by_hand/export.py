@@ -2,21 +2,24 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Writing an item of the salvage to a file.
 
-The kept records are split into their columns by a composite type whose columns are all text: that gives every value
-as its type wrote it, and needs neither the table nor its types, which the rollback may have dropped.
+A composite type whose columns are all text splits the kept records into their columns. It gives each value as its
+type wrote it, and needs neither the table nor its types, which the rollback may have dropped.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from ..errors import Refused
 from ..postgres.connection import sql
 from ..postgres.session import PINNED_SETTINGS
 from ..salvage.store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
 from ..salvage.store.rows import rows_of
+from ..shapes import Cursor, Json
 
 __all__ = ["FORMATS", "check_export", "export_item"]
 
@@ -28,8 +31,13 @@ KINDS_IN_SQL = (TABLE, ROWS, COLUMNS)
 ROWS_A_FETCH = 1000
 
 
-def check_export(item, file_format, path):
+def check_export(item: Json, file_format: str, path: str) -> None:
     """Refuse what cannot be written, before anything is.
+
+    Args:
+        item: as SalvageStore.item() gives it.
+        file_format: one of FORMATS.
+        path: of the file to write.
 
     Raises:
         Refused: for a bad path, a file that exists, or an item without rows of this format.
@@ -61,7 +69,7 @@ def check_export(item, file_format, path):
         )
 
 
-def export_item(cursor, item, file_format, path):
+def export_item(cursor: Cursor, item: Json, file_format: str, path: str) -> None:
     """Write all rows of an item that are still kept.
 
     Args:
@@ -85,19 +93,20 @@ def export_item(cursor, item, file_format, path):
 
 
 @contextmanager
-def _new_file(path):
+def _new_file(path: str) -> Iterator[IO[bytes]]:
     handle, partial = tempfile.mkstemp(prefix=".salvage-", dir=os.path.dirname(path))  # its mode is 0600
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.link(partial, path)  # unlike a rename it does not replace what has come there meanwhile
+        os.link(partial, path)  # unlike a rename it does not replace a file that has appeared meanwhile
     finally:
         os.unlink(partial)
 
 
-def _make_shapes(cursor, item):
+def _make_shapes(cursor: Cursor, item: Json) -> None:
+    """Make the composite types into which keys and kept records are split."""
     for name, columns in (("runbook_export", item["columns"]), ("runbook_export_key", _key_columns(item))):
         if columns:
             cursor.execute(
@@ -108,12 +117,12 @@ def _make_shapes(cursor, item):
             )
 
 
-def _key_columns(item):
-    """Columns that the record has not, by which its row is found; in the order in which a key is written."""
+def _key_columns(item: Json) -> list[str]:
+    """Columns, not in the record, by which its row is found; in the order in which a key is written."""
     return sorted(item["key_columns"]) if item["kind"] == COLUMNS else []
 
 
-def _kept(item):
+def _kept(item: Json) -> sql.Composed:
     """SQL query: number, columns, and the fields of every row as the composites ``key`` and ``shape``."""
     parts = [sql.SQL("number, columns")]
     if _key_columns(item):
@@ -125,16 +134,16 @@ def _kept(item):
     return rows_of(item["item"], parts)
 
 
-def _field(composite, name):
+def _field(composite: str, name: str) -> sql.Composed:
     return sql.SQL("(k.{}).{}").format(sql.Identifier(composite), sql.Identifier(name))
 
 
-def _write_csv(cursor, item, file):
+def _write_csv(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
     if item["columns"]:
         fields = [_field("key", name) for name in _key_columns(item)]
         fields += [_field("shape", name) for name in item["columns"]]
     else:
-        fields = [sql.SQL("k.key"), sql.SQL("k.kept")]
+        fields = [sql.SQL("k.{}").format(sql.Identifier(name)) for name in ("key", "kept")]
     cursor.copy_expert(
         sql.SQL(
             "COPY (SELECT {} FROM ({}) AS k ORDER BY k.number) TO STDOUT WITH (FORMAT csv, HEADER)"
@@ -143,8 +152,8 @@ def _write_csv(cursor, item, file):
     )
 
 
-def _write_sql(cursor, item, file):
-    """Statements that give the same values in any session: their settings are those in which they were kept."""
+def _write_sql(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
+    """Statements that give the same values in any session: they set what was set when the values were kept."""
     lines = [
         f"-- {' '.join(item['kind'].split())} of migration {' '.join(item['migration'].split())}, item {item['item']}",
         "BEGIN;",
@@ -163,7 +172,7 @@ def _write_sql(cursor, item, file):
     file.write(b"COMMIT;\n")
 
 
-def _insert(cursor, item):
+def _insert(cursor: Cursor, item: Json) -> sql.Composed:
     """SQL expression: the INSERT of a row."""
     names = sql.SQL(", ").join(map(sql.Identifier, item["columns"])).as_string(cursor)
     table = sql.Identifier(item["schema"], item["table"]).as_string(cursor)
@@ -175,8 +184,8 @@ def _insert(cursor, item):
     )
 
 
-def _update(cursor, item):
-    """SQL expression: the UPDATE of the values that count of a row."""
+def _update(cursor: Cursor, item: Json) -> sql.Composed:
+    """SQL expression: the UPDATE of a row, of those of its values that count."""
     values = sql.SQL(", ").join(
         sql.SQL(
             "CASE WHEN k.columns IS NULL OR {} = ANY (k.columns) THEN {} || quote_nullable({}) END"

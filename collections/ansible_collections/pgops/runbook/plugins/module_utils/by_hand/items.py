@@ -1,20 +1,23 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What salvage_restore and salvage_purge have in common: items by their number, and a run of its own in the ledger."""
+"""What putting back and purging share: items by their number, and a run of their own in the ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import Refused
 from ..salvage.store.items import SalvageStore
-from ..step import operator_name
+from ..shapes import Cursor, Json, Receipt
+from ..step import Step, operator_name
 
 __all__ = ["COMMAND", "enter_run", "find_item", "kept_items", "refuse_beside_a_run"]
 
 COMMAND = "ansible-playbook playbooks/salvage.yml"
 
 
-def find_item(cursor, number):
-    """(item, its summary) of that number.
+def find_item(cursor: Cursor, number: int) -> tuple[Json, Json]:
+    """The item of that number, as SalvageStore.item() and as SalvageStore.summary() give it.
 
     Raises:
         Refused: when there is no salvage, no number was given, or none has it.
@@ -24,16 +27,17 @@ def find_item(cursor, number):
         raise Refused(
             "salvage_item_not_named", f"Name the item: -e salvage_item=<number>; {COMMAND} lists them."
         )
-    if number not in items:
+    item = SalvageStore(cursor).item(number)
+    if item is None or number not in items:
         known = ", ".join(map(str, items)) or "none"
         raise Refused(
             "salvage_item_unknown",
             f"There is no salvage item {number} (there are: {known}); {COMMAND} lists them.",
         )
-    return SalvageStore(cursor).item(number), items[number]
+    return item, items[number]
 
 
-def kept_items(cursor):
+def kept_items(cursor: Cursor) -> list[Json]:
     """What is kept, as SalvageStore.summary() gives it.
 
     Raises:
@@ -48,7 +52,7 @@ def kept_items(cursor):
     return store.summary()
 
 
-def refuse_beside_a_run(step, cursor):
+def refuse_beside_a_run(step: Step, cursor: Cursor) -> None:
     """Refuse to change the salvage that a run may be about to keep or to put back.
 
     Raises:
@@ -63,8 +67,28 @@ def refuse_beside_a_run(step, cursor):
         )
 
 
-def enter_run(step, cursor, name, migrations, outputs, outcome, reason):
-    """Write a whole run into the ledger, beginning, one receipt and end; returns the receipt."""
+def enter_run(
+    step: Step,
+    cursor: Cursor,
+    name: str,
+    migrations: Sequence[str],
+    outputs: Json,
+    outcome: str,
+    reason: str,
+) -> Receipt:
+    """Write a whole run into the ledger: its beginning, one receipt and its end.
+
+    Args:
+        step: whose run it is.
+        cursor: of the transaction that changes the salvage.
+        name: of the step in the receipt: "salvage_restore" or "salvage_purge".
+        migrations: versions whose salvage was changed.
+        outputs: for the receipt.
+        outcome, reason: of the run.
+
+    Returns:
+        The receipt.
+    """
     run = step.params["run"]
     step.ledger.create(cursor)
     step.ledger.open_run(

@@ -6,17 +6,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 
 from ..errors import Refused
 from ..postgres.connection import transaction
 from ..salvage.store.items import SalvageStore
+from ..shapes import Cursor, Json
+from ..step import Step
 from .items import COMMAND, enter_run, find_item, kept_items, refuse_beside_a_run
 
 __all__ = ["confirm_purge", "purge", "to_purge"]
 
 
-def to_purge(cursor, number=0, older_than_days=-1, of_run=""):
-    """The items that are meant, as SalvageStore.summary() gives them, each with the digest of its rows.
+def to_purge(cursor: Cursor, number: int = 0, older_than_days: int = -1, of_run: str = "") -> list[Json]:
+    """The items that are meant, as SalvageStore.summary() gives them, each with the ``digest`` of its rows.
+
+    Args:
+        number: of an item; 0 for none.
+        older_than_days: whole days; -1 where age does not choose.
+        of_run: name of a run; empty for none.
 
     Raises:
         Refused: when none or several of the three ways to name them were given, or a named item or run has none.
@@ -39,7 +47,7 @@ def to_purge(cursor, number=0, older_than_days=-1, of_run=""):
     return [{**item, "digest": store.measure(item["item"])[2]} for item in items]
 
 
-def purge_word(items):
+def purge_word(items: Sequence[Json]) -> str:
     """What is typed to confirm: the number of rows and the beginning of a digest of exactly these items and rows.
 
     Args:
@@ -50,7 +58,7 @@ def purge_word(items):
     return f"{sum(item['rows'] for item in items)}-{digest[:8]}"
 
 
-def confirm_purge(items, confirmed, named):
+def confirm_purge(items: Sequence[Json], confirmed: str, named: str) -> None:
     """Refuse to purge what was not confirmed as it is now.
 
     Args:
@@ -75,21 +83,26 @@ def confirm_purge(items, confirmed, named):
         "purge_not_confirmed",
         f"{wrong}Nothing was purged. These {rows} rows would go and could not be put back any more: {what}."
         f" If that is as it should be: {COMMAND} {named} -e salvage_confirm={word}",
-        items=items,
+        items=list(items),
         rows=rows,
     )
 
 
-def purge(step, select, confirm):
+def purge(
+    step: Step, select: Callable[[Cursor], list[Json]], confirm: Callable[[list[Json]], None]
+) -> list[Json]:
     """Delete items, and write into the ledger what went.
 
     Args:
-        step: the Step.
-        select: function of a cursor that gives the items.
-        confirm: function of the items that refuses what was not confirmed.
+        step: connected.
+        select: gives the items.
+        confirm: refuses what was not confirmed.
 
     Returns:
-        list of dict: the items that went, each with its digest.
+        The items that went, each with its digest.
+
+    Raises:
+        Refused: not confirmed, or a run is in progress.
     """
     step.take_run_lock()
     with transaction(step.connection) as cursor:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from ..catalog.application import read_schema
 from ..digests import digest_of
 from ..errors import Refused
+from ..execution.script import LockPolicy
 from ..ledger.versions import VersionTable
 from ..postgres.connection import sql, transaction
 from ..postgres.session import pin_session, restore_session
-from ..postgres.tables import table_facts
+from ..postgres.tables import Table, table_facts
 from ..preflight.drift import recorded_schema
 from ..production.attempt import commit_or_find_out, in_production
 from ..salvage.keeping.image import LeftTable, RowImage
@@ -18,6 +19,8 @@ from ..salvage.key import choose_key
 from ..salvage.returning.returner import SalvageReturner
 from ..salvage.store.items import DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, UNTOUCHED, SalvageStore
 from ..salvage.store.rows import try_again
+from ..shapes import Cursor, Json
+from ..step import Step
 from .items import COMMAND, enter_run, find_item, refuse_beside_a_run
 
 __all__ = ["check_put_back", "put_back"]
@@ -25,7 +28,7 @@ __all__ = ["check_put_back", "put_back"]
 OVERWRITTEN = "it was overwritten by hand, by item {item}"
 
 
-def check_put_back(cursor, item):
+def check_put_back(cursor: Cursor, item: Json) -> None:
     """Refuse an item that has nowhere to go.
 
     Raises:
@@ -64,20 +67,20 @@ def check_put_back(cursor, item):
         )
 
 
-def put_back(step, number, policy, overwrite):
+def put_back(step: Step, number: int, policy: LockPolicy, overwrite: bool) -> Json:
     """Put one item back now, in one transaction.
 
-    Rows that were held back are tried again. Where the table is not as the rollback left it, nobody can tell any more
+    Rows that were held back are tried again. Where the table is no longer as the rollback left it, nobody can tell
     which rows were changed since: rows that are there now are changed or deleted only with ``overwrite``.
 
     Args:
-        step: the Step.
+        step: connected.
         number: of the item.
-        policy: LockPolicy.
+        policy: how long locks are waited for, and how often.
         overwrite: consent to change rows that are there now.
 
     Returns:
-        dict: item, migration, kind, table, returned, held_back, reasons, overwritten (rows), overwritten_kept_in
+        item, migration, kind, table, returned, held_back, reasons, overwritten (rows), overwritten_kept_in
         (number of the item that has them, or None).
 
     Raises:
@@ -90,7 +93,7 @@ def put_back(step, number, policy, overwrite):
         item = find_item(cursor, number)[0]
         check_put_back(cursor, item)
 
-    def attempt():
+    def attempt() -> Json:
         with step.connection.cursor() as cursor:
             policy.set_in(cursor)
             outputs = _put_back(step, cursor, item, overwrite)
@@ -105,7 +108,7 @@ def put_back(step, number, policy, overwrite):
     return in_production(step, attempt, policy, f"Item {number} was not put back, nothing was changed")
 
 
-def _put_back(step, cursor, item, overwrite):
+def _put_back(step: Step, cursor: Cursor, item: Json, overwrite: bool) -> Json:
     number = item["item"]
     try_again(cursor, number)
     waiting = SalvageStore(cursor).measure(number)[0]
@@ -150,12 +153,12 @@ def _put_back(step, cursor, item, overwrite):
         "overwritten_kept_in": kept_in,
     }
     if known_schema is not None:
-        # Or what was granted would be drift. Where there was drift before, it stays.
+        # Otherwise what was granted would count as drift. Drift that was there before remains drift.
         outputs["catalog_after"] = step.ledger.keep_catalog(cursor, read_schema(cursor))
     return outputs
 
 
-def _can_be_compared(cursor, item):
+def _can_be_compared(cursor: Cursor, item: Json) -> bool:
     """Whether SalvageReturner.before() can tell what was changed since the rollback."""
     if item["kind"] != ROWS:
         return False
@@ -163,9 +166,18 @@ def _can_be_compared(cursor, item):
     return table is not None and set(item["facts"]["left_columns"]) <= set(table.columns)
 
 
-def _take_image(cursor, item):
-    """(Table, RowImage) of the table as it is now; nobody else may write to it from here on."""
+def _take_image(cursor: Cursor, item: Json) -> tuple[Table, RowImage]:
+    """The item's table and its rows as they are now; nobody else may write to it from here on.
+
+    Raises:
+        Refused: it was dropped since it was looked for.
+    """
     table = table_facts(cursor, (item["schema"], item["table"]))
+    if table is None:
+        raise Refused(
+            "salvage_table_changed",
+            f"Table {item['schema']}.{item['table']} of item {item['item']} is not there any more.",
+        )
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name)))
     previous = pin_session(cursor, local=True)
     key = choose_key(cursor, table.oid, table.columns)
@@ -174,8 +186,10 @@ def _take_image(cursor, item):
     return table, image
 
 
-def _keep_overwritten(step, cursor, item, table, image):
-    """Keep the rows that were there and are not any more, in an item that no deploy puts back by itself.
+def _keep_overwritten(
+    step: Step, cursor: Cursor, item: Json, table: Table, image: RowImage
+) -> tuple[int, int | None]:
+    """Keep the rows that were there and no longer are, in an item that no deploy puts back by itself.
 
     Returns:
         (number of rows, number of the item or None).

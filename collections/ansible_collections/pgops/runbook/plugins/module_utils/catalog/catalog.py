@@ -9,10 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from psycopg2.extensions import cursor as plain_cursor
-
 from ..postgres.application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, in_schemas
+from ..postgres.connection import psycopg2
 from ..postgres.session import pin_session, restore_session
 from ..shapes import Cursor
 from .excluded import FACT_NAMES
@@ -42,9 +40,12 @@ def read_catalog(cursor: Cursor) -> Catalog:
         psycopg2.Error: when a catalog cannot be read.
     """
     connection = cursor.connection
-    if connection.autocommit and connection.get_transaction_status() == TRANSACTION_STATUS_IDLE:
+    if (
+        connection.autocommit
+        and connection.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+    ):
         raise ValueError("read_catalog needs a transaction: in autocommit mode send BEGIN first")
-    with connection.cursor(cursor_factory=plain_cursor) as own:
+    with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         previous = pin_session(own, local=True)
         reader = CatalogReader(own)
         reader.read_all()
@@ -61,7 +62,7 @@ def digest(catalog: Mapping[str, Any]) -> str:
 
 def dead_column_slots(cursor: Cursor) -> dict[str, int]:
     """Slots of dropped columns by table; a table can have 1600 slots in all (manual, "Limits")."""
-    with cursor.connection.cursor(cursor_factory=plain_cursor) as own:
+    with cursor.connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         own.execute(
             "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), count(*)"
             f" FROM {RELATIONS} JOIN pg_attribute a ON a.attrelid = c.oid"

@@ -89,20 +89,17 @@ def from_json(data: Mapping[str, Any]) -> Difference:
     )
 
 
-def describe(value: Difference, limit: int = 20) -> list[str]:
+def describe(value: Difference) -> list[str]:
     """Lines for the person on call.
 
     The parts of a table that is missing or new (columns, constraints, indexes …) are counted in its line
-    instead of listed. What does not fit the limit is counted in a last line.
+    instead of listed.
     """
-    lines = [
+    return [
         *_whole_objects(value.removed, "missing"),
         *_whole_objects(value.added, "was not there before"),
         *(_change(key, facts) for key, facts in value.changed.items()),
     ]
-    if len(lines) > limit:
-        lines = [*lines[:limit], f"and {len(lines) - limit} more differences"]
-    return lines
 
 
 _CONTAINERS = ("table ", "foreign table ", "view ", "materialized view ", "composite type ")

@@ -18,7 +18,9 @@ from typing import Any
 
 from ..postgres.answers import one_row
 from ..postgres.connection import psycopg2, transaction
+from ..postgres.message import one_line
 from ..postgres.session import pin_session
+from ..sentences import listed
 from ..shapes import Connection
 from .fingerprint import StoredTable, stored_tables
 from .locate import locate
@@ -85,8 +87,7 @@ def _compared(
             found = locate(there, here, tables, columns, limit=KEYS_NAMED)
     except psycopg2.Error as error:
         # The refusal stands without it.
-        message = error.diag.message_primary or " ".join(str(error).split())
-        return {"not_compared": message}
+        return {"not_compared": one_line(error)}
     return {
         "compared": time,
         "as_expected": found.digest_before == expected["digest"],
@@ -141,7 +142,7 @@ def in_words(found: Sequence[Mapping[str, Any]], table: str) -> str:
 
 
 def _counts(entry: Mapping[str, Any]) -> str:
-    columns = _first(sorted(entry["columns"]), COLUMNS_NAMED)
+    columns = listed(sorted(entry["columns"]), COLUMNS_NAMED, ", ")
     counts = [
         f"{entry[kind]} {'row' if entry[kind] == 1 else 'rows'} {kind}{f' in {columns}' if kind == 'changed' else ''}"
         for kind in ("changed", "gone", "new")
@@ -156,11 +157,5 @@ def _keys(entry: Mapping[str, Any]) -> str:
     if not entry["keys"]:
         return ""
     total = entry["changed"] + entry["gone"] + entry["new"]
-    named = ", ".join(row["key"] for row in entry["keys"])
-    more = total - len(entry["keys"])
-    return f", ({', '.join(entry['key_columns'])}) = {named}" + (f" and {more} more" if more > 0 else "")
-
-
-def _first(names: Sequence[str], limit: int) -> str:
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    keys = [row["key"] for row in entry["keys"]]
+    return f", ({', '.join(entry['key_columns'])}) = {listed(keys, len(keys), ', ', total)}"

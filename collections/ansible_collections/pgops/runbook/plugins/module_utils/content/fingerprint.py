@@ -9,12 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg2 import sql
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from psycopg2.extensions import cursor as plain_cursor
-
 from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
+from ..postgres.connection import psycopg2, sql
 from ..postgres.session import pin_session, restore_session
 from ..shapes import Content, Cursor
 from .row_digest import digest_of_sums, row_text, sums
@@ -75,10 +72,13 @@ def content_fingerprint(cursor: Cursor, only_columns: Mapping[str, Any] | None =
         psycopg2.Error: also when row security would hide rows from the role.
     """
     connection = cursor.connection
-    if connection.autocommit and connection.get_transaction_status() == TRANSACTION_STATUS_IDLE:
+    if (
+        connection.autocommit
+        and connection.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+    ):
         raise ValueError("content_fingerprint needs a transaction: in autocommit mode send BEGIN first")
     wanted = None if only_columns is None else columns_before(only_columns)
-    with connection.cursor(cursor_factory=plain_cursor) as own:
+    with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         previous = pin_session(own, local=True)
         tables = {}
         for table in stored_tables(own):

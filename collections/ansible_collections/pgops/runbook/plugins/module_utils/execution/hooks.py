@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..ledger.journal import Journal
-from ..library.changes import PathsBefore
-from ..salvage.keeping.one_by_one import StatementSalvage
-from ..shapes import Cursor, Migration
+from ..library.follow import PathsBefore
+from ..salvage.keeping.keeper import NotForeseen
+from ..shapes import Cursor, Migration, Script
 from .script import LockPolicy
 
 __all__ = ["Hooks", "Work"]
@@ -27,6 +26,7 @@ class Work:
         migration: with its scripts.
         direction: "apply" or "rollback".
         one_by_one: whether its statements commit one by one.
+        run_id: name of the run that began it, under which salvage is kept.
         found: catalog in which this run found the database.
         before: catalog from before the first statement; another one only where an earlier run did the first ones.
         statements: their timings.
@@ -44,6 +44,7 @@ class Work:
     migration: Migration
     direction: str
     one_by_one: bool = False
+    run_id: str = ""
     begun: float = field(default_factory=time.monotonic)
     found: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
@@ -61,6 +62,11 @@ class Work:
     @property
     def version(self) -> str:
         return self.migration["version"]
+
+    @property
+    def script(self) -> Script:
+        """The one that is run."""
+        return self.migration[self.direction]
 
     def seconds(self) -> float:
         """How long it has taken so far."""
@@ -121,6 +127,10 @@ class Hooks:
         """While statements commit one by one: gives a function that says who blocks them."""
         yield list
 
+    def not_foreseen(self, found: NotForeseen) -> None:
+        """What after_rows_changed raised was undone, and is tried again if this returns."""
+        raise found
+
     def not_begun(self, work: Work, error: Exception) -> Exception:
         """The error to raise where the first of these statements failed, so that nothing was changed."""
         return error
@@ -136,9 +146,15 @@ class Hooks:
     def before_script(self, cursor: Cursor, work: Work) -> None:
         """``work.found`` and ``work.before`` are known, and nothing was changed yet; to refuse, raise."""
 
-    def salvage_one_by_one(self, cursor: Cursor, work: Work, journal: Journal) -> StatementSalvage | None:
-        """What keeps the losses of each statement of a rollback, where they commit one by one."""
-        return None
+    def before_rows_change(self, cursor: Cursor, work: Work) -> None:
+        """What a rollback destroys it destroys in this transaction, from here on."""
+
+    def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
+        """It has destroyed what it destroys.
+
+        Raises:
+            NotForeseen: more than was kept: see not_foreseen.
+        """
 
     def inserted_into(self, work: Work) -> set[str]:
         """``schema.table`` of the tables that were there and into which the migration is known to insert."""

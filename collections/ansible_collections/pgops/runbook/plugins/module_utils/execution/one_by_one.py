@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import StepFailed
@@ -13,14 +14,18 @@ from ..ledger.journal import Journal, open_journal
 from ..postgres.connection import psycopg2
 from ..postgres.sequences import positions, put_back
 from ..salvage.keeping.keeper import NotForeseen
+from ..salvage.watch import DestructionWatch
+from ..shapes import Cursor, Statement, Timing
+from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
+from .parts import Part, parts_of
 from .script import run_script, with_lock_retries
 
 __all__ = ["begin_or_resume", "commits_one_by_one", "run_one_by_one"]
 
 # CONCURRENTLY waits for older transactions without keeping anybody waiting, so it may wait longer than a lock that
 # the application would queue behind.
-LONE_LOCK_TIMEOUT_SECONDS = 600
+ALONE_LOCK_TIMEOUT_SECONDS = 600
 
 
 # What goes on with a script that stopped half way.
@@ -75,99 +80,160 @@ def _autocommit(connection):
             connection.autocommit = False
 
 
-def run_one_by_one(connection, journal, script, policy, blockers=lambda: [], impact=None, salvage=None):
+def run_one_by_one(
+    journal: Journal, work: Work, hooks: Hooks, impact: ImpactOneByOne | None = None
+) -> list[Timing]:
     """Run the statements that the journal does not have as done.
 
     Args:
-        connection: idle.
-        journal: Journal.
-        script: dict with name and statements.
-        policy: LockPolicy.
-        blockers: says who blocks, for the error.
-        impact: ImpactOneByOne that measures each statement that is run now.
-        salvage: StatementSalvage that keeps, in each statement's transaction, what it destroys.
+        journal: of this migration.
+        work: which one, in which direction.
+        hooks: of the copy or of production; their connection is idle.
+        impact: measures each statement that is run now.
 
     Returns:
-        list of dict: the timing of each statement that was run now.
+        the timing of each statement that was run now.
 
     Raises:
-        StepFailed: naming the statement; those before it are done and stay done.
+        StepFailed: naming the statement; those of the parts before it are done and stay done.
     """
-    timings = []
+    timings: list[Timing] = []
     impact = impact or ImpactOneByOne()
-    with _autocommit(connection) as cursor:
-        for ordinal, statement in enumerate(script["statements"], 1):
-            state = journal.state(cursor, ordinal, statement)
-            if state == "begun" and statement["alone"] and took_effect(cursor, statement):
-                journal.note_done(cursor, ordinal)
-                state = "done"
-            if state == "done":
-                impact.complete = False
+    statements = len(work.script["statements"])
+    with hooks.blockers() as blockers, _autocommit(hooks.connection) as cursor:
+        for part in parts_of(work.script, work.direction):
+            to_do = _to_do(cursor, journal, part)
+            impact.complete = impact.complete and len(to_do) == len(part.statements)
+            if not to_do:
                 continue
             try:
-                timings += _run_one(
-                    cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage
-                )
+                timings += _PartRun(cursor, journal, work, hooks, impact, part, to_do).run(blockers)
             except StepFailed as error:
-                done = (
-                    f"{ordinal - 1} of {len(script['statements'])} statements are done and stay done; when the cause"
-                    f" is mended, run {PLAYBOOKS[journal.direction]} for the same migration again: it goes on here"
-                    if ordinal > 1
-                    else f"0 of {len(script['statements'])} statements are done"
+                done = part.first - 1
+                state = (
+                    f"{done} of {statements} statements are done and stay done; when the cause is mended, run"
+                    f" {PLAYBOOKS[journal.direction]} for the same migration again: it goes on here"
+                    if done
+                    else f"0 of {statements} statements are done"
                 )
-                raise StepFailed(error.code, f"{error.reason.rstrip('.')}. {done}", **error.details) from None
+                raise StepFailed(
+                    error.code, f"{error.reason.rstrip('.')}. {state}", **error.details
+                ) from None
     return timings
 
 
-def _run_one(cursor, journal, ordinal, script, statement, policy, blockers, impact, salvage):
-    one = {"name": script["name"], "statements": [statement]}
+def _to_do(cursor: Cursor, journal: Journal, part: Part) -> list[tuple[int, Statement]]:
+    """(ordinal, statement) of those that are not done."""
+    found = []
+    for ordinal, statement in part.numbered():
+        state = journal.state(cursor, ordinal, statement)
+        if state == "begun" and statement["alone"] and took_effect(cursor, statement):
+            journal.note_done(cursor, ordinal)
+        elif state != "done":
+            found.append((ordinal, statement))
+    return found
 
-    def alone():
-        journal.note_begin(cursor, ordinal, statement)
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{LONE_LOCK_TIMEOUT_SECONDS}s",))
+
+class _PartRun:
+    """One part of a script, with what it takes to run it.
+
+    Args:
+        cursor: in autocommit mode.
+        journal, work, hooks, impact: see run_one_by_one.
+        part: which one.
+        to_do: (ordinal, statement) of its statements that are not done.
+    """
+
+    def __init__(
+        self,
+        cursor: Cursor,
+        journal: Journal,
+        work: Work,
+        hooks: Hooks,
+        impact: ImpactOneByOne,
+        part: Part,
+        to_do: list[tuple[int, Statement]],
+    ):
+        self.cursor = cursor
+        self.journal = journal
+        self.work = work
+        self.hooks = hooks
+        self.impact = impact
+        self.part = part
+        self.to_do = to_do
+        self.script = {"name": work.script["name"], "statements": [statement for _, statement in to_do]}
+
+    def run(self, blockers: Callable[[], list[str]]) -> list[Timing]:
+        """Run it, with lock retries; returns the timings."""
+        started = time.monotonic()
+        attempt = self._alone if self.part.is_alone else self._foreseen
+        timings = with_lock_retries(attempt, self.hooks.policy, blockers)
+        timings[0]["attempted_seconds"] = round(time.monotonic() - started, 6)
+        return timings
+
+    def _alone(self) -> list[Timing]:
+        cursor = self.cursor
+        ((ordinal, statement),) = self.to_do
+        self.journal.note_begin(cursor, ordinal, statement)
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{ALONE_LOCK_TIMEOUT_SECONDS}s",))
         cursor.execute("SELECT set_config('statement_timeout', '0', false)")
         try:
-            with impact.alone(cursor) as timing:
-                timing += run_script(cursor, one)
+            with self.impact.alone(cursor) as timings:
+                timings += run_script(cursor, self.script)
             after_success(cursor, statement)
         except (StepFailed, psycopg2.Error):
             if not cursor.connection.closed:
                 after_failure(cursor, statement)
-                journal.forget(cursor, ordinal)
+                self.journal.forget(cursor, ordinal)
             raise
-        journal.note_done(cursor, ordinal)
-        return timing
+        self.journal.note_done(cursor, ordinal)
+        return timings
 
-    def in_transaction():
-        learnt = None
+    def _foreseen(self) -> list[Timing]:
         while True:
             try:
-                return attempt(learnt)
+                return self._in_transaction()
             except NotForeseen as found:
-                # Seen in a transaction that is undone: the next one keeps this too.
-                learnt = found.losses
+                self.hooks.not_foreseen(found)
 
-    def attempt(learnt):
+    def _in_transaction(self) -> list[Timing]:
+        cursor = self.cursor
         sequences = positions(cursor)
         cursor.execute("BEGIN")
         try:
-            policy.set_in(cursor)
-            journal.note_begin(cursor, ordinal, statement)
-            keeper = salvage.before(cursor, ordinal, learnt) if salvage else None
-            with impact.in_transaction(cursor) as timing:
-                timing += run_script(cursor, one)
-            if keeper:
-                keeper.after()
-            journal.note_done(cursor, ordinal)
+            self.hooks.policy.set_in(cursor)
+            # The journal's entries are not of what is measured.
+            for ordinal, statement in self.to_do:
+                self.journal.note_begin(cursor, ordinal, statement)
+            with self._rows_change(), self.impact.in_transaction(cursor) as meter:
+                timings = run_script(cursor, self.script, meter)
+            for ordinal, _ in self.to_do:
+                self.journal.note_done(cursor, ordinal)
             cursor.execute("COMMIT")
         except BaseException:
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK")
                 put_back(cursor, sequences)  # a setval() is not undone by ROLLBACK
             raise
-        return timing
+        return timings
 
-    started = time.monotonic()
-    timing = with_lock_retries(alone if statement["alone"] else in_transaction, policy, blockers)
-    timing[0]["attempted_seconds"] = round(time.monotonic() - started, 6)
-    return timing
+    @contextmanager
+    def _rows_change(self) -> Iterator[None]:
+        """What a rollback destroys is kept in one part of it; the others destroy nothing."""
+        if self.work.direction == "apply":
+            yield
+        elif self.part.changes_rows:
+            self.hooks.before_rows_change(self.cursor, self.work)
+            yield
+            self.hooks.after_rows_changed(self.cursor, self.work)
+        else:
+            watch = DestructionWatch(self.cursor)
+            yield
+            lost = sorted(".".join(loss.table) for loss in watch.losses().values())
+            if lost:
+                raise StepFailed(
+                    "rows_changed_unforeseen",
+                    f"{self.script['name']} line {self.script['statements'][0]['line']}: rows or columns of"
+                    f" {', '.join(lost)} were destroyed by a statement that was taken not to change any; this was"
+                    " undone. Put it together with the statements that change rows",
+                )

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from ..catalog.application import read_schema
 from ..impact.meter import ImpactMeter
 from ..impact.wal import SessionWal
-from ..library.changes import PathsBefore
+from ..library.follow import paths_before
 from ..postgres.sequences import collisions, new_collisions
 from ..salvage.made_rows import MadeRows
 from ..salvage.returning.returner import SalvageReturner
@@ -51,7 +51,7 @@ def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     returner.before()
     made = MadeRows(cursor, work.version, hooks.inserted_into(work) | returner.tables())
     meter = ImpactMeter(cursor, hooks.with_sizes)
-    paths = _paths(cursor, work, hooks)
+    paths = paths_before(cursor, migration.get("files"), hooks.files_follow)
     work.statements = apply_migration(cursor, migration, meter)
     work.impact = meter.result()
     prove_apply(cursor, work, hooks, returner, made.note)
@@ -120,15 +120,17 @@ def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) ->
 
 
 def _roll_back(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
-    work = Work(migration, "rollback")
+    work = Work(migration, "rollback", run_id=hooks.run_id)
     work.found = work.before = read_schema(cursor)
     hooks.before_script(cursor, work)
-    paths = _paths(cursor, work, hooks)
+    hooks.before_rows_change(cursor, work)
+    paths = paths_before(cursor, migration.get("files"), hooks.files_follow)
     before = collisions(cursor, indexed_only=True)
     meter = ImpactMeter(cursor, hooks.with_sizes) if hooks.measures_rollbacks else None
     work.statements = roll_back_migration(cursor, migration, meter)
     if meter is not None:
         work.impact = meter.result()
+    hooks.after_rows_changed(cursor, work)
     prove_rollback(cursor, work, hooks, before)
     hooks.finish(cursor, work, paths)
     return work, meter
@@ -146,10 +148,3 @@ def prove_rollback(
     work.collisions = new_collisions(collisions_before, collisions(cursor, indexed_only=True))
     with guard():
         hooks.script_ran(cursor, work)
-
-
-def _paths(cursor: Cursor, work: Work, hooks: Hooks) -> PathsBefore | None:
-    """The paths before the script, where its header says that files follow them and there is a library."""
-    if hooks.files_follow and work.migration.get("files"):
-        return PathsBefore(cursor, work.migration["files"])
-    return None

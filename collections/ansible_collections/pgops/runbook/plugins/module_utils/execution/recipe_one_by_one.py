@@ -20,11 +20,12 @@ from ..ledger.journal import Journal, open_journal
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2, transaction
 from ..postgres.sequences import collisions
-from ..salvage.keeping.one_by_one import StatementSalvage
+from ..preflight.checks import check_rows_change_together
 from ..salvage.returning.returner import SalvageReturner
 from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
 from .one_by_one import begin_or_resume, run_one_by_one
+from .parts import lines_of_changes
 from .recipe import prove_apply, prove_rollback
 from .script import run_checks
 
@@ -35,7 +36,6 @@ class _Begun(NamedTuple):
     work: Work
     journal: Journal
     collisions: dict[str, str]
-    salvage: StatementSalvage | None
 
 
 def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
@@ -66,10 +66,14 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
 def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     """Roll a migration back whose statements commit one by one; goes on where an earlier run stopped.
 
+    Statements that stand together and may be in a transaction are in one: see parts_of.
+
     Raises:
         RunbookError: as the hooks give it, when nothing was changed.
         StepFailed: statements are committed, and the next one or a check failed.
     """
+    changes = lines_of_changes(migration["rollback"])
+    check_rows_change_together(migration["rollback"]["name"], changes)
     begun = hooks.in_transaction(
         [migration["version"]], "rollback", True, lambda cursor: _begin(cursor, migration, "rollback", hooks)
     )
@@ -77,6 +81,10 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     _run(begun, hooks)
     with transaction(hooks.connection) as cursor:
         hooks.begin(cursor)
+        if not changes:
+            # There may be something to keep all the same: what people granted, or deleted.
+            hooks.before_rows_change(cursor, work)
+            hooks.after_rows_changed(cursor, work)
         VersionTable(cursor).forget(work.version)
         guard = partial(_noted, cursor, work)
         prove_rollback(cursor, work, hooks, begun.collisions, guard)
@@ -99,32 +107,22 @@ def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -
         cursor, hooks.ledger, hooks.run_id, migration, direction, work.found
     )
     hooks.before_script(cursor, work)
+    work.run_id = journal.run_id
     if direction == "rollback":
-        salvage = hooks.salvage_one_by_one(cursor, work, journal)
-        return _Begun(work, journal, collisions(cursor, indexed_only=True), salvage)
+        return _Begun(work, journal, collisions(cursor, indexed_only=True))
     if not resumes:
         # Afterwards nobody can tell what people changed since the rollback from what the migration did.
         SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage).before()
-    return _Begun(work, journal, {}, None)
+    return _Begun(work, journal, {})
 
 
 def _run(begun: _Begun, hooks: Hooks) -> None:
     """Run the statements that the journal does not have as done."""
     work, journal = begun.work, begun.journal
     wal = SessionWal(hooks.connection)
-    note_destroyed = work.direction == "rollback" and hooks.measures_rollbacks
-    impact = ImpactOneByOne(hooks.with_sizes, note_destroyed)
+    impact = ImpactOneByOne(hooks.with_sizes)
     try:
-        with hooks.blockers() as blockers:
-            work.statements = run_one_by_one(
-                hooks.connection,
-                journal,
-                work.migration[work.direction],
-                hooks.policy,
-                blockers,
-                impact,
-                begun.salvage,
-            )
+        work.statements = run_one_by_one(journal, work, hooks, impact)
     except StepFailed as error:
         with transaction(hooks.connection) as cursor:
             not_begun = journal.drop_if_nothing_is_done(cursor)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from ..errors import Refused, StepFailed
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2
+from ..postgres.message import one_line
 
 __all__ = [
     "LOCK_SPEC",
@@ -141,7 +142,7 @@ def run_script(cursor, script, meter=None):
 
 def _failure(script, statement, error):
     diagnostic = getattr(error, "diag", None)
-    message = (diagnostic.message_primary if diagnostic else None) or " ".join(str(error).split())
+    message = one_line(error)
     extra = "".join(
         f" {label}: {' '.join(text.split())}"
         for label, text in (
@@ -241,7 +242,7 @@ def with_lock_retries(attempt, policy, blockers=lambda: []):
             if error.pgcode not in LOCK_CODES:
                 raise
             seen = blockers() or seen
-            message = (error.diag.message_primary if error.diag else None) or str(error)
+            message = one_line(error)
         if number < policy.attempts:
             time.sleep(policy.pause())
     who = "; ".join(seen) if seen else "nobody could be named, the session had already ended"

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..salvage.watch import TouchWatch
 from ..shapes import Cursor, Impact, Json, Timing
 from .locks import LockSampler
 from .meter import LOCK_MODES, ImpactMeter, table_files, table_sizes, wal_position
@@ -18,17 +17,15 @@ __all__ = ["ImpactOneByOne"]
 class ImpactOneByOne:
     """Measures a script of which each statement commits by itself.
 
-    A statement that may be in a transaction is measured in its own, exactly. Of the others files and WAL are
+    Statements that may be in a transaction are measured in theirs, exactly. Of the others files and WAL are
     compared before and after, and locks are sampled.
 
     Args:
         with_sizes: as for ImpactMeter.
-        note_destroyed: add to each statement's timing what it touches (``destroyed``, as TouchWatch.as_json).
     """
 
-    def __init__(self, with_sizes: bool = False, note_destroyed: bool = False) -> None:
+    def __init__(self, with_sizes: bool = False) -> None:
         self.with_sizes = with_sizes
-        self.note_destroyed = note_destroyed
         self._locks: dict[tuple[str, str], Json] = {}
         self._rewritten: dict[str, int | None] = {}
         self._rows: dict[str, dict[str, int]] = {}
@@ -38,16 +35,10 @@ class ImpactOneByOne:
         self.complete = True
 
     @contextmanager
-    def in_transaction(self, cursor: Cursor) -> Iterator[list[Timing]]:
-        """Measure the statement that is run inside; yields the list that gets its timing."""
+    def in_transaction(self, cursor: Cursor) -> Iterator[ImpactMeter]:
+        """Measure the statements that are run inside; yields the ImpactMeter that is told of each."""
         meter = ImpactMeter(cursor, self.with_sizes)
-        watch = TouchWatch(cursor) if self.note_destroyed else None
-        timings: list[Timing] = []
-        yield timings
-        for timing in timings:
-            meter.statement_done(timing)
-            if watch:
-                timing["destroyed"] = watch.as_json()
+        yield meter
         impact = meter.result()
         for lock in impact["locks"]:
             self._take_lock(lock)

@@ -21,11 +21,9 @@ __all__ = [
     "altered",
     "broken_link",
     "check_gate",
-    "check_library_hosts",
     "committed_versions",
     "in_force",
     "latest",
-    "library_hosts_of",
     "make_receipt",
     "script_digests",
 ]
@@ -268,37 +266,6 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
     # A restore runs no script, and must not fail because one was edited or is gone.
     if preflight is not None and step not in RESTORING_STEPS:
         check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
-
-
-def library_hosts_of(receipts):
-    """Hosts whose files follow the migrations of a run, as its preflight found them."""
-    preflight = latest(receipts, "preflight")
-    return (preflight["outputs"].get("library_hosts") or []) if preflight is not None else []
-
-
-def check_library_hosts(receipts):
-    """Refuse to change paths in the database before every host of the library was asked whether its files can follow.
-
-    What was asked before the rehearsal, or before a host that found something in the way, does not count.
-
-    Args:
-        receipts: this run's, oldest first.
-    """
-    preflight = latest(receipts, "preflight")
-    asking = preflight["outputs"].get("files") if preflight is not None else None
-    asked = set()
-    for receipt in receipts:
-        if receipt["step"] == "rehearse" or (receipt["step"] == "files_check" and receipt["status"] != "ok"):
-            asked.clear()
-        elif receipt["step"] == "files_check":
-            asked.add(receipt["outputs"].get("library_host"))
-    missing = [host for host in library_hosts_of(receipts) if host not in asked]
-    if asking and missing:
-        raise Refused(
-            "step_out_of_order",
-            f"Step apply needs the receipt of step files_check for host {', '.join(missing)}, because migration"
-            f" {asking[0]} changes paths of files; steps cannot be skipped: run the whole playbook.",
-        )
 
 
 def check_scripts(recorded, present, kinds=ALL_SCRIPTS):

@@ -2,14 +2,16 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """The proof that disk and database agree, both ways: each row has its file, and files without a row are named.
 
-Names are compared letter by letter with those that the folders list, so that a file system which answers to other
-spellings does not hide a difference. Like the plan of renames this works on a temporary database on disk.
+Names are compared letter by letter with those that the folders list, so that a file system which also answers to
+other spellings hides no difference. Like the plan of renames this uses a temporary database on disk.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator
 
+from .folder import LibraryFolder
 from .paths import TEMPORARY_PREFIX, UnusablePath, below_library, shown, split
 
 __all__ = ["FileAgreement"]
@@ -24,8 +26,8 @@ class FileAgreement:
     """Rows of the database and files of the library, side by side.
 
     Args:
-        folder: LibraryFolder.
-        rows: iterable of (label of the column, path as the database has it).
+        folder: of the library.
+        rows: (label of the column, path as the database has it).
         prefix: see below_library.
 
     Attributes:
@@ -33,12 +35,12 @@ class FileAgreement:
         unusable: rows whose path cannot be one; each is a row without a file.
     """
 
-    def __init__(self, folder, rows, prefix):
+    def __init__(self, folder: LibraryFolder, rows: Iterable[tuple[str, str]], prefix: str) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(SCHEMA)
         self._database.execute("BEGIN")
         self.elsewhere = 0
-        self.unusable = []
+        self.unusable: list[str] = []
         for label, path in rows:
             try:
                 below = below_library(path, prefix)
@@ -53,14 +55,14 @@ class FileAgreement:
                 )
         self._database.executemany("INSERT INTO entry VALUES (?, ?)", folder.walk())
 
-    def close(self):
+    def close(self) -> None:
         self._database.close()
 
-    def rows(self):
+    def rows(self) -> int:
         """Number of rows whose file is to be below the library."""
         return self._database.execute("SELECT count(*) FROM file_row").fetchone()[0]
 
-    def without_file(self):
+    def without_file(self) -> Iterator[tuple[str, str, bytes, str]]:
         """Yields (label, path in the database, path below the library, sentence) of each row without a file."""
         for label, raw, path, kind in self._database.execute(
             "SELECT r.names, r.raw, r.path, e.kind FROM file_row r LEFT JOIN entry e USING (path)"
@@ -69,12 +71,13 @@ class FileAgreement:
             what = "is missing" if kind is None else "is a symbolic link" if kind == "link" else "is no file"
             yield label, raw, path, f"{shown(path)} {what}"
 
-    def without_row_count(self):
+    def without_row_count(self) -> int:
+        """Number of entries that no row has."""
         return self._database.execute(
             "SELECT count(*) FROM entry e WHERE NOT EXISTS (SELECT 1 FROM file_row r WHERE r.path = e.path)"
         ).fetchone()[0]
 
-    def without_row(self, limit):
+    def without_row(self, limit: int) -> list[str]:
         """The first few entries that no row has, for people."""
         return [
             shown(path)
@@ -85,7 +88,7 @@ class FileAgreement:
             )
         ]
 
-    def temporary_names(self):
+    def temporary_names(self) -> list[str]:
         """Entries that bear a temporary name of ours."""
         return [
             shown(path)

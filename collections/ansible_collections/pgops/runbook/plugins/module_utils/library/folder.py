@@ -1,33 +1,24 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The library's folder on disk. Every access goes through open folders, part by part, and never through a link.
-
-A rename must never replace a file. ``rename(2)`` does, and looking first would leave a gap in which somebody else can
-make the target. ``renameat2(2)`` with RENAME_NOREPLACE does both in one step and works on every local file system of
-Linux; Python has no function for it, so it is called in the C library. Where the file system does not know the flag
-(NFS), ``link(2)`` and ``unlink(2)`` take its place: a link is never made over a file, and a kill between the two
-leaves both names on one file, which is recognised by its number and mended.
-"""
+"""The library's folder on disk. Every access goes through open folders, part by part, and never through a link."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
-import secrets
 import stat
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 
 from ..errors import Refused, StepFailed
+from .file_system import NoSafeRename, Rename, choose_rename, folds_spellings, renameat2
 from .paths import shown, split
 
 __all__ = ["LibraryFolder", "Unreachable"]
 
-PROBE_PREFIX = b".pgops-probe-"
 OPEN_FOLDERS = 64
-RENAME_NOREPLACE = 1
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -45,24 +36,24 @@ class LibraryFolder:
         Refused: it is no folder, or cannot be opened.
     """
 
-    def __init__(self, root):
+    def __init__(self, root: str) -> None:
         self.root = root
-        self._folders = OrderedDict()
+        self._folders: OrderedDict[bytes, int] = OrderedDict()
         try:
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise Refused(
                 "library_unusable", f"library_root {root} cannot be opened: {error.strerror}."
             ) from None
-        self._rename = _renameat2
+        self._rename: Rename = renameat2
 
-    def close(self):
+    def close(self) -> None:
         for descriptor in self._folders.values():
             os.close(descriptor)
         self._folders.clear()
         os.close(self._root)
 
-    def hold(self):
+    def hold(self) -> None:
         """Keep every other process that renames here out, as long as this one has the folder open.
 
         Journals are by database, so they do not keep two databases with one library apart.
@@ -87,7 +78,7 @@ class LibraryFolder:
 
     # Folders -------------------------------------------------------------------------------------------
 
-    def _open(self, folder):
+    def _open(self, folder: bytes) -> int:
         """Descriptor of a folder below the root; those used last are kept open.
 
         Raises:
@@ -114,8 +105,8 @@ class LibraryFolder:
             os.close(oldest)
         return descriptor
 
-    def status(self, path):
-        """What lies at a path: os.stat_result, never of a link's target, or None.
+    def status(self, path: bytes) -> os.stat_result | None:
+        """What lies at a path, never a link's target; None for nothing.
 
         Raises:
             Unreachable: its folder cannot be entered, or the name cannot be one here (too long).
@@ -128,26 +119,28 @@ class LibraryFolder:
         except OSError as error:
             raise Unreachable(f"{shown(path)}: {error.strerror}") from None
 
-    def why_not_writable(self, path):
+    def why_not_writable(self, path: bytes) -> str | None:
         """Why a name cannot be made or taken away in the folder of ``path``, or None; Unreachable as in status."""
         folder, _ = split(path)
         descriptor = self._open(folder)
-        if not os.access(".", os.W_OK | os.X_OK, dir_fd=descriptor, effective_ids=_may_ask_effective()):
+        if not os.access(
+            ".", os.W_OK | os.X_OK, dir_fd=descriptor, effective_ids=os.access in os.supports_effective_ids
+        ):
             return f"folder {shown(folder) or '.'} cannot be written by the user that renames"
         return None
 
-    def device(self, path):
+    def device(self, path: bytes) -> int:
         """Number of the file system of the folder of ``path``."""
         return os.fstat(self._open(split(path)[0])).st_dev
 
-    def sync(self, folders):
+    def sync(self, folders: Iterable[bytes]) -> None:
         """Have the names of these folders on disk before this returns."""
         for folder in folders:
             os.fsync(self._open(folder))
 
     # Renaming ------------------------------------------------------------------------------------------
 
-    def move(self, source, target):
+    def move(self, source: bytes, target: bytes) -> None:
         """Give a file another name; mode, times and content stay, since it remains the same file.
 
         Raises:
@@ -164,87 +157,51 @@ class LibraryFolder:
         finally:
             os.close(first)
 
-    def choose_way(self):
-        """Try on a file of our own how names can be changed without replacing any.
+    def choose_way(self) -> str:
+        """Find out how names can be changed here without replacing any; ``move`` does it so from here on.
 
         Returns:
-            str: "renameat2" or "link".
+            "renameat2" or "link".
 
         Raises:
             Refused: this file system can do neither, or its folder cannot be written.
         """
-        probe, other = _probe_name(), _probe_name()
         try:
-            _remove_probes(self._root)
-            os.close(
-                os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=self._root)
-            )
+            way, self._rename = choose_rename(self._root)
         except OSError as error:
             raise Refused(
                 "library_unusable", f"library_root {self.root} cannot be written: {error.strerror}."
             ) from None
-        try:
-            for name, way in (("renameat2", _renameat2), ("link", _link_and_unlink)):
-                try:
-                    way(self._root, probe, self._root, other)
-                except OSError as error:
-                    reason = error.strerror
-                    continue
-                self._rename = way
-                return name
-        finally:
-            for name in (probe, other):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=self._root)
-        raise Refused(
-            "library_cannot_rename_safely",
-            f"The file system of library_root {self.root} can rename only by replacing what is there ({reason}):"
-            " files cannot be renamed on it without the risk of losing one.",
-        )
+        except NoSafeRename as error:
+            raise Refused(
+                "library_cannot_rename_safely",
+                f"The file system of library_root {self.root} can rename only by replacing what is there ({error}):"
+                " files cannot be renamed on it without the risk of losing one.",
+            ) from None
+        return way
 
-    def has_name(self, path):
+    def has_name(self, path: bytes) -> bool:
         """Whether the folder has exactly this name, letter by letter; status() may answer to another spelling."""
         folder, name = split(path)
         return os.fsdecode(name) in os.listdir(self._open(folder))
 
-    def remove_second_name(self, path):
+    def remove_second_name(self, path: bytes) -> None:
         """Take away a name of a file that has another one, which link and unlink left after a kill."""
         folder, name = split(path)
         os.unlink(name, dir_fd=self._open(folder))
 
     # Looking -------------------------------------------------------------------------------------------
 
-    def folds(self, folder, write):
-        """Whether two spellings of a name that differ in case or normal form are one name in this folder.
-
-        Asked of the file system itself: it may differ between folders of one (ext4's casefold).
-
-        Args:
-            write: whether a file of our own may be made for it; otherwise a name that is there is asked for in other
-                spellings, and True is said where there is none to ask for.
+    def folds(self, folder: bytes, write: bool) -> bool:
+        """Whether two spellings of a name are one name in this folder (see folds_spellings).
 
         Raises:
             Unreachable: it cannot be entered.
+            OSError: it cannot be read or written.
         """
-        descriptor = self._open(folder)
-        if not write:
-            for name in os.listdir(descriptor):
-                text = os.fsdecode(name)
-                if text.swapcase() != text:
-                    return _same(descriptor, os.fsencode(name), os.fsencode(text.swapcase()))
-            return True
-        _remove_probes(descriptor)
-        made = _probe_name()
-        names = [made + "-\u00e9".encode(), made.upper() + "-\u00e9".encode(), made + "-e\u0301".encode()]
-        os.close(
-            os.open(names[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=descriptor)
-        )
-        try:
-            return any(_same(descriptor, names[0], other) for other in names[1:])
-        finally:
-            os.unlink(names[0], dir_fd=descriptor)
+        return folds_spellings(self._open(folder), write)
 
-    def walk(self):
+    def walk(self) -> Iterator[tuple[bytes, str]]:
         """Yields (path, kind) of everything below the root that is no folder: "file", "link" or "other"."""
         waiting = [b""]
         while waiting:
@@ -268,44 +225,3 @@ class LibraryFolder:
                             yield path, "file" if entry.is_file(follow_symlinks=False) else "other"
             finally:
                 os.close(descriptor)
-
-
-def _probe_name():
-    return PROBE_PREFIX + secrets.token_hex(8).encode("ascii")
-
-
-def _remove_probes(descriptor):
-    """Take away the empty files of an earlier process that was killed while it probed."""
-    for name in map(os.fsencode, os.listdir(descriptor)):
-        if (
-            name.startswith(PROBE_PREFIX)
-            and os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_size == 0
-        ):
-            os.unlink(name, dir_fd=descriptor)
-
-
-def _same(descriptor, name, other):
-    try:
-        one = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-        two = os.stat(other, dir_fd=descriptor, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return (one.st_dev, one.st_ino) == (two.st_dev, two.st_ino)
-
-
-def _may_ask_effective():
-    return os.access in os.supports_effective_ids
-
-
-def _renameat2(from_folder, from_name, to_folder, to_name):
-    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if function is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if function(from_folder, from_name, to_folder, to_name, RENAME_NOREPLACE) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _link_and_unlink(from_folder, from_name, to_folder, to_name):
-    os.link(from_name, to_name, src_dir_fd=from_folder, dst_dir_fd=to_folder, follow_symlinks=False)
-    os.unlink(from_name, dir_fd=from_folder)

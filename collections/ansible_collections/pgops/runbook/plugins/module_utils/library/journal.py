@@ -1,11 +1,11 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The journal of renames on the host that holds the files: each is on disk there before it happens.
+"""The journal of renames, on the host that holds the files: each rename is on disk there before it happens.
 
-A file of lines; each is a digest, a blank and JSON, and the digest is over the digest before it and that JSON. It is
-only ever added to. What a kill or a loss of power leaves of a line that was being written is recognised by its digest
-and cut off: nothing that it tells of had happened yet. Lines are written and synced in batches before any rename of
-the batch, so a hundred thousand renames cost some hundred syncs.
+The file only grows. Each line is a digest, a blank and JSON; the digest covers the line's JSON and the digest of the
+line before. A line that a kill or a power failure has cut short is recognised by its digest and dropped: what it tells
+of had not happened yet. Lines are written and synced in batches, each before the first rename of its batch, so a
+hundred thousand renames cost about four hundred syncs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
 
 from ..errors import Refused, StepFailed
+from ..shapes import Identity, Json
 
-__all__ = ["BATCH", "RenameJournal"]
+__all__ = ["BATCH", "Move", "RenameJournal"]
 
 # Renames between two syncs of the journal.
 BATCH = 256
@@ -29,20 +32,33 @@ BYTES_A_LINE = 300
 FIRST_DIGEST = "0" * 64
 
 
+class Move(TypedDict):
+    """One rename of one file."""
+
+    #: What names the file in the database.
+    file: str
+    #: Paths below the library.
+    source: bytes
+    target: bytes
+    #: Numbers by which the file is recognised, whatever its name (stat(2)).
+    device: int
+    inode: int
+
+
 class RenameJournal:
     """The journal of one database on one host.
 
-    Usage: ``open``, ``read`` what an earlier process noted, ``note`` more, ``archive`` when database and disk agree.
+    ``open`` it, ``read`` what an earlier process noted, ``note`` more, ``archive`` it when database and disk agree.
 
     Args:
         folder: library_state_dir.
         identity: which database (see connection.server_identity).
-        first_set: number of the oldest change that the files have not followed; what a journal says is true until
-            that change is closed, and of no use afterwards.
+        first_set: number of the oldest change that the files have not followed; the journal is needed until that
+            change is closed, and of no use afterwards.
         root: folder of the library.
     """
 
-    def __init__(self, folder, identity, first_set, root):
+    def __init__(self, folder: str, identity: Identity, first_set: int, root: str) -> None:
         self.folder = os.path.abspath(folder)
         self._name = f"renames-{identity['system_identifier']}-{identity['database_oid']}-"
         self.path = os.path.join(self.folder, f"{self._name}{first_set}.journal")
@@ -51,15 +67,15 @@ class RenameJournal:
             "database": identity["database"],
             "library_root": os.path.realpath(root),
         }
-        self._file = None
+        self._file: io.FileIO | None = None
         self._last = FIRST_DIGEST
         self._whole_bytes = 0
 
-    def check_place(self, renames=(), moves=0):
+    def check_place(self, renames: Iterable[tuple[str, bytes, bytes]] = (), moves: int = 0) -> None:
         """Find out whether a journal of these renames could be written.
 
         Args:
-            renames: iterable of (file, source, target).
+            renames: (file, source, target) of each.
             moves: how many entries they take: a file that is put aside has two.
 
         Raises:
@@ -73,7 +89,7 @@ class RenameJournal:
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder) as file:
-                # A file system that is full still takes names.
+                # A full file system still lets empty files be made.
                 file.write(b" " * BLOCK)
                 file.flush()
                 os.fsync(file.fileno())
@@ -93,7 +109,7 @@ class RenameJournal:
                 " step.",
             )
 
-    def open(self, write):
+    def open(self, write: bool) -> None:
         """Open it, and make it where there is none and ``write`` is true.
 
         Raises:
@@ -103,7 +119,7 @@ class RenameJournal:
             if write:
                 os.makedirs(self.folder, mode=0o700, exist_ok=True)
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._file = os.fdopen(os.open(self.path, flags, 0o600), "r+b", buffering=0)
+                self._file = io.FileIO(os.open(self.path, flags, 0o600), "r+")
             elif os.path.exists(self.path):
                 self._file = io.FileIO(self.path)
         except OSError as error:
@@ -112,22 +128,31 @@ class RenameJournal:
                 f"The journal {self.path} cannot be used ({error.strerror}): choose another library_state_dir.",
             ) from None
         if write:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                ours = os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path))
-            except (BlockingIOError, FileNotFoundError):
-                ours = False
-            if not ours:
-                raise Refused(
-                    "library_in_use", f"Another process renames files of this library: it holds {self.path}."
-                )
+            self._hold(self._opened())
             _sync_folder(self.folder)
 
-    def read(self):
+    def _opened(self) -> io.FileIO:
+        if self._file is None:
+            raise ValueError("the journal is not open")
+        return self._file
+
+    def _hold(self, file: io.FileIO) -> None:
+        """Keep other processes out as long as the file is open; it may have been archived before it was locked."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise Refused(
+                "library_in_use", f"Another process renames files of this library: it holds {self.path}."
+            )
+
+    def read(self) -> Iterator[Move]:
         """What was noted so far.
 
         Yields:
-            dict with file, source, target (bytes), device and inode, in the order in which it was noted.
+            The renames in the order in which they were noted.
 
         Raises:
             Refused: it is about another folder, or was changed.
@@ -145,9 +170,9 @@ class RenameJournal:
             if number == 1:
                 self._check_about(entry)
             else:
-                yield {**entry, "source": _to_bytes(entry["source"]), "target": _to_bytes(entry["target"])}
+                yield _move(entry)
 
-    def _checked(self, line):
+    def _checked(self, line: bytes) -> Json | None:
         """The entry of a whole line that follows the one before it, or None."""
         digest, _, text = line.rstrip(b"\n").partition(b" ")
         if not line.endswith(b"\n") or digest.decode("ascii", "replace") != _digest(self._last, text):
@@ -155,8 +180,8 @@ class RenameJournal:
         self._last = digest.decode("ascii")
         return json.loads(text)
 
-    def _refuse_unless_torn(self, lines, number):
-        """Only the batch that was being written when the process or the machine died can be damaged."""
+    def _refuse_unless_torn(self, lines: Iterable[bytes], number: int) -> None:
+        """Only the last batch, which was being written when process or machine died, can be damaged."""
         if sum(1 for _ in lines) > BATCH:
             raise Refused(
                 "library_journal_altered",
@@ -164,22 +189,25 @@ class RenameJournal:
                 " longer be told from it. Compare library and database by hand, then remove it.",
             )
 
-    def _check_about(self, entry):
+    def _check_about(self, entry: Json) -> None:
         if entry != self._about:
             raise Refused(
                 "library_journal_of_another_library",
                 f"The journal {self.path} is about {entry.get('library_root')} and database {entry.get('database')},"
                 f" not about {self._about['library_root']} and {self._about['database']}: renames begun there were not"
-                " ended. Set library_root to that folder and run again.",
+                " finished. Set library_root to that folder and run again.",
             )
 
-    def note(self, moves):
-        """Have these renames on disk before this returns.
+    def note(self, moves: Sequence[Move]) -> None:
+        """Write these renames down; they are on disk when this returns.
 
         Args:
-            moves: list of dict as ``read`` yields them; ``read`` must have come to its end before.
+            moves: what comes next; ``read`` must have come to its end before.
+
+        Raises:
+            StepFailed: it cannot be written.
         """
-        entries = [
+        entries: list[Json] = [
             {**move, "source": _to_text(move["source"]), "target": _to_text(move["target"])} for move in moves
         ]
         if self._whole_bytes == 0:
@@ -190,14 +218,15 @@ class RenameJournal:
             self._last = _digest(self._last, text)
             lines.append(self._last.encode("ascii") + b" " + text + b"\n")
         data = memoryview(b"".join(lines))
+        file = self._opened()
         try:
-            # What lies behind is the rest of a line that was torn.
-            self._file.truncate(self._whole_bytes)
-            self._file.seek(self._whole_bytes)
+            # Whatever follows is the rest of a torn line.
+            file.truncate(self._whole_bytes)
+            file.seek(self._whole_bytes)
             self._whole_bytes += len(data)
             while data:
-                data = data[self._file.write(data) :]
-            os.fsync(self._file.fileno())
+                data = data[file.write(data) :]
+            os.fsync(file.fileno())
         except OSError as error:
             raise StepFailed(
                 "library_journal_unwritable",
@@ -206,11 +235,11 @@ class RenameJournal:
                 " from the journal.",
             ) from None
 
-    def archive(self):
-        """Put the journal aside, and remove older ones: they tell of nothing that is still to be done.
+    def archive(self) -> str | None:
+        """Put the journal aside, and remove older ones: nothing that they tell of is left to do.
 
         Returns:
-            str: path of the archived journal, or None where nothing was noted.
+            Path of the archived journal, or None where nothing was noted.
         """
         archived = os.path.join(self.folder, f"{self._name}last.journal") if self._whole_bytes else None
         if archived:
@@ -223,26 +252,36 @@ class RenameJournal:
         self.close()
         return archived
 
-    def close(self):
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
-def _to_text(path):
-    # Not by the locale, which may be another one in the next run.
+def _move(entry: Json) -> Move:
+    return Move(
+        file=entry["file"],
+        source=_to_bytes(entry["source"]),
+        target=_to_bytes(entry["target"]),
+        device=entry["device"],
+        inode=entry["inode"],
+    )
+
+
+def _to_text(path: bytes) -> str:
+    # Not with the locale's encoding, which may be another one in the next run.
     return path.decode("utf-8", "surrogateescape")
 
 
-def _to_bytes(text):
+def _to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _digest(previous, text):
+def _digest(previous: str, text: bytes) -> str:
     return hashlib.sha256(previous.encode("ascii") + text).hexdigest()
 
 
-def _sync_folder(folder):
+def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

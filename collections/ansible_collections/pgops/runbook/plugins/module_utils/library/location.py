@@ -1,16 +1,21 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the files of the database lie on disk now, and whether they can all get to where they are to be.
+"""Where the files of the database lie on disk now, and whether each can get to where it is to be.
 
-Everything is looked at before the first rename, and every obstacle is found, not only the first.
+All of it is found out before the first rename, and every obstacle is found, not only the first one.
 """
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Iterable
 
-from .folder import Unreachable
+from ..sentences import listed
+from .folder import LibraryFolder, Unreachable
 from .paths import UnusablePath, below_library, shown, split, temporary_path
+from .pending import ChangedPath
+from .plan import RenamePlan
 
 __all__ = ["Obstacles", "add_wanted_files", "find_obstacles", "locate_files"]
 
@@ -20,32 +25,34 @@ SHOWN = 10
 class Obstacles:
     """Sentences about what is in the way: all are counted, the first few are kept."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.total = 0
-        self.first = []
+        self.first: list[str] = []
 
-    def add(self, sentence):
+    def add(self, sentence: str) -> None:
         self.total += 1
         if len(self.first) < SHOWN:
             self.first.append(sentence)
 
-    def summary(self):
-        more = f"; and {self.total - len(self.first)} more" if self.total > len(self.first) else ""
-        return "; ".join(self.first) + more
+    def summary(self) -> str:
+        """The first ones in one line, and how many more there are."""
+        return listed(self.first, SHOWN, total=self.total)
 
 
-def add_wanted_files(plan, label, changes, prefix, obstacles):
+def add_wanted_files(
+    plan: RenamePlan, label: str, changes: Iterable[ChangedPath], prefix: str, obstacles: Obstacles
+) -> int:
     """Take the changes of the database into the plan.
 
     Args:
-        plan: RenamePlan.
+        plan: gets the files.
         label: of the column of paths; keys of two tables are kept apart by it.
         changes: see PendingChanges.changes.
         prefix: see below_library.
         obstacles: gets each path that cannot be one below the library.
 
     Returns:
-        int: changes of paths that lie elsewhere.
+        How many changed paths lie elsewhere.
     """
     elsewhere = 0
     for file, old_path, wanted_path in changes:
@@ -65,11 +72,17 @@ def add_wanted_files(plan, label, changes, prefix, obstacles):
     return elsewhere
 
 
-def locate_files(plan, folder, obstacles, write, accept_missing=False):
+def locate_files(
+    plan: RenamePlan,
+    folder: LibraryFolder,
+    obstacles: Obstacles,
+    write: bool,
+    accept_missing: bool = False,
+) -> tuple[int, int]:
     """Find each wanted file, and plan its rename where it does not lie where it is to be.
 
-    A file that the journal knows is recognised by its number (inode) at one of the names it may have. One that the
-    journal does not know lies where it did; where there is nothing, it was renamed by hand if it lies at its target.
+    A file that the journal knows is recognised by its number (inode) under one of the names it may have. One that the
+    journal does not know lies where it did; if nothing is there and something is at its target, it was renamed by hand.
 
     Args:
         write: whether a second name may be taken away that link(2) without its unlink(2) has left.
@@ -102,7 +115,7 @@ def locate_files(plan, folder, obstacles, write, accept_missing=False):
     return in_place, missing
 
 
-def _noted_place(folder, noted, write):
+def _noted_place(folder: LibraryFolder, noted: Iterable[tuple[bytes, int, int]], write: bool) -> bytes | None:
     """Where a file of the journal lies."""
     places = [path for path, device, inode in noted if _is(folder.status(path), device, inode)]
     if len(places) > 1:
@@ -114,17 +127,23 @@ def _noted_place(folder, noted, write):
     return places[0] if places else None
 
 
-def _is(status, device, inode):
+def _is(status: os.stat_result | None, device: int, inode: int) -> bool:
     return status is not None and (status.st_dev, status.st_ino) == (device, inode)
 
 
-def _place_without_journal(folder, file, source, target, noted):
+def _place_without_journal(
+    folder: LibraryFolder,
+    file: str,
+    source: bytes,
+    target: bytes,
+    noted: Iterable[tuple[bytes, int, int]],
+) -> bytes | None:
     # The application may have written a file anew under the same name: then its number is another one.
     candidates = [*(path for path, _, _ in noted), source, temporary_path(source, file), target]
     return next((path for path in candidates if folder.status(path) is not None), None)
 
 
-def find_obstacles(plan, folder, obstacles, write):
+def find_obstacles(plan: RenamePlan, folder: LibraryFolder, obstacles: Obstacles, write: bool) -> None:
     """Look at every rename of the plan before any is done.
 
     Args:
@@ -137,7 +156,7 @@ def find_obstacles(plan, folder, obstacles, write):
             sentence = f"{shown(source)} -> {shown(target)}: {error}"
         if sentence:
             obstacles.add(sentence)
-    folding = {}
+    folding: dict[bytes, bool] = {}
     for target, source, other_target, other_source in plan.twins():
         where, _ = split(target)
         same = target == other_target
@@ -151,7 +170,7 @@ def find_obstacles(plan, folder, obstacles, write):
             obstacles.add(f"{shown(source)} and {shown(other_source)} would both become {shown(target)}{why}")
 
 
-def _obstacle(plan, folder, file, source, target):
+def _obstacle(plan: RenamePlan, folder: LibraryFolder, file: str, source: bytes, target: bytes) -> str | None:
     status = folder.status(source)
     if status is None:
         return f"{shown(source)} is missing"
@@ -176,6 +195,6 @@ def _obstacle(plan, folder, file, source, target):
     return f"{shown(target)} exists already, so {shown(source)} cannot get its name"
 
 
-def _kind(status):
+def _kind(status: os.stat_result) -> str:
     kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISLNK, "a symbolic link"))
     return next((words for test, words in kinds if test(status.st_mode)), "a device or a pipe")

@@ -27,7 +27,7 @@ class UnusablePath(ValueError):
     """A path that names nothing below the library's folder that could be reached safely; says why."""
 
 
-def below_library(path, prefix):
+def below_library(path: str, prefix: str) -> bytes | None:
     """A path of the database as a path below the library's folder.
 
     Args:
@@ -35,7 +35,7 @@ def below_library(path, prefix):
         prefix: how the database writes the library's folder. A path that is not absolute is below it as it is.
 
     Returns:
-        bytes, or None when the path lies elsewhere.
+        The path below the folder, or None when it lies elsewhere.
 
     Raises:
         UnusablePath: it climbs (``..``) or has an empty part: it could lead out of the folder, or to another name.
@@ -59,18 +59,18 @@ def below_library(path, prefix):
         raise UnusablePath(f"{path!r} is not Unicode text") from None
 
 
-def _has_drive(path):
+def _has_drive(path: str) -> bool:
     """``C:\\Music`` or ``\\\\server\\music``: a path of Windows, which no folder here can hold."""
     return path.startswith("\\\\") or (len(path) > 2 and path[1:3] == ":\\" and path[0].isalpha())
 
 
-def split(path):
+def split(path: bytes) -> tuple[bytes, bytes]:
     """(path of the folder, name); the folder of the library itself is ``b""``."""
     folder, _, name = path.rpartition(b"/")
     return folder, name
 
 
-def caseless_key(path):
+def caseless_key(path: bytes) -> str:
     """The one text of all spellings of a path that some file system may take for the same name.
 
     Canonical caseless matching as the Unicode standard defines it (section 3.13, D145): NFD(toCasefold(NFD(X))).
@@ -81,7 +81,7 @@ def caseless_key(path):
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
 
 
-def temporary_path(path, file):
+def temporary_path(path: bytes, file: str) -> bytes:
     """The name that a file bears, in its own folder, while another one still has the name it is to get.
 
     The same in every run, so that a file is found again after a kill.
@@ -95,6 +95,6 @@ def temporary_path(path, file):
     return folder + b"/" + name if folder else name
 
 
-def shown(path):
+def shown(path: bytes) -> str:
     """A path for people: names that are no UTF-8 are escaped."""
     return path.decode("utf-8", "backslashreplace")

@@ -1,20 +1,22 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which renames bring files from where they lie to where they are to be, in which order.
+"""Which renames take the files from where they lie to where they are to be, and in which order.
 
-Files that swap names, or hand them on in a chain or a circle, cannot go straight: a name that is wanted by any file
-is given up for a temporary one first. That is decided file by file, by the keys of caseless_key, so that names which
-differ in nothing but case or normal form count as one name and a change of case alone goes through a temporary name
-too: it works the same on every file system.
+Files that swap names, or pass them on in a chain or a circle, cannot be renamed directly: a file whose name another
+one wants gets a temporary name first. Names are compared by caseless_key: those that differ only in case or normal
+form count as one, and a change of case alone goes through a temporary name too. So the same plan works on every file
+system.
 
-The plan is kept in a private temporary database of SQLite, on disk beyond a few megabytes: the memory that it takes
+The plan is a private temporary database of SQLite, which goes to disk beyond a few megabytes: the memory that it takes
 does not grow with the number of files. Nothing here looks at the library.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
+from .journal import Move
 from .paths import caseless_key, temporary_path
 
 __all__ = ["RenamePlan"]
@@ -35,25 +37,27 @@ SCHEMA = """
 
 
 class RenamePlan:
-    """The renames of one run: first what is known and wanted is added, then it is asked for problems and moves."""
+    """The renames of one run: what is known and wanted is added first, then problems and moves are read from it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(SCHEMA)
         # Nobody else sees it and it ends with the process: one transaction, never committed.
         self._database.execute("BEGIN")
 
-    def close(self):
+    def close(self) -> None:
         self._database.close()
 
     # What is known -------------------------------------------------------------------------------------
 
-    def add_noted(self, move):
+    def add_noted(self, move: Move) -> None:
         """A rename of the journal: the file lies at one of its two ends."""
-        ends = [(move["file"], move[end], move["device"], move["inode"]) for end in ("source", "target")]
+        ends = [
+            (move["file"], path, move["device"], move["inode"]) for path in (move["source"], move["target"])
+        ]
         self._database.executemany("INSERT INTO noted VALUES (?, ?, ?, ?)", ends)
 
-    def noted(self, file):
+    def noted(self, file: str) -> list[tuple[bytes, int, int]]:
         """Where the journal says that a file may lie, the latest first: list of (path, device, inode)."""
         return self._database.execute(
             "SELECT path, device, inode FROM noted WHERE file = ? GROUP BY path, device, inode"
@@ -61,15 +65,15 @@ class RenamePlan:
             (file,),
         ).fetchall()
 
-    def add_wanted(self, file, source, target):
+    def add_wanted(self, file: str, source: bytes, target: bytes) -> None:
         """A file that the database wants at ``target`` and had at ``source`` before."""
         self._database.execute("INSERT INTO wanted VALUES (?, ?, ?)", (file, source, target))
 
-    def wanted(self):
+    def wanted(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yields (file, source, target) as they were added."""
         return iter(self._database.execute("SELECT file, source, target FROM wanted"))
 
-    def add_rename(self, file, source, target):
+    def add_rename(self, file: str, source: bytes, target: bytes) -> None:
         """A file that was found at ``source`` and has to get to ``target``, another path."""
         self._database.execute(
             "INSERT INTO rename VALUES (?, ?, ?, ?, ?)",
@@ -78,18 +82,18 @@ class RenamePlan:
 
     # What follows --------------------------------------------------------------------------------------
 
-    def count(self):
-        """(files to rename, renames that takes)."""
+    def count(self) -> tuple[int, int]:
+        """(files to rename, renames that it takes)."""
         files, aside = self._database.execute(
             f"SELECT count(*), total(({self._IS_ASIDE})) FROM rename r"
         ).fetchone()
         return files, files + int(aside)
 
-    def renames(self):
+    def renames(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yields (file, source, target), by folder."""
         return iter(self._database.execute("SELECT file, source, target FROM rename ORDER BY source"))
 
-    def twins(self):
+    def twins(self) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
         """Files that are to get one name, or names that some file systems take for one.
 
         Yields:
@@ -102,23 +106,23 @@ class RenamePlan:
             )
         )
 
-    def leaves(self, path):
+    def leaves(self, path: bytes) -> bool:
         """Whether a file of the plan lies at exactly this path and is going to leave it."""
         return (
             self._database.execute("SELECT 1 FROM rename WHERE source = ? LIMIT 1", (path,)).fetchone()
             is not None
         )
 
-    def wants(self, path):
+    def wants(self, path: bytes) -> bool:
         """Whether the path is where a file that was added is to be, found or not."""
         return self._database.execute("SELECT 1 FROM wanted WHERE target = ?", (path,)).fetchone() is not None
 
-    def knows(self, path):
+    def knows(self, path: bytes) -> bool:
         """Whether the path is where a file that was added was, or is to be."""
         found = self._database.execute("SELECT 1 FROM wanted WHERE source = ?", (path,)).fetchone()
         return found is not None or self.wants(path)
 
-    def leaving_like(self, path):
+    def leaving_like(self, path: bytes) -> list[bytes]:
         """Paths of files of the plan that some file systems take for this one."""
         return [
             source
@@ -129,8 +133,8 @@ class RenamePlan:
 
     _IS_ASIDE = "SELECT EXISTS (SELECT 1 FROM rename t WHERE t.target_key = r.source_key)"
 
-    def moves(self):
-        """The renames in their order: whose name is wanted steps aside first, then each file goes to its place.
+    def moves(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """The renames in their order: files whose names are wanted step aside first, then each goes to its place.
 
         Yields:
             (file, source, target)

@@ -1,17 +1,23 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Paths that the rehearsal changed on the copy, brought into the ledger so that the disk is looked at in time.
+"""Paths that the rehearsal changed on the copy, brought into the ledger so that the disk can be checked in time.
 
-An obstacle on disk is found before production is changed, and not only after its COMMIT.
+An obstacle on disk is found before production is changed, not after its COMMIT.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from ..errors import Refused, StepFailed
 from ..ledger.upgrade import upgrade
+from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..rows.difference import copy_rows
-from .changes import CHANGED, PathColumn, PendingChanges, has_path_changes, stream_rows
+from ..shapes import Connection, Cursor
+from .changes import has_path_changes
+from .path_column import PathColumn, stream_rows
+from .pending import ChangedPath, PendingChanges, change_sets, changed_paths
 
 __all__ = ["REHEARSAL", "RehearsedChanges", "bring_rehearsed", "forget_rehearsed"]
 
@@ -19,16 +25,16 @@ __all__ = ["REHEARSAL", "RehearsedChanges", "bring_rehearsed", "forget_rehearsed
 REHEARSAL = "rehearsal"
 
 
-def bring_rehearsed(copy, production, run_id):
-    """Copy the changes of a rehearsal into the ledger, in the stead of those of an earlier one.
+def bring_rehearsed(copy: Cursor, production: Cursor, run_id: str) -> dict[str, int]:
+    """Copy the changes of a rehearsal into the ledger, in place of those of an earlier one.
 
     Args:
-        copy: cursor of the copy, on which the migrations were applied as run REHEARSAL.
-        production: cursor of a transaction of the database with the ledger.
+        copy: of the copy, on which the migrations were applied as run REHEARSAL.
+        production: of a transaction of the database with the ledger.
         run_id: name of the run.
 
     Returns:
-        dict: migration -> number of paths.
+        migration -> number of paths.
     """
     forget_rehearsed(production)
     if not has_path_changes(copy):
@@ -39,27 +45,26 @@ def bring_rehearsed(copy, production, run_id):
         " WHERE run_id = %s AND changes > 0 ORDER BY set_id",
         (REHEARSAL,),
     )
-    found = {}
+    brought = {}
     for set_id, migration, path_column, changes in copy.fetchall():
         production.execute(
             "INSERT INTO runbook.path_change_set (run_id, migration, direction, path_column, changes)"
             " VALUES (%s, %s, 'rehearsed', %s, %s) RETURNING set_id",
             (run_id, migration, path_column, changes),
         )
-        (number,) = production.fetchone()
         copy_rows(
             copy,
             sql.SQL(
                 "COPY (SELECT {}, file, old_path, new_path FROM runbook.path_change WHERE set_id = {}) TO STDOUT"
-            ).format(sql.Literal(number), sql.Literal(set_id)),
+            ).format(sql.Literal(one_row(production)[0]), sql.Literal(set_id)),
             production,
             sql.SQL("COPY runbook.path_change (set_id, file, old_path, new_path) FROM STDIN"),
         )
-        found[migration] = changes
-    return found
+        brought[migration] = changes
+    return brought
 
 
-def forget_rehearsed(cursor):
+def forget_rehearsed(cursor: Cursor) -> None:
     """Drop them: the run has applied its migrations, or has ended."""
     if has_path_changes(cursor):
         cursor.execute(
@@ -80,39 +85,33 @@ class RehearsedChanges(PendingChanges):
 
     rehearsed = True
 
-    def __init__(self, cursor, host, run_id):
+    def __init__(self, cursor: Cursor, host: str, run_id: str) -> None:
         self.host = host
-        self.sets = []
-        if has_path_changes(cursor):
-            cursor.execute(
-                "SELECT set_id, migration, direction, path_column, changes FROM runbook.path_change_set"
-                " WHERE direction = 'rehearsed' AND run_id = %s ORDER BY set_id",
-                (run_id,),
-            )
-            names = ("set_id", "migration", "direction", "path_column", "changes")
-            self.sets = [dict(zip(names, row)) for row in cursor.fetchall()]
+        self.sets = change_sets(cursor, "direction = 'rehearsed' AND run_id = %s", run_id)
 
-    def check_complete(self, rehearsed):
-        """Refuse where these are not those that the receipt of the rehearsal tells of.
+    def check_complete(self, rehearsed: Mapping[str, int]) -> None:
+        """Compare them with what the receipt of the rehearsal says.
 
         Args:
-            rehearsed: dict migration -> number of paths.
+            rehearsed: migration -> number of paths.
+
+        Raises:
+            Refused: they are others.
         """
-        if {one["migration"]: one["changes"] for one in self.sets} != rehearsed:
+        if {changed["migration"]: changed["changes"] for changed in self.sets} != rehearsed:
             raise Refused(
                 "ledger_damaged",
                 "The ledger does not hold the paths that the rehearsal of this run has changed: whether files can"
                 " follow cannot be told; start a new run.",
             )
 
-    def changes(self, connection, names):
+    def changes(self, connection: Connection, names: Sequence[str]) -> Iterator[ChangedPath]:
         """Each file whose path will be changed: (file, path now, path where it will be).
 
         Rows that users have deleted or given another path since the backup are left out: the migration will meet them
         as they are now, and where it will want their files is not known.
         """
-        ids = [one["set_id"] for one in self.sets if one["path_column"] == names]
-        changed = sql.SQL(CHANGED).format(ids=sql.Literal(ids))
+        changed = changed_paths(self.ids_of(names))
         column = _column(connection, names)
         if column is None:
             return stream_rows(connection, changed)
@@ -124,12 +123,12 @@ class RehearsedChanges(PendingChanges):
             ).format(changed=changed, table=column.table, key=column.key, column=column.column),
         )
 
-    def rows(self, connection, names):
+    def rows(self, connection: Connection, names: Sequence[str]) -> Iterator[tuple[str, str]]:
         """As in PendingChanges; none where the column is still to be made."""
         return super().rows(connection, names) if _column(connection, names) else iter(())
 
 
-def _column(connection, names):
+def _column(connection: Connection, names: Sequence[str]) -> PathColumn | None:
     """The column of paths in production, or None where an earlier migration of the run is going to make it."""
     with connection.cursor() as cursor:
         try:

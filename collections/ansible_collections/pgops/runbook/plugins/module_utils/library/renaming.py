@@ -1,30 +1,34 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The renaming itself: a batch into the journal, then the batch on disk, until all files are where they are to be."""
+"""The renaming itself: batch by batch, first in the journal, then on disk, until each file is where it is to be."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 
 from ..errors import StepFailed
-from .folder import Unreachable
-from .journal import BATCH
+from .folder import LibraryFolder, Unreachable
+from .journal import BATCH, Move, RenameJournal
 from .paths import shown, split
+from .plan import RenamePlan
 
 __all__ = ["rename_files"]
 
 
-def rename_files(plan, folder, journal, progress):
+def rename_files(
+    plan: RenamePlan, folder: LibraryFolder, journal: RenameJournal, progress: Callable[[int, int], None]
+) -> int:
     """Do every move of the plan.
 
     Args:
-        plan: RenamePlan, found to be without obstacles.
-        folder: LibraryFolder.
-        journal: RenameJournal, open and read.
-        progress: function that is told how many moves are done and how many there are.
+        plan: found to be without obstacles.
+        folder: of the library.
+        journal: open and read.
+        progress: is told how many moves are done and how many there are.
 
     Returns:
-        int: moves done.
+        How many moves were done.
 
     Raises:
         StepFailed: the journal cannot be written, or something came into the way since it was looked for; the
@@ -54,11 +58,12 @@ def rename_files(plan, folder, journal, progress):
         progress(done, total)
 
 
-def _entries(folder, batch):
-    """What the journal is to say of these moves: a file is known again by its number, whatever its name."""
-    entries, aside = [], {}
+def _entries(folder: LibraryFolder, batch: Iterable[tuple[str, bytes, bytes]]) -> list[Move]:
+    """What the journal is to say of these moves; a file is recognised by its number, whatever its name."""
+    entries: list[Move] = []
+    aside: dict[bytes, tuple[int, int]] = {}
     for file, source, target in batch:
-        # Put aside by this same batch: it has not got its temporary name yet.
+        # This same batch is to put it aside: it does not have its temporary name yet.
         number = aside.get(source)
         if number is None:
             status = folder.status(source)
@@ -68,7 +73,5 @@ def _entries(folder, batch):
                 )
             number = (status.st_dev, status.st_ino)
         aside[target] = number
-        entries.append(
-            {"file": file, "source": source, "target": target, "device": number[0], "inode": number[1]}
-        )
+        entries.append(Move(file=file, source=source, target=target, device=number[0], inode=number[1]))
     return entries

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from ..shapes import Cursor
 from .connection import psycopg2
+from .message import one_line
 
 __all__ = ["NotTaken", "bisect", "savepoint"]
 
@@ -35,9 +36,7 @@ class NotTaken(Exception):
     """
 
     def __init__(self, error: psycopg2.Error) -> None:
-        self.reason: str = (error.diag.message_primary if error.diag else None) or " ".join(
-            str(error).split()
-        )
+        self.reason: str = one_line(error)
         self.values_taken: bool = error.pgcode in TAKEN
         # Details of other errors quote the row, and people's data do not belong in a report.
         self.reference: str | None = error.diag.message_detail if error.pgcode == FOREIGN_KEY else None

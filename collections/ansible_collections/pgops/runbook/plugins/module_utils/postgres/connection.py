@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Refused, RunbookError
 from ..shapes import Connection, Cursor, Identity, Target
 from .answers import one_row
+from .message import one_line
 
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
@@ -122,7 +123,7 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
         return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.
-        cause = " ".join(str(error).split()) or "no reason given"
+        cause = one_line(error) or "no reason given"
         raise ServerUnreachable(
             "server_unreachable",
             f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."

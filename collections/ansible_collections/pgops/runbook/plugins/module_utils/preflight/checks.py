@@ -19,6 +19,7 @@ __all__ = [
     "check_client_programs",
     "check_lint",
     "check_rights",
+    "check_rows_change_together",
     "check_scripts_to_apply",
     "check_scripts_to_roll_back",
     "check_server",
@@ -173,8 +174,16 @@ def check_scripts_to_apply(index: Iterable[IndexEntry], versions: Iterable[str])
             )
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
-            check_transaction(_name(entry, kind), **entry["alone"][kind])
+            _check_transaction(entry, kind)
             _check_files_can_follow(entry, kind)
+
+
+def _check_transaction(entry: IndexEntry, kind: str) -> None:
+    facts = dict(entry["alone"][kind])
+    lines = facts.pop("changes")
+    check_transaction(_name(entry, kind), **facts)
+    if kind == "rollback":
+        check_rows_change_together(_name(entry, kind), lines)
 
 
 def _name(entry: IndexEntry, kind: str) -> str | None:
@@ -259,6 +268,26 @@ def check_transaction(
         )
 
 
+def check_rows_change_together(name: str | None, lines: list[int]) -> None:
+    """What a rollback destroys is kept in one transaction, so that no more than one part of it may destroy something.
+
+    Args:
+        name: of the rollback script.
+        lines: for each part that may change rows its first such line; between parts are statements that cannot be
+            in a transaction.
+
+    Raises:
+        Refused: naming the lines.
+    """
+    if len(lines) > 1:
+        raise Refused(
+            "rollback_changes_rows_apart",
+            f"{name} may change rows in {len(lines)} places (lines {', '.join(map(str, lines))}), with statements"
+            " between them that cannot be in a transaction, and what a rollback destroys is kept in one transaction:"
+            " put the statements that change rows together, before or after the others.",
+        )
+
+
 def check_scripts_to_roll_back(
     index: Iterable[IndexEntry],
     versions: Iterable[str],
@@ -279,6 +308,7 @@ def check_scripts_to_roll_back(
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
             raise Refused(problem["reason_code"], problem["reason"])
+        check_rows_change_together(entry["rollback_name"], entry["alone"]["rollback"]["changes"])
 
 
 def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> None:

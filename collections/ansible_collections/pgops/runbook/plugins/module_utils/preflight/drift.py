@@ -12,6 +12,7 @@ from ..digests import digest_of
 from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import ALL_SCRIPTS, in_force
+from ..sentences import cut, listed
 from ..shapes import Catalog, Cursor, IndexEntry, Json, Receipt
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "schema_drift",
 ]
 
-LINES_SHOWN = 10
 
 # The last one grants again what was granted.
 STEPS_THAT_CHANGE_THE_SCHEMA = ("apply", "emergency_rollback", "adopt", "swap", "salvage_restore")
@@ -77,10 +77,10 @@ def accept_or_refuse_drift(cursor: Cursor, ledger: Ledger, receipts: Sequence[Re
         raise Refused(
             "schema_drifted",
             "The schema was changed outside of the runbook since its last run:"
-            f" {'; '.join(lines[:LINES_SHOWN])}. If that is as it should be: -e accept_drift=true",
-            difference=lines,
+            f" {listed(lines)}. If that is as it should be: -e accept_drift=true",
+            difference=cut(lines),
         )
-    return {"accepted_drift": lines, "catalog": ledger.keep_catalog(cursor, current)}
+    return {"accepted_drift": cut(lines), "catalog": ledger.keep_catalog(cursor, current)}
 
 
 def edited_scripts(entry: IndexEntry, receipts: Sequence[Receipt]) -> list[str]:

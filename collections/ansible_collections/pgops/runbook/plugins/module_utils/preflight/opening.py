@@ -10,7 +10,7 @@ from ..errors import Refused
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
-from ..library.changes import pending_versions
+from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json
 from ..step import Step
 from .checks import (
@@ -36,7 +36,7 @@ def paths_behind(step: Step, cursor: Cursor) -> list[str]:
     """Migrations whose new paths the files on disk have not followed: an earlier run was stopped before it could."""
     if step.reads_only or not step.params["run"]["library_hosts"]:
         return []
-    return pending_versions(cursor)
+    return versions_behind(cursor)
 
 
 def ends_renaming(step: Step, applied: Collection[str], files_behind: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
+from ..sentences import listed
 from ..shapes import Catalog, Cursor, Json, Migration
 
 __all__ = ["check_declared", "makers_in_production", "makers_of_chain"]
@@ -117,7 +118,7 @@ def check_declared(
         missing = {key: maker for key, maker in uses.items() if maker not in declared}
         if missing and declares.get(version):
             makers = ", ".join(sorted(set(missing.values())))
-            objects = "; ".join(f"{key} of {maker}" for key, maker in list(missing.items())[:10])
+            objects = listed([f"{key} of {maker}" for key, maker in missing.items()])
             raise Refused(
                 "requirement_not_declared",
                 f"Checklist item 'dependencies identified': {migration['apply']['name']} uses objects of"

@@ -17,12 +17,11 @@ from ..execution.script import LockPolicy
 from ..impact.difference import acted_otherwise
 from ..impact.meter import rows_written
 from ..ledger.receipts import latest
-from ..library.changes import PathsBefore
-from ..library.rehearsed import forget_rehearsed
 from ..postgres.connection import transaction
+from ..sentences import cut, listed
 from ..shapes import Cursor, Migration
 from ..step import Step
-from .hooks import LINES_SHOWN, ProductionHooks
+from .hooks import ProductionHooks
 
 __all__ = ["ApplyHooks", "apply_to_production"]
 
@@ -117,10 +116,6 @@ class ApplyHooks(ProductionHooks):
             "salvage_returned": work.returned,
         }
 
-    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
-        forget_rehearsed(cursor)
-        return paths.record_changes(cursor, self.run_id, work.version, "deploy")
-
     def _must_be_equal(self, expected: dict[str, Any], found: dict[str, Any], what: str) -> None:
         self.refuse(
             "production_schema_differs_from_rehearsal",
@@ -135,8 +130,8 @@ class ApplyHooks(ProductionHooks):
             lines = describe(real)
             raise Unchanged(
                 "production_schema_differs_from_rehearsal",
-                f"{what}. It changed there: {'; '.join(lines[:LINES_SHOWN])}.",
-                difference=lines,
+                f"{what}. It changed there: {listed(lines)}.",
+                difference=cut(lines),
             )
 
     def _must_act_alike(self, work: Work, what: str) -> None:
@@ -146,7 +141,7 @@ class ApplyHooks(ProductionHooks):
         if lines:
             raise Unchanged(
                 "production_acts_otherwise_than_rehearsal",
-                f"{what}: {'; '.join(lines[:LINES_SHOWN])}. Rows that were written since the backup can be the reason:"
+                f"{what}: {listed(lines)}. Rows that were written since the backup can be the reason:"
                 " the same deploy again makes a new backup and rehearses with them.",
-                difference=lines,
+                difference=cut(lines),
             )

@@ -10,6 +10,7 @@ from ..errors import RunbookError, StepFailed, Unchanged
 from ..execution.script import with_lock_retries
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, transaction
+from ..postgres.message import one_line
 from ..postgres.sequences import positions, put_back
 
 __all__ = ["CommitUnknown", "commit_or_find_out", "in_production", "undo_attempt"]
@@ -47,8 +48,7 @@ def in_production(step, attempt, policy, what):
     except RunbookError as error:
         raise Unchanged(error.code, f"{what}: {error.reason}", **error.details) from None
     except psycopg2.Error as error:
-        message = (error.diag.message_primary if error.diag else None) or " ".join(str(error).split())
-        raise Unchanged("postgresql_error", f"{what}: {message}.", sqlstate=error.pgcode) from None
+        raise Unchanged("postgresql_error", f"{what}: {one_line(error)}.", sqlstate=error.pgcode) from None
 
 
 def undo_attempt(step, sequences):
@@ -78,7 +78,7 @@ def commit_or_find_out(step, receipt):
         step.connection.commit()
         return
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        lost = " ".join(str(error).split())
+        lost = one_line(error)
     for _ in range(10):
         try:
             step.connection = connect(step.params["target"])

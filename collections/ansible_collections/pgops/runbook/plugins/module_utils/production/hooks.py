@@ -11,17 +11,16 @@ from typing import Any
 from ..errors import Unchanged
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
-from ..ledger.receipts import library_hosts_of, script_digests
-from ..library.changes import PathsBefore
+from ..ledger.receipts import script_digests
+from ..library.follow import PathsBefore, library_hosts_of, record_in_production
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
+from ..sentences import cut, listed
 from ..shapes import Cursor
 from ..step import Step
 from .attempt import commit_or_find_out, in_production
 
-__all__ = ["LINES_SHOWN", "ProductionHooks"]
-
-LINES_SHOWN = 10
+__all__ = ["ProductionHooks"]
 
 
 class ProductionHooks(Hooks):
@@ -85,16 +84,14 @@ class ProductionHooks(Hooks):
         """Write the receipt: ``work.notes["outputs"]``, with the paths that were changed."""
         outputs = work.notes["outputs"] = self.outputs(cursor, work)
         if paths is not None:
-            outputs["path_changes"] = self.record_paths(cursor, work, paths)
+            outputs["path_changes"] = record_in_production(
+                cursor, paths, self.run_id, work.version, work.direction
+            )
         inputs = script_digests(work.migration)
         self.step.record(cursor, "ok", migration=work.version, inputs=inputs, outputs=outputs)
 
     def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
         """What the receipt says."""
-        raise NotImplementedError
-
-    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
-        """Write down which paths were changed; how many."""
         raise NotImplementedError
 
     def refuse(self, code: str, what: str, lines: list[str]) -> None:
@@ -103,4 +100,4 @@ class ProductionHooks(Hooks):
             Unchanged: where there are lines.
         """
         if lines:
-            raise Unchanged(code, f"{what}: {'; '.join(lines[:LINES_SHOWN])}.", difference=lines)
+            raise Unchanged(code, f"{what}: {listed(lines)}.", difference=cut(lines))

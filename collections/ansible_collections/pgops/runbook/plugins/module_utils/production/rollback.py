@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..catalog.application import read_schema
 from ..catalog.difference import describe, difference, undone
 from ..digests import digest_of
 from ..errors import Unchanged
@@ -15,20 +16,20 @@ from ..execution.one_by_one import commits_one_by_one
 from ..execution.recipe import roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import roll_back_one_by_one
 from ..execution.script import LockPolicy
-from ..ledger.journal import Journal
 from ..ledger.receipts import latest
-from ..library.changes import PathsBefore
+from ..library.follow import PathsBefore
 from ..postgres.connection import transaction
 from ..postgres.sequences import positions
 from ..salvage.keeping.keeper import NotForeseen, SalvageKeeper
-from ..salvage.keeping.one_by_one import StatementSalvage
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import privileges_changed_since
+from ..salvage.store.items import SalvageStore
 from ..salvage.watch import Loss
+from ..sentences import cut, listed
 from ..shapes import Cursor, Migration
 from ..step import Step
 from .attempt import undo_attempt
-from .hooks import LINES_SHOWN, ProductionHooks
+from .hooks import ProductionHooks
 
 __all__ = [
     "RollbackHooks",
@@ -95,9 +96,12 @@ class RollbackHooks(ProductionHooks):
             try:
                 return super().attempt(attempt, written)
             except NotForeseen as found:
-                # Seen in a transaction that is undone: the next one keeps this too.
                 undo_attempt(self.step, sequences)
-                self._learnt[found.version] = found.losses
+                self.not_foreseen(found)
+
+    def not_foreseen(self, found: NotForeseen) -> None:
+        # Seen in a transaction that is undone: the next one keeps this too.
+        self._learnt[found.version] = found.losses
 
     def not_begun(self, work: Work, error: Exception) -> Exception:
         return Unchanged(
@@ -106,43 +110,28 @@ class RollbackHooks(ProductionHooks):
 
     def before_script(self, cursor: Cursor, work: Work) -> None:
         work.notes["expected"] = _expected_schema(self.step, cursor, work.version, work.before)
-        if work.one_by_one:
-            return
+
+    def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         proof, written = _rehearsed(self.step, cursor, work.version)
         foreseen = proof.get("rollback_impact", {}).get("destroyed")
         learnt = self._learnt.get(work.version)
-        keeper = SalvageKeeper(cursor, self.run_id, work.version, foreseen, written, learnt)
-        _keep_what_was_made_of_it(self.step, cursor, work.version, work.before, keeper)
+        keeper = SalvageKeeper(cursor, work.run_id, work.version, foreseen, written, learnt)
+        # Statements may have been committed before this transaction, and people's grants between them.
+        current = read_schema(cursor) if work.one_by_one else work.before
+        _keep_what_was_made_of_it(self.step, cursor, work.version, current, keeper)
         keeper.before()
         work.notes["keeper"] = keeper
 
-    def salvage_one_by_one(self, cursor: Cursor, work: Work, journal: Journal) -> StatementSalvage:
-        """With what the rehearsal saw each statement touch."""
-        proof, written = _rehearsed(self.step, cursor, work.version)
-        statements = proof.get("rollback_statements", [])
-        destroyed = [one.get("destroyed") for one in statements]
-        lines = [one["line"] for one in work.migration["rollback"]["statements"]]
-        known = [one["line"] for one in statements] == lines and any(one is not None for one in destroyed)
-        salvage = work.notes["keeper"] = StatementSalvage(
-            journal.journal_id,
-            journal.run_id,
-            work.version,
-            [one or [] for one in destroyed] if known else None,
-            written,
-            lambda keeper: _keep_what_was_made_of_it(
-                self.step, keeper.cursor, work.version, work.before, keeper
-            ),
-        )
-        return salvage
+    def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
+        work.salvage = work.notes["keeper"].after()
 
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         must_give_back(work, work.notes["expected"])
-        if not work.one_by_one:
-            work.salvage = work.notes["keeper"].after()
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if work.one_by_one:
-            work.salvage = work.notes["keeper"].finish(cursor)
+            # An earlier run may have kept it.
+            work.salvage = SalvageStore(cursor).items_of(work.run_id, work.version)
         super().finish(cursor, work, paths)
 
     def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
@@ -155,9 +144,6 @@ class RollbackHooks(ProductionHooks):
             "seconds": work.seconds(),
             "statements": work.statements,
         }
-
-    def record_paths(self, cursor: Cursor, work: Work, paths: PathsBefore) -> int:
-        return paths.record_changes(cursor, self.run_id, work.version, "rollback")
 
 
 def must_give_back(
@@ -189,14 +175,12 @@ def must_give_back(
         )
         behind = f"The rollback of {work.version} {taken_back}: after it "
     if lines:
-        raise Unchanged(
-            "rollback_schema_differs", f"{schema}{'; '.join(lines[:LINES_SHOWN])}.", difference=lines
-        )
+        raise Unchanged("rollback_schema_differs", f"{schema}{listed(lines)}.", difference=cut(lines))
     if work.collisions:
         raise Unchanged(
             "sequence_would_collide",
-            f"{behind}{'; '.join(work.collisions[:LINES_SHOWN])}.",
-            difference=work.collisions,
+            f"{behind}{listed(work.collisions)}.",
+            difference=cut(work.collisions),
         )
 
 
@@ -252,7 +236,7 @@ def expected_after(version, current, before, after):
         raise Unchanged(
             "changed_since_deploy",
             f"What {version} made was changed since its deploy, so that its rollback would undo that change too:"
-            f" {'; '.join(conflicts[:10])}.",
-            difference=conflicts,
+            f" {listed(conflicts)}.",
+            difference=cut(conflicts),
         )
     return expected

@@ -4,29 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import Refused
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
-from ..library.changes import PathsBefore
-from ..library.rehearsed import REHEARSAL
+from ..library.follow import PathsBefore, record_on_copy
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
+from ..sentences import listed
 from ..shapes import Connection, Cursor
 
-__all__ = ["CopyHooks", "refuse_collisions", "shown"]
-
-LINES_SHOWN = 10
-
-
-def shown(lines: Iterable[str]) -> str:
-    """The first lines, and how many more there are."""
-    lines = list(lines)
-    more = f"; and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
-    return "; ".join(lines[:LINES_SHOWN]) + more
+__all__ = ["CopyHooks", "refuse_collisions"]
 
 
 def refuse_collisions(work: Work, lines: list[str]) -> None:
@@ -37,7 +28,7 @@ def refuse_collisions(work: Work, lines: list[str]) -> None:
     if lines:
         raise Refused(
             "sequence_would_collide",
-            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {shown(lines)}.",
+            f"Checklist item 'rollback tested on a copy': after the rollback of {work.version} {listed(lines)}.",
         )
 
 
@@ -80,9 +71,11 @@ class CopyHooks(Hooks):
         # A copy of a database that no run has changed yet has no ledger.
         self.ledger.create(cursor)
 
-    def before_script(self, cursor: Cursor, work: Work) -> None:
-        if work.direction == "rollback":
-            work.notes["watch"] = DestructionWatch(cursor)
+    def before_rows_change(self, cursor: Cursor, work: Work) -> None:
+        work.notes["watch"] = DestructionWatch(cursor)
+
+    def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
+        work.notes["destroyed"] = losses_to_json(work.notes["watch"].losses())
 
     def inserted_into(self, work: Work) -> set[str]:
         """As it was the first time, where it is applied again."""
@@ -92,12 +85,10 @@ class CopyHooks(Hooks):
         if work.direction == "apply":
             self._inserted_into[work.version] = set(work.impact.get("inserted", ()))
             return
-        # Where statements commit one by one, the statistics of rows are gone with each transaction: the timings
-        # of the statements have them.
-        work.impact["destroyed"] = losses_to_json(work.notes["watch"].losses(cursor))
+        work.impact["destroyed"] = work.notes["destroyed"]
         refuse_collisions(work, work.collisions)
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if paths is not None and work.direction == "apply" and self.keeps_paths:
             self.ledger.create(cursor)
-            paths.record_changes(cursor, REHEARSAL, work.version, "deploy")
+            record_on_copy(cursor, paths, work.version)

@@ -22,8 +22,9 @@ from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..postgres.connection import transaction
 from ..postgres.sequences import collisions, new_collisions
+from ..sentences import listed
 from ..shapes import Migration
-from .hooks import CopyHooks, refuse_collisions, shown
+from .hooks import CopyHooks, refuse_collisions
 
 __all__ = ["Rehearsal"]
 
@@ -150,7 +151,7 @@ class Rehearsal:
                 raise Refused(
                     "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {shown(lines)}.",
+                    f" same schema: {listed(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = work.returned
@@ -173,7 +174,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {shown(lines)}.",
+                f" schema: {listed(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if problems:
@@ -186,7 +187,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" data: {shown(lines)}.",
+                f" data: {listed(lines)}.",
                 tables=problems,
                 rows=rows,
             )

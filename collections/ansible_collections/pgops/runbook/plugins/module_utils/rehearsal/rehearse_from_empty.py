@@ -9,6 +9,7 @@ from ..errors import Refused
 from ..execution.script import ScriptFailed, run_script
 from ..postgres.connection import transaction
 from ..preflight.requirements import check_declared, makers_of_chain
+from ..sentences import listed
 from .rehearsal import Rehearsal
 
 __all__ = ["rehearse_from_empty"]
@@ -51,7 +52,7 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
-                f" back the schema: {'; '.join(lines[:10])}.",
+                f" back the schema: {listed(lines)}.",
             )
         evidence[position]["schema_restored_with_users_rows"] = True
     return evidence

@@ -14,6 +14,7 @@ from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..preflight.checks import check_client_programs, check_server
 from ..preflight.opening import close_dead_run
+from ..sentences import listed
 from .database import drop_restored
 from .source import dump_folder, find_backup
 
@@ -159,7 +160,7 @@ def check_replaceable(cursor, target):
     if prepared:
         raise Refused(
             "prepared_transactions_open",
-            f"Prepared transactions are open in {target['login_db']}: {', '.join(prepared[:5])}. The database cannot"
+            f"Prepared transactions are open in {target['login_db']}: {listed(prepared, 5, ', ')}. The database cannot"
             " be renamed before they are ended with COMMIT PREPARED or ROLLBACK PREPARED.",
         )
     refuse_enabled_subscriptions(cursor, target["login_db"])

@@ -11,6 +11,7 @@ from ..backup.files import BackupFiles
 from ..errors import Refused
 from ..ledger.receipt_file import ReceiptFile
 from ..ledger.receipts import altered, latest
+from ..sentences import listed
 
 __all__ = ["dump_folder", "find_backup", "proven_runs"]
 
@@ -120,5 +121,5 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
 
 def _candidates(receipts, backup_dir):
     """The runs that could be named instead: proven, and not removed."""
-    runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)][:RUNS_SHOWN]
-    return f" Runs with a proven backup, newest first: {', '.join(runs)}." if runs else ""
+    runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)]
+    return f" Runs with a proven backup, newest first: {listed(runs, RUNS_SHOWN, ', ')}." if runs else ""

@@ -12,7 +12,7 @@ from ..ledger.journal import close_all_journals
 from ..ledger.receipts import broken_link, latest
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
-from ..library.changes import changes_since
+from ..library.follow import changes_since
 from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left

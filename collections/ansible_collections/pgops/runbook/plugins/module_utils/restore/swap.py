@@ -14,6 +14,7 @@ import time
 from ..errors import Refused, RunbookError, Unchanged
 from ..postgres.connection import psycopg2, sql
 from ..postgres.maintenance import allow_connections, connect_maintenance, swap_mark, take_swap_lock
+from ..postgres.message import one_line
 from .properties import carry_properties, read_properties
 
 __all__ = ["DatabaseSwap", "replaced_name"]
@@ -208,7 +209,7 @@ class DatabaseSwap:
             self._connection.commit()
         except (RunbookError, psycopg2.Error) as error:
             if not self._renamed_all_the_same():
-                reason = " ".join(str(error).split())
+                reason = one_line(error)
                 raise Unchanged(
                     "databases_not_renamed",
                     f"The databases could not be renamed, so nothing was swapped and the application was let in"

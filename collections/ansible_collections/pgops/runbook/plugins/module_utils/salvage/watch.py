@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ..ledger.versions import VersionTable
 from ..postgres.application_tables import RELATIONS, TABLES, of_application
 
-__all__ = ["DestructionWatch", "Loss", "TouchWatch", "losses_from_json", "losses_to_json", "uncovered"]
+__all__ = ["DestructionWatch", "Loss", "losses_from_json", "losses_to_json", "uncovered"]
 
 # Of partitioned tables the topmost stands for all of its partitions. Generated columns are left out: they come back
 # by themselves.
@@ -30,9 +30,6 @@ WATCHED = f"""
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     ) AS columns
     WHERE {of_application(TABLES, version_table="%(versions)s")}"""
-
-INSERTED_ROWS = """
-    SELECT relid::bigint, n_tup_ins FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins > 0"""
 
 CHANGED_ROWS = """
     SELECT relid::bigint, n_tup_upd + n_tup_del FROM pg_catalog.pg_stat_xact_user_tables
@@ -197,36 +194,3 @@ def losses_from_json(watch, entries):
                 watch.before[oid].name, entry["whole"], set(entry["columns"]) & known, entry["rows"]
             )
     return found
-
-
-class TouchWatch:
-    """What one statement takes, and the tables into which it puts rows: they are the rollback's, and no user's.
-
-    Args:
-        cursor: of the statement's transaction, before it.
-        watch: DestructionWatch; default is a new one.
-    """
-
-    def __init__(self, cursor, watch=None):
-        self.cursor = cursor
-        self.watch = watch or DestructionWatch(cursor)
-        self._inserted = self._inserted_rows()
-
-    def _inserted_rows(self):
-        self.cursor.execute(INSERTED_ROWS)
-        return dict(self.cursor.fetchall())
-
-    def losses(self):
-        """As DestructionWatch.losses(), with ``rows`` of tables that were inserted into too."""
-        found = self.watch.losses()
-        now = self._inserted_rows()
-        for oid, table in self.watch.before.items():
-            if now.get(oid, 0) > self._inserted.get(oid, 0):
-                root = table.root if table.root in self.watch.before else oid
-                loss = found.setdefault(root, Loss(self.watch.before[root].name))
-                loss.rows = True
-        return found
-
-    def as_json(self):
-        """``losses()`` by name."""
-        return losses_to_json(self.losses())

@@ -1,10 +1,12 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which migrations are in place in a database that the runbook did not build, told from its catalog."""
+"""Which migrations are in place in a database that the runbook did not build, as its catalog tells."""
 
 from __future__ import annotations
 
-from ..backup.copy import database_settings
+from collections.abc import Sequence
+
+from ..backup.copy import CopyDatabase, database_settings
 from ..catalog.application import read_schema
 from ..catalog.difference import difference
 from ..errors import Refused
@@ -12,22 +14,27 @@ from ..execution.script import apply_migration
 from ..ledger.receipts import script_digests
 from ..ledger.versions import VersionTable
 from ..postgres.connection import transaction
-from ..step import operator_name
+from ..shapes import Catalog, Connection, Json, Migration
+from ..step import Step, operator_name
 
 __all__ = ["find_in_place", "made_by_each", "placement", "record_in_place"]
 
 # Who owns an object, who may use it and how it is described differ from site to site.
 FACTS_OF_THE_SITE = ("owner", "privileges", "comment")
 
-# What these do may have been corrected since; that they are there, with their arguments, is what counts.
+# Their bodies may have been corrected since; what counts is that they are there, with their arguments.
 KINDS_BY_PRESENCE = ("function", "view", "materialized view", "comment")
 
 
-def made_by_each(connection, migrations):
+def made_by_each(connection: Connection, migrations: Sequence[Migration]) -> list[tuple[str, Catalog]]:
     """What each migration adds to the catalog, seen by applying them all to an empty database.
 
+    Args:
+        connection: to the empty database.
+        migrations: all of them, in order.
+
     Returns:
-        list of (version, dict key -> facts), the facts as they are when all have been applied.
+        (version, key -> facts) of each, the facts as they are when all have been applied.
     """
     stages = []
     with transaction(connection) as cursor:
@@ -42,15 +49,15 @@ def made_by_each(connection, migrations):
     return [(version, {key: final[key] for key in added if key in final}) for version, added in stages]
 
 
-def placement(made, catalog):
+def placement(made: Catalog, catalog: Catalog) -> Json:
     """Compare what a migration makes with a database.
 
     Args:
-        made: dict key -> facts.
+        made: key -> facts of what it makes.
         catalog: the database's.
 
     Returns:
-        dict: state ("in place", "absent", "partial", or "unknown" for a migration that makes nothing) and
+        state ("in place", "absent", "partial", or "unknown" for a migration that makes nothing) and
         missing (readable lines).
     """
     compared = {key: facts for key, facts in made.items() if not key.startswith("column order ")}
@@ -69,7 +76,7 @@ def placement(made, catalog):
     return {"state": state, "missing": missing}
 
 
-def _compare(key, facts, found):
+def _compare(key: str, facts: Json, found: Json | None) -> list[str]:
     if found is None:
         return [f"{key} is missing"]
     if key.startswith(KINDS_BY_PRESENCE):
@@ -81,15 +88,18 @@ def _compare(key, facts, found):
     ]
 
 
-def find_in_place(connection, scratch, migrations):
+def find_in_place(
+    connection: Connection, scratch: CopyDatabase, migrations: Sequence[Migration]
+) -> dict[str, Json]:
     """Where every unrecorded migration stands in the database of ``connection``, which is only read.
 
     Args:
-        scratch: CopyDatabase that does not exist; it is made, used and dropped.
+        connection: to the database.
+        scratch: one that does not exist; it is made, used and dropped.
         migrations: all of them, in order, with statements.
 
     Returns:
-        dict version -> placement.
+        version -> placement.
     """
     with transaction(connection) as cursor:
         VersionTable(cursor).check()
@@ -109,7 +119,7 @@ def find_in_place(connection, scratch, migrations):
     return {version: placement(objects, catalog) for version, objects in made if version not in applied}
 
 
-def record_in_place(step, migrations):
+def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:
     """Record versions in schema_migrations and in the ledger, in one transaction.
 
     Raises:

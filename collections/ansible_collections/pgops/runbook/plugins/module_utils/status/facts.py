@@ -4,26 +4,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
+from ..ledger.ledger import Ledger
 from ..ledger.receipts import broken_link, in_force, latest
 from ..ledger.schema import NEWEST
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
-from ..library.changes import files_behind
+from ..library.follow import files_behind
 from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
 from ..salvage.store.items import SalvageStore
+from ..sentences import cut
+from ..shapes import Cursor, IndexEntry, Json, Receipt
 
 __all__ = ["database_status"]
 
 
-def database_status(cursor, ledger, index):
+def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry]) -> Json:
     """Applied, pending, edited, drifted; the chain of receipts; the last run.
 
+    Args:
+        cursor: of the database; only reads.
+        ledger: the database's.
+        index: the migrations of sql_dir, in order (see the SQL library's index).
+
     Returns:
-        dict: migrations (list), in_place_but_unrecorded, unknown_versions,
-         last_run, unfinished_run, broken_receipt, drift, salvage, files_behind, layout (release: of the runbook's
-         own schemas, 0 for none; newest: that the next deploy brings them to).
+        migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, broken_receipt,
+        receipts (how many), drift, salvage, files_behind, layout (release: of the runbook's own schemas, 0 for none;
+        newest: that the next deploy brings them to).
     """
     applied = VersionTable(cursor).applied()
     receipts = ledger.receipts(cursor)
@@ -38,16 +48,17 @@ def database_status(cursor, ledger, index):
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
         ),
         "receipts": len(receipts),
-        "drift": schema_drift(cursor, ledger, receipts)[0],
+        "drift": cut(schema_drift(cursor, ledger, receipts)[0]),
         "salvage": SalvageStore(cursor).summary(),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
 
 
-def _migration(entry, applied, receipts):
+def _migration(entry: IndexEntry, applied: Collection[str], receipts: Sequence[Receipt]) -> Json:
+    """A migration's state, and its last proof: the rehearsal that compared its rollback."""
     version = entry["version"]
-    facts = {
+    facts: Json = {
         "version": version,
         "stem": entry["stem"],
         "state": "applied" if version in applied else "pending",

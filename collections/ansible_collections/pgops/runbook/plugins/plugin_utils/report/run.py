@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.sentences import cut
 from .salvage import salvage_line
 
 __all__ = ["run_report", "status_report"]
@@ -369,7 +370,7 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
                 found["state"], found["state"]
             )
         )
-        parts += found["missing"][:5] if found["state"] == "partial" else []
+        parts += cut(found["missing"], 5) if found["state"] == "partial" else []
         if found["state"] == "unknown":
             parts.append("it makes no object by which it could be told")
     for kind in entry["edited"]:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from ...module_utils import shapes
 from ...module_utils.errors import Refused
+from ...module_utils.execution.parts import lines_of_changes
 from ..sql.library import Migration, Script, SqlLibrary
 from ..sql.lint import lint
 from ..sql.script import SqlScriptError
@@ -132,7 +134,7 @@ def _statement_count(script: Script | None) -> int:
 def _alone(script: Script | None) -> dict[str, Any]:
     """Statements that cannot be in a transaction, and what the script says and has of transactions itself."""
     if script is None or _problems(script):
-        return {"statements": [], "declared": None, "blocks": 0}
+        return {"statements": [], "declared": None, "blocks": 0, "changes": []}
     parsed = script.parse()
     return {
         "statements": [
@@ -142,6 +144,8 @@ def _alone(script: Script | None) -> dict[str, Any]:
         ],
         "declared": script.header.transaction,
         "blocks": parsed.transaction_blocks,
+        # Of a rollback: the parts that may change rows.
+        "changes": lines_of_changes(cast(shapes.Script, script.payload())),
     }
 
 

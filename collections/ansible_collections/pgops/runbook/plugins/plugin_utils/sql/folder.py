@@ -85,6 +85,7 @@ class Script:
                     "kind": one.kind,
                     "alone": one.alone,
                     "object": one.object,
+                    "changes_rows": one.changes_rows,
                 }
                 for one in parsed.statements
             ],

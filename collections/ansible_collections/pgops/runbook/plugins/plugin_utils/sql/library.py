@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.errors import Refused
+from ...module_utils.sentences import listed
 from .folder import Script, SqlLibraryError, read_folder
 from .header import DATA_LOSSES, RISK_LEVELS
 from .order import (
@@ -136,8 +137,7 @@ class SqlLibrary:
         same_number = [m.version for m in self.migrations if text.isdecimal() and m.number == int(text[:18])]
         close = [names[found] for found in difflib.get_close_matches(text[:200], names, n=5)]
         ordered = list(dict.fromkeys([*same_number, *close, *(m.version for m in self.migrations)]))
-        more = f" and {len(ordered) - 15} more" if len(ordered) > 15 else ""
-        return "it has " + ", ".join(ordered[:15]) + more
+        return "it has " + listed(ordered, 15, ", ")
 
     def index(self) -> list[dict[str, Any]]:
         """The facts of every migration in order, JSON-able; what migration_order.py works on.

@@ -27,6 +27,7 @@ from pglast.parser import ParseError
 from .diagnosis import COPY_DATA, diagnose, end_without_comments, tokens_of
 from .footprint import Footprint, footprint_of
 from .header import Header, header_lines, parse_header
+from .row_changes import may_change_rows
 from .source import SqlScriptError, SqlText, clean_text, decode_script
 from .transaction_limits import (
     ADD_VALUE_USED_LATER,
@@ -60,6 +61,7 @@ class Statement:
     Attributes:
         alone: name of the command when it cannot run in a transaction block.
         object: what such a command is about; see object_of.
+        changes_rows: whether it may change or remove rows, columns or tables; see may_change_rows.
     """
 
     sql: str
@@ -68,6 +70,7 @@ class Statement:
     kind: str
     alone: str | None = None
     object: dict[str, Any] | None = field(default=None, hash=False)
+    changes_rows: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,10 @@ def parse_script(text: str, path: str) -> ParsedScript:
             continue
         end = start + item.stmt_len if item.stmt_len else len(source.text)
         sql = source.text[start : end_without_comments(source.text, start, end, tokens)]
-        kept.append((Statement(sql, *source.place(start), type(node).__name__), node))
+        statement = Statement(
+            sql, *source.place(start), type(node).__name__, changes_rows=may_change_rows(node)
+        )
+        kept.append((statement, node))
 
     nodes = [node for _statement, node in kept]
     enum_values = set(unusable_enum_values(nodes))

@@ -54,7 +54,6 @@ class SalvageKeeper:
             that NULL and the default mean something there; and of their other rows it may work on those again
             that it found different the first time, or not at all.
         learnt: dict OID -> Loss that an earlier attempt was not prepared for, or None.
-        watch: DestructionWatch that is to be used; default is a new one.
     """
 
     def __init__(
@@ -65,7 +64,6 @@ class SalvageKeeper:
         foreseen: list[Json] | None = None,
         written_tables: Iterable[str] | None = None,
         learnt: dict[int, Loss] | None = None,
-        watch: DestructionWatch | None = None,
     ) -> None:
         self.cursor = cursor
         self.run_id = run_id
@@ -73,7 +71,7 @@ class SalvageKeeper:
         self.written_tables = written_tables
         self.store = SalvageStore(cursor)
         self.store.bring_up_to_date()
-        self.watch = watch or DestructionWatch(cursor)
+        self.watch = DestructionWatch(cursor)
         self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
         self._rewritten_again = self._expect_rewriting()
         self.items: list[Json] = []

@@ -137,6 +137,18 @@ class SalvageStore:
             "digest": digest,
         }
 
+    def items_of(self, run_id: str, migration: str) -> list[Json]:
+        """What a run has kept of a migration's rollback: as finish_item() gives it, one an item."""
+        if not self.exists():
+            return []
+        self.cursor.execute(
+            "SELECT item, coalesce(schema_name || '.' || table_name, facts ->> 'object'), kind, columns, rows, bytes,"
+            " digest FROM runbook_salvage.manifest WHERE (run_id, migration) = (%s, %s) ORDER BY item",
+            (run_id, migration),
+        )
+        names = ("item", "table", "kind", "columns", "rows", "bytes", "digest")
+        return [dict(zip(names, row)) for row in self.cursor.fetchall()]
+
     def forget_made(self, migration: str) -> None:
         """Forget what a deploy of the migration had brought."""
         if self.exists():

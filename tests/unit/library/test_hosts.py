@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
-    check_library_hosts,
-    make_receipt,
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import make_receipt
+from ansible_collections.pgops.runbook.plugins.module_utils.library.hosts import (
+    refuse_unless_all_hosts_checked,
 )
 
 IDENTITY = {"system_identifier": "1", "database": "midi", "database_oid": 5}
@@ -34,7 +34,7 @@ REHEARSED = ("rehearse", "ok", {})
 
 
 def test_all_hosts_were_asked() -> None:
-    check_library_hosts(receipts(REHEARSED, asked("one"), asked("two")))
+    refuse_unless_all_hosts_checked(receipts(REHEARSED, asked("one"), asked("two")))
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_all_hosts_were_asked() -> None:
 )
 def test_a_host_that_was_not_asked_since_is_named(steps: tuple, missing: str) -> None:
     with pytest.raises(Refused, match=f"files_check for host {missing}, because migration 007"):
-        check_library_hosts(receipts(*steps))
+        refuse_unless_all_hosts_checked(receipts(*steps))
 
 
 def test_nothing_is_asked_where_no_migration_changes_paths() -> None:
     found = receipts(REHEARSED)
     found[0]["outputs"]["files"] = []
-    check_library_hosts(found)
+    refuse_unless_all_hosts_checked(found)

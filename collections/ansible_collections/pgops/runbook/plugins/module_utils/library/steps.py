@@ -1,33 +1,37 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Letting the files on disk follow the database: find, check, rename, prove, and say so in the ledger.
+"""What files_check and files_rename do on a host of the library: find, check, rename, prove, and tell the ledger.
 
-The database leads. Its paths were committed before the first file is touched, so what is right is always what the
-rows say now: after a kill, after a rollback, after users renamed. This asks them anew each time, and is done when
-rows and files agree.
+The database leads: its paths are committed before the first file is touched, so the rows as they are now say what is
+right, also after a kill, after a rollback, after users have renamed files. They are read again in each run, and the
+work is done when rows and files agree.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import TypedDict
 
 from ..errors import Refused, StepFailed
-from ..ledger.receipts import library_hosts_of
 from ..postgres.connection import transaction
+from ..shapes import Json
+from ..step import Step
 from .agreement import FileAgreement
-from .changes import PendingChanges
 from .folder import LibraryFolder
+from .hosts import library_hosts_of
 from .journal import RenameJournal
 from .location import Obstacles, add_wanted_files, find_obstacles, locate_files
 from .paths import shown
+from .pending import PendingChanges
 from .plan import RenamePlan
 from .rehearsed import RehearsedChanges
 from .renaming import rename_files
 
-__all__ = ["LIBRARY_SPEC", "check_library", "follow_database", "library_of", "show_renames"]
+__all__ = ["LIBRARY_SPEC", "Library", "check_library", "follow_database", "library_of", "show_renames"]
 
 # Options of the modules that look at files.
-LIBRARY_SPEC = {
+LIBRARY_SPEC: dict[str, Json] = {
     "library_host": {"type": "str", "required": True},
     "library_root": {"type": "path", "required": True},
     "library_path_prefix": {"type": "str", "default": ""},
@@ -39,12 +43,27 @@ LIBRARY_SPEC = {
 EXTRA_SHOWN = 100
 UNTOUCHED = "No file was renamed by this step."
 
+#: Old and new path, as people read them.
+Pairs = list[tuple[str, str]]
 
-def library_of(step):
+
+class Library(TypedDict):
+    """The library as one of its hosts sees it: the options of LIBRARY_SPEC, completed."""
+
+    host: str
+    #: All that hold its files.
+    hosts: list[str]
+    root: str
+    #: How the database writes ``root``.
+    path_prefix: str
+    #: Where the journal of renames lies.
+    state_dir: str
+    accept_missing_files: bool
+    accept_paths_elsewhere: bool
+
+
+def library_of(step: Step) -> Library:
     """The library that a step's parameters name, on the hosts that preflight of its run has found.
-
-    Returns:
-        dict: host, hosts, root, path_prefix, state_dir, accept_missing_files, accept_paths_elsewhere.
 
     Raises:
         Refused: the host is none of the library's.
@@ -68,23 +87,25 @@ def library_of(step):
     }
 
 
-def show_renames(library, pairs):
+def show_renames(library: Library, pairs: Pairs | None) -> dict[str, str]:
     """The diff of Ansible for pairs of old and new path."""
     return {
         "before_header": f"{library['host']}: names before",
         "after_header": f"{library['host']}: names after",
-        "before": "".join(f"{source}\n" for source, _ in pairs),
-        "after": "".join(f"{target}\n" for _, target in pairs),
+        "before": "".join(f"{source}\n" for source, _ in pairs or ()),
+        "after": "".join(f"{target}\n" for _, target in pairs or ()),
     }
 
 
-def follow_database(step, library, write, show_pairs, progress):
-    """Bring the library of this host into agreement with the database.
+def follow_database(
+    step: Step, library: Library, write: bool, show_pairs: bool, progress: Callable[[int, int], None]
+) -> tuple[Json, Pairs | None]:
+    """Make the files of this host agree with the database.
 
     Args:
-        step: Step, connected.
+        step: connected.
         library: see library_of.
-        write: False looks only.
+        write: whether files are renamed; otherwise they are only looked at.
         show_pairs: whether all pairs of old and new path are returned.
         progress: see rename_files.
 
@@ -105,19 +126,22 @@ def follow_database(step, library, write, show_pairs, progress):
         journal.open(write)
         if write:
             folder.hold()
-        outputs = {
+        outputs: Json = {
             "library_host": library["host"],
             "library_root": library["root"],
             "direction": pending.sets[-1]["direction"],
             "sets": [
-                {key: one[key] for key in ("migration", "direction", "changes")} for one in pending.sets
+                {
+                    "migration": changed["migration"],
+                    "direction": changed["direction"],
+                    "changes": changed["changes"],
+                }
+                for changed in pending.sets
             ],
             "way": folder.choose_way() if write else None,
         }
         outputs.update(_make_plan(step, library, pending, plan, folder, journal, write))
-        pairs = (
-            [(shown(source), shown(target)) for _, source, target in plan.renames()] if show_pairs else None
-        )
+        pairs = _pairs(plan) if show_pairs else None
         if not write:
             outputs["renamed"] = 0
             return outputs, pairs
@@ -128,15 +152,19 @@ def follow_database(step, library, write, show_pairs, progress):
         with transaction(step.connection) as cursor:
             pending.close(cursor, library["hosts"])
             step.record(cursor, "ok", outputs=outputs)
-        # Only now: killed before the COMMIT, the next run has to find it. The receipt is not changed any more.
+        # Only after COMMIT: if this run is killed before, the next one needs the journal. The receipt stays as it is.
         return {**outputs, "journal": journal.archive()}, pairs
 
 
-def check_library(step, library, show_pairs):
-    """Look whether the files of this host will be able to follow what the rehearsal has done to their paths.
+def _pairs(plan: RenamePlan) -> Pairs:
+    return [(shown(source), shown(target)) for _, source, target in plan.renames()]
+
+
+def check_library(step: Step, library: Library, show_pairs: bool) -> tuple[Json, Pairs | None]:
+    """Find out whether the files of this host will be able to follow what the rehearsal did to their paths.
 
     Args:
-        step: Step, connected.
+        step: connected.
         library: see library_of.
         show_pairs: whether all pairs of old and new path are returned.
 
@@ -149,8 +177,13 @@ def check_library(step, library, show_pairs):
     with transaction(step.connection) as cursor:
         rehearsed = RehearsedChanges(cursor, library["host"], step.run_id)
     rehearsed.check_complete(step.outputs_of("rehearse").get("paths_changed", {}))
-    sets = [{key: one[key] for key in ("migration", "changes")} for one in rehearsed.sets]
-    outputs = {"library_host": library["host"], "library_root": library["root"], "sets": sets, "renames": 0}
+    sets = [{"migration": changed["migration"], "changes": changed["changes"]} for changed in rehearsed.sets]
+    outputs: Json = {
+        "library_host": library["host"],
+        "library_root": library["root"],
+        "sets": sets,
+        "renames": 0,
+    }
     if not sets:
         return outputs, []
     folder = LibraryFolder(library["root"])
@@ -168,13 +201,27 @@ def check_library(step, library, show_pairs):
                 **error.details,
             ) from None
         journal.check_place(plan.renames(), plan.count()[1])
-        pairs = (
-            [(shown(source), shown(target)) for _, source, target in plan.renames()] if show_pairs else None
-        )
+        pairs = _pairs(plan) if show_pairs else None
     return {**outputs, "renames": found["renamed"], "missing": found["missing_before"]}, pairs
 
 
-def _make_plan(step, library, pending, plan, folder, journal, write):
+def _make_plan(
+    step: Step,
+    library: Library,
+    pending: PendingChanges,
+    plan: RenamePlan,
+    folder: LibraryFolder,
+    journal: RenameJournal,
+    write: bool,
+) -> Json:
+    """Fill the plan.
+
+    Returns:
+        renamed (files to rename), in_place, missing_before and changed_elsewhere: numbers of files.
+
+    Raises:
+        StepFailed: something is in the way.
+    """
     for move in journal.read():
         plan.add_noted(move)
     obstacles = Obstacles()
@@ -209,7 +256,7 @@ def _make_plan(step, library, pending, plan, folder, journal, write):
     return {"renamed": files, "in_place": in_place, "missing_before": missing, "changed_elsewhere": elsewhere}
 
 
-def _find_missing(looked_for, before, obstacles):
+def _find_missing(looked_for: Callable[[bytes], bool], before: FileAgreement, obstacles: Obstacles) -> None:
     """Rows without a file that are not among those whose files were looked for one by one."""
     for _, _, path, sentence in before.without_file():
         if not looked_for(path):
@@ -220,18 +267,20 @@ def _find_missing(looked_for, before, obstacles):
         obstacles.add(sentence)
 
 
-def _agreement(step, library, pending, folder):
-    def rows():
+def _agreement(step: Step, library: Library, pending: PendingChanges, folder: LibraryFolder) -> FileAgreement:
+    """All rows of the columns concerned beside all files."""
+
+    def rows() -> Iterator[tuple[str, str]]:
         for names in pending.columns():
             with step.connection:
                 for _, path in pending.rows(step.connection, names):
-                    yield names, path
+                    yield ".".join(names), path
 
-    return FileAgreement(folder, ((".".join(names), path) for names, path in rows()), library["path_prefix"])
+    return FileAgreement(folder, rows(), library["path_prefix"])
 
 
-def _still_missing(step, pending, after):
-    """Rows without a file that are there still: users go on deleting while rows and files are compared."""
+def _still_missing(step: Step, pending: PendingChanges, after: FileAgreement) -> list[str]:
+    """Rows without a file that still exist: users go on deleting while rows and files are compared."""
     columns = {".".join(names): names for names in pending.columns()}
     with transaction(step.connection) as cursor:
         return [
@@ -241,12 +290,17 @@ def _still_missing(step, pending, after):
         ]
 
 
-def _proof(step, library, pending, folder, renamed):
+def _proof(
+    step: Step, library: Library, pending: PendingChanges, folder: LibraryFolder, renamed: int
+) -> Json:
     """Compare all rows with all files.
 
     Args:
         renamed: number of files that were renamed. Where there was none to rename, rows without a file are only
             counted: a rollback of something that never reached the disk must not fail because of them.
+
+    Returns:
+        rows, rows_elsewhere, missing and extra (numbers), extra_files (the first names).
 
     Raises:
         StepFailed: a row has no file, or a temporary name was left.

@@ -1,0 +1,67 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The parts of a script whose statements commit one by one: what is committed together.
+
+An apply script commits statement by statement, as its header or its statements demand. Of a rollback the statements
+that stand together and may be in a transaction are one part, so that what they destroy is kept as that of any other
+rollback; only one part may destroy something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..shapes import Script, Statement
+
+__all__ = ["Part", "lines_of_changes", "parts_of"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Statements that commit together.
+
+    Attributes:
+        first: ordinal of its first statement in the script, from 1.
+        statements: one that forbids a transaction, or one or several that are in one.
+        changes_rows: whether they may change or remove rows, columns or tables.
+    """
+
+    first: int
+    statements: list[Statement]
+    changes_rows: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is a statement that forbids a transaction."""
+        return bool(self.statements[0]["alone"])
+
+    def numbered(self) -> list[tuple[int, Statement]]:
+        """(ordinal, statement) of each."""
+        return list(enumerate(self.statements, self.first))
+
+
+def parts_of(script: Script, direction: str) -> list[Part]:
+    """The parts in their order.
+
+    Args:
+        script: apply or rollback script.
+        direction: "apply" or "rollback".
+    """
+    parts: list[Part] = []
+    for ordinal, statement in enumerate(script["statements"], 1):
+        part = Part(ordinal, [statement], statement["changes_rows"] and not statement["alone"])
+        if direction == "rollback" and parts and not part.is_alone and not parts[-1].is_alone:
+            last = parts.pop()
+            changes = last.changes_rows or part.changes_rows
+            part = Part(last.first, last.statements + part.statements, changes)
+        parts.append(part)
+    return parts
+
+
+def lines_of_changes(script: Script) -> list[int]:
+    """Line of the first statement that may change rows, in each part of a rollback that has one."""
+    return [
+        next(one["line"] for one in part.statements if one["changes_rows"])
+        for part in parts_of(script, "rollback")
+        if part.changes_rows
+    ]
