@@ -101,6 +101,6 @@ def test_a_library_that_none_of_the_run_s_hosts_has_is_refused_by_the_module(run
         migrations__002_author="-- Files: rename notes.body\nUPDATE notes SET body = body || '_';",
         rollback__002_author_rollback="UPDATE notes SET body = rtrim(body, '_');",
     )
-    runs.up_to("apply")
-    answer = runs.step("files_rename", library_host="media9", library_root=str(runs.folder))
+    runs.up_to("rehearse")
+    answer = runs.step("files_check", library_host="media9", library_root=str(runs.folder))
     assert (answer["outcome"], answer["reason_code"]) == ("refused", "library_host_unknown")
