@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.restore.salvage import bring_salvage
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over import (
@@ -89,6 +90,40 @@ def test_a_ring_of_references_that_cannot_wait_for_the_end(sides: Sides) -> None
     assert counted["tables"]["public.firm"]["added"] == 2
     sides.check_equal("firm", "person", "part")
     assert (sides.ask(rules), sides.ask(triggers)) == before, "they are as strict as they were"
+
+
+def test_a_ring_comes_also_where_a_row_of_another_table_is_left(sides: Sides) -> None:
+    for live in (True, False):
+        sides.write(
+            """CREATE TABLE firm (id int PRIMARY KEY, head int);
+               CREATE TABLE person (id int PRIMARY KEY, firm int NOT NULL REFERENCES firm);
+               ALTER TABLE firm ADD FOREIGN KEY (head) REFERENCES person""",
+            live=live,
+        )
+    sides.write(
+        "INSERT INTO firm VALUES (1, NULL); INSERT INTO person VALUES (1, 1); UPDATE firm SET head = 1;"
+        " ALTER TABLE book DROP COLUMN double; ALTER TABLE book ALTER title TYPE text;"
+        " UPDATE book SET title = 'longer than ten' WHERE id = 1"
+    )
+    _, left = sides.carry()
+    assert [(row["table"], row["change"], row["key"]) for row in left] == [
+        ("public.book", "changed", "(id) = (1)")
+    ]
+    sides.check_equal("firm", "person")
+
+
+def test_a_statement_that_is_cancelled_is_no_fault_of_the_rows(sides: Sides) -> None:
+    sides.write(
+        """CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(60); RETURN true; END$$;
+           ALTER TABLE author ADD CHECK (slow()) NOT VALID""",
+        live=False,
+    )
+    sides.write("INSERT INTO author (name) VALUES ('eve')")
+    with sides.new.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '300ms'")
+    sides.new.commit()
+    with pytest.raises(psycopg2.errors.QueryCanceled):
+        sides.carry()
 
 
 def test_unique_values_that_wandered_from_row_to_row(sides: Sides) -> None:

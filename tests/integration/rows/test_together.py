@@ -118,8 +118,13 @@ def test_rows_of_one_table_that_refer_to_each_other_with_one_that_is_left_betwee
     assert ask("SELECT id, boss FROM person WHERE id > 9 ORDER BY id") == [(10, 11), (11, 10)]
 
 
-def test_unique_values_that_change_places_in_a_ring_of_which_a_row_is_left(write: Any, ask: Any) -> None:
+def test_unique_values_that_change_places_in_a_ring_of_which_a_row_is_left(
+    cursor: Any, write: Any, ask: Any
+) -> None:
     """In a ring checks are pending when NOT NULL is to be set again, which PostgreSQL refuses."""
+    cursor.execute(
+        "CREATE TABLE fan (firm int REFERENCES firm ON DELETE CASCADE); INSERT INTO fan VALUES (1), (2)"
+    )
     left = write(
         firm=[("changed", 1, None, "two"), ("changed", 2, 1, "one")],
         person=[("changed", 1, 2, None), ("added", 9, 99, None)],
@@ -127,6 +132,10 @@ def test_unique_values_that_change_places_in_a_ring_of_which_a_row_is_left(write
     assert [(row.table, row.kind, row.number) for row in left] == [(PERSON, ADDED, 2)]
     assert ask("SELECT * FROM firm ORDER BY id") == [(1, None, "two"), (2, 1, "one")]
     assert ask("SELECT * FROM person") == [(1, 2, None)]
+    assert ask("SELECT * FROM fan ORDER BY 1") == [(1,), (2,)], "no row was deleted for it"
+    assert ask(
+        "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'firm'::regclass AND attname = 'name'"
+    ) == [(True,)]
 
 
 def test_a_statement_that_is_cancelled_leaves_no_row_but_fails(cursor: Any, write: Any) -> None:

@@ -68,6 +68,27 @@ def test_one_of_a_ring_that_the_next_version_does_not_take(deployment):
     assert story.ask("SELECT key FROM runbook_salvage.kept_row ORDER BY key") == [("(2)",), ("(2)",)]
 
 
+def test_unique_values_that_change_places_in_tables_that_refer_to_each_other(deployment):
+    """Checks are pending when the column is to be NOT NULL again, which PostgreSQL refuses."""
+    story = deployment(
+        "SELECT 1",
+        "UPDATE list SET code = 'x' WHERE id = 1; UPDATE list SET code = 'a', cover = 2 WHERE id = 2;"
+        "UPDATE list SET code = 'b', cover = 1 WHERE id = 1; UPDATE entry SET list = 3 - list",
+    )
+    story.execute(
+        "CREATE TABLE list (id int PRIMARY KEY, code text NOT NULL UNIQUE, cover int);"
+        "CREATE TABLE entry (id int PRIMARY KEY, list int NOT NULL REFERENCES list);"
+        "ALTER TABLE list ADD FOREIGN KEY (cover) REFERENCES entry;"
+        "INSERT INTO list VALUES (1, 'a', NULL), (2, 'b', NULL), (3, 'c', NULL);"
+        "INSERT INTO entry VALUES (1, 1), (2, 2); UPDATE list SET cover = 3 - id WHERE id < 3"
+    )
+    before = story.rows()
+    story.deploy()
+    story.roll_back()
+    returned = story.deploy()
+    assert story.rows() == before, returned
+
+
 def test_a_label_that_the_next_version_lacks(deployment):
     story = deployment(
         "CREATE TYPE mood AS ENUM ('sad', 'glad');"

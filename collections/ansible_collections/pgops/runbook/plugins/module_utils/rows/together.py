@@ -13,7 +13,7 @@ from ..postgres.references import Reference, checked_at_the_end, parents_first
 from ..postgres.triggers import triggers_and_rules_off
 from .changes import ADDED, CHANGED, DELETED, TableChanges
 from .policies import LEAVE
-from .writing import TableWriter, take_out_orphans
+from .writing import TableWriter, take_out_orphans, written_as_ring
 
 __all__ = ["LeftRow", "write_together"]
 
@@ -119,7 +119,8 @@ class _Together:
         writers = [self.writers[name] for name in members]
         if ring:
             try:
-                with savepoint(self.cursor), checked_at_the_end(self.cursor, ring):
+                clearing = writers if kind == CHANGED else []
+                with savepoint(self.cursor), written_as_ring(self.cursor, ring, clearing):
                     failing = [writer.write((kind,), some) for writer, some in zip(writers, numbers)]
                     if kind == ADDED:
                         for reasons, more in zip(failing, take_out_orphans(writers, members)):

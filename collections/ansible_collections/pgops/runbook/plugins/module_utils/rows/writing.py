@@ -9,17 +9,19 @@ caller has switched off (postgres.triggers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from ..postgres.bisect import NotTaken, bisect, savepoint
 from ..postgres.connection import sql
+from ..postgres.references import Reference, checked_at_the_end
 from ..postgres.tables import nulls_allowed
 from .changes import ADDED, CHANGED, TableChanges
 from .policies import PARENT_GONE, Policy
 
-__all__ = ["TableWriter", "take_out_orphans"]
+__all__ = ["TableWriter", "take_out_orphans", "written_as_ring"]
 
 
 class TableWriter:
@@ -156,13 +158,36 @@ class TableWriter:
         return found
 
 
+@contextmanager
+def written_as_ring(
+    cursor: Any, references: Iterable[Reference], clearing: Iterable[TableWriter]
+) -> Iterator[None]:
+    """Inside, rows of tables that refer to each other may be written in any order.
+
+    Args:
+        cursor: of a transaction.
+        references: foreign keys, which are checked at the end.
+        clearing: of these tables unique values may be taken out inside; while checks are pending PostgreSQL refuses
+            to set NOT NULL again.
+
+    Raises:
+        psycopg2.Error: at the end, when a foreign key does not hold.
+    """
+    with ExitStack() as stack:
+        for writer in clearing:
+            changes = writer.changes
+            stack.enter_context(nulls_allowed(cursor, changes.table, changes.unique_columns()))
+        stack.enter_context(checked_at_the_end(cursor, references))
+        yield
+
+
 def take_out_orphans(
     writers: Sequence[TableWriter], parents: Collection[tuple[str, str]]
 ) -> list[dict[int, str]]:
     """Take rows out again whose parent was not written, and those that refer to these in turn.
 
     For tables that refer to each other in a ring: a parent among the rows themselves can only be asked for when they
-    are all written, while foreign keys wait (postgres.references.checked_at_the_end).
+    are all written, while foreign keys wait (see written_as_ring).
 
     Args:
         writers: of the tables of the ring.

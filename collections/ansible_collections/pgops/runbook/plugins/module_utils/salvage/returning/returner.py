@@ -13,12 +13,12 @@ from contextlib import ExitStack
 from typing import Any
 
 from ...postgres.bisect import NotTaken, savepoint
-from ...postgres.references import Reference, checked_at_the_end, foreign_keys, parents_first
+from ...postgres.references import Reference, foreign_keys, parents_first
 from ...postgres.session import pin_session, restore_session
 from ...postgres.tables import Table, table_facts
 from ...postgres.triggers import triggers_and_rules_off
 from ...rows.sequences import advance_sequence
-from ...rows.writing import take_out_orphans
+from ...rows.writing import take_out_orphans, written_as_ring
 from ..changed_since import hold_back_changed, narrow_to_untouched
 from ..labels import add_labels_again
 from ..privileges import change_privileges_again
@@ -127,19 +127,31 @@ class SalvageReturner:
         Returns:
             bool: False where it did not go, and nothing was done.
         """
-        ways = [(item, self._table_of(item)) for item in items]
-        rows = [RowReturn(self.cursor, self.version, item, table) for item, table in ways if table]
+        tables = [(item, self._table_of(item)) for item in items]
+        targets = [(item, table) for item, table in tables if table]
+        # A column that is in a primary key by now cannot be cleared: then without.
+        return any(self._ring_goes(targets, group, ring, clearing) for clearing in (True, False))
+
+    def _ring_goes(
+        self,
+        targets: Sequence[tuple[dict[str, Any], Table]],
+        group: Sequence[tuple[str, str]],
+        ring: Sequence[Reference],
+        clearing: bool,
+    ) -> bool:
+        rows = [RowReturn(self.cursor, self.version, item, table) for item, table in targets]
+        writers = [one.writer for one in rows]
         try:
             with savepoint(self.cursor):
                 with ExitStack() as tables:
                     for one in rows:
                         tables.enter_context(triggers_and_rules_off(self.cursor, one.table.oid))
-                    with checked_at_the_end(self.cursor, ring):
+                    with written_as_ring(self.cursor, ring, writers if clearing else []):
                         for one in rows:
                             one.read()
                             one.hold_back_orphans(coming=group)
                             one.write()
-                        orphans = take_out_orphans([one.writer for one in rows], group)
+                        orphans = take_out_orphans(writers, group)
                         for one, reasons in zip(rows, orphans):
                             one.hold_back(reasons)
                 for one in rows:
