@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from types import ModuleType
 
 PROJECT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
@@ -41,8 +42,10 @@ Rows = Measurement | list[Measurement]
 Measure = Callable[[LocalServer, argparse.Namespace, Random, Callable[[str], None]], Rows]
 
 
-def _of_library(module) -> Measure:
-    def measure(server, sizes, chance, say):
+def _of_library(module: ModuleType) -> Measure:
+    def measure(
+        server: LocalServer, sizes: argparse.Namespace, chance: Random, say: Callable[[str], None]
+    ) -> Rows:
         library = LibraryUnderTest(server)
         try:
             return module.measure(library, sizes.faults, chance, say)
