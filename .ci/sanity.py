@@ -78,9 +78,9 @@ def pip_settings() -> str:
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
         where, _, option = name.rpartition(".")
-        if where in ("global", "install", ":env:"):
-            if where == ":env:" or option not in settings:
-                settings[option] = " ".join(ast.literal_eval(value).split())
+        is_setting = where in ("global", "install") and option not in settings
+        if is_setting or where == ":env:":
+            settings[option] = " ".join(ast.literal_eval(value).split())
     return "[global]\n" + "".join(f"{option} = {value}\n" for option, value in settings.items())
 
 

@@ -161,7 +161,7 @@ class TableWriter:
 
 @contextmanager
 def written_as_ring(
-    cursor: Any, references: Iterable[Reference], clearing: Iterable[TableWriter]
+    cursor: Cursor, references: Iterable[Reference], clearing: Iterable[TableWriter]
 ) -> Iterator[None]:
     """Inside, rows of tables that refer to each other may be written in any order.
 
