@@ -9,14 +9,17 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Connection
 from psycopg2 import sql
+
+from demo.local_server import LocalServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 __all__ = ["library_database", "target_of"]
 
 
-def target_of(server, database: str) -> dict[str, Any]:
+def target_of(server: LocalServer, database: str) -> dict[str, Any]:
     """Connection options of a database, as the runbook's modules take them."""
     return {
         "login_host": server.host,
@@ -29,7 +32,9 @@ def target_of(server, database: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def library_database(server: Any, name: str, files: int, stems: Collection[str] = ()) -> Iterator[str]:
+def library_database(
+    server: LocalServer, name: str, files: int, stems: Collection[str] = ()
+) -> Iterator[str]:
     """Create it with its migrations and ``files`` files; dropped at the end.
 
     Args:
@@ -53,7 +58,7 @@ def library_database(server: Any, name: str, files: int, stems: Collection[str] 
                 cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
 
-def _load(connection: Any, files: int, stems: Collection[str]) -> None:
+def _load(connection: Connection, files: int, stems: Collection[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('sample.files', %s, false)", (str(files),))
         for script in sorted((PROJECT / "sql" / "migrations").glob("*.sql")):

@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import DEPLOY_STEPS
 from ansible_collections.pgops.runbook.plugins.module_utils.library.follow import PathsBefore
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import server_identity
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Cursor
 
 from benchmarks.library_database import target_of
 from demo.local_server import LocalServer
@@ -69,7 +70,7 @@ class LibraryOnDisk:
         path.write_text(content or name, encoding="utf-8")
 
     @contextlib.contextmanager
-    def transaction(self):
+    def transaction(self) -> Iterator[Cursor]:
         with (
             contextlib.closing(self.server.connect(self.database)) as connection,
             connection,

@@ -15,6 +15,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 from benchmarks.library_database import target_of
+from demo.local_server import LocalServer
 
 __all__ = ["ModuleRun"]
 
@@ -40,7 +41,7 @@ class ModuleRun:
         folder: holds the backups, and in ``sql`` the migrations.
     """
 
-    server: Any
+    server: LocalServer
     database: str
     folder: Path
     run_id: str

@@ -21,6 +21,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFa
 from benchmarks.library_database import library_database, target_of
 from benchmarks.measurement import Measurement
 from benchmarks.writing_load import WritingLoad, writing
+from demo.local_server import LocalServer
 
 __all__ = ["measure"]
 
@@ -30,7 +31,7 @@ FILES_OF_THE_LIBRARY = 2000
 
 
 def measure(
-    server,
+    server: LocalServer,
     backups: int,
     chance: Random,
     say: Callable[[str], None],
@@ -49,7 +50,8 @@ def measure(
         make_backup: what backs up, as backup_snapshot.back_up.
         writers, pause: see writing().
     """
-    proven, slow, wrong = 0, 0, []
+    proven, slow = 0, 0
+    wrong: list[str] = []
     rates = []
     with (
         tempfile.TemporaryDirectory(prefix="proof-load-") as folder,
@@ -81,7 +83,12 @@ def measure(
 
 
 def _one_backup(
-    server, name: str, folder: Path, run: str, load: WritingLoad, make_backup: Callable[..., dict]
+    server: LocalServer,
+    name: str,
+    folder: Path,
+    run: str,
+    load: WritingLoad,
+    make_backup: Callable[..., dict],
 ) -> tuple[float, str | None]:
     """(write transactions a second during the backup, what is wrong with it)."""
     files = BackupFiles(str(folder), run)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFa
 
 from benchmarks.library_database import library_database, target_of
 from benchmarks.measurement import Measurement, first_of
+from demo.local_server import LocalServer
 
 __all__ = ["measure"]
 
@@ -25,7 +26,7 @@ FILES_OF_THE_LIBRARY = 500
 
 
 def measure(
-    server,
+    server: LocalServer,
     flips: int,
     chance: Random,
     say: Callable[[str], None],
@@ -73,7 +74,7 @@ def measure(
     return Measurement(WHAT, flips, flips - len(missed), flips, holds=refused is None, notes=notes)
 
 
-def _make_backup(server, folder: str) -> tuple[BackupFiles, str]:
+def _make_backup(server: LocalServer, folder: str) -> tuple[BackupFiles, str]:
     files = BackupFiles(folder, "proof")
     with (
         library_database(server, "bits", FILES_OF_THE_LIBRARY) as name,
@@ -84,7 +85,7 @@ def _make_backup(server, folder: str) -> tuple[BackupFiles, str]:
 
 
 @contextlib.contextmanager
-def _flipped(path: Path, place: int, bit: int):
+def _flipped(path: Path, place: int, bit: int) -> Iterator[None]:
     with path.open("r+b") as file:
         file.seek(place)
         sound = file.read(1)

@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.content.difference import difference
 from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import content_fingerprint
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.answers import one_row
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Connection, Cursor
 from psycopg2 import sql
 
 from benchmarks.measurement import Measurement, first_of
+from demo.local_server import LocalServer
 from tests.integration.content.values import DEFINITIONS, VALUES
 
 __all__ = ["measure"]
@@ -25,7 +28,7 @@ TABLES = ("plain", 'Mixed "Case"', "ключ")
 
 
 def measure(
-    server,
+    server: LocalServer,
     changes: int,
     chance: Random,
     say: Callable[[str], None],
@@ -66,7 +69,7 @@ def measure(
     return Measurement(WHAT, tried, tried - len(missed), changes, holds=not restless, notes=notes)
 
 
-def _make_tables(cursor, chance: Random) -> dict[str, tuple[list[str], int]]:
+def _make_tables(cursor: Cursor, chance: Random) -> dict[str, tuple[list[str], int]]:
     """Tables without any key: table -> (types of its columns, number of rows). Some rows occur twice."""
     made = {}
     for table in TABLES:
@@ -82,7 +85,7 @@ def _make_tables(cursor, chance: Random) -> dict[str, tuple[list[str], int]]:
     return made
 
 
-def _change_one_value(cursor, chance: Random, tables: dict) -> tuple[str, str, str]:
+def _change_one_value(cursor: Cursor, chance: Random, tables: dict) -> tuple[str, str, str]:
     """Give one column of one row another value; (table, type, the value)."""
     while True:
         table = chance.choice(list(tables))
@@ -99,13 +102,13 @@ def _change_one_value(cursor, chance: Random, tables: dict) -> tuple[str, str, s
             return table, types[number], value
 
 
-def _key(cursor, table: str) -> str:
+def _key(cursor: Cursor, table: str) -> str:
     cursor.execute("SELECT 'public.' || quote_ident(%s)", (table,))
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
 @contextlib.contextmanager
-def _typed_database(server):
+def _typed_database(server: LocalServer) -> Iterator[Connection]:
     name = sql.Identifier(DATABASE)
     with contextlib.closing(server.connect("postgres")) as outside:
         outside.autocommit = True

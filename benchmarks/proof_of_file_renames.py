@@ -8,15 +8,17 @@ import contextlib
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from subprocess import Popen
 from typing import Any
 
 from psycopg2 import sql
 
 from benchmarks.library_on_disk import LibraryOnDisk
 from benchmarks.measurement import Measurement, first_of
+from demo.local_server import LocalServer
 
 __all__ = ["measure"]
 
@@ -30,7 +32,7 @@ SHARE_AT_A_RENAME = 0.5
 
 
 def measure(
-    server,
+    server: LocalServer,
     kills: int,
     chance: Random,
     say: Callable[[str], None],
@@ -50,7 +52,8 @@ def measure(
         files: how many real files.
         follow: the next run; what it answers is a failure where it says so.
     """
-    disagreed, moments = [], Counter()
+    disagreed: list[str] = []
+    moments: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="proof-files-") as folder, _database(server):
         names = [f"{number % FOLDERS}/file {number}.mid" for number in range(files)]
         library = LibraryOnDisk(server, DATABASE, Path(folder), names)
@@ -89,7 +92,7 @@ def measure(
 
 
 @contextlib.contextmanager
-def _database(server):
+def _database(server: LocalServer) -> Iterator[None]:
     name = sql.Identifier(DATABASE)
     with contextlib.closing(server.connect("postgres")) as outside:
         outside.autocommit = True
@@ -127,7 +130,7 @@ def _seconds_of_a_whole_run(library: LibraryOnDisk, chance: Random) -> float:
     return time.monotonic() - begun
 
 
-def _wait_for_the_file(library: LibraryOnDisk, name: str, process) -> None:
+def _wait_for_the_file(library: LibraryOnDisk, name: str, process: Popen[str]) -> None:
     path = library.root / name
     if path.exists():
         return  # a name that is handed on is there from the beginning
@@ -135,7 +138,7 @@ def _wait_for_the_file(library: LibraryOnDisk, name: str, process) -> None:
         pass  # without a pause: a rename takes some microseconds
 
 
-def _wait_for_the_journal(library: LibraryOnDisk, process) -> None:
+def _wait_for_the_journal(library: LibraryOnDisk, process: Popen[str]) -> None:
     while process.poll() is None and not any(library.journals()):
         time.sleep(0.001)
 

@@ -9,13 +9,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 from psycopg2 import sql
 
 from benchmarks.library_database import library_database
 from benchmarks.measurement import Measurement, first_of
 from benchmarks.module_runs import ModuleRun
+from demo.local_server import LocalServer
 
 __all__ = ["measure"]
 
@@ -29,7 +29,7 @@ TABLES = """
 
 
 def measure(
-    server: Any,
+    server: LocalServer,
     files: int,
     say: Callable[[str], None],
     restore_salvage: bool = True,
@@ -86,7 +86,7 @@ def sum_of(rows: Counter) -> int:
     return sum(rows.values())
 
 
-def _rows(server, name: str) -> dict[str, Counter]:
+def _rows(server: LocalServer, name: str) -> dict[str, Counter]:
     """table -> every row as PostgreSQL writes it, with the number of its equals."""
     found = {}
     with contextlib.closing(server.connect(name)) as connection, connection.cursor() as cursor:
@@ -97,7 +97,7 @@ def _rows(server, name: str) -> dict[str, Counter]:
     return found
 
 
-def _roll_all_back(server, name: str, folder: Path) -> int:
+def _roll_all_back(server: LocalServer, name: str, folder: Path) -> int:
     """How many rows and values were kept."""
     run = ModuleRun(server, name, folder, "20260101T000000Z-back", "emergency_rollback", "001")
     run.step("preflight", cascade=True)
@@ -108,7 +108,7 @@ def _roll_all_back(server, name: str, folder: Path) -> int:
     return sum(item["rows"] for one in done["migrations"] for item in one["salvage"])
 
 
-def _deploy_all(server, name: str, folder: Path, restore_salvage: bool) -> None:
+def _deploy_all(server: LocalServer, name: str, folder: Path, restore_salvage: bool) -> None:
     run = ModuleRun(server, name, folder, "20260102T000000Z-again", "deploy", "pending")
     for step in ("preflight", "maintenance_window", "backup", "verify_restore"):
         run.step(step)

@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Connection
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from benchmarks.measurement import Measurement, first_of
+from demo.local_server import LocalServer
 from tests.integration.salvage.deployment import Deployment
 from tests.integration.salvage.one_by_one import story_of
-from tests.integration.salvage.random_migrations import SCHEMA, migrations, write_at_random
+from tests.integration.salvage.random_migrations import SCHEMA, RandomMigration, migrations, write_at_random
 
 __all__ = ["measure"]
 
@@ -24,7 +26,7 @@ WRITES_BEFORE, WRITES_AFTER = 40, 30
 
 
 def measure(
-    server,
+    server: LocalServer,
     wanted: int,
     chance: Random,
     say: Callable[[str], None],
@@ -50,7 +52,7 @@ def measure(
         suppress_health_check=list(HealthCheck),
     )
     @given(migrations(), st.integers(0, 2**32))
-    def count(migration, number) -> None:
+    def count(migration: RandomMigration, number: int) -> None:
         nonlocal tried, kept, at_stake, writes, one_by_one
         tried += 1
         users = Random(number)  # noqa: S311 - to be repeatable, not secret
@@ -84,7 +86,7 @@ def measure(
 
 
 @contextlib.contextmanager
-def _database(server):
+def _database(server: LocalServer) -> Iterator[Connection]:
     with contextlib.closing(server.connect("postgres")) as outside:
         outside.autocommit = True
         with outside.cursor() as cursor:

@@ -17,6 +17,7 @@ from benchmarks.library_database import library_database
 from benchmarks.measurement import Measurement, first_of
 from benchmarks.module_runs import ModuleRun
 from benchmarks.reconnecting_writers import Writer, reconnecting_writers
+from demo.local_server import LocalServer
 
 __all__ = ["measure"]
 
@@ -34,7 +35,7 @@ SCRIPTS = {
 
 
 def measure(
-    server,
+    server: LocalServer,
     restores: int,
     chance: Random,
     say: Callable[[str], None],
@@ -91,7 +92,7 @@ def measure(
 
 
 def _one_restore(
-    server, name: str, folder: Path, chance: Random, carry_over: bool, load: tuple[int, float]
+    server: LocalServer, name: str, folder: Path, chance: Random, carry_over: bool, load: tuple[int, float]
 ) -> tuple[int, list[int], float]:
     """(confirmed rows, ids of those that are not there, seconds for which the application was held off)."""
     for script, text in SCRIPTS.items():
@@ -126,14 +127,14 @@ def _wait(sessions: list[Writer], writes: int) -> None:
         time.sleep(0.02)
 
 
-def _execute(server, database: str, statement: str) -> list[tuple]:
+def _execute(server: LocalServer, database: str, statement: str) -> list[tuple]:
     with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 
-def _drop_replaced(server, name: str) -> None:
+def _drop_replaced(server: LocalServer, name: str) -> None:
     """The replaced database, and one that a failed restore has left."""
     with contextlib.closing(server.connect("postgres")) as connection, connection.cursor() as cursor:
         connection.autocommit = True

@@ -12,11 +12,11 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.policy import POLICY_SPEC, refuse_by_policy
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearsal import Rehearsal
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Migration
 
 from benchmarks.measurement import Measurement
 from benchmarks.rollback_faults import LibraryUnderTest, Planting, lines_left_out
@@ -32,7 +32,7 @@ POLICY = {name: option["default"] for name, option in POLICY_SPEC.items()}
 NAMED = "named in the rehearsal's evidence (sequences_moved)"
 
 
-def rehearse(library: LibraryUnderTest, stem: str, migration: dict[str, Any]) -> str | None:
+def rehearse(library: LibraryUnderTest, stem: str, migration: Migration) -> str | None:
     """What the rehearsal says against a migration; None when nothing."""
     with (
         library.databases.copy(library.databases.before(stem)) as name,
@@ -53,7 +53,7 @@ def measure(
     say: Callable[[str], None],
     planted: Planting = mutants,
     lines: Planting = lines_left_out,
-    examine: Callable[[LibraryUnderTest, str, dict[str, Any]], str | None] = rehearse,
+    examine: Callable[[LibraryUnderTest, str, Migration], str | None] = rehearse,
 ) -> list[Measurement]:
     """Plant the faults one by one, a database of its own for each.
 
@@ -81,8 +81,10 @@ def measure(
         faults += library.faults(stem, ("other", "sequence"), share, chance, lines)
         for fault in faults:
             moves = fault.effect == "sequence"
-            by = "refused by the parser, in preflight" if fault.migration is None else None
-            by = by or examine(library, stem, fault.migration)
+            if fault.migration is None:
+                by: str | None = "refused by the parser, in preflight"
+            else:
+                by = examine(library, stem, fault.migration)
             if by and (moves or by != NAMED):
                 counts[moves][by] += 1
             else:

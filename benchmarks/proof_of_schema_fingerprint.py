@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import carried_by_dump
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import Difference, difference
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Connection
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from psycopg2 import sql
 
 from benchmarks.measurement import Measurement, first_of
+from demo.local_server import LocalServer
 from tests.integration.catalog.schema_pairs import DATABASE, build, pair
 
 __all__ = ["measure"]
@@ -22,7 +24,7 @@ WHAT = "pairs of schemas in which the catalog and pg_dump disagree"
 
 
 def measure(
-    server,
+    server: LocalServer,
     pairs: int,
     chance: Random,
     say: Callable[[str], None],
@@ -51,7 +53,7 @@ def measure(
             suppress_health_check=list(HealthCheck),
         )
         @given(pair())
-        def count(schemas) -> None:
+        def count(schemas: tuple[list[str], list[str], list[str]]) -> None:
             nonlocal apart, tried
             tried += 1
             of_first, of_second, candidates = schemas
@@ -77,7 +79,7 @@ def measure(
 
 
 @contextlib.contextmanager
-def _workplace(server):
+def _workplace(server: LocalServer) -> Iterator[Connection]:
     name = sql.Identifier(DATABASE)
     with contextlib.closing(server.connect("postgres")) as outside:
         outside.autocommit = True

@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import psycopg2
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.answers import one_row
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Cursor
+
+from demo.local_server import LocalServer
 
 __all__ = ["Writer", "reconnecting_writers"]
 
@@ -37,7 +41,7 @@ class Writer:
     sent_away: int = 0
     writes: int = 0
 
-    def run(self, server, database: str, stop: threading.Event, pause: float) -> None:
+    def run(self, server: LocalServer, database: str, stop: threading.Event, pause: float) -> None:
         while not stop.is_set():
             try:
                 with contextlib.closing(server.connect(database)) as connection:
@@ -50,10 +54,10 @@ class Writer:
                 self.sent_away += 1
                 time.sleep(0.01)
 
-    def _write(self, cursor) -> None:
+    def _write(self, cursor: Cursor) -> None:
         name = f"{self.number}-{self.writes}.mid"
         cursor.execute(INSERT, {"name": name})
-        row = cursor.fetchone()[0]
+        row = one_row(cursor)[0]
         self.confirmed[row] = None
         self.writes += 1
         for changed in (row, next(iter(self.confirmed))):
@@ -74,7 +78,7 @@ class Writer:
 
 @contextlib.contextmanager
 def reconnecting_writers(
-    server, database: str, number: int = 2, pause: float = 0.0
+    server: LocalServer, database: str, number: int = 2, pause: float = 0.0
 ) -> Iterator[list[Writer]]:
     """Write until the end of the block.
 

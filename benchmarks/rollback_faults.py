@@ -13,12 +13,13 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 import psycopg2
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Migration
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
+from demo.local_server import LocalServer
 from tests.integration.sql.database_state import State, contents, state_within
 from tests.integration.sql.midi_library import PROJECT, STEMS, Databases, Undone, script
 from tests.integration.sql.test_rollback_mutations import mutants, outcome
@@ -43,7 +44,7 @@ class Fault:
     stem: str
     name: str
     text: str
-    migration: dict[str, Any] | None
+    migration: Migration | None
     effect: str
 
 
@@ -54,7 +55,7 @@ class LibraryUnderTest:
         server: LocalServer.
     """
 
-    def __init__(self, server, stems: Sequence[str] = STEMS) -> None:
+    def __init__(self, server: LocalServer, stems: Sequence[str] = STEMS) -> None:
         self.stems = stems
         self.databases = Databases(server)
         self._library = read_sql_library(PROJECT / "sql")
@@ -67,7 +68,7 @@ class LibraryUnderTest:
         """The faults of one rollback that have one of these effects, or a random share of them."""
         with self.databases.undone(self.databases.before(stem)) as transaction:
             transaction.execute(script("migrations", stem))
-            right = outcome(transaction, script("rollback", stem))
+            right = right_outcome(transaction, stem)
             found = [
                 Fault(
                     stem=stem,
@@ -81,17 +82,25 @@ class LibraryUnderTest:
         found = [fault for fault in found if fault.effect in effects]
         return chance.sample(found, math.ceil(share * len(found)))
 
-    def sound(self, stem: str) -> dict[str, Any]:
+    def sound(self, stem: str) -> Migration:
         """The migration with its own rollback."""
         return self._library.payload([stem])[0]
 
-    def _parsed(self, stem: str, text: str) -> dict[str, Any] | None:
+    def _parsed(self, stem: str, text: str) -> Migration | None:
         migration = self._library.find(stem)
+        assert migration.rollback is not None
         faulty = replace(migration, rollback=replace(migration.rollback, text=text))
         try:
             return replace(self._library, migrations=(faulty,)).payload([migration.version])[0]
         except RunbookError:
             return None
+
+
+def right_outcome(transaction: Undone, stem: str) -> State | str:
+    """What the sound rollback leads to."""
+    right = outcome(transaction, script("rollback", stem))
+    assert right is not None  # nothing to differ from was given
+    return right
 
 
 def effect_of(transaction: Undone, text: str, right: State | str) -> str:

@@ -8,9 +8,16 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from multiprocessing.context import SpawnProcess
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from typing import Any
 
 import psycopg2
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.answers import one_row
+
+from demo.local_server import LocalServer
 
 __all__ = ["WritingLoad", "writing"]
 
@@ -32,7 +39,7 @@ class WritingLoad:
         processes: the writers.
     """
 
-    def __init__(self, counters, processes) -> None:
+    def __init__(self, counters: Sequence[Synchronized[int]], processes: Sequence[SpawnProcess]) -> None:
         self._counters = counters
         self._processes = processes
 
@@ -49,7 +56,9 @@ class WritingLoad:
 
 
 @contextlib.contextmanager
-def writing(server, database: str, writers: int = 2, pause: float = 0.0) -> Iterator[WritingLoad]:
+def writing(
+    server: LocalServer, database: str, writers: int = 2, pause: float = 0.0
+) -> Iterator[WritingLoad]:
     """Write until the end of the block, each statement a transaction of its own.
 
     Args:
@@ -83,19 +92,19 @@ def writing(server, database: str, writers: int = 2, pause: float = 0.0) -> Iter
                 process.join()
 
 
-def _write(where: dict, writer: int, counter, stop, pause: float) -> None:
+def _write(where: dict[str, Any], writer: int, counter: Synchronized[int], stop: Event, pause: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then says stop
     parent = multiprocessing.parent_process()
     with contextlib.closing(psycopg2.connect(**where)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("SELECT max(id) FROM files")
-        values = {"old": cursor.fetchone()[0], "number": writer}
+        values = {"old": one_row(cursor)[0], "number": writer}
         mine: list[int] = []
-        while not stop.is_set() and parent.is_alive():
+        while not stop.is_set() and parent is not None and parent.is_alive():
             values["number"] += 1
             values["name"] = f"{writer}-{values['number']}.mid"
             cursor.execute(INSERT, values)
-            mine.append(cursor.fetchone()[0])
+            mine.append(one_row(cursor)[0])
             changed = 1
             for statement in (UPDATE, UPDATE_OLD):
                 cursor.execute(statement, {**values, "id": mine[-1]})

@@ -13,7 +13,9 @@ import os
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 __all__ = ["WORK_OF_TRIGGERS", "BulkLoading"]
 
@@ -93,7 +95,7 @@ class BulkLoading:
         cursor: of a session with autocommit; it does all that is not done side by side.
     """
 
-    def __init__(self, connect: Callable[[], Any], cursor: Any) -> None:
+    def __init__(self, connect: Callable[[], Connection], cursor: Cursor) -> None:
         self._connect = connect
         self._cursor = cursor
         self._unique: list[str] = []
@@ -140,7 +142,7 @@ class BulkLoading:
     def _side_by_side(self, doing: str, statements: list[str]) -> Iterator[str]:
         """Execute statements that lock no more than one table each, in several sessions."""
         with contextlib.ExitStack() as open_sessions, ThreadPoolExecutor(SESSIONS) as pool:
-            idle: queue.Queue[Any] = queue.Queue()
+            idle: queue.Queue[Cursor] = queue.Queue()
             for _ in range(SESSIONS):
                 idle.put(open_sessions.enter_context(self._session()))
             futures = [pool.submit(_execute_in_one_of, idle, statement) for statement in statements]
@@ -152,7 +154,7 @@ class BulkLoading:
                 pool.shutdown(cancel_futures=True)
 
     @contextlib.contextmanager
-    def _session(self) -> Iterator[Any]:
+    def _session(self) -> Iterator[Cursor]:
         with contextlib.closing(self._connect()) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             cursor.execute(_SETTINGS)
@@ -167,7 +169,7 @@ class BulkLoading:
         return [make for _, make in found]
 
 
-def _execute_in_one_of(idle: queue.Queue[Any], statement: str) -> None:
+def _execute_in_one_of(idle: queue.Queue[Cursor], statement: str) -> None:
     cursor = idle.get()
     try:
         cursor.execute(statement)

@@ -14,7 +14,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -22,6 +22,7 @@ sys.path.insert(0, str(PROJECT))
 import pglast  # noqa: E402 - the path has to be set first
 import psycopg2  # noqa: E402
 from psycopg2 import sql  # noqa: E402
+from psycopg2.extensions import cursor as Cursor  # noqa: E402
 
 from demo.bulk_loading import BulkLoading  # noqa: E402
 from demo.loading_line import LoadingLine  # noqa: E402
@@ -62,7 +63,7 @@ def load(server: LocalServer, sql_dir: Path, files: int, stream: TextIO = sys.st
 
 
 def _load_scripts(
-    cursor: Any, scripts: list[Path], samples: Path, bulk: BulkLoading, line: LoadingLine
+    cursor: Cursor, scripts: list[Path], samples: Path, bulk: BulkLoading, line: LoadingLine
 ) -> None:
     """Apply migrations, each followed by its sample rows, and do at the end what can be done for all rows."""
     for script in scripts:
@@ -80,7 +81,7 @@ def _load_scripts(
             line.now(doing)
 
 
-def _load_sample(cursor: Any, sample: Path, line: LoadingLine) -> None:
+def _load_sample(cursor: Cursor, sample: Path, line: LoadingLine) -> None:
     """Run a sample script statement by statement, to count its rows, in one transaction."""
     cursor.execute("BEGIN")
     for statement in pglast.split(sample.read_text(encoding="utf-8")):
@@ -101,7 +102,7 @@ def _size_of_database(server: LocalServer) -> Iterator[Callable[[], int]]:
             # When the server is gone, the session that loads says so.
             with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_catalog.pg_database_size(%s)", [DATABASE])
-                (known,) = cursor.fetchone()
+                known = cursor.fetchall()[0][0]
             return known
 
         yield size
@@ -130,7 +131,7 @@ def _said_as_load_error(path: Path) -> Iterator[None]:
         raise LoadError(f"{path.relative_to(PROJECT)} failed: {str(error).strip()}") from error
 
 
-def _record(cursor: Any, stem: str) -> None:
+def _record(cursor: Cursor, stem: str) -> None:
     """Record a version in the application's own table, when its script has not done so itself."""
     version, _, words = stem.partition("_")
     cursor.execute(

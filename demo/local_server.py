@@ -35,6 +35,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 PROJECT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
@@ -56,7 +57,11 @@ try:
     import psycopg2
     from psycopg2 import sql
 except ImportError:  # said in a sentence by LocalServer.start()
-    psycopg2 = None
+    if not TYPE_CHECKING:  # nothing after that sentence uses it, so to the type checker it is always there
+        psycopg2 = None
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
 
 SUPERUSER = "midi"
 # Root's servers live below it: writable everywhere, reachable for every user, and it survives a reboot.
@@ -170,7 +175,7 @@ class LocalServer:
         pid, self.port = found
         return pid
 
-    def connect(self, dbname: str = "postgres"):
+    def connect(self, dbname: str = "postgres") -> Connection:
         """Return a psycopg2 connection over the socket, as the superuser."""
         return psycopg2.connect(host=self.host, port=self.port, user=self.user, dbname=dbname)
 

@@ -172,6 +172,6 @@ def test_an_entry_is_a_sentence_each_and_fits_a_table(code: str) -> None:
 
 def test_an_error_cannot_be_made_without_a_code() -> None:
     with pytest.raises(TypeError):
-        RunbookError("a sentence")  # type: ignore[call-arg]
+        RunbookError("a sentence")  # type: ignore[call-arg]  # what is tried
     error = RunbookError("lock_not_available", "No lock.", blocked_by=[])
     assert (error.code, error.reason, error.details) == ("lock_not_available", "No lock.", {"blocked_by": []})

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup import emergency as emergency_backup
@@ -64,7 +65,7 @@ class Archive:
                 cursor.execute(query, values)
                 return cursor.fetchall() if cursor.description else []
 
-    def one(self, query: str) -> object:
+    def one(self, query: str) -> Any:
         return self.ask(query)[0][0]
 
     def archived(self, segment: str) -> None:

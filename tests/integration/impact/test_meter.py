@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.meter import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.wal import SessionWal
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Timing
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_locks_that_the_runbook_took_before_are_not_the_migrations(table):
     with transaction(table) as cursor:
         cursor.execute("LOCK TABLE item IN SHARE ROW EXCLUSIVE MODE")
         meter = ImpactMeter(cursor)
-        timing = {"line": 1}
+        timing: Timing = {"line": 1}
         cursor.execute("ALTER TABLE other ADD note text")
         meter.statement_done(timing)
         assert [lock["table"] for lock in timing["locks"]] == ["public.other"]

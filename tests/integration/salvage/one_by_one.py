@@ -36,11 +36,13 @@ class OneByOne(Deployment):
 
     Attributes:
         between: called with the ordinal of the first statement of each part, before it and in no transaction.
+        seen: for the test's own notes of them.
     """
 
     def __init__(self, connection: Any, apply: str, rollback: str):
         super().__init__(connection, apply, rollback)
         self.between: Callable[[int], None] = lambda ordinal: None
+        self.seen: list[int] = []
 
     def script(self) -> dict[str, Any]:
         parsed = parse_script(self.rollback, "rollback/002.sql")

@@ -9,6 +9,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
 from psycopg2 import sql
@@ -36,7 +37,7 @@ class State:
         next_values: for each sequence the value that it would give next.
     """
 
-    schema: object
+    schema: Any
     rows: dict[str, list[dict]]
     next_values: dict[str, int]
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils import digests
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger import receipts
 
 IDENTITY = {
@@ -307,3 +307,12 @@ def test_what_a_run_took_back_is_not_committed_any_more():
     assert receipts.committed_versions([*applied, taken_back], "emergency_rollback") == ["009"]
     again = {**chain("apply")[0], "migration": "009"}
     assert receipts.committed_versions([*applied, taken_back, again]) == ["008", "009"]
+
+
+def test_the_outputs_of_the_newest_receipt_of_a_step_or_the_sentence_that_there_is_none() -> None:
+    written = [
+        {**one, "outputs": {"rows": number}} for number, one in enumerate(chain("apply", "backup", "apply"))
+    ]
+    assert receipts.outputs_in(written, "apply") == {"rows": 2}
+    with pytest.raises(StepFailed, match="no receipt of step preflight"):
+        receipts.outputs_in(written, "preflight")

@@ -64,7 +64,7 @@ def test_records_without_a_file_are_listed() -> None:
 @pytest.mark.parametrize("question", [unmet_requirements, dependents, cascade_order])
 def test_a_version_that_the_index_lacks_is_refused(question: object) -> None:
     with pytest.raises(Refused, match="'x'"):
-        question(INDEX, "x", {"x"})  # type: ignore[operator]
+        question(INDEX, "x", {"x"})
 
 
 @st.composite

@@ -29,6 +29,7 @@ __all__ = [
     "Json",
     "Migration",
     "Receipt",
+    "Runnable",
     "Script",
     "Statement",
     "TableName",
@@ -73,6 +74,13 @@ class Statement(TypedDict):
     changes_rows: bool
 
 
+class Runnable(TypedDict):
+    """What of a script is needed to run it, or a part of it."""
+
+    name: str
+    statements: list[Statement]
+
+
 class Script(TypedDict):
     """A script of sql_dir as the controller has parsed it."""
 
@@ -94,8 +102,9 @@ class Migration(TypedDict):
     stem: str
     description: str
     requires: list[str]
-    risk_level: str
-    data_loss: str
+    #: What the header says, if it does.
+    risk_level: str | None
+    data_loss: str | None
     #: Schema (may be left out), table and column whose paths files on disk follow.
     files: list[str] | None
     apply: Script
@@ -114,8 +123,9 @@ class IndexEntry(TypedDict):
     requires: list[str]
     #: Whether the header names them, or they are all that come before.
     requires_declared: bool
-    risk_level: str
-    data_loss: str
+    #: What the header says, if it does.
+    risk_level: str | None
+    data_loss: str | None
     transaction: str | None
     apply_sha256: str
     rollback_sha256: str | None

@@ -12,10 +12,17 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
-from .errors import Refused, RunbookError, StepFailed
+from .errors import Refused, RunbookError
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
 from .ledger.receipt_file import ReceiptFile
-from .ledger.receipts import RESTORING_STEPS, check_gate, committed_versions, latest, script_digests
+from .ledger.receipts import (
+    RESTORING_STEPS,
+    check_gate,
+    committed_versions,
+    latest,
+    outputs_in,
+    script_digests,
+)
 from .ledger.upgrade import known_release
 from .postgres.answers import one_row
 from .postgres.connection import (
@@ -382,10 +389,7 @@ class Step:
         Raises:
             StepFailed: when there is none; the gate has normally seen to it.
         """
-        receipt = latest(self.receipts, step, migration)
-        if receipt is None:
-            raise StepFailed("step_out_of_order", f"This run has no receipt of step {step}.")
-        return receipt["outputs"]
+        return outputs_in(self.receipts, step, migration)
 
 
 def operator_name(given: str) -> str:

@@ -55,6 +55,7 @@ outputs:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.postgres.connection import transaction
 from ..module_utils.restore.database import restore_beside
 from ..module_utils.restore.opening import check_replaceable
@@ -74,7 +75,7 @@ def work(step: Step) -> Json:
         return restore_beside(step, step.outputs_of("preflight")["source"])
     with transaction(step.connection) as cursor:
         # The backup of this very run; a restore by hand has checked this in its preflight.
-        source = find_backup(step.ledger, cursor, step.params["backup_dir"], step.run_id, step.identity)
+        source = find_backup(Ledger(), cursor, step.params["backup_dir"], step.run_id, step.identity)
         check_replaceable(cursor, step.params["target"])
     return restore_beside(step, source)
 

@@ -63,8 +63,9 @@ from ..module_utils.step import Step, step_argument_spec
 def work(step: Step) -> Json:
     if step.module.check_mode:
         return {}
-    if swapped_by(step):
-        return record_earlier_swap(step)
+    earlier = swapped_by(step)
+    if earlier:
+        return record_earlier_swap(step, earlier)
     return swap_databases(step)
 
 

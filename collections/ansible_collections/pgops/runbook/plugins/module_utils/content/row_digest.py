@@ -25,7 +25,7 @@ BUCKETS = 4096
 BUCKET_SEED = 3
 
 
-def row_text(columns: Sequence[str], alias: str | None = None) -> Any:
+def row_text(columns: Sequence[str], alias: str | None = None) -> sql.Composable:
     """SQL expression for an unambiguous text of a row: record output quotes what needs it and writes NULL
     as nothing, the empty string as "" (manual, "Composite Type Input and Output Syntax").
 
@@ -35,19 +35,19 @@ def row_text(columns: Sequence[str], alias: str | None = None) -> Any:
     return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(identifiers))
 
 
-def hash_of(text: Any, seed: int = SEEDS[0]) -> Any:
+def hash_of(text: sql.Composable, seed: int = SEEDS[0]) -> sql.Composable:
     """SQL expression for the 64-bit hash of a text, given as an SQL expression."""
     # The C collation: a nondeterministic one would give different texts the same hash.
     return sql.SQL('pg_catalog.hashtextextended({} COLLATE "C", {})').format(text, sql.Literal(seed))
 
 
-def sums(line: str = "line") -> Any:
+def sums(line: str = "line") -> sql.Composable:
     """SQL aggregates over rows whose text is the column ``line``: their number and both sums, three values."""
     hashes = [sql.SQL("sum({})").format(hash_of(sql.Identifier(line), seed)) for seed in SEEDS]
     return sql.SQL("count(*), {}").format(sql.SQL(", ").join(hashes))
 
 
-def sums_as_text(line: str = "line") -> Any:
+def sums_as_text(line: str = "line") -> sql.Composable:
     """SQL aggregate: the same as one text, as salvage keeps it; of no rows it is ``0``."""
     return sql.SQL("pg_catalog.concat_ws(':', {})").format(sums(line))
 
@@ -57,6 +57,6 @@ def digest_of_sums(values: Sequence[Any]) -> str:
     return hashlib.sha256(":".join(map(str, values)).encode("ascii")).hexdigest()
 
 
-def bucket(columns: Sequence[str]) -> Any:
+def bucket(columns: Sequence[str]) -> sql.Composable:
     """SQL expression for the number of a row's bucket, from the values of these columns: its key."""
     return sql.SQL("({} & {})").format(hash_of(row_text(columns), BUCKET_SEED), sql.Literal(BUCKETS - 1))

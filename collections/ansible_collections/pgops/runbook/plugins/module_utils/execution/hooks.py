@@ -8,14 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
+from ..errors import RunbookError
+from ..ledger.ledger import Ledger
 from ..library.follow import PathsBefore
 from ..salvage.keeping.keeper import NotForeseen
-from ..shapes import Cursor, Migration, Script
-from .script import LockPolicy
+from ..shapes import Catalog, Connection, Cursor, Impact, Json, Migration, Script, Timing
+from .script import LockPolicy, script_of
 
 __all__ = ["Hooks", "Work"]
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -46,18 +51,18 @@ class Work:
     one_by_one: bool = False
     run_id: str = ""
     begun: float = field(default_factory=time.monotonic)
-    found: dict[str, Any] = field(default_factory=dict)
-    before: dict[str, Any] = field(default_factory=dict)
-    statements: list[dict[str, Any]] = field(default_factory=list)
-    impact: dict[str, Any] = field(default_factory=dict)
-    made: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
+    found: Catalog = field(default_factory=dict)
+    before: Catalog = field(default_factory=dict)
+    statements: list[Timing] = field(default_factory=list)
+    impact: Impact = field(default_factory=dict)
+    made: Catalog = field(default_factory=dict)
+    after: Catalog = field(default_factory=dict)
     verified: list[str] = field(default_factory=list)
-    returned: list[dict[str, Any]] = field(default_factory=list)
-    salvage: list[dict[str, Any]] = field(default_factory=list)
+    returned: list[Json] = field(default_factory=list)
+    salvage: list[Json] = field(default_factory=list)
     collisions: list[str] = field(default_factory=list)
     failure: Exception | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: Json = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -66,15 +71,16 @@ class Work:
     @property
     def script(self) -> Script:
         """The one that is run."""
-        return self.migration[self.direction]
+        return script_of(self.migration, self.direction)
 
     def seconds(self) -> float:
         """How long it has taken so far."""
         return round(time.monotonic() - self.begun, 3)
 
-    def verify_scripts(self) -> list[dict[str, Any]]:
+    def verify_scripts(self) -> list[Script]:
         """Its verify script, as a list of none or one."""
-        return [self.migration["verify"]] if self.migration.get("verify") else []
+        script = self.migration.get("verify")
+        return [script] if script else []
 
 
 class Hooks:
@@ -94,24 +100,24 @@ class Hooks:
     """
 
     run_id: str
-    ledger: Any
+    ledger: Ledger
     policy: LockPolicy
-    smoke: list[dict[str, Any]]
+    smoke: list[Script]
     restore_salvage: bool = True
     files_follow: bool = False
     measures_rollbacks: bool = False
     with_sizes: bool = False
 
     @property
-    def connection(self) -> Any:
+    def connection(self) -> Connection:
         """The connection as it is now: an attempt that lost it may have made another one."""
         raise NotImplementedError
 
     # Around ----------------------------------------------------------------------------------------------
 
     def in_transaction(
-        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
-    ) -> Any:
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
+    ) -> T:
         """Call ``attempt(cursor)`` in a transaction, commit it, and return what it returns.
 
         Args:
@@ -131,7 +137,7 @@ class Hooks:
         """What after_rows_changed raised was undone, and is tried again if this returns."""
         raise found
 
-    def not_begun(self, work: Work, error: Exception) -> Exception:
+    def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         """The error to raise where the first of these statements failed, so that nothing was changed."""
         return error
 

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from ..errors import StepFailed
 from ..impact.one_by_one import ImpactOneByOne
 from ..ledger.journal import Journal, open_journal
+from ..ledger.ledger import Ledger
 from ..postgres.connection import psycopg2
 from ..postgres.sequences import positions, put_back
 from ..salvage.keeping.keeper import NotForeseen
 from ..salvage.watch import DestructionWatch
-from ..shapes import Cursor, Statement, Timing
+from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Script, Statement, Timing
 from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
 from .parts import Part, parts_of
@@ -32,12 +33,16 @@ ALONE_LOCK_TIMEOUT_SECONDS = 600
 PLAYBOOKS = {"apply": "deploy.yml", "rollback": "emergency_rollback.yml"}
 
 
-def commits_one_by_one(script):
+def commits_one_by_one(script: Script | None) -> bool:
     """Whether a script says, or its statements demand, that it is not run as one transaction."""
-    return bool(script) and (script.get("transaction") == "none" or bool(script["forbids_transaction"]))
+    if not script:
+        return False
+    return script.get("transaction") == "none" or bool(script["forbids_transaction"])
 
 
-def begin_or_resume(cursor, ledger, run_id, migration, direction, catalog):
+def begin_or_resume(
+    cursor: Cursor, ledger: Ledger, run_id: str, migration: Migration, direction: str, catalog: Catalog
+) -> tuple[Journal, Catalog]:
     """The journal of this migration: the one that was begun and not finished, or a new one.
 
     Args:
@@ -70,7 +75,7 @@ def begin_or_resume(cursor, ledger, run_id, migration, direction, catalog):
 
 
 @contextmanager
-def _autocommit(connection):
+def _autocommit(connection: Connection) -> Iterator[Cursor]:
     connection.commit()
     connection.autocommit = True
     try:
@@ -161,7 +166,10 @@ class _PartRun:
         self.impact = impact
         self.part = part
         self.to_do = to_do
-        self.script = {"name": work.script["name"], "statements": [statement for _, statement in to_do]}
+        self.script: Runnable = {
+            "name": work.script["name"],
+            "statements": [statement for _, statement in to_do],
+        }
 
     def run(self, blockers: Callable[[], list[str]]) -> list[Timing]:
         """Run it, with lock retries; returns the timings."""

@@ -8,8 +8,12 @@ Concurrently"), ALTER TABLE (DETACH PARTITION) and ALTER TYPE.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import StepFailed
+from ..postgres.answers import one_row
 from ..postgres.connection import sql
+from ..shapes import Cursor, Json, Statement
 
 __all__ = ["after_failure", "after_success", "took_effect"]
 
@@ -17,7 +21,7 @@ __all__ = ["after_failure", "after_success", "took_effect"]
 LEFT_BY_REINDEX = r"_cc(new|old)\d*$"
 
 
-def took_effect(cursor, statement):
+def took_effect(cursor: Cursor, statement: Statement) -> bool:
     """Whether a statement that was begun, and not noted as done, has taken effect.
 
     Repairs what it left half done, so that it can be run again.
@@ -26,7 +30,7 @@ def took_effect(cursor, statement):
         cursor: of a connection in autocommit mode.
         statement: dict with alone (the command's name) and object (what it is about, or None).
     """
-    command, about = statement["alone"], statement["object"]
+    command, about = statement["alone"] or "", statement["object"] or {}
     if command == "CREATE INDEX CONCURRENTLY":
         return _index_is_valid(cursor, about) or _drop_invalid(cursor, about)
     if command == "DROP INDEX CONCURRENTLY":
@@ -40,44 +44,45 @@ def took_effect(cursor, statement):
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s) AND enumlabel = %s)",
             (_quoted(cursor, about["type"]), about["label"]),
         )
-        return cursor.fetchone()[0]
+        return one_row(cursor)[0]
     # VACUUM and CLUSTER change nothing that running them again would not.
     return False
 
 
-def after_failure(cursor, statement):
+def after_failure(cursor: Cursor, statement: Statement) -> None:
     """Remove what a failed statement left behind; whether it took effect is not in question."""
     if statement["alone"] == "CREATE INDEX CONCURRENTLY":
-        _drop_invalid(cursor, statement["object"])
+        _drop_invalid(cursor, statement["object"] or {})
     elif statement["alone"] == "REINDEX CONCURRENTLY":
         _drop_what_reindex_left(cursor)
 
 
-def after_success(cursor, statement):
+def after_success(cursor: Cursor, statement: Statement) -> None:
     """IF NOT EXISTS passes over an index of that name that an earlier failure left invalid.
 
     Raises:
         StepFailed: when the index is there and cannot be used.
     """
-    if statement["alone"] == "CREATE INDEX CONCURRENTLY" and not _index_is_valid(cursor, statement["object"]):
+    about = statement["object"] or {}
+    if statement["alone"] == "CREATE INDEX CONCURRENTLY" and not _index_is_valid(cursor, about):
         raise StepFailed(
             "invalid_index_in_the_way",
-            f"Index {'.'.join(filter(None, statement['object']['index']))} exists and is invalid, left by an"
+            f"Index {'.'.join(filter(None, about['index']))} exists and is invalid, left by an"
             " earlier failure outside of the runbook: DROP INDEX it, and deploy again.",
         )
 
 
-def _quoted(cursor, name):
+def _quoted(cursor: Cursor, name: Sequence[str | None]) -> str:
     """``[schema or None, name]`` as text that to_regclass() and to_regtype() read."""
     return sql.Identifier(*filter(None, name)).as_string(cursor)
 
 
-def _index_exists(cursor, about):
+def _index_exists(cursor: Cursor, about: Json) -> bool:
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (_quoted(cursor, about["index"]),))
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
-def _index_is_valid(cursor, about):
+def _index_is_valid(cursor: Cursor, about: Json) -> bool:
     cursor.execute(
         "SELECT indisvalid AND indisready FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(%s)",
         (_quoted(cursor, about["index"]),),
@@ -86,7 +91,7 @@ def _index_is_valid(cursor, about):
     return bool(row and row[0])
 
 
-def _drop_invalid(cursor, about):
+def _drop_invalid(cursor: Cursor, about: Json) -> bool:
     """Drop the index if it is there and invalid; always False: it must be built again."""
     if _index_exists(cursor, about) and not _index_is_valid(cursor, about):
         cursor.execute(
@@ -95,7 +100,7 @@ def _drop_invalid(cursor, about):
     return False
 
 
-def _drop_what_reindex_left(cursor):
+def _drop_what_reindex_left(cursor: Cursor) -> bool:
     cursor.execute(
         "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -107,7 +112,7 @@ def _drop_what_reindex_left(cursor):
     return False
 
 
-def _finish_detach(cursor, about):
+def _finish_detach(cursor: Cursor, about: Json) -> bool:
     cursor.execute(
         "SELECT inhdetachpending FROM pg_catalog.pg_inherits"
         " WHERE inhrelid = to_regclass(%s) AND inhparent = to_regclass(%s)",

@@ -27,7 +27,7 @@ from .hooks import Hooks, Work
 from .one_by_one import begin_or_resume, run_one_by_one
 from .parts import lines_of_changes
 from .recipe import prove_apply, prove_rollback
-from .script import run_checks
+from .script import run_checks, script_of
 
 __all__ = ["apply_one_by_one", "roll_back_one_by_one"]
 
@@ -72,8 +72,9 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
         RunbookError: as the hooks give it, when nothing was changed.
         StepFailed: statements are committed, and the next one or a check failed.
     """
-    changes = lines_of_changes(migration["rollback"])
-    check_rows_change_together(migration["rollback"]["name"], changes)
+    script = script_of(migration, "rollback")
+    changes = lines_of_changes(script)
+    check_rows_change_together(script["name"], changes)
     begun = hooks.in_transaction(
         [migration["version"]], "rollback", True, lambda cursor: _begin(cursor, migration, "rollback", hooks)
     )
@@ -107,7 +108,7 @@ def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -
         cursor, hooks.ledger, hooks.run_id, migration, direction, work.found
     )
     hooks.before_script(cursor, work)
-    work.run_id = journal.run_id
+    work.run_id = journal.run_id or hooks.run_id
     if direction == "rollback":
         return _Begun(work, journal, collisions(cursor, indexed_only=True))
     if not resumes:

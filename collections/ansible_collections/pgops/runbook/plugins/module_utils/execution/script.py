@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from ..errors import Refused, StepFailed
+from ..impact.meter import ImpactMeter
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2
 from ..postgres.message import one_line
+from ..shapes import Cursor, Json, Migration, Runnable, Script, Statement, Timing
 
 __all__ = [
     "LOCK_SPEC",
@@ -22,6 +26,7 @@ __all__ = [
     "roll_back_migration",
     "run_checks",
     "run_script",
+    "script_of",
     "undone_afterwards",
     "with_lock_retries",
 ]
@@ -44,6 +49,8 @@ LOCK_SPEC = {
     "statement_timeout_seconds": {"type": "float", "default": 900},
 }
 
+T = TypeVar("T")
+
 
 class ScriptFailed(StepFailed):
     """A statement of a script failed, or a check did not hold.
@@ -64,14 +71,20 @@ class LockPolicy:
             programs do not meet again and again.
     """
 
-    def __init__(self, timeout_seconds=2.0, attempts=10, pause_seconds=3.0, statement_timeout_seconds=0.0):
+    def __init__(
+        self,
+        timeout_seconds: float = 2.0,
+        attempts: int = 10,
+        pause_seconds: float = 3.0,
+        statement_timeout_seconds: float = 0.0,
+    ) -> None:
         self.statement_timeout_seconds = statement_timeout_seconds
         self.timeout_seconds = timeout_seconds
         self.attempts = attempts
         self.pause_seconds = pause_seconds
 
     @classmethod
-    def from_params(cls, params):
+    def from_params(cls, params: Json) -> LockPolicy:
         """The policy that a module's parameters give (see LOCK_SPEC).
 
         Raises:
@@ -90,7 +103,7 @@ class LockPolicy:
             params["statement_timeout_seconds"],
         )
 
-    def set_in(self, cursor):
+    def set_in(self, cursor: Cursor) -> None:
         """Set the limits for the rest of the cursor's transaction."""
         for name, seconds in (
             ("lock_timeout", self.timeout_seconds),
@@ -99,11 +112,11 @@ class LockPolicy:
         ):
             cursor.execute("SELECT set_config(%s, %s, true)", (name, f"{int(seconds * 1000)}ms"))
 
-    def pause(self):
+    def pause(self) -> float:
         return self.pause_seconds * (1 + random.random() / 2)  # noqa: S311  (jitter, not a secret)
 
 
-def run_script(cursor, script, meter=None):
+def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = None) -> list[Timing]:
     """Run every statement of ``script``.
 
     Args:
@@ -118,7 +131,7 @@ def run_script(cursor, script, meter=None):
         ScriptFailed: naming file, line and PostgreSQL's message; lock errors go on as they are, so that
             the caller may try again.
     """
-    timings = []
+    timings: list[Timing] = []
     for statement in script["statements"]:
         started = time.monotonic()
         try:
@@ -140,7 +153,7 @@ def run_script(cursor, script, meter=None):
     return timings
 
 
-def _failure(script, statement, error):
+def _failure(script: Runnable, statement: Statement, error: psycopg2.Error) -> ScriptFailed:
     diagnostic = getattr(error, "diag", None)
     message = one_line(error)
     extra = "".join(
@@ -166,7 +179,7 @@ def _failure(script, statement, error):
     )
 
 
-def check_script(cursor, script):
+def check_script(cursor: Cursor, script: Runnable) -> None:
     """Run a verify or smoke script: it fails by raising, or by a row whose first column is boolean false.
 
     Raises:
@@ -190,7 +203,7 @@ def check_script(cursor, script):
 
 
 @contextmanager
-def undone_afterwards(cursor):
+def undone_afterwards(cursor: Cursor) -> Iterator[None]:
     """What is written inside leaves no trace in the caller's transaction, whether or not it fails."""
     cursor.execute("SAVEPOINT runbook_check")
     try:
@@ -202,28 +215,39 @@ def undone_afterwards(cursor):
             cursor.execute("RELEASE SAVEPOINT runbook_check")
 
 
-def run_checks(cursor, scripts):
+def run_checks(cursor: Cursor, scripts: Iterable[Runnable]) -> None:
     """Run verify or smoke scripts, each undone afterwards."""
     for script in scripts:
         with undone_afterwards(cursor):
             check_script(cursor, script)
 
 
-def apply_migration(cursor, migration, meter=None):
+def apply_migration(cursor: Cursor, migration: Migration, meter: ImpactMeter | None = None) -> list[Timing]:
     """Run the migration and record its version; returns the statements' timings."""
     timings = run_script(cursor, migration["apply"], meter)
     VersionTable(cursor).record(migration["version"], migration["description"])
     return timings
 
 
-def roll_back_migration(cursor, migration, meter=None):
+def script_of(migration: Migration, direction: str) -> Script:
+    """The script that is run: "apply" or "rollback". That there is one is checked before a run begins."""
+    script = migration["apply"] if direction == "apply" else migration["rollback"]
+    assert script is not None
+    return script
+
+
+def roll_back_migration(
+    cursor: Cursor, migration: Migration, meter: ImpactMeter | None = None
+) -> list[Timing]:
     """Run the rollback and take the version out; returns the statements' timings."""
-    timings = run_script(cursor, migration["rollback"], meter)
+    timings = run_script(cursor, script_of(migration, "rollback"), meter)
     VersionTable(cursor).forget(migration["version"])
     return timings
 
 
-def with_lock_retries(attempt, policy, blockers=lambda: []):
+def with_lock_retries(
+    attempt: Callable[[], T], policy: LockPolicy, blockers: Callable[[], list[str]] = lambda: []
+) -> T:
     """Call ``attempt()`` until it gets its locks, at most ``policy.attempts`` times.
 
     Args:
@@ -234,7 +258,7 @@ def with_lock_retries(attempt, policy, blockers=lambda: []):
     Raises:
         StepFailed: when the last attempt did not get its locks either.
     """
-    seen = []
+    seen: list[str] = []
     for number in range(1, policy.attempts + 1):
         try:
             return attempt()

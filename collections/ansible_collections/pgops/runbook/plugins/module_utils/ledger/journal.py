@@ -8,16 +8,15 @@ One that may not is noted before and after; killed in between, the catalog tells
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..digests import sha256_of_text
 from ..errors import Refused
-from ..shapes import Json, Statement
+from ..postgres.answers import one_row
+from ..shapes import Cursor, Json, Statement
 
 __all__ = ["Journal", "close_all_journals", "open_journal"]
 
 
-def open_journal(cursor: Any) -> Json | None:
+def open_journal(cursor: Cursor) -> Json | None:
     """The journal that was begun and not closed, or None.
 
     Returns:
@@ -25,7 +24,7 @@ def open_journal(cursor: Any) -> Json | None:
         last_line (of the last statement begun, or None).
     """
     cursor.execute("SELECT to_regclass('runbook.journal') IS NOT NULL")
-    if not cursor.fetchone()[0]:
+    if not one_row(cursor)[0]:
         return None
     cursor.execute(
         "SELECT journal_id, run_id, migration, direction, catalog_before, count(s.done)::int, max(s.line)"
@@ -37,7 +36,7 @@ def open_journal(cursor: Any) -> Json | None:
     return dict(zip(names, row)) if row else None
 
 
-def close_all_journals(cursor: Any) -> None:
+def close_all_journals(cursor: Cursor) -> None:
     """Nothing is half done: the database was replaced by one in which nothing of it is begun."""
     cursor.execute("UPDATE runbook.journal SET closed = clock_timestamp() WHERE closed IS NULL")
 
@@ -57,15 +56,17 @@ class Journal:
         self.direction = direction
 
     @classmethod
-    def begin(cls, cursor: Any, run_id: str, migration: str, direction: str, catalog_before: str) -> Journal:
+    def begin(
+        cls, cursor: Cursor, run_id: str, migration: str, direction: str, catalog_before: str
+    ) -> Journal:
         cursor.execute(
             "INSERT INTO runbook.journal (run_id, migration, direction, catalog_before)"
             " VALUES (%s, %s, %s, %s) RETURNING journal_id",
             (run_id, migration, direction, catalog_before),
         )
-        return cls(cursor.fetchone()[0], run_id, direction)
+        return cls(one_row(cursor)[0], run_id, direction)
 
-    def state(self, cursor: Any, ordinal: int, statement: Statement) -> str:
+    def state(self, cursor: Cursor, ordinal: int, statement: Statement) -> str:
         """ "new", "begun" or "done".
 
         Raises:
@@ -87,27 +88,27 @@ class Journal:
             )
         return "done" if row[1] else "begun"
 
-    def note_begin(self, cursor: Any, ordinal: int, statement: Statement) -> None:
+    def note_begin(self, cursor: Cursor, ordinal: int, statement: Statement) -> None:
         cursor.execute(
             "INSERT INTO runbook.journal_statement (journal_id, ordinal, line, sha256) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (journal_id, ordinal) DO UPDATE SET begun = clock_timestamp()",
             (self.journal_id, ordinal, statement["line"], sha256_of_text(statement["sql"])),
         )
 
-    def note_done(self, cursor: Any, ordinal: int) -> None:
+    def note_done(self, cursor: Cursor, ordinal: int) -> None:
         cursor.execute(
             "UPDATE runbook.journal_statement SET done = clock_timestamp() WHERE journal_id = %s AND ordinal = %s",
             (self.journal_id, ordinal),
         )
 
-    def forget(self, cursor: Any, ordinal: int) -> None:
+    def forget(self, cursor: Cursor, ordinal: int) -> None:
         """A statement that is known not to have taken effect."""
         cursor.execute(
             "DELETE FROM runbook.journal_statement WHERE journal_id = %s AND ordinal = %s",
             (self.journal_id, ordinal),
         )
 
-    def drop_if_nothing_is_done(self, cursor: Any) -> bool:
+    def drop_if_nothing_is_done(self, cursor: Cursor) -> bool:
         """Forget a journal without a statement, so that its migration holds nobody up; returns whether it had none."""
         cursor.execute(
             "DELETE FROM runbook.journal j WHERE journal_id = %s AND NOT EXISTS"
@@ -116,7 +117,7 @@ class Journal:
         )
         return cursor.rowcount == 1
 
-    def close(self, cursor: Any) -> None:
+    def close(self, cursor: Cursor) -> None:
         cursor.execute(
             "UPDATE runbook.journal SET closed = clock_timestamp() WHERE journal_id = %s", (self.journal_id,)
         )

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import cast
 
 from ..digests import canonical_json, digest_of
 from ..errors import Refused
-from ..shapes import Catalog, Identity, Json, Receipt
+from ..postgres.answers import one_row
+from ..shapes import Catalog, Cursor, Identity, Json, Receipt
 from .receipts import FIRST_PREVIOUS, make_receipt
 from .upgrade import upgrade
 
@@ -34,10 +35,10 @@ LEASE_MINUTES = 15
 UTC_TEXT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
-def utc_text(cursor: Any) -> str:
+def utc_text(cursor: Cursor) -> str:
     """The server's clock as ISO 8601 text in UTC, not the time at which the transaction began."""
     cursor.execute("SELECT " + UTC_TEXT.format("clock_timestamp()"))
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
 def _receipt(document: str, digest: str) -> Receipt:
@@ -47,11 +48,11 @@ def _receipt(document: str, digest: str) -> Receipt:
 class Ledger:
     """Runs and receipts in the database of the cursor that each method is given."""
 
-    def exists(self, cursor: Any) -> bool:
+    def exists(self, cursor: Cursor) -> bool:
         cursor.execute("SELECT to_regclass('runbook.receipt') IS NOT NULL")
-        return cursor.fetchone()[0]
+        return one_row(cursor)[0]
 
-    def create(self, cursor: Any) -> bool:
+    def create(self, cursor: Cursor) -> bool:
         """Create the ledger where there is none, or bring it to the newest layout; returns whether it was created."""
         created = not self.exists(cursor)
         upgrade(cursor)
@@ -59,7 +60,7 @@ class Ledger:
 
     # Runs ----------------------------------------------------------------------------------------------
 
-    def unfinished_run(self, cursor: Any) -> Json | None:
+    def unfinished_run(self, cursor: Cursor) -> Json | None:
         """The run that holds the database, or None.
 
         Returns:
@@ -79,7 +80,7 @@ class Ledger:
 
     def open_run(
         self,
-        cursor: Any,
+        cursor: Cursor,
         run_id: str,
         playbook: str,
         migrations: Sequence[str],
@@ -92,7 +93,7 @@ class Ledger:
             (run_id, playbook, list(migrations), operator, json.dumps(controller), LEASE_MINUTES),
         )
 
-    def run(self, cursor: Any, run_id: str) -> Json | None:
+    def run(self, cursor: Cursor, run_id: str) -> Json | None:
         """One run as dict (run_id, playbook, migrations, finished (bool), outcome), or None."""
         if not self.exists(cursor):
             return None
@@ -104,7 +105,7 @@ class Ledger:
         row = cursor.fetchone()
         return dict(zip(("run_id", "playbook", "migrations", "finished", "outcome"), row)) if row else None
 
-    def last_run(self, cursor: Any) -> Json | None:
+    def last_run(self, cursor: Cursor) -> Json | None:
         """The newest run as dict, or None."""
         if not self.exists(cursor):
             return None
@@ -119,14 +120,14 @@ class Ledger:
         names = ("run_id", "playbook", "migrations", "operator", "started", "finished", "outcome", "reason")
         return dict(zip(names, row)) if row else None
 
-    def extend_lease(self, cursor: Any, run_id: str) -> None:
+    def extend_lease(self, cursor: Cursor, run_id: str) -> None:
         cursor.execute(
             "UPDATE runbook.run SET lease_until = clock_timestamp() + %s * interval '1 minute'"
             " WHERE run_id = %s AND finished IS NULL",
             (LEASE_MINUTES, run_id),
         )
 
-    def finish_run(self, cursor: Any, run_id: str, outcome: str, reason: str) -> bool:
+    def finish_run(self, cursor: Cursor, run_id: str, outcome: str, reason: str) -> bool:
         """Close a run; returns whether it was open."""
         cursor.execute(
             "UPDATE runbook.run SET finished = clock_timestamp(), outcome = %s, reason = %s"
@@ -137,7 +138,7 @@ class Ledger:
 
     # Receipts ------------------------------------------------------------------------------------------
 
-    def receipts(self, cursor: Any, run_id: str | None = None) -> list[Receipt]:
+    def receipts(self, cursor: Cursor, run_id: str | None = None) -> list[Receipt]:
         """Receipts, oldest first: those of one run, or the whole chain."""
         if not self.exists(cursor):
             return []
@@ -149,16 +150,16 @@ class Ledger:
             )
         return [_receipt(document, digest) for document, digest in cursor.fetchall()]
 
-    def chain_is_broken(self, cursor: Any, run_id: str) -> bool:
+    def chain_is_broken(self, cursor: Cursor, run_id: str) -> bool:
         """Whether a receipt of the run does not name the digest of the one before it in the ledger."""
         cursor.execute(
             "SELECT EXISTS (SELECT FROM runbook.receipt r LEFT JOIN runbook.receipt p ON p.position = r.position - 1"
             " WHERE r.run_id = %s AND r.document::json ->> 'previous' <> coalesce(p.digest, %s))",
             (run_id, FIRST_PREVIOUS),
         )
-        return cursor.fetchone()[0]
+        return one_row(cursor)[0]
 
-    def applied_receipt(self, cursor: Any, version: str) -> Receipt | None:
+    def applied_receipt(self, cursor: Cursor, version: str) -> Receipt | None:
         """The receipt of the apply that put ``version`` in place, or None when the ledger does not know."""
         if not self.exists(cursor):
             return None
@@ -177,7 +178,7 @@ class Ledger:
             return None
         return _receipt(row[0], row[1])
 
-    def makers(self, cursor: Any, keys: Iterable[str]) -> dict[str, str]:
+    def makers(self, cursor: Cursor, keys: Iterable[str]) -> dict[str, str]:
         """Which deployed migration added which object to the schema.
 
         Args:
@@ -203,7 +204,7 @@ class Ledger:
 
     def append(
         self,
-        cursor: Any,
+        cursor: Cursor,
         run_id: str,
         step: str,
         status: str,
@@ -239,7 +240,7 @@ class Ledger:
 
     # Catalogs ------------------------------------------------------------------------------------------
 
-    def keep_catalog(self, cursor: Any, catalog: Catalog) -> str:
+    def keep_catalog(self, cursor: Cursor, catalog: Catalog) -> str:
         """Store a catalog under its digest; returns the digest."""
         digest = digest_of(catalog)
         cursor.execute(
@@ -248,7 +249,7 @@ class Ledger:
         )
         return digest
 
-    def catalog(self, cursor: Any, digest: str) -> Catalog:
+    def catalog(self, cursor: Cursor, digest: str) -> Catalog:
         """The catalog with that digest.
 
         Raises:

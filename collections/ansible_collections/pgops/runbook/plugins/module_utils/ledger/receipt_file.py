@@ -8,7 +8,6 @@ import datetime
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from ..digests import canonical_json
 from ..durable import write_file_durably
@@ -101,7 +100,8 @@ class ReceiptFile:
         inputs: Json | None = None,
         outputs: Json | None = None,
     ) -> Receipt:
-        content: Any = self._read()
+        content = self._read()
+        assert content is not None  # open_run() has written it
         previous = content["receipts"][-1]["digest"] if content["receipts"] else FIRST_PREVIOUS
         finished = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         receipt = make_receipt(

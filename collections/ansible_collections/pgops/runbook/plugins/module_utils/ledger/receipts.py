@@ -7,8 +7,11 @@ Everything here is a function of values; the ledger stores receipts, this module
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
 from ..digests import digest_of
-from ..errors import Refused
+from ..errors import Refused, StepFailed
+from ..shapes import Identity, Json, Migration, Receipt
 
 __all__ = [
     "CHAINS",
@@ -25,6 +28,7 @@ __all__ = [
     "in_force",
     "latest",
     "make_receipt",
+    "outputs_in",
     "script_digests",
 ]
 
@@ -87,8 +91,17 @@ SCRIPTS_OF_STEP = {
 
 
 def make_receipt(
-    run_id, step, status, started, finished, identity, previous, migration=None, inputs=None, outputs=None
-):
+    run_id: str,
+    step: str,
+    status: str,
+    started: str,
+    finished: str,
+    identity: Identity,
+    previous: str,
+    migration: str | None = None,
+    inputs: Json | None = None,
+    outputs: Json | None = None,
+) -> Receipt:
     """One receipt.
 
     Args:
@@ -104,7 +117,7 @@ def make_receipt(
     Returns:
         dict: the document plus its own ``digest``.
     """
-    document = {
+    receipt: Receipt = {
         "run_id": run_id,
         "step": step,
         "migration": migration,
@@ -115,35 +128,45 @@ def make_receipt(
         "inputs": inputs or {},
         "outputs": outputs or {},
         "previous": previous,
+        "digest": "",
     }
-    return {**document, "digest": digest_of(document)}
+    receipt["digest"] = _digest_of_the_rest(receipt)
+    return receipt
 
 
-def broken_link(receipts):
+def _digest_of_the_rest(receipt: Receipt) -> str:
+    return digest_of({key: value for key, value in receipt.items() if key != "digest"})
+
+
+def broken_link(receipts: Iterable[Receipt]) -> Receipt | None:
     """The first receipt of a whole chain, in order, that was changed or whose predecessor is gone, or None."""
     previous = FIRST_PREVIOUS
     for receipt in receipts:
-        document = {key: value for key, value in receipt.items() if key != "digest"}
-        if receipt.get("digest") != digest_of(document) or receipt.get("previous") != previous:
+        if receipt.get("digest") != _digest_of_the_rest(receipt) or receipt.get("previous") != previous:
             return receipt
         previous = receipt["digest"]
     return None
 
 
-def script_digests(migration):
+def script_digests(migration: Migration) -> dict[str, str | None]:
     """dict kind -> digest of each script of a migration, None for one that it does not have."""
-    return {kind: migration[kind]["sha256"] if migration.get(kind) else None for kind in ALL_SCRIPTS}
+    scripts = {
+        "apply": migration["apply"],
+        "rollback": migration.get("rollback"),
+        "verify": migration.get("verify"),
+    }
+    return {kind: script["sha256"] if script else None for kind, script in scripts.items()}
 
 
-def altered(receipts):
+def altered(receipts: Iterable[Receipt]) -> Receipt | None:
     """The first receipt that no longer has the digest it was given, or None; for a part of a chain."""
     for receipt in receipts:
-        if receipt["digest"] != digest_of({key: value for key, value in receipt.items() if key != "digest"}):
+        if receipt["digest"] != _digest_of_the_rest(receipt):
             return receipt
     return None
 
 
-def latest(receipts, step, migration=None):
+def latest(receipts: Sequence[Receipt], step: str, migration: str | None = None) -> Receipt | None:
     """The newest receipt of ``step`` (and of ``migration`` where given), or None."""
     for receipt in reversed(receipts):
         if receipt["step"] == step and migration in (None, receipt["migration"]):
@@ -151,7 +174,19 @@ def latest(receipts, step, migration=None):
     return None
 
 
-def in_force(receipts):
+def outputs_in(receipts: Sequence[Receipt], step: str, migration: str | None = None) -> Json:
+    """The outputs in the newest receipt of ``step``.
+
+    Raises:
+        StepFailed: when there is none; the gate has normally seen to it.
+    """
+    receipt = latest(receipts, step, migration)
+    if receipt is None:
+        raise StepFailed("step_out_of_order", f"This run has no receipt of step {step}.")
+    return receipt["outputs"]
+
+
+def in_force(receipts: Sequence[Receipt]) -> list[Receipt]:
     """The receipts that speak of the database as it is: without those of a database that a restore has replaced.
 
     What was done between a backup and its restore is gone with the database in which it was done.
@@ -159,7 +194,7 @@ def in_force(receipts):
     Args:
         receipts: the whole chain, oldest first.
     """
-    kept = []
+    kept: list[tuple[int, Receipt]] = []
     for position, receipt in enumerate(receipts):
         if receipt["step"] == "swap" and receipt["status"] == "ok":
             kept = [one for one in kept if one[0] < receipt["outputs"]["receipts_in_backup"]]
@@ -167,7 +202,7 @@ def in_force(receipts):
     return [receipt for _, receipt in kept]
 
 
-def _same_database(receipt, identity, receipts):
+def _same_database(receipt: Receipt, identity: Identity, receipts: Sequence[Receipt]) -> bool:
     """Whether the receipt is about the database that we are connected to, or about the one that it has replaced."""
     theirs = receipt["identity"]
     ours = {key: identity[key] for key in theirs}
@@ -179,13 +214,13 @@ def _same_database(receipt, identity, receipts):
     return theirs == {**ours, "database_oid": swap["outputs"].get("replaced_oid")}
 
 
-def committed_versions(receipts, step="apply"):
+def committed_versions(receipts: Iterable[Receipt], step: str = "apply") -> list[str]:
     """Versions that a run has applied to production and not taken back, by its receipts, oldest first.
 
     Args:
         step: "emergency_rollback" for those that it has taken back.
     """
-    last = {}
+    last: dict[str, str] = {}
     for receipt in receipts:
         if receipt["status"] == "ok" and receipt["step"] == "swap":
             last.clear()  # the database in which they were applied was replaced
@@ -194,7 +229,9 @@ def committed_versions(receipts, step="apply"):
     return [version for version, last_step in last.items() if last_step == step]
 
 
-def required_steps(playbook, step, automatic=False, nothing_selected=False):
+def required_steps(
+    playbook: str, step: str, automatic: bool = False, nothing_selected: bool = False
+) -> tuple[str, ...]:
     """The steps whose receipts ``step`` needs in its own run.
 
     Args:
@@ -210,7 +247,15 @@ def required_steps(playbook, step, automatic=False, nothing_selected=False):
     raise Refused("step_out_of_order", f"Step {step} is no part of {playbook}.")
 
 
-def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max_age=None):
+def check_gate(
+    step: str,
+    playbook: str,
+    receipts: Sequence[Receipt],
+    identity: Identity,
+    scripts: Mapping[str, Mapping[str, str | None]],
+    automatic: bool = False,
+    max_age: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
     """Whether ``step`` may run; returns nothing, or raises.
 
     Args:
@@ -255,7 +300,7 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
                 f" {theirs['system_identifier']}), not to {identity['database']} of server"
                 f" {identity['system_identifier']}.",
             )
-        if needed in (max_age or {}):
+        if max_age and needed in max_age:
             age, allowed = max_age[needed]
             if age > allowed:
                 raise Refused(
@@ -268,7 +313,11 @@ def check_gate(step, playbook, receipts, identity, scripts, automatic=False, max
         check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
 
 
-def check_scripts(recorded, present, kinds=ALL_SCRIPTS):
+def check_scripts(
+    recorded: Mapping[str, Mapping[str, str | None]],
+    present: Mapping[str, Mapping[str, str | None]],
+    kinds: Collection[str] = ALL_SCRIPTS,
+) -> None:
     """Refuse when a script of the run has other bytes now than when preflight read it.
 
     Args:

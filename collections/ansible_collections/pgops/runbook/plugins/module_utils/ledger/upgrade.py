@@ -9,11 +9,12 @@ the application has set for its own objects: names are found in pg_catalog only,
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ..errors import Refused
+from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
 from ..postgres.connection import sql
+from ..shapes import Cursor
 from .schema import COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
 
 __all__ = ["check_rights_to_upgrade", "known_release", "release_of", "upgrade"]
@@ -69,7 +70,7 @@ COLUMNS = """
     WHERE n.nspname = ANY (%s) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"""
 
 
-def release_of(cursor: Any) -> int:
+def release_of(cursor: Cursor) -> int:
     """Number of the layout that the schemas of this database have; 0 where there are none. Only reads.
 
     Raises:
@@ -82,11 +83,11 @@ def release_of(cursor: Any) -> int:
         " pg_catalog.to_regclass('runbook.receipt') IS NOT NULL"
         " FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'"
     )
-    has_releases, has_receipts = cursor.fetchone()
+    has_releases, has_receipts = one_row(cursor)
     if not has_releases:
         return FIRST if has_receipts else 0
     cursor.execute("SELECT pg_catalog.max(number) FROM runbook.release")
-    (number,) = cursor.fetchone()
+    (number,) = one_row(cursor)
     if number is None:
         raise Refused(
             "layout_just_upgraded",
@@ -96,7 +97,7 @@ def release_of(cursor: Any) -> int:
     return number
 
 
-def known_release(cursor: Any) -> int:
+def known_release(cursor: Cursor) -> int:
     """As release_of().
 
     Raises:
@@ -108,7 +109,7 @@ def known_release(cursor: Any) -> int:
             "SELECT applied_by, pg_catalog.current_database()::text FROM runbook.release WHERE number = %s",
             (number,),
         )
-        version, database = cursor.fetchone()
+        version, database = one_row(cursor)
         raise Refused(
             "layout_newer_than_runbook",
             f"The runbook's schemas in database {database} have the layout of release {number}, made by pgops.runbook"
@@ -119,7 +120,7 @@ def known_release(cursor: Any) -> int:
     return number
 
 
-def check_rights_to_upgrade(cursor: Any) -> None:
+def check_rights_to_upgrade(cursor: Cursor) -> None:
     """Only reads.
 
     Raises:
@@ -133,7 +134,7 @@ def check_rights_to_upgrade(cursor: Any) -> None:
         " OR (pg_catalog.to_regnamespace('runbook') IS NOT NULL"
         " AND pg_catalog.to_regnamespace('runbook_salvage') IS NOT NULL)"
     )
-    role, may_create = cursor.fetchone()
+    role, may_create = one_row(cursor)
     if not may_create:
         raise Refused(
             "role_lacks_privilege",
@@ -151,7 +152,7 @@ def check_rights_to_upgrade(cursor: Any) -> None:
         )
 
 
-def upgrade(cursor: Any) -> list[int]:
+def upgrade(cursor: Cursor) -> list[int]:
     """Bring both schemas to the newest layout, in the cursor's transaction; where they have it, only read.
 
     Returns:
@@ -186,17 +187,17 @@ def upgrade(cursor: Any) -> list[int]:
     return missing
 
 
-def _set_all(cursor: Any, settings: dict[str, str]) -> dict[str, str]:
+def _set_all(cursor: Cursor, settings: dict[str, str]) -> dict[str, str]:
     """Until the end of the transaction; returns what they were."""
     previous = {}
     for name, value in settings.items():
         cursor.execute("SELECT pg_catalog.current_setting(%s)", (name,))
-        (previous[name],) = cursor.fetchone()
+        (previous[name],) = one_row(cursor)
         cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
     return previous
 
 
-def _is_made(cursor: Any, statement: str) -> bool:
+def _is_made(cursor: Cursor, statement: str) -> bool:
     """Whether what the statement would make is there."""
     made = MADE.match(statement)
     if made is None:
@@ -206,15 +207,15 @@ def _is_made(cursor: Any, statement: str) -> bool:
     name = f"{made['schema']}.{made['index']}" if made["index"] else made["whole"]
     kind = "regclass" if "." in name else "regnamespace"
     cursor.execute(f"SELECT pg_catalog.to_{kind}(%s) IS NOT NULL", (name,))
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
-def _columns(cursor: Any) -> set[str]:
+def _columns(cursor: Cursor) -> set[str]:
     cursor.execute(COLUMNS, (SCHEMAS,))
     return {name for (name,) in cursor.fetchall()}
 
 
-def _check_columns(cursor: Any) -> None:
+def _check_columns(cursor: Cursor) -> None:
     """What is there under the name of a table of ours has to be that table."""
     known = {name for name in COMMENTS if name.count(".") == 2}
     missing = sorted(known - _columns(cursor))
@@ -228,7 +229,7 @@ def _check_columns(cursor: Any) -> None:
         )
 
 
-def _comment(cursor: Any) -> None:
+def _comment(cursor: Cursor) -> None:
     for name, text in COMMENTS.items():
         parts = name.split(".")
         cursor.execute(
@@ -240,7 +241,7 @@ def _comment(cursor: Any) -> None:
         )
 
 
-def _revoke_from_others(cursor: Any, there: list[int]) -> None:
+def _revoke_from_others(cursor: Cursor, there: list[int]) -> None:
     """What was made now is its owner's alone: the rows of the salvage are as private as those they were kept from."""
     cursor.execute(GRANTED, (there, SCHEMAS))
     for kind, name, owner, others in cursor.fetchall():

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import Refused
+from ..postgres.answers import one_row
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
+from ..shapes import Cursor, TableName
 
 __all__ = ["MARK", "VersionTable"]
 
@@ -21,19 +21,20 @@ TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 class VersionTable:
     """``schema_migrations`` as the cursor's search_path finds it."""
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
 
-    def _table(self) -> Any:
+    def _table(self) -> TableName | None:
         """(schema, name) of the table, or None."""
         self.cursor.execute(
             "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.oid = to_regclass('schema_migrations') AND c.relkind IN ('r', 'p')"
         )
-        return self.cursor.fetchone()
+        row = self.cursor.fetchone()
+        return None if row is None else (row[0], row[1])
 
-    def _columns(self, table: tuple[str, str]) -> dict[str, str]:
+    def _columns(self, table: TableName) -> dict[str, str]:
         name = sql.Identifier(*table).as_string(self.cursor)
         return {column.name: column.type_name for column in columns_of(self.cursor, name)}
 
@@ -76,6 +77,7 @@ class VersionTable:
             )
             self.cursor.execute("COMMENT ON TABLE schema_migrations IS %s", (MARK,))
             table = self._table()
+            assert table is not None  # made in this schema
         names = ["version"]
         values = [version]
         if "description" in self._columns(table):
@@ -103,10 +105,10 @@ class VersionTable:
         )
         if self.is_ours(table):
             self.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table)))
-            if self.cursor.fetchone()[0] == 0:
+            if one_row(self.cursor)[0] == 0:
                 self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
 
-    def is_ours(self, table: tuple[str, str] | None = None) -> bool:
+    def is_ours(self, table: TableName | None = None) -> bool:
         """Whether the runbook made the table."""
         table = table or self._table()
         if table is None:
@@ -114,7 +116,7 @@ class VersionTable:
         self.cursor.execute(
             "SELECT obj_description(format('%%I.%%I', %s::text, %s::text)::regclass, 'pg_class')", table
         )
-        return self.cursor.fetchone()[0] == MARK
+        return one_row(self.cursor)[0] == MARK
 
     def name(self) -> str | None:
         """``schema.table`` for a person, or None."""
@@ -127,4 +129,4 @@ class VersionTable:
         if table is None:
             return None
         self.cursor.execute("SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(%s)", table)
-        return self.cursor.fetchone()[0]
+        return one_row(self.cursor)[0]

@@ -12,7 +12,7 @@ from ..postgres.answers import one_row
 from ..postgres.connection import connect, transaction
 from ..postgres.programs import find_program, program_major_version
 from ..shapes import Cursor, Identity, IndexEntry, Json, Target
-from .order import cascade_order, dependents, pending, unmet_requirements
+from .order import Index, cascade_order, dependents, pending, unmet_requirements
 
 __all__ = [
     "OLDEST_SERVER",
@@ -110,7 +110,7 @@ def check_rights(cursor: Cursor, copy_target: Target) -> None:
 # Which migrations ------------------------------------------------------------------------------------------
 
 
-def select_for_deploy(index: Sequence[IndexEntry], wanted: str, applied: Collection[str]) -> list[str]:
+def select_for_deploy(index: Index, wanted: str, applied: Collection[str]) -> list[str]:
     """The versions that this deploy applies, in order.
 
     Args:
@@ -135,9 +135,7 @@ def select_for_deploy(index: Sequence[IndexEntry], wanted: str, applied: Collect
     return [wanted]
 
 
-def select_for_rollback(
-    index: Sequence[IndexEntry], wanted: str, applied: Collection[str], cascade: bool
-) -> list[str]:
+def select_for_rollback(index: Index, wanted: str, applied: Collection[str], cascade: bool) -> list[str]:
     """The versions that this rollback takes back, in the order in which that happens.
 
     Raises:

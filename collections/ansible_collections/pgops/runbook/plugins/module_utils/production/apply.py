@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..catalog.catalog import carried_by_dump
 from ..catalog.difference import describe, difference, to_json
-from ..errors import Unchanged
+from ..errors import RunbookError, Unchanged
 from ..execution.hooks import Work
 from ..execution.one_by_one import commits_one_by_one
 from ..execution.recipe import apply_in_one_transaction
@@ -19,14 +17,14 @@ from ..impact.meter import rows_written
 from ..ledger.receipts import latest
 from ..postgres.connection import transaction
 from ..sentences import cut, listed
-from ..shapes import Cursor, Migration
+from ..shapes import Catalog, Cursor, Json, Migration
 from ..step import Step
 from .hooks import ProductionHooks
 
 __all__ = ["ApplyHooks", "apply_to_production"]
 
 
-def apply_to_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[dict[str, Any]]:
+def apply_to_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[Json]:
     """Apply each migration that this run has not applied yet.
 
     Args:
@@ -69,16 +67,16 @@ class ApplyHooks(ProductionHooks):
         "Migration {} did not begin in production",
     )
 
-    def __init__(self, step: Step, policy: LockPolicy, proof: dict[str, Any]):
+    def __init__(self, step: Step, policy: LockPolicy, proof: Json) -> None:
         super().__init__(step, policy)
         self.proof = proof
         self.restore_salvage = step.params["restore_salvage"]
         with transaction(step.connection) as cursor:
             self.rehearsed = tuple(
-                step.ledger.catalog(cursor, proof[key]) for key in ("catalog_before", "catalog_after")
+                self.ledger.catalog(cursor, proof[key]) for key in ("catalog_before", "catalog_after")
             )
 
-    def not_begun(self, work: Work, error: Exception) -> Exception:
+    def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         return Unchanged(error.code, error.reason, **error.details)
 
     def before_script(self, cursor: Cursor, work: Work) -> None:
@@ -103,7 +101,7 @@ class ApplyHooks(ProductionHooks):
             work, f"Migration {work.version} did something else in production than on the copy{end}"
         )
 
-    def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
+    def outputs(self, cursor: Cursor, work: Work) -> Json:
         return {
             "version": work.version,
             "catalog_before": self.ledger.keep_catalog(cursor, work.before),
@@ -116,7 +114,7 @@ class ApplyHooks(ProductionHooks):
             "salvage_returned": work.returned,
         }
 
-    def _must_be_equal(self, expected: dict[str, Any], found: dict[str, Any], what: str) -> None:
+    def _must_be_equal(self, expected: Catalog, found: Catalog, what: str) -> None:
         self.refuse(
             "production_schema_differs_from_rehearsal",
             what,

@@ -5,18 +5,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from ..errors import RunbookError, StepFailed, Unchanged
-from ..execution.script import with_lock_retries
+from ..execution.script import LockPolicy, with_lock_retries
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, transaction
 from ..postgres.message import one_line
 from ..postgres.sequences import positions, put_back
+from ..shapes import Receipt, TableName
+from ..step import Step
 
 __all__ = ["CommitUnknown", "commit_or_find_out", "in_production", "undo_attempt"]
 
+T = TypeVar("T")
 
-def in_production(step, attempt, policy, what):
+
+def in_production(step: Step, attempt: Callable[[], T], policy: LockPolicy, what: str) -> T:
     """Run ``attempt`` with lock retries; whatever fails is rolled back and said to be so.
 
     Raises:
@@ -27,7 +33,7 @@ def in_production(step, attempt, policy, what):
     with transaction(step.connection) as cursor:
         sequences = positions(cursor)
 
-    def rolled_back(run):
+    def rolled_back(run: Callable[[], T]) -> T:
         try:
             return run()
         except CommitUnknown:
@@ -51,7 +57,7 @@ def in_production(step, attempt, policy, what):
         raise Unchanged("postgresql_error", f"{what}: {one_line(error)}.", sqlstate=error.pgcode) from None
 
 
-def undo_attempt(step, sequences):
+def undo_attempt(step: Step, sequences: Mapping[TableName, int]) -> None:
     """Roll back, and put sequences back, which no ROLLBACK does: a setval() stays in effect."""
     if step.connection.closed:
         try:
@@ -67,7 +73,7 @@ class CommitUnknown(StepFailed):
     """COMMIT was sent, the connection was lost, and the server does not answer."""
 
 
-def commit_or_find_out(step, receipt):
+def commit_or_find_out(step: Step, receipt: Receipt) -> None:
     """COMMIT; where its answer is lost, look in the ledger whether the receipt is there.
 
     Raises:

@@ -6,21 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeVar
 
 from ..errors import Unchanged
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
+from ..ledger.ledger import Ledger
 from ..ledger.receipts import script_digests
 from ..library.follow import PathsBefore, library_hosts_of, record_in_production
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
 from ..sentences import cut, listed
-from ..shapes import Cursor
+from ..shapes import Connection, Cursor, Json
 from ..step import Step
 from .attempt import commit_or_find_out, in_production
 
 __all__ = ["ProductionHooks"]
+
+T = TypeVar("T")
 
 
 class ProductionHooks(Hooks):
@@ -34,32 +37,32 @@ class ProductionHooks(Hooks):
     #: What a person reads where an attempt was undone: (one transaction, the beginning of a journal).
     undone: tuple[str, str]
 
-    def __init__(self, step: Step, policy: LockPolicy):
+    def __init__(self, step: Step, policy: LockPolicy) -> None:
         self.step = step
         self.run_id = step.run_id
-        self.ledger = step.ledger
+        self.ledger = Ledger()
         self.policy = policy
         self.smoke = step.smoke_scripts()
         self.files_follow = bool(library_hosts_of(step.receipts))
 
     @property
-    def connection(self) -> Any:
+    def connection(self) -> Connection:
         return self.step.connection
 
     def in_transaction(
-        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
-    ) -> Any:
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
+    ) -> T:
         written = len(self.step.recorded)
         what = self.undone[begins].format(", ".join(versions))
         if begins:
             return in_production(self.step, lambda: self._committed(attempt), self.policy, what)
         return in_production(self.step, lambda: self.attempt(attempt, written), self.policy, what)
 
-    def _committed(self, attempt: Callable[[Any], Any]) -> Any:
+    def _committed(self, attempt: Callable[[Cursor], T]) -> T:
         with transaction(self.step.connection) as cursor:
             return attempt(cursor)
 
-    def attempt(self, attempt: Callable[[Any], Any], written: int) -> Any:
+    def attempt(self, attempt: Callable[[Cursor], T], written: int) -> T:
         """One attempt, with its receipts.
 
         Args:
@@ -90,7 +93,7 @@ class ProductionHooks(Hooks):
         inputs = script_digests(work.migration)
         self.step.record(cursor, "ok", migration=work.version, inputs=inputs, outputs=outputs)
 
-    def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
+    def outputs(self, cursor: Cursor, work: Work) -> Json:
         """What the receipt says."""
         raise NotImplementedError
 

@@ -5,17 +5,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..catalog.application import read_schema
 from ..catalog.difference import describe, difference, undone
 from ..digests import digest_of
-from ..errors import Unchanged
+from ..errors import RunbookError, Unchanged
 from ..execution.hooks import Work
 from ..execution.one_by_one import commits_one_by_one
 from ..execution.recipe import roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import roll_back_one_by_one
 from ..execution.script import LockPolicy
+from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
 from ..library.follow import PathsBefore
 from ..postgres.connection import transaction
@@ -26,7 +27,7 @@ from ..salvage.privileges import privileges_changed_since
 from ..salvage.store.items import SalvageStore
 from ..salvage.watch import Loss
 from ..sentences import cut, listed
-from ..shapes import Cursor, Migration
+from ..shapes import Catalog, Cursor, Json, Migration
 from ..step import Step
 from .attempt import undo_attempt
 from .hooks import ProductionHooks
@@ -38,6 +39,8 @@ __all__ = [
     "must_give_back",
     "roll_back_production",
 ]
+
+T = TypeVar("T")
 
 
 def committed_by_this_run(step: Step, migrations: list[Migration]) -> list[Migration]:
@@ -51,7 +54,7 @@ def committed_by_this_run(step: Step, migrations: list[Migration]) -> list[Migra
     return committed
 
 
-def roll_back_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[dict[str, Any]]:
+def roll_back_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[Json]:
     """Roll all of ``migrations`` back, in the given order, in one transaction.
 
     A script whose statements cannot be in one is run on its own, and then so is each of the others.
@@ -85,11 +88,11 @@ class RollbackHooks(ProductionHooks):
         "The rollback of {} did not begin, it is still applied",
     )
 
-    def __init__(self, step: Step, policy: LockPolicy):
+    def __init__(self, step: Step, policy: LockPolicy) -> None:
         super().__init__(step, policy)
         self._learnt: dict[str, dict[int, Loss]] = {}
 
-    def attempt(self, attempt: Callable[[Any], Any], written: int) -> Any:
+    def attempt(self, attempt: Callable[[Cursor], T], written: int) -> T:
         while True:
             with transaction(self.step.connection) as cursor:
                 sequences = positions(cursor)
@@ -103,7 +106,7 @@ class RollbackHooks(ProductionHooks):
         # Seen in a transaction that is undone: the next one keeps this too.
         self._learnt[found.version] = found.losses
 
-    def not_begun(self, work: Work, error: Exception) -> Exception:
+    def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         return Unchanged(
             error.code, f"{self.undone[True].format(work.version)}: {error.reason}", **error.details
         )
@@ -134,7 +137,7 @@ class RollbackHooks(ProductionHooks):
             work.salvage = SalvageStore(cursor).items_of(work.run_id, work.version)
         super().finish(cursor, work, paths)
 
-    def outputs(self, cursor: Cursor, work: Work) -> dict[str, Any]:
+    def outputs(self, cursor: Cursor, work: Work) -> Json:
         return {
             "version": work.version,
             "catalog_before": self.ledger.keep_catalog(cursor, work.before),
@@ -148,8 +151,8 @@ class RollbackHooks(ProductionHooks):
 
 def must_give_back(
     work: Work,
-    expected: dict[str, Any] | None,
-    compare: Callable[[dict[str, Any], dict[str, Any]], Any] = difference,
+    expected: Json | None,
+    compare: Callable[[Json, Json], Any] = difference,
 ) -> None:
     """Look at what a rollback gives, before COMMIT where it is one transaction.
 
@@ -184,21 +187,23 @@ def must_give_back(
         )
 
 
-def _keep_what_was_made_of_it(step, cursor, version, current, keeper):
+def _keep_what_was_made_of_it(
+    step: Step, cursor: Cursor, version: str, current: Catalog, keeper: SalvageKeeper
+) -> None:
     """Privileges and labels that people changed since on objects that the migration made."""
-    applied = step.ledger.applied_receipt(cursor, version)
+    applied = Ledger().applied_receipt(cursor, version)
     if applied is not None:
         outputs = applied["outputs"]
-        before = step.ledger.catalog(cursor, outputs["catalog_before"])
-        made = step.ledger.catalog(cursor, outputs.get("catalog_made") or outputs["catalog_after"])
+        before = Ledger().catalog(cursor, outputs["catalog_before"])
+        made = Ledger().catalog(cursor, outputs.get("catalog_made") or outputs["catalog_after"])
         added = difference(before, made).added
         keeper.keep_privileges(privileges_changed_since(added, current))
         keeper.keep_labels(labels_added_since(added, current))
 
 
-def _rehearsed(step, cursor, version):
+def _rehearsed(step: Step, cursor: Cursor, version: str) -> tuple[Json, set[str] | None]:
     """The evidence of the rehearsal before the deploy (an empty one where there is none), and the tables it wrote."""
-    applied = step.ledger.applied_receipt(cursor, version)
+    applied = Ledger().applied_receipt(cursor, version)
     if applied is None:
         return {}, None
     impact = applied["outputs"]["impact"]
@@ -210,19 +215,19 @@ def _rehearsed(step, cursor, version):
     return {}, written
 
 
-def _expected_schema(step, cursor, version, current):
+def _expected_schema(step: Step, cursor: Cursor, version: str, current: Catalog) -> Catalog | None:
     """The schema that the rollback must give, or None where the ledger does not know the deploy."""
-    applied = step.ledger.applied_receipt(cursor, version)
+    applied = Ledger().applied_receipt(cursor, version)
     if applied is None:
         return None
-    before = step.ledger.catalog(cursor, applied["outputs"]["catalog_before"])
-    after = step.ledger.catalog(cursor, applied["outputs"]["catalog_after"])
+    before = Ledger().catalog(cursor, applied["outputs"]["catalog_before"])
+    after = Ledger().catalog(cursor, applied["outputs"]["catalog_after"])
     if digest_of(current) == applied["outputs"]["catalog_after"]:
         return before
     return expected_after(version, current, before, after)
 
 
-def expected_after(version, current, before, after):
+def expected_after(version: str, current: Catalog, before: Catalog, after: Catalog) -> Catalog:
     """The schema that a rollback must give: the one now, without what the deploy made.
 
     Args:

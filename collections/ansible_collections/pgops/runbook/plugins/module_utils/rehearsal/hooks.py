@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from ..errors import Refused
 from ..execution.hooks import Hooks, Work
@@ -15,9 +15,11 @@ from ..library.follow import PathsBefore, record_on_copy
 from ..postgres.connection import transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
-from ..shapes import Connection, Cursor
+from ..shapes import Connection, Cursor, Script
 
 __all__ = ["CopyHooks", "refuse_collisions"]
+
+T = TypeVar("T")
 
 
 def refuse_collisions(work: Work, lines: list[str]) -> None:
@@ -49,7 +51,7 @@ class CopyHooks(Hooks):
     with_sizes = True
     keeps_paths = False
 
-    def __init__(self, connection: Connection, smoke: list[dict[str, Any]], files_follow: bool = False):
+    def __init__(self, connection: Connection, smoke: list[Script], files_follow: bool = False) -> None:
         self._connection = connection
         self.ledger = Ledger()
         self.policy = LockPolicy()
@@ -58,12 +60,12 @@ class CopyHooks(Hooks):
         self._inserted_into: dict[str, set[str]] = {}
 
     @property
-    def connection(self) -> Any:
+    def connection(self) -> Connection:
         return self._connection
 
     def in_transaction(
-        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Any], Any]
-    ) -> Any:
+        self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
+    ) -> T:
         with transaction(self._connection) as cursor:
             return attempt(cursor)
 

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
 
 from ..catalog.application import read_schema
-from ..catalog.dependencies import dependency_edges, used_objects
+from ..catalog.dependencies import Edge, dependency_edges, used_objects
 from ..catalog.difference import describe, difference
 from ..content.difference import difference as content_difference
 from ..content.differing_rows import differing_rows, in_words
@@ -23,7 +26,7 @@ from ..ledger.ledger import Ledger
 from ..postgres.connection import transaction
 from ..postgres.sequences import collisions, new_collisions
 from ..sentences import listed
-from ..shapes import Migration
+from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Script
 from .hooks import CopyHooks, refuse_collisions
 
 __all__ = ["Rehearsal"]
@@ -42,13 +45,20 @@ class Rehearsal:
             not give back.
     """
 
-    def __init__(self, connection, smoke=(), restore_salvage=False, files_follow=False, production=None):
+    def __init__(
+        self,
+        connection: Connection,
+        smoke: Iterable[Script] = (),
+        restore_salvage: bool = False,
+        files_follow: bool = False,
+        production: Connection | None = None,
+    ) -> None:
         self.connection = connection
         self.production = production
         self.restore_salvage = restore_salvage
         self.hooks = CopyHooks(connection, list(smoke), files_follow)
 
-    def state(self, only_columns=None):
+    def state(self, only_columns: Mapping[str, Any] | None = None) -> tuple[Catalog, Content]:
         """(catalog, content) of the copy now."""
         with transaction(self.connection) as cursor:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
@@ -87,7 +97,7 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             return collisions(cursor)
 
-    def _schema_before_half_done(self):
+    def _schema_before_half_done(self) -> Catalog | None:
         """The schema from before a migration that production has half applied, or None."""
         with transaction(self.connection) as cursor:
             half_done = open_journal(cursor)
@@ -95,14 +105,14 @@ class Rehearsal:
                 return None
             return Ledger().catalog(cursor, half_done["catalog_before"])
 
-    def _edges(self):
+    def _edges(self) -> set[Edge]:
         with transaction(self.connection) as cursor:
             return dependency_edges(cursor)
 
-    def _named(self, migration, what):
+    def _named(self, migration: Migration, what: str) -> _RefusedAs:
         return _RefusedAs(f"Migration {migration['version']} {what}: ")
 
-    def rehearse(self, migrations):
+    def rehearse(self, migrations: Sequence[Migration]) -> Json:
         """apply all, roll all back in reverse, compare after each, apply all again, compare again.
 
         Returns:
@@ -111,7 +121,7 @@ class Rehearsal:
         Raises:
             Refused: at the first step that fails or difference that is found.
         """
-        stages = [self.state()]
+        stages: list[tuple[Catalog, Content | None]] = [self.state()]
         found, _ = stages[0]
         edges = self._edges()
         whole_before = self._schema_before_half_done()
@@ -163,7 +173,9 @@ class Rehearsal:
             "catalogs": {digest_of(catalog): catalog for catalog in (found, *(one for one, _ in stages))},
         }
 
-    def _prove_rollback(self, migration, before, catalog_applied):
+    def _prove_rollback(
+        self, migration: Migration, before: tuple[Catalog, Content | None], catalog_applied: Catalog
+    ) -> Json:
         catalog_before, content_before = before
         clock = time.monotonic()
         work = self.roll_back(migration)
@@ -177,7 +189,7 @@ class Rehearsal:
                 f" schema: {listed(lines)}.",
             )
         problems = content_difference(content_before, content) if content_before else []
-        if problems:
+        if content_before and problems:
             rows = differing_rows(self.production, self.connection, content_before, problems)
             lines = [
                 f"{found['table']}: {found['problem']} ({found['rows_before']} rows before,"
@@ -203,7 +215,7 @@ class Rehearsal:
         }
 
 
-def _compared(before, after):
+def _compared(before: Content | None, after: Content) -> Json:
     """How many rows were compared, and which sequences do not go on where they did."""
     if not before:
         return {"rows_compared": 0, "sequences_moved": {}}
@@ -217,7 +229,7 @@ def _compared(before, after):
     }
 
 
-def _names(keys, kind):
+def _names(keys: Iterable[str], kind: str) -> list[str]:
     """Names of the removed objects of one kind; the columns of a removed table are not named beside it."""
     tables = {key.split(" ", 1)[1] for key in keys if key.startswith("table ")}
     found = [key.split(" ", 1)[1] for key in keys if key.startswith(f"{kind} ")]
@@ -226,7 +238,7 @@ def _names(keys, kind):
     )
 
 
-def _rows_of_users(impact):
+def _rows_of_users(impact: Impact) -> list[str]:
     """Rows that were changed, not counting the record of versions."""
     return [table for table in impact["rows"] if not table.endswith(".schema_migrations")]
 
@@ -234,15 +246,16 @@ def _rows_of_users(impact):
 class _RefusedAs:
     """What fails on a copy is a refusal for production; the sentence says which migration it was."""
 
-    def __init__(self, prefix):
+    def __init__(self, prefix: str) -> None:
         self.prefix = prefix
 
-    def __enter__(self):
+    def __enter__(self) -> _RefusedAs:
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if isinstance(error, (StepFailed, Unchanged)):
             raise Refused(
                 error.code, self.prefix + error.reason + ". Production was not touched.", **error.details
             ) from None
-        return False

@@ -4,18 +4,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..catalog.difference import describe, difference
 from ..errors import Refused
 from ..execution.script import ScriptFailed, run_script
 from ..postgres.connection import transaction
 from ..preflight.requirements import check_declared, makers_of_chain
 from ..sentences import listed
+from ..shapes import Connection, Json, Migration, Script
 from .rehearsal import Rehearsal
 
 __all__ = ["rehearse_from_empty"]
 
 
-def rehearse_from_empty(connection, migrations, smoke, sample_files):
+def rehearse_from_empty(
+    connection: Connection, migrations: Sequence[Migration], smoke: Sequence[Script], sample_files: int
+) -> list[Json]:
     """Prove each rollback on the rows of the migrations before it, then all of them with rows everywhere.
 
     Args:
@@ -58,13 +63,14 @@ def rehearse_from_empty(connection, migrations, smoke, sample_files):
     return evidence
 
 
-def _load_sample(connection, migration, sample_files):
-    if not migration.get("sample"):
+def _load_sample(connection: Connection, migration: Migration, sample_files: int) -> bool:
+    script = migration.get("sample")
+    if not script:
         return False
     try:
         with transaction(connection) as cursor:
             cursor.execute("SELECT set_config('sample.files', %s, true)", (str(sample_files),))
-            run_script(cursor, migration["sample"])
+            run_script(cursor, script)
     except ScriptFailed as error:
         raise Refused(
             "sample_rows_unusable",

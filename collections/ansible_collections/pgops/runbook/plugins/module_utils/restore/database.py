@@ -16,11 +16,15 @@ from ..backup.copy import CopyDatabase, database_settings
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..errors import Refused
+from ..ledger.ledger import Ledger
 from ..ledger.upgrade import upgrade
+from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.connection import client_options, sql, transaction
 from ..postgres.maintenance import SWAP_MARK
 from ..postgres.programs import find_program, run_program
+from ..shapes import Connection, Json, Receipt, Target
+from ..step import Step
 from .properties import tablespace_for
 
 __all__ = ["RestoredDatabase", "drop_restored", "restore_beside"]
@@ -31,15 +35,15 @@ PREFIX = "runbook_restore_"
 class RestoredDatabase(CopyDatabase):
     """The database that a run restores a backup into; always on the server of the database that it will replace."""
 
-    def __init__(self, target, run_id):
+    def __init__(self, target: Target, run_id: str) -> None:
         super().__init__(target, run_id, PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16])
 
-    def _is_ours(self, comment):
+    def _is_ours(self, comment: str | None) -> bool:
         # Marked for the swap and not swapped: otherwise it would have another name.
-        return super()._is_ours(comment) or comment.startswith(SWAP_MARK)
+        return super()._is_ours(comment) or (comment or "").startswith(SWAP_MARK)
 
 
-def drop_restored(target, run_id, backup_dir):
+def drop_restored(target: Target, run_id: str, backup_dir: str) -> bool:
     """Drop what a run restored and did not swap, and the copy of the ledger that it was killed over.
 
     Returns:
@@ -51,11 +55,11 @@ def drop_restored(target, run_id, backup_dir):
     return RestoredDatabase(target, run_id).drop()
 
 
-def _ledger_dump(backup_dir, run_id):
+def _ledger_dump(backup_dir: str, run_id: str) -> str:
     return os.path.join(os.path.abspath(backup_dir), run_id, f"{LEDGER_SCHEMA}.dump")
 
 
-def restore_beside(step, source):
+def restore_beside(step: Step, source: Json) -> Json:
     """Restore the backup, prove it against its manifest, and give it the ledger of the live database.
 
     Args:
@@ -93,7 +97,7 @@ def restore_beside(step, source):
         connection = restored.connect()
         try:
             _silence_event_triggers(connection, restored.name)
-            in_backup = _check_beginning(connection, step.ledger, receipts, source["run_id"])
+            in_backup = _check_beginning(connection, Ledger(), receipts, source["run_id"])
             with transaction(connection) as cursor:
                 # The salvage of the backup has the layout of its day; the live ledger will say that it has today's.
                 upgrade(cursor)
@@ -102,7 +106,7 @@ def restore_beside(step, source):
                 cursor.execute(
                     "SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database()"
                 )
-                (oid,) = cursor.fetchone()
+                (oid,) = one_row(cursor)
         finally:
             connection.close()
     except BaseException:
@@ -118,7 +122,7 @@ def restore_beside(step, source):
     }
 
 
-def _silence_event_triggers(connection, name):
+def _silence_event_triggers(connection: Connection, name: str) -> None:
     """Event triggers that note or forbid DDL are not meant for what the runbook does in the restored database.
 
     In its settings, so that pg_restore and every session until the swap have it; the swap gives it those of the live
@@ -129,12 +133,14 @@ def _silence_event_triggers(connection, name):
             "SELECT current_setting('is_superuser')::boolean"
             " AND EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'event_triggers')"
         )
-        if cursor.fetchone()[0]:
+        if one_row(cursor)[0]:
             cursor.execute(sql.SQL("ALTER DATABASE {} SET event_triggers = off").format(sql.Identifier(name)))
             cursor.execute("SET event_triggers = off")  # ours had begun before
 
 
-def _check_beginning(connection, ledger, live_receipts, run_id):
+def _check_beginning(
+    connection: Connection, ledger: Ledger, live_receipts: list[Receipt], run_id: str
+) -> int:
     """The number of receipts in the backup, which have to be the first ones of the live ledger."""
     with transaction(connection) as cursor:
         restored = [one["digest"] for one in ledger.receipts(cursor)]
@@ -147,7 +153,7 @@ def _check_beginning(connection, ledger, live_receipts, run_id):
     return len(restored)
 
 
-def _replace_ledger(step, connection, restored, bindir):
+def _replace_ledger(step: Step, connection: Connection, restored: RestoredDatabase, bindir: str) -> None:
     """Put the live ledger in place of the one in the backup."""
     with transaction(connection) as cursor:
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(LEDGER_SCHEMA)))

@@ -8,13 +8,17 @@ import os
 import shlex
 
 from ..errors import Refused
+from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
+from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..preflight.checks import check_client_programs, check_server
 from ..preflight.opening import close_dead_run
 from ..sentences import listed
+from ..shapes import Cursor, Identity, Json, Receipt, Target
+from ..step import Step
 from .database import drop_restored
 from .source import dump_folder, find_backup
 
@@ -23,7 +27,7 @@ __all__ = ["check_replaceable", "open_restore", "refuse_missing_database"]
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
-def refuse_missing_database(target, backup_dir, run_id):
+def refuse_missing_database(target: Target, backup_dir: str, run_id: str) -> None:
     """A database that was dropped cannot be replaced, and its ledger went with it: say how its backup is restored.
 
     Args:
@@ -56,7 +60,7 @@ def refuse_missing_database(target, backup_dir, run_id):
     )
 
 
-def open_restore(step, operator):
+def open_restore(step: Step, operator: str) -> Json:
     """Preflight of a restore: check, and open the run.
 
     Args:
@@ -74,9 +78,7 @@ def open_restore(step, operator):
     params = step.params
     check_client_programs(step.identity, params["pg_bindir"])
     with transaction(step.connection) as cursor:
-        source = find_backup(
-            step.ledger, cursor, params["backup_dir"], params["source_run_id"], step.identity
-        )
+        source = find_backup(Ledger(), cursor, params["backup_dir"], params["source_run_id"], step.identity)
         outputs = {
             "migrations": source["migrations"],
             "source": source,
@@ -114,7 +116,7 @@ def open_restore(step, operator):
     return outputs
 
 
-def _swapped(receipts, source, identity):
+def _swapped(receipts: list[Receipt], source: Json, identity: Identity) -> bool:
     """Whether the run of these receipts has put the same backup in place: we are connected to what it restored."""
     restored = latest(receipts, "restore")
     return (
@@ -125,7 +127,7 @@ def _swapped(receipts, source, identity):
     )
 
 
-def check_replaceable(cursor, target):
+def check_replaceable(cursor: Cursor, target: Target) -> Json:
     """The role may make, rename and close databases and end sessions, and there is room for a second database.
 
     Returns:
@@ -140,7 +142,7 @@ def check_replaceable(cursor, target):
         " d.datdba::regrole::text, pg_catalog.pg_database_size(d.oid) FROM pg_catalog.pg_database d,"
         " pg_catalog.pg_roles r WHERE d.datname = current_database() AND r.rolname = current_user"
     )
-    role, is_superuser, may_create, is_owner, owner, size = cursor.fetchone()
+    role, is_superuser, may_create, is_owner, owner, size = one_row(cursor)
     if not is_superuser and not may_create:
         raise Refused(
             "role_lacks_privilege",
@@ -171,7 +173,7 @@ def check_replaceable(cursor, target):
     }
 
 
-def _check_sessions(cursor, role, is_superuser):
+def _check_sessions(cursor: Cursor, role: str, is_superuser: bool) -> None:
     cursor.execute(
         "SELECT DISTINCT a.usename::text, coalesce(r.rolsuper, false) FROM pg_catalog.pg_stat_activity a"
         " LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid"
@@ -197,7 +199,7 @@ def _check_sessions(cursor, role, is_superuser):
     )
 
 
-def _check_server_room(cursor, target, size):
+def _check_server_room(cursor: Cursor, target: Target, size: int) -> int | None:
     """Bytes free on the disk of the database, where that disk is this machine's."""
     host = target.get("login_host") or ""
     if host not in LOCAL_HOSTS and not host.startswith("/"):
@@ -208,7 +210,7 @@ def _check_server_room(cursor, target, size):
         " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace"
         " WHERE d.datname = current_database()"
     )
-    (folder,) = cursor.fetchone()
+    (folder,) = one_row(cursor)
     if not folder:
         return None  # only superusers and pg_read_all_settings are told where the data lies
     try:

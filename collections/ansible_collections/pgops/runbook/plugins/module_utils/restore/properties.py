@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..postgres.answers import one_row
 from ..postgres.connection import psycopg2, sql
+from ..shapes import Cursor
 
 __all__ = ["carry_properties", "carry_settings", "read_properties", "tablespace_for"]
 
@@ -25,7 +27,7 @@ LISTS = (
 )
 
 
-def read_properties(cursor: Any, database: str) -> dict[str, Any]:
+def read_properties(cursor: Cursor, database: str) -> dict[str, Any]:
     """The properties of a database of the cursor's server.
 
     Returns:
@@ -41,7 +43,7 @@ def read_properties(cursor: Any, database: str) -> dict[str, Any]:
         " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = %s",
         (database,),
     )
-    oid, _, owner, limit, is_template, comment, default_privileges, labels = cursor.fetchone()
+    oid, _, owner, limit, is_template, comment, default_privileges, labels = one_row(cursor)
     cursor.execute(
         "SELECT r.rolname, a.privilege_type, a.is_grantable FROM pg_catalog.pg_database d,"
         " pg_catalog.aclexplode(d.datacl) AS a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee"
@@ -67,7 +69,7 @@ def read_properties(cursor: Any, database: str) -> dict[str, Any]:
     }
 
 
-def tablespace_for(cursor: Any, database: str) -> tuple[str | None, str | None]:
+def tablespace_for(cursor: Cursor, database: str) -> tuple[str | None, str | None]:
     """(tablespace to name when a database like this one is made, or None; why another one has to be taken, or None)."""
     cursor.execute(
         "SELECT t.spcname::text, pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')"
@@ -75,7 +77,7 @@ def tablespace_for(cursor: Any, database: str) -> tuple[str | None, str | None]:
         " WHERE d.datname = %s",
         (database,),
     )
-    name, allowed = cursor.fetchone()
+    name, allowed = one_row(cursor)
     if name == "pg_default":
         return None, None  # that of template0; to name it takes a privilege on it
     if allowed:
@@ -83,7 +85,7 @@ def tablespace_for(cursor: Any, database: str) -> tuple[str | None, str | None]:
     return None, f"tablespace {name}: the role may not create anything in it"
 
 
-def carry_properties(cursor: Any, properties: dict[str, Any], database: str) -> list[str]:
+def carry_properties(cursor: Cursor, properties: dict[str, Any], database: str) -> list[str]:
     """Give a database the properties of another one, in the cursor's transaction.
 
     The comment is not among them: until the databases are swapped it says what the new one is.
@@ -115,7 +117,7 @@ def carry_properties(cursor: Any, properties: dict[str, Any], database: str) -> 
     return refused
 
 
-def carry_settings(cursor: Any, properties: dict[str, Any], database: str) -> None:
+def carry_settings(cursor: Cursor, properties: dict[str, Any], database: str) -> None:
     """Give a database the settings of another one alone, which are a part of its schema as it is compared.
 
     Those that the role may not set are left out, as carry_properties leaves them out.
@@ -126,7 +128,7 @@ def carry_settings(cursor: Any, properties: dict[str, Any], database: str) -> No
         _permitted(cursor, statement)
 
 
-def _forget_settings(cursor: Any, name: Any, database: str) -> None:
+def _forget_settings(cursor: Cursor, name: Any, database: str) -> None:
     """Those that the new database got when it was made, as the backup knew them."""
     for owner in (sql.SQL("DATABASE {}"), sql.SQL("ROLE CURRENT_USER IN DATABASE {}")):
         cursor.execute(sql.SQL("ALTER {} RESET ALL").format(owner.format(name)))
@@ -181,7 +183,7 @@ def _privileges(name: Any, owner: str, privileges: list[list[Any]] | None) -> li
     return statements
 
 
-def _permitted(cursor: Any, statement: Any) -> bool:
+def _permitted(cursor: Cursor, statement: Any) -> bool:
     cursor.execute("SAVEPOINT property")
     try:
         cursor.execute(statement)

@@ -8,13 +8,12 @@ one it is still kept, as the backup says. Items that came since are not in the b
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
 from ..rows.difference import copy_rows
 from ..rows.sequences import advance_sequences_of
 from ..salvage.store.items import SalvageStore
+from ..shapes import Cursor
 
 __all__ = ["bring_salvage"]
 
@@ -23,7 +22,7 @@ COLUMNS = """
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
 
 
-def bring_salvage(live: Any, new: Any) -> int:
+def bring_salvage(live: Cursor, new: Cursor) -> int:
     """Bring the items over that the restored database does not have.
 
     Args:
@@ -55,5 +54,7 @@ def bring_salvage(live: Any, new: Any) -> int:
             sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns),
         )
         # Such a COPY leaves the sequence behind, and the next rollback would be given a number that is taken.
-        advance_sequences_of(new, table_facts(new, ("runbook_salvage", table)))
+        made = table_facts(new, ("runbook_salvage", table))
+        assert made is not None  # by create()
+        advance_sequences_of(new, made)
     return len(items)

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 from ..backup.files import BackupFiles
 from ..errors import Refused
+from ..ledger.ledger import Ledger
 from ..ledger.receipt_file import ReceiptFile
-from ..ledger.receipts import altered, latest
+from ..ledger.receipts import altered, latest, outputs_in
 from ..sentences import listed
+from ..shapes import Cursor, Identity, Json, Receipt
 
 __all__ = ["dump_folder", "find_backup", "proven_runs"]
 
@@ -21,7 +24,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 RUNS_SHOWN = 5
 
 
-def proven_runs(receipts):
+def proven_runs(receipts: Sequence[Receipt]) -> list[str]:
     """Names of the runs whose backup was proven by restoring it, newest first.
 
     Args:
@@ -31,7 +34,7 @@ def proven_runs(receipts):
     return list(dict.fromkeys(reversed(found)))
 
 
-def dump_folder(backup_dir, run_id):
+def dump_folder(backup_dir: str, run_id: str) -> str | None:
     """The folder of a run's dump, or None where there is none, or the name is not one of a run."""
     if not run_id or not RUN_ID.fullmatch(run_id):
         return None
@@ -39,7 +42,7 @@ def dump_folder(backup_dir, run_id):
     return folder if os.path.isdir(folder) else None
 
 
-def find_backup(ledger, cursor, backup_dir, run_id, identity):
+def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, identity: Identity) -> Json:
     """The proven backup of a run, with its manifest on disk.
 
     The receipts are in the ledger, or for a rehearsal, which only reads the database, beside the backup.
@@ -115,11 +118,11 @@ def find_backup(ledger, cursor, backup_dir, run_id, identity):
         "manifest_sha256": backup["outputs"]["manifest_sha256"],
         "rows": backup["outputs"]["rows"],
         "taken": backup["finished"],
-        "migrations": latest(receipts, "preflight")["outputs"]["migrations"],
+        "migrations": outputs_in(receipts, "preflight")["migrations"],
     }
 
 
-def _candidates(receipts, backup_dir):
+def _candidates(receipts: Sequence[Receipt], backup_dir: str) -> str:
     """The runs that could be named instead: proven, and not removed."""
     runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)]
     return f" Runs with a proven backup, newest first: {listed(runs, RUNS_SHOWN, ', ')}." if runs else ""

@@ -9,14 +9,18 @@ import time
 from ..catalog.application import read_schema
 from ..errors import StepFailed, Unchanged
 from ..ledger.journal import close_all_journals
-from ..ledger.receipts import broken_link, latest
+from ..ledger.ledger import Ledger
+from ..ledger.receipts import broken_link, outputs_in
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.follow import changes_since
 from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left
+from ..rows.difference import TableDifference
 from ..rows.sequences import carry_sequences
+from ..shapes import Connection, Cursor, Json
+from ..step import Step
 from .properties import carry_settings, read_properties
 from .salvage import bring_salvage
 from .swap import DatabaseSwap, replaced_name
@@ -26,17 +30,15 @@ __all__ = ["count_rows", "record_earlier_swap", "swap_databases", "swapped_by"]
 CONNECT_SECONDS = 20
 
 
-def swapped_by(step):
+def swapped_by(step: Step) -> str | None:
     """The killed run that has swapped the databases for the same backup already, or None."""
-    preflight = latest(step.receipts, "preflight")
-    return preflight["outputs"].get("swapped_by")
+    return step.outputs_of("preflight").get("swapped_by")
 
 
-def record_earlier_swap(step):
+def record_earlier_swap(step: Step, run_id: str) -> Json:
     """What is true after the swap of a run that was killed before it could say so."""
-    run_id = swapped_by(step)
     with transaction(step.connection) as cursor:
-        restored = latest(step.ledger.receipts(cursor, run_id), "restore")["outputs"]
+        restored = outputs_in(step.ledger.receipts(cursor, run_id), "restore")
         return {
             "swapped_by": run_id,
             "replaced": replaced_name(step.identity["database"], run_id),
@@ -46,7 +48,7 @@ def record_earlier_swap(step):
         }
 
 
-def count_rows(step):
+def count_rows(step: Step) -> Json:
     """What the live database has more than the backup, in one snapshot, while the application goes on writing."""
     restored = step.outputs_of("restore")["restored"]
     new = connect(step.params["target"], restored)
@@ -62,13 +64,15 @@ def count_rows(step):
             step.connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
-def _counted(step, live_cursor, comparison, differences):
+def _counted(
+    step: Step, live_cursor: Cursor, comparison: RowComparison, differences: list[TableDifference]
+) -> Json:
     """What RowComparison.report says, and paths_changed: column -> paths that files on disk have followed since."""
     position = step.outputs_of("restore")["receipts_in_backup"]
     return {**comparison.report(differences), "paths_changed": changes_since(live_cursor, position)}
 
 
-def swap_databases(step):
+def swap_databases(step: Step) -> Json:
     """Hold the application off, bring rows and ledger along, swap the names, let the application in.
 
     Returns:
@@ -94,14 +98,14 @@ def swap_databases(step):
             new.close()
         step.connection.close()
         outputs.update(swap.rename())
-        outputs["held_off_seconds"] = round(time.monotonic() - swap.held_since, 3)
+        outputs["held_off_seconds"] = swap.held_off_seconds()
     outputs["database_oid"] = prepared["database_oid"]
     outputs["receipts_in_backup"] = prepared["receipts_in_backup"]
     _connect_to_restored(step, outputs)
     return outputs
 
 
-def _bring_along(step, swap, new):
+def _bring_along(step: Step, swap: DatabaseSwap, new: Connection) -> Json:
     """Everything that the restored database has to have before it takes the name of the live one."""
     carried_over = step.params["carry_over"]
     with step.connection.cursor() as cursor:
@@ -122,7 +126,7 @@ def _bring_along(step, swap, new):
     with transaction(new) as new_cursor:
         views = refresh_materialized_views(new_cursor) if carried_over and rows["tables"] else []
     with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
-        _bring_ledger(step.ledger, live_cursor, new_cursor)
+        _bring_ledger(Ledger(), live_cursor, new_cursor)
         salvage = bring_salvage(live_cursor, new_cursor)
     with transaction(new) as new_cursor:
         # The renaming does it once more; here so that the schema that is recorded is the one that there will be.
@@ -140,7 +144,7 @@ def _bring_along(step, swap, new):
         }
 
 
-def _bring_ledger(ledger, live_cursor, new_cursor):
+def _bring_ledger(ledger: Ledger, live_cursor: Cursor, new_cursor: Cursor) -> None:
     """What runs have written since the live ledger was put into the restored database.
 
     Raises:
@@ -159,7 +163,7 @@ def _bring_ledger(ledger, live_cursor, new_cursor):
     close_all_journals(new_cursor)
 
 
-def _connect_to_restored(step, outputs):
+def _connect_to_restored(step: Step, outputs: Json) -> None:
     """The step's connection, and with it its receipt, move to the database that has the name now."""
     deadline = time.monotonic() + CONNECT_SECONDS
     while True:
@@ -180,7 +184,7 @@ def _connect_to_restored(step, outputs):
     _close_run_in_replaced(step, outputs["replaced"])
 
 
-def _close_run_in_replaced(step, replaced):
+def _close_run_in_replaced(step: Step, replaced: str) -> None:
     """The ledger of the replaced database ends with this run; in the restored one it goes on."""
     try:
         connection = connect(step.params["target"], replaced)

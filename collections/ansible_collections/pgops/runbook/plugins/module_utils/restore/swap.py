@@ -10,11 +10,14 @@ application off has to be committed to have an effect.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
+from types import TracebackType
 
 from ..errors import Refused, RunbookError, Unchanged
 from ..postgres.connection import psycopg2, sql
 from ..postgres.maintenance import allow_connections, connect_maintenance, swap_mark, take_swap_lock
 from ..postgres.message import one_line
+from ..shapes import Connection, Cursor, Json, Target
 from .properties import carry_properties, read_properties
 
 __all__ = ["DatabaseSwap", "replaced_name"]
@@ -25,7 +28,7 @@ END_SECONDS = 20
 NAME_BYTES = 63
 
 
-def replaced_name(database, run_id):
+def replaced_name(database: str, run_id: str) -> str:
     """Name under which the replaced database stays: its own, and the time and the end of the run's name.
 
     Args:
@@ -52,7 +55,9 @@ class DatabaseSwap:
         restored_oid: its OID, by which it is known after the renaming.
     """
 
-    def __init__(self, target, run_id, source, restored, restored_oid):
+    _connection: Connection  # from __enter__ on
+
+    def __init__(self, target: Target, run_id: str, source: str, restored: str, restored_oid: int) -> None:
         self.target = target
         self.database = target["login_db"]
         self.run_id = run_id
@@ -60,11 +65,10 @@ class DatabaseSwap:
         self.restored = restored
         self.restored_oid = restored_oid
         self.replaced = replaced_name(self.database, run_id)
-        self.held_since = None
-        self._connection = None
+        self._held_since: float | None = None
         self._done = False
 
-    def __enter__(self):
+    def __enter__(self) -> DatabaseSwap:
         self._connection = connect_maintenance(self.target)
         try:
             with self._connection.cursor() as cursor:
@@ -81,14 +85,20 @@ class DatabaseSwap:
             raise
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            if self.held_since is not None and not self._done:
+            if self._held_since is not None and not self._done:
                 self._let_in()
         finally:
             self._connection.close()
 
-    def _let_in(self):
+    def held_off_seconds(self) -> float:
+        """For how long nobody has been let in."""
+        return 0.0 if self._held_since is None else round(time.monotonic() - self._held_since, 3)
+
+    def _let_in(self) -> None:
         if self._connection.closed:
             self._connection = connect_maintenance(self.target)
         elif not self._connection.autocommit:
@@ -100,14 +110,14 @@ class DatabaseSwap:
             allow_connections(cursor, self.restored, True)
 
     @staticmethod
-    def _comment(cursor, database, text):
+    def _comment(cursor: Cursor, database: str, text: str | None) -> None:
         cursor.execute(
             sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(database), sql.Literal(text))
         )
 
     # The application ------------------------------------------------------------------------------------
 
-    def hold_off(self, own_pids):
+    def hold_off(self, own_pids: Collection[int]) -> None:
         """Let nobody in any more and end all sessions but ours; when it returns, nobody writes.
 
         Args:
@@ -116,10 +126,10 @@ class DatabaseSwap:
         Raises:
             Unchanged: a session does not end, or may not be ended by our role.
         """
-        self.held_since = time.monotonic()
+        self._held_since = time.monotonic()
         self._clear(self.database, own_pids)
 
-    def _clear(self, database, own_pids=()):
+    def _clear(self, database: str, own_pids: Collection[int] = ()) -> None:
         deadline = time.monotonic() + END_SECONDS
         with self._connection.cursor() as cursor:
             allow_connections(cursor, database, False)
@@ -140,7 +150,7 @@ class DatabaseSwap:
                 time.sleep(0.05)
 
     @staticmethod
-    def _others(cursor, database, own_pids):
+    def _others(cursor: Cursor, database: str, own_pids: Collection[int]) -> dict[int, str]:
         """pid -> description of who is in the database, or on the way into it.
 
         A session that was let in before the door was shut holds a lock on the database until it is listed among the
@@ -165,7 +175,7 @@ class DatabaseSwap:
         return {pid: text for pid, text in found.items() if pid not in own_pids}
 
     @staticmethod
-    def _end(cursor, pid):
+    def _end(cursor: Cursor, pid: int) -> bool:
         try:
             cursor.execute("SELECT pg_catalog.pg_terminate_backend(%s)", (pid,))
         except psycopg2.errors.InsufficientPrivilege:
@@ -174,7 +184,7 @@ class DatabaseSwap:
 
     # The names ------------------------------------------------------------------------------------------
 
-    def rename(self):
+    def rename(self) -> Json:
         """Swap the names and let the application in, to the restored database.
 
         No session of ours may be in either of the databases.
@@ -209,7 +219,7 @@ class DatabaseSwap:
             self._connection.commit()
         except (RunbookError, psycopg2.Error) as error:
             if not self._renamed_all_the_same():
-                reason = one_line(error)
+                reason = one_line(error, with_detail=True)
                 raise Unchanged(
                     "databases_not_renamed",
                     f"The databases could not be renamed, so nothing was swapped and the application was let in"
@@ -218,7 +228,7 @@ class DatabaseSwap:
         self._done = True
         return {"replaced": self.replaced, "replaced_oid": live["oid"], "not_carried": not_carried}
 
-    def _renamed_all_the_same(self):
+    def _renamed_all_the_same(self) -> bool:
         """Whether COMMIT took effect although its answer was lost."""
         if not self._connection.closed:
             return False

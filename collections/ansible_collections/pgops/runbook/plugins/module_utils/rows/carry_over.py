@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..ledger.versions import VersionTable
+from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.references import foreign_keys
 from ..postgres.session import pin_session
 from ..postgres.tables import table_facts
+from ..shapes import Cursor
 from .changes import CHANGED, TableChanges
 from .difference import TableDifference, bucket_sums, find_difference, identified_rows, staged_columns
 from .tables import CommonTable, Relation, in_common, only_in, read_relations
@@ -44,8 +46,8 @@ class RowComparison:
 
     def __init__(
         self,
-        live: Any,
-        new: Any,
+        live: Cursor,
+        new: Cursor,
         ledger: bool = False,
         known_sums: list[tuple[CommonTable, dict[int, tuple]]] | None = None,
     ) -> None:
@@ -98,7 +100,7 @@ class RowComparison:
 
     def _rows(self, relation: Relation) -> int:
         self.live.execute(sql.SQL("SELECT count(*) FROM {}").format(relation.source()))
-        return self.live.fetchone()[0]
+        return one_row(self.live)[0]
 
     def _values(self, table: CommonTable) -> dict[str, int]:
         if not table.missing:
@@ -108,7 +110,7 @@ class RowComparison:
         )
         self.live.execute(sql.SQL("SELECT {} FROM {}").format(counts, table.live.source()))
         return {
-            f"{table.label}.{name}": rows for name, rows in zip(table.missing, self.live.fetchone()) if rows
+            f"{table.label}.{name}": rows for name, rows in zip(table.missing, one_row(self.live)) if rows
         }
 
     def carry(self, differences: list[TableDifference]) -> list[dict[str, Any]]:
@@ -200,12 +202,12 @@ def summary_of_left(left: list[dict[str, Any]]) -> dict[str, Any]:
     return {"tables": counts, "rows": left[:LEFT_SHOWN]}
 
 
-def _large_objects(cursor: Any) -> int:
+def _large_objects(cursor: Cursor) -> int:
     cursor.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata")
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
-def refresh_materialized_views(cursor: Any) -> list[str]:
+def refresh_materialized_views(cursor: Cursor) -> list[str]:
     """Compute those that hold rows once more, in the order in which they were made, so that each finds its source."""
     cursor.execute(
         "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c"

@@ -42,7 +42,7 @@ ORPHANS = (
 )
 
 
-def _every_column_counts(name: str) -> Any:
+def _every_column_counts(name: str) -> sql.Composable | None:
     return None
 
 
@@ -69,17 +69,17 @@ class TableChanges:
     """
 
     table: Table
-    work: Any
+    work: sql.Composable
     columns: Sequence[str]
     settable: Sequence[str]
-    value: Callable[[str], Any]
-    now: Any
+    value: Callable[[str], sql.Composable]
+    now: sql.Composable
     key: Sequence[str]
-    counts: Callable[[str], Any] = _every_column_counts
+    counts: Callable[[str], sql.Composable | None] = _every_column_counts
 
     # Statements on a range of numbers, both ends inclusive -------------------------------------------------
 
-    def write(self, kind: str, *numbers: int) -> Any:
+    def write(self, kind: str, *numbers: int) -> sql.Composable | None:
         """Write what waits, of one kind; None where no column can be set.
 
         Args:
@@ -95,21 +95,21 @@ class TableChanges:
             return None
         return sql.SQL(UPDATE).format(assignments=self._assignments(self.settable, self.value), **parts)
 
-    def rewrite(self, low: int, high: int) -> Any:
+    def rewrite(self, low: int, high: int) -> sql.Composable:
         """Write changed rows anew in the place of those that are there."""
         return sql.SQL(REWRITE).format(**self._new_rows(), **self._parts(CHANGED, low, high))
 
-    def clear(self, names: Iterable[str], low: int, high: int) -> Any:
+    def clear(self, names: Iterable[str], low: int, high: int) -> sql.Composable:
         """Take the values of these columns out of the rows that are to be changed."""
         assignments = self._assignments(names, lambda name: sql.NULL)
         return sql.SQL(CLEAR).format(assignments=assignments, **self._parts(CHANGED, low, high))
 
-    def mark_written(self, kinds: Sequence[str], low: int, high: int) -> Any:
+    def mark_written(self, kinds: Sequence[str], low: int, high: int) -> sql.Composable:
         return sql.SQL(
             "UPDATE {} SET written = true WHERE kind = ANY ({}) AND NOT written AND number BETWEEN {} AND {}"
         ).format(self.work, sql.Literal(list(kinds)), sql.Literal(low), sql.Literal(high))
 
-    def mark_written_but(self, kind: str, numbers: Sequence[int]) -> Any:
+    def mark_written_but(self, kind: str, numbers: Sequence[int]) -> sql.Composable:
         return sql.SQL(
             "UPDATE {} SET written = true WHERE kind = {} AND NOT written AND number <> ALL ({}::bigint[])"
         ).format(self.work, sql.Literal(kind), sql.Literal(numbers))
@@ -130,11 +130,11 @@ class TableChanges:
             "values": sql.SQL(", ").join(map(self.value, self.columns)),
         }
 
-    def _assignments(self, names: Iterable[str], value: Callable[[str], Any]) -> Any:
+    def _assignments(self, names: Iterable[str], value: Callable[[str], sql.Composable]) -> sql.Composable:
         """A new value for each of the columns that count in row k; the others stay as they are in row t."""
         return sql.SQL(", ").join(self._assignment(name, value(name)) for name in names)
 
-    def _assignment(self, name: str, value: Any) -> Any:
+    def _assignment(self, name: str, value: sql.Composable) -> sql.Composable:
         counts = self.counts(name)
         if counts is not None:
             value = sql.SQL("CASE WHEN {} THEN {} ELSE t.{} END").format(counts, value, sql.Identifier(name))
@@ -142,21 +142,21 @@ class TableChanges:
 
     # What waits, and what it needs -------------------------------------------------------------------------
 
-    def kinds(self) -> Any:
+    def kinds(self) -> sql.Composable:
         """Query for the kinds of what waits."""
         return sql.SQL("SELECT DISTINCT kind {}").format(self._waiting(KINDS))
 
-    def numbers(self, kinds: Sequence[str]) -> Any:
+    def numbers(self, kinds: Sequence[str]) -> sql.Composable:
         """Query for the numbers of what waits, ascending."""
         return sql.SQL("SELECT number {} ORDER BY number").format(self._waiting(kinds))
 
-    def range_of_numbers(self, kinds: Sequence[str]) -> Any:
+    def range_of_numbers(self, kinds: Sequence[str]) -> sql.Composable:
         """Query for the lowest and the highest of them."""
         return sql.SQL("SELECT pg_catalog.min(number), pg_catalog.max(number) {}").format(
             self._waiting(kinds)
         )
 
-    def _waiting(self, kinds: Sequence[str]) -> Any:
+    def _waiting(self, kinds: Sequence[str]) -> sql.Composable:
         return sql.SQL("FROM {} WHERE kind = ANY ({}) AND NOT written").format(
             self.work, sql.Literal(list(kinds))
         )
@@ -166,7 +166,7 @@ class TableChanges:
         unique = {name for columns in self.table.unique_columns for name in columns}
         return [name for name in self.settable if name in unique and name not in self.key]
 
-    def parent_missing(self, constraint: ForeignKey) -> Any:
+    def parent_missing(self, constraint: ForeignKey) -> sql.Composable:
         """Condition: row k refers to a row that is not there.
 
         Args:
@@ -185,14 +185,17 @@ class TableChanges:
             ),
         )
 
-    def any_counts(self, names: Iterable[str]) -> Any:
+    def any_counts(self, names: Iterable[str]) -> sql.Composable:
         """Condition: row k has a value for one of these columns."""
-        counts = [self.counts(name) for name in names]
-        if None in counts:
-            return sql.SQL("true")
-        return sql.SQL("({})").format(sql.SQL(" OR ").join(counts))
+        parts = []
+        for name in names:
+            counts = self.counts(name)
+            if counts is None:
+                return sql.SQL("true")
+            parts.append(counts)
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(parts))
 
-    def take_out_orphans(self, constraint: ForeignKey) -> Any:
+    def take_out_orphans(self, constraint: ForeignKey) -> sql.Composable:
         """Delete rows again that were added and whose parent was not; gives their numbers, which wait again."""
         return sql.SQL(ORPHANS).format(
             work=self.work,

@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from ..content.row_digest import bucket, row_text, sums
 from ..postgres.connection import sql
+from ..shapes import Cursor
 from .changes import KINDS
 from .tables import CommonTable, Relation
 
@@ -51,11 +51,11 @@ class TableDifference:
         return sum(self.counts.values())
 
 
-def _bucket(table: CommonTable) -> Any:
+def _bucket(table: CommonTable) -> sql.Composable:
     return bucket(table.key or table.columns)
 
 
-def bucket_sums(cursor: Any, table: CommonTable, relation: Relation) -> dict[int, tuple]:
+def bucket_sums(cursor: Cursor, table: CommonTable, relation: Relation) -> dict[int, tuple]:
     """Number and sums of hashes of the rows in each bucket, in a pinned session.
 
     Args:
@@ -71,8 +71,8 @@ def bucket_sums(cursor: Any, table: CommonTable, relation: Relation) -> dict[int
 
 
 def find_difference(
-    live: Any,
-    new: Any,
+    live: Cursor,
+    new: Cursor,
     table: CommonTable,
     new_sums: dict[int, tuple] | None = None,
 ) -> TableDifference:
@@ -120,14 +120,14 @@ def staged_columns(table: CommonTable) -> list[str]:
     return [f"c{number}" for number in range(1, len(table.columns) + 1)]
 
 
-def identified_rows(table: CommonTable) -> Any:
+def identified_rows(table: CommonTable) -> sql.Composable:
     """SQL query for the rows of the restored table: key, occurrence, line, place, partition."""
     return sql.SQL("SELECT {}, tableoid AS partition, ctid AS place FROM {}").format(
         _identified(table), table.new.source()
     )
 
 
-def _identified(table: CommonTable) -> Any:
+def _identified(table: CommonTable) -> sql.Composable:
     """Key, number among equals, and all values of a row, as select list."""
     line = row_text(table.columns)
     if table.key:
@@ -140,7 +140,7 @@ def _identified(table: CommonTable) -> Any:
     ).format(line=line)
 
 
-def _stage(live: Any, new: Any, found: TableDifference, buckets: list[int]) -> None:
+def _stage(live: Cursor, new: Cursor, found: TableDifference, buckets: list[int]) -> None:
     """Copy the live rows of these buckets into the new database, every value as text."""
     table = found.table
     names = [sql.Identifier(name) for name in staged_columns(table)]
@@ -160,7 +160,7 @@ def _stage(live: Any, new: Any, found: TableDifference, buckets: list[int]) -> N
     copy_rows(live, query, new, target)
 
 
-def copy_rows(source: Any, query: Any, destination: Any, target: Any) -> None:
+def copy_rows(source: Cursor, query: sql.Composable, destination: Cursor, target: sql.Composable) -> None:
     """COPY from one connection to the other without a file in between, which would hold people's data.
 
     Args:

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.tables import Table
+from ..shapes import Cursor
 
 __all__ = ["advance_sequence", "advance_sequences_of", "carry_sequences"]
 
@@ -17,7 +17,7 @@ POSITIONED = """
     WHERE n.nspname NOT LIKE 'pg\\_%' AND c.relpersistence <> 't'"""
 
 
-def carry_sequences(live: Any, new: Any) -> dict[str, int]:
+def carry_sequences(live: Cursor, new: Cursor) -> dict[str, int]:
     """Move sequences on to where the live ones are, never back: no number is given out twice.
 
     Returns:
@@ -32,9 +32,9 @@ def carry_sequences(live: Any, new: Any) -> dict[str, int]:
             continue
         state = sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(schema, name))
         live.execute(state)
-        last, called = live.fetchone()
+        last, called = one_row(live)
         new.execute(state)
-        restored, restored_called = new.fetchone()
+        restored, restored_called = one_row(new)
         ahead = 1 if increment > 0 else -1
         further = (last * ahead, called) > (restored * ahead, restored_called)
         if further and lowest <= last <= highest:
@@ -46,7 +46,7 @@ def carry_sequences(live: Any, new: Any) -> dict[str, int]:
     return moved
 
 
-def advance_sequence(cursor: Any, name: tuple[str, str], next_value: Any) -> bool:
+def advance_sequence(cursor: Cursor, name: tuple[str, str], next_value: int) -> bool:
     """Let a sequence go on at ``next_value`` if it has not come so far, up or down; returns whether there is one.
 
     By ALTER SEQUENCE, which a ROLLBACK undoes, unlike setval() (manual, "Sequence Manipulation Functions").
@@ -67,14 +67,14 @@ def advance_sequence(cursor: Any, name: tuple[str, str], next_value: Any) -> boo
         )
     )
     wanted = max(min(int(next_value), highest), lowest)
-    if (wanted - cursor.fetchone()[0]) * increment > 0:
+    if (wanted - one_row(cursor)[0]) * increment > 0:
         cursor.execute(
             sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(sql.Identifier(*name), sql.Literal(wanted))
         )
     return True
 
 
-def advance_sequences_of(cursor: Any, table: Table) -> None:
+def advance_sequences_of(cursor: Cursor, table: Table) -> None:
     """Let each sequence that feeds a column of the table go on beyond all values of the column.
 
     Args:
@@ -100,6 +100,6 @@ def advance_sequences_of(cursor: Any, table: Table) -> None:
                 sql.Identifier(*table.name),
             )
         )
-        farthest = cursor.fetchone()[0]
+        farthest = one_row(cursor)[0]
         if farthest is not None:
             advance_sequence(cursor, (schema, sequence), int(farthest) + (1 if increment > 0 else -1))

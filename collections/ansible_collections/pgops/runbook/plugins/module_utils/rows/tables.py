@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..postgres.application_tables import APPLICATION, LEDGER, RELATIONS, TABLES, of_application
 from ..postgres.connection import sql
+from ..shapes import Cursor
 
 __all__ = [
     "CommonTable",
@@ -50,7 +50,7 @@ class Relation:
     def label(self) -> str:
         return f"{self.schema}.{self.name}"
 
-    def source(self) -> Any:
+    def source(self) -> sql.Composable:
         """SQL of what to read from: the children of an inherited table are tables of their own."""
         identifier = sql.Identifier(self.schema, self.name)
         return identifier if self.partitioned else sql.SQL("ONLY {}").format(identifier)
@@ -97,7 +97,7 @@ class CommonTable:
         return [name for name in values if not self.new.columns[name][2]] or values
 
 
-def read_relations(cursor: Any, ledger: bool = False) -> dict[tuple[str, str], Relation]:
+def read_relations(cursor: Cursor, ledger: bool = False) -> dict[tuple[str, str], Relation]:
     """The application's tables, or with ``ledger`` those of the ledger; those of extensions are left out."""
     whose = LEDGER if ledger else APPLICATION
     cursor.execute(f"{COLUMNS_AND_KEYS}{of_application(TABLES, whose, partitions=False)} ORDER BY 1, 2")

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..postgres.bisect import NotTaken, savepoint
 from ..postgres.connection import sql
 from ..postgres.references import Reference, checked_at_the_end, parents_first
 from ..postgres.triggers import triggers_and_rules_off
+from ..shapes import Cursor
 from .changes import ADDED, CHANGED, DELETED, TableChanges
 from .policies import LEAVE
 from .writing import TableWriter, take_out_orphans, written_as_ring
@@ -28,7 +29,7 @@ class LeftRow(NamedTuple):
 
 
 def write_together(
-    cursor: Any, changes: Sequence[TableChanges], references: Sequence[Reference]
+    cursor: Cursor, changes: Sequence[TableChanges], references: Sequence[Reference]
 ) -> list[LeftRow]:
     """Write all that waits.
 
@@ -57,7 +58,9 @@ def write_together(
 class _Together:
     """Several tables in the order of their foreign keys."""
 
-    def __init__(self, cursor: Any, changes: Sequence[TableChanges], references: Sequence[Reference]) -> None:
+    def __init__(
+        self, cursor: Cursor, changes: Sequence[TableChanges], references: Sequence[Reference]
+    ) -> None:
         self.cursor = cursor
         self.writers = {one.table.name: TableWriter(cursor, one, LEAVE) for one in changes}
         self.kinds = {name: writer.kinds() for name, writer in self.writers.items()}

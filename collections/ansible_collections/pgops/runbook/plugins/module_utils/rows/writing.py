@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
 
+from ..postgres.answers import one_row
 from ..postgres.bisect import NotTaken, bisect, savepoint
 from ..postgres.connection import sql
 from ..postgres.references import Reference, checked_at_the_end
 from ..postgres.tables import nulls_allowed
+from ..shapes import Cursor
 from .changes import ADDED, CHANGED, TableChanges
 from .policies import PARENT_GONE, Policy
 
@@ -33,7 +34,7 @@ class TableWriter:
         policy: what becomes of a row that does not go.
     """
 
-    def __init__(self, cursor: Any, changes: TableChanges, policy: Policy) -> None:
+    def __init__(self, cursor: Cursor, changes: TableChanges, policy: Policy) -> None:
         self.cursor = cursor
         self.changes = changes
         self.policy = policy
@@ -52,7 +53,7 @@ class TableWriter:
     def _range(self, kinds: Sequence[str]) -> range:
         """From the lowest to the highest of their numbers; quicker to have than the numbers themselves."""
         self.cursor.execute(self.changes.range_of_numbers(kinds))
-        lowest, highest = self.cursor.fetchone()
+        lowest, highest = one_row(self.cursor)
         return range(0) if lowest is None else range(lowest, highest + 1)
 
     def write(self, kinds: Sequence[str], numbers: Sequence[int] | None = None) -> dict[int, str]:
@@ -126,7 +127,7 @@ class TableWriter:
         self._write(kinds, low, high)
         self.cursor.execute(self.changes.mark_written(kinds, low, high))
 
-    def _execute(self, statement: Any) -> None:
+    def _execute(self, statement: sql.Composable | None) -> None:
         if statement is not None:
             self.cursor.execute(statement)
 
@@ -160,7 +161,7 @@ class TableWriter:
 
 @contextmanager
 def written_as_ring(
-    cursor: Any, references: Iterable[Reference], clearing: Iterable[TableWriter]
+    cursor: Cursor, references: Iterable[Reference], clearing: Iterable[TableWriter]
 ) -> Iterator[None]:
     """Inside, rows of tables that refer to each other may be written in any order.
 

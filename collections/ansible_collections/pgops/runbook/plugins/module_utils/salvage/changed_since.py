@@ -7,12 +7,11 @@ Of use only before the migration's first statement, which changes them again.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..content.row_digest import sums_as_text
+from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
-from ..shapes import Json
+from ..shapes import Cursor, Json
 from .key import Key, numbered_rows
 from .store.items import SalvageStore
 from .store.rows import hold_back_differing, narrow_to
@@ -25,7 +24,7 @@ ROW_MADE = "somebody made a row with its key since the rollback"
 TABLE_CHANGED = "somebody changed the table since the rollback, and it has no key to tell rows apart"
 
 
-def narrow_to_untouched(cursor: Any, item: Json) -> None:
+def narrow_to_untouched(cursor: Cursor, item: Json) -> None:
     """Take the values of the rows that are still as the rollback left them; the others are the migration's."""
     facts, now = item["facts"], None
     table = table_facts(cursor, facts["left_table"])
@@ -38,7 +37,7 @@ def narrow_to_untouched(cursor: Any, item: Json) -> None:
     narrow_to(cursor, item["item"], now)
 
 
-def hold_back_changed(cursor: Any, item: Json) -> None:
+def hold_back_changed(cursor: Cursor, item: Json) -> None:
     """Hold back rows of an item of changed rows that are not as the rollback left them, each with its reason."""
     facts = item["facts"]
     table = table_facts(cursor, facts["left_table"])
@@ -49,7 +48,7 @@ def hold_back_changed(cursor: Any, item: Json) -> None:
     now = numbered_rows(table.name, table.partitioned, key, facts["left_columns"])
     if not key.unique:
         cursor.execute(sql.SQL("SELECT {} FROM ({}) AS now").format(sums_as_text(), now))
-        if cursor.fetchone()[0] != facts["left_digest"]:
+        if one_row(cursor)[0] != facts["left_digest"]:
             SalvageStore(cursor).hold_back(item["item"], TABLE_CHANGED)
         return
     hold_back_differing(cursor, item["item"], now, made=ROW_MADE, deleted=ROW_DELETED, changed=ROW_CHANGED)

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..content.row_digest import row_text
 from ..postgres.connection import sql
 from ..postgres.keys import key_among
+from ..shapes import Cursor
 
 __all__ = ["Key", "choose_key", "numbered_rows", "record"]
 
@@ -25,7 +27,7 @@ class Key(NamedTuple):
     unique: bool
 
 
-def choose_key(cursor: Any, oid: int, columns: list[str]) -> Key:
+def choose_key(cursor: Cursor, oid: int, columns: list[str]) -> Key:
     """The key of a table among ``columns``: the primary key, a unique index, or all of them.
 
     Args:
@@ -36,15 +38,15 @@ def choose_key(cursor: Any, oid: int, columns: list[str]) -> Key:
     return Key(list(columns), False) if found is None else Key(found, True)
 
 
-def record(columns: list[str], alias: str | None = None) -> Any:
+def record(columns: Sequence[str], alias: str | None = None) -> sql.Composed:
     """SQL: the columns as one text, in the order given; read back with a cast to a type that has this order."""
     names = [sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns]
     return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(names))
 
 
 def numbered_rows(
-    table: tuple[str, str], partitioned: bool, key: Key, columns: list[str], **more: Any
-) -> Any:
+    table: tuple[str, str], partitioned: bool, key: Key, columns: list[str], **more: sql.Composable
+) -> sql.Composed:
     """SQL query for every row of a table: place, partition, key, occurrence and line.
 
     Args:
@@ -57,7 +59,7 @@ def numbered_rows(
     only = sql.SQL("") if partitioned else sql.SQL("ONLY ")
     key_text = row_text(key.columns)
     if key.unique:
-        occurrence: Any = sql.SQL("1::bigint")
+        occurrence: sql.Composable = sql.SQL("1::bigint")
     else:
         occurrence = sql.SQL("row_number() OVER (PARTITION BY {} ORDER BY {})").format(
             key_text, record(columns)

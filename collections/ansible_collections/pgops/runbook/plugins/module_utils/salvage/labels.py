@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ..postgres.connection import sql
+from ..shapes import Catalog, Cursor
 
 __all__ = ["add_labels_again", "labels_added_since"]
 
 
-def labels_added_since(made, now):
+def labels_added_since(made: Catalog, now: Catalog) -> dict[str, list[list[str | None]]]:
     """What enums of a migration have got more since it made them.
 
     Args:
@@ -21,10 +24,10 @@ def labels_added_since(made, now):
     """
     found = {}
     for key, facts in made.items():
-        labels = now.get(key, {}).get("labels") if key.startswith("enum ") else None
+        labels = now.get(key, {}).get("labels") or () if key.startswith("enum ") else ()
         added = [
             [label, labels[place - 1] if place else None]
-            for place, label in enumerate(labels or ())
+            for place, label in enumerate(labels)
             if label not in facts["labels"]
         ]
         if added:
@@ -32,7 +35,7 @@ def labels_added_since(made, now):
     return found
 
 
-def add_labels_again(cursor, key, labels):
+def add_labels_again(cursor: Cursor, key: str, labels: Iterable[tuple[str, str | None]]) -> list[str]:
     """Add what people had added; a label that is there stays where it is.
 
     In the transaction that made the type the labels can be used at once (manual, "ALTER TYPE", Notes), but not when
@@ -61,14 +64,14 @@ def add_labels_again(cursor, key, labels):
     return []
 
 
-def _place(labels, predecessor):
+def _place(labels: Sequence[str], predecessor: str | None) -> tuple[sql.SQL, sql.Literal[str]]:
     """SQL: where a label goes; to the end, where the one before it is not there."""
     if predecessor is None:
         return sql.SQL("BEFORE"), sql.Literal(labels[0])
     return sql.SQL("AFTER"), sql.Literal(predecessor if predecessor in labels else labels[-1])
 
 
-def _labels(cursor, name):
+def _labels(cursor: Cursor, name: str) -> list[str]:
     """Labels of the enum in their order; none where there is no such type."""
     cursor.execute(
         "SELECT enumlabel::text FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s) ORDER BY enumsortorder",

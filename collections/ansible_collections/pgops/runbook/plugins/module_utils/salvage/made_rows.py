@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any
 
+from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.session import pin_session, restore_session
+from ..shapes import Cursor
 from .key import Key, choose_key, numbered_rows
 from .store.brought import note_column, note_rows, note_source
 from .store.items import SalvageStore
-from .watch import DestructionWatch
+from .watch import DestructionWatch, WatchedTable
 
 __all__ = ["MadeRows"]
 
@@ -40,7 +41,7 @@ class MadeRows:
         written_tables: ``schema.table`` of tables that were there and into which the rehearsal saw it insert.
     """
 
-    def __init__(self, cursor: Any, version: str, written_tables: Collection[str] = ()) -> None:
+    def __init__(self, cursor: Cursor, version: str, written_tables: Collection[str] = ()) -> None:
         self.cursor = cursor
         self.version = version
         self.watch = DestructionWatch(cursor)
@@ -52,7 +53,7 @@ class MadeRows:
         self._scans = self._tables_read()
         restore_session(cursor, previous, local=True)
 
-    def _note_keys(self, oid: int, table: Any) -> None:
+    def _note_keys(self, oid: int, table: WatchedTable) -> None:
         columns = [name for _, name in sorted(table.columns.items())]
         key = choose_key(self.cursor, oid, columns)
         image = f"runbook_known_{len(self._known)}"
@@ -95,7 +96,7 @@ class MadeRows:
             if key is None or not set(key.columns) <= set(columns):
                 key = choose_key(self.cursor, oid, columns)
             self.cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(*name)))
-            if self.cursor.fetchone()[0]:
+            if one_row(self.cursor)[0]:
                 store.create()
                 self._write(name, columns, numbered_rows(name, partitioned, key, columns), image)
             if image:
@@ -125,10 +126,10 @@ class MadeRows:
                 " AND a.attgenerated = '' AND a.attidentity = '' AND c.relkind = 'r'",
                 (oid, list(before.columns)),
             )
-            for *column, given, default, kind in self.cursor.fetchall():
+            for schema, table, name, given, default, kind in self.cursor.fetchall():
                 if given is None or given == self._constant(default, kind):
                     store.create()
-                    note_column(self.cursor, self.version, column, given or "()")
+                    note_column(self.cursor, self.version, (schema, table, name), given or "()")
 
     def _constant(self, default: str | None, kind: str) -> str | None:
         """The value of a default that is the same whenever it is asked for, as a record; else None."""
@@ -139,9 +140,11 @@ class MadeRows:
         self.cursor.execute(
             sql.SQL("SELECT ROW(CAST({} AS {}))::text").format(sql.SQL(default), sql.SQL(kind))
         )
-        return self.cursor.fetchone()[0]
+        return one_row(self.cursor)[0]
 
-    def _write(self, name: tuple[str, str], columns: list[str], rows: Any, image: str | None) -> None:
+    def _write(
+        self, name: tuple[str, str], columns: list[str], rows: sql.Composable, image: str | None
+    ) -> None:
         if image:
             rows = sql.SQL(
                 "SELECT * FROM ({}) AS rows WHERE NOT EXISTS (SELECT FROM {} known WHERE known.key = rows.key"

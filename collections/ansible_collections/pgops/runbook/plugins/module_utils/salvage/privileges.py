@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..catalog.difference import without_last_name
 from ..postgres.bisect import NotTaken, savepoint
 from ..postgres.connection import sql
+from ..shapes import Catalog, Cursor
 
 __all__ = ["change_privileges_again", "privileges_changed_since"]
 
@@ -34,7 +37,7 @@ EXPLODED = """
     FROM aclexplode(ARRAY[%s]::aclitem[]) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee"""
 
 
-def privileges_changed_since(made, now):
+def privileges_changed_since(made: Catalog, now: Catalog) -> dict[str, dict[str, list[str]]]:
     """What was granted and revoked on objects of a migration since it made them.
 
     Args:
@@ -54,7 +57,7 @@ def privileges_changed_since(made, now):
     return found
 
 
-def _kind(key):
+def _kind(key: str) -> tuple[str, str] | None:
     """(kind as GRANT names it, identity) of a catalog key, or None."""
     for noun, kind in sorted(KINDS.items(), key=lambda entry: -len(entry[0])):
         if key.startswith(f"{noun} "):
@@ -62,7 +65,9 @@ def _kind(key):
     return None
 
 
-def change_privileges_again(cursor, key, granted, revoked):
+def change_privileges_again(
+    cursor: Cursor, key: str, granted: Iterable[str], revoked: Iterable[str]
+) -> list[str]:
     """Grant and revoke what people granted and revoked.
 
     Args:
@@ -84,9 +89,11 @@ def change_privileges_again(cursor, key, granted, revoked):
     return problems
 
 
-def _change(cursor, key, privilege, verb):
-    kind, identity = _kind(key)
-    columns = sql.SQL("")
+def _change(cursor: Cursor, key: str, privilege: str, verb: str) -> None:
+    found = _kind(key)
+    assert found is not None  # no others are kept
+    kind, identity = found
+    columns: sql.Composable = sql.SQL("")
     if key.startswith("column "):
         table = without_last_name(identity)
         columns = sql.SQL(" ({})").format(sql.SQL(identity[len(table) + 1 :]))

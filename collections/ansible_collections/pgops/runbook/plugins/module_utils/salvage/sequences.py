@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
 from ..postgres.connection import sql
-from .store.items import SEQUENCE
+from ..shapes import Cursor, Json, TableName
+from .store.items import SEQUENCE, SalvageStore
 from .store.rows import keep_line
 
 __all__ = ["keep_positions", "sequence_positions"]
@@ -20,7 +24,11 @@ WITH_INCREMENT = f"""
                       AND d.objid = c.oid AND d.refobjid = to_regclass(%s))"""
 
 
-def sequence_positions(cursor, version_table):
+#: Next value and increment.
+Position = tuple[int, int]
+
+
+def sequence_positions(cursor: Cursor, version_table: str | None) -> dict[TableName, Position]:
     """Next value and increment of every sequence of the application.
 
     Args:
@@ -38,11 +46,17 @@ def sequence_positions(cursor, version_table):
                 sql.Literal(increment), sql.Identifier(schema, name)
             )
         )
-        found[(schema, name)] = (cursor.fetchone()[0], increment)
+        found[(schema, name)] = (one_row(cursor)[0], increment)
     return found
 
 
-def keep_positions(store, run_id, version, before, now):
+def keep_positions(
+    store: SalvageStore,
+    run_id: str,
+    version: str,
+    before: Mapping[TableName, Position],
+    now: Mapping[TableName, Position],
+) -> list[Json]:
     """Enter an item for each sequence that was set back, or that is gone.
 
     Args:
@@ -61,5 +75,7 @@ def keep_positions(store, run_id, version, before, now):
         store.create()
         item = store.begin_item(run_id, version, SEQUENCE, name, facts={"next_value": position})
         keep_line(store.cursor, item, "", str(position))
-        items.append(store.finish_item(item))
+        kept = store.finish_item(item)
+        assert kept is not None  # it has its line
+        items.append(kept)
     return items

@@ -9,12 +9,12 @@ before the rollback must not overwrite what the migration makes now of what they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..content.row_digest import sums_as_text
+from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
-from ..shapes import Json
+from ..shapes import Cursor, Json
 from .key import Key, numbered_rows
 from .store.brought import any_brought, sources_of
 from .store.items import SalvageStore
@@ -25,7 +25,7 @@ __all__ = ["SOURCE_CHANGED", "note_sources", "sources_changed"]
 SOURCE_CHANGED = "what the migration makes it of was changed since the rollback"
 
 
-def note_sources(cursor: Any, version: str, items: list[int]) -> None:
+def note_sources(cursor: Cursor, version: str, items: list[int]) -> None:
     """Enter, for items of tables into which the migration brought rows, what it had brought and read.
 
     Args:
@@ -40,7 +40,7 @@ def note_sources(cursor: Any, version: str, items: list[int]) -> None:
     SalvageStore(cursor).note_sources(items, [one for one in digests if one[1] is not None])
 
 
-def sources_changed(cursor: Any, item: Json) -> bool:
+def sources_changed(cursor: Cursor, item: Json) -> bool:
     """Whether a table that the migration reads from is another one than after the rollback; it is locked then.
 
     Args:
@@ -50,11 +50,11 @@ def sources_changed(cursor: Any, item: Json) -> bool:
     return any(digest != _digest(cursor, name) for name, digest in item["facts"].get("sources", ()))
 
 
-def _digest(cursor: Any, name: Sequence[str]) -> str | None:
+def _digest(cursor: Cursor, name: Sequence[str]) -> str | None:
     table = table_facts(cursor, name)
     if table is None:
         return None
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.Identifier(*table.name)))
     rows = numbered_rows(table.name, table.partitioned, Key(table.columns[:1], True), table.columns)
     cursor.execute(sql.SQL("SELECT {} FROM ({}) AS rows").format(sums_as_text(), rows))
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]

@@ -9,10 +9,13 @@ miss no cascade, partition or disabled trigger; TRUNCATE and rewrites change the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..ledger.versions import VersionTable
+from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, TABLES, of_application
+from ..shapes import Cursor, Json, TableName
 
 __all__ = ["DestructionWatch", "Loss", "losses_from_json", "losses_to_json", "uncovered"]
 
@@ -54,7 +57,7 @@ class Loss:
 
 
 @dataclass
-class _Table:
+class WatchedTable:
     name: tuple[str, str]
     kind: str
     file: int
@@ -70,7 +73,7 @@ class DestructionWatch:
         cursor: of the script's transaction, before its first statement.
     """
 
-    def __init__(self, cursor):
+    def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         # Its row goes and comes with every migration, and is no user's.
         self.versions = VersionTable(cursor).quoted_name()
@@ -78,29 +81,29 @@ class DestructionWatch:
         self._counted = self._counts_rows()
         self._rows = self._changed_rows()
 
-    def _tables(self):
+    def _tables(self) -> dict[int, WatchedTable]:
         self.cursor.execute(WATCHED, {"versions": self.versions})
         return {
-            oid: _Table(
+            oid: WatchedTable(
                 (schema, name), kind, file, root, dict(zip(numbers, names)), dict(zip(numbers, types))
             )
             for oid, schema, name, kind, file, root, numbers, names, types in self.cursor.fetchall()
         }
 
-    def _changed_rows(self):
+    def _changed_rows(self) -> dict[int, int]:
         self.cursor.execute(CHANGED_ROWS)
         return dict(self.cursor.fetchall())
 
-    def _counts_rows(self):
+    def _counts_rows(self) -> bool:
         """Whether the server counts rows (track_counts); where it does not, any row may have been changed."""
         self.cursor.execute("SHOW track_counts")
-        return self.cursor.fetchone()[0] == "on"
+        return one_row(self.cursor)[0] == "on"
 
-    def oid_of(self, table):
+    def oid_of(self, table: Sequence[str]) -> int | None:
         """OID of a table that was there before, by (schema, name), or None."""
         return next((oid for oid, found in self.before.items() if found.name == tuple(table)), None)
 
-    def losses(self, cursor=None):
+    def losses(self, cursor: Cursor | None = None) -> dict[int, Loss]:
         """What went since this was built.
 
         Args:
@@ -112,7 +115,7 @@ class DestructionWatch:
         self.cursor = cursor or self.cursor
         after = self._tables()
         rows = self._changed_rows()
-        found = {}
+        found: dict[int, Loss] = {}
         for oid, was in self.before.items():
             # What a partition loses are rows of its topmost table.
             root = was.root if was.root in self.before else oid
@@ -134,7 +137,7 @@ class DestructionWatch:
                     loss.columns |= gone
         return found
 
-    def tables_now(self):
+    def tables_now(self) -> list[tuple[int, TableName, bool, list[str]]]:
         """Topmost tables as they are now: (OID, (schema, name), partitioned, columns) of each."""
         return [
             (oid, table.name, table.kind == "p", [name for _, name in sorted(table.columns.items())])
@@ -142,17 +145,17 @@ class DestructionWatch:
             if table.root == oid
         ]
 
-    def is_there(self, oid):
+    def is_there(self, oid: int) -> bool:
         """Whether a table has survived."""
         return oid in self._tables()
 
-    def now(self, oid):
+    def now(self, oid: int) -> tuple[TableName, dict[int, str]]:
         """(schema, name) and columns (number -> name) of a table that survived."""
         table = self._tables()[oid]
         return table.name, table.columns
 
 
-def uncovered(found, planned):
+def uncovered(found: Mapping[int, Loss], planned: Mapping[int, Loss]) -> dict[int, Loss]:
     """Losses that were not planned for: what must be kept before the script may run.
 
     Args:
@@ -171,7 +174,7 @@ def uncovered(found, planned):
     return {**planned, **widened} if widened else {}
 
 
-def losses_to_json(losses):
+def losses_to_json(losses: Mapping[int, Loss]) -> list[Json]:
     """As plain JSON types, by name: an OID means nothing in another database."""
     return [
         {"table": list(loss.table), "whole": loss.whole, "columns": sorted(loss.columns), "rows": loss.rows}
@@ -179,7 +182,7 @@ def losses_to_json(losses):
     ]
 
 
-def losses_from_json(watch, entries):
+def losses_from_json(watch: DestructionWatch, entries: Iterable[Json] | None) -> dict[int, Loss]:
     """The inverse of losses_to_json for the database of ``watch``; what is not there is left out.
 
     Returns:

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from ...module_utils.execution.parts import lines_of_changes
 from ..sql.library import Migration, Script, SqlLibrary
@@ -145,7 +144,7 @@ def _alone(script: Script | None) -> dict[str, Any]:
         "declared": script.header.transaction,
         "blocks": parsed.transaction_blocks,
         # Of a rollback: the parts that may change rows.
-        "changes": lines_of_changes(cast(shapes.Script, script.payload())),
+        "changes": lines_of_changes(script.payload()),
     }
 
 

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from .script import Header, ParsedScript, SqlScriptError, decode_script, parse_header, parse_script
 
@@ -55,7 +55,7 @@ class Script:
         """
         return self._parsed
 
-    def named(self) -> dict[str, Any]:
+    def named(self) -> shapes.Script:
         """The payload without statements, for a script that only has to be told from another one."""
         return {
             "name": self.name,
@@ -67,7 +67,7 @@ class Script:
             "notes": [],
         }
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> shapes.Script:
         """What a module needs to execute the script, JSON-able.
 
         Raises:

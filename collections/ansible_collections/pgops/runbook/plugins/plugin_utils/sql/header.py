@@ -162,7 +162,7 @@ def _comment_lines(text: str) -> Iterator[tuple[str, int]]:
         while position < len(text) and text[position] in _BLANK:
             position += 1
         if text.startswith("--", position):
-            end = re.compile(r"[\r\n]|\Z").search(text, position).start()  # type: ignore[union-attr]
+            end = re.compile(r"[\r\n]|\Z").search(text, position).start()  # type: ignore[union-attr]  # matches at the end
         elif text.startswith("/*", position):
             end = _end_of_block(text, position)
         else:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from ...module_utils.sentences import listed
 from .folder import Script, SqlLibraryError, read_folder
@@ -174,7 +175,7 @@ class SqlLibrary:
         ]
         return [script.problem.reason for script in (*scripts, *self.smoke) if script.problem]
 
-    def payload(self, versions: Iterable[object], to_roll_back: bool = False) -> list[dict[str, Any]]:
+    def payload(self, versions: Iterable[object], to_roll_back: bool = False) -> list[shapes.Migration]:
         """What the modules that execute migrations need, in the order given, JSON-able.
 
         Args:
@@ -195,21 +196,25 @@ class SqlLibrary:
                 "files": _files(m),
                 "apply": m.apply.named() if to_roll_back else m.apply.payload(),
                 "rollback": m.rollback.payload() if m.rollback else None,
-                **{
-                    kind: (script.named() if to_roll_back else script.payload()) if script else None
-                    for kind, script in (("verify", m.verify), ("sample", m.sample))
-                },
+                "verify": _besides(m.verify, to_roll_back),
+                "sample": _besides(m.sample, to_roll_back),
             }
             for m in map(self.find, versions)
         ]
 
-    def smoke_payload(self) -> list[dict[str, Any]]:
+    def smoke_payload(self) -> list[shapes.Script]:
         """The smoke scripts by name, JSON-able.
 
         Raises:
             SqlScriptError: see parse_script.
         """
         return [script.payload() for script in self.smoke]
+
+
+def _besides(script: Script | None, to_roll_back: bool) -> shapes.Script | None:
+    if script is None:
+        return None
+    return script.named() if to_roll_back else script.payload()
 
 
 def _files(migration: Migration) -> list[str] | None:

@@ -43,7 +43,7 @@ def versions_of(stems: Iterable[str]) -> dict[str, str]:
     versions = {}
     for stem, number in zip(stems, shared, strict=True):
         unique = number is not None and shared.count(number) == 1
-        versions[stem] = re.match(r"\d+", stem)[0] if unique else stem  # type: ignore[index]
+        versions[stem] = re.match(r"\d+", stem)[0] if unique else stem  # type: ignore[index]  # unique: it has a number
     return versions
 
 
@@ -123,7 +123,7 @@ def requirements(applies: Mapping[str, Script], version_of: Mapping[str, str]) -
         for name in declared:
             if name not in by_name:
                 line, column = header_lines(script.text)["requires"]
-                sharing = [other for other in applies if re.match(r"\d*", other)[0] == name]  # type: ignore[index]
+                sharing = [other for other in applies if re.match(r"\d*", other)[0] == name]  # type: ignore[index]  # matches nothing, too
                 why = f"could be {' or '.join(sharing)}" if sharing else "is no migration of this folder"
                 raise UnknownRequirement(
                     "requirement_unknown", f"requires {name}, which {why}", script.path, line, column, stem

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...content.row_digest import sums_as_text
+from ...postgres.answers import one_row
 from ...postgres.connection import sql
-from ...shapes import Json
+from ...shapes import Cursor, Json
 from ..key import Key, numbered_rows, record
 from ..store.rows import keep_rows, keep_untouched
 
@@ -43,7 +44,7 @@ class RowImage:
 
     def __init__(
         self,
-        cursor: Any,
+        cursor: Cursor,
         label: int | str,
         name: tuple[str, str],
         partitioned: bool,
@@ -64,7 +65,7 @@ class RowImage:
         names = [left.columns[self.columns.index(name)] for name in self.key.columns]
         return Key(names, self.key.unique)
 
-    def _present(self, left: LeftTable, **more: Any) -> Any:
+    def _present(self, left: LeftTable, **more: sql.Composable) -> sql.Composable:
         return numbered_rows(left.name, left.partitioned, self._key_now(left), left.columns, **more)
 
     def facts(self, left: LeftTable) -> Json:
@@ -81,7 +82,7 @@ class RowImage:
             self.cursor.execute(
                 sql.SQL("SELECT {} FROM ({}) AS rows").format(sums_as_text(), self._present(left))
             )
-            digest = self.cursor.fetchone()[0]
+            digest = one_row(self.cursor)[0]
         return {
             "unique_key": self.key.unique,
             "left_table": left.name,
@@ -97,7 +98,7 @@ class RowImage:
                 "SELECT count(*) FROM (SELECT line FROM {} EXCEPT ALL SELECT line FROM ({}) AS now) AS gone"
             ).format(self.image, self._present(left))
         )
-        return self.cursor.fetchone()[0]
+        return one_row(self.cursor)[0]
 
     def keep_changed(self, item: int, left: LeftTable, only_changed_columns: bool) -> None:
         """Enter the old version of every row that was changed or deleted into an item.
@@ -143,6 +144,6 @@ class RowImage:
         self.cursor.execute(sql.SQL("DROP TABLE {}").format(self.image))
 
 
-def _parts(columns: list[str]) -> Any:
+def _parts(columns: list[str]) -> sql.Composable:
     """SQL: an array with each column as a text of its own, NULL told from the empty string."""
     return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(record([name]) for name in columns))

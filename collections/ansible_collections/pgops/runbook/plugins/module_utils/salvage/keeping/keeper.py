@@ -14,7 +14,7 @@ from typing import Any
 
 from ...postgres.connection import sql
 from ...postgres.session import pin_session, restore_session
-from ...shapes import Json
+from ...shapes import Cursor, Json
 from ..key import Key, choose_key, numbered_rows, record
 from ..sequences import keep_positions, sequence_positions
 from ..sources import note_sources
@@ -58,7 +58,7 @@ class SalvageKeeper:
 
     def __init__(
         self,
-        cursor: Any,
+        cursor: Cursor,
         run_id: str,
         version: str,
         foreseen: list[Json] | None = None,
@@ -155,7 +155,7 @@ class SalvageKeeper:
         keep_rows(self.cursor, item, rows, columns=sql.Identifier("differing"))
         self._finish(item)
 
-    def _differs_from_given(self, loss: Loss, name: str) -> Any:
+    def _differs_from_given(self, loss: Loss, name: str) -> sql.Composable:
         """SQL: the column's name where its value is another than a new deploy gives, else NULL."""
         given = (
             given_to_column(self.cursor, self.version, (*loss.table, name)) if self.store.exists() else None
@@ -245,7 +245,9 @@ class SalvageKeeper:
     def _partitioned(self, oid: int) -> bool:
         return self.watch.before[oid].kind == "p"
 
-    def _numbered(self, oid: int, loss: Loss, key: Key, columns: list[str], **more: Any) -> Any:
+    def _numbered(
+        self, oid: int, loss: Loss, key: Key, columns: list[str], **more: sql.Composable
+    ) -> sql.Composable:
         return numbered_rows(loss.table, self._partitioned(oid), key, columns, **more)
 
     def _begin(

@@ -16,6 +16,7 @@ from ...postgres.connection import sql
 from ...postgres.tables import Table
 from ...rows.changes import CHANGED
 from ...rows.changes import DELETED as TO_DELETE
+from ...shapes import Cursor
 from ..key import record
 from ..made_rows import LITERAL
 from ..store.items import DELETED
@@ -57,7 +58,9 @@ class BroughtAgain:
         work: SQL identifier of the work table with the kept rows, as RowReturn makes it.
     """
 
-    def __init__(self, cursor: Any, version: str, item: dict[str, Any], table: Table, work: Any) -> None:
+    def __init__(
+        self, cursor: Cursor, version: str, item: dict[str, Any], table: Table, work: sql.Composable
+    ) -> None:
         self.cursor = cursor
         self.version = version
         self.item = item
@@ -66,13 +69,13 @@ class BroughtAgain:
         self.pairs = sql.Identifier("pg_temp", f"runbook_pair_{item['item']}")
         self._paired = False
 
-    def find(self, now: Any) -> None:
+    def find(self, now: sql.Composable) -> None:
         """Find the pairs: by their key, or by the values of a unique index under another generated key.
 
         Args:
             now: SQL query for the rows of the table.
         """
-        same: list[Any] = [sql.SQL("(own_row.key = k.key AND own_row.occurrence = k.occurrence)")]
+        same: list[sql.Composable] = [sql.SQL("(own_row.key = k.key AND own_row.occurrence = k.occurrence)")]
         for columns in self.table.unique_columns:
             if set(columns) <= set(self.item["columns"]):
                 equal = (
@@ -169,7 +172,7 @@ class BroughtAgain:
         self.cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self.pairs))
 
 
-def _fields(row: Any, names: Sequence[str]) -> Any:
+def _fields(row: sql.Composable, names: Sequence[str]) -> sql.Composable:
     """SQL: fields of a row as one text."""
     return sql.SQL("ROW({})::text").format(
         sql.SQL(", ").join(sql.SQL("({}).{}").format(row, sql.Identifier(name)) for name in names)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...shapes import Cursor
 from ..store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
 from ..store.returning import hold_back_older, hold_back_older_item
 
@@ -24,7 +25,7 @@ WRITTEN_BY_USERS = (TABLE, ROWS, COLUMNS)
 WRITES = (*WRITTEN_BY_USERS, UNTOUCHED)
 
 
-def hold_back_competing_rows(cursor: Any, items: Sequence[dict[str, Any]]) -> None:
+def hold_back_competing_rows(cursor: Cursor, items: Sequence[dict[str, Any]]) -> None:
     """Hold back what a newer item of the same migration would overwrite; the last version of a row stays free.
 
     Args:

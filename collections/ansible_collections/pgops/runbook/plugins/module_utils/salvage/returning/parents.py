@@ -21,12 +21,12 @@ PARENT_IS_ANOTHER = "its parent in {} is another one now"
 ANOTHER_ROW = (SOURCE_CHANGED, VALUES_TAKEN, ROW_MADE)
 
 
-def kept_value(name: str) -> Any:
+def kept_value(name: str) -> sql.Composable:
     """SQL: the value of a column in the kept row k."""
     return sql.SQL("(k.shape).{}").format(sql.Identifier(name))
 
 
-def parent_is_another(item: dict[str, Any], constraint: ForeignKey) -> Any:
+def parent_is_another(item: dict[str, Any], constraint: ForeignKey) -> sql.Composable:
     """SQL condition on kept row k: it refers to the key of a row that stays in the salvage, and another one has it.
 
     Args:

@@ -19,6 +19,7 @@ from ...postgres.tables import Table, table_facts
 from ...postgres.triggers import triggers_and_rules_off
 from ...rows.sequences import advance_sequence
 from ...rows.writing import take_out_orphans, written_as_ring
+from ...shapes import Cursor
 from ..changed_since import hold_back_changed, narrow_to_untouched
 from ..labels import add_labels_again
 from ..privileges import change_privileges_again
@@ -51,7 +52,7 @@ class SalvageReturner:
     """
 
     def __init__(
-        self, cursor: Any, run_id: str, version: str, wanted: bool = True, only: int | None = None
+        self, cursor: Cursor, run_id: str, version: str, wanted: bool = True, only: int | None = None
     ) -> None:
         self.cursor = cursor
         self.run_id = run_id

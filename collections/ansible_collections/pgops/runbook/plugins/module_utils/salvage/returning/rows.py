@@ -19,6 +19,7 @@ from ...rows.changes import DELETED as TO_DELETE
 from ...rows.policies import HOLD_BACK, PARENT_GONE, VALUES_TAKEN
 from ...rows.sequences import advance_sequences_of
 from ...rows.writing import TableWriter
+from ...shapes import Cursor
 from ..key import Key, numbered_rows
 from ..sources import SOURCE_CHANGED
 from ..store.items import COLUMNS, DELETED, ROWS, SalvageStore
@@ -47,7 +48,7 @@ class RowReturn:
         table: that they go into, which has the item's columns.
     """
 
-    def __init__(self, cursor: Any, version: str, item: dict[str, Any], table: Table) -> None:
+    def __init__(self, cursor: Cursor, version: str, item: dict[str, Any], table: Table) -> None:
         self.cursor = cursor
         self.item = item
         self.table = table
@@ -154,7 +155,7 @@ class RowReturn:
             if constraint.parent != self.table.name and constraint.parent not in coming:
                 self._hold_back_where(self.changes.parent_missing(constraint), PARENT_GONE, constraint.parent)
 
-    def _hold_back_where(self, condition: Any, reason: str, parent: tuple[str, str]) -> None:
+    def _hold_back_where(self, condition: sql.Composable, reason: str, parent: tuple[str, str]) -> None:
         self.cursor.execute(sql.SQL("SELECT number FROM {} k WHERE {}").format(self.work, condition))
         reason = reason.format(".".join(parent))
         self.hold_back({number: reason for (number,) in self.cursor.fetchall()})
@@ -190,6 +191,6 @@ class RowReturn:
         advance_sequences_of(self.cursor, self.table)
 
 
-def _counts(name: str) -> Any:
+def _counts(name: str) -> sql.Composable:
     """SQL condition: the column counts in row k."""
     return sql.SQL("(k.columns IS NULL OR {} = ANY (k.columns))").format(sql.Literal(name))

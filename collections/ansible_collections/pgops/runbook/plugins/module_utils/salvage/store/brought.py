@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from ...postgres.answers import one_row
 from ...postgres.connection import sql
+from ...shapes import Cursor
 
 __all__ = [
     "any_brought",
@@ -21,7 +22,9 @@ __all__ = [
 ]
 
 
-def note_rows(cursor: Any, migration: str, table: tuple[str, str], columns: Sequence[str], rows: Any) -> None:
+def note_rows(
+    cursor: Cursor, migration: str, table: tuple[str, str], columns: Sequence[str], rows: sql.Composable
+) -> None:
     """Note the rows that the migration brought into a table.
 
     Args:
@@ -37,7 +40,7 @@ def note_rows(cursor: Any, migration: str, table: tuple[str, str], columns: Sequ
     )
 
 
-def tables_brought_into(cursor: Any, migration: str) -> list[tuple[str, str, list[str]]]:
+def tables_brought_into(cursor: Cursor, migration: str) -> list[tuple[str, str, list[str]]]:
     """(schema, table, columns of the line) of the tables that the migration brought rows into."""
     cursor.execute(
         "SELECT DISTINCT schema_name, table_name, columns FROM runbook_salvage.made_row WHERE migration = %s",
@@ -46,7 +49,7 @@ def tables_brought_into(cursor: Any, migration: str) -> list[tuple[str, str, lis
     return cursor.fetchall()
 
 
-def any_brought(cursor: Any, items: Sequence[int]) -> bool:
+def any_brought(cursor: Cursor, items: Sequence[int]) -> bool:
     """Whether the migration of one of the items brought rows into the item's table."""
     cursor.execute(
         "SELECT EXISTS (SELECT FROM runbook_salvage.manifest m JOIN runbook_salvage.made_row made"
@@ -54,10 +57,10 @@ def any_brought(cursor: Any, items: Sequence[int]) -> bool:
         " WHERE m.item = ANY (%s))",
         (list(items),),
     )
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
-def note_source(cursor: Any, migration: str, table: tuple[str, str]) -> None:
+def note_source(cursor: Cursor, migration: str, table: tuple[str, str]) -> None:
     """Note that the migration read from a table."""
     cursor.execute(
         "INSERT INTO runbook_salvage.made_source (migration, schema_name, table_name) VALUES (%s, %s, %s)",
@@ -65,7 +68,7 @@ def note_source(cursor: Any, migration: str, table: tuple[str, str]) -> None:
     )
 
 
-def sources_of(cursor: Any, migration: str) -> list[tuple[str, str]]:
+def sources_of(cursor: Cursor, migration: str) -> list[tuple[str, str]]:
     """(schema, table) of the tables that the migration read from."""
     cursor.execute(
         "SELECT DISTINCT schema_name, table_name FROM runbook_salvage.made_source WHERE migration = %s",
@@ -74,7 +77,7 @@ def sources_of(cursor: Any, migration: str) -> list[tuple[str, str]]:
     return cursor.fetchall()
 
 
-def note_column(cursor: Any, migration: str, column: tuple[str, str, str], given: str) -> None:
+def note_column(cursor: Cursor, migration: str, column: tuple[str, str, str], given: str) -> None:
     """Note what a new column gave to the rows that were there.
 
     Args:
@@ -88,7 +91,7 @@ def note_column(cursor: Any, migration: str, column: tuple[str, str, str], given
     )
 
 
-def given_to_column(cursor: Any, migration: str, column: tuple[str, str, str]) -> str | None:
+def given_to_column(cursor: Cursor, migration: str, column: tuple[str, str, str]) -> str | None:
     """The record that note_column() noted, or None."""
     cursor.execute(
         "SELECT given FROM runbook_salvage.made_column"
@@ -99,7 +102,7 @@ def given_to_column(cursor: Any, migration: str, column: tuple[str, str, str]) -
     return row[0] if row else None
 
 
-def forget_brought(cursor: Any, migration: str) -> None:
+def forget_brought(cursor: Cursor, migration: str) -> None:
     """Forget all that was noted of a migration."""
     for table in ("made_row", "made_source", "made_column"):
         cursor.execute(

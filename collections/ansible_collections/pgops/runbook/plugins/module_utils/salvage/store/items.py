@@ -15,8 +15,9 @@ from typing import Any
 
 from ...content.row_digest import sums_as_text
 from ...ledger.upgrade import upgrade
+from ...postgres.answers import one_row
 from ...postgres.connection import sql
-from ...shapes import Json
+from ...shapes import Cursor, Json
 from .brought import forget_brought
 
 __all__ = [
@@ -70,12 +71,12 @@ MEASURE = """
 class SalvageStore:
     """The schema in the database of the cursor; nothing here commits."""
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
 
     def exists(self) -> bool:
         self.cursor.execute("SELECT to_regclass('runbook_salvage.manifest') IS NOT NULL")
-        return self.cursor.fetchone()[0]
+        return one_row(self.cursor)[0]
 
     def create(self) -> None:
         upgrade(self.cursor)
@@ -109,7 +110,7 @@ class SalvageStore:
                 json.dumps(facts or {}),
             ),
         )
-        return self.cursor.fetchone()[0]
+        return one_row(self.cursor)[0]
 
     def finish_item(self, item: int) -> Json | None:
         """Count, measure and digest its rows; an item without any is taken out.
@@ -126,7 +127,7 @@ class SalvageStore:
             " RETURNING coalesce(schema_name || '.' || table_name, facts ->> 'object'), kind, columns",
             (rows, size, digest, item),
         )
-        name, kind, columns = self.cursor.fetchone()
+        name, kind, columns = one_row(self.cursor)
         return {
             "item": item,
             "table": name,
@@ -192,7 +193,8 @@ class SalvageStore:
     def measure(self, item: int) -> tuple[int, int, str]:
         """(rows, bytes, digest) of what is kept now."""
         self.cursor.execute(sql.SQL(MEASURE).format(sums_as_text()), (item,))
-        return self.cursor.fetchone()
+        rows, size, digest = one_row(self.cursor)
+        return rows, size, digest
 
     def open_items(self, migration: str) -> list[Json]:
         """Items of a migration that have not gone back whole, in the order in which they were kept.

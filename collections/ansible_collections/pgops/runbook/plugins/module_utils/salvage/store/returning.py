@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...postgres.answers import one_row
 from ...postgres.connection import sql
+from ...shapes import Cursor
 
 __all__ = [
     "count_kept",
@@ -69,18 +71,24 @@ DIFFERING = """
 # Rows of one item -------------------------------------------------------------------------------------------
 
 
-def range_of_numbers(cursor: Any, item: dict[str, Any]) -> range:
+def range_of_numbers(cursor: Cursor, item: dict[str, Any]) -> range:
     """Of the rows that are not held back; there may be gaps."""
     cursor.execute(
         "SELECT min(number), max(number) FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NULL",
         (item["item"],),
     )
-    lowest, highest = cursor.fetchone()
+    lowest, highest = one_row(cursor)
     return range(0) if lowest is None else range(lowest, highest + 1)
 
 
 def read_kept(
-    cursor: Any, item: dict[str, Any], work: Any, shape: Any, kind: Any, low: int, high: int
+    cursor: Cursor,
+    item: dict[str, Any],
+    work: sql.Composable,
+    shape: sql.Composable,
+    kind: sql.Composable,
+    low: int,
+    high: int,
 ) -> None:
     """Read the records of a range into the work table, as values of the types that ``shape`` has.
 
@@ -101,7 +109,7 @@ def read_kept(
 
 
 def hold_back_what_differs(
-    cursor: Any, item: dict[str, Any], now: Any, absent: str, other: str, compared: bool
+    cursor: Cursor, item: dict[str, Any], now: sql.Composable, absent: str, other: str, compared: bool
 ) -> None:
     """Hold back rows that are not in the table as they were kept.
 
@@ -121,13 +129,13 @@ def hold_back_what_differs(
     )
 
 
-def count_kept(cursor: Any, item: dict[str, Any]) -> int:
+def count_kept(cursor: Cursor, item: dict[str, Any]) -> int:
     """Rows that are kept, held back or not."""
     cursor.execute("SELECT count(*) FROM runbook_salvage.kept_row WHERE item = %s", (item["item"],))
-    return cursor.fetchone()[0]
+    return one_row(cursor)[0]
 
 
-def reasons_of_held_back(cursor: Any, item: dict[str, Any]) -> dict[str, int]:
+def reasons_of_held_back(cursor: Cursor, item: dict[str, Any]) -> dict[str, int]:
     """Reason -> rows, of those that are still kept."""
     cursor.execute(
         "SELECT coalesce(held_back, ''), count(*) FROM runbook_salvage.kept_row WHERE item = %s GROUP BY 1",
@@ -136,7 +144,7 @@ def reasons_of_held_back(cursor: Any, item: dict[str, Any]) -> dict[str, int]:
     return dict(cursor.fetchall())
 
 
-def note_returned(cursor: Any, item: dict[str, Any], run_id: str) -> None:
+def note_returned(cursor: Cursor, item: dict[str, Any], run_id: str) -> None:
     """Say that an item went back whole, with this run."""
     cursor.execute(
         "UPDATE runbook_salvage.manifest SET returned = clock_timestamp(), returned_by = %s WHERE item = %s",
@@ -148,7 +156,7 @@ def note_returned(cursor: Any, item: dict[str, Any], run_id: str) -> None:
 
 
 def hold_back_older(
-    cursor: Any, older: dict[str, Any], newer: dict[str, Any], reason: str, comparable: bool
+    cursor: Cursor, older: dict[str, Any], newer: dict[str, Any], reason: str, comparable: bool
 ) -> None:
     """Hold back rows of an item of which another one has a newer version.
 
@@ -168,14 +176,18 @@ def hold_back_older(
     )
 
 
-def hold_back_older_item(cursor: Any, older: dict[str, Any], newer: dict[str, Any], reason: str) -> None:
+def hold_back_older_item(cursor: Cursor, older: dict[str, Any], newer: dict[str, Any], reason: str) -> None:
     """Hold back all rows of an item, where the other one has any that go back."""
     cursor.execute(OLDER_ITEM, {"reason": reason, "older": older["item"], "newer": newer["item"]})
 
 
 def key_is_held_back(
-    migration: str, parent: tuple[str, str], key_columns: Sequence[str], reasons: Sequence[str], key: Any
-) -> Any:
+    migration: str,
+    parent: tuple[str, str],
+    key_columns: Sequence[str],
+    reasons: Sequence[str],
+    key: sql.Composable,
+) -> sql.Composable:
     """SQL condition: a row of the table ``parent`` with this key stays in the salvage, for one of these reasons.
 
     Args:
@@ -197,7 +209,7 @@ def key_is_held_back(
 # The migration's own rows -----------------------------------------------------------------------------------
 
 
-def join_own_rows(migration: str, item: dict[str, Any]) -> Any:
+def join_own_rows(migration: str, item: dict[str, Any]) -> sql.Composable:
     """SQL: join with the rows that the migration brought into the table of an item, as own_row: key, occurrence."""
     return sql.SQL(
         "JOIN runbook_salvage.made_row own_row ON own_row.migration = {} AND own_row.schema_name = {}"
@@ -205,7 +217,9 @@ def join_own_rows(migration: str, item: dict[str, Any]) -> Any:
     ).format(*map(sql.Literal, (migration, item["schema"], item["table"])))
 
 
-def follow_own_rows(cursor: Any, migration: str, item: dict[str, Any], pairs: Any, work: Any) -> None:
+def follow_own_rows(
+    cursor: Cursor, migration: str, item: dict[str, Any], pairs: sql.Composable, work: sql.Composable
+) -> None:
     """Note the keys that own rows have, now that they became the kept rows that they were paired with."""
     cursor.execute(
         sql.SQL(FOLLOW).format(
@@ -218,12 +232,12 @@ def follow_own_rows(cursor: Any, migration: str, item: dict[str, Any], pairs: An
     )
 
 
-def own_row_before(shape: Any) -> Any:
+def own_row_before(shape: sql.Composable) -> sql.Composable:
     """SQL: the own row of the deploy before, as the value of a table's row type; for numbers_that_differ."""
     return sql.SQL("CAST(kept_row.brought AS {})").format(shape)
 
 
-def numbers_that_differ(cursor: Any, item: dict[str, Any], **parts: Any) -> list[int]:
+def numbers_that_differ(cursor: Cursor, item: dict[str, Any], **parts: sql.Composable) -> list[int]:
     """Numbers of kept rows whose own row is another one than before.
 
     Args:

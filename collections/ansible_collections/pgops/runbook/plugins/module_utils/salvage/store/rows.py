@@ -9,9 +9,9 @@ salvage.key.numbered_rows), with the columns that each function names.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...postgres.connection import sql
+from ...shapes import Cursor
 
 __all__ = [
     "hold_back_differing",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def keep_line(cursor: Any, item: int, key: str, kept: str) -> None:
+def keep_line(cursor: Cursor, item: int, key: str, kept: str) -> None:
     """Enter one line of an item that is not about the rows of a table."""
     cursor.execute(
         "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
@@ -34,7 +34,13 @@ def keep_line(cursor: Any, item: int, key: str, kept: str) -> None:
     )
 
 
-def keep_rows(cursor: Any, item: int, rows: Any, columns: Any = None, left_digest: Any = None) -> None:
+def keep_rows(
+    cursor: Cursor,
+    item: int,
+    rows: sql.Composable,
+    columns: sql.Composable | None = None,
+    left_digest: sql.Composable | None = None,
+) -> None:
     """Enter rows into an item.
 
     Args:
@@ -51,7 +57,7 @@ def keep_rows(cursor: Any, item: int, rows: Any, columns: Any = None, left_diges
     )
 
 
-def keep_untouched(cursor: Any, item: int, rows: Any, changed: int) -> None:
+def keep_untouched(cursor: Cursor, item: int, rows: sql.Composable, changed: int) -> None:
     """Enter the digests of those rows of which another item has none; of no column anything is kept.
 
     Args:
@@ -67,7 +73,9 @@ def keep_untouched(cursor: Any, item: int, rows: Any, changed: int) -> None:
     )
 
 
-def keep_deleted(cursor: Any, item: int, migration: str, table: tuple[str, str], now: Any) -> None:
+def keep_deleted(
+    cursor: Cursor, item: int, migration: str, table: tuple[str, str], now: sql.Composable
+) -> None:
     """Enter the rows that the migration had brought into the table and that are not there any more.
 
     Args:
@@ -90,7 +98,7 @@ def keep_deleted(cursor: Any, item: int, migration: str, table: tuple[str, str],
     )
 
 
-def note_brought(cursor: Any, items: Sequence[int]) -> None:
+def note_brought(cursor: Cursor, items: Sequence[int]) -> None:
     """Enter beside rows what the migration had brought under their keys."""
     cursor.execute(
         "UPDATE runbook_salvage.kept_row k SET brought = made.line"
@@ -101,7 +109,7 @@ def note_brought(cursor: Any, items: Sequence[int]) -> None:
     )
 
 
-def narrow_to(cursor: Any, item: int, now: Any) -> None:
+def narrow_to(cursor: Cursor, item: int, now: sql.Composable | None) -> None:
     """Take the values of the rows that are still as they were left, all columns of them; forget the other rows.
 
     Args:
@@ -119,7 +127,9 @@ def narrow_to(cursor: Any, item: int, now: Any) -> None:
     cursor.execute("DELETE FROM runbook_salvage.kept_row WHERE item = %s AND columns IS NOT NULL", (item,))
 
 
-def hold_back_differing(cursor: Any, item: int, now: Any, made: str, deleted: str, changed: str) -> None:
+def hold_back_differing(
+    cursor: Cursor, item: int, now: sql.Composable, made: str, deleted: str, changed: str
+) -> None:
     """Hold back rows that are not as they were left, each with its reason.
 
     Args:
@@ -143,12 +153,12 @@ def hold_back_differing(cursor: Any, item: int, now: Any, made: str, deleted: st
     )
 
 
-def try_again(cursor: Any, item: int) -> None:
+def try_again(cursor: Cursor, item: int) -> None:
     """Forget why rows of an item were held back."""
     cursor.execute("UPDATE runbook_salvage.kept_row SET held_back = NULL WHERE item = %s", (item,))
 
 
-def rows_of(item: int, expressions: Sequence[Any]) -> Any:
+def rows_of(item: int, expressions: Sequence[sql.Composable]) -> sql.Composed:
     """SQL query for the rows of an item that are still kept.
 
     Args:
