@@ -34,11 +34,11 @@ OFFLINE = (
     "use-argspec-type-path",
     "use-compat-six",
 )
-WITH_PACKAGES = ("ansible-doc", "pep8", "runtime-metadata", "yamllint")
+WITH_PACKAGES = ("ansible-doc", "pep8", "runtime-metadata", "validate-modules", "yamllint")
 NOT_RUN = {
     "changelog": "reads the changelogs of antsibull, of which there are none",
-    "import": "imports each file where neither psycopg2 nor pglast is installed, and not every file allows for that",
-    "validate-modules": "likewise",
+    "import": "wants each file of the controller to import without pglast, which parses the SQL; that those of the"
+    " target import without psycopg2 is tested in tests/unit/postgres",
     "pylint": "ruff and mypy do its work; its names are others (it forbids _, which ruff asks for)",
     "pslint": "there is no PowerShell in the collection",
     "shellcheck": "there is no shell script in the collection",
@@ -74,13 +74,14 @@ def install(folder: Path) -> Path:
 def pip_settings() -> str:
     """The caller's settings of pip (index, mirror ...) as a file: ansible-test hands no variable on to pip."""
     listed = subprocess.run([program("pip"), "config", "list"], capture_output=True, text=True, check=True)
-    settings = "[global]\n"
+    settings: dict[str, str] = {}  # one line an option: a variable of the environment goes before a file
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
         where, _, option = name.rpartition(".")
-        if where in ("global", "install", ":env:"):
-            settings += f"{option} = {' '.join(ast.literal_eval(value).split())}\n"
-    return settings
+        is_setting = where in ("global", "install") and option not in settings
+        if is_setting or where == ":env:":
+            settings[option] = " ".join(ast.literal_eval(value).split())
+    return "[global]\n" + "".join(f"{option} = {value}\n" for option, value in settings.items())
 
 
 def prepare_home(home: Path) -> None:

@@ -109,7 +109,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; exit status 0 when every bar is met, 1 otherwise."""
+    """Run the command line; exit status 0 when nothing misses a bar but what is known to, 1 otherwise."""
     parser = argparse.ArgumentParser(description="Measure how far the runbook's proofs hold.")
     parser.add_argument("--pairs", type=int, default=300, help="pairs of schemas (default: %(default)s)")
     parser.add_argument("--changes", type=int, default=1000, help="changed values (default: %(default)s)")
@@ -143,7 +143,7 @@ def main(arguments: list[str]) -> int:
         print("proof: interrupted; the server is removed", file=sys.stderr)
         return 130
     print(f"\n{table(done)}")
-    return 0 if all(one.passed for one in done) else 1
+    return 0 if all(one.as_known for one in done) else 1
 
 
 if __name__ == "__main__":

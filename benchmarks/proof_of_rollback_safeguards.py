@@ -91,7 +91,8 @@ def measure(
     notes = [f"{count} {by}" for by, count in sorted(found.items())]
     notes += [f"MISSED in {name}{f': {reason}' if (reason := _beyond(name)) else ''}" for name in missed]
     tried = found.total() + len(missed)
-    return Measurement(WHAT, tried, found.total(), tried, notes=notes)
+    known = sum(_beyond(name) is not None for name in missed)
+    return Measurement(WHAT, tried, found.total(), tried, notes=notes, known_misses=known)
 
 
 def _stopped_by(

@@ -37,6 +37,9 @@ TABLES = """
     SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('runbook', 'runbook_salvage') AND c.relkind = 'r' ORDER BY 1, 2"""
 
+# Nothing uses them any more.
+UNUSED = {"runbook.journal_relation", "runbook.journal_row"}
+
 
 @pytest.fixture
 def cursor(connection: Any) -> Iterator[Any]:
@@ -121,7 +124,8 @@ def test_the_layout_from_before_releases_becomes_that_of_a_fresh_database(
     assert len(now) > 150
     after = rows(cursor)
     assert len(after.pop("runbook.release")) == 1
-    assert after == kept
+    assert {name: kept[name] for name in after} == after
+    assert set(kept) - set(after) == UNUSED
     assert min(map(len, kept.values())) > 0, "of each table there is a row to lose"
     assert broken_link(Ledger().receipts(cursor)) is None
 
@@ -150,7 +154,9 @@ def test_what_a_version_had_not_made_yet_is_made(cursor: Any, fresh: dict[str, A
     upgrade(cursor)
     assert ours(cursor) == fresh
     after = rows(cursor)
-    assert {name: after[name] for name in kept} == kept
+    assert {name: after[name] for name in kept if name not in UNUSED} == {
+        name: lines for name, lines in kept.items() if name not in UNUSED
+    }
 
 
 @pytest.mark.parametrize("start", ["empty", "before releases"])

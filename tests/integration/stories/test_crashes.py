@@ -108,3 +108,16 @@ def test_a_host_without_psycopg2(application: Application, tmp_path: Path) -> No
 def test_an_interpreter_that_is_not_there(application: Application) -> None:
     run = application.deploy("002", ansible_python_interpreter="/nowhere/python3")
     check(run, "refused", "preflight", "step_could_not_run", "/nowhere/python3")
+
+
+def test_a_controller_without_pglast(application: Application, tmp_path: Path) -> None:
+    before = application.contents()
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n\nsys.modules['pglast'] = None  # as if it were not installed\n", encoding="utf-8"
+    )
+    process = application.start("deploy.yml", "-e", "migration=002", env={"PYTHONPATH": str(tmp_path)})
+    run = application.finish(process)
+    assert run.status != 0
+    assert "-m pip install pglast. Production was not touched." in " ".join(run.output.split()), run.output
+    assert "Traceback" not in run.output
+    assert application.contents() == before

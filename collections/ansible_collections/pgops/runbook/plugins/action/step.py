@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 import socket
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -20,14 +21,23 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import Refused, RunbookError
 from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
-from ..plugin_utils.report.documents import write_documents
 from ..plugin_utils.report.run import run_report, status_report
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.run.crash import explain_crash
-from ..plugin_utils.run.plan import ALL, PENDING, check_smoke, plan_for, resolve_migration
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord, code_of_task, succeeded
-from ..plugin_utils.sql.library import SqlLibrary, read_sql_library
+
+try:
+    from ..plugin_utils.report.documents import write_documents
+    from ..plugin_utils.run.plan import ALL, PENDING, check_smoke, plan_for, resolve_migration
+    from ..plugin_utils.sql.library import SqlLibrary, read_sql_library
+
+    GRAMMAR_IS_MISSING = False
+except ModuleNotFoundError as missing:
+    if (missing.name or "").partition(".")[0] != "pglast":
+        raise
+    # Each task says so in one sentence, where an import that fails here would name a module and no remedy.
+    GRAMMAR_IS_MISSING = True
 
 # Steps that belong to no run, and how their outputs are told.
 REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report}
@@ -42,6 +52,14 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        if GRAMMAR_IS_MISSING:
+            return _failure(
+                "pglast_missing",
+                f"The Python package pglast, which parses SQL, is missing on the controller: {sys.executable} -m pip"
+                " install pglast. Production was not touched.",
+                "refused",
+                time.monotonic(),
+            )
         arguments = dict(self._task.args)
         step = self._step_name(arguments)
         run = dict(arguments.get("run") or {})

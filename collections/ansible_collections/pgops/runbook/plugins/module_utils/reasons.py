@@ -510,6 +510,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The ledger does not hold unchanged what an earlier step recorded.",
             "Start a new run; find out who writes to schema runbook.",
         ),
+        "pglast_missing": Reason(
+            "The Python of the controller has no pglast, which parses the SQL scripts.",
+            "Install pglast for the Python that runs ansible-playbook; nothing was touched.",
+        ),
         "psycopg2_missing": Reason(
             "The Python of the host where the step runs has no psycopg2.",
             "Install psycopg2-binary for that Python, or set ansible_python_interpreter.",

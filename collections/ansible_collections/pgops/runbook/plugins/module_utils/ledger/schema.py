@@ -156,6 +156,9 @@ SECOND: tuple[str, ...] = (
         applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         applied_by text NOT NULL
     )""",
+    # A rollback noted in them what it had left, statement by statement; since then its rows change in one transaction.
+    "DROP TABLE runbook.journal_row",
+    "DROP TABLE runbook.journal_relation",
 )
 
 #: Number of each layout -> its statements, in their order.
@@ -209,21 +212,6 @@ COMMENTS: dict[str, str] = {
     "runbook.journal_statement.sha256": "of its text: a half applied script can only be finished as it was",
     "runbook.journal_statement.begun": "when it was about to run",
     "runbook.journal_statement.done": "NULL while it runs, and after a kill until the catalog was asked",
-    "runbook.journal_relation": "tables and sequences as they were called before the first statement of a rollback"
-    " that is under way",
-    "runbook.journal_relation.journal_id": "of the rollback's journal",
-    "runbook.journal_relation.oid": "of the table or sequence",
-    "runbook.journal_relation.sequence": "whether it is a sequence",
-    "runbook.journal_relation.root": "OID of the topmost table whose partition it was, or its own",
-    "runbook.journal_relation.schema_name": "schema in which it was",
-    "runbook.journal_relation.name": "its name",
-    "runbook.journal_relation.columns": "number of each column -> its name",
-    "runbook.journal_row": "rows that a rollback which is under way has itself put into a table, as it left them",
-    "runbook.journal_row.journal_id": "of the rollback's journal",
-    "runbook.journal_row.oid": "of the table",
-    "runbook.journal_row.key_columns": "columns of the key",
-    "runbook.journal_row.key": "record of the key's values",
-    "runbook.journal_row.left_digest": "of the row as it was left",
     "runbook.path_change_set": "scripts that changed paths of files; closed when the files on disk have followed on"
     " every host of the library; those of a rehearsal were changed on a copy only",
     "runbook.path_change_set.set_id": "number of the set",

@@ -9,12 +9,14 @@ from typing import Any
 __all__ = ["one_line"]
 
 
-def one_line(error: Any) -> str:
+def one_line(error: Any, with_detail: bool = False) -> str:
     """The primary message of what the server said; without one, what libpq or psycopg2 said.
 
     Args:
-        error: a psycopg2.Error. Its detail, hint and context are left out: they quote rows and statements.
+        error: a psycopg2.Error. Its hint and context are left out: they quote statements.
+        with_detail: its detail too, where that can quote no row (who else is at work in a database, for one).
     """
     diagnostic = getattr(error, "diag", None)
     message = getattr(diagnostic, "message_primary", None) or str(error)
-    return " ".join(message.split())
+    detail = getattr(diagnostic, "message_detail", None) if with_detail else None
+    return " ".join(". ".join(filter(None, (message, detail))).split())

@@ -219,7 +219,7 @@ class DatabaseSwap:
             self._connection.commit()
         except (RunbookError, psycopg2.Error) as error:
             if not self._renamed_all_the_same():
-                reason = one_line(error)
+                reason = one_line(error, with_detail=True)
                 raise Unchanged(
                     "databases_not_renamed",
                     f"The databases could not be renamed, so nothing was swapped and the application was let in"
