@@ -193,6 +193,7 @@ class _Compared(Hooks):
         self.expected = expected
         self.compare = compare
         self.smoke = []
+        self.run_id = "proof"
 
     def in_transaction(
         self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
