@@ -122,7 +122,6 @@ venv:
 documents: venv
 	@python docs/make.py
 	@python docs/ledger_page.py
-	@python docs/ledger_page.py
 
 lock: venv
 	@python .ci/lock.py
