@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Refused", "RunbookError", "StepFailed", "Unchanged"]
+from typing import TypeVar
+
+__all__ = ["Refused", "RunbookError", "StepFailed", "Unchanged", "known"]
+
+T = TypeVar("T")
 
 
 class RunbookError(Exception):
@@ -39,3 +43,14 @@ class Unchanged(RunbookError):
     """The change was tried in production and its transaction was rolled back."""
 
     outcome = "unchanged"
+
+
+def known(value: T | None, what: str) -> T:
+    """A value that earlier code has made sure of.
+
+    Raises:
+        LookupError: it is None: a defect of the runbook, not a foreseeable case.
+    """
+    if value is None:
+        raise LookupError(f"{what} is not known, and should be")
+    return value

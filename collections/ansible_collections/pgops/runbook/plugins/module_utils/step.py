@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
-from .errors import Refused, RunbookError
+from .errors import Refused, RunbookError, known
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import (
@@ -120,8 +120,7 @@ class Step:
     @property
     def connection(self) -> Connection:
         """To the target; opened before the work begins."""
-        assert self._connection is not None
-        return self._connection
+        return known(self._connection, "the connection of the step")
 
     @connection.setter
     def connection(self, connection: Connection) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import known
 from ..shapes import Cursor
 from .rows import FIRST_USER_OID, CatalogReader
 from .rules import RULES
@@ -57,9 +58,7 @@ def privileges_beyond_schema(cursor: Cursor, reader: CatalogReader) -> dict[str,
 
 def _acl(catalog: str) -> tuple[str, str]:
     """Column of its privileges, and their kind for acldefault()."""
-    found = RULES[catalog].acl
-    assert found is not None  # only such catalogs are asked for
-    return found
+    return known(RULES[catalog].acl, f"the privileges of {catalog}")  # only such catalogs are asked for
 
 
 def _class_of(catalog: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import known
 from ..postgres.application_tables import in_schemas
 from ..shapes import Cursor
 from .excluded import CATALOGS_LEFT_OUT, COLUMNS_LEFT_OUT
@@ -46,10 +47,12 @@ class Row:
 
     def as_column(self) -> tuple[int, int, str]:
         """OID of the table, number and name, of a row of pg_attribute."""
-        assert self.parent is not None
-        assert self.number is not None
-        assert self.name is not None
-        return self.parent[1], self.number, self.name
+        parent = known(self.parent, "the table of a column")
+        return (
+            parent[1],
+            known(self.number, "the number of a column"),
+            known(self.name, "the name of a column"),
+        )
 
 
 class CatalogReader:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ..errors import Refused, StepFailed
+from ..errors import Refused, StepFailed, known
 from ..impact.meter import ImpactMeter
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2
@@ -232,8 +232,7 @@ def apply_migration(cursor: Cursor, migration: Migration, meter: ImpactMeter | N
 def script_of(migration: Migration, direction: str) -> Script:
     """The script that is run: "apply" or "rollback". That there is one is checked before a run begins."""
     script = migration["apply"] if direction == "apply" else migration["rollback"]
-    assert script is not None
-    return script
+    return known(script, f"the script to {direction}")
 
 
 def roll_back_migration(

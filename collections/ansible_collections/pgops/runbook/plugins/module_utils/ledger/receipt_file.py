@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ..digests import canonical_json
 from ..durable import write_file_durably
+from ..errors import known
 from ..shapes import Catalog, Identity, Json, Receipt
 from .receipts import FIRST_PREVIOUS, broken_link, make_receipt
 
@@ -100,8 +101,7 @@ class ReceiptFile:
         inputs: Json | None = None,
         outputs: Json | None = None,
     ) -> Receipt:
-        content = self._read()
-        assert content is not None  # open_run() has written it
+        content = known(self._read(), "the file of receipts, which open_run() writes")
         previous = content["receipts"][-1]["digest"] if content["receipts"] else FIRST_PREVIOUS
         finished = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         receipt = make_receipt(

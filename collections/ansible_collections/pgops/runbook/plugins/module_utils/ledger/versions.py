@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..errors import Refused
+from ..errors import Refused, known
 from ..postgres.answers import one_row
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
@@ -76,8 +76,7 @@ class VersionTable:
                 " applied_at timestamptz NOT NULL DEFAULT now())"
             )
             self.cursor.execute("COMMENT ON TABLE schema_migrations IS %s", (MARK,))
-            table = self._table()
-            assert table is not None  # made in this schema
+            table = known(self._table(), "the table that was just made")
         names = ["version"]
         values = [version]
         if "description" in self._columns(table):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 
-from ..errors import Refused, RunbookError
+from ..errors import Refused, RunbookError, known
 from ..shapes import Connection, Cursor, Json, Target
 from .answers import one_row
 from .connection import ServerUnreachable, connect, psycopg2, sql
@@ -55,8 +55,7 @@ def connect_maintenance(target: Target) -> Connection:
         else:
             connection.autocommit = True
             return connection
-    assert failure is not None  # at most one of the two is the target itself
-    raise failure
+    raise known(failure, "why no database lets the role in")  # at most one of the two is the target itself
 
 
 def swap_mark(database: str, run_id: str, source: str) -> str:

@@ -8,6 +8,7 @@ one it is still kept, as the backup says. Items that came since are not in the b
 
 from __future__ import annotations
 
+from ..errors import known
 from ..postgres.connection import sql
 from ..postgres.tables import table_facts
 from ..rows.difference import copy_rows
@@ -35,9 +36,9 @@ def bring_salvage(live: Cursor, new: Cursor) -> int:
         return 0
     SalvageStore(new).create()
     new.execute("SELECT item FROM runbook_salvage.manifest")
-    known = {item for (item,) in new.fetchall()}
+    brought = {item for (item,) in new.fetchall()}
     live.execute("SELECT item FROM runbook_salvage.manifest ORDER BY item")
-    items = [item for (item,) in live.fetchall() if item not in known]
+    items = [item for (item,) in live.fetchall() if item not in brought]
     if not items:
         return 0
     for table in ("manifest", "kept_row"):
@@ -54,7 +55,6 @@ def bring_salvage(live: Cursor, new: Cursor) -> int:
             sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns),
         )
         # Such a COPY leaves the sequence behind, and the next rollback would be given a number that is taken.
-        made = table_facts(new, ("runbook_salvage", table))
-        assert made is not None  # by create()
+        made = known(table_facts(new, ("runbook_salvage", table)), "the table that create() makes")
         advance_sequences_of(new, made)
     return len(items)

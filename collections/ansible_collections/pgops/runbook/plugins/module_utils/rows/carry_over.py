@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import known
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
@@ -147,8 +148,8 @@ class RowComparison:
         """A difference as the engine that writes rows wants it."""
         table = difference.table
         staged = dict(zip(table.columns, staged_columns(table)))
-        facts = table_facts(self.new, table.name)
-        assert facts is not None  # it was compared in this transaction
+        # It was compared in this transaction.
+        facts = known(table_facts(self.new, table.name), "a table that was compared")
         return TableChanges(
             table=facts,
             work=difference.changes,

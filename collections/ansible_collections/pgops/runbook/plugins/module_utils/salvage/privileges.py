@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..catalog.difference import without_last_name
+from ..errors import known
 from ..postgres.bisect import NotTaken, savepoint
 from ..postgres.connection import sql
 from ..shapes import Catalog, Cursor
@@ -90,9 +91,7 @@ def change_privileges_again(
 
 
 def _change(cursor: Cursor, key: str, privilege: str, verb: str) -> None:
-    found = _kind(key)
-    assert found is not None  # no others are kept
-    kind, identity = found
+    kind, identity = known(_kind(key), f"the kind of {key}")  # no others are kept
     columns: sql.Composable = sql.SQL("")
     if key.startswith("column "):
         table = without_last_name(identity)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..errors import known
 from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
 from ..postgres.connection import sql
@@ -75,7 +76,5 @@ def keep_positions(
         store.create()
         item = store.begin_item(run_id, version, SEQUENCE, name, facts={"next_value": position})
         keep_line(store.cursor, item, "", str(position))
-        kept = store.finish_item(item)
-        assert kept is not None  # it has its line
-        items.append(kept)
+        items.append(known(store.finish_item(item), "an item that has its line"))
     return items

@@ -9,6 +9,7 @@ import re
 
 from pglast.parser import ParseError, scan
 
+from ...module_utils.errors import known
 from .source import SqlScriptError, SqlText
 
 __all__ = ["COPY_DATA", "diagnose", "end_without_comments", "tokens_of"]
@@ -36,8 +37,8 @@ def diagnose(source: SqlText, error: ParseError) -> SqlScriptError:
     if copy is not None:
         return source.error("script_not_plain_sql", copy, COPY_DATA)
     if text[offset] == "\\":
-        command = re.compile(r"\\([A-Za-z]+\+?|\S?)").match(text, offset)
-        assert command is not None  # a backslash alone matches
+        # A backslash alone matches.
+        command = known(re.compile(r"\\([A-Za-z]+\+?|\S?)").match(text, offset), "a meta-command")
         return source.error(
             "script_not_plain_sql",
             offset,
