@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from demo.local_server import LocalServer
+from tests.integration.restore_runs import drop_beside
+from tests.integration.step_runs import StepRuns
 from tests.integration.stories.application import Application, prepare, write_scripts
 
 
@@ -20,6 +22,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def application(server: LocalServer, database: str, scripts: Path, tmp_path: Path) -> Application:
-    """The application with 001 in place, and no run yet."""
+    """The application with 001 in place and no run yet, on a server without the copies of tests that were killed."""
+    drop_beside(StepRuns(server, "postgres", tmp_path))
     prepare(server, database)
     return Application(server, tmp_path, scripts, [database])
