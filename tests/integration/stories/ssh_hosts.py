@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -42,6 +43,9 @@ class SshHosts:
         self._programs = programs
         self._processes: list[subprocess.Popen] = []
         self.ports: dict[str, int] = {}
+        # Debian's sshd wants this folder, which its service makes at boot; where no service runs, nobody has made it.
+        with contextlib.suppress(PermissionError):
+            Path("/run/sshd").mkdir(exist_ok=True)
         # Not below pytest's folder: the paths of sockets and keys are to be short, and others may not look into it.
         self.folder = Path(tempfile.mkdtemp(prefix="runbook-ssh-"))
         try:

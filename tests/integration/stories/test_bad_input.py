@@ -23,13 +23,17 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import
 
 from demo.local_server import LocalServer
 from demo.server_process import free_port
+from tests.integration.restore_runs import drop_beside
+from tests.integration.step_runs import StepRuns
 from tests.integration.stories.application import Application, Run, contents, prepare, write_scripts
 
 
 @pytest.fixture(scope="module")
-def prepared(server: LocalServer, scripts: Path) -> Iterator[str]:
-    """One database for all refusals: none of them may change it."""
+def prepared(server: LocalServer, scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One database for all refusals: none of them may change it, nor make a copy beside it."""
     name = "refusals"
+    # Copies that killed runs of other tests left would be dropped by the first test here that begins a story.
+    drop_beside(StepRuns(server, "postgres", tmp_path_factory.mktemp("refusals")))
     with contextlib.closing(server.connect()) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
