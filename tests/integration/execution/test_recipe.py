@@ -125,7 +125,7 @@ def test_a_stage_on_one_side_only_is_seen(runs: StepRuns, monkeypatch: pytest.Mo
 #: What hooks may take from the room where scripts are run: none of it runs a script of a migration.
 ALLOWED = {
     "execution.hooks": {"Hooks", "Work"},
-    "execution.one_by_one": {"commits_one_by_one"},
+    "execution.parts": {"commits_one_by_one"},
     "execution.recipe": {"apply_in_one_transaction", "roll_back_in_one_transaction"},
     "execution.recipe_one_by_one": {"apply_one_by_one", "roll_back_one_by_one"},
     # Sample rows of rehearse_all are no migration's.
