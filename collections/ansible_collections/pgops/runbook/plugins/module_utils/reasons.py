@@ -295,6 +295,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A verify or smoke script returned false.",
             "Look at the row in the reason; correct the migration, or the check if that is wrong.",
         ),
+        "deferred_constraint_violated": Reason(
+            "A constraint or trigger that is deferred to COMMIT failed after the last statement of a script.",
+            "Mend the script, or the rows that the reason names: COMMIT would have failed likewise.",
+        ),
         "lock_not_available": Reason(
             "A lock was not to be had within lock_timeout_seconds and lock_attempts.",
             "Look at who held it (the reason names them); run again at a quieter time.",

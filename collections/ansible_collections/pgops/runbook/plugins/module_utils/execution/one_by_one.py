@@ -20,7 +20,7 @@ from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Script, S
 from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
 from .parts import Part, parts_of
-from .script import run_script, with_lock_retries
+from .script import deferred_done, run_script, with_lock_retries
 
 __all__ = ["begin_or_resume", "commits_one_by_one", "run_one_by_one"]
 
@@ -215,6 +215,7 @@ class _PartRun:
                 self.journal.note_begin(cursor, ordinal, statement)
             with self._rows_change(), self.impact.in_transaction(cursor) as meter:
                 timings = run_script(cursor, self.script, meter)
+                deferred_done(cursor, self.script, timings, meter)
             for ordinal, _ in self.to_do:
                 self.journal.note_done(cursor, ordinal)
             cursor.execute("COMMIT")

@@ -19,6 +19,7 @@ from ..impact.wal import SessionWal
 from ..ledger.journal import Journal, open_journal
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2, transaction
+from ..postgres.constraints import fire_deferred
 from ..postgres.sequences import collisions
 from ..preflight.checks import check_rows_change_together
 from ..salvage.returning.returner import SalvageReturner
@@ -52,6 +53,7 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     _run(begun, hooks)
     with transaction(hooks.connection) as cursor:
         hooks.begin(cursor)
+        fire_deferred(cursor)
         VersionTable(cursor).record(work.version, migration["description"])
         returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
         # What people changed since the rollback was told before the first statement.
@@ -86,6 +88,7 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
             # There may be something to keep all the same: what people granted, or deleted.
             hooks.before_rows_change(cursor, work)
             hooks.after_rows_changed(cursor, work)
+        fire_deferred(cursor)
         VersionTable(cursor).forget(work.version)
         guard = partial(_noted, cursor, work)
         prove_rollback(cursor, work, hooks, begun.collisions, guard)

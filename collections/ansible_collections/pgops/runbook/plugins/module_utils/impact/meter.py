@@ -143,16 +143,19 @@ class ImpactMeter:
         return taken
 
     def statement_done(self, timing: Timing) -> None:
-        """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten."""
+        """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten.
+
+        May be told again of the last one, for what it had left to be done later.
+        """
         position = wal_position(self.cursor)
-        timing["wal_bytes"] = position - self._wal
+        timing["wal_bytes"] = timing.get("wal_bytes", 0) + position - self._wal
         self._wal = position
-        timing["locks"] = [
+        timing["locks"] = timing.get("locks", []) + [
             lock
             for lock in self._note_locks(timing["line"])
             if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
         ]
-        timing["rewritten"] = []
+        timing.setdefault("rewritten", [])
         for oid, name, node in table_files(self.cursor):
             if oid in self._known and self._nodes[oid] != node:
                 timing["rewritten"].append(name)
