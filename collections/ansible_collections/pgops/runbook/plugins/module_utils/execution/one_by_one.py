@@ -12,7 +12,7 @@ from ..errors import StepFailed
 from ..impact.one_by_one import ImpactOneByOne
 from ..ledger.journal import Journal, open_journal
 from ..ledger.ledger import Ledger
-from ..postgres.connection import psycopg2
+from ..postgres.connection import READ_COMMITTED, psycopg2
 from ..postgres.sequences import positions, put_back
 from ..salvage.keeping.keeper import NotForeseen
 from ..salvage.watch import DestructionWatch
@@ -207,7 +207,7 @@ class _PartRun:
     def _in_transaction(self) -> list[Timing]:
         cursor = self.cursor
         sequences = positions(cursor)
-        cursor.execute("BEGIN")
+        cursor.execute(f"BEGIN {READ_COMMITTED}")
         try:
             self.hooks.policy.set_in(cursor)
             # The journal's entries are not of what is measured.

@@ -15,6 +15,7 @@ from ..catalog.application import read_schema
 from ..impact.meter import ImpactMeter
 from ..impact.wal import SessionWal
 from ..library.follow import paths_before
+from ..postgres.connection import read_committed
 from ..postgres.constraints import constraints_as_declared
 from ..postgres.sequences import collisions, new_collisions
 from ..salvage.made_rows import MadeRows
@@ -45,6 +46,7 @@ def apply_in_one_transaction(migration: Migration, hooks: Hooks) -> Work:
 
 def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     work = Work(migration, "apply")
+    read_committed(cursor)
     hooks.begin(cursor)
     work.found = work.before = read_schema(cursor)
     hooks.before_script(cursor, work)
@@ -111,6 +113,7 @@ def roll_back_in_one_transaction(migrations: list[Migration], hooks: Hooks) -> l
 
 
 def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> list[Work]:
+    read_committed(cursor)
     hooks.begin(cursor)
     done: list[tuple[Work, ImpactMeter | None]] = []
     for migration in migrations:

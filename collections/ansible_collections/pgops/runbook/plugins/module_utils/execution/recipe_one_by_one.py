@@ -18,7 +18,7 @@ from ..impact.one_by_one import ImpactOneByOne
 from ..impact.wal import SessionWal
 from ..ledger.journal import Journal, open_journal
 from ..ledger.versions import VersionTable
-from ..postgres.connection import psycopg2, transaction
+from ..postgres.connection import psycopg2, read_committed, transaction
 from ..postgres.constraints import fire_deferred
 from ..postgres.sequences import collisions
 from ..preflight.checks import check_rows_change_together
@@ -52,6 +52,7 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     work = begun.work
     _run(begun, hooks)
     with transaction(hooks.connection) as cursor:
+        read_committed(cursor)
         hooks.begin(cursor)
         fire_deferred(cursor)
         VersionTable(cursor).record(work.version, migration["description"])
@@ -83,6 +84,7 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     work = begun.work
     _run(begun, hooks)
     with transaction(hooks.connection) as cursor:
+        read_committed(cursor)
         hooks.begin(cursor)
         if not changes:
             # There may be something to keep all the same: what people granted, or deleted.
@@ -103,6 +105,7 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
 
 def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -> _Begun:
     work = Work(migration, direction, one_by_one=True)
+    read_committed(cursor)
     hooks.begin(cursor)
     hooks.journal_begins(cursor)
     resumes = open_journal(cursor) is not None

@@ -41,11 +41,13 @@ LOCK_MODES = (
 # Reads and writes of the application go on under this one and all weaker ones.
 HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
-# Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may.
+# Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may. What a serializable
+# transaction notes of its reading is listed among the locks, and keeps nobody waiting.
 HELD_LOCKS = f"""
     SELECT l.relation, n.nspname || '.' || c.relname, l.mode
     FROM {RELATIONS} JOIN pg_catalog.pg_locks l ON l.relation = c.oid
     WHERE l.pid = coalesce(%s, pg_catalog.pg_backend_pid()) AND l.locktype = 'relation' AND l.granted
+      AND l.mode <> 'SIReadLock'
       AND {of_application(TABLES + STORED, members=INCLUDED)}"""
 
 # The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
