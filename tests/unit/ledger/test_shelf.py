@@ -31,7 +31,6 @@ NAMED = {
     "module_utils/ledger/upgrade.py": "which runs it, and asks whether the schema is there",
     "module_utils/postgres/application_tables.py": "the list of schemas that are not the application's",
     "modules/salvage.py": "documentation",
-    "plugin_utils/report/run.py": "a sentence of the report",
     "plugin_utils/report/salvage.py": "a sentence of the report",
 }
 
