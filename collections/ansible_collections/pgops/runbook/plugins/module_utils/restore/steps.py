@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from ..catalog.application import read_schema
@@ -89,13 +90,11 @@ def swap_databases(step: Step) -> Json:
     with DatabaseSwap(
         target, step.run_id, prepared["source"]["run_id"], prepared["restored"], prepared["database_oid"]
     ) as swap:
-        new = connect(target, prepared["restored"])
         try:
-            outputs = _bring_along(step, swap, new)
+            with contextlib.closing(connect(target, prepared["restored"])) as new:
+                outputs = _bring_along(step, swap, new)
         except (ServerUnreachable, StepFailed) as error:
             raise Unchanged(error.code, f"{error.reason} Nothing was swapped.") from None
-        finally:
-            new.close()
         step.connection.close()
         outputs.update(swap.rename())
         outputs["held_off_seconds"] = swap.held_off_seconds()

@@ -109,9 +109,11 @@ def _restored(outputs: dict[str, Any]) -> str:
     line = f"Put back {_rows(outputs['returned'])} of {what}"
     if outputs["held_back"]:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in sorted(outputs["reasons"].items()))
-        line += f"; {outputs['held_back']} stay in schema runbook_salvage ({reasons})"
+        stay = "stays" if outputs["held_back"] == 1 else "stay"
+        line += f"; {outputs['held_back']} {stay} in schema runbook_salvage ({reasons})"
     if outputs.get("overwritten"):
-        line += f"; {_rows(outputs['overwritten'])} that it overwrote are kept as item {outputs['overwritten_kept_in']}"
+        kept = "is kept" if outputs["overwritten"] == 1 else "are kept"
+        line += f"; {_rows(outputs['overwritten'])} that it overwrote {kept} as item {outputs['overwritten_kept_in']}"
     return line
 
 
