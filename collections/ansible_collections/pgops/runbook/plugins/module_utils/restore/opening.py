@@ -132,7 +132,7 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
 
     Returns:
         dict: database_bytes, room_bytes (None where the server's disk cannot be looked at from here), slots and
-        subscriptions (see logical_replication.read_replication).
+        subscriptions (see replication.read_replication).
 
     Raises:
         Refused: naming the missing right, the sessions, or the room.

@@ -20,10 +20,10 @@ from ..postgres.replication import read_replication, refuse_enabled_subscription
 from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left
 from ..rows.difference import TableDifference
 from ..rows.sequences import carry_sequences
+from ..salvage.store.moving import bring_items
 from ..shapes import Connection, Cursor, Json
 from ..step import Step
 from .properties import carry_settings, read_properties
-from .salvage import bring_salvage
 from .swap import DatabaseSwap, replaced_name
 
 __all__ = ["count_rows", "record_earlier_swap", "swap_databases", "swapped_by"]
@@ -126,7 +126,7 @@ def _bring_along(step: Step, swap: DatabaseSwap, new: Connection) -> Json:
         views = refresh_materialized_views(new_cursor) if carried_over and rows["tables"] else []
     with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
         _bring_ledger(Ledger(), live_cursor, new_cursor)
-        salvage = bring_salvage(live_cursor, new_cursor)
+        salvage = bring_items(live_cursor, new_cursor)
     with transaction(new) as new_cursor:
         # The renaming does it once more; here so that the schema that is recorded is the one that there will be.
         carry_settings(new_cursor, read_properties(new_cursor, swap.database), swap.restored)
