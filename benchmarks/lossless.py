@@ -22,6 +22,7 @@ from benchmarks import (  # noqa: E402 - as a script, the path has to be set fir
     proof_of_file_renames,
     proof_of_library_rollback,
     proof_of_lossless_rollback,
+    proof_of_merges,
     proof_of_restore_under_writes,
 )
 from benchmarks.measurement import table  # noqa: E402
@@ -37,6 +38,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "rollbacks": lambda server, sizes, chance, say: proof_of_lossless_rollback.measure(
         server, sizes.rollbacks, chance, say
     ),
+    "merges": lambda server, sizes, chance, say: proof_of_merges.measure(server, sizes.stories, chance, say),
     "renames": lambda server, sizes, chance, say: proof_of_file_renames.measure(
         server, sizes.renames, chance, say
     ),
@@ -47,6 +49,7 @@ MEASUREMENTS: dict[str, Measure] = {
 SIZES = {
     "library": (2000, "files of the library that is taken back and deployed again"),
     "rollbacks": (200, "random migrations"),
+    "stories": (1000, "stories of writes on both sides of a rollback, against the merge rule"),
     "renames": (200, "kills of the renaming of files"),
     "restores": (10, "restores while an application writes"),
 }

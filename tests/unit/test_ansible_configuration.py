@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).resolve().parents[2]
 CONFIGURATION = PROJECT / "ansible.cfg"
 
@@ -41,3 +43,23 @@ def test_a_key_of_another_name_and_one_in_another_section_are_complained_of(tmp_
     assert len(complaints) == 2, complaints
     assert "'result_format' in section 'defaults'" in complaints[0]
     assert "'nocows' in section 'ssh_connection'" in complaints[1]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_inventory_without_databases_is_an_error_and_no_success(tmp_path: Path, there: bool) -> None:
+    """Ansible by itself skips every play, and ends with status 0."""
+    inventory = tmp_path / "hosts.yml"
+    if there:
+        inventory.write_text("other:\n  hosts:\n    one:\n", encoding="utf-8")
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", str(inventory), "deploy.yml", "-e", "migration=pending"),
+        ],
+        env={**os.environ, "ANSIBLE_CONFIG": str(CONFIGURATION)},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert ("databases" if there else str(inventory)) in done.stderr

@@ -30,3 +30,9 @@ def test_a_known_miss_misses_the_bar_and_a_new_one_ends_the_command(
 def test_nothing_tried_is_no_success() -> None:
     assert not Measurement("things", 0, 0, 0).passed
     assert not Measurement("things", 0, 0, 0).as_known
+
+
+@pytest.mark.parametrize(("found", "passed"), [(2, False), (3, True), (4, True)])
+def test_more_than_the_bar_is_as_good_where_it_is_a_least(found: int, passed: bool) -> None:
+    assert Measurement("things", 4, found, 3, at_least=True).passed == passed
+    assert Measurement("things", 4, found, 3).passed == (found == 3)

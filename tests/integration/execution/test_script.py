@@ -17,14 +17,16 @@ from ansible_collections.pgops.runbook.plugins.module_utils.execution.script imp
     LOCK_SPEC,
     LockPolicy,
     ScriptFailed,
+    apply_migration,
     check_script,
     run_script,
     undone_afterwards,
     with_lock_retries,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.meter import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.blockers import BlockerWatch
 
-from tests.integration.step_runs import script, target
+from tests.integration.step_runs import migration, script, target
 
 
 @pytest.fixture
@@ -65,6 +67,32 @@ def test_a_hint_of_the_author_reaches_the_person(cursor):
     text = "DO $$ BEGIN RAISE EXCEPTION 'not now' USING HINT = 'roll 010 back first'; END $$"
     with pytest.raises(ScriptFailed, match=r"line 1: not now Hint: roll 010 back first"):
         run_script(cursor, script(text))
+
+
+def test_what_is_deferred_counts_to_the_last_statement(cursor):
+    cursor.execute(
+        """CREATE TABLE other (a int);
+           INSERT INTO other VALUES (1);
+           CREATE FUNCTION clear() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_sleep(0.2); TRUNCATE other; RETURN NULL; END';
+           CREATE CONSTRAINT TRIGGER clear AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION clear()"""
+    )
+    cursor.connection.commit()
+    meter = ImpactMeter(cursor)
+    timings = apply_migration(
+        cursor, migration("9", ["INSERT INTO t VALUES (1)", "CREATE TABLE third ()"], []), meter
+    )
+    first, last = timings
+    assert first["rewritten"] == []
+    assert last["rewritten"] == ["public.other"]
+    assert {"table": "public.other", "mode": "AccessExclusiveLock"} in last["locks"]
+    assert last["seconds"] >= 0.2 > first["seconds"]
+    impact = meter.result()
+    assert impact["rewritten"] == {"public.other": None}
+    assert last["wal_bytes"] > 0
+    # The record of versions, which is written afterwards, is not the migration's.
+    assert {lock["table"]: lock["line"] for lock in impact["locks"]} == {"public.t": 1, "public.other": 2}
 
 
 def test_an_error_in_the_middle_ends_the_script_where_psql_goes_on(server, database, cursor, tmp_path):

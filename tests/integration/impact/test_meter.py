@@ -65,6 +65,13 @@ def test_locks_that_the_runbook_took_before_are_not_the_migrations(table):
         assert [lock["table"] for lock in meter.result()["locks"]] == ["public.other"]
 
 
+def test_what_serializable_notes_of_its_reading_keeps_nobody_waiting(table):
+    table.set_session(isolation_level="SERIALIZABLE")
+    timings, impact = measured(table, "SELECT count(*) FROM item")
+    assert timings[0]["locks"] == []
+    assert [(lock["table"], lock["mode"]) for lock in impact["locks"]] == [("public.item", "AccessShareLock")]
+
+
 @pytest.mark.parametrize(
     ("statement", "mode"),
     [

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A client that is gone does not keep its locks."""
+"""A client that is gone does not keep its locks; transactions are of the isolation that the runbook counts on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ import os
 import subprocess
 import sys
 import time
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (
+    connect,
+    connect_again,
+    read_committed,
+    transaction,
+)
 
 from tests.integration.step_runs import target
 
@@ -52,3 +60,53 @@ def test_a_killed_clients_locks_are_let_go_while_its_statement_still_runs(server
         client.wait()
         client.stdout.close()
     assert free
+
+
+# Isolation -----------------------------------------------------------------------------------------------
+
+
+def level_of(cursor):
+    cursor.execute("SELECT current_setting('transaction_isolation')")
+    return cursor.fetchone()[0]
+
+
+@pytest.fixture(params=["repeatable read", "serializable"])
+def isolated(request, server, database, connection):
+    """A connection of ours to a database with another default."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {database} SET default_transaction_isolation = '{request.param}'")
+    ours = connect(target(server, database))
+    yield ours
+    ours.close()
+
+
+def test_every_transaction_is_read_committed(isolated):
+    again = connect_again(isolated)
+    for one in (isolated, again):
+        with transaction(one) as cursor:
+            assert level_of(cursor) == "read committed"
+        one.autocommit = True
+        with one.cursor() as cursor:
+            cursor.execute("BEGIN")
+            assert level_of(cursor) == "read committed"
+            cursor.execute("COMMIT")
+        one.autocommit = False
+    again.close()
+
+
+def test_what_needs_one_snapshot_says_so_and_leaves_the_session_as_it_was(isolated):
+    isolated.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    with transaction(isolated) as cursor:
+        assert level_of(cursor) == "repeatable read"
+    isolated.set_session(isolation_level="DEFAULT", readonly=False)
+    with transaction(isolated) as cursor:
+        assert level_of(cursor) == "read committed"
+
+
+def test_a_script_that_resets_the_session_does_not_reach_the_next_transaction(isolated):
+    with transaction(isolated) as cursor:
+        cursor.execute("RESET ALL")
+    with transaction(isolated) as cursor:
+        read_committed(cursor)
+        assert level_of(cursor) == "read committed"

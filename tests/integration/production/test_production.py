@@ -32,8 +32,12 @@ def applied(runs: StepRuns) -> bool:
 
 def test_connection_lost_before_commit_took_effect(runs: StepRuns) -> None:
     runs.up_to("rehearse")
-    # A deferred trigger runs when COMMIT has begun and has not taken effect.
+    # A deferred trigger runs when COMMIT has begun and has not taken effect. The runbook has set all of them immediate
+    # by then, so that this one has to be deferred again.
     runs.execute(
+        "CREATE FUNCTION runbook.wait() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN SET CONSTRAINTS runbook.die DEFERRED; RETURN new; END'",
+        "CREATE TRIGGER wait BEFORE INSERT ON runbook.receipt FOR EACH ROW EXECUTE FUNCTION runbook.wait()",
         "CREATE FUNCTION runbook.die() RETURNS trigger LANGUAGE plpgsql AS"
         " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'",
         "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON runbook.receipt DEFERRABLE INITIALLY DEFERRED"

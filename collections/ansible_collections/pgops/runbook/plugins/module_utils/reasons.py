@@ -295,6 +295,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A verify or smoke script returned false.",
             "Look at the row in the reason; correct the migration, or the check if that is wrong.",
         ),
+        "deferred_constraint_violated": Reason(
+            "A constraint or trigger that is deferred to COMMIT failed after the last statement of a script.",
+            "Mend the script, or the rows that the reason names: COMMIT would have failed likewise.",
+        ),
         "lock_not_available": Reason(
             "A lock was not to be had within lock_timeout_seconds and lock_attempts.",
             "Look at who held it (the reason names them); run again at a quieter time.",
@@ -333,6 +337,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "rows_changed_unforeseen": Reason(
             "In a rollback whose statements commit one by one, one that looked harmless destroyed rows. It was undone.",
             "Put that statement together with those that change rows: an event trigger or a cascade acts with it.",
+        ),
+        "rows_held_back": Reason(
+            "The migration is deployed; rows that a rollback had kept did not go back (with fail_on_held_back only).",
+            "ansible-playbook playbooks/salvage.yml lists them with the reason of each, and puts them back by hand.",
         ),
         "schema_changed_after_deploy": Reason(
             "The schema changed between the commit of the deploy and its verification.",

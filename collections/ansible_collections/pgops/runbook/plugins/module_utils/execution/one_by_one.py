@@ -12,7 +12,7 @@ from ..errors import StepFailed
 from ..impact.one_by_one import ImpactOneByOne
 from ..ledger.journal import Journal, open_journal
 from ..ledger.ledger import Ledger
-from ..postgres.connection import psycopg2
+from ..postgres.connection import READ_COMMITTED, psycopg2
 from ..postgres.sequences import positions, put_back
 from ..salvage.keeping.keeper import NotForeseen
 from ..salvage.watch import DestructionWatch
@@ -20,7 +20,7 @@ from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Statement
 from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
 from .parts import Part, parts_of
-from .script import run_script, with_lock_retries
+from .script import deferred_done, run_script, with_lock_retries
 
 __all__ = ["begin_or_resume", "run_one_by_one"]
 
@@ -200,7 +200,7 @@ class _PartRun:
     def _in_transaction(self) -> list[Timing]:
         cursor = self.cursor
         sequences = positions(cursor)
-        cursor.execute("BEGIN")
+        cursor.execute(f"BEGIN {READ_COMMITTED}")
         try:
             self.hooks.policy.set_in(cursor)
             # The journal's entries are not of what is measured.
@@ -208,6 +208,7 @@ class _PartRun:
                 self.journal.note_begin(cursor, ordinal, statement)
             with self._rows_change(), self.impact.in_transaction(cursor) as meter:
                 timings = run_script(cursor, self.script, meter)
+                deferred_done(cursor, self.script, timings, meter)
             for ordinal, _ in self.to_do:
                 self.journal.note_done(cursor, ordinal)
             cursor.execute("COMMIT")

@@ -15,6 +15,8 @@ from ..catalog.application import read_schema
 from ..impact.meter import ImpactMeter
 from ..impact.wal import SessionWal
 from ..library.follow import paths_before
+from ..postgres.connection import read_committed
+from ..postgres.constraints import constraints_as_declared
 from ..postgres.sequences import collisions, new_collisions
 from ..salvage.made_rows import MadeRows
 from ..salvage.returning.returner import SalvageReturner
@@ -44,6 +46,7 @@ def apply_in_one_transaction(migration: Migration, hooks: Hooks) -> Work:
 
 def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     work = Work(migration, "apply")
+    read_committed(cursor)
     hooks.begin(cursor)
     work.found = work.before = read_schema(cursor)
     hooks.before_script(cursor, work)
@@ -110,8 +113,14 @@ def roll_back_in_one_transaction(migrations: list[Migration], hooks: Hooks) -> l
 
 
 def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> list[Work]:
+    read_committed(cursor)
     hooks.begin(cursor)
-    done = [_roll_back(cursor, migration, hooks) for migration in migrations]
+    done: list[tuple[Work, ImpactMeter | None]] = []
+    for migration in migrations:
+        if done:
+            # The one before has ended with all of them immediate; on the copy it was in a transaction of its own.
+            constraints_as_declared(cursor)
+        done.append(_roll_back(cursor, migration, hooks))
     run_checks(cursor, hooks.smoke)
     for work, meter in done:
         if meter is not None:

@@ -18,7 +18,8 @@ from ..impact.one_by_one import ImpactOneByOne
 from ..impact.wal import SessionWal
 from ..ledger.journal import Journal, open_journal
 from ..ledger.versions import VersionTable
-from ..postgres.connection import psycopg2, transaction
+from ..postgres.connection import psycopg2, read_committed, transaction
+from ..postgres.constraints import fire_deferred
 from ..postgres.sequences import collisions
 from ..preflight.checks import check_rows_change_together
 from ..salvage.returning.returner import SalvageReturner
@@ -51,7 +52,9 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     work = begun.work
     _run(begun, hooks)
     with transaction(hooks.connection) as cursor:
+        read_committed(cursor)
         hooks.begin(cursor)
+        fire_deferred(cursor)
         VersionTable(cursor).record(work.version, migration["description"])
         returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
         # What people changed since the rollback was told before the first statement.
@@ -81,11 +84,13 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     work = begun.work
     _run(begun, hooks)
     with transaction(hooks.connection) as cursor:
+        read_committed(cursor)
         hooks.begin(cursor)
         if not changes:
             # There may be something to keep all the same: what people granted, or deleted.
             hooks.before_rows_change(cursor, work)
             hooks.after_rows_changed(cursor, work)
+        fire_deferred(cursor)
         VersionTable(cursor).forget(work.version)
         guard = partial(_noted, cursor, work)
         prove_rollback(cursor, work, hooks, begun.collisions, guard)
@@ -100,6 +105,7 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
 
 def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -> _Begun:
     work = Work(migration, direction, one_by_one=True)
+    read_committed(cursor)
     hooks.begin(cursor)
     hooks.journal_begins(cursor)
     resumes = open_journal(cursor) is not None

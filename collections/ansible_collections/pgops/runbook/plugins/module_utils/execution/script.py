@@ -14,8 +14,9 @@ from ..errors import Refused, StepFailed, known
 from ..impact.meter import ImpactMeter
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2
+from ..postgres.constraints import constraints_as_declared, fire_deferred
 from ..postgres.message import one_line
-from ..shapes import Cursor, Json, Migration, Runnable, Script, Statement, Timing
+from ..shapes import Cursor, Json, Migration, Runnable, Script, Timing
 
 __all__ = [
     "LOCK_SPEC",
@@ -23,6 +24,7 @@ __all__ = [
     "ScriptFailed",
     "apply_migration",
     "check_script",
+    "deferred_done",
     "roll_back_migration",
     "run_checks",
     "run_script",
@@ -139,7 +141,14 @@ def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = Non
         except psycopg2.Error as error:
             if error.pgcode in LOCK_CODES:
                 raise
-            raise _failure(script, statement, error) from None
+            raise _failure(
+                "statement_failed",
+                f"{script['name']} line {statement['line']}",
+                error,
+                script=script["name"],
+                line=statement["line"],
+                statement=statement["sql"][:2000],
+            ) from None
         timings.append(
             {
                 "line": statement["line"],
@@ -153,7 +162,37 @@ def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = Non
     return timings
 
 
-def _failure(script: Runnable, statement: Statement, error: psycopg2.Error) -> ScriptFailed:
+def deferred_done(
+    cursor: Cursor, script: Runnable, timings: list[Timing], meter: ImpactMeter | None = None
+) -> None:
+    """Check and do what a script has left for COMMIT: nothing may come after the runbook has looked.
+
+    Args:
+        cursor, script, meter: as for run_script.
+        timings: as run_script gave them; what it takes and does counts to the last of them.
+
+    Raises:
+        ScriptFailed: naming the script; lock errors go on as they are.
+    """
+    started = time.monotonic()
+    try:
+        fire_deferred(cursor)
+    except psycopg2.Error as error:
+        if error.pgcode in LOCK_CODES:
+            raise
+        raise _failure(
+            "deferred_constraint_violated",
+            f"{script['name']}: what is deferred to COMMIT fails",
+            error,
+            script=script["name"],
+        ) from None
+    if timings:
+        timings[-1]["seconds"] = round(timings[-1]["seconds"] + time.monotonic() - started, 6)
+        if meter is not None:
+            meter.statement_done(timings[-1])
+
+
+def _failure(code: str, where: str, error: psycopg2.Error, **details: object) -> ScriptFailed:
     diagnostic = getattr(error, "diag", None)
     message = one_line(error)
     extra = "".join(
@@ -168,15 +207,7 @@ def _failure(script: Runnable, statement: Statement, error: psycopg2.Error) -> S
         extra += (
             " (statement_timeout_seconds is the greatest time of one statement; or somebody cancelled it)"
         )
-    return ScriptFailed(
-        "statement_failed",
-        f"{script['name']} line {statement['line']}: {message}{extra}",
-        script=script["name"],
-        line=statement["line"],
-        statement=statement["sql"][:2000],
-        sqlstate=error.pgcode,
-        message=message,
-    )
+    return ScriptFailed(code, f"{where}: {message}{extra}", **details, sqlstate=error.pgcode, message=message)
 
 
 def check_script(cursor: Cursor, script: Runnable) -> None:
@@ -216,15 +247,17 @@ def undone_afterwards(cursor: Cursor) -> Iterator[None]:
 
 
 def run_checks(cursor: Cursor, scripts: Iterable[Runnable]) -> None:
-    """Run verify or smoke scripts, each undone afterwards."""
+    """Run verify or smoke scripts, each undone afterwards, with constraints as the application finds them."""
     for script in scripts:
         with undone_afterwards(cursor):
+            constraints_as_declared(cursor)
             check_script(cursor, script)
 
 
 def apply_migration(cursor: Cursor, migration: Migration, meter: ImpactMeter | None = None) -> list[Timing]:
     """Run the migration and record its version; returns the statements' timings."""
     timings = run_script(cursor, migration["apply"], meter)
+    deferred_done(cursor, migration["apply"], timings, meter)
     VersionTable(cursor).record(migration["version"], migration["description"])
     return timings
 
@@ -239,7 +272,9 @@ def roll_back_migration(
     cursor: Cursor, migration: Migration, meter: ImpactMeter | None = None
 ) -> list[Timing]:
     """Run the rollback and take the version out; returns the statements' timings."""
-    timings = run_script(cursor, script_of(migration, "rollback"), meter)
+    script = script_of(migration, "rollback")
+    timings = run_script(cursor, script, meter)
+    deferred_done(cursor, script, timings, meter)
     VersionTable(cursor).forget(migration["version"])
     return timings
 

@@ -41,11 +41,13 @@ LOCK_MODES = (
 # Reads and writes of the application go on under this one and all weaker ones.
 HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
-# Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may.
+# Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may. What a serializable
+# transaction notes of its reading is listed among the locks, and keeps nobody waiting.
 HELD_LOCKS = f"""
     SELECT l.relation, n.nspname || '.' || c.relname, l.mode
     FROM {RELATIONS} JOIN pg_catalog.pg_locks l ON l.relation = c.oid
     WHERE l.pid = coalesce(%s, pg_catalog.pg_backend_pid()) AND l.locktype = 'relation' AND l.granted
+      AND l.mode <> 'SIReadLock'
       AND {of_application(TABLES + STORED, members=INCLUDED)}"""
 
 # The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
@@ -143,16 +145,19 @@ class ImpactMeter:
         return taken
 
     def statement_done(self, timing: Timing) -> None:
-        """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten."""
+        """Add to a statement's timing what it did: WAL, locks newly taken, tables rewritten.
+
+        May be told again of the last one, for what it had left to be done later.
+        """
         position = wal_position(self.cursor)
-        timing["wal_bytes"] = position - self._wal
+        timing["wal_bytes"] = timing.get("wal_bytes", 0) + position - self._wal
         self._wal = position
-        timing["locks"] = [
+        timing["locks"] = timing.get("locks", []) + [
             lock
             for lock in self._note_locks(timing["line"])
             if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
         ]
-        timing["rewritten"] = []
+        timing.setdefault("rewritten", [])
         for oid, name, node in table_files(self.cursor):
             if oid in self._known and self._nodes[oid] != node:
                 timing["rewritten"].append(name)

@@ -30,6 +30,7 @@ except ImportError:
 
 __all__ = [
     "PSYCOPG2_IMPORT_ERROR",
+    "READ_COMMITTED",
     "TARGET_SPEC",
     "ServerUnreachable",
     "client_environment",
@@ -37,6 +38,7 @@ __all__ = [
     "connect",
     "connect_again",
     "psycopg2",
+    "read_committed",
     "server_identity",
     "sql",
     "transaction",
@@ -62,6 +64,11 @@ CONNECT_TIMEOUT_SECONDS = 10
 # session's locks until then (manual, "TCP Settings"). PostgreSQL 13 does not have it.
 NOTICE_DEAD_CLIENT = """
     SELECT set_config(name, '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"""
+
+# A transaction of REPEATABLE READ takes its snapshot before it has its locks: rows that others commit while it waits
+# for one would be in the table that it drops, and not in what it sees. So whatever database, role or server have as
+# default, ours is this one; what needs one snapshot of all says so itself.
+READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
 
 
 class ServerUnreachable(RunbookError):
@@ -89,7 +96,7 @@ def connect(target: Target, database: str | None = None) -> Connection:
         database: another database of the same server; default is the target's own.
 
     Returns:
-        A psycopg2 connection outside of autocommit mode.
+        A psycopg2 connection outside of autocommit mode, whose transactions are of READ COMMITTED.
 
     Raises:
         Refused: no database is named; libpq would take the one that is called like the role.
@@ -120,6 +127,7 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
         connection = psycopg2.connect(**parameters)
         with transaction(connection) as cursor:
             cursor.execute(NOTICE_DEAD_CLIENT)
+            cursor.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION {READ_COMMITTED}")
         return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.
@@ -178,6 +186,11 @@ def server_identity(cursor: Cursor) -> Identity:
         "server_version": server_version,
         "in_recovery": in_recovery,
     }
+
+
+def read_committed(cursor: Cursor) -> None:
+    """The level of a transaction that has done nothing yet, whatever a script has made of the session's default."""
+    cursor.execute(f"SET TRANSACTION {READ_COMMITTED}")
 
 
 @contextmanager

@@ -1,0 +1,92 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The stories of merges see each fault that is planted into a deploy, and name the story."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from benchmarks import proof_of_merges, tell_story
+from benchmarks.measurement import Measurement, table
+from benchmarks.merge_stories.judge import DOUBLED, LOST, OVERWRITTEN, REFUSED, RISEN, UNLIKE_THE_SCRIPT
+from benchmarks.merge_stories.kinds import KINDS
+from benchmarks.merge_stories.kinds_of_columns import keyless
+from demo.local_server import LocalServer
+from tests.integration.salvage.deployment import Deployment
+
+BY_NAME = {one.__name__: one for one in KINDS}
+
+
+class Faulty(Deployment):
+    """A deploy after which something else happens; the first one is as it should be."""
+
+    fault = ""
+    deploys = 0
+
+    def deploy(self, restore_salvage: bool = True) -> list[dict[str, Any]]:
+        self.deploys += 1
+        before = self.deploys > 1 and self.fault.startswith("TRUNCATE")
+        if before:
+            self.execute(self.fault)
+        items = super().deploy(restore_salvage)
+        if self.deploys > 1 and not before:
+            self.execute(self.fault)
+        return items
+
+
+def stories(server: LocalServer, fault: str, wanted: int = 20) -> dict[str, Measurement]:
+    class Planted(Faulty):
+        pass
+
+    Planted.fault = fault
+    found = proof_of_merges.measure(server, wanted, Random(7), lambda text: None, Planted, [keyless])
+    return {one.what: one for one in found}
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("TRUNCATE runbook_salvage.kept_row", LOST),
+        ("UPDATE line SET body = 'other'", OVERWRITTEN),
+        ("INSERT INTO line SELECT * FROM line", DOUBLED),
+        ("INSERT INTO line (mark) VALUES ('someone who is gone')", RISEN),
+        ("SELECT 1 / 0", REFUSED),
+    ],
+)
+def test_a_fault_is_seen_and_its_story_is_named(server: LocalServer, fault: str, what: str) -> None:
+    found = stories(server, fault)
+    assert found[f"stories in which {what}"].found > 0
+    of_kind = found["stories of tables without a key"]
+    assert not of_kind.passed
+    assert "python benchmarks/tell_story.py keyless " in table([of_kind])
+    assert "-- on the old schema" in table([of_kind])
+
+
+def test_a_rollback_that_does_more_than_its_script_is_seen(server: LocalServer) -> None:
+    class Planted(Deployment):
+        def roll_back(self) -> list[dict[str, Any]]:
+            items = super().roll_back()
+            self.execute("DELETE FROM line")
+            return items
+
+    found = proof_of_merges.measure(server, 4, Random(7), lambda text: None, Planted, [keyless])
+    assert {one.what: one.found for one in found}[f"stories in which {UNLIKE_THE_SCRIPT}"] > 0
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_of_each_kind_the_model_does_what_the_migration_does(server: LocalServer, name: str) -> None:
+    found = proof_of_merges.measure(server, 6, Random(name), lambda text: None, kinds=[BY_NAME[name]])
+    row = {one.what: one for one in found}[f"stories in which {UNLIKE_THE_SCRIPT}"]
+    assert row.passed
+
+
+def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for _ in range(2):
+        tell_story.main(["keyless", "3"])
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert "-- rollback" in told[0]
