@@ -81,7 +81,7 @@ def _row_of_kind(kind: str, told: list[tuple[str, Outcome]]) -> Measurement:
     due, returned = sum(one.due for _, one in told), sum(one.returned for _, one in told)
     if returned * 100 < due * SHARE:
         held = [sentence for _, one in told for sentence in one.not_back]
-        notes.append(f"back by itself are {returned} of {due}; not, among others: {held[0]}")
+        notes.append(f"back by itself are {returned} of {due}; not, among others: {held[:3]}")
     return Measurement(f"stories of {kind}", len(told), len(told) - len(wrong), len(told), notes=notes)
 
 
