@@ -306,7 +306,7 @@ def test_a_row_whose_parent_is_gone_stays(deployment):
     assert (table["returned"], table["held_back"]) == (1, 1)
     assert table["reasons"] == {"its parent in public.book is gone": 1}
     assert story.ask("SELECT id, book, mark FROM star") == [(2, 2, "b")]
-    assert held_back(story) == [("(1)", "its parent in public.book is gone")]
+    assert held_back(story) == [("(a)", "its parent in public.book is gone")]
 
 
 def test_a_row_that_somebody_changed_stays(deployment):

@@ -68,8 +68,8 @@ def test_a_row_of_users_and_one_that_the_deploy_makes_under_its_key(deployment):
     story.execute("INSERT INTO author (name, bio) VALUES ('mine', 'me')")
     story.roll_back()
     story.execute("INSERT INTO book (title) VALUES ('zz')")
-    assert reasons(story.deploy()) == {"public.author": {"another row has its key or its unique values": 1}}
-    assert authors(story)[-1] == ("zz", None)
+    assert reasons(story.deploy()) == {}
+    assert [row for row in authors(story) if row[0] in ("mine", "zz")] == [("mine", "me"), ("zz", None)]
 
 
 def test_children_do_not_come_to_a_stranger(deployment):

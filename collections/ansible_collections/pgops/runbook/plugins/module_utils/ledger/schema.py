@@ -178,10 +178,10 @@ THIRD: tuple[str, ...] = (
     # Of a row whose new version was kept whole no column counted more than another.
     "UPDATE runbook_salvage.kept_row k SET columns = m.columns FROM runbook_salvage.manifest m"
     " WHERE m.item = k.item AND k.columns IS NULL AND k.base IS NULL AND m.kind IN ('dropped columns', 'changed rows')",
-    "ALTER TABLE runbook_salvage.kept_row DROP COLUMN left_digest, DROP COLUMN brought",
-    "DROP TABLE runbook_salvage.made_row",
-    "DROP TABLE runbook_salvage.made_source",
-    "DROP TABLE runbook_salvage.made_column",
+    "ALTER TABLE runbook_salvage.kept_row DROP COLUMN IF EXISTS left_digest, DROP COLUMN IF EXISTS brought",
+    "DROP TABLE IF EXISTS runbook_salvage.made_row",
+    "DROP TABLE IF EXISTS runbook_salvage.made_source",
+    "DROP TABLE IF EXISTS runbook_salvage.made_column",
 )
 
 #: Number of each layout -> its statements, in their order.

@@ -63,7 +63,10 @@ MEASURE = f"""
     SELECT count(*) FILTER (WHERE {WAITS.format("rows")}),
            coalesce(sum(octet_length(coalesce(kept, base))), 0)::bigint,
            encode(sha256(convert_to({{}}, 'UTF8')), 'hex'), count(*)
-    FROM (SELECT kept, base, columns, ROW(key, occurrence, kept, base, columns)::text AS line
+    FROM (SELECT kept, base, columns,
+                 -- As the first release wrote it, where there is nothing that it did not have.
+                 CASE WHEN base IS NULL THEN ROW(key, occurrence, kept, columns)::text
+                      ELSE ROW(key, occurrence, kept, base, columns)::text END AS line
           FROM runbook_salvage.kept_row WHERE item = %s) AS rows"""
 
 
