@@ -10,6 +10,7 @@ from random import Random
 
 from benchmarks.measurement import Measurement
 from benchmarks.merge_stories.databases import LEVELS, Databases
+from benchmarks.merge_stories.examples import EXAMPLES, play
 from benchmarks.merge_stories.judge import (
     DOUBLED,
     LOST,
@@ -60,6 +61,7 @@ def measure(
     """
     of_kind: dict[str, list[tuple[str, Outcome]]] = {}
     with Databases(server) as databases:
+        examples = _row_of_examples(databases, deployment)
         for number in range(wanted):
             make = kinds[number % len(kinds)]
             level, seed = number // len(kinds) % 2, chance.getrandbits(32)
@@ -69,7 +71,27 @@ def measure(
             if (number + 1) % 100 == 0:
                 say(f"{number + 1} stories")
     rows = [_row_of_kind(kind, told) for kind, told in of_kind.items()]
-    return [*rows, *_rows_of_all([one for told in of_kind.values() for _, one in told])]
+    return [examples, *rows, *_rows_of_all([one for told in of_kind.values() for _, one in told])]
+
+
+def _row_of_examples(databases: Databases, deployment: type[Deployment]) -> Measurement:
+    notes = []
+    for one in EXAMPLES:
+        ours = databases.fresh(0).ours
+        try:
+            wrong = play(deployment(ours, one.apply, one.rollback), one)
+        except Exception as error:
+            ours.rollback()
+            wrong = [f"{type(error).__name__}: {str(error).strip()}"]
+        if wrong:
+            notes.append(f"{one.name}: {'; '.join(wrong)}")
+    return Measurement(
+        "small stories of one thing each",
+        len(EXAMPLES),
+        len(EXAMPLES) - len(notes),
+        len(EXAMPLES),
+        notes=notes,
+    )
 
 
 def _row_of_kind(kind: str, told: list[tuple[str, Outcome]]) -> Measurement:
@@ -90,10 +112,12 @@ def _rows_of_all(told: list[Outcome]) -> list[Measurement]:
     cycles, writes = sum(one.cycles for one in told), sum(one.writes for one in told)
     waited, stopped = sum(one.waited for one in told), sum(bool(one.stopped) for one in told)
     due, returned = sum(one.due for one in told), sum(one.returned for one in told)
+    late = sum(one.kept_waiting for one in told)
     notes = [
-        f"{cycles} rollbacks and deploys after them, {writes} writes of users, {waited} rows that waited, half of the"
-        f" stories at {LEVELS[0]} and half at {LEVELS[1]}; {stopped} ended early, since what users wrote stops the"
-        " migration itself"
+        f"{cycles} rollbacks and deploys after them, {late} of which waited for users' COMMIT;"
+        f" {writes} writes of users; {waited} rows that waited",
+        f"half of the stories at {LEVELS[0]} and half at {LEVELS[1]}; {stopped} ended early, since what users wrote"
+        " stops the migration itself",
     ]
     rows = [Measurement(f"stories in which {what}", len(told), counted[what], 0) for what in NEVER]
     share = Measurement(

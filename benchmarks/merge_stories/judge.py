@@ -58,6 +58,7 @@ class Judge:
         written: whether a value is a user's.
         cells: (thing, column) that users wrote.
         earlier: what waited after earlier deploys.
+        one_place: tables of which a thing is in one.
     """
 
     tables: tuple[Table, ...]
@@ -71,15 +72,21 @@ class Judge:
     written: Callable[[Any], bool]
     cells: set[tuple[str, str]]
     earlier: dict[Place, Any]
+    one_place: tuple[tuple[str, ...], ...] = ()
     verdict: Verdict = field(default_factory=Verdict)
 
     def judge(self) -> Verdict:
         self.owners = self._owners_of_values()
+        self.found = {name: _aligned(rows, self.merged.state[name]) for name, rows in self.found.items()}
         for table in self.tables:
             expected, found = self.merged.state[table.name], self.found[table.name]
             for thing in {**expected, **found, **self.theirs[table.name]}:
                 self._row(table, thing, expected.get(thing), found.get(thing))
         self._earlier_waits_on()
+        for names in self.one_place:
+            for thing in {thing for name in names for thing in self.found[name]}:
+                if sum(thing in self.found[name] for name in names) > 1:
+                    self._say(DOUBLED, (names[-1], thing, None), f"it is in each of {', '.join(names)}")
         return self.verdict
 
     # Rows ----------------------------------------------------------------------------------------------------
@@ -108,19 +115,27 @@ class Judge:
         if theirs is None and found is not None and thing_of(place[1]) in self.deleted:
             self.verdict.not_back.append(f"{_named(place)}: deleted")
         elif theirs is None and found is not None:
+            self.verdict.not_back.append(f"{_named(place)}: deleted")
             self._say(RISEN, place, f"users deleted it on the new schema; found {found}")
         elif theirs is not None and found is None:
             self.verdict.not_back.append(f"{_named(place)}: {theirs}")
             self._must_wait(place, theirs)
         else:
-            self.verdict.returned += found is None or self._as_theirs(table, place, theirs, found)
+            back = found is None or self._as_theirs(table, place, theirs, found)
+            self.verdict.returned += back
+            self.verdict.not_back += [] if back else [f"{_named(place)}: {theirs}, found {found}"]
 
     def _obstructed_row(self, table: Table, place: Place, found: Record | None) -> None:
         theirs = self.merged.obstructed[place]
         if theirs is not None and found is None:
-            self._must_wait(place, theirs)
+            elsewhere = self._in_its_other_place(place)
+            self._must_wait(place, {c: v for c, v in theirs.items() if elsewhere.get(c) != v})
         elif theirs is not None and found is not None:
             self._as_theirs(table, place, theirs, found)
+
+    def _in_its_other_place(self, place: Place) -> Record:
+        names = next((names for names in self.one_place if place[0] in names), ())
+        return next((self.found[name][place[1]] for name in names if place[1] in self.found[name]), {})
 
     def _as_theirs(self, table: Table, place: Place, theirs: Record, found: Record) -> bool:
         """Whether a row that came back is as it was; but for its own number, which nobody wrote."""
@@ -236,6 +251,22 @@ class Judge:
 
     def _say(self, what: str, place: Place, sentence: str) -> None:
         self.verdict.findings.append((what, f"{_named(place)}: {sentence}"))
+
+
+def _aligned(found: dict[str, Record], expected: dict[str, Record]) -> dict[str, Record]:
+    """Copies of one row have no order: each that is as expected has the number under which it is expected."""
+    twins: dict[str, list[str]] = {}
+    for thing in found:
+        twins.setdefault(thing_of(thing), []).append(thing)
+    aligned = dict(found)
+    for things in twins.values():
+        rows = [found[thing] for thing in things] if len(things) > 1 else []
+        for thing in things if rows else []:
+            same = [row for row in rows if row == expected.get(thing)]
+            others = [row for row in rows if row not in [expected.get(other) for other in things]]
+            aligned[thing] = (same or others or rows)[0]
+            rows.remove(aligned[thing])
+    return aligned
 
 
 def _named(place: Place) -> str:

@@ -170,7 +170,12 @@ def split(chance: Random) -> Migration:
     owner = ref("person", "person", sql="ON DELETE CASCADE", required=True)
     contact = Table(
         "contact",
-        (replace(owner, sql=f"PRIMARY KEY {owner.sql}"), mark(), Column("email"), Column("phone")),
+        (
+            replace(owner, sql=owner.sql.replace("NOT NULL", "PRIMARY KEY")),
+            mark(),
+            Column("email"),
+            Column("phone"),
+        ),
         ("person",),
     )
 

@@ -14,8 +14,11 @@ from typing import Any
 from uuid import UUID
 
 __all__ = [
+    "ANY_SCALE",
     "BIGINT",
+    "BOOL",
     "CHAR",
+    "CITEXT",
     "DIGITS",
     "INT",
     "LARGE_OBJECT",
@@ -108,6 +111,10 @@ def _large_object_now(column: str = "{0}") -> str:
 TEXT = Kind("text", _word)
 VARCHAR = Kind("varchar(20)", _word)
 CHAR = Kind("char(30)", _word, lambda value: value.rstrip() if isinstance(value, str) else value)
+BOOL = Kind("bool", lambda chance: chance.random() < 0.5)
+#: The same number may be written with another scale; to a unique index it is the same.
+ANY_SCALE = Kind("numeric", _digits(10**3, 10**8, 2))
+CITEXT = Kind("citext", _word)
 INT = Kind("int", lambda chance: chance.randint(10**7, 10**9))
 DIGITS = Kind("text", lambda chance: str(chance.randint(10**7, 10**9)))
 BIGINT = Kind("bigint", lambda chance: chance.randint(10**7, 10**9))

@@ -111,8 +111,15 @@ def test_what_cannot_be_known_again_may_wait() -> None:
 
 def test_what_nobody_wrote_may_be_as_either_version_of_an_edited_migration_makes_it() -> None:
     found = merged(row("second"), row("first"), row("second"))
-    found.forgive({"item": {"x": row("first")}}, cells=set())
+    found.forgive({"item": {"x": row("first")}}, {"item": {"x": row("second")}}, cells=set())
     assert found.obstructed == {("item", "x", "a"): "first"}
     found = merged(row("second"), row("first"), row("second"))
-    found.forgive({"item": {"x": row("first")}}, cells={("x", "a")})
+    found.forgive({"item": {"x": row("first")}}, {"item": {"x": row("second")}}, cells={("x", "a")})
     assert found.back == {("item", "x", "a"): "first"}
+
+
+def test_what_the_first_version_of_an_edited_migration_never_made_nobody_deleted() -> None:
+    found = merged(row("second"), None, row("second"))
+    found.forgive({"item": {}}, {"item": {"x": row("second")}}, cells=set())
+    assert found.state == {"item": {"x": row("second")}}
+    assert not found.back
