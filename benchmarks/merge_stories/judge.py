@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,7 @@ class Judge:
         cells: (thing, column) that users wrote.
         earlier: what waited after earlier deploys.
         one_place: tables of which a thing is in one.
+        doubtful: things that nobody can know again.
     """
 
     tables: tuple[Table, ...]
@@ -73,6 +74,7 @@ class Judge:
     cells: set[tuple[str, str]]
     earlier: dict[Place, Any]
     one_place: tuple[tuple[str, ...], ...] = ()
+    doubtful: Container[str] = ()
     verdict: Verdict = field(default_factory=Verdict)
 
     def judge(self) -> Verdict:
@@ -188,7 +190,7 @@ class Judge:
         self._say(self._sort_of(place[1], there, OVERWRITTEN), place, f"now is {now}, found {there}")
 
     def _taken(self, table: Table, place: Place, number: Any) -> bool:
-        """Whether a row that came on the old schema has the number, or one that could not leave it for such a row."""
+        """Whether a row that came on the old schema has the number, or one that cannot leave it."""
         column = str(place[2])
         if not any(column in unique for unique in (table.key, *table.uniques)):
             return False
@@ -197,7 +199,7 @@ class Judge:
         while number in holders and number not in seen:
             seen.add(number)
             holder = holders[number]
-            if holder not in self.theirs[table.name]:
+            if holder not in self.theirs[table.name] or thing_of(holder) in self.doubtful:
                 return True
             number = self.theirs[table.name][holder][column]
         return False
