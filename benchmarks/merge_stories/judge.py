@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.merge_stories.model import Record, State, Table, thing_of
 from benchmarks.merge_stories.rule import Merged, Place
-from benchmarks.merge_stories.values import MADE, Ref, needle
+from benchmarks.merge_stories.values import MADE, Ref, holds, needle
 
 __all__ = [
     "DOUBLED",
@@ -35,11 +35,18 @@ UNLIKE_THE_SCRIPT = "there is something else than the script makes"
 
 @dataclass
 class Verdict:
-    """What is wrong, as (what, sentence), and how much of what has nothing in its way is back."""
+    """What is wrong, as (what, sentence), and how much of what has nothing in its way is back.
+
+    Attributes:
+        due, returned: rows and values of users.
+        numbers_due, numbers_returned: values that the database had made up, and nobody wrote.
+    """
 
     findings: list[tuple[str, str]] = field(default_factory=list)
     due: int = 0
     returned: int = 0
+    numbers_due: int = 0
+    numbers_returned: int = 0
     not_back: list[str] = field(default_factory=list)
 
 
@@ -114,7 +121,7 @@ class Judge:
     def _row_that_is_due(self, table: Table, place: Place, found: Record | None) -> None:
         theirs = self.merged.back[place]
         self.verdict.due += 1
-        if theirs is None and found is not None and thing_of(place[1]) in self.deleted:
+        if theirs is None and found is not None and holds(self.deleted, thing_of(place[1])):
             self.verdict.not_back.append(f"{_named(place)}: deleted")
         elif theirs is None and found is not None:
             self.verdict.not_back.append(f"{_named(place)}: deleted")
@@ -175,8 +182,12 @@ class Judge:
         back = there == theirs
         if not back and now is MADE and self._taken(table, place, theirs):
             return
-        self.verdict.due += 1
-        self.verdict.returned += back
+        if now is MADE and not self.written(theirs):
+            self.verdict.numbers_due += 1
+            self.verdict.numbers_returned += back
+        else:
+            self.verdict.due += 1
+            self.verdict.returned += back
         if not back:
             self.verdict.not_back.append(f"{_named(place)}: {theirs}, found {there}")
             self._now_stands(place, now, there)
@@ -211,7 +222,7 @@ class Judge:
         values = theirs.items() if isinstance(theirs, dict) else [(place[2], theirs)]
         for column, value in values:
             if self.written(value):
-                if needle(value) not in self.kept:
+                if not holds(self.kept, value):
                     self._say(LOST, place, f"{column} was {value}")
             elif column is not None and self._users_cell(place[1], column) and not self.waiting:
                 self._say(LOST, place, f"{column} was {value}, and nothing waits")
@@ -248,7 +259,7 @@ class Judge:
         there = {needle(v) for rows in self.found.values() for row in rows.values() for v in row.values()}
         for place, theirs in self.earlier.items():
             for value in theirs.values() if isinstance(theirs, dict) else [theirs]:
-                if self.written(value) and needle(value) not in self.kept and needle(value) not in there:
+                if self.written(value) and not holds(self.kept, value) and needle(value) not in there:
                     self._say(LOST, place, f"{value} had waited since an earlier deploy")
 
     def _say(self, what: str, place: Place, sentence: str) -> None:

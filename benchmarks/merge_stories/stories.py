@@ -39,6 +39,8 @@ class Outcome:
     findings: list[tuple[str, str]] = field(default_factory=list)
     due: int = 0
     returned: int = 0
+    numbers_due: int = 0
+    numbers_returned: int = 0
     not_back: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     cycles: int = 0
@@ -153,6 +155,8 @@ class Story:
         self.outcome.findings += verdict.findings
         self.outcome.due += verdict.due
         self.outcome.returned += verdict.returned
+        self.outcome.numbers_due += verdict.numbers_due
+        self.outcome.numbers_returned += verdict.numbers_returned
         self.outcome.not_back += verdict.not_back
         self.outcome.waited += waiting
         for places in (merged.back, merged.obstructed, merged.conflicts):

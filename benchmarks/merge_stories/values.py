@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ __all__ = [
     "Kind",
     "Made",
     "Ref",
+    "holds",
     "needle",
 ]
 
@@ -134,3 +136,11 @@ def needle(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     return str(value)
+
+
+def holds(text: str, value: Any) -> bool:
+    """Whether the text has the value, and not as a part of another one; a number may have zeros behind its places."""
+    wanted = needle(value)
+    before = "" if wanted.startswith(".") else r"(?<![0-9A-Za-z.])"
+    after = "0*(?![0-9])" if isinstance(value, Decimal) and "." in wanted else "(?![0-9A-Za-z])"
+    return re.search(before + re.escape(wanted) + after, text) is not None
