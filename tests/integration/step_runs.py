@@ -11,12 +11,15 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
@@ -152,15 +155,28 @@ class StepRuns:
 
     def step(self, name: str, **options: Any) -> dict[str, Any]:
         """What the module of a step answers."""
-        arguments = self.arguments(name, **options)
         module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{name}")
+        return self._answer(module.main, self.arguments(name, **options))
+
+    def work(self, name: str, work: Callable[[Step], Any], **options: Any) -> dict[str, Any]:
+        """What a step answers whose work is the test's own, in the frame that every step has."""
+        arguments = self.arguments(name, **options)
+        known = step_argument_spec()
+        others = {option: {"type": "raw"} for option in arguments if option not in known}
+
+        def main() -> None:
+            Step(AnsibleModule(argument_spec={**known, **others}), name).execute(work)
+
+        return self._answer(main, arguments)
+
+    def _answer(self, main: Callable[[], None], arguments: dict[str, Any]) -> dict[str, Any]:
         answer = io.StringIO()
         with (
             patch_module_args(json.loads(json.dumps(arguments))),
             contextlib.redirect_stdout(answer),
             pytest.raises(SystemExit),
         ):
-            module.main()
+            main()
         return json.loads(answer.getvalue())
 
     def must(self, name: str, **options: Any) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.restore.salvage import bring_salvage
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.carry_over import (
     refresh_materialized_views,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import SalvageStore
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.moving import bring_items
 
 from tests.integration.rows.sides import Sides
 
@@ -286,8 +286,8 @@ def test_salvage_is_what_the_backup_has_and_what_was_kept_since(sides: Sides, in
     )
     keep(sides, "(since)")
     with sides.live, sides.new, sides.live.cursor() as live, sides.new.cursor() as new:
-        assert bring_salvage(live, new) == (1 if in_backup else 2)
-        assert bring_salvage(live, new) == 0, "a second time there is nothing to bring"
+        assert bring_items(live, new) == (1 if in_backup else 2)
+        assert bring_items(live, new) == 0, "a second time there is nothing to bring"
     found = sides.ask(
         "SELECT item, returned IS NULL, k.kept FROM runbook_salvage.manifest LEFT JOIN runbook_salvage.kept_row k"
         " USING (item) ORDER BY 1, 3"

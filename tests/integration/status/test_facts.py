@@ -87,3 +87,21 @@ def test_what_is_in_place_and_unrecorded_and_a_receipt_that_was_changed(runs: St
     found = status(runs)
     assert found["in_place_but_unrecorded"] == ["003"]
     assert found["broken_receipt"]["run_id"] == runs.run_id
+
+
+def test_rows_that_did_not_go_back_wait_while_their_migration_is_applied(runs: StepRuns) -> None:
+    runs.up_to("apply")
+    runs.conclude()
+    runs.execute("UPDATE notes SET author = 'ada'")
+    back = runs.another("emergency_rollback")
+    back.steps("preflight")
+    back.must("backup", purpose="emergency", pg_bindir=back.server.bindir)
+    back.steps("emergency_rollback")
+    back.conclude("rolled_back")
+    assert status(runs)["rows_waiting"] == {}, "the next deploy will try"
+    again = runs.another()
+    again.up_to("verify_restore")
+    again.must("rehearse", restore_salvage=False)
+    again.must("apply", restore_salvage=False)
+    again.conclude()
+    assert status(runs)["rows_waiting"] == {"002": 3}

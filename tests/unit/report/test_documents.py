@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The generated documents of the library are those of its scripts as they are now.
+"""The two documents of a folder of SQL: written where they have changed, and here those of the scripts as they are now.
 
 After an edit of a script: ansible-playbook playbooks/rehearse.yml -e migration=all
 """
@@ -15,6 +15,11 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
     status_document as rollback_status_document,
+)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.documents import (
+    MIGRATION_ORDER,
+    ROLLBACK_STATUS,
+    write_documents,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
@@ -51,3 +56,40 @@ def test_a_migration_without_evidence_is_not_called_proven(library):
     text = rollback_status_document.render(library, [])
     assert "Proven: 0 of 10." in text
     assert "| yes" not in text
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of SQL with one migration, and what a rehearsal saw of it."""
+    for name in ("migrations/001_a.sql", "rollback/001_a_rollback.sql"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("SELECT 1;", encoding="utf-8")
+    return tmp_path
+
+
+EVIDENCE = {
+    "version": "001",
+    "schema_restored": True,
+    "data_restored": True,
+    "rows_compared": 3,
+    "reapplied_equal": True,
+    "schema_restored_with_users_rows": True,
+}
+
+
+def test_both_documents_are_written_beside_the_migrations(folder: Path) -> None:
+    order, status = folder / MIGRATION_ORDER, folder / ROLLBACK_STATUS
+    assert write_documents(str(folder), [EVIDENCE]) == [str(order), str(status)]
+    assert order.read_text(encoding="utf-8") == migration_order_document.render(read_sql_library(folder))
+    assert "Proven: 1 of 1." in status.read_text(encoding="utf-8")
+
+
+def test_a_document_that_says_the_same_is_left_alone(folder: Path) -> None:
+    write_documents(str(folder), [EVIDENCE])
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.md")}
+    assert write_documents(str(folder), [EVIDENCE]) == []
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*.md")} == before
+    assert write_documents(str(folder), []) == [str(folder / ROLLBACK_STATUS)], (
+        "only the one that has changed"
+    )
+    assert "Proven: 0 of 1." in (folder / ROLLBACK_STATUS).read_text(encoding="utf-8")

@@ -60,6 +60,35 @@ def test_the_reason_stands_with_its_code():
     assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Reason")]
 
 
+@pytest.mark.parametrize(("rows", "words"), [(1, "1 row waits"), (3015, "3,015 rows wait")])
+def test_rows_that_wait_stand_in_the_first_line(rows, words):
+    lines = run_report(run("deployed", rows_waiting=rows), "x")
+    assert lines[0] == f"deployed, and {words}: 009 on library (database midi)"
+    (line,) = [line for line in lines if line.startswith("Next:")]
+    assert line.startswith("Next: ansible-playbook playbooks/salvage.yml")
+    assert run_report(run("deployed", rows_waiting=0), "x")[0] == "deployed: 009 on library (database midi)"
+
+
+def test_a_rollback_promises_what_the_next_deploy_will_do():
+    item = {
+        "item": 4,
+        "migration": "009",
+        "table": "public.tag",
+        "kind": "dropped table",
+        "columns": ["name"],
+    }
+    content = run("rolled_back", "emergency_rollback", salvage=[{**item, "rows": 403}])
+    (line,) = [line for line in run_report(content, "x") if line.startswith("Kept:")]
+    assert line == (
+        "Kept: 403 rows of public.tag (dropped table); the next deploy of 009 puts back what nothing stands in the way"
+        " of, and says what waits"
+    )
+    (line,) = [line for line in run_report(content, "x", restores_salvage=False) if line.startswith("Kept:")]
+    assert "next deploy" not in line
+    assert "no deploy puts them back (restore_salvage is false)" in line
+    assert "playbooks/salvage.yml -e salvage_action=restore -e salvage_item=4" in line
+
+
 FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))
 
 
@@ -370,3 +399,13 @@ def test_status_names_files_that_were_left_behind(state, followed, expected):
         "followed_on": followed,
     }
     assert expected in status_report(status(migrations=[migration], files_behind=[behind]), "library")
+
+
+def test_the_status_says_which_rows_wait_until_they_are_settled():
+    lines = status_report(status(rows_waiting={"009": 3015}), "library")
+    (line,) = [line for line in lines if line.startswith("NOT SETTLED")]
+    assert line.startswith(
+        "NOT SETTLED: 3,015 rows wait that a rollback of 009 had kept, while it is applied"
+    )
+    assert "ansible-playbook playbooks/salvage.yml" in line
+    assert "NOT SETTLED" not in "".join(status_report(status(rows_waiting={}), "library"))

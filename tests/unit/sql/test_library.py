@@ -6,10 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -83,15 +79,6 @@ def test_scripts_are_found_by_the_stem_of_their_migration(tmp_path: Path) -> Non
     assert found.warnings == ()
 
 
-def test_a_script_is_parsed_once_and_only_when_asked(tmp_path: Path) -> None:
-    found = library(tmp_path, migrations__001_a="SELEC 1;", migrations__002_b="SELECT 1;")
-    script = found.find("002").apply
-    assert script.parse() is script.parse()
-    with pytest.raises(SqlScriptError, match="at or near") as caught:
-        found.find("001").apply.parse()
-    assert caught.value.path == str(tmp_path / "migrations/001_a.sql")
-
-
 @pytest.mark.parametrize(
     ("stem", "version", "number", "description"),
     [
@@ -123,78 +110,10 @@ def test_a_folder_where_a_file_should_be_is_refused(tmp_path: Path) -> None:
         read_sql_library(tmp_path)
 
 
-@pytest.fixture
-def reachable() -> Iterator[Path]:
-    """A folder that every user can enter, for tests without root's right to read everything."""
-    path = Path(tempfile.mkdtemp())
-    path.chmod(0o755)
-    user = os.geteuid()
-    yield path
-    os.seteuid(user)
-    (path / "closed").chmod(0o700)
-    shutil.rmtree(path)
-
-
-def become_anybody() -> None:
-    if os.geteuid() == 0:
-        os.seteuid(65534)
-
-
-def test_an_unreadable_script_is_named(reachable: Path) -> None:
-    (reachable / "closed").mkdir()
-    (folder(reachable, migrations__001_a="SELECT 1") / "migrations/001_a.sql").chmod(0)
-    become_anybody()
-    with pytest.raises(SqlLibraryError, match=r"001_a\.sql cannot be read \(Permission denied\)"):
-        read_sql_library(reachable)
-
-
-def test_a_dangling_link_is_named(tmp_path: Path) -> None:
-    folder(tmp_path, migrations__001_a="SELECT 1", rollback__x_rollback="SELECT 1")
-    (tmp_path / "rollback/001_a_rollback.sql").symlink_to("gone.sql")
-    with pytest.raises(SqlLibraryError, match=r"001_a_rollback\.sql cannot be read"):
-        read_sql_library(tmp_path)
-
-
-def test_an_unreachable_folder_is_named(reachable: Path) -> None:
-    (reachable / "closed").mkdir()
-    folder(reachable / "closed", migrations__001_a="SELECT 1")
-    (reachable / "closed").chmod(0)
-    become_anybody()
-    with pytest.raises(SqlLibraryError, match=r"cannot be read \(Permission denied\)"):
-        read_sql_library(reachable / "closed")
-    with pytest.raises(SqlLibraryError, match=r"cannot be read \(Permission denied\)"):
-        read_sql_library(reachable / "closed" / "sql")
-
-
-@pytest.mark.parametrize(
-    "name", ["my file.sql", "_a.sql", "a;b.sql", "é.sql", "001.SQL", "-x.sql", "$(id).sql"]
-)
-def test_unusable_file_names_are_refused(tmp_path: Path, name: str) -> None:
-    folder(tmp_path, migrations__001_a="SELECT 1")
-    (tmp_path / "migrations" / name).write_text("SELECT 1")
-    with pytest.raises(SqlLibraryError, match="cannot be used"):
-        read_sql_library(tmp_path)
-
-
 @pytest.mark.parametrize("name", ["all", "pending"])
 def test_words_of_the_command_are_no_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(SqlLibraryError, match="cannot be called"):
         library(tmp_path, **{f"migrations__{name}": "SELECT 1"})
-
-
-def test_other_files_are_passed_over(tmp_path: Path) -> None:
-    folder(tmp_path, migrations__001_a="SELECT 1")
-    for name in (".hidden.sql", "README.md", "001_a.sql~", ".gitkeep"):
-        (tmp_path / "migrations" / name).write_bytes(b"\xff")
-    (tmp_path / "migrations" / "old.sql").mkdir()
-    assert [m.version for m in read_sql_library(tmp_path).migrations] == ["001"]
-
-
-def test_wrong_bytes_and_headers_are_refused_on_reading(tmp_path: Path) -> None:
-    with pytest.raises(SqlScriptError, match=r"001_a\.sql, line 1, column 4: .*not UTF-8"):
-        library(tmp_path, migrations__001_a=b"-- \xff")
-    with pytest.raises(SqlScriptError, match=r"001_a\.sql, line 1, column 4: .*SOMETIMES"):
-        library(tmp_path, migrations__001_a="-- Risk Level: SOMETIMES")
 
 
 def test_scripts_that_belong_to_no_migration_are_reported(tmp_path: Path) -> None:

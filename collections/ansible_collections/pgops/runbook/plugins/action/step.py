@@ -284,7 +284,7 @@ class ActionModule(ActionBase):
         if not record.writes:
             return _checked_only(failure, failure_code, arguments["run"])
         try:
-            record.conclude(failure, failure_code)
+            record.conclude(failure, failure_code, boolean(arguments.get("fail_on_held_back", False)))
         except OSError as error:
             reason = failure or "the run ended"
             return {
@@ -310,7 +310,9 @@ class ActionModule(ActionBase):
                 }
         result["run"] = content
         result["run_json"] = str(record.path)
-        result["report"] = run_report(content, str(record.path))
+        result["report"] = run_report(
+            content, str(record.path), boolean(arguments.get("restore_salvage", True))
+        )
         result["succeeded"] = succeeded(content)
         return result
 

@@ -338,6 +338,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "In a rollback whose statements commit one by one, one that looked harmless destroyed rows. It was undone.",
             "Put that statement together with those that change rows: an event trigger or a cascade acts with it.",
         ),
+        "rows_held_back": Reason(
+            "The migration is deployed; rows that a rollback had kept did not go back (with fail_on_held_back only).",
+            "ansible-playbook playbooks/salvage.yml lists them with the reason of each, and puts them back by hand.",
+        ),
         "schema_changed_after_deploy": Reason(
             "The schema changed between the commit of the deploy and its verification.",
             "Find out who changed it: ansible-playbook playbooks/status.yml.",

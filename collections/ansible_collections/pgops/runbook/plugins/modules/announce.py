@@ -29,6 +29,14 @@ options:
     description: The reason's short name for programs; docs/reasons.md lists them.
     type: str
     default: ''
+  fail_on_held_back:
+    description: Whether a deploy after which rows wait that a rollback had kept ends as a failure does.
+    type: bool
+    default: false
+  restore_salvage:
+    description: Whether deploys put back what a rollback keeps, which the report says only then.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -80,6 +88,8 @@ def main() -> None:
             outcome={"type": "str", "default": "failed"},
             reason={"type": "str", "default": ""},
             reason_code={"type": "str", "default": ""},
+            fail_on_held_back={"type": "bool", "default": False},
+            restore_salvage={"type": "bool", "default": True},
             copy_target={"type": "dict", "options": TARGET_SPEC},
         ),
         supports_check_mode=True,

@@ -99,11 +99,9 @@ def commit_or_find_out(step: Step, receipt: Receipt) -> None:
                 "connection_lost_at_commit",
                 f"The connection was lost at COMMIT and the transaction was rolled back: {lost}.",
             )
-        except (psycopg2.Error, StepFailed):
-            time.sleep(2)
         except Unchanged:
             raise
-        except RunbookError:
+        except (psycopg2.Error, RunbookError):
             time.sleep(2)
     raise CommitUnknown(
         "commit_unknown",

@@ -64,7 +64,7 @@ def restore_beside(step: Step, source: Json) -> Json:
 
     Args:
         step: its connection is to the live database.
-        source: see restore_source.find_backup.
+        source: see source.find_backup.
 
     Returns:
         dict for the receipt: restored (name), database_oid, source, proof, receipts_in_backup, tablespace (why

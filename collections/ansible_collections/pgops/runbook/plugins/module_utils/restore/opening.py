@@ -132,7 +132,7 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
 
     Returns:
         dict: database_bytes, room_bytes (None where the server's disk cannot be looked at from here), slots and
-        subscriptions (see logical_replication.read_replication).
+        subscriptions (see replication.read_replication).
 
     Raises:
         Refused: naming the missing right, the sessions, or the room.
@@ -154,7 +154,7 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
             f"Role {role} may not rename database {target['login_db']}: it belongs to {owner}. Run this as its owner"
             f" or as a superuser, or GRANT {owner} TO {role}.",
         )
-    _check_sessions(cursor, role, is_superuser)
+    _check_sessions(cursor, role)
     cursor.execute(
         "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY prepared"
     )
@@ -173,7 +173,8 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
     }
 
 
-def _check_sessions(cursor: Cursor, role: str, is_superuser: bool) -> None:
+def _check_sessions(cursor: Cursor, role: str) -> None:
+    # A superuser has every role, and so is shown none.
     cursor.execute(
         "SELECT DISTINCT a.usename::text, coalesce(r.rolsuper, false) FROM pg_catalog.pg_stat_activity a"
         " LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid"
@@ -183,7 +184,7 @@ def _check_sessions(cursor: Cursor, role: str, is_superuser: bool) -> None:
         " AND (r.rolsuper OR NOT pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')) ORDER BY 1"
     )
     found = cursor.fetchall()
-    if is_superuser or not found:
+    if not found:
         return
     superusers = [user for user, of_superuser in found if of_superuser]
     if superusers:

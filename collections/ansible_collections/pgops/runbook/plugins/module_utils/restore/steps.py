@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from ..catalog.application import read_schema
@@ -19,10 +20,10 @@ from ..postgres.replication import read_replication, refuse_enabled_subscription
 from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left
 from ..rows.difference import TableDifference
 from ..rows.sequences import carry_sequences
+from ..salvage.store.moving import bring_items
 from ..shapes import Connection, Cursor, Json
 from ..step import Step
 from .properties import carry_settings, read_properties
-from .salvage import bring_salvage
 from .swap import DatabaseSwap, replaced_name
 
 __all__ = ["count_rows", "record_earlier_swap", "swap_databases", "swapped_by"]
@@ -89,13 +90,11 @@ def swap_databases(step: Step) -> Json:
     with DatabaseSwap(
         target, step.run_id, prepared["source"]["run_id"], prepared["restored"], prepared["database_oid"]
     ) as swap:
-        new = connect(target, prepared["restored"])
         try:
-            outputs = _bring_along(step, swap, new)
+            with contextlib.closing(connect(target, prepared["restored"])) as new:
+                outputs = _bring_along(step, swap, new)
         except (ServerUnreachable, StepFailed) as error:
             raise Unchanged(error.code, f"{error.reason} Nothing was swapped.") from None
-        finally:
-            new.close()
         step.connection.close()
         outputs.update(swap.rename())
         outputs["held_off_seconds"] = swap.held_off_seconds()
@@ -127,7 +126,7 @@ def _bring_along(step: Step, swap: DatabaseSwap, new: Connection) -> Json:
         views = refresh_materialized_views(new_cursor) if carried_over and rows["tables"] else []
     with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
         _bring_ledger(Ledger(), live_cursor, new_cursor)
-        salvage = bring_salvage(live_cursor, new_cursor)
+        salvage = bring_items(live_cursor, new_cursor)
     with transaction(new) as new_cursor:
         # The renaming does it once more; here so that the schema that is recorded is the one that there will be.
         carry_settings(new_cursor, read_properties(new_cursor, swap.database), swap.restored)

@@ -15,7 +15,7 @@ from ..library.follow import files_behind
 from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
-from ..salvage.store.items import SalvageStore
+from ..salvage.store.items import COLUMNS, ROWS, TABLE, SalvageStore
 from ..sentences import cut
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 
@@ -32,12 +32,14 @@ def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry])
 
     Returns:
         migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, broken_receipt,
-        receipts (how many), drift, salvage, files_behind, layout (release: of the runbook's own schemas, 0 for none;
+        receipts (how many), drift, salvage, rows_waiting (migration that is applied -> rows of its salvage that did not
+        go back), files_behind, layout (release: of the runbook's own schemas, 0 for none;
         newest: that the next deploy brings them to).
     """
     applied = VersionTable(cursor).applied()
     receipts = ledger.receipts(cursor)
     broken = broken_link(receipts)
+    salvage = SalvageStore(cursor).summary()
     return {
         "migrations": [_migration(entry, applied, in_force(receipts)) for entry in index],
         "in_place_but_unrecorded": in_place_but_unrecorded(cursor, index, applied),
@@ -49,10 +51,21 @@ def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry])
         ),
         "receipts": len(receipts),
         "drift": cut(schema_drift(cursor, ledger, receipts)[0]),
-        "salvage": SalvageStore(cursor).summary(),
+        "salvage": salvage,
+        "rows_waiting": _rows_waiting(salvage, applied),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
+
+
+def _rows_waiting(salvage: Sequence[Json], applied: Collection[str]) -> dict[str, int]:
+    """Of which applied migration how many rows wait; what of it no user wrote, only where it was held back."""
+    waiting: dict[str, int] = {}
+    for item in salvage:
+        rows = item["rows"] if item["kind"] in (TABLE, ROWS, COLUMNS) else item["held_back"]
+        if rows and item["migration"] in applied:
+            waiting[item["migration"]] = waiting.get(item["migration"], 0) + rows
+    return waiting
 
 
 def _migration(entry: IndexEntry, applied: Collection[str], receipts: Sequence[Receipt]) -> Json:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils.sentences import cut
-from .salvage import salvage_line
+from ..run.waiting import waiting_in_words
+from .salvage import salvage_line, salvage_of_run
 
 __all__ = ["run_report", "status_report"]
 
@@ -20,25 +21,27 @@ STATE_OF_PRODUCTION = {
     "restored": "Production is the restored backup.",
 }
 
-LOOK = "What production has must be looked at."
+LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
 
-# Salvage in which nobody wrote anything: it goes back without a word.
-OF_NO_USER = ("sequence", "rows that the rollback left as they were")
+LOOK = "What production has must be looked at."
 
 HARMLESS_LOCKS = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
 
 
-def run_report(run: dict[str, Any], run_json: str) -> list[str]:
+def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True) -> list[str]:
     """How a run ended.
 
     Args:
         run: content of run.json.
         run_json: its path.
+        restores_salvage: whether deploys put back what rollbacks keep.
     """
     names = ", ".join(run["migrations"]) or "no migration"
     if not run["migrations"] and run.get("files"):
         names = f"files of {', '.join(run['files']['migrations'])}"
-    lines = [f"{run['outcome']}: {names} on {run['target']} (database {run['database']})"]
+    waiting = run.get("rows_waiting") or 0
+    ended = f"{run['outcome']}, and {waiting_in_words(waiting)}" if waiting else run["outcome"]
+    lines = [f"{ended}: {names} on {run['target']} (database {run['database']})"]
     if run["reason"]:
         lines.append(f"Reason: {run['reason']}")
     if run.get("reason_code"):
@@ -57,12 +60,7 @@ def run_report(run: dict[str, Any], run_json: str) -> list[str]:
     ]
     if run.get("emergency_backup"):
         lines.append(_emergency_backup(run["emergency_backup"]))
-    lines += [_kept(item) for item in run.get("salvage") or [] if item["kind"] not in OF_NO_USER]
-    lines += [
-        _returned(item)
-        for item in run.get("salvage_returned") or []
-        if item["kind"] not in OF_NO_USER or item["held_back"]
-    ]
+    lines += salvage_of_run(run, restores_salvage)
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
@@ -81,24 +79,6 @@ def _emergency_backup(backup: dict[str, Any]) -> str:
         "restore_point": f"recovery_target_name = '{backup.get('restore_point')}' at {backup.get('lsn')}",
     }[backup["kind"]]
     return f"Backup before the rollback: {what} ({backup['why']})"
-
-
-def _kept(item: dict[str, Any]) -> str:
-    """One line: what a rollback took out of the application's tables, and how it comes back."""
-    of = f", column {', '.join(item['columns'])}" if item["kind"] == "dropped columns" else ""
-    return (
-        f"Kept: {item['rows']} rows of {item['table']} ({item['kind']}{of}); the next deploy of"
-        f" {item['migration']} puts them back"
-    )
-
-
-def _returned(item: dict[str, Any]) -> str:
-    """One line: what came back, and what did not for which reason."""
-    line = f"Put back: {item['returned']} rows of {item['table']} ({item['kind']})"
-    if item["held_back"]:
-        reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
-        line += f", and {item['held_back']} stay in schema runbook_salvage ({reasons})"
-    return line
 
 
 def _files(files: dict[str, Any] | None) -> list[str]:
@@ -266,6 +246,8 @@ def _next(run: dict[str, Any]) -> str | None:
     backup = run.get("restorable_run")
     if run["playbook"] == "emergency_rollback" and "emergency_rollback" in failed and backup:
         return f"mend the rollback, or put the backup from before the deploy back: {_restore_command(backup)}"
+    if run["outcome"] == "deployed" and run.get("rows_waiting"):
+        return f"{LIST_SALVAGE} says which rows wait, and what stands in the way of each"
     if run["outcome"] != "failed":
         return None
     if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & set(failed):
@@ -320,6 +302,11 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         lines.append(
             f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
         )
+    lines += [
+        f"NOT SETTLED: {waiting_in_words(rows)} that a rollback of {version} had kept, while it is applied:"
+        f" {LIST_SALVAGE} says what stands in the way"
+        for version, rows in (status.get("rows_waiting") or {}).items()
+    ]
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))

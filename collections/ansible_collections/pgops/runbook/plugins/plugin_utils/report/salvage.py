@@ -1,12 +1,56 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What playbooks/salvage.yml and status say about the rows that rollbacks kept."""
+"""What runs, playbooks/salvage.yml and status say about the rows that rollbacks kept."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["salvage_line", "salvage_report"]
+__all__ = ["salvage_line", "salvage_of_run", "salvage_report"]
+
+# Salvage in which nobody wrote anything: it goes back without a word.
+OF_NO_USER = ("sequence", "rows that the rollback left as they were")
+
+
+def salvage_of_run(run: dict[str, Any], restores_salvage: bool) -> list[str]:
+    """What a run has kept and put back, a line each.
+
+    Args:
+        run: content of run.json.
+        restores_salvage: whether deploys put back what rollbacks keep.
+    """
+    lines = [
+        _kept(item, restores_salvage) for item in run.get("salvage") or [] if item["kind"] not in OF_NO_USER
+    ]
+    return lines + [
+        _returned(item)
+        for item in run.get("salvage_returned") or []
+        if item["kind"] not in OF_NO_USER or item["held_back"]
+    ]
+
+
+def _kept(item: dict[str, Any], restores_salvage: bool) -> str:
+    """One line: what a rollback took out of the application's tables, and how it comes back.
+
+    Nobody knows yet what people will write meanwhile: more than this is not promised.
+    """
+    of = f", column {', '.join(item['columns'])}" if item["kind"] == "dropped columns" else ""
+    comes_back = (
+        f"the next deploy of {item['migration']} puts back what nothing stands in the way of, and says what waits"
+        if restores_salvage
+        else "no deploy puts them back (restore_salvage is false): ansible-playbook playbooks/salvage.yml"
+        f" -e salvage_action=restore -e salvage_item={item['item']} does, once {item['migration']} is applied again"
+    )
+    return f"Kept: {item['rows']} rows of {item['table']} ({item['kind']}{of}); {comes_back}"
+
+
+def _returned(item: dict[str, Any]) -> str:
+    """One line: what came back, and what did not for which reason."""
+    line = f"Put back: {item['returned']} rows of {item['table']} ({item['kind']})"
+    if item["held_back"]:
+        reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
+        line += f", and {item['held_back']} stay in schema runbook_salvage ({reasons})"
+    return line
 
 
 def salvage_line(item: dict[str, Any]) -> str:
@@ -65,9 +109,11 @@ def _restored(outputs: dict[str, Any]) -> str:
     line = f"Put back {_rows(outputs['returned'])} of {what}"
     if outputs["held_back"]:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in sorted(outputs["reasons"].items()))
-        line += f"; {outputs['held_back']} stay in schema runbook_salvage ({reasons})"
+        stay = "stays" if outputs["held_back"] == 1 else "stay"
+        line += f"; {outputs['held_back']} {stay} in schema runbook_salvage ({reasons})"
     if outputs.get("overwritten"):
-        line += f"; {_rows(outputs['overwritten'])} that it overwrote are kept as item {outputs['overwritten_kept_in']}"
+        kept = "is kept" if outputs["overwritten"] == 1 else "are kept"
+        line += f"; {_rows(outputs['overwritten'])} that it overwrote {kept} as item {outputs['overwritten_kept_in']}"
     return line
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.receipts import CHAINS
+from .waiting import code_of_waiting, rows_waiting
 
 __all__ = ["RunRecord", "code_of_task", "final_outcome", "succeeded"]
 
@@ -87,7 +88,7 @@ def code_of_task(failure: str, failure_code: str) -> str | None:
 
 def succeeded(run: dict[str, Any]) -> bool:
     """Whether the run did what was asked for: a rollback is a success only where a rollback was wanted."""
-    return run["outcome"] == SUCCESS[run["playbook"]]
+    return run["outcome"] == SUCCESS[run["playbook"]] and run["reason_code"] is None
 
 
 def _complete(playbook: str, done: set[str]) -> bool:
@@ -125,6 +126,7 @@ class RunRecord:
             "ended": None,
             "salvage": [],
             "salvage_returned": [],
+            "rows_waiting": 0,
             "impact": {},
             "lint": None,
             "interrupted_run": None,
@@ -260,18 +262,20 @@ class RunRecord:
         if step == "swap" and not failed:
             self.content["restore"] = outputs
         self._take_proof(step, failed, outputs)
+        self.content["rows_waiting"] = rows_waiting(self.content)
         self._mirror(step, receipts)
         outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
         if failed_step is not None:
             self.content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         self.save()
 
-    def conclude(self, failure: str = "", failure_code: str = "") -> None:
+    def conclude(self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False) -> None:
         """Write down how the run ended.
 
         Args:
             failure: message of the task that failed, when that was not a step of the chain.
             failure_code: the code of its reason, where it has one.
+            fail_on_held_back: whether a deploy after which rows wait says so as a failure does.
         """
         content = self.content
         outcome, failed_step, code, reason = final_outcome(content["playbook"], content["steps"])
@@ -291,6 +295,8 @@ class RunRecord:
             outcome = "refused" if not changed else "rolled_back" if undone else "failed"
             reason = failure or "the run ended before its last step"
             code = code_of_task(failure, failure_code) if failure else "chain_incomplete"
+        elif failed_step is None and fail_on_held_back and content["rows_waiting"]:
+            code, reason = code_of_waiting(content["rows_waiting"])
         content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()

@@ -68,7 +68,7 @@ def tokens_of(text: str) -> list[tuple[int, str]]:
 def end_without_comments(text: str, start: int, end: int, tokens: list[tuple[int, str]]) -> int:
     """The offset behind the last token of text[start:end] that is no comment."""
     last = bisect.bisect_left(tokens, (end, "")) - 1
-    while last >= 0 and tokens[last][0] >= start and tokens[last][1] in ("SQL_COMMENT", "C_COMMENT"):
+    while last >= 0 and tokens[last][1] in ("SQL_COMMENT", "C_COMMENT"):
         end = tokens[last][0]
         last -= 1
     # Not str.strip(): for PostgreSQL a no-break space is a letter, not white space.

@@ -81,7 +81,7 @@ class ParsedScript:
         statements: without the outer transaction control.
         transaction_blocks: how many BEGIN ... COMMIT the script itself had.
         forbids_transaction: (line, command) of each statement that cannot run in a transaction block.
-        creates: what it creates at top level; see sql_footprint.
+        creates: what it creates at top level; see footprint.footprint_of.
         notes: sentences about what runs differently than in psql.
     """
 

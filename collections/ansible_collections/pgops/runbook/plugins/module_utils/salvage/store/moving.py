@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Salvage in a restored database: what the backup has, as it was then, and what rollbacks have kept since.
+"""Items on their way into another database: a restored one has those of its backup, and gets those kept since.
 
 An item that a deploy has put back since the backup was put back into the database that is replaced; in the restored
 one it is still kept, as the backup says. Items that came since are not in the backup at all.
@@ -8,22 +8,22 @@ one it is still kept, as the backup says. Items that came since are not in the b
 
 from __future__ import annotations
 
-from ..errors import known
-from ..postgres.connection import sql
-from ..postgres.tables import table_facts
-from ..rows.difference import copy_rows
-from ..rows.sequences import advance_sequences_of
-from ..salvage.store.items import SalvageStore
-from ..shapes import Cursor
+from ...errors import known
+from ...postgres.connection import sql
+from ...postgres.tables import table_facts
+from ...rows.difference import copy_rows
+from ...rows.sequences import advance_sequences_of
+from ...shapes import Cursor
+from .items import SalvageStore
 
-__all__ = ["bring_salvage"]
+__all__ = ["bring_items"]
 
 COLUMNS = """
     SELECT attname::text FROM pg_catalog.pg_attribute
-    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
 
 
-def bring_salvage(live: Cursor, new: Cursor) -> int:
+def bring_items(live: Cursor, new: Cursor) -> int:
     """Bring the items over that the restored database does not have.
 
     Args:

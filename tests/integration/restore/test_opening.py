@@ -1,0 +1,177 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether the live database can be replaced, and by this role: said before anything is restored."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.restore import opening
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.opening import (
+    check_replaceable,
+    open_restore,
+    refuse_missing_database,
+)
+
+from tests.integration.restore_runs import Restore
+from tests.integration.step_runs import StepRuns, target
+
+
+@pytest.fixture
+def keeper(runs: StepRuns, admin: StepRuns) -> Iterator[str]:
+    """A role that owns the database and may create others: just what is needed."""
+    admin.execute("CREATE ROLE keeper LOGIN CREATEDB", f"ALTER DATABASE {runs.database} OWNER TO keeper")
+    yield "keeper"
+    admin.execute(f"ALTER DATABASE {runs.database} OWNER TO CURRENT_USER", "DROP ROLE keeper")
+
+
+def check(runs: StepRuns, user: str, host: str | None = None) -> dict:
+    place = target(runs.server, runs.database)
+    with (
+        contextlib.closing(
+            psycopg2.connect(host=runs.server.host, port=runs.server.port, user=user, dbname=runs.database)
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        return check_replaceable(cursor, {**place, "login_host": host or place["login_host"]})
+
+
+def refusal(runs: StepRuns, user: str) -> tuple[str, str]:
+    with pytest.raises(Refused) as caught:
+        check(runs, user)
+    return caught.value.code, caught.value.reason
+
+
+# Rights ------------------------------------------------------------------------------------------------
+
+
+def test_an_owner_that_may_create_databases_is_enough(runs: StepRuns, keeper: str) -> None:
+    found = check(runs, keeper)
+    assert found["database_bytes"] > 0
+    assert (found["slots"], found["subscriptions"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "ALTER ROLE keeper NOCREATEDB",
+            "Role keeper may not make and rename databases: ALTER ROLE keeper CREATEDB.",
+        ),
+        (
+            "ALTER DATABASE {database} OWNER TO CURRENT_USER",
+            "Role keeper may not rename database {database}: it belongs to {user}. Run this as its owner or as a"
+            " superuser, or GRANT {user} TO keeper.",
+        ),
+    ],
+)
+def test_a_right_that_is_missing_is_named_with_its_statement(
+    runs: StepRuns, admin: StepRuns, keeper: str, change: str, reason: str
+) -> None:
+    names = {"database": runs.database, "user": runs.server.user}
+    admin.execute(change.format(**names))
+    assert refusal(runs, keeper) == ("role_lacks_privilege", reason.format(**names))
+    assert check(runs, runs.server.user), "a superuser lacks none"
+
+
+def test_a_member_of_the_owner_is_enough_too(runs: StepRuns, admin: StepRuns, keeper: str) -> None:
+    admin.execute("CREATE ROLE member LOGIN CREATEDB IN ROLE keeper")
+    try:
+        assert check(runs, "member")
+    finally:
+        admin.execute("DROP ROLE member")
+
+
+def test_sessions_that_it_may_not_end_are_named(runs: StepRuns, admin: StepRuns, keeper: str) -> None:
+    admin.execute("CREATE ROLE app LOGIN")
+    try:
+        with contextlib.closing(
+            psycopg2.connect(host=runs.server.host, port=runs.server.port, user="app", dbname=runs.database)
+        ):
+            code, reason = refusal(runs, keeper)
+            assert (code, "may not end the sessions of app" in reason) == ("role_lacks_privilege", True)
+            assert reason.endswith("GRANT pg_signal_backend TO keeper.")
+            admin.execute("GRANT pg_signal_backend TO keeper")
+            assert check(runs, keeper)
+            with contextlib.closing(runs.server.connect(runs.database)):
+                code, reason = refusal(runs, keeper)
+                assert code == "role_lacks_privilege"
+                assert f"Sessions of superuser {runs.server.user} are in this database" in reason
+                assert check(runs, runs.server.user)
+    finally:
+        admin.execute("DROP ROLE app")
+
+
+# Room --------------------------------------------------------------------------------------------------
+
+
+def test_room_is_looked_for_on_the_disk_of_this_machine_only(runs: StepRuns, keeper: str) -> None:
+    found = check(runs, runs.server.user)
+    assert found["room_bytes"] > found["database_bytes"]
+    assert check(runs, runs.server.user, "db.example.org")["room_bytes"] is None
+    assert check(runs, keeper)["room_bytes"] is None, "it is not told where the data lies"
+
+
+def test_a_disk_without_room_for_a_second_database_is_refused(runs: StepRuns) -> None:
+    with (
+        contextlib.closing(runs.server.connect(runs.database)) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(Refused, match="the restored database needs as much beside it") as caught,
+    ):
+        opening._check_server_room(cursor, target(runs.server, runs.database), 2**62)
+    assert caught.value.code == "server_disk_full"
+
+
+# A database that is gone -------------------------------------------------------------------------------
+
+
+def test_a_missing_database_is_said_with_the_way_to_restore_its_dump(runs: StepRuns) -> None:
+    gone = {**target(runs.server, runs.database), "login_db": "it's gone"}
+    folder = runs.backups / "r1/backup/dump"
+    folder.mkdir(parents=True)
+    refuse_missing_database(target(runs.server, runs.database), str(runs.backups), "r1")
+    with pytest.raises(Refused, match="There is no database it's gone on this server") as caught:
+        refuse_missing_database(gone, str(runs.backups), "r1")
+    assert caught.value.code == "database_missing"
+    quoted = "'it'\"'\"'s gone'"
+    assert f"createdb --template=template0 {quoted} && pg_restore" in caught.value.reason
+    assert caught.value.reason.endswith(f"--dbname={quoted} {folder}")
+    with pytest.raises(Refused, match=r"check db_name\.$"):
+        refuse_missing_database(gone, str(runs.backups), "r2")
+
+
+# Opened ------------------------------------------------------------------------------------------------
+
+
+def opened(restore: Restore) -> dict:
+    return restore.run.work(
+        "preflight",
+        lambda step: open_restore(step, "ada"),
+        source_run_id=restore.source,
+        take_over=restore.run.run_id,
+    )
+
+
+def test_a_run_is_opened_for_the_migrations_of_the_backup(proven: StepRuns) -> None:
+    restore = Restore(proven)
+    outputs = opened(restore)["outputs"]
+    assert outputs["source"]["run_id"] == proven.run_id
+    assert (outputs["migrations"], outputs["swapped_by"]) == (["002"], None)
+    assert "interrupted_run" not in outputs
+    assert proven.ask(
+        "SELECT run_id, playbook, operator, migrations FROM runbook.run WHERE finished IS NULL"
+    ) == [(restore.run.run_id, "restore", "ada", ["002"])]
+    ((inputs,),) = proven.ask(
+        f"SELECT document::json ->> 'inputs' FROM runbook.receipt WHERE run_id = '{restore.run.run_id}'"
+    )
+    assert outputs["source"]["manifest_sha256"] in inputs
+
+
+def test_a_backup_that_cannot_be_put_back_opens_none(proven: StepRuns) -> None:
+    answer = opened(Restore(proven, "r1"))
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", "run_unknown")
+    assert proven.ask("SELECT FROM runbook.run WHERE finished IS NULL") == []
