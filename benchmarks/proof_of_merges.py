@@ -10,6 +10,7 @@ from random import Random
 
 from benchmarks.measurement import Measurement
 from benchmarks.merge_stories.databases import LEVELS, Databases
+from benchmarks.merge_stories.examples import EXAMPLES, play
 from benchmarks.merge_stories.judge import (
     DOUBLED,
     LOST,
@@ -60,6 +61,7 @@ def measure(
     """
     of_kind: dict[str, list[tuple[str, Outcome]]] = {}
     with Databases(server) as databases:
+        examples = _row_of_examples(databases, deployment)
         for number in range(wanted):
             make = kinds[number % len(kinds)]
             level, seed = number // len(kinds) % 2, chance.getrandbits(32)
@@ -69,7 +71,27 @@ def measure(
             if (number + 1) % 100 == 0:
                 say(f"{number + 1} stories")
     rows = [_row_of_kind(kind, told) for kind, told in of_kind.items()]
-    return [*rows, *_rows_of_all([one for told in of_kind.values() for _, one in told])]
+    return [examples, *rows, *_rows_of_all([one for told in of_kind.values() for _, one in told])]
+
+
+def _row_of_examples(databases: Databases, deployment: type[Deployment]) -> Measurement:
+    notes = []
+    for one in EXAMPLES:
+        ours = databases.fresh(0).ours
+        try:
+            wrong = play(deployment(ours, one.apply, one.rollback), one)
+        except Exception as error:
+            ours.rollback()
+            wrong = [f"{type(error).__name__}: {str(error).strip()}"]
+        if wrong:
+            notes.append(f"{one.name}: {'; '.join(wrong)}")
+    return Measurement(
+        "small stories of one thing each",
+        len(EXAMPLES),
+        len(EXAMPLES) - len(notes),
+        len(EXAMPLES),
+        notes=notes,
+    )
 
 
 def _row_of_kind(kind: str, told: list[tuple[str, Outcome]]) -> Measurement:
@@ -78,10 +100,14 @@ def _row_of_kind(kind: str, told: list[tuple[str, Outcome]]) -> Measurement:
     if wrong:
         name, outcome = wrong[0]
         notes = [f"{len(wrong)} went wrong; the first is: {name}", *story_as_text(outcome)]
-    due, returned = sum(one.due for _, one in told), sum(one.returned for _, one in told)
-    if returned * 100 < due * SHARE:
-        held = [sentence for _, one in told for sentence in one.not_back]
-        notes.append(f"back by itself are {returned} of {due}; not, among others: {held[0]}")
+    held = [sentence for _, one in told for sentence in one.not_back]
+    shares = [_share([one for _, one in told], numbers) for numbers in (False, True)]
+    if any(returned * 100 < due * SHARE for due, returned in shares):
+        (due, back), (numbers, same) = shares
+        notes.append(
+            f"back by themselves are {back} of {due} rows and values, and {same} of {numbers} numbers and uuids;"
+        )
+        notes.append(f"not, among others: {'; '.join(held[:3])}")
     return Measurement(f"stories of {kind}", len(told), len(told) - len(wrong), len(told), notes=notes)
 
 
@@ -89,22 +115,29 @@ def _rows_of_all(told: list[Outcome]) -> list[Measurement]:
     counted = Counter(what for one in told for what in {what for what, _ in one.findings})
     cycles, writes = sum(one.cycles for one in told), sum(one.writes for one in told)
     waited, stopped = sum(one.waited for one in told), sum(bool(one.stopped) for one in told)
-    due, returned = sum(one.due for one in told), sum(one.returned for one in told)
+    late = sum(one.kept_waiting for one in told)
     notes = [
-        f"{cycles} rollbacks and deploys after them, {writes} writes of users, {waited} rows that waited, half of the"
-        f" stories at {LEVELS[0]} and half at {LEVELS[1]}; {stopped} ended early, since what users wrote stops the"
-        " migration itself"
+        f"{cycles} rollbacks and deploys after them, {late} of which waited for users' COMMIT;"
+        f" {writes} writes of users; {waited} rows that waited",
+        f"half of the stories at {LEVELS[0]} and half at {LEVELS[1]}; {stopped} ended early, since what users wrote"
+        " stops the migration itself",
     ]
     rows = [Measurement(f"stories in which {what}", len(told), counted[what], 0) for what in NEVER]
-    share = Measurement(
-        "rows and values with nothing in their way, back by themselves",
-        due,
-        returned,
-        -(-due * SHARE // 100),
-        notes=notes,
-        at_least=True,
-    )
-    return [*rows, share]
+    for what, numbers in (
+        ("rows and values of users with nothing in their way, back by themselves", False),
+        ("numbers and uuids that nobody wrote, the same as they were with nothing in their way", True),
+    ):
+        due, returned = _share(told, numbers)
+        least = -(-due * SHARE // 100)
+        rows.append(Measurement(what, due, returned, least, notes=() if numbers else notes, at_least=True))
+    return rows
+
+
+def _share(told: list[Outcome], numbers: bool) -> tuple[int, int]:
+    """What has nothing in its way, and how much of it is back."""
+    if numbers:
+        return sum(one.numbers_due for one in told), sum(one.numbers_returned for one in told)
+    return sum(one.due for one in told), sum(one.returned for one in told)
 
 
 def story_as_text(outcome: Outcome) -> list[str]:

@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from types import TracebackType
 
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Target
 from psycopg2.extensions import connection as Connection
 
 from benchmarks.merge_stories.values import ZONE_NAME
 from demo.local_server import LocalServer
 
-__all__ = ["Databases"]
+__all__ = ["LEVELS", "Connections", "Databases"]
 
 NAMES = ("stories_read_committed", "stories_repeatable_read")
 LEVELS = ("read committed", "repeatable read")
@@ -29,6 +32,19 @@ EMPTY = """
     CREATE SCHEMA public;"""
 
 
+@dataclass(frozen=True)
+class Connections:
+    """Two to one database.
+
+    Attributes:
+        users: theirs, with the isolation level that the database has as default.
+        ours: as the runbook opens its own.
+    """
+
+    users: Connection
+    ours: Connection
+
+
 class Databases:
     """Creating a database for each story would take longer than the story.
 
@@ -38,20 +54,21 @@ class Databases:
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server
-        self.open: dict[int, Connection] = {}
+        self.open: dict[int, Connections] = {}
         self.told = [0, 0]
 
-    def fresh(self, level: int) -> Connection:
-        """A connection to an empty database whose default isolation level is LEVELS[level]."""
+    def fresh(self, level: int) -> Connections:
+        """Connections to an empty database whose default isolation level is LEVELS[level]."""
         if self.told[level] % STORIES_A_DATABASE == 0:
             self._create(level)
         self.told[level] += 1
-        connection = self.open[level]
-        connection.rollback()
-        with connection.cursor() as cursor:
+        both = self.open[level]
+        both.ours.rollback()
+        both.users.rollback()
+        with both.users.cursor() as cursor:
             cursor.execute(EMPTY)
-        connection.commit()
-        return connection
+        both.users.commit()
+        return both
 
     def _create(self, level: int) -> None:
         self._drop(level)
@@ -62,11 +79,19 @@ class Databases:
                 cursor.execute(f"CREATE DATABASE {name}")
                 cursor.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{LEVELS[level]}'")
                 cursor.execute(f"ALTER DATABASE {name} SET timezone = '{ZONE_NAME}'")
-        self.open[level] = self.server.connect(name)
+        target: Target = {
+            "login_host": self.server.host,
+            "login_port": self.server.port,
+            "login_user": self.server.user,
+            "login_db": name,
+        }
+        self.open[level] = Connections(self.server.connect(name), connect(target))
 
     def _drop(self, level: int) -> None:
         if level in self.open:
-            self.open.pop(level).close()
+            both = self.open.pop(level)
+            both.users.close()
+            both.ours.close()
             with contextlib.closing(self.server.connect("postgres")) as outside:
                 outside.autocommit = True
                 with outside.cursor() as cursor:

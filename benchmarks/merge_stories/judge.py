@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.merge_stories.model import Record, State, Table, thing_of
 from benchmarks.merge_stories.rule import Merged, Place
-from benchmarks.merge_stories.values import MADE, Ref, needle
+from benchmarks.merge_stories.values import MADE, Ref, holds, needle
 
 __all__ = [
     "DOUBLED",
@@ -35,11 +35,18 @@ UNLIKE_THE_SCRIPT = "there is something else than the script makes"
 
 @dataclass
 class Verdict:
-    """What is wrong, as (what, sentence), and how much of what has nothing in its way is back."""
+    """What is wrong, as (what, sentence), and how much of what has nothing in its way is back.
+
+    Attributes:
+        due, returned: rows and values of users.
+        numbers_due, numbers_returned: values that the database had made up, and nobody wrote.
+    """
 
     findings: list[tuple[str, str]] = field(default_factory=list)
     due: int = 0
     returned: int = 0
+    numbers_due: int = 0
+    numbers_returned: int = 0
     not_back: list[str] = field(default_factory=list)
 
 
@@ -58,6 +65,8 @@ class Judge:
         written: whether a value is a user's.
         cells: (thing, column) that users wrote.
         earlier: what waited after earlier deploys.
+        one_place: tables of which a thing is in one.
+        doubtful: things that nobody can know again.
     """
 
     tables: tuple[Table, ...]
@@ -71,15 +80,22 @@ class Judge:
     written: Callable[[Any], bool]
     cells: set[tuple[str, str]]
     earlier: dict[Place, Any]
+    one_place: tuple[tuple[str, ...], ...] = ()
+    doubtful: Container[str] = ()
     verdict: Verdict = field(default_factory=Verdict)
 
     def judge(self) -> Verdict:
         self.owners = self._owners_of_values()
+        self.found = {name: _aligned(rows, self.merged.state[name]) for name, rows in self.found.items()}
         for table in self.tables:
             expected, found = self.merged.state[table.name], self.found[table.name]
             for thing in {**expected, **found, **self.theirs[table.name]}:
                 self._row(table, thing, expected.get(thing), found.get(thing))
         self._earlier_waits_on()
+        for names in self.one_place:
+            for thing in {thing for name in names for thing in self.found[name]}:
+                if sum(thing in self.found[name] for name in names) > 1:
+                    self._say(DOUBLED, (names[-1], thing, None), f"it is in each of {', '.join(names)}")
         return self.verdict
 
     # Rows ----------------------------------------------------------------------------------------------------
@@ -105,22 +121,30 @@ class Judge:
     def _row_that_is_due(self, table: Table, place: Place, found: Record | None) -> None:
         theirs = self.merged.back[place]
         self.verdict.due += 1
-        if theirs is None and found is not None and thing_of(place[1]) in self.deleted:
+        if theirs is None and found is not None and holds(self.deleted, thing_of(place[1])):
             self.verdict.not_back.append(f"{_named(place)}: deleted")
         elif theirs is None and found is not None:
+            self.verdict.not_back.append(f"{_named(place)}: deleted")
             self._say(RISEN, place, f"users deleted it on the new schema; found {found}")
         elif theirs is not None and found is None:
             self.verdict.not_back.append(f"{_named(place)}: {theirs}")
             self._must_wait(place, theirs)
         else:
-            self.verdict.returned += found is None or self._as_theirs(table, place, theirs, found)
+            back = found is None or self._as_theirs(table, place, theirs, found)
+            self.verdict.returned += back
+            self.verdict.not_back += [] if back else [f"{_named(place)}: {theirs}, found {found}"]
 
     def _obstructed_row(self, table: Table, place: Place, found: Record | None) -> None:
         theirs = self.merged.obstructed[place]
         if theirs is not None and found is None:
-            self._must_wait(place, theirs)
+            elsewhere = self._in_its_other_place(place)
+            self._must_wait(place, {c: v for c, v in theirs.items() if elsewhere.get(c) != v})
         elif theirs is not None and found is not None:
             self._as_theirs(table, place, theirs, found)
+
+    def _in_its_other_place(self, place: Place) -> Record:
+        names = next((names for names in self.one_place if place[0] in names), ())
+        return next((self.found[name][place[1]] for name in names if place[1] in self.found[name]), {})
 
     def _as_theirs(self, table: Table, place: Place, theirs: Record, found: Record) -> bool:
         """Whether a row that came back is as it was; but for its own number, which nobody wrote."""
@@ -158,8 +182,12 @@ class Judge:
         back = there == theirs
         if not back and now is MADE and self._taken(table, place, theirs):
             return
-        self.verdict.due += 1
-        self.verdict.returned += back
+        if now is MADE and not self.written(theirs):
+            self.verdict.numbers_due += 1
+            self.verdict.numbers_returned += back
+        else:
+            self.verdict.due += 1
+            self.verdict.returned += back
         if not back:
             self.verdict.not_back.append(f"{_named(place)}: {theirs}, found {there}")
             self._now_stands(place, now, there)
@@ -173,7 +201,7 @@ class Judge:
         self._say(self._sort_of(place[1], there, OVERWRITTEN), place, f"now is {now}, found {there}")
 
     def _taken(self, table: Table, place: Place, number: Any) -> bool:
-        """Whether a row that came on the old schema has the number, or one that could not leave it for such a row."""
+        """Whether a row that came on the old schema has the number, or one that cannot leave it."""
         column = str(place[2])
         if not any(column in unique for unique in (table.key, *table.uniques)):
             return False
@@ -182,7 +210,7 @@ class Judge:
         while number in holders and number not in seen:
             seen.add(number)
             holder = holders[number]
-            if holder not in self.theirs[table.name]:
+            if holder not in self.theirs[table.name] or thing_of(holder) in self.doubtful:
                 return True
             number = self.theirs[table.name][holder][column]
         return False
@@ -194,7 +222,7 @@ class Judge:
         values = theirs.items() if isinstance(theirs, dict) else [(place[2], theirs)]
         for column, value in values:
             if self.written(value):
-                if needle(value) not in self.kept:
+                if not holds(self.kept, value):
                     self._say(LOST, place, f"{column} was {value}")
             elif column is not None and self._users_cell(place[1], column) and not self.waiting:
                 self._say(LOST, place, f"{column} was {value}, and nothing waits")
@@ -231,11 +259,27 @@ class Judge:
         there = {needle(v) for rows in self.found.values() for row in rows.values() for v in row.values()}
         for place, theirs in self.earlier.items():
             for value in theirs.values() if isinstance(theirs, dict) else [theirs]:
-                if self.written(value) and needle(value) not in self.kept and needle(value) not in there:
+                if self.written(value) and not holds(self.kept, value) and needle(value) not in there:
                     self._say(LOST, place, f"{value} had waited since an earlier deploy")
 
     def _say(self, what: str, place: Place, sentence: str) -> None:
         self.verdict.findings.append((what, f"{_named(place)}: {sentence}"))
+
+
+def _aligned(found: dict[str, Record], expected: dict[str, Record]) -> dict[str, Record]:
+    """Copies of one row have no order: each that is as expected has the number under which it is expected."""
+    twins: dict[str, list[str]] = {}
+    for thing in found:
+        twins.setdefault(thing_of(thing), []).append(thing)
+    aligned = dict(found)
+    for things in twins.values():
+        rows = [found[thing] for thing in things] if len(things) > 1 else []
+        for thing in things if rows else []:
+            same = [row for row in rows if row == expected.get(thing)]
+            others = [row for row in rows if row not in [expected.get(other) for other in things]]
+            aligned[thing] = (same or others or rows)[0]
+            rows.remove(aligned[thing])
+    return aligned
 
 
 def _named(place: Place) -> str:

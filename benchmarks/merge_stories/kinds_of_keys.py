@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from benchmarks.merge_stories.kinds_of_columns import RETYPED, retyping
 from benchmarks.merge_stories.model import Column, Migration, State, Table, mark, ref, serial
 from benchmarks.merge_stories.parts import ACTIONS, FEW, add, copy, drop, in_turn, natural, table_with
-from benchmarks.merge_stories.values import INT, MADE, TEXT, UUID_KIND
+from benchmarks.merge_stories.values import ANY_SCALE, CITEXT, INT, MADE, TEXT, UUID_KIND
 
 __all__ = ["KINDS"]
 
@@ -174,12 +175,30 @@ def uuids(chance: Random) -> Migration:
     )
 
 
+def written_differently(chance: Random) -> Migration:
+    """Users write the same key differently: another scale, other letters."""
+    kind = chance.choice((ANY_SCALE, CITEXT))
+    old = Table(
+        "item", (Column("code", kind, "PRIMARY KEY", required=True), mark(), Column("body")), ("code",)
+    )
+    return Migration(
+        "keys that are equal and written differently",
+        (old,),
+        (old.with_columns(Column("note")),),
+        f"CREATE EXTENSION IF NOT EXISTS citext; {old.sql}",
+        NOTE.format("item"),
+        NO_NOTE.format("item"),
+        add("item", "note", lambda row: None),
+        drop("item", "note"),
+    )
+
+
 def key_of_its_own(chance: Random) -> Migration:
     """A table whose code was merely unique gets a primary key, which the rollback drops; children refer to the code."""
     action = chance.choice(ACTIONS)
-    old_item = Table(
-        "item", (natural(sql="UNIQUE", few=chance.random() < 0.3), mark(), Column("body")), ("code",)
-    )
+    # Where a code may be NULL it is no key, though others refer to it.
+    code = replace(natural(few=chance.random() < 0.3), sql=chance.choice(("NOT NULL UNIQUE", "UNIQUE")))
+    old_item = Table("item", (code, mark(), Column("body")), ("code",))
     part = Table("part", (serial(), mark(), Column("body"), ref("item", "item", "code", TEXT, action)))
     item = old_item.with_columns(serial(), Column("note"), key=("id",), uniques=(("code",),))
     return Migration(
@@ -202,4 +221,5 @@ KINDS = (
     numbered,
     uuids,
     key_of_its_own,
+    written_differently,
 )

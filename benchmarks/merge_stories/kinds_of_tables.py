@@ -8,7 +8,7 @@ from dataclasses import replace
 from random import Random
 
 from benchmarks.merge_stories.model import Column, Migration, Record, State, Table, mark, ref, serial
-from benchmarks.merge_stories.parts import ACTIONS, add, any_table, copy, drop
+from benchmarks.merge_stories.parts import ACTIONS, add, any_table, copy, drop, in_turn
 from benchmarks.merge_stories.values import INT, MADE, TEXT, Ref
 
 __all__ = ["KINDS"]
@@ -165,29 +165,41 @@ def partition(chance: Random) -> Migration:
 
 def split(chance: Random) -> Migration:
     """Some columns move into a table of their own."""
-    old = Table("person", (serial(), mark(), Column("name"), Column("email"), Column("phone")))
-    person = old.with_columns(without=("email", "phone"))
+    # A contact is the same thing after it went through the old schema: its mark goes along.
+    along = Column("contact_mark", users=False)
+    old = Table("person", (serial(), mark(), Column("name"), Column("email"), Column("phone"), along))
+    person = old.with_columns(without=("email", "phone", "contact_mark"))
     owner = ref("person", "person", sql="ON DELETE CASCADE", required=True)
     contact = Table(
         "contact",
-        (replace(owner, sql=f"PRIMARY KEY {owner.sql}"), mark(), Column("email"), Column("phone")),
+        (
+            replace(owner, sql=owner.sql.replace("NOT NULL", "PRIMARY KEY")),
+            mark(),
+            Column("email"),
+            Column("phone"),
+        ),
         ("person",),
     )
 
     def forward(state: State) -> State:
-        contacts = {
-            thing: {"person": Ref(thing), "mark": thing, "email": row["email"], "phone": row["phone"]}
-            for thing, row in state["person"].items()
-            if row["email"] is not None or row["phone"] is not None
+        contacts: dict[str, Record] = {}
+        for thing, row in state["person"].items():
+            if row["email"] is not None or row["phone"] is not None:
+                name = row["contact_mark"] or row["email"] or row["phone"]
+                values = {"email": row["email"], "phone": row["phone"]}
+                contacts[name] = {"person": Ref(thing), "mark": name, **values}
+        return {
+            "person": drop("person", "email", "phone", "contact_mark")(state)["person"],
+            "contact": contacts,
         }
-        return {"person": drop("person", "email", "phone")(state)["person"], "contact": contacts}
 
     def back(state: State) -> State:
         persons = copy(state)["person"]
         for row in persons.values():
-            row["email"] = row["phone"] = None
-        for contact in state["contact"].values():
-            persons[contact["person"].thing].update(email=contact["email"], phone=contact["phone"])
+            row["email"] = row["phone"] = row["contact_mark"] = None
+        for one in state["contact"].values():
+            values = {"email": one["email"], "phone": one["phone"], "contact_mark": one["mark"]}
+            persons[one["person"].thing].update(values)
         return {"person": persons}
 
     return Migration(
@@ -196,10 +208,14 @@ def split(chance: Random) -> Migration:
         (person, contact),
         old.sql,
         f"{contact.sql}\nINSERT INTO contact (person, mark, email, phone)\n"
-        "    SELECT id, mark, email, phone FROM person WHERE email IS NOT NULL OR phone IS NOT NULL;\n"
-        "ALTER TABLE person DROP COLUMN email; ALTER TABLE person DROP COLUMN phone;",
+        "    SELECT id, coalesce(contact_mark, email, phone), email, phone FROM person\n"
+        "    WHERE email IS NOT NULL OR phone IS NOT NULL;\n"
+        "ALTER TABLE person DROP COLUMN email; ALTER TABLE person DROP COLUMN phone;\n"
+        "ALTER TABLE person DROP COLUMN contact_mark;",
         "ALTER TABLE person ADD COLUMN email text; ALTER TABLE person ADD COLUMN phone text;\n"
-        "UPDATE person SET email = c.email, phone = c.phone FROM contact c WHERE c.person = person.id;\n"
+        "ALTER TABLE person ADD COLUMN contact_mark text;\n"
+        "UPDATE person SET email = c.email, phone = c.phone, contact_mark = c.mark\n"
+        "    FROM contact c WHERE c.person = person.id;\n"
         "DROP TABLE contact;",
         forward,
         back,
@@ -244,23 +260,26 @@ def united(chance: Random) -> Migration:
 
 def moved_column(chance: Random) -> Migration:
     """A column becomes a table of which a row can have many; the old schema can hold the first of them."""
-    old = Table("doc", (serial(), mark(), Column("body"), Column("note")))
-    doc = old.with_columns(without=("note",))
+    # A note is the same thing after it went through the old schema: its mark goes along.
+    along = Column("note_mark", users=False)
+    old = Table("doc", (serial(), mark(), Column("body"), Column("note"), along))
+    doc = old.with_columns(without=("note", "note_mark"))
     owner = ref("doc", "doc", sql="ON DELETE CASCADE", required=True)
     note = Table("note", (serial(), mark(), owner, Column("text")))
 
     def forward(state: State) -> State:
-        notes: dict[str, Record] = {
-            thing: {"id": MADE, "mark": thing, "doc": Ref(thing), "text": row["note"]}
-            for thing, row in state["doc"].items()
-            if row["note"] is not None
-        }
-        return {"doc": drop("doc", "note")(state)["doc"], "note": notes}
+        notes: dict[str, Record] = {}
+        for thing, row in state["doc"].items():
+            if row["note"] is not None:
+                name = row["note_mark"] or row["note"]
+                notes[name] = {"id": MADE, "mark": name, "doc": Ref(thing), "text": row["note"]}
+        return {"doc": drop("doc", "note", "note_mark")(state)["doc"], "note": notes}
 
     def back(state: State) -> State:
-        docs = add("doc", "note", lambda row: None)(state)["doc"]
+        none = in_turn(*(add("doc", column, lambda row: None) for column in ("note", "note_mark")))
+        docs = none(state)["doc"]
         for one in sorted(state["note"].values(), key=lambda row: -int(row["id"])):
-            docs[one["doc"].thing]["note"] = one["text"]
+            docs[one["doc"].thing].update(note=one["text"], note_mark=one["mark"])
         return {"doc": docs}
 
     return Migration(
@@ -269,11 +288,11 @@ def moved_column(chance: Random) -> Migration:
         (doc, note),
         old.sql,
         f"{note.sql}\nINSERT INTO note (mark, doc, text)\n"
-        "    SELECT mark, id, note FROM doc WHERE note IS NOT NULL ORDER BY id;\n"
-        "ALTER TABLE doc DROP COLUMN note;",
-        "ALTER TABLE doc ADD COLUMN note text;\n"
-        "UPDATE doc SET note = n.text\n"
-        "    FROM (SELECT DISTINCT ON (doc) doc, text FROM note ORDER BY doc, id) n WHERE n.doc = doc.id;\n"
+        "    SELECT coalesce(note_mark, note), id, note FROM doc WHERE note IS NOT NULL ORDER BY id;\n"
+        "ALTER TABLE doc DROP COLUMN note; ALTER TABLE doc DROP COLUMN note_mark;",
+        "ALTER TABLE doc ADD COLUMN note text; ALTER TABLE doc ADD COLUMN note_mark text;\n"
+        "UPDATE doc SET note = n.text, note_mark = n.mark\n"
+        "    FROM (SELECT DISTINCT ON (doc) doc, text, mark FROM note ORDER BY doc, id) n WHERE n.doc = doc.id;\n"
         "DROP TABLE note;",
         forward,
         back,

@@ -41,17 +41,23 @@ class Merged:
     conflicts: dict[Place, Any] = field(default_factory=dict)
     obstructed: dict[Place, Any] = field(default_factory=dict)
 
-    def forgive(self, first: State, cells: Container[tuple[str, str]]) -> None:
+    def forgive(self, first: State, now: State, cells: Container[tuple[str, str]]) -> None:
         """Where a migration was edited: what nobody wrote may be as the first version made it, or as the second does.
+
+        What the first version never made nobody deleted.
 
         Args:
             first: what the first version makes of the rows that the rollback left.
+            now: as the rule was given it.
             cells: (thing, column) that users wrote.
         """
         for place, value in list(self.back.items()):
             table, thing, column = place
             row = first[table].get(thing)
-            if column and row is not None and row[column] == value and (thing, column) not in cells:
+            if column is None and value is None and row is None:
+                del self.back[place]
+                self.state[table][thing] = dict(now[table][thing])
+            elif column and row is not None and row[column] == value and (thing, column) not in cells:
                 self.obstructed[place] = self.back.pop(place)
         for (table, thing, column), value in list(self.conflicts.items()):
             row = first[table].get(thing)
@@ -66,6 +72,7 @@ def merge(
     tables: tuple[Table, ...],
     written: Callable[[Any], bool],
     doubtful: Container[str] = (),
+    one_place: tuple[tuple[str, ...], ...] = (),
 ) -> Merged:
     """Merge by row and by column.
 
@@ -73,6 +80,7 @@ def merge(
         tables: of the new schema.
         written: whether a user wrote this value; of one that the database made up nobody did.
         doubtful: things that nobody can know again, because users gave them another key on the old schema.
+        one_place: tables of which a thing is in one: where it moved, it moved, or nothing did.
     """
 
     def same(one: Any, other: Any) -> bool:
@@ -90,6 +98,8 @@ def merge(
             row = _row(merged, (table.name, thing), was, users, fresh, same)
             if row is not None:
                 rows[thing] = row
+    for names in one_place:
+        _leave_in_one_place(merged, theirs, now, names)
     _obstruct(merged, now, tables)
     for place, value in list(merged.back.items()):
         values = value.values() if isinstance(value, dict) else [value]
@@ -137,11 +147,34 @@ def _columns(
         base, theirs = was.get(column, GONE), users[column]
         if theirs in (base, value):
             continue
-        if same(base, value):
+        # A composite value is one column: if somebody changed another part of it, it may wait as a whole.
+        whole = [part for part in fresh if "." in column and part.split(".")[0] == column.split(".")[0]]
+        if same(base, value) and not all(same(was.get(part, GONE), fresh[part]) for part in whole):
+            merged.obstructed[(*row, column)] = theirs
+        elif same(base, value):
             merged.back[(*row, column)] = result[column] = theirs
         else:
             merged.conflicts[(*row, column)] = theirs
     return result
+
+
+def _leave_in_one_place(merged: Merged, theirs: State, now: State, names: tuple[str, ...]) -> None:
+    """Where a thing may be one of two rows.
+
+    Users had moved it, and others changed it where it was: it stays there, and theirs waits as a whole. Nobody moved
+    it, and the migration does on its second deploy, since it became a row that it moves: either place is right.
+    """
+    first = names[0]  # the first is a table of the old schema too
+    for thing in theirs[first]:
+        places = [(name, thing, None) for name in names if (name, thing, None) in merged.back]
+        if len(places) > 1:
+            merged.obstructed.update({place: merged.back.pop(place) for place in places})
+    for thing in {thing for name in names for thing in merged.state[name]}:
+        places = [(name, thing, None) for name in names if thing in merged.state[name]]
+        for place in places if len(places) > 1 else []:
+            if thing not in now[place[0]]:
+                merged.conflicts[place] = merged.back.pop(place)
+                del merged.state[place[0]][thing]
 
 
 def _obstruct(merged: Merged, now: State, tables: tuple[Table, ...]) -> None:

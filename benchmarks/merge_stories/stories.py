@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-import psycopg2
-from psycopg2.extensions import connection as Connection
-
+from benchmarks.merge_stories.databases import Connections
 from benchmarks.merge_stories.judge import REFUSED, UNLIKE_THE_SCRIPT, Judge
-from benchmarks.merge_stories.model import Migration, State, Table, read
+from benchmarks.merge_stories.model import Migration, State, Table
 from benchmarks.merge_stories.rule import Place, merge
-from benchmarks.merge_stories.values import MADE
+from benchmarks.merge_stories.stage import Failed, NotAStory, Stage
+from benchmarks.merge_stories.values import CITEXT, MADE
 from benchmarks.merge_stories.writes import Users
 from tests.integration.salvage.deployment import Deployment
 
@@ -23,9 +22,8 @@ __all__ = ["MakeMigration", "Outcome", "Story"]
 
 MakeMigration = Callable[[Random], Migration]
 
-
-class NotAStory(Exception):
-    """What users wrote stops the migration itself, with or without a salvage."""
+#: How often nobody writes on the old schema, and how often users send COMMIT only when the rollback or deploy waits.
+QUIET, LATE = 0.25, 0.15
 
 
 @dataclass
@@ -41,11 +39,14 @@ class Outcome:
     findings: list[tuple[str, str]] = field(default_factory=list)
     due: int = 0
     returned: int = 0
+    numbers_due: int = 0
+    numbers_returned: int = 0
     not_back: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     cycles: int = 0
     writes: int = 0
     waited: int = 0
+    kept_waiting: int = 0
     stopped: str = ""
 
 
@@ -53,7 +54,7 @@ class Story:
     """A migration and its users.
 
     Args:
-        connection: to a database in whose schema public nothing is.
+        connections: to a database in whose schema public nothing is.
         make: makes the migration.
         chance: of everything.
         deployment: what deploys and rolls back.
@@ -61,18 +62,17 @@ class Story:
 
     def __init__(
         self,
-        connection: Connection,
+        connections: Connections,
         make: MakeMigration,
         chance: Random,
         deployment: type[Deployment] = Deployment,
     ) -> None:
-        self.connection = connection
         self.chance = chance
         self.migration = make(chance)
-        self.users = Users(connection, chance)
+        self.users = Users(connections.users, chance)
         self.outcome = Outcome(self.migration.kind)
         self.earlier: dict[Place, Any] = {}
-        self.deployment = deployment(connection, self.migration.apply, self.migration.rollback)
+        self.stage = Stage(connections, self.migration, deployment)
 
     def tell(self) -> Outcome:
         """Let it happen."""
@@ -80,55 +80,47 @@ class Story:
             self._tell()
         except NotAStory as stopped:
             self.outcome.stopped = str(stopped)
+        except Failed as failed:
+            self.outcome.findings.append((REFUSED, str(failed)))
+        self.outcome.kept_waiting = self.stage.kept_waiting
         return self.outcome
 
     def _tell(self) -> None:
         migration, chance = self.migration, self.chance
         self._step("before", migration.before)
-        self.deployment.execute(migration.before)
+        self.stage.set_up()
         self.users.fill(migration.old, chance.randint(3, 6))
-        old = self._read(migration.old)
+        old = self.stage.read(migration.old)
         self._told()
         self._step("apply", migration.apply)
-        if not self._guarded(self.deployment.rehearse, migration.apply):
-            return
-        if not self._guarded(self.deployment.deploy, migration.apply):
-            return
-        new = self._read(migration.new)
+        self.stage.deploy(rehearse=True)
+        new = self.stage.read(migration.new)
         self._compare("the first deploy", migration.forward(old), new)
         for _ in range(chance.choice((1, 1, 1, 2, 2, 3))):
+            if self.outcome.findings:
+                break
             self.outcome.cycles += 1
-            if not self._cycle(new) or self.outcome.findings:
-                return
-            new = self._read(self.migration.new)
+            self._cycle(new)
+            new = self.stage.read(self.migration.new)
 
-    def _cycle(self, new: State) -> bool:
+    def _cycle(self, new: State) -> None:
         """Writes on new, rollback, writes on old, deploy, verdict."""
-        before = migration = self.migration
-        self._write("on the new schema", migration.new, new, self.chance.randint(2, 9))
-        theirs = self._read(migration.new)
-        self._step("rollback", migration.rollback)
-        if not self._guarded(self.deployment.roll_back, migration.rollback):
-            return False
-        left = self._read(migration.old)
-        self._compare("the rollback", migration.back(theirs), left)
-        quiet = self.chance.random() < 0.25
-        self._write("on the old schema", migration.old, left, 0 if quiet else self.chance.randint(1, 6))
-        old = self._read(migration.old)
-        if migration.edited is not None:
-            self._edit(migration.edited)
-            migration = self.migration
-            self._step("rehearse the edited migration", "")
-            if not self._guarded(self.deployment.rehearse, migration.apply):
-                return False
+        before = self.migration
+        theirs, late = self._write("on the new schema", before.new, new, self.chance.randint(2, 9))
+        self._step("rollback", before.rollback)
+        self.stage.roll_back(late)
+        left = self.stage.read(before.old)
+        self._compare("the rollback", before.back(theirs), left)
+        statements = 0 if self.chance.random() < QUIET else self.chance.randint(1, 6)
+        self.migration = migration = before.edited or before
+        # A script that reads a table before it locks it loses what is committed between, with or without us.
+        locks = len(before.old) == 1 and migration.apply.startswith("ALTER TABLE")
+        old, late = self._write("on the old schema", before.old, left, statements, locks)
         self._step("apply again", migration.apply)
-        items: list[dict[str, Any]] = []
-        if not self._guarded(lambda: items.extend(self.deployment.deploy()), migration.apply):
-            return False
-        first = None if migration is before else before.forward(left)
+        items = self.stage.deploy(late, rehearse=before.edited is not None, edited=before.edited)
+        first = before.forward(left) if before.edited else None
         doubtful = _other_keys(migration.old, left, old)
         self._judge(migration.forward(left), theirs, migration.forward(old), doubtful, items, first)
-        return True
 
     def _judge(
         self,
@@ -140,10 +132,10 @@ class Story:
         first: State | None,
     ) -> None:
         tables, users = self.migration.new, self.users
-        merged = merge(base, theirs, now, tables, users.written, doubtful)
+        merged = merge(base, theirs, now, tables, users.written, doubtful, self.migration.one_place)
         if first is not None:
-            merged.forgive(first, users.cells)
-        found = self._read(tables)
+            merged.forgive(first, now, users.cells)
+        found = self.stage.read(tables)
         waiting = sum(item["held_back"] for item in items)
         judge = Judge(
             tables,
@@ -151,16 +143,20 @@ class Story:
             theirs,
             now,
             found,
-            *self._salvage(),
+            *self.stage.salvage(),
             waiting,
             users.written,
             users.cells,
             self.earlier,
+            self.migration.one_place,
+            doubtful,
         )
         verdict = judge.judge()
         self.outcome.findings += verdict.findings
         self.outcome.due += verdict.due
         self.outcome.returned += verdict.returned
+        self.outcome.numbers_due += verdict.numbers_due
+        self.outcome.numbers_returned += verdict.numbers_returned
         self.outcome.not_back += verdict.not_back
         self.outcome.waited += waiting
         for places in (merged.back, merged.obstructed, merged.conflicts):
@@ -171,59 +167,21 @@ class Story:
         self._step("expected", _as_text(merged.state, tables))
         self._step("found", _as_text(found, tables))
 
-    def _edit(self, edited: Migration) -> None:
-        self.migration = edited
-        self.deployment.apply, self.deployment.rollback = edited.apply, edited.rollback
-
     # Small steps ---------------------------------------------------------------------------------------------
 
-    def _write(self, where: str, tables: tuple[Table, ...], state: State, statements: int) -> None:
+    def _write(
+        self, where: str, tables: tuple[Table, ...], state: State, statements: int, locks: bool = True
+    ) -> tuple[State, bool]:
+        """Let users write; what there is then, and whether they have yet to send COMMIT."""
+        late = locks and statements > 0 and self.chance.random() < LATE
         self._step(where, "")
         self.outcome.writes += self.users.write(tables, state, statements)
         self._told()
-
-    def _read(self, tables: tuple[Table, ...]) -> State:
-        with self.connection.cursor() as cursor:
-            state = read(cursor, tables)
-        self.connection.commit()
-        return state
-
-    def _salvage(self) -> tuple[str, str]:
-        """The text of what waits there, and of the rows whose deletion waits."""
-        with self.connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass('runbook_salvage.kept_row') IS NOT NULL")
-            rows: list[tuple[str, str]] = []
-            if cursor.fetchone() == (True,):
-                cursor.execute(
-                    "SELECT coalesce(kept, ''), concat(kept, to_jsonb(k)->>'base') FROM runbook_salvage.kept_row k"
-                )
-                rows = cursor.fetchall()
-            # What a rollback unlinked can be kept as an object of its own.
-            cursor.execute("SELECT encode(lo_get(oid), 'escape') FROM pg_largeobject_metadata")
-            objects = [line[0] for line in cursor.fetchall()]
-        self.connection.commit()
-        return " ".join([*(row[0] for row in rows), *objects]), " ".join(row[1] for row in rows)
-
-    def _guarded(self, act: Callable[[], Any], bare: str) -> bool:
-        """Do it; an error counts as one unless the bare script fails likewise."""
-        try:
-            act()
-            return True
-        except Exception as error:
-            self.connection.rollback()
-            with self.connection.cursor() as cursor:
-                try:
-                    cursor.execute(bare)
-                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                except type(error) as own:
-                    raise NotAStory(str(own)) from error
-                except psycopg2.Error:
-                    pass  # another error than the one that there is to explain
-                finally:
-                    self.connection.rollback()
-            sentence = f"{type(error).__name__}: {str(error).strip()}"
-            self.outcome.findings.append((REFUSED, sentence))
-            return False
+        self.outcome.findings += [(REFUSED, sentence) for sentence in self.users.numbers_taken]
+        after = self.stage.read(tables, commit=not late)
+        if late:
+            self._step("they send COMMIT while what follows waits for their locks", "")
+        return after, late
 
     def _compare(self, step: str, expected: State, found: State) -> None:
         """Where nothing returns from the salvage, it must have no hand in what is there."""
@@ -259,9 +217,14 @@ def _other_keys(tables: tuple[Table, ...], left: State, now: State) -> set[str]:
         columns = table.key or tuple(one.name for one in table.columns)
         for thing, row in left[table.name].items():
             other = now[table.name].get(thing)
-            if other is not None and any(row[column] != other[column] for column in columns):
+            if other is not None and any(_key(table, c, row[c]) != _key(table, c, other[c]) for c in columns):
                 changed.add(thing)
     return changed
+
+
+def _key(table: Table, column: str, value: Any) -> Any:
+    """As the unique index compares it."""
+    return value.lower() if table.column(column).kind is CITEXT and value is not None else value
 
 
 def _as_text(state: State, tables: tuple[Table, ...]) -> str:

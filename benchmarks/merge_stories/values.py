@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +15,11 @@ from typing import Any
 from uuid import UUID
 
 __all__ = [
+    "ANY_SCALE",
     "BIGINT",
+    "BOOL",
     "CHAR",
+    "CITEXT",
     "DIGITS",
     "INT",
     "LARGE_OBJECT",
@@ -33,6 +37,7 @@ __all__ = [
     "Kind",
     "Made",
     "Ref",
+    "holds",
     "needle",
 ]
 
@@ -108,6 +113,10 @@ def _large_object_now(column: str = "{0}") -> str:
 TEXT = Kind("text", _word)
 VARCHAR = Kind("varchar(20)", _word)
 CHAR = Kind("char(30)", _word, lambda value: value.rstrip() if isinstance(value, str) else value)
+BOOL = Kind("bool", lambda chance: chance.random() < 0.5)
+#: The same number may be written with another scale; to a unique index it is the same.
+ANY_SCALE = Kind("numeric", _digits(10**3, 10**8, 2))
+CITEXT = Kind("citext", _word)
 INT = Kind("int", lambda chance: chance.randint(10**7, 10**9))
 DIGITS = Kind("text", lambda chance: str(chance.randint(10**7, 10**9)))
 BIGINT = Kind("bigint", lambda chance: chance.randint(10**7, 10**9))
@@ -127,3 +136,11 @@ def needle(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     return str(value)
+
+
+def holds(text: str, value: Any) -> bool:
+    """Whether the text has the value, and not as a part of another one; a number may have zeros behind its places."""
+    wanted = needle(value)
+    before = "" if wanted.startswith(".") else r"(?<![0-9A-Za-z.])"
+    after = "0*(?![0-9])" if isinstance(value, Decimal) and "." in wanted else "(?![0-9A-Za-z])"
+    return re.search(before + re.escape(wanted) + after, text) is not None

@@ -16,7 +16,16 @@ from benchmarks.merge_stories.values import TEXT, needle
 
 __all__ = ["Users"]
 
-UPDATES, INSERTS, DELETES, STRANGERS = 50, 25, 12, 5
+#: How often each of them is done.
+WEIGHTS = {
+    "update": 50,
+    "insert": 25,
+    "delete": 12,
+    "be_a_stranger": 5,
+    "swap_keys": 3,
+    "copy": 3,
+    "rewrite_key": 6,
+}
 
 
 @dataclass
@@ -27,6 +36,7 @@ class Users:
         values: the text of every value that they ever wrote.
         cells: (thing, column) that they wrote themselves.
         told: their statements, as a person would type them.
+        numbers_taken: inserts that failed because the next number of the key was taken.
     """
 
     connection: Connection
@@ -34,6 +44,8 @@ class Users:
     values: set[str] = field(default_factory=set)
     cells: set[tuple[str, str]] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
+    numbers_taken: list[str] = field(default_factory=list)
+    pending: set[tuple[str, str]] = field(default_factory=set)
 
     def written(self, value: Any) -> bool:
         """Whether it is a value of theirs."""
@@ -48,29 +60,29 @@ class Users:
         self.connection.commit()
 
     def write(self, tables: tuple[Table, ...], state: State, statements: int) -> int:
-        """Insert, update and delete at random; how many statements had their way."""
+        """Insert, update and delete at random, without COMMIT; how many statements had their way."""
         things = {table.name: [*state[table.name]] for table in tables}
         done = 0
         for _ in range(statements):
             table = self.chance.choice(tables)
-            what = self.chance.choices(
-                (self._update, self._insert, self._delete, self._be_a_stranger),
-                (UPDATES, INSERTS, DELETES, STRANGERS),
-            )[0]
+            what = getattr(self, "_" + self.chance.choices([*WEIGHTS], [*WEIGHTS.values()])[0])
             done += self._try(lambda table=table, what=what: what(table, things))
-        self.connection.commit()
         return done
 
     def _try(self, write: Any) -> bool:
         with self.connection.cursor() as cursor:
             cursor.execute("SAVEPOINT one_write")
             told = len(self.told)
+            self.pending.clear()
             try:
                 done = bool(write())
+                self.cells |= self.pending if done else set()
                 # What is deferred would end all of them at COMMIT.
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
                 return done
-            except psycopg2.Error:  # a constraint of the table said no, as it does to users
+            except psycopg2.Error as error:  # a constraint of the table said no, as it does to users
+                if isinstance(error, psycopg2.errors.UniqueViolation) and "Key (id)=" in str(error):
+                    self.numbers_taken.append(f"{self.told[-1]} {str(error).strip()}")
                 cursor.execute("ROLLBACK TO SAVEPOINT one_write")
                 del self.told[told:]
                 return False
@@ -95,16 +107,16 @@ class Users:
     ) -> tuple[str, Any] | None:
         """SQL and value for a column; None when there is nothing to refer to."""
         if not column.required and not full and self.chance.random() < 0.15:
-            self.cells.add((thing, column.name))
+            self.pending.add((thing, column.name))
             return "%s", None
         if column.refers:
             table, key = column.refers
             if not things.get(table):
                 return None
             parent = thing_of(self.chance.choice(things[table]))
-            self.cells.add((thing, column.name))
+            self.pending.add((thing, column.name))
             return f"(SELECT {key} FROM {table} WHERE mark = %s LIMIT 1)", parent
-        self.cells.add((thing, column.name))
+        self.pending.add((thing, column.name))
         return column.kind.put, self._value(column)
 
     def _insert(self, table: Table, things: dict[str, list[str]], key: dict[str, Any] | None = None) -> bool:
@@ -122,6 +134,8 @@ class Users:
                 continue
             else:
                 put = self._put(column, things, thing, full=bool(key))
+            if put is None and column.required:
+                return False  # there is nothing to refer to
             if put is not None:
                 names.append(column.name)
                 puts.append(put[0])
@@ -170,3 +184,44 @@ class Users:
 
     def _delete_this(self, table: Table, thing: str) -> bool:
         return self._run(f"DELETE FROM {table.name} WHERE mark = %s", [thing])
+
+    def _swap_keys(self, table: Table, things: dict[str, list[str]]) -> bool:
+        """Two rows exchange their keys."""
+        keys = [table.column(name) for name in table.key]
+        if len(things[table.name]) < 2 or len(keys) != 1 or not keys[0].users or keys[0].refers:
+            return False
+        name, put = keys[0].name, keys[0].kind.put
+        one, other = (thing_of(thing) for thing in self.chance.sample(things[table.name], 2))
+        values = []
+        for thing in (one, other):
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"SELECT {name} FROM {table.name} WHERE mark = %s", [thing])
+                line = cursor.fetchone()
+            if line is None or line[0] is None:
+                return False
+            values.append(keys[0].kind.read(line[0]))
+        change = f"UPDATE {table.name} SET {name} = {put} WHERE mark = %s"
+        steps = ((keys[0].kind.make(self.chance), one), (values[0], other), (values[1], one))
+        return all([self._run(change, [value, thing]) for value, thing in steps])
+
+    def _copy(self, table: Table, things: dict[str, list[str]]) -> bool:
+        """A row that is there twice, where no key forbids it."""
+        thing = self._some(table, things)
+        if table.key or thing is None:
+            return False
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {table.name} WHERE mark = %s", [thing])
+            if cursor.fetchone() != (1,):
+                return False
+        return self._run(f"INSERT INTO {table.name} SELECT * FROM {table.name} WHERE mark = %s", [thing])
+
+    def _rewrite_key(self, table: Table, things: dict[str, list[str]]) -> bool:
+        """The same key, written in another way."""
+        thing = self._some(table, things)
+        ways = {"numeric": "{0} * 1.00", "citext": "upper({0}::text)"}
+        for name in table.key:
+            kind = table.column(name).kind.sql
+            if thing is not None and kind in ways:
+                change = f"UPDATE {table.name} SET {name} = {ways[kind].format(name)} WHERE mark = %s"
+                return self._run(change, [thing])
+        return False

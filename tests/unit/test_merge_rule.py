@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from benchmarks.merge_stories.model import Column, Record, State, Table, mark, ref, serial
 from benchmarks.merge_stories.rule import Merged, merge
-from benchmarks.merge_stories.values import MADE, Ref
+from benchmarks.merge_stories.values import MADE, Ref, holds
 
 ITEM = Table("item", (serial(), mark(), Column("a"), Column("b")), uniques=(("b",),))
 PART = Table("part", (serial(), mark(), ref("item", "item")))
@@ -111,8 +113,33 @@ def test_what_cannot_be_known_again_may_wait() -> None:
 
 def test_what_nobody_wrote_may_be_as_either_version_of_an_edited_migration_makes_it() -> None:
     found = merged(row("second"), row("first"), row("second"))
-    found.forgive({"item": {"x": row("first")}}, cells=set())
+    found.forgive({"item": {"x": row("first")}}, {"item": {"x": row("second")}}, cells=set())
     assert found.obstructed == {("item", "x", "a"): "first"}
     found = merged(row("second"), row("first"), row("second"))
-    found.forgive({"item": {"x": row("first")}}, cells={("x", "a")})
+    found.forgive({"item": {"x": row("first")}}, {"item": {"x": row("second")}}, cells={("x", "a")})
     assert found.back == {("item", "x", "a"): "first"}
+
+
+def test_what_the_first_version_of_an_edited_migration_never_made_nobody_deleted() -> None:
+    found = merged(row("second"), None, row("second"))
+    found.forgive({"item": {}}, {"item": {"x": row("second")}}, cells=set())
+    assert found.state == {"item": {"x": row("second")}}
+    assert not found.back
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "found"),
+    [
+        ("(1,Qabcz)", "Qabcz", True),
+        ("(1,XQabcz)", "Qabcz", False),
+        ("(1,qabcz)", "Qabcz", False),
+        ("(98.7100)", Decimal("98.71"), True),
+        ("(198.71)", Decimal("98.71"), False),
+        ("(98.715)", Decimal("98.71"), False),
+        ("(12)", 12, True),
+        ("(120)", 12, False),
+        ("(2020-01-01 05:30:00.120345+05:30)", datetime(2020, 1, 1, 0, 0, 0, 120345), True),
+    ],
+)
+def test_a_value_is_found_in_a_text_and_no_part_of_another_is(text: str, value: Any, found: bool) -> None:
+    assert holds(text, value) == found

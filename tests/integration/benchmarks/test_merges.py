@@ -11,11 +11,28 @@ import pytest
 
 from benchmarks import proof_of_merges, tell_story
 from benchmarks.measurement import Measurement, table
+from benchmarks.merge_stories.examples import EXAMPLES, Example, play
 from benchmarks.merge_stories.judge import DOUBLED, LOST, OVERWRITTEN, REFUSED, RISEN, UNLIKE_THE_SCRIPT
 from benchmarks.merge_stories.kinds import KINDS
 from benchmarks.merge_stories.kinds_of_columns import keyless
 from demo.local_server import LocalServer
 from tests.integration.salvage.deployment import Deployment
+
+
+class Bare(Deployment):
+    """The scripts alone."""
+
+    def rehearse(self) -> None:
+        pass
+
+    def deploy(self, restore_salvage: bool = True) -> list[dict[str, Any]]:
+        self.execute(self.apply)
+        return []
+
+    def roll_back(self) -> list[dict[str, Any]]:
+        self.execute(self.rollback)
+        return []
+
 
 BY_NAME = {one.__name__: one for one in KINDS}
 
@@ -81,6 +98,15 @@ def test_of_each_kind_the_model_does_what_the_migration_does(server: LocalServer
     found = proof_of_merges.measure(server, 6, Random(name), lambda text: None, kinds=[BY_NAME[name]])
     row = {one.what: one for one in found}[f"stories in which {UNLIKE_THE_SCRIPT}"]
     assert row.passed
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[one.name for one in EXAMPLES])
+def test_an_example_is_one_only_because_the_scripts_alone_lose_something(
+    connection: Any, example: Example
+) -> None:
+    wrong = play(Bare(connection, example.apply, example.rollback), example)
+    assert wrong, "the scripts alone do it"
+    assert not any("Error" in sentence for sentence in wrong)
 
 
 def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) -> None:

@@ -157,17 +157,15 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
     ]
     assert "There is no salvage item" in refusal(kept.another("salvage"), action="restore", item=table)
 
-    # Rows that are there are changed only with consent.
+    # Nobody has written to them since, so that nothing is in the way.
     run = kept.another("salvage")
-    assert "2 rows that are now in public.notes" in refusal(run, action="restore", item=columns)
-    run.must("salvage", action="restore", item=columns, overwrite=True)
+    run.must("salvage", action="restore", item=columns)
     assert (
         run.ask("SELECT * FROM star ORDER BY id"),
         run.ask("SELECT * FROM notes ORDER BY id"),
     ) == by_script
     kept.another("salvage").must("salvage", action="restore", item=sequence)
-    (overwritten,) = items(kept).values()
-    assert overwritten["reasons"] == {f"it was overwritten by hand, by item {columns}": 2}
+    assert items(kept) == {}
     assert kept.another("status").must("status")["outputs"]["broken_receipt"] is None
 
 
@@ -243,7 +241,7 @@ def test_purge(kept: StepRuns) -> None:
     ((source,),) = kept.ask("SELECT run_id FROM runbook_salvage.manifest")
     # As many rows, but others: what was looked at is not what would go.
     word = confirmation(kept, of_run=source)
-    kept.execute("UPDATE runbook_salvage.kept_row SET kept = '(other)' WHERE kept = '(ada)'")
+    kept.execute("UPDATE runbook_salvage.kept_row SET kept = '(1,other)' WHERE kept LIKE '%ada%'")
     assert "does not stand for" in refusal(
         kept.another("salvage"), action="purge", of_run=source, confirm=word
     )
@@ -276,52 +274,71 @@ UPDATING = {
 }
 
 
+MIXED = "UPDATE notes SET body = 'MiXed' WHERE id IN (1, 3)"
+
+
 def test_changed_rows_before_the_next_deploy(runs: StepRuns) -> None:
-    """A row that somebody changed since the rollback is not overwritten, the others are."""
+    """What the migration makes of rows is known when it is deployed."""
     runs.write(**UPDATING)
     deploy(runs)
+    runs.execute(MIXED)
     roll_back(runs)
     runs.execute("UPDATE notes SET body = 'mine' WHERE id = 1")
     rows = number(runs.another("salvage"), "changed rows")
-    answer = runs.another("salvage").must("salvage", action="restore", item=rows)["outputs"]
-    assert answer["reasons"] == {"somebody changed its row since the rollback": 1}
-    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("mine",), (None,), ("DREI",)]
+    assert "goes back with the next deploy" in refusal(runs.another("salvage"), action="restore", item=rows)
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("mine",), (None,), ("mixed",)]
+    runs.another("salvage").must("salvage", action="restore", item=rows, prefer="kept")
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("MiXed",), (None,), ("MiXed",)]
 
 
-def test_changed_rows_of_a_table_without_a_key_after_the_next_deploy(runs: StepRuns) -> None:
-    """They go back as the whole content of the table, which drops what was written since."""
-    runs.execute("ALTER TABLE notes DROP CONSTRAINT notes_pkey")
+def conflict(runs: StepRuns) -> int:
+    """Row 1 was changed on both sides; its item's number."""
     runs.write(**UPDATING)
     deploy(runs)
+    runs.execute(MIXED)
     roll_back(runs)
-    deploy(runs, restore_salvage=False)
-    runs.execute("INSERT INTO notes (body) VALUES ('since')")
-    rows = number(runs.another("salvage"), "changed rows")
-    reason = refusal(runs.another("salvage"), action="restore", item=rows)
-    assert "1 rows that are now in public.notes would be changed or deleted" in reason
-    assert reason.endswith("-e salvage_overwrite=true")
-    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
-
-    answer = runs.another("salvage").must("salvage", action="restore", item=rows, overwrite=True)["outputs"]
-    assert answer["overwritten"] == 1
-    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",)]
-    (item,) = [item for item in items(runs.another("salvage")).values() if item["kind"] == "changed rows"]
-    assert item["item"] == answer["overwritten_kept_in"]
-    assert item["reasons"] == {f"it was overwritten by hand, by item {rows}": 4}
-    # No deploy brings back what a person has overwritten; a person may.
-    roll_back(runs)
+    runs.execute("UPDATE notes SET body = 'since' WHERE id = 1")
     deploy(runs)
-    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",)]
-    runs.another("salvage").must("salvage", action="restore", item=item["item"], overwrite=True)
-    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("SINCE",), (None,), ("MiXed",)]
+    return number(runs.another("salvage"), "changed rows")
+
+
+def test_a_conflict_waits_until_somebody_says_who_has_the_last_word(runs: StepRuns) -> None:
+    runs.execute("ALTER TABLE notes ADD COLUMN place int; UPDATE notes SET place = 7")
+    rows = conflict(runs)
+    (listed,) = [one for one in items(runs.another("salvage")).values() if one["item"] == rows]
+    assert listed["reasons"] == {"changed on both sides of the rollback: body": 1}
+    reason = refusal(runs.another("salvage"), action="restore", item=rows)
+    assert "-e salvage_prefer=kept" in reason
+    assert "-e salvage_prefer=now" in reason
+    answer = runs.another("salvage").must("salvage", action="restore", item=rows, prefer="kept")["outputs"]
+    assert (answer["returned"], answer["overwritten"]) == (1, 1)
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("MiXed",), (None,), ("MiXed",)]
+    # No deploy brings back what a person has overwritten; a person may.
+    (item,) = [one for one in items(runs.another("salvage")).values() if one["kind"] == "changed rows"]
+    assert item["item"] == answer["overwritten_kept_in"]
+    assert item["reasons"] == {f"it was overwritten by hand, by item {rows}": 1}
+    runs.another("salvage").must("salvage", action="restore", item=item["item"], prefer="kept")
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("SINCE",), (None,), ("MiXed",)]
+
+
+def test_what_is_there_now_may_have_the_last_word(runs: StepRuns) -> None:
+    runs.execute("ALTER TABLE notes ADD COLUMN place int; UPDATE notes SET place = 7")
+    rows = conflict(runs)
+    runs.another("salvage").must("salvage", action="restore", item=rows, prefer="now")
+    assert runs.ask("SELECT body FROM notes ORDER BY id") == [("SINCE",), (None,), ("MiXed",)]
+    assert items(runs.another("salvage")) == {}
 
 
 def test_values_that_are_overwritten_are_kept(kept: StepRuns) -> None:
     deploy(kept, restore_salvage=False)
     kept.execute("UPDATE notes SET author = 'since' WHERE id IN (1, 2)")
     columns = number(kept.another("salvage"), "dropped columns")
-    reason = refusal(kept.another("salvage"), action="restore", item=columns)
-    assert "2 rows that are now in public.notes would be changed" in reason
+    answer = kept.another("salvage").must("salvage", action="restore", item=columns)["outputs"]
+    assert (answer["returned"], answer["reasons"]) == (
+        1,
+        {"changed on both sides of the rollback: author": 1},
+    )
     answer = kept.another("salvage").must("salvage", action="restore", item=columns, overwrite=True)[
         "outputs"
     ]

@@ -21,6 +21,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.schema import
     COLLECTION_VERSION,
     COMMENTS,
     NEWEST,
+    RELEASES,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.upgrade import (
     check_rights_to_upgrade,
@@ -38,7 +39,13 @@ TABLES = """
     WHERE n.nspname IN ('runbook', 'runbook_salvage') AND c.relkind = 'r' ORDER BY 1, 2"""
 
 # Nothing uses them any more.
-UNUSED = {"runbook.journal_relation", "runbook.journal_row"}
+UNUSED = {
+    "runbook.journal_relation",
+    "runbook.journal_row",
+    "runbook_salvage.made_column",
+    "runbook_salvage.made_row",
+    "runbook_salvage.made_source",
+}
 
 
 @pytest.fixture
@@ -75,7 +82,11 @@ def rows(cursor: Any) -> dict[str, list[str]]:
     cursor.execute(TABLES)
     found = {}
     for schema, table in cursor.fetchall():
-        cursor.execute(f'SELECT jsonb_strip_nulls(to_jsonb(t))::text FROM {schema}."{table}" t ORDER BY 1')
+        # Notes of an earlier layout on rows, which this one has no use for, and one that it makes of them.
+        cursor.execute(
+            "SELECT jsonb_strip_nulls(to_jsonb(t) - '{left_digest,brought}'::text[] #- '{facts,base_known}')::text"
+            f' FROM {schema}."{table}" t ORDER BY 1'
+        )
         found[f"{schema}.{table}"] = [line for (line,) in cursor.fetchall()]
     return found
 
@@ -90,7 +101,7 @@ def before_releases(cursor: Any) -> None:
 
 def test_an_empty_database_gets_everything_and_says_who_made_it(cursor: Any) -> None:
     assert release_of(cursor) == 0
-    assert upgrade(cursor) == [1, 2]
+    assert upgrade(cursor) == list(RELEASES)
     assert release_of(cursor) == NEWEST
     cursor.execute("SELECT number, applied_by, applied_at IS NOT NULL FROM runbook.release")
     assert cursor.fetchall() == [(NEWEST, COLLECTION_VERSION, True)]
@@ -117,7 +128,7 @@ def test_the_layout_from_before_releases_becomes_that_of_a_fresh_database(
     before_releases(cursor)
     assert release_of(cursor) == 1
     kept = rows(cursor)
-    assert upgrade(cursor) == [1, 2]
+    assert upgrade(cursor) == list(RELEASES)
     now = ours(cursor)
     assert now == fresh
     assert digest(now) == digest(fresh)
@@ -181,7 +192,7 @@ def test_salvage_without_a_ledger_is_kept(cursor: Any, fresh: dict[str, Any]) ->
     kept = rows(cursor)
     upgrade(cursor)
     assert ours(cursor) == fresh
-    assert {name: lines for name, lines in rows(cursor).items() if name in kept} == kept
+    assert rows(cursor).items() >= {name: kept[name] for name in kept if name not in UNUSED}.items()
 
 
 def test_a_schema_that_was_made_in_advance_is_filled(cursor: Any, fresh: dict[str, Any]) -> None:
@@ -309,7 +320,7 @@ def upgrade_beside(server: LocalServer, database: str, cursor: Any, isolation: s
 
 def test_two_upgrades_at_once_make_it_once(server: LocalServer, database: str, cursor: Any) -> None:
     before_releases(cursor)
-    assert upgrade(cursor) == [1, 2]
+    assert upgrade(cursor) == list(RELEASES)
     assert upgrade_beside(server, database, cursor, "READ COMMITTED") == [[]]
     cursor.execute("SELECT count(*) FROM runbook.release")
     assert cursor.fetchone() == (1,)
@@ -318,7 +329,7 @@ def test_two_upgrades_at_once_make_it_once(server: LocalServer, database: str, c
 def test_a_transaction_that_cannot_see_the_upgrade_of_another_is_told_to_start_again(
     server: LocalServer, database: str, cursor: Any
 ) -> None:
-    assert upgrade(cursor) == [1, 2]
+    assert upgrade(cursor) == list(RELEASES)
     (answer,) = upgrade_beside(server, database, cursor, "REPEATABLE READ")
     assert isinstance(answer, Refused)
     assert "type the same command again" in answer.reason
@@ -339,7 +350,7 @@ def test_every_table_and_every_column_has_a_comment(cursor: Any) -> None:
         " AND NOT attisdropped) AS a WHERE n.nspname IN ('runbook', 'runbook_salvage') AND c.relkind = 'r'"
     )
     found = cursor.fetchall()
-    assert len(found) > 90
+    assert len(found) > 80
     assert [name for *name, comment in found if not comment] == []
     cursor.execute(
         "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname IN ('runbook', 'runbook_salvage')"

@@ -15,7 +15,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keep
     NotForeseen,
     SalvageKeeper,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.made_rows import MadeRows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.returner import SalvageReturner
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.watch import (
     DestructionWatch,
@@ -39,7 +38,6 @@ class Deployment:
         self.rollback = rollback
         self.foreseen: list[dict[str, Any]] | None = None
         self.written: set[str] | None = None
-        self.inserted: set[str] = set()
         self.attempts = 0
 
     @contextmanager
@@ -64,9 +62,7 @@ class Deployment:
     def rehearse(self) -> None:
         """What a rehearsal sees: the rollback right after the migration, before anybody has written."""
         with self.connection.cursor() as cursor:
-            meter = ImpactMeter(cursor)
             cursor.execute(self.apply)
-            self.inserted = set(meter.result()["inserted"])
             watch = DestructionWatch(cursor)
             cursor.execute(self.rollback)
             self.foreseen = losses_to_json(watch.losses())
@@ -76,13 +72,11 @@ class Deployment:
         """Apply; what came back."""
         with self.transaction() as cursor:
             returner = SalvageReturner(cursor, "run", VERSION, restore_salvage)
-            returner.before()
-            made = MadeRows(cursor, VERSION, self.inserted)
+            returner.choose()
             meter = ImpactMeter(cursor)
             cursor.execute(self.apply)
             meter.statement_done({"line": 1})
             self.written = set(meter.result()["written"])
-            made.note()
             return returner.after()
 
     def roll_back(self) -> list[dict[str, Any]]:
@@ -98,7 +92,7 @@ class Deployment:
                     )
                     keeper.before()
                     cursor.execute(self.rollback)
-                    return keeper.after()
+                    return keeper.after(lambda: cursor.execute(self.apply))
             except NotForeseen as found:
                 learnt = found.losses
         raise AssertionError("three attempts did not learn all that the rollback destroys")
@@ -122,21 +116,8 @@ class Deployment:
             name: Counter(line for (line,) in self.ask(f"SELECT t::text FROM {name} t")) for (name,) in names
         }
 
-    def brought(self) -> dict[str, Counter[str]]:
-        """Rows that the last deploy itself brought."""
-        found: dict[str, Counter[str]] = {}
-        if self.ask("SELECT to_regclass('runbook_salvage.made_row')") != [(None,)]:
-            for name, line in self.ask(
-                "SELECT format('%I.%I', schema_name, table_name)::regclass::text, line FROM runbook_salvage.made_row"
-            ):
-                found.setdefault(name, Counter())[line] += 1
-        return found
-
     def round_trip_loses_nothing(self, writes: Callable[[], Any]) -> list[dict[str, Any]]:
-        """deploy, write, roll back, deploy: every row that there was is there again as it was.
-
-        There may be more: a migration also does its work on rows that came after its first deploy. Those must be
-        rows that the second deploy brought itself.
+        """deploy, write, roll back, deploy: every row that there was is there again as it was, and no other.
 
         Returns:
             what was kept.
@@ -147,13 +128,13 @@ class Deployment:
         before = self.rows()
         kept = self.roll_back()
         returned = self.deploy()
-        after, brought = self.rows(), self.brought()
+        after = self.rows()
         held_back = [item for item in returned if item["held_back"]]
         assert not held_back, held_back
         for name, lines in before.items():
             missing = lines - after[name]
             assert not missing, f"{name} lacks {missing} and has {after[name] - lines}; {returned}"
-            more = after[name] - lines - brought.get(name, Counter())
+            more = after[name] - lines
             assert not more, f"{name} has {more} too; {returned}"
         return kept
 

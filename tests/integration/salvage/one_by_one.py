@@ -61,6 +61,14 @@ class OneByOne(Deployment):
         found = self.rollback.replace(" CONCURRENTLY", "")
         return ";".join(text for text in found.split(";") if not text.strip().startswith("VACUUM"))
 
+    def finish_and_apply(self) -> str:
+        """What is left of the rollback, and the migration, as one transaction runs them."""
+        parts = parts_of({**self.script(), "name": ""}, "rollback")
+        after = [at for at, part in enumerate(parts) if part.changes_rows]
+        rest = [one["sql"] for part in parts[after[0] + 1 :] for one in part.statements] if after else []
+        found = ";".join(one.replace(" CONCURRENTLY", "") for one in rest if not one.startswith("VACUUM"))
+        return f"{found};{self.apply}" if found else self.apply
+
     def roll_back(self) -> list[dict[str, Any]]:
         """Part by part; goes on where an earlier call was interrupted."""
         work = Work({"version": VERSION, "rollback": self.script()}, "rollback", one_by_one=True)
@@ -100,7 +108,7 @@ class _Keeping(Hooks):
         self.keeper.before()
 
     def after_rows_changed(self, cursor: Any, work: Work) -> None:
-        self.keeper.after()
+        self.keeper.after(lambda: cursor.execute(self.story.finish_and_apply()))
 
     def not_foreseen(self, found: NotForeseen) -> None:
         self.learnt = found.losses

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import SalvageKeeper
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
+    ANOTHER_OR_CHANGED,
+)
 
 STAR = (
     "CREATE TABLE star (id serial PRIMARY KEY, book int NOT NULL REFERENCES book ON DELETE CASCADE, mark text);",
@@ -303,7 +306,7 @@ def test_a_row_whose_parent_is_gone_stays(deployment):
     assert (table["returned"], table["held_back"]) == (1, 1)
     assert table["reasons"] == {"its parent in public.book is gone": 1}
     assert story.ask("SELECT id, book, mark FROM star") == [(2, 2, "b")]
-    assert held_back(story) == [("(1)", "its parent in public.book is gone")]
+    assert held_back(story) == [("(a)", "its parent in public.book is gone")]
 
 
 def test_a_row_that_somebody_changed_stays(deployment):
@@ -313,11 +316,11 @@ def test_a_row_that_somebody_changed_stays(deployment):
     story.roll_back()
     story.execute("UPDATE book SET title = 'renamed' WHERE id = 1; DELETE FROM book WHERE id = 2")
     (item,) = story.deploy()
-    assert item["reasons"] == {
-        "somebody changed its row since the rollback": 1,
-        "somebody deleted its row since the rollback": 1,
-    }
-    assert story.ask("SELECT id, shelf FROM book ORDER BY id") == [(1, 10), (3, 20), (4, 20)]
+    assert item["reasons"] == {"somebody deleted its row since the rollback": 1}
+    assert story.ask("SELECT title, shelf FROM book WHERE id = 1") == [("renamed", 20)], (
+        "both sides had their say"
+    )
+    assert story.ask("SELECT id, shelf FROM book ORDER BY id") == [(1, 20), (3, 20), (4, 20)]
 
 
 def test_a_key_that_was_given_out_again_stays(deployment):
@@ -330,11 +333,11 @@ def test_a_key_that_was_given_out_again_stays(deployment):
     story.apply = "SELECT 1"
     story.execute("INSERT INTO book (id, title) VALUES (100, 'somebody else')")
     item = next(item for item in story.deploy() if item["kind"] == "changed rows")
-    assert item["reasons"] == {"somebody made a row with its key since the rollback": 1}
+    assert item["reasons"] == {ANOTHER_OR_CHANGED: 1}
     assert story.ask("SELECT title FROM book WHERE id = 100") == [("somebody else",)]
 
 
-def test_a_row_that_the_deploy_brings_anew_gives_way(deployment):
+def test_a_row_that_both_sides_made_under_one_name_stays_as_it_is(deployment):
     story = deployment(*STAR)
     story.apply += "ALTER TABLE star ADD UNIQUE (mark);"
     story.deploy()
@@ -342,8 +345,11 @@ def test_a_row_that_the_deploy_brings_anew_gives_way(deployment):
     story.roll_back()
     story.apply += "INSERT INTO star (id, book, mark) VALUES (70, 2, 'a');"
     table, _ = story.deploy()
-    assert (table["returned"], table["held_back"]) == (2, 0)
-    assert story.ask("SELECT id, mark FROM star ORDER BY id") == [(1, "a"), (2, "b")]
+    assert (table["returned"], table["reasons"]) == (
+        1,
+        {"somebody made a row with its key since the rollback": 1},
+    )
+    assert story.ask("SELECT id, book, mark FROM star ORDER BY id") == [(2, 1, "b"), (70, 2, "a")]
 
 
 def test_unique_values_that_a_row_of_users_has(deployment):
@@ -397,14 +403,29 @@ def test_a_column_that_the_next_version_lacks(deployment):
 
 
 def test_a_table_without_key_that_somebody_changed_stays(deployment):
+    """Nobody can tell which of the rows that are there now the kept one was: they all stay as they are."""
     story = deployment("UPDATE note SET at = 5", "UPDATE note SET at = 1")
     story.deploy()
-    story.execute("UPDATE note SET body = 'mine' WHERE body IS NULL")
+    story.execute("UPDATE note SET at = 6 WHERE body = 'b'")
+    story.roll_back()
+    story.execute("UPDATE note SET body = 'c' WHERE body = 'b'")
+    (item,) = story.deploy()
+    assert (item["returned"], item["held_back"]) == (0, 2)
+    assert story.ask("SELECT at FROM note WHERE body = 'c'") == [(5,)]
+
+
+def test_a_table_without_key_that_somebody_added_to(deployment):
+    story = deployment("UPDATE note SET at = 5", "UPDATE note SET at = 1")
+    story.deploy()
+    story.execute("UPDATE note SET at = 6 WHERE body = 'b'")
     story.roll_back()
     story.execute("INSERT INTO note VALUES ('later', 9)")
     (item,) = story.deploy()
-    assert item["held_back"] == 4
-    assert story.ask("SELECT count(*) FROM note WHERE at = 5") == [(5,)]
+    assert (item["returned"], item["held_back"]) == (2, 0)
+    assert story.ask("SELECT body, at FROM note WHERE body IN ('b', 'later') ORDER BY 1") == [
+        ("b", 6),
+        ("later", 5),
+    ]
 
 
 # Transactions ------------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import (
+    BOTH_CHANGED,
+)
 
 from tests.integration.salvage.one_by_one import OneByOne
-
-CHANGED = "somebody changed its row since the rollback"
 
 BOOK = (
     "ALTER TABLE book ADD mark text; ALTER TABLE book ADD stars int; UPDATE book SET mark = upper(title);"
@@ -247,7 +248,7 @@ def test_wherever_the_statements_stand_that_change_rows(one_by_one, rehearsed, a
         "INSERT INTO book (id, title, shelf) VALUES (50, 'new', 9)"
     )
     assert story.seen == parts
-    assert {item["kind"] for item in kept} >= {"changed rows"}
+    assert kept == [], "what the rollback takes, the migration gives again"
 
 
 def test_what_people_write_before_the_rows_are_changed_is_theirs(one_by_one, rehearsed, at):
@@ -269,21 +270,22 @@ def test_what_people_write_before_the_rows_are_changed_is_theirs(one_by_one, reh
 
 def test_what_people_write_after_the_rows_were_changed_is_not_written_over(one_by_one, rehearsed, at):
     """The version from before stays in the salvage, with the reason."""
-    story = one_by_one(INDEXED, FIRST[0])
+    story = one_by_one(INDEXED, "UPDATE book SET shelf = 1; DROP INDEX CONCURRENTLY book_shelf; VACUUM book")
     at(
         story,
         {
-            2: "UPDATE book SET title = 'in between' WHERE id = 1",
+            2: "UPDATE book SET title = 'in between' WHERE id = 1; UPDATE book SET shelf = 3 WHERE id = 4",
             3: "DELETE FROM book WHERE id = 2; INSERT INTO book (id, title, shelf) VALUES (50, 'new', 9)",
         },
     )
-    round_trip(story, "UPDATE book SET shelf = 70 WHERE id < 3")
-    assert held_back(story) == [
-        ("changed rows", "(1,one,70)", CHANGED),
+    round_trip(story, "UPDATE book SET shelf = 70 WHERE id IN (1, 2, 4)")
+    assert sorted(held_back(story)) == [
         ("changed rows", "(2,zwei,70)", "somebody deleted its row since the rollback"),
+        ("changed rows", '(4,"",70)', f"{BOTH_CHANGED}shelf"),
     ]
-    assert story.ask("SELECT id, title, shelf FROM book WHERE id < 3 OR id = 50 ORDER BY id") == [
+    assert story.ask("SELECT id, title, shelf FROM book WHERE id <> 3 ORDER BY id") == [
         (1, "in between", 70),
+        (4, "", 13),
         (50, "new", 19),
     ]
 
@@ -292,11 +294,11 @@ def test_a_table_without_a_key_changed_after_its_rows_were(one_by_one, rehearsed
     story = one_by_one(
         "UPDATE note SET at = 5", "UPDATE note SET at = 1; UPDATE note SET body = 'x'; VACUUM note"
     )
-    at(story, {3: "INSERT INTO note VALUES ('in between', 3)"})
+    at(story, {3: "UPDATE note SET body = 'in between'"})
     round_trip(story, "UPDATE note SET body = 'mine' WHERE body = 'b'")
     reason = "somebody changed the table since the rollback, and it has no key to tell rows apart"
     assert {(line, why) for _, line, why in held_back(story)} >= {("(mine,5)", reason)}
-    assert ("in between", 5) in story.ask("SELECT body, at FROM note")
+    assert story.ask("SELECT DISTINCT body, at FROM note") == [("in between", 5)]
 
 
 def test_a_partition_that_is_detached_before_it_goes(one_by_one, rehearsed, at):
@@ -358,7 +360,7 @@ def test_a_rollback_that_ends_between_two_parts_is_finished_by_the_next(one_by_o
         story.roll_back()
     kept = story.roll_back()
     assert story.ask("SELECT DISTINCT run_id FROM runbook_salvage.manifest") == [("run 1",)]
-    assert {item["kind"] for item in kept} >= {"dropped table", "dropped columns", "changed rows", "sequence"}
+    assert {item["kind"] for item in kept} >= {"dropped table", "changed rows", "sequence"}
     story.deploy()
     assert held_back(story) == []
     assert story.content()["tables"]["public.star"] == before["tables"]["public.star"]
@@ -389,4 +391,4 @@ def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(one_by_one,
         " INSERT INTO genre (name) VALUES ('c')"
     )
     assert kinds(kept)[-1] == ("sequence", "public.genre_id_seq", 1)
-    assert [item["rows"] for item in kept if item["kind"] == "rows that a user deleted"] == [1]
+    assert story.ask("SELECT name FROM genre ORDER BY id") == [("a",), ("mine",), ("c",)]

@@ -10,7 +10,7 @@ AUTHORS = (
     "DROP TABLE author",
 )
 BIO = "UPDATE author SET bio = 'born in ' || name WHERE name IN ('one', 'zwei')"
-SINCE = "what the migration makes it of was changed since the rollback"
+ANOTHER = "another row has its number now"
 
 
 def authors(story) -> list[tuple]:
@@ -47,7 +47,7 @@ def test_a_row_that_is_made_of_what_somebody_changed_since(deployment):
     story.execute(BIO)
     story.roll_back()
     story.execute("UPDATE book SET title = 'only' WHERE title = 'one'")
-    assert reasons(story.deploy()) == {"public.author": {SINCE: 1}}
+    assert reasons(story.deploy()) == {"public.author": {ANOTHER: 1}}
     assert authors(story) == [("only", None), ('trois, "3"', None), ("zwei", "born in zwei")]
     assert story.ask("SELECT kept LIKE '%born in one%' FROM runbook_salvage.kept_row") == [(True,)]
 
@@ -68,8 +68,8 @@ def test_a_row_of_users_and_one_that_the_deploy_makes_under_its_key(deployment):
     story.execute("INSERT INTO author (name, bio) VALUES ('mine', 'me')")
     story.roll_back()
     story.execute("INSERT INTO book (title) VALUES ('zz')")
-    assert reasons(story.deploy()) == {"public.author": {SINCE: 1}}
-    assert authors(story)[-1] == ("zz", None)
+    assert reasons(story.deploy()) == {}
+    assert [row for row in authors(story) if row[0] in ("mine", "zz")] == [("mine", "me"), ("zz", None)]
 
 
 def test_children_do_not_come_to_a_stranger(deployment):
@@ -83,7 +83,7 @@ def test_children_do_not_come_to_a_stranger(deployment):
     story.roll_back()
     story.execute("UPDATE book SET title = 'only' WHERE title = 'one'")
     assert reasons(story.deploy()) == {
-        "public.author": {SINCE: 1},
+        "public.author": {ANOTHER: 1},
         "public.quote": {"its parent in public.author is another one now": 1},
     }
     assert (

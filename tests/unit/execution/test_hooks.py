@@ -44,22 +44,12 @@ def test_a_hook_of_one_side_takes_what_the_recipe_gives(side: type[Hooks]) -> No
 
 def test_where_nothing_is_added_nothing_happens() -> None:
     hooks, error = Hooks(), StepFailed("lock_not_available", "no lock")
-    assert hooks.inserted_into(work()) == set()
     found = NotForeseen("002", {})
     with pytest.raises(NotForeseen):
         hooks.not_foreseen(found)
     assert hooks.not_begun(work(), error) is error
     with hooks.blockers() as blockers:
         assert blockers() == []
-
-
-def test_the_copy_knows_the_second_time_where_rows_come() -> None:
-    hooks = CopyHooks(None, [])
-    first = work()
-    assert hooks.inserted_into(first) == set()
-    first.impact = {"inserted": ["public.notes"]}
-    hooks.script_ran(None, first)
-    assert hooks.inserted_into(work()) == {"public.notes"}
 
 
 def test_a_migration_has_one_verify_script_or_none() -> None:

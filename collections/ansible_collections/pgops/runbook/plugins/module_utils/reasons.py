@@ -496,10 +496,6 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The table that the rows came from is gone, or has lost columns.",
             "Follow the advice in the reason: deploy its migration, or export the item.",
         ),
-        "salvage_would_overwrite": Reason(
-            "Rows that are in the table now would be changed or deleted.",
-            "If that is as it should be, -e salvage_overwrite=true; they are kept as an item of their own.",
-        ),
     },
     "The run and its records": {
         "artifacts_dir_unwritable": Reason(

@@ -41,9 +41,18 @@ options:
     type: path
     default: ''
   overwrite:
-    description: Whether rows that are there now may be changed or deleted by what is put back.
+    description: Whether rows that are there now may be changed or deleted by what is put back; as O(prefer=kept).
     type: bool
     default: false
+  prefer:
+    description:
+      - Who has the last word on what was changed on both sides of the rollback.
+      - V(kept) is what users wrote before it; what it overwrites is kept in its place, as an item of its own.
+      - V(now) is what is there now; what was kept of it is forgotten.
+      - Empty, both wait.
+    type: str
+    default: ''
+    choices: ['', kept, now]
   older_than_days:
     description: Purge what was kept at least so many days ago; -1 means that age does not select.
     type: int
@@ -100,6 +109,7 @@ from ..module_utils.by_hand.purge import confirm_purge, purge, to_purge
 from ..module_utils.by_hand.put_back import check_put_back, put_back
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
 from ..module_utils.postgres.connection import transaction
+from ..module_utils.salvage.returning.decision import KEPT, PREFERENCES
 from ..module_utils.salvage.store.items import SalvageStore
 from ..module_utils.shapes import Cursor, Json
 from ..module_utils.step import Step, step_argument_spec
@@ -130,12 +140,13 @@ def export(step: Step) -> Json:
 def restore(step: Step) -> Json:
     params = step.params
     policy = LockPolicy.from_params(params)
+    prefer = params["prefer"] or (KEPT if params["overwrite"] else "")
     if not step.module.check_mode:
-        return put_back(step, params["item"], policy, params["overwrite"])
+        return put_back(step, params["item"], policy, prefer)
     with transaction(step.connection) as cursor:
         refuse_beside_a_run(step, cursor)
         item, found = find_item(cursor, params["item"])
-        check_put_back(cursor, item)
+        check_put_back(cursor, item, prefer)
     return {"item": item["item"], "kind": item["kind"], "table": found["table"], "rows": found["rows"]}
 
 
@@ -183,6 +194,7 @@ def main() -> None:
             format={"type": "str", "default": "csv", "choices": list(FORMATS)},
             file={"type": "path", "default": ""},
             overwrite={"type": "bool", "default": False},
+            prefer={"type": "str", "default": "", "choices": list(PREFERENCES)},
             older_than_days={"type": "int", "default": -1},
             of_run={"type": "str", "default": ""},
             confirm={"type": "str", "default": ""},

@@ -17,7 +17,7 @@ from typing import IO
 from ..errors import Refused
 from ..postgres.connection import sql
 from ..postgres.session import PINNED_SETTINGS
-from ..salvage.store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..salvage.store.items import COLUMNS, ROWS, TABLE, SalvageStore
 from ..salvage.store.rows import rows_of
 from ..shapes import Cursor, Json
 
@@ -57,11 +57,6 @@ def check_export(item: Json, file_format: str, path: str) -> None:
             "export_file_unusable",
             f"There is no folder {os.path.dirname(path)} on the host where the module runs.",
         )
-    if item["kind"] == UNTOUCHED:
-        raise Refused(
-            "salvage_item_not_exportable",
-            f"Item {item['item']} has no rows to export: it only notes which rows the rollback left as they were.",
-        )
     if file_format == "sql" and item["kind"] not in KINDS_IN_SQL:
         raise Refused(
             "salvage_item_not_exportable",
@@ -81,6 +76,7 @@ def export_item(cursor: Cursor, item: Json, file_format: str, path: str) -> None
     Raises:
         Refused: when the file cannot be written.
     """
+    SalvageStore(cursor).bring_up_to_date()
     _make_shapes(cursor, item)
     write = _write_csv if file_format == "csv" else _write_sql
     try:
@@ -118,17 +114,23 @@ def _make_shapes(cursor: Cursor, item: Json) -> None:
 
 
 def _key_columns(item: Json) -> list[str]:
-    """Columns, not in the record, by which its row is found; in the order in which a key is written."""
-    return sorted(item["key_columns"]) if item["kind"] == COLUMNS else []
+    """Columns by which a row is found, in the order in which a key is written."""
+    return sorted(item["key_columns"])
+
+
+def _beside(item: Json) -> list[str]:
+    """Of these the ones that are not in the record: an earlier release left them out."""
+    return [name for name in _key_columns(item) if name not in item["columns"]]
 
 
 def _kept(item: Json) -> sql.Composed:
-    """SQL query: number, columns, and the fields of every row as the composites ``key`` and ``shape``."""
-    parts = [sql.SQL("number, columns")]
+    """SQL query: number, columns, whether it was deleted or is new, and the fields of every row as the composites
+    ``key`` and ``shape``."""
+    parts = [sql.SQL("number, columns, kept IS NULL AS gone")]
     if _key_columns(item):
         parts.append(sql.SQL("CAST(key AS pg_temp.runbook_export_key) AS key"))
     if item["columns"]:
-        parts.append(sql.SQL("CAST(kept AS pg_temp.runbook_export) AS shape"))
+        parts.append(sql.SQL("CAST(coalesce(kept, base) AS pg_temp.runbook_export) AS shape"))
     else:
         parts.append(sql.SQL("key, kept"))
     return rows_of(item["item"], parts)
@@ -140,7 +142,7 @@ def _field(composite: str, name: str) -> sql.Composed:
 
 def _write_csv(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
     if item["columns"]:
-        fields = [_field("key", name) for name in _key_columns(item)]
+        fields = [_field("key", name) for name in _beside(item)]
         fields += [_field("shape", name) for name in item["columns"]]
     else:
         fields = [sql.SQL("k.{}").format(sql.Identifier(name)) for name in ("key", "kept")]
@@ -161,7 +163,12 @@ def _write_sql(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
         *(f"SET LOCAL {name} = '{pinned.value}';" for name, pinned in PINNED_SETTINGS.items()),
     ]
     file.write(("\n".join(lines) + "\n").encode("utf-8"))
-    statement = _update(cursor, item) if item["kind"] == COLUMNS else _insert(cursor, item)
+    statement = sql.SQL("CASE WHEN k.gone THEN {} WHEN k.columns IS NULL AND {} THEN {} ELSE {} END").format(
+        _delete(cursor, item),
+        sql.Literal(item["kind"] != COLUMNS),
+        _insert(cursor, item),
+        _update(cursor, item),
+    )
     query = sql.SQL("SELECT {} FROM ({}) AS k ORDER BY k.number").format(statement, _kept(item))
     # On the server's side: the client never holds more than a batch of rows.
     with cursor.connection.cursor("runbook_export") as rows:
@@ -175,9 +182,8 @@ def _write_sql(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
 def _insert(cursor: Cursor, item: Json) -> sql.Composed:
     """SQL expression: the INSERT of a row."""
     names = sql.SQL(", ").join(map(sql.Identifier, item["columns"])).as_string(cursor)
-    table = sql.Identifier(item["schema"], item["table"]).as_string(cursor)
     return sql.SQL("{} || concat_ws(', ', {}) || ');'").format(
-        sql.Literal(f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE VALUES ("),
+        sql.Literal(f"INSERT INTO {_table(cursor, item)} ({names}) OVERRIDING SYSTEM VALUE VALUES ("),
         sql.SQL(", ").join(
             sql.SQL("quote_nullable({})").format(_field("shape", one)) for one in item["columns"]
         ),
@@ -196,13 +202,28 @@ def _update(cursor: Cursor, item: Json) -> sql.Composed:
         )
         for name in item["columns"]
     )
-    found = sql.SQL(", ").join(
+    return sql.SQL("{} || concat_ws(', ', {}) || {} || ';'").format(
+        sql.Literal(f"UPDATE {_table(cursor, item)} SET "), values, _found(cursor, item)
+    )
+
+
+def _delete(cursor: Cursor, item: Json) -> sql.Composed:
+    """SQL expression: the DELETE of a row that users had deleted."""
+    return sql.SQL("{} || {} || ';'").format(
+        sql.Literal(f"DELETE FROM {_table(cursor, item)}"), _found(cursor, item)
+    )
+
+
+def _found(cursor: Cursor, item: Json) -> sql.Composed:
+    """SQL expression: the condition by which the row is found."""
+    equal = sql.SQL(", ").join(
         sql.SQL("{} || coalesce('= ' || quote_literal({}), 'IS NULL')").format(
             sql.Literal(f"{sql.Identifier(name).as_string(cursor)} "), _field("key", name)
         )
         for name in _key_columns(item)
     )
-    table = sql.Identifier(item["schema"], item["table"]).as_string(cursor)
-    return sql.SQL("{} || concat_ws(', ', {}) || ' WHERE ' || concat_ws(' AND ', {}) || ';'").format(
-        sql.Literal(f"UPDATE {table} SET "), values, found
-    )
+    return sql.SQL("' WHERE ' || concat_ws(' AND ', {})").format(equal)
+
+
+def _table(cursor: Cursor, item: Json) -> str:
+    return sql.Identifier(item["schema"], item["table"]).as_string(cursor)

@@ -6,19 +6,22 @@ from __future__ import annotations
 
 from ..catalog.application import read_schema
 from ..digests import digest_of
-from ..errors import Refused
+from ..errors import Refused, known
 from ..execution.script import LockPolicy
 from ..ledger.versions import VersionTable
 from ..postgres.connection import sql, transaction
+from ..postgres.references import foreign_keys
 from ..postgres.session import pin_session, restore_session
-from ..postgres.tables import Table, table_facts
+from ..postgres.tables import table_facts
 from ..preflight.drift import recorded_schema
 from ..production.attempt import commit_or_find_out, in_production
-from ..salvage.keeping.image import LeftTable, RowImage
-from ..salvage.key import choose_key
+from ..salvage.identity import identity_of
+from ..salvage.keeping.base import Difference
+from ..salvage.keeping.image import TableImage
+from ..salvage.returning.decision import KEPT
 from ..salvage.returning.returner import SalvageReturner
-from ..salvage.store.items import DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, UNTOUCHED, SalvageStore
-from ..salvage.store.rows import try_again
+from ..salvage.store.items import LABELS, PRIVILEGES, ROWS, SEQUENCE, SalvageStore
+from ..salvage.store.rows import enter_changed, try_again
 from ..shapes import Cursor, Json
 from ..step import Step
 from .items import COMMAND, enter_run, find_item, refuse_beside_a_run
@@ -28,24 +31,23 @@ __all__ = ["check_put_back", "put_back"]
 OVERWRITTEN = "it was overwritten by hand, by item {item}"
 
 
-def check_put_back(cursor: Cursor, item: Json) -> None:
+def check_put_back(cursor: Cursor, item: Json, prefer: str = "") -> None:
     """Refuse an item that has nowhere to go.
+
+    Args:
+        item: as find_item gives it.
+        prefer: see put_back.
 
     Raises:
         Refused: saying what has to be done first.
     """
     applied = item["migration"] in VersionTable(cursor).applied()
-    if item["kind"] in (UNTOUCHED, DELETED) and not applied:
+    if item["kind"] == ROWS and not applied and prefer != KEPT:
         raise Refused(
             "salvage_item_waits_for_deploy",
-            f"Item {item['item']} ({item['kind']}) has a meaning only for the next deploy of migration"
-            f" {item['migration']}: it stays until then.",
-        )
-    if item["kind"] == UNTOUCHED:
-        raise Refused(
-            "salvage_item_waits_for_deploy",
-            f"Item {item['item']} ({item['kind']}) cannot be put back by hand: how these rows were is known only"
-            f" before a deploy of migration {item['migration']}.",
+            f"Item {item['item']} ({item['kind']}) is compared with what migration {item['migration']} makes of its"
+            " rows: it goes back with the next deploy. To put it back now, over what is there:"
+            f" {COMMAND} -e salvage_action=restore -e salvage_item={item['item']} -e salvage_prefer=kept",
         )
     if item["kind"] in (LABELS, SEQUENCE, PRIVILEGES):
         return
@@ -67,17 +69,16 @@ def check_put_back(cursor: Cursor, item: Json) -> None:
         )
 
 
-def put_back(step: Step, number: int, policy: LockPolicy, overwrite: bool) -> Json:
-    """Put one item back now, in one transaction.
+def put_back(step: Step, number: int, policy: LockPolicy, prefer: str) -> Json:
+    """Put one item back now, in one transaction, with the items of the rows that its own refer to.
 
-    Rows that were held back are tried again. Where the table is no longer as the rollback left it, nobody can tell
-    which rows were changed since: rows that are there now are changed or deleted only with ``overwrite``.
+    Rows that were held back are tried again. What was changed on both sides of the rollback is settled by ``prefer``.
 
     Args:
         step: connected.
         number: of the item.
         policy: how long locks are waited for, and how often.
-        overwrite: consent to change rows that are there now.
+        prefer: one of salvage.returning.decision.PREFERENCES.
 
     Returns:
         item, migration, kind, table, returned, held_back, reasons, overwritten (rows), overwritten_kept_in
@@ -91,12 +92,12 @@ def put_back(step: Step, number: int, policy: LockPolicy, overwrite: bool) -> Js
     with transaction(step.connection) as cursor:
         refuse_beside_a_run(step, cursor)
         item = find_item(cursor, number)[0]
-        check_put_back(cursor, item)
+        check_put_back(cursor, item, prefer)
 
     def attempt() -> Json:
         with step.connection.cursor() as cursor:
             policy.set_in(cursor)
-            outputs = _put_back(step, cursor, item, overwrite)
+            outputs = _put_back(step, cursor, item, prefer)
             left = f", {outputs['held_back']} held back" if outputs["held_back"] else ""
             reason = f"put back {outputs['returned']} rows of item {number}{left}"
             receipt = enter_run(
@@ -108,47 +109,40 @@ def put_back(step: Step, number: int, policy: LockPolicy, overwrite: bool) -> Js
     return in_production(step, attempt, policy, f"Item {number} was not put back, nothing was changed")
 
 
-def _put_back(step: Step, cursor: Cursor, item: Json, overwrite: bool) -> Json:
+def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
     number = item["item"]
-    try_again(cursor, number)
+    together = [number, *_parents(cursor, item)]
+    try_again(cursor, together)
     waiting = SalvageStore(cursor).measure(number)[0]
     known_schema = None
     if item["kind"] in (LABELS, PRIVILEGES):
         before = digest_of(read_schema(cursor))
         known_schema = before if before == recorded_schema(step.ledger.receipts(cursor)) else None
-    returner = SalvageReturner(cursor, step.run_id, item["migration"], only=number)
-    if item["migration"] in VersionTable(cursor).applied():
-        compared = False
-        returner.choose()
-    else:
-        compared = _can_be_compared(cursor, item)
-        returner.before()
+    returner = SalvageReturner(cursor, step.run_id, item["migration"], only=together, prefer=prefer)
+    returner.choose()
     image = None
-    if item["kind"] not in (LABELS, SEQUENCE, PRIVILEGES) and not compared:
+    if item["kind"] not in (LABELS, SEQUENCE, PRIVILEGES) and prefer == KEPT:
         image = _take_image(cursor, item)
-    (done,) = returner.after()
-    overwritten, kept_in = _keep_overwritten(step, cursor, item, *image) if image else (0, None)
-    returned = waiting - done["held_back"]
+    done = {one["item"]: one for one in returner.after()}
+    held_back, reasons = done[number]["held_back"], done[number]["reasons"]
+    overwritten, kept_in = _keep_overwritten(step, cursor, item, image) if image else (0, None)
+    returned = waiting - held_back
     if not returned:
+        again = f"{COMMAND} -e salvage_action=restore -e salvage_item={number} -e salvage_prefer="
         raise Refused(
             "salvage_rows_held_back",
-            "; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(done["reasons"].items())),
-        )
-    if overwritten and not overwrite:
-        raise Refused(
-            "salvage_would_overwrite",
-            f"{overwritten} rows that are now in {done['table']} would be changed or deleted by it. If that is as it"
-            f" should be (they are kept, as an item of their own): {COMMAND} -e salvage_action=restore"
-            f" -e salvage_item={number} -e salvage_overwrite=true",
+            "; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(reasons.items()))
+            + f". What was kept wins with {again}kept (what it overwrites is kept in its place), and what is there now"
+            f" with {again}now",
         )
     outputs = {
         "item": number,
         "migration": item["migration"],
         "kind": item["kind"],
-        "table": done["table"],
+        "table": done[number]["table"],
         "returned": returned,
-        "held_back": done["held_back"],
-        "reasons": done["reasons"],
+        "held_back": held_back,
+        "reasons": reasons,
         "overwritten": overwritten,
         "overwritten_kept_in": kept_in,
     }
@@ -158,16 +152,25 @@ def _put_back(step: Step, cursor: Cursor, item: Json, overwrite: bool) -> Json:
     return outputs
 
 
-def _can_be_compared(cursor: Cursor, item: Json) -> bool:
-    """Whether SalvageReturner.before() can tell what was changed since the rollback."""
-    if item["kind"] != ROWS:
-        return False
-    table = table_facts(cursor, item["facts"]["left_table"])
-    return table is not None and set(item["facts"]["left_columns"]) <= set(table.columns)
+def _parents(cursor: Cursor, item: Json) -> list[int]:
+    """Other items of the same rollback, of the tables that this one's rows refer to, and those in turn."""
+    items = SalvageStore(cursor).open_items(item["migration"])
+    references = foreign_keys(cursor)
+    tables, found = {(item["schema"], item["table"])}, 0
+    while found != len(tables):
+        found = len(tables)
+        tables |= {one.parent for one in references if one.child in tables}
+    return [
+        one["item"]
+        for one in items
+        if one["run_id"] == item["run_id"]
+        and one["item"] != item["item"]
+        and (one["schema"], one["table"]) in tables
+    ]
 
 
-def _take_image(cursor: Cursor, item: Json) -> tuple[Table, RowImage]:
-    """The item's table and its rows as they are now; nobody else may write to it from here on.
+def _take_image(cursor: Cursor, item: Json) -> TableImage:
+    """The rows of the item's table as they are now; nobody else may write to it from here on.
 
     Raises:
         Refused: it was dropped since it was looked for.
@@ -180,35 +183,31 @@ def _take_image(cursor: Cursor, item: Json) -> tuple[Table, RowImage]:
         )
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name)))
     previous = pin_session(cursor, local=True)
-    key = choose_key(cursor, table.oid, table.columns)
-    image = RowImage(cursor, "overwritten", table.name, table.partitioned, table.columns, key)
+    identity = identity_of(cursor, table.oid, table.columns, ())
+    image = TableImage(cursor, "overwritten", table.name, table.partitioned, table.columns, identity)
     restore_session(cursor, previous, local=True)
-    return table, image
+    return image
 
 
-def _keep_overwritten(
-    step: Step, cursor: Cursor, item: Json, table: Table, image: RowImage
-) -> tuple[int, int | None]:
+def _keep_overwritten(step: Step, cursor: Cursor, item: Json, image: TableImage) -> tuple[int, int | None]:
     """Keep the rows that were there and no longer are, in an item that no deploy puts back by itself.
 
     Returns:
         (number of rows, number of the item or None).
     """
     previous = pin_session(cursor, local=True)
-    left = LeftTable(table.name, table.partitioned, table.columns)
-    gone, number = image.count_gone(left), None
+    gone, number = image.count_gone(), None
     if gone:
         store = SalvageStore(cursor)
+        key = image.identity.key
+        facts = {"unique_key": key.unique, "has_key": image.identity.has_key}
         number = store.begin_item(
-            step.run_id,
-            item["migration"],
-            ROWS,
-            table.name,
-            table.columns,
-            image.key.columns,
-            image.facts(left),
+            step.run_id, item["migration"], ROWS, image.name, image.columns, key.columns, facts
         )
-        image.keep_changed(number, left, only_changed_columns=True)
+        table = known(table_facts(cursor, image.name), "the table that rows went back to")
+        difference = Difference(cursor, image, table)
+        difference.settle()
+        enter_changed(cursor, number, difference.work)
         store.hold_back(number, OVERWRITTEN.format(item=item["item"]))
         store.finish_item(number)
     image.drop()

@@ -162,10 +162,6 @@ class Hooks:
             NotForeseen: more than was kept: see not_foreseen.
         """
 
-    def inserted_into(self, work: Work) -> set[str]:
-        """``schema.table`` of the tables that were there and into which the migration is known to insert."""
-        return set()
-
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         """The last statement is done: ``work.made``, ``impact`` and ``collisions`` are known; to refuse, raise.
 

@@ -18,7 +18,6 @@ from ..library.follow import paths_before
 from ..postgres.connection import read_committed
 from ..postgres.constraints import constraints_as_declared
 from ..postgres.sequences import collisions, new_collisions
-from ..salvage.made_rows import MadeRows
 from ..salvage.returning.returner import SalvageReturner
 from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
@@ -51,13 +50,12 @@ def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     work.found = work.before = read_schema(cursor)
     hooks.before_script(cursor, work)
     returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
-    returner.before()
-    made = MadeRows(cursor, work.version, hooks.inserted_into(work) | returner.tables())
+    returner.choose()
     meter = ImpactMeter(cursor, hooks.with_sizes)
     paths = paths_before(cursor, migration.get("files"), hooks.files_follow)
     work.statements = apply_migration(cursor, migration, meter)
     work.impact = meter.result()
-    prove_apply(cursor, work, hooks, returner, made.note)
+    prove_apply(cursor, work, hooks, returner)
     meter.held_until_now(work.impact)
     hooks.finish(cursor, work, paths)
     return work
@@ -68,7 +66,6 @@ def prove_apply(
     work: Work,
     hooks: Hooks,
     returner: SalvageReturner,
-    note_made_rows: Callable[[], None] = lambda: None,
     guard: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
     """Look at what the migration did; then what users had made of it comes back, and the smoke tests follow.
@@ -81,13 +78,11 @@ def prove_apply(
         work: ``made``, ``after`` and ``returned`` are set.
         hooks: of the copy or of production.
         returner: has chosen its items.
-        note_made_rows: notes which rows the migration brought.
         guard: what is around checks: a failure goes through it, or is kept in ``work.failure``.
     """
     work.made = work.after = read_schema(cursor)
     with guard():
         hooks.script_ran(cursor, work)
-        note_made_rows()
         run_checks(cursor, work.verify_scripts())
         work.verified = [script["name"] for script in work.verify_scripts()]
     if work.failure is None:

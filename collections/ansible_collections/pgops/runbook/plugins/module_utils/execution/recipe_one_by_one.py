@@ -16,7 +16,7 @@ from ..catalog.application import read_schema
 from ..errors import RunbookError, StepFailed
 from ..impact.one_by_one import ImpactOneByOne
 from ..impact.wal import SessionWal
-from ..ledger.journal import Journal, open_journal
+from ..ledger.journal import Journal
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2, read_committed, transaction
 from ..postgres.constraints import fire_deferred
@@ -57,7 +57,6 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
         fire_deferred(cursor)
         VersionTable(cursor).record(work.version, migration["description"])
         returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
-        # What people changed since the rollback was told before the first statement.
         returner.choose()
         prove_apply(cursor, work, hooks, returner, guard=partial(_noted, cursor, work))
         hooks.finish(cursor, work, None)
@@ -108,7 +107,6 @@ def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -
     read_committed(cursor)
     hooks.begin(cursor)
     hooks.journal_begins(cursor)
-    resumes = open_journal(cursor) is not None
     work.found = read_schema(cursor)
     journal, work.before = begin_or_resume(
         cursor, hooks.ledger, hooks.run_id, migration, direction, work.found
@@ -117,9 +115,6 @@ def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -
     work.run_id = journal.run_id or hooks.run_id
     if direction == "rollback":
         return _Begun(work, journal, collisions(cursor, indexed_only=True))
-    if not resumes:
-        # Afterwards nobody can tell what people changed since the rollback from what the migration did.
-        SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage).before()
     return _Begun(work, journal, {})
 
 

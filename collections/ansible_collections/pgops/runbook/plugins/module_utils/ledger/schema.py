@@ -161,8 +161,31 @@ SECOND: tuple[str, ...] = (
     "DROP TABLE runbook.journal_relation",
 )
 
+# A row that waits is kept beside what the migration makes of it by itself, and nothing else is needed to tell whose a
+# value is. What an earlier release kept has no such row: it is held back where something else is in its place.
+THIRD: tuple[str, ...] = (
+    "ALTER TABLE runbook_salvage.kept_row ADD COLUMN base text",
+    "ALTER TABLE runbook_salvage.kept_row ADD COLUMN made boolean",
+    "ALTER TABLE runbook_salvage.kept_row ALTER COLUMN kept DROP NOT NULL",
+    # Rows that users had deleted: the migration makes them, and they are to go again.
+    "UPDATE runbook_salvage.kept_row k SET base = k.kept, kept = NULL FROM runbook_salvage.manifest m"
+    " WHERE m.item = k.item AND m.kind = 'rows that a user deleted'",
+    "UPDATE runbook_salvage.manifest SET kind = 'changed rows' WHERE kind = 'rows that a user deleted'",
+    # Nothing was kept of these but a note that the rollback had left them as they were.
+    "DELETE FROM runbook_salvage.manifest WHERE kind = 'rows that the rollback left as they were'",
+    "UPDATE runbook_salvage.manifest SET facts = facts || '{\"base_known\": false}'"
+    " WHERE kind IN ('dropped table', 'dropped columns', 'changed rows')",
+    # Of a row whose new version was kept whole no column counted more than another.
+    "UPDATE runbook_salvage.kept_row k SET columns = m.columns FROM runbook_salvage.manifest m"
+    " WHERE m.item = k.item AND k.columns IS NULL AND k.base IS NULL AND m.kind IN ('dropped columns', 'changed rows')",
+    "ALTER TABLE runbook_salvage.kept_row DROP COLUMN IF EXISTS left_digest, DROP COLUMN IF EXISTS brought",
+    "DROP TABLE IF EXISTS runbook_salvage.made_row",
+    "DROP TABLE IF EXISTS runbook_salvage.made_source",
+    "DROP TABLE IF EXISTS runbook_salvage.made_column",
+)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND}
+RELEASES = {1: FIRST, 2: SECOND, 3: THIRD}
 
 NEWEST = max(RELEASES)
 
@@ -233,13 +256,14 @@ COMMENTS: dict[str, str] = {
     "runbook_salvage.manifest.item": "number of the item, by which people name it",
     "runbook_salvage.manifest.run_id": "of the run that kept it",
     "runbook_salvage.manifest.migration": "version that was rolled back, with whose next deploy it returns",
-    "runbook_salvage.manifest.kind": "dropped table, dropped columns, changed rows, rows that a user deleted, rows that"
-    " the rollback left as they were, sequence, privileges, or enum labels",
+    "runbook_salvage.manifest.kind": "dropped table, dropped columns, changed rows, sequence, privileges, or enum"
+    " labels",
     "runbook_salvage.manifest.schema_name": "of the table or sequence; NULL: facts name the object",
     "runbook_salvage.manifest.table_name": "of the table or sequence",
     "runbook_salvage.manifest.columns": "columns that were kept, in the order of the record",
     "runbook_salvage.manifest.key_columns": "columns by which a row is found again",
-    "runbook_salvage.manifest.facts": "what returning it takes: how the table was left, what the migration had read",
+    "runbook_salvage.manifest.facts": "what returning it takes: how its rows are known again, which"
+    " columns the migration hands out",
     "runbook_salvage.manifest.rows": "how many were kept; digest and bytes are of these",
     "runbook_salvage.manifest.bytes": "of the text of the rows that were kept",
     "runbook_salvage.manifest.digest": "of the rows that were kept, in any order",
@@ -251,30 +275,12 @@ COMMENTS: dict[str, str] = {
     "runbook_salvage.kept_row.number": "of the row",
     "runbook_salvage.kept_row.key": "record of the key columns of the manifest, in the order of their names",
     "runbook_salvage.kept_row.occurrence": "which of the rows with that key, where it is not unique",
-    "runbook_salvage.kept_row.kept": "record of the columns of the manifest",
-    "runbook_salvage.kept_row.columns": "those that count; NULL: all",
-    "runbook_salvage.kept_row.left_digest": "of the row as the rollback left it, to tell whether someone changed it"
-    " since; NULL: it left none",
+    "runbook_salvage.kept_row.kept": "the row as users had made it, record of the columns of the manifest; NULL: they"
+    " had deleted it",
+    "runbook_salvage.kept_row.base": "what the migration makes of the row by itself, likewise; NULL: it makes none, or"
+    " nobody knows (facts)",
+    "runbook_salvage.kept_row.made": "whether base is a row that is not there without the migration; NULL: not asked",
+    "runbook_salvage.kept_row.columns": "those in which both differ; NULL: all, and the row itself; empty: none, it is"
+    " kept to know again which row others refer to",
     "runbook_salvage.kept_row.held_back": "why it did not go back",
-    "runbook_salvage.kept_row.brought": "the row as the migration had brought it, before users changed it: record of"
-    " the columns of made_row",
-    "runbook_salvage.made_row": "rows that a deployed migration brought itself: one that is gone was deleted by a user",
-    "runbook_salvage.made_row.migration": "version of the migration",
-    "runbook_salvage.made_row.schema_name": "of the table",
-    "runbook_salvage.made_row.table_name": "of the table",
-    "runbook_salvage.made_row.columns": "columns of the record, in its order",
-    "runbook_salvage.made_row.key": "record of the key, in the order of its columns' names",
-    "runbook_salvage.made_row.occurrence": "which of the rows with that key, where it is not unique",
-    "runbook_salvage.made_row.line": "record of the row as it was brought",
-    "runbook_salvage.made_source": "tables that a deployed migration read from",
-    "runbook_salvage.made_source.migration": "version of the migration",
-    "runbook_salvage.made_source.schema_name": "of the table",
-    "runbook_salvage.made_source.table_name": "of the table",
-    "runbook_salvage.made_column": "columns that a deployed migration added to tables that were there, and the value"
-    " that their rows got",
-    "runbook_salvage.made_column.migration": "version of the migration",
-    "runbook_salvage.made_column.schema_name": "of the table",
-    "runbook_salvage.made_column.table_name": "of the table",
-    "runbook_salvage.made_column.column_name": "name of the column",
-    "runbook_salvage.made_column.given": "record of the one value",
 }

@@ -89,9 +89,6 @@ class ApplyHooks(ProductionHooks):
         same = not work.one_by_one and rows_written(cursor) == self.step.outputs_of("backup")["rows_written"]
         work.notes["same_rows"] = same
 
-    def inserted_into(self, work: Work) -> set[str]:
-        return set(self.proof["impact"].get("inserted", ()))
-
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         end = "" if work.one_by_one else "; it was rolled back"
         what = f"Migration {work.version} made another schema in production than on the copy{end}"

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from ..catalog.application import read_schema
 from ..catalog.difference import describe, difference, undone
 from ..digests import digest_of
 from ..errors import RunbookError, Unchanged
+from ..execution.again import apply_again
 from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one
 from ..execution.recipe import roll_back_in_one_transaction
@@ -114,7 +116,7 @@ class RollbackHooks(ProductionHooks):
         work.notes["keeper"] = keeper
 
     def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
-        work.salvage = work.notes["keeper"].after()
+        work.salvage = work.notes["keeper"].after(partial(apply_again, cursor, work))
 
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         must_give_back(work, work.notes["expected"])

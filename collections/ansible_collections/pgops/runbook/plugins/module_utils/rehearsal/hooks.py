@@ -57,7 +57,6 @@ class CopyHooks(Hooks):
         self.policy = LockPolicy()
         self.smoke = smoke
         self.files_follow = files_follow
-        self._inserted_into: dict[str, set[str]] = {}
 
     @property
     def connection(self) -> Connection:
@@ -79,13 +78,8 @@ class CopyHooks(Hooks):
     def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
         work.notes["destroyed"] = losses_to_json(work.notes["watch"].losses())
 
-    def inserted_into(self, work: Work) -> set[str]:
-        """As it was the first time, where it is applied again."""
-        return self._inserted_into.get(work.version, set())
-
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         if work.direction == "apply":
-            self._inserted_into[work.version] = set(work.impact.get("inserted", ()))
             return
         work.impact["destroyed"] = work.notes["destroyed"]
         refuse_collisions(work, work.collisions)

@@ -35,7 +35,7 @@ def labels_added_since(made: Catalog, now: Catalog) -> dict[str, list[list[str |
     return found
 
 
-def add_labels_again(cursor: Cursor, key: str, labels: Iterable[tuple[str, str | None]]) -> list[str]:
+def add_labels_again(cursor: Cursor, key: str, labels: Iterable[Sequence[str | None]]) -> list[str]:
     """Add what people had added; a label that is there stays where it is.
 
     In the transaction that made the type the labels can be used at once (manual, "ALTER TYPE", Notes), but not when

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from ..errors import known
 from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
+from ..postgres.bisect import NotTaken, savepoint
 from ..postgres.connection import sql
 from ..shapes import Cursor, Json, TableName
 from .store.items import SEQUENCE, SalvageStore
 from .store.rows import keep_line
 
-__all__ = ["keep_positions", "sequence_positions"]
+__all__ = ["Position", "keep_positions", "sequence_positions", "set_aside_positions"]
 
 WITH_INCREMENT = f"""
     SELECT n.nspname::text, c.relname::text, s.seqincrement
@@ -49,6 +50,28 @@ def sequence_positions(cursor: Cursor, version_table: str | None) -> dict[TableN
         )
         found[(schema, name)] = (one_row(cursor)[0], increment)
     return found
+
+
+def set_aside_positions(cursor: Cursor, version_table: str | None) -> None:
+    """Let what is taken from sequences from here on be given back when the savepoint is undone.
+
+    Numbers that were taken are not given back by ROLLBACK; but RESTART gives a sequence a new file, and with it goes
+    what was taken since (manual, "ALTER SEQUENCE", Notes).
+
+    Args:
+        cursor: in a savepoint.
+        version_table: see sequence_positions.
+    """
+    for name, (value, _) in sequence_positions(cursor, version_table).items():
+        try:
+            with savepoint(cursor):
+                cursor.execute(
+                    sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(
+                        sql.Identifier(*name), sql.Literal(value)
+                    )
+                )
+        except NotTaken:
+            continue  # it is another role's, or has no value left: then numbers are lost, and nothing else
 
 
 def keep_positions(

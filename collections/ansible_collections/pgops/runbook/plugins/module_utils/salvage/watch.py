@@ -28,15 +28,24 @@ WATCHED = f"""
     FROM {RELATIONS}
     CROSS JOIN LATERAL (
         SELECT array_agg(a.attnum::int) AS numbers, array_agg(a.attname::text) AS names,
-               array_agg(a.atttypid::text || '/' || a.atttypmod) AS types
-        FROM pg_catalog.pg_attribute a
+               array_agg(pg_catalog.concat_ws('/', a.atttypid, a.atttypmod, fields.numbers)) AS types
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+        LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+        -- A composite type may lose a field, and with it all of its values do.
+        LEFT JOIN LATERAL (
+            SELECT string_agg(f.attnum::text, ',' ORDER BY f.attnum) AS numbers FROM pg_catalog.pg_attribute f
+            WHERE f.attrelid = coalesce(e.typrelid, t.typrelid) AND f.attnum > 0 AND NOT f.attisdropped
+        ) AS fields ON coalesce(e.typrelid, t.typrelid) <> 0
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     ) AS columns
     WHERE {of_application(TABLES, version_table="%(versions)s")}"""
 
 CHANGED_ROWS = """
-    SELECT relid::bigint, n_tup_upd + n_tup_del FROM pg_catalog.pg_stat_xact_user_tables
-    WHERE n_tup_upd + n_tup_del > 0"""
+    SELECT relid::bigint, n_tup_upd + n_tup_del, n_tup_ins FROM pg_catalog.pg_stat_xact_user_tables
+    WHERE n_tup_upd + n_tup_del + n_tup_ins > 0"""
+
+
+NONE = (0, 0)
 
 
 @dataclass
@@ -90,9 +99,10 @@ class DestructionWatch:
             for oid, schema, name, kind, file, root, numbers, names, types in self.cursor.fetchall()
         }
 
-    def _changed_rows(self) -> dict[int, int]:
+    def _changed_rows(self) -> dict[int, tuple[int, int]]:
+        """OID -> rows changed or deleted, rows inserted."""
         self.cursor.execute(CHANGED_ROWS)
-        return dict(self.cursor.fetchall())
+        return {oid: (changed, inserted) for oid, changed, inserted in self.cursor.fetchall()}
 
     def _counts_rows(self) -> bool:
         """Whether the server counts rows (track_counts); where it does not, any row may have been changed."""
@@ -129,7 +139,7 @@ class DestructionWatch:
                 was.types[number] != kind for number, kind in now.types.items() if number in was.types
             )
             rewritten = was.kind == "r" and was.file != now.file
-            changed = not self._counted or rows.get(oid, 0) > self._rows.get(oid, 0)
+            changed = not self._counted or rows.get(oid, NONE)[0] > self._rows.get(oid, NONE)[0]
             if gone or converted or rewritten or changed:
                 loss = found.setdefault(root, Loss(self.before[root].name))
                 loss.rows = loss.rows or converted or rewritten or changed
@@ -137,17 +147,14 @@ class DestructionWatch:
                     loss.columns |= gone
         return found
 
-    def tables_now(self) -> list[tuple[int, TableName, bool, list[str]]]:
-        """Topmost tables as they are now: (OID, (schema, name), partitioned, columns) of each."""
-        return [
-            (oid, table.name, table.kind == "p", [name for _, name in sorted(table.columns.items())])
-            for oid, table in sorted(self._tables().items())
-            if table.root == oid
-        ]
-
-    def is_there(self, oid: int) -> bool:
-        """Whether a table has survived."""
-        return oid in self._tables()
+    def grown(self) -> set[int]:
+        """OIDs of the topmost tables that were there and into which rows were inserted since."""
+        rows = self._changed_rows()
+        return {
+            was.root if was.root in self.before else oid
+            for oid, was in self.before.items()
+            if rows.get(oid, NONE)[1] > self._rows.get(oid, NONE)[1]
+        }
 
     def now(self, oid: int) -> tuple[TableName, dict[int, str]]:
         """(schema, name) and columns (number -> name) of a table that survived."""

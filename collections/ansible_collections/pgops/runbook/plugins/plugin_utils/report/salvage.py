@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["salvage_line", "salvage_of_run", "salvage_report"]
 
 # Salvage in which nobody wrote anything: it goes back without a word.
-OF_NO_USER = ("sequence", "rows that the rollback left as they were")
+OF_NO_USER = ("sequence",)
 
 
 def salvage_of_run(run: dict[str, Any], restores_salvage: bool) -> list[str]:

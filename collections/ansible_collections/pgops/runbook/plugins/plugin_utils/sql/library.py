@@ -179,7 +179,8 @@ class SqlLibrary:
         """What the modules that execute migrations need, in the order given, JSON-able.
 
         Args:
-            to_roll_back: only the rollback scripts are going to run; of the others digests will do.
+            to_roll_back: the rollback scripts are going to run, and the migrations only to be compared; of the others
+                digests will do.
 
         Raises:
             Refused: a version is not found; see find.
@@ -194,7 +195,7 @@ class SqlLibrary:
                 "risk_level": m.risk_level,
                 "data_loss": m.data_loss,
                 "files": _files(m),
-                "apply": m.apply.named() if to_roll_back else m.apply.payload(),
+                "apply": _to_compare(m.apply) if to_roll_back else m.apply.payload(),
                 "rollback": m.rollback.payload() if m.rollback else None,
                 "verify": _besides(m.verify, to_roll_back),
                 "sample": _besides(m.sample, to_roll_back),
@@ -209,6 +210,14 @@ class SqlLibrary:
             SqlScriptError: see parse_script.
         """
         return [script.payload() for script in self.smoke]
+
+
+def _to_compare(script: Script) -> shapes.Script:
+    """A rollback applies it again to see what it makes by itself; one that cannot be read must not stop it."""
+    try:
+        return script.payload()
+    except SqlScriptError:
+        return script.named()
 
 
 def _besides(script: Script | None, to_roll_back: bool) -> shapes.Script | None:

@@ -2,29 +2,40 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Keeping what a rollback destroys, in the rollback's own transaction.
 
-Before the script: tables and columns that will go are copied into the salvage, and of tables whose rows it will
-change an image is taken. After it: rows that differ from their image are kept in their old version. A comparison of
-before and after misses nothing that a trigger would: TRUNCATE, cascades, partitions, changed keys, disabled triggers.
+Before the script an image is taken of each table that it or the migration changes. After it the migration is applied
+once more, the rows that it makes are compared with the image, and this is undone again: see keeping.base. A
+comparison of before and after misses nothing that a trigger would: TRUNCATE, cascades, partitions, changed keys,
+disabled triggers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
 
-from ...postgres.connection import sql
+from ...errors import RunbookError
+from ...postgres.connection import psycopg2, sql
+from ...postgres.message import one_line
+from ...postgres.references import parents_first
 from ...postgres.session import pin_session, restore_session
-from ...shapes import Cursor, Json
-from ..key import Key, choose_key, numbered_rows, record
-from ..sequences import keep_positions, sequence_positions
-from ..sources import note_sources
-from ..store.brought import given_to_column, tables_brought_into
-from ..store.items import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, TABLE, UNTOUCHED, SalvageStore
-from ..store.rows import keep_deleted, keep_line, keep_rows
+from ...postgres.tables import table_facts
+from ...shapes import Cursor, Json, TableName
+from ..identity import Identity, identity_of
+from ..key import record
+from ..sequences import Position, keep_positions, sequence_positions, set_aside_positions
+from ..store.items import COLUMNS, LABELS, PRIVILEGES, ROWS, TABLE, SalvageStore
+from ..store.rows import enter_rows, keep_line, keep_unknown, note_made
 from ..watch import DestructionWatch, Loss, losses_from_json, uncovered
-from .image import LeftTable, RowImage
+from .base import Difference
+from .image import TableImage
 
 __all__ = ["NotForeseen", "SalvageKeeper"]
+
+#: Locks that were not to be had are for the caller, who tries again (manual, "PostgreSQL Error Codes").
+LOCK_CODES = ("55P03", "40P01")
 
 
 class NotForeseen(Exception):
@@ -41,6 +52,20 @@ class NotForeseen(Exception):
         self.losses = losses
 
 
+class _BaseUnknown(Exception):
+    """The migration could not be applied again, or does not make what it had made; says why."""
+
+
+@dataclass
+class _Kept:
+    """One table whose rows are kept: its OID, what it loses, its rows as they were, and the item for them."""
+
+    oid: int
+    loss: Loss
+    image: TableImage
+    item: int = 0
+
+
 class SalvageKeeper:
     """Keeps what the rollback of one migration destroys.
 
@@ -50,9 +75,7 @@ class SalvageKeeper:
         version: the migration.
         foreseen: what the rehearsal saw it destroy (losses_to_json), or None.
         written_tables: ``schema.table`` of tables whose rows the migration itself wrote when it was deployed, or
-            None where that is not known. Their new columns have values that its next deploy may compute anew, so
-            that NULL and the default mean something there; and of their other rows it may work on those again
-            that it found different the first time, or not at all.
+            None where that is not known: it is then found out.
         learnt: dict OID -> Loss that an earlier attempt was not prepared for, or None.
     """
 
@@ -68,111 +91,54 @@ class SalvageKeeper:
         self.cursor = cursor
         self.run_id = run_id
         self.version = version
-        self.written_tables = written_tables
         self.store = SalvageStore(cursor)
         self.store.bring_up_to_date()
         self.watch = DestructionWatch(cursor)
         self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
-        self._rewritten_again = self._expect_rewriting()
+        self._expect_writing(set(written_tables or ()))
         self.items: list[Json] = []
-        self._images: list[tuple[int, Loss, list[int], RowImage]] = []
-        self._sequences: dict[tuple[str, str], tuple[int, int]] = {}
+        self._kept: list[_Kept] = []
+        self._sequences: dict[TableName, Position] = {}
+        self._zone = "UTC"
 
     # Before the script -----------------------------------------------------------------------------------
 
     def before(self) -> None:
-        """Lock, copy, and take images; to be called before the rollback's first statement."""
+        """Lock, and take images; to be called before the rollback's first statement."""
         self._lock()
         previous = pin_session(self.cursor, local=True)
+        self._zone = previous["TimeZone"]
         self._sequences = sequence_positions(self.cursor, self.watch.versions)
-        self._keep_deletions()
         for oid, loss in sorted(self.planned.items()):
-            self.store.create()
-            columns = list(self.watch.before[oid].columns.values())
-            if loss.whole:
-                self._keep_table(oid, loss, columns)
-                continue
-            if loss.columns:
-                self._keep_columns(oid, loss, columns)
-            if loss.rows:
-                self._take_image(oid, loss)
+            if loss.whole or loss.columns or loss.rows:
+                self._kept.append(_Kept(oid, loss, self._image(oid, loss)))
         restore_session(self.cursor, previous, local=True)
 
-    def _expect_rewriting(self) -> set[int]:
+    def _expect_writing(self, tables: set[str]) -> None:
         """Tables that were there and that the next deploy writes to again: their rows are compared too."""
-        made = self._tables_made()
-        found = set()
         for oid, table in self.watch.before.items():
-            if ".".join(table.name) in (self.written_tables or ()) and table.name not in made:
+            if ".".join(table.name) in tables:
                 oid = table.root if table.root in self.watch.before else oid
                 loss = self.planned.setdefault(oid, Loss(self.watch.before[oid].name))
                 loss.rows = loss.rows or not loss.whole
-                found.add(oid)
-        return found
-
-    def _tables_made(self) -> set[tuple[str, str]]:
-        """Tables of the migration's own, which its rollback drops."""
-        return {loss.table for loss in self.planned.values() if loss.whole}
 
     def _lock(self) -> None:
-        """Nobody may write between the copy and the script; readers may go on until the script locks them out."""
+        """Nobody may write between the image and the script; readers may go on until the script locks them out."""
         if self.planned:
             tables = sql.SQL(", ").join(
                 sql.Identifier(*loss.table) for _, loss in sorted(self.planned.items())
             )
             self.cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(tables))
 
-    def _keep_deletions(self) -> None:
-        """What the migration brought and a user deleted since must not come back with the next deploy."""
-        if not self.store.exists():
-            return
-        for schema, name, columns in tables_brought_into(self.cursor, self.version):
-            oid = self.watch.oid_of((schema, name))
-            if oid is None or not set(columns) <= set(self.watch.before[oid].columns.values()):
-                continue
-            key = choose_key(self.cursor, oid, columns)
-            item = self._begin(DELETED, (schema, name), columns, key)
-            now = numbered_rows((schema, name), self._partitioned(oid), key, key.columns)
-            keep_deleted(self.cursor, item, self.version, (schema, name), now)
-            self._finish(item)
-
-    def _keep_table(self, oid: int, loss: Loss, columns: list[str]) -> None:
-        key = choose_key(self.cursor, oid, columns)
-        item = self._begin(TABLE, loss.table, columns, key)
-        keep_rows(self.cursor, item, self._numbered(oid, loss, key, columns))
-        self._finish(item)
-
-    def _keep_columns(self, oid: int, loss: Loss, columns: list[str]) -> None:
-        gone = [name for name in columns if name in loss.columns]
-        key = choose_key(self.cursor, oid, [name for name in columns if name not in loss.columns])
-        item = self._begin(COLUMNS, loss.table, gone, key)
-        differing = sql.SQL("array_remove(ARRAY[{}]::text[], NULL)").format(
-            sql.SQL(", ").join(self._differs_from_given(loss, name) for name in gone)
-        )
-        rows = sql.SQL("SELECT * FROM ({}) AS rows WHERE cardinality(differing) > 0").format(
-            self._numbered(oid, loss, key, gone, differing=differing)
-        )
-        keep_rows(self.cursor, item, rows, columns=sql.Identifier("differing"))
-        self._finish(item)
-
-    def _differs_from_given(self, loss: Loss, name: str) -> sql.Composable:
-        """SQL: the column's name where its value is another than a new deploy gives, else NULL."""
-        given = (
-            given_to_column(self.cursor, self.version, (*loss.table, name)) if self.store.exists() else None
-        )
-        if given is None:
-            return sql.Literal(name)
-        return sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
-            record([name]), sql.Literal(given), sql.Literal(name)
-        )
-
-    def _take_image(self, oid: int, loss: Loss) -> None:
+    def _image(self, oid: int, loss: Loss) -> TableImage:
         table = self.watch.before[oid]
-        numbers = [number for number, name in sorted(table.columns.items()) if name not in loss.columns]
-        names = [table.columns[number] for number in numbers]
-        key = choose_key(self.cursor, oid, names)
-        image = RowImage(self.cursor, oid, loss.table, self._partitioned(oid), names, key)
-        self._images.append((oid, loss, numbers, image))
+        columns = [name for _, name in sorted(table.columns.items())]
+        made = set(columns) if loss.whole else loss.columns
+        identity = identity_of(self.cursor, oid, columns, made)
+        # All columns, also of a table that only loses some: whether a key means the same thing when the row comes back
+        # is told by what else is in its row.
+        new = set() if loss.whole else loss.columns
+        return TableImage(self.cursor, oid, table.name, table.kind == "p", columns, identity, new)
 
     def keep_privileges(self, changed: dict[str, Json]) -> None:
         """Keep what was granted and revoked on objects that the rollback drops: see privileges_changed_since()."""
@@ -180,10 +146,10 @@ class SalvageKeeper:
             lines = [*change["granted"], *(f"revoked {one}" for one in change["revoked"])]
             self._keep_lines(PRIVILEGES, key, change, lines)
 
-    def keep_labels(self, added: dict[str, list[list[Any]]]) -> None:
+    def keep_labels(self, added: dict[str, list[list[str | None]]]) -> None:
         """Keep the labels that were added to enums that the rollback drops: see labels_added_since()."""
         for key, labels in sorted(added.items()):
-            self._keep_lines(LABELS, key, {"labels": labels}, [label for label, _ in labels])
+            self._keep_lines(LABELS, key, {"labels": labels}, [str(label) for label, _ in labels])
 
     def _keep_lines(self, kind: str, key: str, facts: Json, lines: Iterable[str]) -> None:
         """Keep what belongs to an object, not to rows of a table."""
@@ -195,72 +161,156 @@ class SalvageKeeper:
 
     # After the script ------------------------------------------------------------------------------------
 
-    def after(self) -> list[Json]:
-        """Keep the old version of every row that the script changed.
+    def after(self, apply_again: Callable[[], object]) -> list[Json]:
+        """Keep what users had made of every row that the migration does not make again by itself.
+
+        Args:
+            apply_again: runs the migration's statements on the schema that the rollback has left; is undone.
 
         Returns:
             list of dict: what was kept (see SalvageStore.finish_item).
 
         Raises:
-            NotForeseen: when it destroyed more than was kept.
+            NotForeseen: when more was destroyed than was kept, or the migration changes more.
         """
+        losses = self.watch.losses()
+        grown = self.watch.grown()
+        for oid in grown:
+            losses.setdefault(oid, Loss(self.watch.before[oid].name, rows=True)).rows = True
+        self._must_be_planned(losses)
+        if self._kept:
+            self.store.create()
+            for one in self._kept:
+                one.item = self._begin(one)
+            with tempfile.TemporaryFile() as file:
+                try:
+                    facts = self._compare(apply_again, grown, file)
+                except (_BaseUnknown, RunbookError) as error:
+                    self._keep_all(str(error))
+                except psycopg2.Error as error:
+                    if self.cursor.connection.closed or error.pgcode in LOCK_CODES:
+                        raise
+                    self._keep_all(one_line(error))
+                else:
+                    file.seek(0)
+                    enter_rows(self.cursor, file)
+                    for item, found in facts.items():
+                        self.store.add_facts(item, found)
+                    self._note_made()
+            for one in self._kept:
+                self._finish(one.item)
+                one.image.drop()
         previous = pin_session(self.cursor, local=True)
-        missing = uncovered(self.watch.losses(), self.planned)
-        if missing:
-            raise NotForeseen(self.version, missing)
-        for image in self._images:
-            self._keep_changed_rows(*image)
-        self.items += keep_positions(
-            self.store,
-            self.run_id,
-            self.version,
-            self._sequences,
-            sequence_positions(self.cursor, self.watch.versions),
-        )
-        if self.items:
-            note_sources(self.cursor, self.version, [item["item"] for item in self.items])
-        self.store.forget_made(self.version)
+        now = sequence_positions(self.cursor, self.watch.versions)
+        self.items += keep_positions(self.store, self.run_id, self.version, self._sequences, now)
         restore_session(self.cursor, previous, local=True)
         return self.items
 
-    def _keep_changed_rows(self, oid: int, loss: Loss, numbers: list[int], image: RowImage) -> None:
-        name, columns = self.watch.now(oid)
-        left = LeftTable(name, self._partitioned(oid), [columns[number] for number in numbers])
-        facts = image.facts(left)
-        changed = self._begin(ROWS, loss.table, image.columns, image.key, facts)
-        # Where the next deploy writes to these rows again, their other columns count too.
-        rewritten_again = oid in self._rewritten_again
-        image.keep_changed(changed, left, only_changed_columns=not rewritten_again)
-        if image.key.unique and rewritten_again:
-            untouched = self._begin(UNTOUCHED, loss.table, image.columns, image.key, facts)
-            image.note_untouched(untouched, changed)
-            self._finish(changed)
-            self._finish(untouched)
-        else:
-            self._finish(changed)
-        image.drop()
+    def _must_be_planned(self, losses: Mapping[int, Loss]) -> None:
+        missing = uncovered(losses, self.planned)
+        if missing:
+            raise NotForeseen(self.version, missing)
 
-    # Both ------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        self.cursor.execute("SAVEPOINT runbook_base")
+        try:
+            yield
+        finally:
+            if not self.cursor.connection.closed:
+                self.cursor.execute("ROLLBACK TO SAVEPOINT runbook_base; RELEASE SAVEPOINT runbook_base")
 
-    def _partitioned(self, oid: int) -> bool:
-        return self.watch.before[oid].kind == "p"
+    def _compare(
+        self, apply_again: Callable[[], object], grown: set[int], file: IO[bytes]
+    ) -> dict[int, Json]:
+        """Apply the migration again, and write what is users' into the file; gives facts of the items."""
+        with self._undone():
+            set_aside_positions(self.cursor, self.watch.versions)
+            watch = DestructionWatch(self.cursor)
+            apply_again()
+            previous = pin_session(self.cursor, local=True)
+            changed, more = watch.losses(), watch.grown()
+            self._must_be_planned(
+                {
+                    oid: Loss(self.watch.before[oid].name, rows=True)
+                    for oid in {*(oid for oid, loss in changed.items() if loss.rows), *more}
+                    if oid in self.watch.before
+                }
+            )
+            found: dict[TableName, Difference] = {}
+            items: dict[TableName, int] = {}
+            for one in self._kept:
+                table = table_facts(self.cursor, one.image.name)
+                if table is None or not set(one.image.columns) <= set(table.columns):
+                    raise _BaseUnknown(f"applied again it makes another table {'.'.join(one.image.name)}")
+                lost = self.watch.losses().get(one.oid)
+                only_grew = one.oid in grown and one.oid not in changed and (lost is None or not lost.rows)
+                found[one.image.name] = Difference(self.cursor, one.image, table, only_grew, self._zone)
+                items[one.image.name] = one.item
+            for difference in found.values():
+                difference.compare_parents(found)
+            for difference in found.values():
+                difference.settle()
+            pairs = [
+                (name, key.parent)
+                for name, difference in found.items()
+                for key in difference.table.foreign_keys
+            ]
+            for group in reversed(parents_first(found, pairs)):
+                for name in group:
+                    found[name].add_context(found)
+            facts = {}
+            for name, difference in found.items():
+                facts[items[name]] = difference.facts()
+                difference.copy_out(items[name], file)
+            restore_session(self.cursor, previous, local=True)
+        return facts
 
-    def _numbered(
-        self, oid: int, loss: Loss, key: Key, columns: list[str], **more: sql.Composable
-    ) -> sql.Composable:
-        return numbered_rows(loss.table, self._partitioned(oid), key, columns, **more)
+    def _note_made(self) -> None:
+        """Of numbered rows: which the rollback has left, so that a user may have given the number away."""
+        previous = pin_session(self.cursor, local=True)
+        for one in self._kept:
+            if not one.image.identity.numbered or one.loss.whole:
+                continue
+            name, columns = self.watch.now(one.oid)
+            numbers = {called: number for number, called in self.watch.before[one.oid].columns.items()}
+            left = [columns.get(numbers[key]) for key in sorted(one.image.identity.key.columns)]
+            if None not in left:
+                key = record([known for known in left if known])
+                note_made(
+                    self.cursor, one.item, sql.SQL("SELECT {} FROM {}").format(key, sql.Identifier(*name))
+                )
+        restore_session(self.cursor, previous, local=True)
 
-    def _begin(
-        self, kind: str, table: Sequence[str], columns: list[str], key: Key, facts: Json | None = None
-    ) -> int:
+    def _keep_all(self, reason: str) -> None:
+        """Keep all rows as they were, where nobody can tell which of it the migration makes by itself."""
+        previous = pin_session(self.cursor, local=True)
+        for one in self._kept:
+            gone = sorted(one.loss.columns)
+            columns = None if one.loss.whole else gone if not one.loss.rows else one.image.columns
+            keep_unknown(self.cursor, one.item, one.image.table, columns)
+            self.store.add_facts(one.item, {"base_known": False, "base_unknown_because": reason})
+        restore_session(self.cursor, previous, local=True)
+
+    def _begin(self, one: _Kept) -> int:
+        identity: Identity = one.image.identity
+        kind = TABLE if one.loss.whole else ROWS if one.loss.rows else COLUMNS
         return self.store.begin_item(
             self.run_id,
             self.version,
             kind,
-            table,
-            columns,
-            key.columns,
-            {"unique_key": key.unique, **(facts or {})},
+            one.loss.table,
+            one.image.columns,
+            identity.key.columns,
+            {
+                "unique_key": identity.key.unique,
+                "has_key": identity.has_key,
+                "assigned": identity.assigned,
+                "generated": identity.generated,
+                "numbered": identity.numbered,
+                "names": list(identity.names),
+                "made": one.image.columns if one.loss.whole else sorted(one.loss.columns),
+            },
         )
 
     def _finish(self, item: int) -> None:

@@ -13,16 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...shapes import Cursor
-from ..store.items import COLUMNS, ROWS, TABLE, UNTOUCHED
+from ..store.items import COLUMNS, ROWS, TABLE
 from ..store.returning import hold_back_older, hold_back_older_item
 
 __all__ = ["NEWER_VERSION", "hold_back_competing_rows"]
 
 NEWER_VERSION = "a later rollback kept another version of it"
 
-# Kinds whose rows are what users wrote, and kinds that write to rows.
+# Kinds whose rows are what users wrote.
 WRITTEN_BY_USERS = (TABLE, ROWS, COLUMNS)
-WRITES = (*WRITTEN_BY_USERS, UNTOUCHED)
 
 
 def hold_back_competing_rows(cursor: Cursor, items: Sequence[dict[str, Any]]) -> None:
@@ -48,13 +47,12 @@ def _may_overwrite(newer: dict[str, Any], older: dict[str, Any]) -> bool:
         newer["item"] > older["item"]
         and newer["run_id"] != older["run_id"]
         and (newer["schema"], newer["table"]) == (older["schema"], older["table"])
-        and newer["kind"] in WRITES
+        and newer["kind"] in WRITTEN_BY_USERS
         and older["kind"] in WRITTEN_BY_USERS
         and not set(newer["columns"]).isdisjoint(older["columns"])
     )
 
 
 def _row_by_row(newer: dict[str, Any], older: dict[str, Any]) -> bool:
-    """Whether it can be told which rows are the same: by one key, and not by the whole content of the table."""
-    replaces = newer["kind"] == ROWS and not newer["facts"]["unique_key"]
-    return newer["key_columns"] == older["key_columns"] and not replaces
+    """Whether it can be told which rows are the same: by one key, and not by the whole content of a row."""
+    return newer["key_columns"] == older["key_columns"]

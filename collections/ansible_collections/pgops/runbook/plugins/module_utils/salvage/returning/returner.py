@@ -2,42 +2,42 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Putting salvage back, in the transaction that applies the migration again.
 
-Nothing is forced: a row that somebody changed, whose parent is gone or whose unique values another row has, stays in
-the salvage with the reason. What a row must look like so that nobody is overwritten is checked before the script.
+Deploy, rollback and deploy are a three-way merge: see returning.decision. Nothing is forced: what was changed on both
+sides, whose parent is gone or whose unique values another row has, stays in the salvage with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from ...postgres.bisect import NotTaken, savepoint
+from ...postgres.connection import sql
 from ...postgres.references import Reference, foreign_keys, parents_first
 from ...postgres.session import pin_session, restore_session
 from ...postgres.tables import Table, table_facts
 from ...postgres.triggers import triggers_and_rules_off
-from ...rows.sequences import advance_sequence
-from ...rows.writing import take_out_orphans, written_as_ring
-from ...shapes import Cursor
-from ..changed_since import hold_back_changed, narrow_to_untouched
+from ...rows.changes import ADDED, CHANGED, DELETED, TableChanges
+from ...rows.policies import HOLD_BACK, PARENT_GONE
+from ...rows.sequences import advance_sequence, advance_sequences_of
+from ...rows.writing import TableWriter, take_out_orphans, written_as_ring
+from ...shapes import Cursor, TableName
 from ..labels import add_labels_again
 from ..privileges import change_privileges_again
-from ..sources import sources_changed
-from ..store.items import COLUMNS, DELETED, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, UNTOUCHED, SalvageStore
-from ..store.returning import count_kept, note_returned, reasons_of_held_back
+from ..store.items import COLUMNS, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, SalvageStore
+from ..store.returning import count_kept, hold_back_conflicts, note_returned, reasons_of_held_back
 from .competing_rows import hold_back_competing_rows
-from .rows import RowReturn
+from .decision import BOTH_CHANGED, KEPT, decide, hold_back_referred
+from .numbers import follow_parents, give_numbers_back, number_anew, take_new_numbers
+from .waiting import WaitingRows
 
 __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 
 # Option of the modules that apply a migration.
 SALVAGE_SPEC = {"restore_salvage": {"type": "bool", "default": True}}
 
-# Labels that values need; whole tables and rows together, parents before the tables that refer to them; then the
-# columns of these rows.
-OF_TABLES = (TABLE, UNTOUCHED, ROWS)
-ORDER = ((LABELS,), (DELETED,), OF_TABLES, (COLUMNS,), (SEQUENCE,), (PRIVILEGES,))
+OF_TABLES = (TABLE, ROWS, COLUMNS)
 
 
 class SalvageReturner:
@@ -48,37 +48,32 @@ class SalvageReturner:
         run_id: name of the run.
         version: the migration.
         wanted: false to leave it all where it is.
-        only: number of the one item to put back; default is all.
+        only: numbers of the items to put back; default is all.
+        prefer: who has the last word on what was changed on both sides, one of decision.PREFERENCES.
     """
 
     def __init__(
-        self, cursor: Cursor, run_id: str, version: str, wanted: bool = True, only: int | None = None
+        self,
+        cursor: Cursor,
+        run_id: str,
+        version: str,
+        wanted: bool = True,
+        only: Sequence[int] | None = None,
+        prefer: str = "",
     ) -> None:
         self.cursor = cursor
         self.run_id = run_id
         self.version = version
         self.wanted = wanted
         self.only = only
+        self.prefer = prefer
         self.store = SalvageStore(cursor)
         self.items: list[dict[str, Any]] = []
 
-    def before(self) -> None:
-        """Find the rows that somebody changed since; to be called before the migration's first statement."""
-        self.choose()
-        previous = pin_session(self.cursor, local=True)
-        for item in self.items:
-            item["sources_changed"] = sources_changed(self.cursor, item)
-            if item["kind"] == ROWS:
-                hold_back_changed(self.cursor, item)
-            elif item["kind"] == UNTOUCHED:
-                narrow_to_untouched(self.cursor, item)
-        restore_session(self.cursor, previous, local=True)
-
     def choose(self) -> None:
-        """Take the items without a look at what was changed since: for a migration that is in place already."""
+        """Take the items; to be called before the migration's first statement."""
         self.store.bring_up_to_date()
-        found = self.store.open_items(self.version) if self.wanted else []
-        self.items = [item for item in found if self.only in (None, item["item"])]
+        self.items = self.store.open_items(self.version) if self.wanted else []
 
     def tables(self) -> set[str]:
         """``schema.table`` of the tables that rows go back to."""
@@ -96,98 +91,41 @@ class SalvageReturner:
         # A constraint that is deferred to COMMIT would hold back nothing, and fail everything.
         self.cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         hold_back_competing_rows(self.cursor, self.items)
-        kept = {item["item"]: count_kept(self.cursor, item) for item in self.items}
-        for kinds in ORDER:
-            items = [item for item in self.items if item["kind"] in kinds]
-            if kinds == OF_TABLES:
-                self._put_back_parents_first(items)
-            else:
-                for item in items:
+        meant = [item for item in self.items if self.only is None or item["item"] in self.only]
+        kept = {item["item"]: count_kept(self.cursor, item) for item in meant}
+        # Labels that values need come first, and what belongs to no row last.
+        for item in meant:
+            if item["kind"] == LABELS:
+                self._put_back(item)
+        self._merge({item["item"] for item in meant})
+        for kind in (SEQUENCE, PRIVILEGES):
+            for item in meant:
+                if item["kind"] == kind:
                     self._put_back(item)
         restore_session(self.cursor, previous, local=True)
-        return [self._close(item, kept[item["item"]]) for item in self.items]
+        done = [self._close(item, kept[item["item"]]) for item in meant]
+        for run_id in {item["run_id"] for item in self.items}:
+            self.store.forget_known_again(self.version, run_id)
+        return [one for one in done if one["returned"] or one["held_back"]]
 
-    def _put_back_parents_first(self, items: Sequence[dict[str, Any]]) -> None:
-        """Parents before the tables that refer to them, rings together."""
-        references = foreign_keys(self.cursor)
-        pairs = [(one.child, one.parent) for one in references]
-        for group in parents_first(map(_table_name, items), pairs):
-            members = [item for item in items if _table_name(item) in group]
-            if len(group) > 1:
-                ring = [one for one in references if one.child in group and one.parent in group]
-                if self._put_back_ring(members, group, ring):
-                    continue
-            for item in members:
-                self._put_back(item)
+    # Rows of tables --------------------------------------------------------------------------------------
 
-    def _put_back_ring(
-        self, items: Sequence[dict[str, Any]], group: Sequence[tuple[str, str]], ring: Sequence[Reference]
-    ) -> bool:
-        """Rows of tables that refer to each other, so that none of them could come first.
+    def _merge(self, meant: set[int]) -> None:
+        """All rows together: those of several rollbacks one rollback after the other, in the order of the rollbacks."""
+        for run_id in dict.fromkeys(item["run_id"] for item in self.items):
+            left = list(self._waiting(run_id))
+            while left:
+                # An earlier release kept columns and rows of one table apart.
+                of_table = {one.name: one for one in reversed(left)}
+                _Merge(self.cursor, list(of_table.values()), meant, self.prefer, self.store).run()
+                left = [one for one in left if one not in of_table.values()]
 
-        Returns:
-            bool: False where it did not go, and nothing was done.
-        """
-        tables = [(item, self._table_of(item)) for item in items]
-        targets = [(item, table) for item, table in tables if table]
-        # A column that is in a primary key by now cannot be cleared: then without.
-        return any(self._ring_goes(targets, group, ring, clearing) for clearing in (True, False))
-
-    def _ring_goes(
-        self,
-        targets: Sequence[tuple[dict[str, Any], Table]],
-        group: Sequence[tuple[str, str]],
-        ring: Sequence[Reference],
-        clearing: bool,
-    ) -> bool:
-        rows = [RowReturn(self.cursor, self.version, item, table) for item, table in targets]
-        writers = [one.writer for one in rows]
-        try:
-            with savepoint(self.cursor):
-                with ExitStack() as tables:
-                    for one in rows:
-                        tables.enter_context(triggers_and_rules_off(self.cursor, one.table.oid))
-                    with written_as_ring(self.cursor, ring, writers if clearing else []):
-                        for one in rows:
-                            one.read()
-                            one.hold_back_orphans(coming=group)
-                            one.write()
-                        orphans = take_out_orphans(writers, group)
-                        for one, reasons in zip(rows, orphans):
-                            one.hold_back(reasons)
-                for one in rows:
-                    one.close()
-        except NotTaken:
-            return False
-        return True
-
-    def _put_back(self, item: dict[str, Any]) -> None:
-        if item["kind"] == SEQUENCE:
-            if advance_sequence(self.cursor, _table_name(item), item["facts"]["next_value"]):
-                self.store.forget_returned(item["item"])
-            else:
-                self.store.hold_back(item["item"], "the sequence is not there any more")
-        elif item["kind"] in (LABELS, PRIVILEGES):
-            facts = item["facts"]
-            if item["kind"] == LABELS:
-                problems = add_labels_again(self.cursor, facts["object"], facts["labels"])
-            else:
-                problems = change_privileges_again(
-                    self.cursor,
-                    facts["object"],
-                    # An earlier release kept what was granted only.
-                    facts.get("granted", facts.get("privileges", [])),
-                    facts.get("revoked", []),
-                )
-            if problems:
-                self.store.hold_back(item["item"], "; ".join(problems))
-            else:
-                self.store.forget_returned(item["item"])
-        else:
-            table = self._table_of(item)
-            if table is not None:
-                with triggers_and_rules_off(self.cursor, table.oid):
-                    RowReturn(self.cursor, self.version, item, table).put_back()
+    def _waiting(self, run_id: str) -> Iterator[WaitingRows]:
+        for item in self.items:
+            if item["run_id"] == run_id and item["kind"] in OF_TABLES:
+                table = self._table_of(item)
+                if table is not None:
+                    yield WaitingRows(self.cursor, item, table)
 
     def _table_of(self, item: dict[str, Any]) -> Table | None:
         """The table that an item's rows go back to; None where it cannot take them, and they are held back."""
@@ -195,18 +133,39 @@ class SalvageReturner:
         if table is None:
             self.store.hold_back(item["item"], "its table is not there any more")
             return None
-        lost = [name for name in item["columns"] if name not in table.columns]
-        if lost or not set(item["key_columns"]) <= set(table.columns):
-            missing = ", ".join(lost or item["key_columns"])
-            self.store.hold_back(item["item"], f"the table has no column {missing} any more")
+        lost = [name for name in item["key_columns"] if name not in table.columns]
+        if lost:
+            self.store.hold_back(item["item"], f"the table has no column {', '.join(lost)} any more")
             return None
         return table
+
+    # What belongs to no row ------------------------------------------------------------------------------
+
+    def _put_back(self, item: dict[str, Any]) -> None:
+        facts = item["facts"]
+        if item["kind"] == SEQUENCE:
+            there = advance_sequence(self.cursor, _table_name(item), facts["next_value"])
+            problems = [] if there else ["the sequence is not there any more"]
+        elif item["kind"] == LABELS:
+            problems = add_labels_again(self.cursor, facts["object"], facts["labels"])
+        else:
+            problems = change_privileges_again(
+                self.cursor,
+                facts["object"],
+                # An earlier release kept what was granted only.
+                facts.get("granted", facts.get("privileges", [])),
+                facts.get("revoked", []),
+            )
+        if problems:
+            self.store.hold_back(item["item"], "; ".join(problems))
+        else:
+            self.store.forget_returned(item["item"])
 
     def _close(self, item: dict[str, Any], kept: int) -> dict[str, Any]:
         """Say what became of an item that had ``kept`` rows; an earlier deploy may have put back some already."""
         reasons = reasons_of_held_back(self.cursor, item)
         held_back = sum(reasons.values())
-        if not held_back:
+        if not held_back and kept:
             note_returned(self.cursor, item, self.run_id)
         return {
             "item": item["item"],
@@ -218,5 +177,165 @@ class SalvageReturner:
         }
 
 
-def _table_name(item: dict[str, Any]) -> tuple[str, str]:
+class _Merge:
+    """Rows of all tables that one rollback kept.
+
+    Args:
+        rows: of each table.
+        meant: numbers of the items that are to go back; the others are there to be referred to.
+        prefer: see SalvageReturner.
+    """
+
+    def __init__(
+        self, cursor: Cursor, rows: Sequence[WaitingRows], meant: set[int], prefer: str, store: SalvageStore
+    ) -> None:
+        self.cursor = cursor
+        self.rows = {one.name: one for one in rows}
+        self.meant = meant
+        self.prefer = prefer
+        self.store = store
+        self.references = foreign_keys(cursor)
+        pairs = [(one.child, one.parent) for one in self.references]
+        self.groups = parents_first(self.rows, pairs)
+        self.writers: dict[TableName, TableWriter] = {}
+
+    def run(self) -> None:
+        for one in self.rows.values():
+            self._hold_back(one, one.read())
+            one.find_places(self.prefer == KEPT)
+        # Every row that got another number has another place.
+        moved = [one for one in self.rows.values() if one.item["item"] in self.meant and self._moves(one)]
+        if moved:
+            for one in self.rows.values():
+                one.find_places(self.prefer == KEPT)
+        for one in self.rows.values():
+            if one.item["item"] in self.meant:
+                number_anew(one)
+        for group in self.groups:
+            # In a ring each waits for what is said of the others.
+            for _ in group:
+                for name in group:
+                    follow_parents(self.rows[name], self.rows)
+            for name in group:
+                decide(self.rows[name], self.prefer)
+                self.writers[name] = self._writer(self.rows[name])
+        for one in self.rows.values():
+            take_new_numbers(one)
+        self._write()
+        for one in self.rows.values():
+            if one.item["item"] in self.meant:
+                self._hold_back(one, one.reasons())
+                hold_back_conflicts(self.cursor, one.item, one.work, BOTH_CHANGED)
+                self.store.forget_returned(one.item["item"])
+                advance_sequences_of(self.cursor, one.table)
+            one.close()
+
+    def _moves(self, one: WaitingRows) -> bool:
+        return give_numbers_back(self.cursor, one)
+
+    def _writer(self, one: WaitingRows) -> TableWriter:
+        changes = TableChanges(
+            table=one.table,
+            work=one.work,
+            columns=one.present,
+            settable=[name for name in one.present if name not in one.table.always_identity],
+            value=_value,
+            now=one.now(),
+            key=one.key.columns,
+            counts=_counts,
+        )
+        return TableWriter(self.cursor, changes, HOLD_BACK)
+
+    def _write(self) -> None:
+        for group in reversed(self.groups):
+            for name in group:
+                self._delete(self.rows[name])
+        for group in self.groups:
+            members = [self.rows[name] for name in group if self.rows[name].item["item"] in self.meant]
+            if len(members) > 1 and self._write_ring(members, group):
+                continue
+            for one in members:
+                with triggers_and_rules_off(self.cursor, one.table.oid):
+                    self._hold_back_orphans(one)
+                    self._stays(one, self.writers[one.name].write((CHANGED, ADDED)))
+
+    def _delete(self, one: WaitingRows) -> None:
+        if one.item["item"] not in self.meant:
+            return
+        hold_back_referred(self.cursor, one)
+        self._without_reason(one)
+        with triggers_and_rules_off(self.cursor, one.table.oid):
+            self._stays(one, self.writers[one.name].write((DELETED,)))
+
+    def _write_ring(self, members: Sequence[WaitingRows], group: Sequence[TableName]) -> bool:
+        """Rows of tables that refer to each other, so that none of them could come first.
+
+        Returns:
+            bool: False where it did not go, and nothing was done.
+        """
+        ring = [one for one in self.references if one.child in group and one.parent in group]
+        # A column that is in a primary key by now cannot be cleared: then without.
+        return any(self._ring_goes(members, group, ring, clearing) for clearing in (True, False))
+
+    def _ring_goes(
+        self,
+        members: Sequence[WaitingRows],
+        group: Sequence[TableName],
+        ring: Sequence[Reference],
+        clearing: bool,
+    ) -> bool:
+        writers = [self.writers[one.name] for one in members]
+        try:
+            with savepoint(self.cursor), ExitStack() as tables:
+                for one in members:
+                    tables.enter_context(triggers_and_rules_off(self.cursor, one.table.oid))
+                with written_as_ring(self.cursor, ring, writers if clearing else []):
+                    for one, writer in zip(members, writers):
+                        self._hold_back_orphans(one, coming=group)
+                        self._stays(one, writer.write((CHANGED, ADDED)))
+                    for one, reasons in zip(members, take_out_orphans(writers, group)):
+                        self._stays(one, reasons)
+        except NotTaken:
+            return False
+        return True
+
+    def _hold_back_orphans(self, one: WaitingRows, coming: Sequence[TableName] = ()) -> None:
+        """Hold back rows whose parent is gone; a parent among the rows themselves is not asked for."""
+        changes = self.writers[one.name].changes
+        for constraint in one.table.foreign_keys:
+            if constraint.parent != one.name and constraint.parent not in coming:
+                missing = sql.SQL("k.kind IN ('added', 'changed') AND {}").format(
+                    changes.parent_missing(constraint)
+                )
+                one.hold_back(missing, PARENT_GONE.format(".".join(constraint.parent)))
+        self._without_reason(one)
+
+    def _without_reason(self, one: WaitingRows) -> None:
+        """What stays is not written."""
+        one.run("UPDATE {work} SET kind = NULL WHERE reason IS NOT NULL AND kind IS NOT NULL")
+
+    def _stays(self, one: WaitingRows, reasons: dict[int, str]) -> None:
+        for reason in set(reasons.values()):
+            numbers = [number for number, why in reasons.items() if why == reason]
+            one.hold_back(sql.SQL("k.number = ANY ({}::bigint[])").format(sql.Literal(numbers)), reason)
+        self._without_reason(one)
+
+    def _hold_back(self, one: WaitingRows, reasons: dict[int, str]) -> None:
+        """Say in the salvage why rows stay, by number."""
+        for reason in set(reasons.values()):
+            numbers = [number for number, why in reasons.items() if why == reason]
+            self.store.hold_back(one.item["item"], reason, numbers)
+
+
+def _value(name: str) -> sql.Composable:
+    """SQL: the value of a column in the kept row k."""
+    return sql.SQL("(k.theirs).{}").format(sql.Identifier(name))
+
+
+def _counts(name: str) -> sql.Composable:
+    """SQL condition: the column counts in row k."""
+    return sql.SQL("(k.columns IS NULL OR {} = ANY (k.columns))").format(sql.Literal(name))
+
+
+def _table_name(item: dict[str, Any]) -> TableName:
     return item["schema"], item["table"]

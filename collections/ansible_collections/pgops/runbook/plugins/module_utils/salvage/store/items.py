@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from ...content.row_digest import sums_as_text
 from ...ledger.upgrade import upgrade
 from ...postgres.answers import one_row
 from ...postgres.connection import sql
 from ...shapes import Cursor, Json
-from .brought import forget_brought
 
 __all__ = [
     "COLUMNS",
-    "DELETED",
     "LABELS",
     "PRIVILEGES",
     "ROWS",
     "SEQUENCE",
     "TABLE",
-    "UNTOUCHED",
     "SalvageStore",
 ]
 
@@ -36,8 +32,6 @@ __all__ = [
 TABLE = "dropped table"
 COLUMNS = "dropped columns"
 ROWS = "changed rows"
-DELETED = "rows that a user deleted"
-UNTOUCHED = "rows that the rollback left as they were"
 SEQUENCE = "sequence"
 PRIVILEGES = "privileges"
 LABELS = "enum labels"
@@ -61,10 +55,18 @@ NAMES = (
     "digest",
 )
 
+# Rows of which nothing waits are there for those that refer to them: to know again which they meant.
+WAITS = "cardinality({}.columns) IS DISTINCT FROM 0"
+
 # Of one item; the digest is of its rows in any order.
-MEASURE = """
-    SELECT count(*), coalesce(sum(octet_length(kept)), 0)::bigint, encode(sha256(convert_to({}, 'UTF8')), 'hex')
-    FROM (SELECT kept, ROW(key, occurrence, kept, columns)::text AS line
+MEASURE = f"""
+    SELECT count(*) FILTER (WHERE {WAITS.format("rows")}),
+           coalesce(sum(octet_length(coalesce(kept, base))), 0)::bigint,
+           encode(sha256(convert_to({{}}, 'UTF8')), 'hex'), count(*)
+    FROM (SELECT kept, base, columns,
+                 -- As the first release wrote it, where there is nothing that it did not have.
+                 CASE WHEN base IS NULL THEN ROW(key, occurrence, kept, columns)::text
+                      ELSE ROW(key, occurrence, kept, base, columns)::text END AS line
           FROM runbook_salvage.kept_row WHERE item = %s) AS rows"""
 
 
@@ -116,10 +118,10 @@ class SalvageStore:
         """Count, measure and digest its rows; an item without any is taken out.
 
         Returns:
-            dict: table, kind, columns, rows, bytes, digest; or None.
+            dict: item, table, kind, columns, rows, bytes, digest; or None where nothing of it waits.
         """
-        rows, size, digest = self.measure(item)
-        if rows == 0:
+        rows, size, digest, entered = self._measure(item)
+        if entered == 0:
             self.cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = %s", (item,))
             return None
         self.cursor.execute(
@@ -128,6 +130,8 @@ class SalvageStore:
             (rows, size, digest, item),
         )
         name, kind, columns = one_row(self.cursor)
+        if rows == 0:
+            return None
         return {
             "item": item,
             "table": name,
@@ -144,30 +148,17 @@ class SalvageStore:
             return []
         self.cursor.execute(
             "SELECT item, coalesce(schema_name || '.' || table_name, facts ->> 'object'), kind, columns, rows, bytes,"
-            " digest FROM runbook_salvage.manifest WHERE (run_id, migration) = (%s, %s) ORDER BY item",
+            " digest FROM runbook_salvage.manifest WHERE (run_id, migration) = (%s, %s) AND rows > 0 ORDER BY item",
             (run_id, migration),
         )
         names = ("item", "table", "kind", "columns", "rows", "bytes", "digest")
         return [dict(zip(names, row)) for row in self.cursor.fetchall()]
 
-    def forget_made(self, migration: str) -> None:
-        """Forget what a deploy of the migration had brought."""
-        if self.exists():
-            forget_brought(self.cursor, migration)
-
-    def note_sources(self, items: Sequence[int], sources: list[list[Any]]) -> None:
-        """Note, with items of tables that the migration brought rows into, what it read and which columns it brought.
-
-        Args:
-            items: numbers of items.
-            sources: list of [[schema, table], digest of its rows].
-        """
+    def add_facts(self, item: int, facts: Json) -> None:
+        """Note more of what returning an item takes."""
         self.cursor.execute(
-            "UPDATE runbook_salvage.manifest m SET facts = facts || %s"
-            " || jsonb_build_object('brought_columns', made.columns) FROM runbook_salvage.made_row made"
-            " WHERE item = ANY (%s) AND (made.migration, made.schema_name, made.table_name)"
-            " = (m.migration, m.schema_name, m.table_name)",
-            (json.dumps({"sources": sources}), list(items)),
+            "UPDATE runbook_salvage.manifest SET facts = facts || %s WHERE item = %s",
+            (json.dumps(facts), item),
         )
 
     def purge(self, items: Sequence[int]) -> None:
@@ -182,19 +173,38 @@ class SalvageStore:
             (reason, item, numbers, numbers),
         )
 
-    def forget_returned(self, item: int, number: int | None = None) -> None:
-        """Take out the rows of an item, or the one with this number, that went back: those that have no reason."""
+    def forget_returned(self, item: int) -> None:
+        """Take out the rows of an item that went back: those that have no reason to stay."""
         self.cursor.execute(
-            "DELETE FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NULL"
-            " AND (%s::bigint IS NULL OR number = %s)",
-            (item, number, number),
+            "DELETE FROM runbook_salvage.kept_row k WHERE item = %s AND held_back IS NULL AND "
+            + WAITS.format("k"),
+            (item,),
+        )
+
+    def forget_known_again(self, migration: str, run_id: str) -> None:
+        """Take out what was kept for rows that refer to it, where none of a rollback waits any more."""
+        self.cursor.execute(
+            "UPDATE runbook_salvage.manifest m SET returned = clock_timestamp(), returned_by = %s"
+            " WHERE migration = %s AND returned IS NULL AND NOT EXISTS (SELECT FROM runbook_salvage.kept_row k"
+            " JOIN runbook_salvage.manifest other USING (item) WHERE (other.run_id, other.migration)"
+            " = (m.run_id, m.migration) AND other.returned IS NULL AND " + WAITS.format("k") + ")",
+            (run_id, migration),
+        )
+        self.cursor.execute(
+            "DELETE FROM runbook_salvage.kept_row k USING runbook_salvage.manifest m"
+            " WHERE m.item = k.item AND m.migration = %s AND m.returned IS NOT NULL",
+            (migration,),
         )
 
     def measure(self, item: int) -> tuple[int, int, str]:
         """(rows, bytes, digest) of what is kept now."""
-        self.cursor.execute(sql.SQL(MEASURE).format(sums_as_text()), (item,))
-        rows, size, digest = one_row(self.cursor)
+        rows, size, digest, _ = self._measure(item)
         return rows, size, digest
+
+    def _measure(self, item: int) -> tuple[int, int, str, int]:
+        self.cursor.execute(sql.SQL(MEASURE).format(sums_as_text()), (item,))
+        rows, size, digest, entered = one_row(self.cursor)
+        return rows, size, digest, entered
 
     def open_items(self, migration: str) -> list[Json]:
         """Items of a migration that have not gone back whole, in the order in which they were kept.
@@ -227,15 +237,16 @@ class SalvageStore:
         self.cursor.execute(
             "SELECT m.item, m.run_id, m.migration, m.kind,"
             " coalesce(m.schema_name || '.' || m.table_name, m.facts ->> 'object'), m.columns,"
-            " count(k.item), count(k.held_back),"
+            " count(*), count(k.held_back),"
             " (SELECT coalesce(jsonb_object_agg(held.reason, held.rows), '{}') FROM"
             " (SELECT h.held_back AS reason, count(*) AS rows FROM runbook_salvage.kept_row h"
             " WHERE h.item = m.item AND h.held_back IS NOT NULL GROUP BY h.held_back) AS held),"
-            " coalesce(sum(octet_length(k.kept)), 0)::bigint,"
+            # Status reads an earlier layout too, which has no base.
+            " coalesce(sum(octet_length(coalesce(k.kept, to_jsonb(k) ->> 'base'))), 0)::bigint,"
             " to_char(m.kept AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'),"
             " greatest(floor(extract(epoch FROM clock_timestamp() - m.kept) / 86400), 0)::int"
-            " FROM runbook_salvage.manifest m LEFT JOIN runbook_salvage.kept_row k USING (item)"
-            " WHERE m.returned IS NULL GROUP BY m.item ORDER BY m.item"
+            " FROM runbook_salvage.manifest m JOIN runbook_salvage.kept_row k USING (item)"
+            " WHERE m.returned IS NULL AND " + WAITS.format("k") + " GROUP BY m.item ORDER BY m.item"
         )
         names = (
             "item",

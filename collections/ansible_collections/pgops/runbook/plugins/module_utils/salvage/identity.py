@@ -1,0 +1,113 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""By which columns the rows of a table that a migration makes or widens are known again.
+
+A number that the migration hands out (serial, identity, a generated uuid) is a poor name for a thing: applied again
+it may hand out another one. Where such a row has a unique key besides, it is known by that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from ..postgres.answers import one_row
+from ..postgres.columns import Column, columns_of
+from ..postgres.connection import sql
+from ..postgres.keys import unique_keys
+from ..shapes import Cursor
+from .key import Key
+
+__all__ = ["Identity", "identity_of", "is_computed"]
+
+# A default that gives the same value whenever it is asked for.
+LITERAL = re.compile(
+    r"""(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|\(-\d+(?:\.\d+)?\)|true|false|NULL)"""
+    r"""(?:::[A-Za-z0-9_ ."]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*)?"""
+)
+
+
+# Types whose values tell things apart, and are not alike by chance.
+NAMING = ("text", "varchar", "citext", "uuid")
+
+
+class Identity(NamedTuple):
+    """How the rows of one table are known again.
+
+    Attributes:
+        key: by which; where it is not unique, equal ones are numbered.
+        has_key: false where a row has no other name than all of its content.
+        assigned: the key that the migration itself hands out to rows; empty where there is none.
+        generated: of the table's columns those that it hands out values for, in whatever key or none.
+        numbered: whether the key is a number that the table handed out before the migration: it may be handed out
+            again, to another thing, and a row that the migration brings gets another one each time.
+        names: columns of other unique keys, by which such a row may be known.
+    """
+
+    key: Key
+    has_key: bool
+    assigned: list[str]
+    generated: list[str]
+    numbered: bool = False
+    names: Sequence[list[str]] = ()
+
+    @property
+    def numbers(self) -> list[str]:
+        """Columns in which the same thing may get another number when it is made again."""
+        return self.assigned or (self.key.columns if self.numbered else [])
+
+
+def is_computed(column: Column) -> bool:
+    """Whether a row that does not say otherwise gets another value in it at another time."""
+    if column.generated:
+        return False
+    return bool(column.identity) or (column.default is not None and not LITERAL.fullmatch(column.default))
+
+
+def _naming_column(cursor: Cursor, oid: int, columns: list[str]) -> str | None:
+    """A column that names the rows though no index says so: of texts, all there and no two alike; the first one."""
+    cursor.execute(
+        "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s",
+        (oid,),
+    )
+    table = sql.Identifier(*one_row(cursor))
+    texts = [one.name for one in columns_of(cursor, oid) if one.name in columns and one.type_name in NAMING]
+    if not texts:
+        return None
+    names = list(map(sql.Identifier, texts))
+    cursor.execute(
+        sql.SQL("SELECT count(*), {} FROM {}").format(
+            sql.SQL(", ").join(sql.SQL("count(DISTINCT {})").format(name) for name in names), table
+        )
+    )
+    rows, *distinct = one_row(cursor)
+    return next((name for name, found in zip(texts, distinct) if found == rows and rows > 1), None)
+
+
+def identity_of(cursor: Cursor, oid: int, columns: list[str], made: Collection[str]) -> Identity:
+    """The identity of the rows of a table.
+
+    Args:
+        oid: of the table.
+        columns: names that are compared.
+        made: of these the ones that the migration has made.
+    """
+    computed = [one.name for one in columns_of(cursor, oid) if one.name in columns and is_computed(one)]
+    generated = [name for name in computed if name in made]
+    keys = [key for key in unique_keys(cursor, oid) if key.immediate and set(key.columns) <= set(columns)]
+    natural = [key for key in keys if not set(key.columns) & set(generated)]
+    handed_out = next((key.columns for key in keys if set(key.columns) & set(generated) and key.not_null), [])
+    # One that may be NULL names a row of the migration's own numbering better than the number does.
+    named = [key for key in natural if key.not_null] or (natural if handed_out else [])
+    if named:
+        key = Key(named[0].columns, named[0].not_null)
+        others = [one.columns for one in natural if not set(one.columns) & set(computed)]
+        return Identity(key, True, handed_out, generated, set(key.columns) <= set(computed), others)
+    if handed_out:
+        naming = _naming_column(cursor, oid, [name for name in columns if name not in generated])
+        key = Key([naming], False) if naming else Key(handed_out, True)
+        return Identity(key, True, handed_out, generated)
+    content = [name for name in columns if name not in generated]
+    return Identity(Key(content, False), False, [], generated)

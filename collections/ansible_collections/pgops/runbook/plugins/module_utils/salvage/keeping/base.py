@@ -1,0 +1,288 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What users had made of the rows, and what the migration makes of them again by itself: theirs and base.
+
+The old schema cannot hold everything. What it lost is the difference between the database before a rollback and the
+database after rolling back and applying again. The second is made here, in the rollback's transaction, looked at, and
+undone: it says by itself which values are users' and which the migration computes anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import IO
+
+from ...postgres.answers import one_row
+from ...postgres.columns import columns_of
+from ...postgres.connection import sql
+from ...postgres.tables import ForeignKey, Table
+from ...shapes import Cursor, Json
+from .image import TableImage
+
+__all__ = ["Difference"]
+
+MAKE = """
+    CREATE TEMPORARY TABLE {shape} AS SELECT {names} FROM {target} WITH NO DATA;
+    CREATE TEMPORARY TABLE {work} (number bigint GENERATED ALWAYS AS IDENTITY, key text, occurrence bigint,
+        kept text, base text, columns text[], theirs {shape}, basis {shape})"""
+
+ENUMS = """
+    SELECT a.attname::text, CASE WHEN t.typtype = 'e' THEN '::text' ELSE '::text[]' END
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+    WHERE a.attrelid = %s AND a.attnum > 0 AND 'e' IN (t.typtype, e.typtype)"""
+
+FIND = """
+    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis)
+    SELECT coalesce(now.key, was.key), coalesce(now.occurrence, was.occurrence), was.line, now.line,
+           CAST(was.line AS {shape}), CAST(now.line AS {shape})
+    FROM {image} was FULL JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+    WHERE was.line IS DISTINCT FROM now.line AND {counts} ORDER BY was.ctid, now.place"""
+
+# One row that has lost its match stands with the one of this key that has none either.
+PAIR = """
+    WITH found AS (
+        SELECT mine.number AS mine, other.number AS other, other.base, other.basis, other.key, other.occurrence,
+               row_number() OVER (PARTITION BY mine.number ORDER BY other.number) AS of_mine,
+               row_number() OVER (PARTITION BY other.number ORDER BY mine.number) AS of_other
+        FROM {work} mine JOIN {work} other ON {same} WHERE mine.base IS NULL AND other.kept IS NULL),
+    pairs AS (SELECT * FROM found WHERE of_mine = 1 AND of_other = 1),
+    gone AS (DELETE FROM {work} USING pairs WHERE {work}.number = pairs.other)
+    UPDATE {work} k SET base = pairs.base, basis = pairs.basis, key = pairs.key, occurrence = pairs.occurrence
+    FROM pairs WHERE k.number = pairs.mine"""
+
+SAY_COLUMNS = """
+    UPDATE {work} SET columns = array_remove(ARRAY[{differing}]::text[], NULL)
+    WHERE kept IS NOT NULL AND base IS NOT NULL"""
+
+# The same parent under another number is no change of the child.
+SAME_PARENT = """
+    UPDATE {work} k SET columns = (SELECT coalesce(array_agg(name), '{{}}') FROM unnest(k.columns) AS name
+                                   WHERE name <> ALL ({mine}::text[]))
+    FROM {parents} p WHERE k.columns && {mine}::text[] AND p.columns && {referred}::text[]
+      AND {theirs} = {their_parent} AND {basis} = {base_parent}"""
+
+# And another parent under the same number is one.
+OTHER_PARENT = """
+    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
+    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
+           {mine}::text[]
+    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+    JOIN {parents} p ON p.columns && {referred}::text[] AND {their_parent} = {field_of_line}
+    WHERE was.line = now.line"""
+
+CONTEXT = """
+    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
+    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}), '{{}}'
+    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+    WHERE (was.reference IN (SELECT {theirs} FROM {children} k WHERE {counts})
+           OR now.reference IN (SELECT {basis} FROM {children} k WHERE {counts}))
+      AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
+
+OUT = "COPY (SELECT {item}, key, occurrence, kept, base, columns FROM {work} ORDER BY number) TO STDOUT"
+
+
+def _one_text(row: str, names: Sequence[str]) -> sql.Composed:
+    """SQL: fields of a composite column, ``theirs`` or ``k.basis``, as one text."""
+    whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
+    return sql.SQL("ROW({})::text").format(
+        sql.SQL(", ").join(sql.SQL("({}).{}").format(whole, sql.Identifier(name)) for name in names)
+    )
+
+
+class Difference:
+    """In what the rows of one table differ from what the migration makes of them again.
+
+    Args:
+        cursor: of the transaction in which it was applied again, with pinned settings.
+        image: the rows as users had made them.
+        table: the same table now.
+        only_grew: whether the rollback did nothing with its rows but add some, and the migration likewise: what
+            they added is a record of what they did, and no user took it out.
+        zone: time zone in which the migration ran.
+    """
+
+    def __init__(
+        self, cursor: Cursor, image: TableImage, table: Table, only_grew: bool = False, zone: str = "UTC"
+    ) -> None:
+        self.cursor = cursor
+        self.image = image
+        self.table = table
+        self.zone = zone
+        self.work = sql.Identifier("pg_temp", f"runbook_differs_{image.label}")
+        self.shape = sql.Identifier("pg_temp", f"runbook_made_again_{image.label}")
+        target = sql.Identifier(*table.name)
+        self._run(MAKE, names=self._shape(), target=target)
+        counts = (
+            sql.SQL("(was.line IS NOT NULL OR NOT now.of_the_rollback)") if only_grew else sql.SQL("true")
+        )
+        # What has this transaction's own number was there before the savepoint in which it was applied again.
+        mine = sql.SQL("xmin = pg_catalog.pg_current_xact_id()::xid")
+        self._run(FIND, counts=counts, now=image.rows(of_the_rollback=mine))
+        for columns in self._names():
+            self._run(PAIR, same=self._equal("mine", "theirs", "other", "basis", columns))
+        if image.identity.has_key and not image.identity.assigned:
+            self._pair_by_content()
+        self._say_columns()
+
+    def _run(self, statement: str, **parts: sql.Composable) -> None:
+        parts = {"work": self.work, "shape": self.shape, "image": self.image.table, **parts}
+        self.cursor.execute(sql.SQL(statement).format(**parts))
+
+    def _shape(self) -> sql.Composable:
+        """SQL: the columns; of an enum as text: people may have given it labels that the migration does not."""
+        self.cursor.execute(ENUMS, (self.table.oid,))
+        enums = dict(self.cursor.fetchall())
+        return sql.SQL(", ").join(
+            sql.SQL("{0}{1} AS {0}").format(sql.Identifier(name), sql.SQL(enums.get(name, "")))
+            for name in self.image.columns
+        )
+
+    @staticmethod
+    def _equal(one: str, row: str, other: str, other_row: str, columns: Sequence[str]) -> sql.Composable:
+        return sql.SQL(" AND ").join(
+            sql.SQL("({}.{}).{} = ({}.{}).{}").format(
+                *(sql.Identifier(part) for part in (one, row, name, other, other_row, name))
+            )
+            for name in columns
+        )
+
+    def _names(self) -> list[list[str]]:
+        """Keys by which a row may be known that the first one did not find."""
+        identity = self.image.identity
+        if not identity.has_key:
+            return []
+        found = [identity.assigned, identity.key.columns, *identity.names]
+        return [columns for columns in found if columns and set(columns) <= set(self.image.columns)]
+
+    def _pair_by_content(self) -> None:
+        """Rows that got another number, or a key that was rounded or cut, and are the same in all the rest."""
+        identity = self.image.identity
+        left_out = {*identity.key.columns, *identity.generated, *self.image.made}
+        rest = [name for name in self.image.columns if name not in left_out]
+        if rest:
+            same = sql.SQL("{} = {}").format(_one_text("mine.theirs", rest), _one_text("other.basis", rest))
+            self._run(PAIR, same=same)
+
+    def _say_columns(self) -> None:
+        differing = sql.SQL(", ").join(
+            sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
+                _one_text("theirs", [name]), _one_text("basis", [name]), sql.Literal(name)
+            )
+            for name in self.image.columns
+        )
+        self._run(SAY_COLUMNS, differing=differing)
+
+    # Rows that are handed numbers, and those that refer to them ------------------------------------------
+
+    def _references(self, others: dict[tuple[str, str], Difference]) -> list[tuple[ForeignKey, Difference]]:
+        """Foreign keys to tables whose rows are handed the number that is referred to."""
+        return [
+            (key, others[key.parent])
+            for key in self.table.foreign_keys
+            if key.parent in others
+            and set(key.referred) == set(others[key.parent].image.identity.numbers)
+            and set(key.columns) <= set(self.image.columns)
+        ]
+
+    def compare_parents(self, others: dict[tuple[str, str], Difference]) -> None:
+        """Tell children of renumbered parents that differ from children of the same parent under another number."""
+        for key, parent in self._references(others):
+            parts = {
+                "parents": parent.work,
+                "mine": sql.Literal(key.columns),
+                "referred": sql.Literal(key.referred),
+                "their_parent": _one_text("p.theirs", key.referred),
+                "base_parent": _one_text("p.basis", key.referred),
+            }
+            of_line = sql.SQL("ROW({})::text").format(
+                sql.SQL(", ").join(
+                    sql.SQL("(CAST(was.line AS {})).{}").format(self.shape, sql.Identifier(name))
+                    for name in key.columns
+                )
+            )
+            if parent.renumbers(key.referred):
+                self._run(
+                    SAME_PARENT,
+                    theirs=_one_text("k.theirs", key.columns),
+                    basis=_one_text("k.basis", key.columns),
+                    **parts,
+                )
+                self._run(OTHER_PARENT, now=self.image.rows(), field_of_line=of_line, **parts)
+
+    def renumbers(self, columns: Sequence[str]) -> bool:
+        """Whether a row that is the same has another number now."""
+        self.cursor.execute(
+            sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE columns && %s)").format(self.work), (list(columns),)
+        )
+        return one_row(self.cursor)[0]
+
+    def settle(self) -> None:
+        """Forget rows that differ in nothing."""
+        self._run("DELETE FROM {work} WHERE columns = '{{}}'")
+
+    def add_context(self, others: dict[tuple[str, str], Difference]) -> None:
+        """Keep, beside rows that refer to numbered ones, these: to know again which they meant."""
+        for key, parent in self._references(others):
+            if not parent.image.identity.assigned:
+                continue
+            parent._run(
+                CONTEXT,
+                now=parent.image.rows(),
+                children=self.work,
+                theirs=_one_text("k.theirs", key.columns),
+                basis=_one_text("k.basis", key.columns),
+                counts=sql.SQL("(k.columns IS NULL OR k.columns && {}::text[])").format(
+                    sql.Literal(key.columns)
+                ),
+            )
+
+    # Facts -----------------------------------------------------------------------------------------------
+
+    def volatile(self) -> list[str]:
+        """Columns whose values are others each time the migration is applied, though nobody has written them.
+
+        Those that it hands out and that are the same in no row; and those into which it writes the time.
+        """
+        self.cursor.execute(
+            sql.SQL(
+                "SELECT (SELECT count(*) FROM {image}) - count(*) FILTER (WHERE base IS NULL AND kept IS NOT NULL)"
+                " FROM {work}"
+            ).format(image=self.image.table, work=self.work)
+        )
+        both = one_row(self.cursor)[0]
+        found = []
+        for column in columns_of(self.cursor, self.table.oid):
+            name = column.name
+            if name not in self.image.columns or name in self.image.identity.numbers:
+                continue
+            if name in self.image.identity.generated:
+                condition: sql.Composable = sql.SQL("count(*) = {}").format(sql.Literal(both))
+            elif column.type_name in ("timestamptz", "timestamp", "date"):
+                condition = sql.SQL("bool_and((basis).{} = CAST({} AS {}))").format(
+                    sql.Identifier(name), self._moment(column.type_name), sql.SQL(column.type)
+                )
+            else:
+                continue
+            self.cursor.execute(
+                sql.SQL("SELECT count(*) > 0 AND {} FROM {} WHERE {} = ANY (columns)").format(
+                    condition, self.work, sql.Literal(name)
+                )
+            )
+            if one_row(self.cursor)[0]:
+                found.append(name)
+        return found
+
+    def _moment(self, kind: str) -> sql.Composable:
+        """SQL: now() as the migration wrote it."""
+        if kind == "timestamptz":
+            return sql.SQL("pg_catalog.now()")
+        return sql.SQL("(pg_catalog.now() AT TIME ZONE {})").format(sql.Literal(self.zone))
+
+    def facts(self) -> Json:
+        """What returning takes, beside the rows."""
+        return {"base_known": True, "volatile": self.volatile()}
+
+    def copy_out(self, item: int, file: IO[bytes]) -> None:
+        """Write what differs where undoing does not reach it."""
+        self.cursor.copy_expert(sql.SQL(OUT).format(item=sql.Literal(item), work=self.work), file)

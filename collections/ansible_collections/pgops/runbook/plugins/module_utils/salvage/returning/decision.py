@@ -1,0 +1,225 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The three-way merge of a row, column by column, as version control merges a file.
+
+- base: what the migration makes of the row by itself;
+- theirs: what users had made of it on the new schema, up to the rollback;
+- now: what this deploy has made of it, as users have left it on the old schema.
+
+Only where theirs differs from base is there anything to put back. Where now is base, theirs goes back; where now is
+theirs, it is there already; where all three differ, now stands and theirs is held back. What cannot be told is held
+back too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...postgres.connection import sql
+from ...postgres.references import foreign_keys
+from ...postgres.tables import table_facts
+from ...rows.changes import ADDED, CHANGED, DELETED
+from ...shapes import Cursor
+from .waiting import WaitingRows, fields
+
+__all__ = ["BOTH_CHANGED", "KEPT", "NOW", "PREFERENCES", "decide", "hold_back_referred"]
+
+ROW_CHANGED = "somebody changed its row since the rollback, or wants it to stay"
+ROW_DELETED = "somebody deleted its row since the rollback"
+ROW_MADE = "somebody made a row with its key since the rollback"
+TABLE_CHANGED = "somebody changed the table since the rollback, and it has no key to tell rows apart"
+BASE_UNKNOWN = "it is not known what the migration makes of it by itself"
+STILL_REFERRED = "rows of {} refer to it"
+#: What follows are the names of columns.
+BOTH_CHANGED = "changed on both sides of the rollback: "
+
+#: Who has the last word on what was changed on both sides: nobody, those who wrote before the rollback, or the others.
+KEPT, NOW = "kept", "now"
+PREFERENCES = ("", KEPT, NOW)
+
+
+def decide(rows: WaitingRows, prefer: str = "") -> None:
+    """Say of each row what is to be done with it, and why it stays where it does.
+
+    Args:
+        rows: with their places, and with references that mean what they meant.
+        prefer: one of PREFERENCES.
+    """
+    _decide_on_lost(rows, prefer)
+    if not rows.has_key:
+        _decide_without_key(rows, prefer)
+        return
+    changed = sql.SQL("k.kept IS NOT NULL AND (k.base IS NOT NULL OR k.columns IS NOT NULL)")
+    added = sql.SQL("k.kept IS NOT NULL AND k.base IS NULL AND k.columns IS NULL")
+    deleted = sql.SQL("k.kept IS NULL")
+    _decide_on_gone(rows, changed, prefer)
+    _decide_on_columns(rows, changed, prefer)
+    _decide_on_added(rows, added, prefer)
+    _decide_on_deleted(rows, deleted, prefer)
+
+
+def _decide_on_lost(rows: WaitingRows, prefer: str) -> None:
+    """Values of columns that the table does not have any more have nowhere to go."""
+    if rows.lost and prefer != NOW:
+        values = sql.SQL(" OR ").join(
+            sql.SQL("(k.theirs).{} IS NOT NULL").format(sql.Identifier(name)) for name in rows.lost
+        )
+        rows.hold_back(
+            sql.SQL("k.columns && {}::text[] OR k.columns IS NULL AND k.kept IS NOT NULL AND ({})").format(
+                sql.Literal(rows.lost), values
+            ),
+            f"the table has no column {', '.join(rows.lost)} any more",
+        )
+
+
+def _decide_on_gone(rows: WaitingRows, changed: sql.Composable, prefer: str) -> None:
+    """Of a row that is gone nothing is missed that nobody wrote."""
+    unwritten = sql.Literal([*rows.volatile, *rows.numbers])
+    rows.run(
+        "UPDATE {work} k SET columns = NULL, kind = NULL, kept = NULL, base = NULL"
+        " WHERE k.reason IS NULL AND {changed} AND k.place IS NULL AND k.columns <> '{{}}'"
+        " AND k.columns <@ {unwritten}::text[]",
+        changed=changed,
+        unwritten=unwritten,
+    )
+    gone = sql.SQL("{} AND k.place IS NULL").format(changed)
+    if prefer == KEPT:
+        rows.run(
+            "UPDATE {work} k SET kind = {added}, columns = NULL"
+            " WHERE k.reason IS NULL AND {gone} AND k.columns <> '{{}}' AND {whole}",
+            added=sql.Literal(ADDED),
+            gone=gone,
+            whole=sql.Literal(set(rows.present) >= set(rows.table.columns)),
+        )
+        gone = sql.SQL("{} AND k.kind IS NULL").format(gone)
+    if prefer != NOW:
+        rows.hold_back(gone, ROW_DELETED)
+
+
+def _decide_on_columns(rows: WaitingRows, changed: sql.Composable, prefer: str) -> None:
+    settable, conflicting = [], []
+    for name in rows.columns:
+        if name in rows.numbers:
+            continue  # rows.numbers gives numbers back
+        literal = sql.Literal(name)
+        counts = sql.SQL("{} = ANY (k.columns)").format(literal)
+        now, theirs, base = (fields(f"k.{row}", [name]) for row in ("now", "theirs", "basis"))
+        differs = sql.SQL("{} AND {} <> {}").format(counts, now, theirs)
+        free: sql.Composable = sql.SQL("k.base IS NOT NULL AND {} = {}").format(now, base)
+        if name in rows.volatile or prefer == KEPT:
+            free = sql.SQL("true")
+        if name in rows.lost or name in rows.table.always_identity or prefer == NOW:
+            free = sql.SQL("false")
+        settable.append(sql.SQL("CASE WHEN {} AND {} THEN {} END").format(differs, free, literal))
+        if prefer != NOW:
+            conflicting.append(
+                sql.SQL("CASE WHEN {} AND NOT coalesce({}, false) THEN {} END").format(differs, free, literal)
+            )
+    rows.run(
+        "UPDATE {work} k SET columns = {settable}, conflict = {conflicting},"
+        " kind = CASE WHEN {settable} <> '{{}}' THEN {kind} END"
+        " WHERE k.reason IS NULL AND {changed} AND k.place IS NOT NULL AND k.columns <> '{{}}'",
+        settable=_names(settable),
+        conflicting=_names(conflicting),
+        kind=sql.Literal(CHANGED),
+        changed=changed,
+    )
+
+
+def _names(cases: Sequence[sql.Composable]) -> sql.Composable:
+    return sql.SQL("array_remove(ARRAY[{}]::text[], NULL)").format(sql.SQL(", ").join(cases))
+
+
+def _decide_on_added(rows: WaitingRows, added: sql.Composable, prefer: str) -> None:
+    """A row that is there with its key is the same, or another one that was made meanwhile."""
+    if not rows.base_known and prefer != KEPT:
+        rows.hold_back(sql.SQL("{} AND k.place IS NULL").format(added), BASE_UNKNOWN)
+    rows.run(
+        "UPDATE {work} k SET kind = {kind} WHERE k.reason IS NULL AND {added} AND k.place IS NULL",
+        kind=sql.Literal(ADDED),
+        added=added,
+    )
+    compared = [name for name in rows.columns if name not in {*rows.assigned, *rows.volatile}]
+    there = sql.SQL("{} AND k.place IS NOT NULL").format(added)
+    if compared and prefer == KEPT:
+        rows.run(
+            "UPDATE {work} k SET kind = {kind}, columns = {names}::text[] WHERE k.reason IS NULL AND {there}",
+            kind=sql.Literal(CHANGED),
+            names=sql.Literal([name for name in rows.present if name not in rows.key.columns]),
+            there=there,
+        )
+    elif compared and prefer != NOW:
+        other = sql.SQL("{} AND {} <> {}").format(
+            there, fields("k.now", compared), fields("k.theirs", compared)
+        )
+        rows.hold_back(other, ROW_MADE if rows.base_known else BASE_UNKNOWN)
+
+
+def _decide_on_deleted(rows: WaitingRows, deleted: sql.Composable, prefer: str) -> None:
+    """What users had deleted goes again, unless somebody has changed it on the other side."""
+    compared = [name for name in rows.present if name not in {*rows.numbers, *rows.volatile, *rows.generated}]
+    there = sql.SQL("{} AND k.place IS NOT NULL").format(deleted)
+    if compared and prefer == "":
+        rows.hold_back(
+            sql.SQL("{} AND {} <> {}").format(there, fields("k.now", compared), fields("k.basis", compared)),
+            ROW_CHANGED,
+        )
+    if prefer != NOW:
+        rows.run(
+            "UPDATE {work} k SET kind = {kind} WHERE k.reason IS NULL AND {there}",
+            kind=sql.Literal(DELETED),
+            there=there,
+        )
+
+
+def _decide_without_key(rows: WaitingRows, prefer: str) -> None:
+    """Rows that are told apart by nothing: what users had deleted must all be there as it was, or all of it stays."""
+    missing = sql.SQL("EXISTS (SELECT FROM {} gone WHERE gone.kept IS NULL AND gone.place IS NULL)").format(
+        rows.work
+    )
+    if not rows.base_known and prefer != KEPT:
+        rows.hold_back(sql.SQL("true"), BASE_UNKNOWN)
+    elif prefer == "":
+        rows.hold_back(missing, TABLE_CHANGED)
+    changed = sql.SQL("k.kept IS NOT NULL AND k.base IS NOT NULL")
+    _decide_on_columns(rows, changed, prefer)
+    if prefer != NOW:
+        rows.run(
+            "UPDATE {work} k SET kind = CASE WHEN k.kept IS NULL THEN {deleted} ELSE {added} END"
+            " WHERE k.reason IS NULL"
+            " AND (k.kept IS NULL AND k.place IS NOT NULL OR k.base IS NULL AND k.place IS NULL)",
+            deleted=sql.Literal(DELETED),
+            added=sql.Literal(ADDED),
+        )
+
+
+def hold_back_referred(cursor: Cursor, rows: WaitingRows) -> None:
+    """Hold back the deletion of rows to which others refer: their foreign keys would take these with them.
+
+    To be called when children that are to be deleted are so.
+    """
+    for reference in foreign_keys(cursor):
+        if reference.parent != rows.name:
+            continue
+        child = table_facts(cursor, reference.child)
+        for key in child.foreign_keys if child else []:
+            if key.parent != rows.name or not set(key.referred) <= set(rows.present):
+                continue
+            own = sql.SQL(
+                " AND NOT EXISTS (SELECT FROM {} other WHERE other.kind = {} AND other.place = c.ctid)"
+            )
+            also_going = (
+                own.format(rows.work, sql.Literal(DELETED)) if reference.child == rows.name else sql.SQL("")
+            )
+            rows.hold_back(
+                sql.SQL("k.kind = {} AND EXISTS (SELECT FROM {} c WHERE {}{})").format(
+                    sql.Literal(DELETED),
+                    sql.Identifier(*reference.child),
+                    sql.SQL(" AND ").join(
+                        sql.SQL("c.{} = (k.now).{}").format(sql.Identifier(mine), sql.Identifier(theirs))
+                        for mine, theirs in zip(key.columns, key.referred)
+                    ),
+                    also_going,
+                ),
+                STILL_REFERRED.format(".".join(reference.child)),
+            )

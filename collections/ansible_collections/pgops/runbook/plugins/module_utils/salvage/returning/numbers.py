@@ -1,0 +1,235 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Numbers that a migration hands out: rows get back those that people know them by, and references follow.
+
+What a kept row refers to is a thing, not a number. Where the thing has another number now, so has the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...postgres.answers import one_row
+from ...postgres.bisect import NotTaken, savepoint
+from ...postgres.columns import columns_of
+from ...postgres.connection import sql
+from ...postgres.references import Reference, checked_at_the_end, foreign_keys
+from ...postgres.tables import ForeignKey, table_facts
+from ...postgres.triggers import triggers_and_rules_off
+from ...shapes import Cursor, TableName
+from .waiting import WaitingRows, fields
+
+__all__ = ["PARENT_IS_ANOTHER", "follow_parents", "give_numbers_back", "number_anew", "take_new_numbers"]
+
+PARENT_IS_ANOTHER = "its parent in {} is another one now"
+
+# Types in which every number has a negative that is no number of a row.
+WITH_NEGATIVES = ("int2", "int4", "int8", "numeric")
+
+CANDIDATES = """
+    CREATE TEMPORARY TABLE {moves} AS SELECT {old}, {new} FROM {work} k
+    WHERE k.place IS NOT NULL AND k.reason IS NULL AND k.columns && {names}::text[] AND {theirs} <> {now}"""
+
+# A number is free that no row has but such as get another one themselves.
+IN_THE_WAY = """
+    DELETE FROM {moves} m WHERE EXISTS (SELECT FROM {target} t WHERE {taken}
+        AND NOT EXISTS (SELECT FROM {moves} other WHERE {leaving}))"""
+
+
+def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
+    """Give rows the numbers back that they had before the rollback, where nothing is in the way.
+
+    Returns:
+        bool: whether any row has another number now, and places have to be found anew.
+    """
+    names = rows.numbers
+    known = not set(names) & {*rows.table.always_identity, *rows.lost}
+    if not names or not known or (rows.key.columns == names and not rows.numbered):
+        return False
+    moves = sql.Identifier("pg_temp", f"runbook_moves_{rows.item['item']}")
+    rows.run(
+        CANDIDATES,
+        moves=moves,
+        old=_named("k.now", names, "old"),
+        new=_named("k.theirs", names, "new"),
+        names=sql.Literal(names),
+        theirs=fields("k.theirs", names),
+        now=fields("k.now", names),
+    )
+    target = rows.table.identifier()
+    parts = {
+        "moves": moves,
+        "target": target,
+        "taken": _equal("t", names, "m", _prefixed(names, "new")),
+        "leaving": _equal("t", names, "other", _prefixed(names, "old")),
+    }
+    deleted = 1
+    while deleted:
+        cursor.execute(sql.SQL(IN_THE_WAY).format(**parts))
+        deleted = cursor.rowcount
+    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(moves))
+    moved = one_row(cursor)[0] > 0
+    if moved:
+        try:
+            with savepoint(cursor):
+                _move(cursor, rows, moves)
+        except NotTaken:  # the numbers that the rows have now are as good
+            moved = False
+    cursor.execute(sql.SQL("DROP TABLE {}").format(moves))
+    return moved
+
+
+def number_anew(rows: WaitingRows) -> None:
+    """Give rows that have a name another number where theirs is given to another thing; references follow.
+
+    Nothing is written yet: ``now`` of such a row is what it is going to be.
+    """
+    types = {one.name: one.type_name for one in columns_of(rows.cursor, rows.table.oid)}
+    names = rows.assigned
+    if len(names) != 1 or rows.key.columns == names or types.get(names[0]) not in WITH_NEGATIVES:
+        return
+    name = names[0]
+    rows.run(
+        "UPDATE {work} k SET anew = true, now = {value} FROM ("
+        "SELECT number, (SELECT max(known) FROM (SELECT max({name}) AS known FROM {target} UNION ALL"
+        " SELECT max((theirs).{name}) FROM {work}) AS numbers) + row_number() OVER (ORDER BY number) AS {name}"
+        " FROM {work} mine WHERE kept IS NOT NULL AND base IS NULL AND columns IS NULL AND place IS NULL"
+        " AND reason IS NULL AND EXISTS (SELECT FROM {target} t WHERE t.{name} = (mine.theirs).{name})) AS numbered"
+        " WHERE numbered.number = k.number",
+        value=_with_fields(rows, "theirs", {name: name}, "numbered"),
+        name=sql.Identifier(name),
+        target=rows.table.identifier(),
+    )
+
+
+def take_new_numbers(rows: WaitingRows) -> None:
+    """Let rows be written with the numbers that number_anew() gave them."""
+    value = _with_fields(rows, "theirs", {name: name for name in rows.assigned}, "k.now")
+    rows.run("UPDATE {work} k SET theirs = {value} WHERE anew", value=value)
+
+
+def _move(cursor: Cursor, rows: WaitingRows, moves: sql.Composable) -> None:
+    names = rows.numbers
+    following = _children(cursor, rows.name, names)
+    types = {one.name: one.type_name for one in columns_of(cursor, rows.table.oid)}
+    steps = [(_prefixed(names, "old"), _prefixed(names, "new"), "")]
+    if len(names) == 1 and types[names[0]] in WITH_NEGATIVES:
+        # Numbers that change places pass by where no number is.
+        steps = [
+            (_prefixed(names, "old"), _prefixed(names, "new"), "-"),
+            (_prefixed(names, "new"),) * 2 + ("+",),
+        ]
+    with triggers_and_rules_off(cursor), checked_at_the_end(cursor, [one for one, _ in following]):
+        for old, new, sign in steps:
+            to = sql.SQL("-" if sign == "-" else "")
+            of = sql.SQL("-" if sign == "+" else "")
+            tables = [(rows.name, list(names))]
+            tables += [(one.child, key.columns) for one, key in following]
+            for name, columns in tables:
+                cursor.execute(
+                    sql.SQL("UPDATE {} t SET {} FROM {} m WHERE {}").format(
+                        sql.Identifier(*name),
+                        sql.SQL(", ").join(
+                            sql.SQL("{} = {}m.{}").format(sql.Identifier(mine), to, sql.Identifier(theirs))
+                            for mine, theirs in zip(columns, new)
+                        ),
+                        moves,
+                        sql.SQL(" AND ").join(
+                            sql.SQL("t.{} = {}m.{}").format(sql.Identifier(mine), of, sql.Identifier(theirs))
+                            for mine, theirs in zip(columns, old)
+                        ),
+                    )
+                )
+
+
+def _children(cursor: Cursor, parent: TableName, names: Sequence[str]) -> list[tuple[Reference, ForeignKey]]:
+    """Foreign keys to these columns, each with its columns in their order."""
+    found = []
+    for reference in foreign_keys(cursor):
+        if reference.parent != parent:
+            continue
+        child = table_facts(cursor, reference.child)
+        for key in child.foreign_keys if child else []:
+            if key.parent == parent and set(key.referred) == set(names):
+                mine = dict(zip(key.referred, key.columns))
+                ordered = ForeignKey([mine[name] for name in names], parent, list(names))
+                if (reference, ordered) not in found:
+                    found.append((reference, ordered))
+    return found
+
+
+def _prefixed(names: Sequence[str], prefix: str) -> list[str]:
+    return [f"{prefix} {name}" for name in names]
+
+
+def _named(row: str, names: Sequence[str], prefix: str) -> sql.Composable:
+    whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
+    return sql.SQL(", ").join(
+        sql.SQL("({}).{} AS {}").format(whole, sql.Identifier(name), sql.Identifier(f"{prefix} {name}"))
+        for name in names
+    )
+
+
+def _equal(one: str, names: Sequence[str], other: str, others: Sequence[str]) -> sql.Composable:
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(one, mine), sql.Identifier(other, theirs))
+        for mine, theirs in zip(names, others)
+    )
+
+
+def follow_parents(rows: WaitingRows, others: Mapping[TableName, WaitingRows]) -> None:
+    """Let references mean what they meant: another number where the parent has one, none where it is not known.
+
+    Args:
+        rows: the children.
+        others: rows of all tables that wait, with their places.
+    """
+    for key in rows.table.foreign_keys:
+        parent = others.get(key.parent)
+        if parent is None or not set(key.columns) <= set(rows.present):
+            continue
+        if not set(key.referred) <= set(parent.present):
+            continue
+        counts = sql.SQL("(k.columns IS NULL OR k.columns && {}::text[])").format(sql.Literal(key.columns))
+        for mine, record in (("theirs", "kept"), ("basis", "base")):
+            same = sql.SQL("p.{} IS NOT NULL AND {} = {}").format(
+                sql.Identifier(record), fields(f"k.{mine}", key.columns), fields(f"p.{mine}", key.referred)
+            )
+            if mine == "theirs":
+                # Of a thing that is gone the number may be another's by now.
+                gone = sql.SQL("p.place IS NULL AND p.base IS NOT NULL AND {}").format(
+                    sql.Literal(bool(parent.assigned))
+                )
+                rows.hold_back(
+                    sql.SQL(
+                        "{} AND EXISTS (SELECT FROM {} p WHERE {} AND (p.reason IS NOT NULL OR {}))"
+                    ).format(counts, parent.work, same, gone),
+                    PARENT_IS_ANOTHER.format(".".join(key.parent)),
+                )
+            if parent.numbers:
+                rows.run(
+                    "UPDATE {work} k SET {mine} = {value} FROM {parents} p"
+                    " WHERE (p.place IS NOT NULL OR p.anew) AND {same} AND {now} <> {then}",
+                    mine=sql.Identifier(mine),
+                    value=_with_fields(rows, mine, dict(zip(key.columns, key.referred))),
+                    parents=parent.work,
+                    same=same,
+                    now=fields("p.now", key.referred),
+                    then=fields(f"p.{mine}", key.referred),
+                )
+
+
+def _with_fields(
+    rows: WaitingRows, mine: str, replaced: dict[str, str], source: str = "p.now"
+) -> sql.Composable:
+    """SQL: the value of a row with some fields those of another row: its parent now, by default."""
+    of = sql.SQL("({})" if "." in source else "{}").format(
+        sql.SQL(".").join(map(sql.Identifier, source.split(".")))
+    )
+    values = sql.SQL(", ").join(
+        sql.SQL("{}.{}").format(of, sql.Identifier(replaced[name]))
+        if name in replaced
+        else sql.SQL("(k.{}).{}").format(sql.Identifier(mine), sql.Identifier(name))
+        for name in rows.columns
+    )
+    return sql.SQL("ROW({})::{}").format(values, rows.shape)

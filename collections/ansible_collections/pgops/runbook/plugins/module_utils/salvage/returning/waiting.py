@@ -1,0 +1,294 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kept rows of one item, each beside the row that it is now: theirs, base and now.
+
+The kept records are read, once, into the types that the table has now, and each is told the row that it belongs to.
+Which one that is does not rest on a number that the migration hands out: see salvage.identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...postgres.bisect import bisect
+from ...postgres.connection import sql
+from ...postgres.tables import Table
+from ...rows.policies import HOLD_BACK
+from ...shapes import Cursor
+from ..key import Key, numbered_rows
+from ..store.returning import range_of_numbers, read_kept
+
+__all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows", "fields"]
+
+ANOTHER_ROW = "another row has its number now"
+ANOTHER_OR_CHANGED = "nothing of its row is as it was: another one may have its key by now"
+OTHER_VALUE = "its table has types that do not hold its values as they were"
+
+# Besides what the engine of rows wants: the columns that count (NULL: all), both records and their values, the row as
+# it is now, columns that stay, and why the row does.
+WORK_TABLE = """
+    CREATE TEMPORARY TABLE {work} (number bigint PRIMARY KEY, key text, occurrence bigint, columns text[],
+        kept text, base text, made boolean, theirs {shape}, basis {shape}, now {shape}, place tid, partition oid,
+        anew boolean NOT NULL DEFAULT false,
+        conflict text[] NOT NULL DEFAULT '{{}}', reason text, kind text, written boolean)"""
+
+PLACE = """
+    UPDATE {work} k SET place = now.place, partition = now.partition, now = now.values
+    FROM ({now}) AS now WHERE k.place IS NULL AND {same}"""
+
+UNCLAIMED = """
+    AND NOT EXISTS (SELECT FROM {work} other WHERE other.place = now.place AND other.partition = now.partition)"""
+
+# Of a name that nobody else has: where several rows would do, none does.
+ONLY_ONE = """
+    UPDATE {work} k SET place = now.place, partition = now.partition, now = now.values
+    FROM (SELECT now.*, count(*) OVER (PARTITION BY k.number) AS rows, k.number AS of_row
+          FROM {work} k JOIN ({now}) AS now ON {same} WHERE k.place IS NULL AND k.base IS NOT NULL {unclaimed}) AS now
+    WHERE now.of_row = k.number AND now.rows = 1"""
+
+
+def fields(row: str, names: Sequence[str]) -> sql.Composed:
+    """SQL: fields of a composite value (``k.theirs``) as one text."""
+    whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
+    return sql.SQL("ROW({})::text").format(
+        sql.SQL(", ").join(sql.SQL("({}).{}").format(whole, sql.Identifier(name)) for name in names)
+    )
+
+
+class WaitingRows:
+    """What waits of one item.
+
+    Args:
+        cursor: of the transaction, with pinned settings and immediate constraints.
+        item: as SalvageStore.open_items() gives it, of a kind that has rows of a table.
+        table: that they go into.
+
+    Attributes:
+        columns: names, of the record.
+        lost: of these the ones that the table does not have any more.
+        work: SQL identifier of the work table.
+    """
+
+    def __init__(self, cursor: Cursor, item: dict[str, Any], table: Table) -> None:
+        self.cursor = cursor
+        self.item = item
+        self.table = table
+        facts = item["facts"]
+        self.columns: list[str] = item["columns"]
+        self.lost = [name for name in self.columns if name not in table.columns]
+        self.present = [name for name in self.columns if name in table.columns]
+        self.key = Key(item["key_columns"], facts["unique_key"])
+        self.has_key: bool = facts.get("has_key", facts["unique_key"])
+        self.base_known: bool = facts.get("base_known", True)
+        self.assigned: list[str] = facts.get("assigned", [])
+        self.volatile: list[str] = facts.get("volatile", [])
+        self.generated: list[str] = facts.get("generated", [])
+        self.numbered: bool = facts.get("numbered", False)
+        self.made: list[str] = facts.get("made", [])
+        self.names: list[list[str]] = facts.get("names", [])
+        self.numbers: list[str] = self.assigned or (self.key.columns if self.numbered else [])
+        self.work = sql.Identifier("pg_temp", f"runbook_row_{item['item']}")
+        self.shape = sql.Identifier("pg_temp", f"runbook_shape_{item['item']}")
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.table.name
+
+    def run(self, statement: str, **parts: sql.Composable) -> None:
+        """Run SQL with the work table as {work}, the shape of its values as {shape}."""
+        self.cursor.execute(sql.SQL(statement).format(work=self.work, shape=self.shape, **parts))
+
+    def now(self) -> sql.Composable:
+        """SQL query for the rows of the table as they are: key, occurrence, place, partition, line and values."""
+        values = sql.SQL(", ").join(
+            sql.Identifier(name) if name in self.present else sql.SQL("NULL") for name in self.columns
+        )
+        return numbered_rows(
+            self.table.name,
+            self.table.partitioned,
+            self.key,
+            self.present,
+            values=sql.SQL("ROW({})::{}").format(values, self.shape),
+        )
+
+    # Reading ---------------------------------------------------------------------------------------------
+
+    def read(self) -> dict[int, str]:
+        """Read the kept records; gives number -> reason of those that the table's types do not hold."""
+        parts = [
+            sql.SQL("{} AS {}").format(
+                sql.Identifier(name) if name in self.present else sql.SQL("NULL::text"), sql.Identifier(name)
+            )
+            for name in self.columns
+        ]
+        self.run(
+            "CREATE TEMPORARY TABLE {shape} AS SELECT {parts} FROM {target} WITH NO DATA",
+            parts=sql.SQL(", ").join(parts),
+            target=sql.Identifier(*self.table.name),
+        )
+        self.run(WORK_TABLE)
+        failing = bisect(self.cursor, self._read, range_of_numbers(self.cursor, self.item))
+        self.run(
+            "UPDATE {work} SET reason = {reason} WHERE columns IS DISTINCT FROM '{{}}' AND theirs::text <> kept",
+            reason=sql.Literal(OTHER_VALUE),
+        )
+        self.run("ANALYZE {work}")
+        return {number: HOLD_BACK.reason(failure) for number, failure in failing.items()}
+
+    def _read(self, low: int, high: int) -> None:
+        read_kept(self.cursor, self.item, self.work, self.shape, low, high)
+
+    # Knowing again ---------------------------------------------------------------------------------------
+
+    def find_places(self, by_number: bool = False) -> None:
+        """Tell each kept row the one that it is now.
+
+        Args:
+            by_number: whether a key is believed though nothing else is as it was: a person has looked.
+        """
+        self.run("UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE place IS NOT NULL")
+        by_key = sql.SQL("now.key = k.key AND now.occurrence = k.occurrence")
+        self.run(PLACE, now=self.now(), same=by_key)
+        if not self.has_key:
+            return
+        if self.key.unique and set(self.key.columns) <= set(self.columns):
+            # Equal keys may be written differently: 1.0 and 1.00, or any two letters of a citext.
+            self._find(self.key.columns, "coalesce(k.basis, k.theirs)")
+        if self.assigned:
+            if self.key.columns == self.assigned:
+                self._doubt_numbers()
+                self._find_by_content()
+            self._say_another()
+        elif not by_number:
+            self._doubt_strangers()
+        if self.numbered:
+            self._find_renumbered()
+
+    def _same(self, names: Sequence[str], value: str) -> sql.Composable:
+        return sql.SQL(" AND ").join(
+            sql.SQL("(now.values).{} = ({}).{}").format(
+                sql.Identifier(name), sql.SQL(value), sql.Identifier(name)
+            )
+            for name in names
+        )
+
+    def _find(self, names: Sequence[str], value: str) -> None:
+        same = sql.SQL("{}{}").format(self._same(names, value), sql.SQL(UNCLAIMED).format(work=self.work))
+        self.run(PLACE, now=self.now(), same=same)
+
+    def _content(self, but: Sequence[str]) -> list[str]:
+        """Columns that say what a row is about: none that are handed out, nor that follow the time."""
+        left_out = {*but, *self.assigned, *self.generated, *self.volatile}
+        return [name for name in self.present if name not in left_out]
+
+    def _alike(self, names: Sequence[str]) -> sql.Composable:
+        return sql.SQL("{} = {}").format(fields("now.values", names), fields("k.basis", names))
+
+    def _about(self) -> list[str]:
+        """Columns by which a row that has nothing but a number is known: what it refers to, else all of it."""
+        references = {name for key in self.table.foreign_keys for name in key.columns}
+        content = self._content([])
+        return [name for name in content if name in references] or content
+
+    def _doubt_numbers(self) -> None:
+        """A number alone names nothing: the row must be about the same thing."""
+        about = self._about()
+        if about:
+            self.run(
+                "UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE base IS NOT NULL"
+                " AND place IS NOT NULL AND {now} <> {basis}",
+                now=fields("now", about),
+                basis=fields("basis", about),
+            )
+
+    def _find_by_content(self) -> None:
+        about = self._about()
+        if about:
+            self.run(
+                ONLY_ONE,
+                now=self.now(),
+                same=self._alike(about),
+                unclaimed=sql.SQL(UNCLAIMED).format(work=self.work),
+            )
+
+    def _say_another(self) -> None:
+        """Say of rows that are not found that another thing has their number, where one has."""
+        self.run(
+            "UPDATE {work} k SET reason = {reason} FROM ({now}) AS now WHERE k.reason IS NULL"
+            " AND k.base IS NOT NULL AND k.kept IS NOT NULL AND k.place IS NULL AND {same}{unclaimed}",
+            reason=sql.Literal(ANOTHER_ROW),
+            now=self.now(),
+            same=self._same(self.assigned, "k.basis"),
+            unclaimed=sql.SQL(UNCLAIMED).format(work=self.work),
+        )
+
+    def _find_renumbered(self) -> None:
+        """Rows that the migration makes under another number each time: by another key, else by their content."""
+        made_again = sql.SQL(
+            "k.reason IS NULL AND k.base IS NOT NULL AND (k.kept IS NULL OR k.columns && {}::text[])"
+        ).format(sql.Literal(self.numbers))
+        unclaimed = sql.SQL(UNCLAIMED).format(work=self.work)
+        for names in self.names:
+            if set(names) <= set(self.present):
+                same = sql.SQL("{} AND {}{}").format(made_again, self._same(names, "k.basis"), unclaimed)
+                self.run(PLACE, now=self.now(), same=same)
+        content = self._content(self.key.columns)
+        if content:
+            same = sql.SQL("{} AND {}").format(made_again, self._alike(content))
+            self.run(ONLY_ONE, now=self.now(), same=same, unclaimed=unclaimed)
+
+    def _doubt_strangers(self) -> None:
+        """A row of another thing may have got a key that was free: nothing of it is the same.
+
+        A row that only the migration brings is the same if all of it is.
+        """
+        new = [] if set(self.made) >= set(self.columns) else self.made
+        content = self._content([*self.key.columns, *new])
+        if not content:
+            return
+        equal = sql.SQL(" OR ").join(
+            sql.SQL("((basis).{0} IS NOT NULL AND {1} = {2})").format(
+                sql.Identifier(name), fields("now", [name]), fields("basis", [name])
+            )
+            for name in content
+        )
+        known = sql.SQL(" OR ").join(
+            sql.SQL("(basis).{} IS NOT NULL").format(sql.Identifier(name)) for name in content
+        )
+        self.run(
+            "UPDATE {work} SET reason = {reason} WHERE base IS NOT NULL AND place IS NOT NULL"
+            " AND CASE WHEN made THEN {now} <> {basis} ELSE ({known}) AND NOT ({equal}) END",
+            reason=sql.Literal(ANOTHER_OR_CHANGED),
+            known=known,
+            equal=equal,
+            now=fields("now", content),
+            basis=fields("basis", content),
+        )
+
+    # What stays ------------------------------------------------------------------------------------------
+
+    def hold_back(self, condition: sql.Composable, reason: str) -> None:
+        """Say why rows stay that have no reason yet.
+
+        Args:
+            condition: SQL, on row k of the work table.
+        """
+        self.run(
+            "UPDATE {work} k SET reason = {reason} WHERE k.reason IS NULL AND k.columns IS DISTINCT FROM '{{}}'"
+            " AND ({condition})",
+            reason=sql.Literal(reason),
+            condition=condition,
+        )
+
+    def reasons(self) -> dict[int, str]:
+        """Number -> reason, of the rows that stay."""
+        self.cursor.execute(
+            sql.SQL(
+                "SELECT number, reason FROM {} WHERE reason IS NOT NULL AND columns IS DISTINCT FROM '{{}}'"
+            ).format(self.work)
+        )
+        return dict(self.cursor.fetchall())
+
+    def close(self) -> None:
+        self.run("DROP TABLE {work}; DROP TABLE {shape}")

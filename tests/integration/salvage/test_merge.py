@@ -1,0 +1,235 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Deploy, rollback, deploy again is a three-way merge: nothing that anybody wrote is overwritten in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.competing_rows import (
+    NEWER_VERSION,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import BOTH_CHANGED
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.numbers import PARENT_IS_ANOTHER
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.returning import (
+    count_kept,
+    reasons_of_held_back,
+)
+
+from tests.integration.salvage.deployment import Deployment
+
+Story = Callable[[str, str], Deployment]
+
+
+def merged(story: Deployment, theirs: str, since: str) -> dict[str, dict[str, int]]:
+    """Deploy, write on the new schema, roll back, write on the old one, deploy; why rows wait, by table."""
+    story.rehearse()
+    story.deploy()
+    story.execute(theirs)
+    story.roll_back()
+    story.execute(since)
+    return {item["table"]: item["reasons"] for item in story.deploy() if item["held_back"]}
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_both_sides_have_their_say(deployment: Story, isolation: str) -> None:
+    story = deployment("ALTER TABLE book ADD mark text", "ALTER TABLE book DROP mark")
+    story.connection.set_session(isolation_level=isolation)
+    assert merged(story, "UPDATE book SET mark = 'm'", "UPDATE book SET shelf = 70 WHERE id = 1") == {}
+    assert story.ask("SELECT shelf, mark FROM book WHERE id = 1") == [(70, "m")]
+
+
+def test_a_value_that_both_changed_waits(deployment: Story) -> None:
+    story = deployment("UPDATE book SET shelf = 10", "UPDATE book SET shelf = 1")
+    waiting = merged(story, "UPDATE book SET shelf = 20 WHERE id < 3", "UPDATE book SET id = id WHERE id = 1")
+    assert waiting == {}
+    story = deployment("UPDATE book SET shelf = shelf + 10", "UPDATE book SET shelf = 1")
+    waiting = merged(
+        story, "UPDATE book SET shelf = 33 WHERE id < 3", "UPDATE book SET shelf = 5 WHERE id = 1"
+    )
+    assert waiting == {"public.book": {f"{BOTH_CHANGED}shelf": 1}}
+    assert story.ask("SELECT id, shelf FROM book WHERE id < 3 ORDER BY id") == [(1, 15), (2, 33)]
+    with story.transaction() as cursor:
+        cursor.execute("SELECT max(item) FROM runbook_salvage.kept_row")
+        item = {"item": cursor.fetchone()[0]}
+        assert (count_kept(cursor, item), reasons_of_held_back(cursor, item)) == (
+            1,
+            {f"{BOTH_CHANGED}shelf": 1},
+        )
+
+
+def test_a_derived_value_that_nobody_wrote_is_computed_anew(deployment: Story) -> None:
+    story = deployment(
+        "ALTER TABLE book ADD norm text; UPDATE book SET norm = upper(title)", "ALTER TABLE book DROP norm"
+    )
+    assert merged(story, "SELECT 1", "UPDATE book SET title = 'uno' WHERE id = 1") == {}
+    assert story.ask("SELECT norm FROM book WHERE id < 3 ORDER BY id") == [("UNO",), ("ZWEI",)]
+
+
+def test_edits_of_the_old_column_of_a_pair_are_not_lost(deployment: Story) -> None:
+    story = deployment(
+        "ALTER TABLE book ADD place int; UPDATE book SET place = shelf; ALTER TABLE book DROP shelf",
+        "ALTER TABLE book ADD shelf int; UPDATE book SET shelf = place; ALTER TABLE book DROP place",
+    )
+    assert (
+        merged(story, "UPDATE book SET place = 7 WHERE id = 1", "UPDATE book SET shelf = 9 WHERE id = 2")
+        == {}
+    )
+    assert story.ask("SELECT place FROM book WHERE id < 3 ORDER BY id") == [(7,), (9,)]
+
+
+@pytest.mark.parametrize(
+    ("before", "apply", "rollback"),
+    [
+        ("numeric(6,2)", "numeric(9,4)", "numeric(6,2)"),
+        ("timestamp", "timestamptz", "timestamp"),
+        ("int", "text", "int USING code::int"),
+        ("varchar(9)", "char(9)", "varchar(9)"),
+    ],
+)
+def test_keys_of_another_type_are_the_same_keys(
+    deployment: Story, before: str, apply: str, rollback: str
+) -> None:
+    story = deployment(
+        f"ALTER TABLE price ALTER code TYPE {apply}; ALTER TABLE price ADD note text",
+        f"ALTER TABLE price DROP note; ALTER TABLE price ALTER code TYPE {rollback}",
+    )
+    values = "('2026-01-01'), ('2026-01-02'), ('2026-01-03')" if "time" in before else "('1'), ('2'), ('3')"
+    story.execute(
+        f"CREATE TABLE price (code {before} PRIMARY KEY, amount int); INSERT INTO price VALUES {values}"
+    )
+    waiting = merged(
+        story,
+        "UPDATE price SET note = 'n'; DELETE FROM price WHERE code = (SELECT max(code) FROM price)",
+        "UPDATE price SET amount = 5",
+    )
+    assert waiting == {}
+    assert story.ask("SELECT amount, note FROM price") == [(5, "n"), (5, "n")]
+
+
+def test_no_cascade_empties_a_child_whose_key_column_the_rollback_drops(deployment: Story) -> None:
+    story = deployment(
+        "ALTER TABLE book DROP CONSTRAINT book_pkey CASCADE; ALTER TABLE book ADD tenant int NOT NULL DEFAULT 1,"
+        " ADD PRIMARY KEY (tenant, id); ALTER TABLE loan ADD tenant int NOT NULL DEFAULT 1,"
+        " ADD FOREIGN KEY (tenant, book) REFERENCES book ON DELETE CASCADE",
+        "ALTER TABLE loan DROP tenant; ALTER TABLE book DROP tenant; ALTER TABLE book ADD PRIMARY KEY (id);"
+        "ALTER TABLE loan ADD FOREIGN KEY (book) REFERENCES book ON DELETE CASCADE",
+    )
+    story.execute(
+        "CREATE TABLE loan (id int PRIMARY KEY, book int REFERENCES book ON DELETE CASCADE, who text)"
+    )
+    waiting = merged(
+        story,
+        "INSERT INTO loan VALUES (1, 1, 'ann'); UPDATE book SET shelf = 8 WHERE id = 1",
+        "INSERT INTO loan VALUES (2, 2, 'bob')",
+    )
+    assert waiting == {}
+    assert story.ask("SELECT id, who FROM loan ORDER BY id") == [(1, "ann"), (2, "bob")]
+
+
+TAGS = (
+    "CREATE TABLE tag (id serial PRIMARY KEY, name text UNIQUE NOT NULL);"
+    "INSERT INTO tag (name) VALUES ('jazz'), ('rock');"
+    "CREATE TABLE tagged (book int REFERENCES book, tag int REFERENCES tag, PRIMARY KEY (book, tag))",
+    "DROP TABLE tagged; DROP TABLE tag",
+)  # fmt: skip
+
+
+def test_what_refers_to_a_seed_follows_it_to_its_other_number(deployment: Story) -> None:
+    story = deployment(*TAGS)
+    story.rehearse()
+    story.deploy()
+    story.execute(
+        "INSERT INTO tagged VALUES (1, 2); INSERT INTO tag (name) VALUES ('folk'); INSERT INTO tagged VALUES (2, 3)"
+    )
+    story.roll_back()
+    story.apply = story.apply.replace("('jazz')", "('blues'), ('jazz')")
+    assert [item["reasons"] for item in story.deploy() if item["held_back"]] == []
+    assert story.ask("SELECT book, name FROM tagged JOIN tag ON id = tag ORDER BY book") == [
+        (1, "rock"),
+        (2, "folk"),
+    ]
+
+
+def test_a_seed_that_a_user_renamed_or_deleted_does_not_come_a_second_time(deployment: Story) -> None:
+    story = deployment(*TAGS)
+    theirs = "UPDATE tag SET name = 'Rock!' WHERE name = 'rock'; DELETE FROM tag WHERE name = 'jazz'"
+    assert merged(story, theirs, "SELECT 1") == {}
+    assert story.ask("SELECT id, name FROM tag") == [(2, "Rock!")]
+
+
+def test_a_child_is_not_given_to_a_stranger_with_its_parents_number(deployment: Story) -> None:
+    story = deployment(
+        "CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE NOT NULL);"
+        "INSERT INTO author (name) SELECT title FROM book ORDER BY title;"
+        "CREATE TABLE quote (id serial PRIMARY KEY, author int REFERENCES author, said text)",
+        "DROP TABLE quote; DROP TABLE author",
+    )
+    theirs = "INSERT INTO quote (author, said) SELECT id, 'hm' FROM author WHERE name = 'one'"
+    waiting = merged(story, theirs, "UPDATE book SET title = 'only' WHERE title = 'one'")
+    assert waiting == {"public.quote": {PARENT_IS_ANOTHER.format("public.author"): 1}}
+    assert story.ask("SELECT * FROM quote") == []
+
+
+def test_public_numbers_stay_the_same(deployment: Story) -> None:
+    story = deployment(
+        "ALTER TABLE book ADD public_id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid()",
+        "ALTER TABLE book DROP public_id",
+    )
+    story.rehearse()
+    story.deploy()
+    before = story.ask("SELECT id, public_id FROM book ORDER BY id")
+    story.roll_back()
+    story.execute("UPDATE book SET shelf = 77")
+    assert [item for item in story.deploy() if item["held_back"]] == []
+    assert story.ask("SELECT id, public_id FROM book ORDER BY id") == before
+
+
+def test_rows_that_the_rollback_moves_into_a_table_that_stays_are_not_there_twice(deployment: Story) -> None:
+    story = deployment(
+        "CREATE TABLE archive AS SELECT * FROM book WHERE id < 3; ALTER TABLE archive ADD PRIMARY KEY (id);"
+        "DELETE FROM book WHERE id < 3",
+        "INSERT INTO book SELECT * FROM archive; DROP TABLE archive",
+    )
+    assert merged(story, "INSERT INTO archive VALUES (50, 'filed', 5)", "SELECT 1") == {}
+    assert story.ask("SELECT id FROM archive ORDER BY id") == [(1,), (2,), (50,)]
+    assert story.ask("SELECT id FROM book ORDER BY id") == [(3,), (4,)]
+
+
+def test_a_deletion_takes_nothing_with_it_that_others_made(deployment: Story) -> None:
+    story = deployment("INSERT INTO book (id, title) VALUES (100, 'seed')", "DELETE FROM book WHERE id = 100")
+    story.execute("CREATE TABLE loan (id int PRIMARY KEY, book int REFERENCES book ON DELETE CASCADE)")
+    story.rehearse()
+    story.deploy()
+    story.execute("DELETE FROM book WHERE id = 100")
+    story.roll_back()
+    story.apply += "; INSERT INTO loan VALUES (1, 100)"
+    (item,) = [item for item in story.deploy() if item["held_back"]]
+    assert item["reasons"] == {"rows of public.loan refer to it": 1}
+    assert story.ask("SELECT * FROM loan") == [(1, 100)]
+
+
+def test_a_migration_that_cannot_be_applied_again_leaves_the_word_to_people(deployment: Story) -> None:
+    story = deployment(
+        "ALTER TABLE book ADD mark text", "ALTER TABLE book DROP mark; INSERT INTO once VALUES (1)"
+    )
+    story.execute("CREATE TABLE once (id int PRIMARY KEY)")
+    story.deploy()
+    story.execute("UPDATE book SET mark = 'm' WHERE id = 1")
+    story.apply = "SELECT 1 / 0"
+    story.roll_back()
+    story.apply = "ALTER TABLE book ADD mark text"
+    (item,) = [item for item in story.deploy() if item["held_back"]]
+    assert (item["table"], item["held_back"]) == ("public.book", 1)
+    assert NEWER_VERSION not in item["reasons"]
+    assert story.ask("SELECT mark FROM book WHERE id = 1") == [(None,)]
+
+
+@pytest.mark.parametrize("array", ["", "[]"])
+def test_a_field_that_a_composite_type_loses_comes_back(deployment: Story, array: str) -> None:
+    story = deployment("ALTER TYPE home ADD ATTRIBUTE zip text", "ALTER TYPE home DROP ATTRIBUTE zip")
+    value = "ROW('x', 'a')::home" if not array else "ARRAY[ROW('x', 'a')::home]"
+    story.execute(f"CREATE TYPE home AS (street text); ALTER TABLE book ADD home home{array}")
+    assert merged(story, f"UPDATE book SET home = {value} WHERE id = 1", "UPDATE book SET shelf = 3") == {}
+    assert story.ask("SELECT home::text LIKE '%(x,a)%', shelf FROM book WHERE id = 1") == [(True, 3)]
