@@ -15,6 +15,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Settings of the caller's shell that would lead the project astray.
 unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_COLLECTIONS_PATH ANSIBLE_ROLES_PATH
 unexport PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Or that would have each of the hundreds of programs that are started compile its own source again.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 
 help: ## this list
 	@echo 'make demo          deploy a migration on a database of $(FILES) files; make demo FILES=300000 for a large one'
@@ -62,14 +64,17 @@ lint: venv
 	mypy
 	ansible-lint
 
+# Stories take seconds and other tests hundredths of one, so that a worker that has none left takes the other's.
+PYTEST := pytest -n 2 --dist worksteal
+
 pytest: venv
-	pytest -n 2 tests
+	$(PYTEST) tests
 
 unit: venv
 	pytest tests/unit
 
 integration: venv
-	pytest -n 2 tests/integration
+	$(PYTEST) tests/integration
 
 # A room is a folder of plugins/module_utils or plugins/plugin_utils; its tests are in folders of the same name.
 test-room: venv
