@@ -52,7 +52,7 @@ def sequence_positions(cursor: Cursor, version_table: str | None) -> dict[TableN
     return found
 
 
-def set_aside_positions(cursor: Cursor, version_table: str | None) -> None:
+def set_aside_positions(cursor: Cursor) -> None:
     """Let what is taken from sequences from here on be given back when the savepoint is undone.
 
     Numbers that were taken are not given back by ROLLBACK; but RESTART gives a sequence a new file, and with it goes
@@ -60,9 +60,8 @@ def set_aside_positions(cursor: Cursor, version_table: str | None) -> None:
 
     Args:
         cursor: in a savepoint.
-        version_table: see sequence_positions.
     """
-    for name, (value, _) in sequence_positions(cursor, version_table).items():
+    for name, (value, _) in sequence_positions(cursor, None).items():
         try:
             with savepoint(cursor):
                 cursor.execute(

@@ -225,7 +225,7 @@ class SalvageKeeper:
     ) -> dict[int, Json]:
         """Apply the migration again, and write what is users' into the file; gives facts of the items."""
         with self._undone():
-            set_aside_positions(self.cursor, self.watch.versions)
+            set_aside_positions(self.cursor)
             watch = DestructionWatch(self.cursor)
             apply_again()
             previous = pin_session(self.cursor, local=True)
