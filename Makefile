@@ -79,7 +79,7 @@ integration: venv
 # A room is a folder of plugins/module_utils or plugins/plugin_utils; its tests are in folders of the same name.
 test-room: venv
 	@test -n '$(ROOM)' || { echo 'Which room?  make test-room ROOM=salvage; docs/floors.py lists them.' >&2; exit 2; }
-	pytest -n 2 $(or $(wildcard tests/unit/$(ROOM) tests/integration/$(ROOM)),$(error There are no tests of a room $(ROOM)))
+	$(PYTEST) $(or $(wildcard tests/unit/$(ROOM) tests/integration/$(ROOM)),$(error There are no tests of a room $(ROOM)))
 
 molecule: venv
 	.ci/molecule $(SCENARIO)

@@ -15,10 +15,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
     begin_or_resume,
-    commits_one_by_one,
     run_one_by_one,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.outside_transaction import took_effect
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.parts import commits_one_by_one
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe_one_by_one import (
     roll_back_one_by_one,
 )

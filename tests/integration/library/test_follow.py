@@ -19,7 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.library.follow impor
     record_on_copy,
     versions_behind,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.library.rehearsed import RehearsedChanges
+from ansible_collections.pgops.runbook.plugins.module_utils.library.rehearsed_changes import RehearsedChanges
 from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Connection, Cursor
 
 from demo.local_server import LocalServer

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.module_utils.library.rehearsed import RehearsedChanges
+from ansible_collections.pgops.runbook.plugins.module_utils.library.rehearsed import forget_rehearsed
+from ansible_collections.pgops.runbook.plugins.module_utils.library.rehearsed_changes import RehearsedChanges
 from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Connection
 
 COLUMN = ["public", "files", "path"]
@@ -65,3 +66,10 @@ def test_changes_that_are_not_those_of_the_receipt(
     with pytest.raises(Refused, match="start a new run") as refused:
         changes.check_complete(recorded)
     assert refused.value.code == "ledger_damaged"
+
+
+def test_forgotten_changes_are_none_of_the_run(changes: RehearsedChanges, connection: Connection) -> None:
+    with connection, connection.cursor() as cursor:
+        assert RehearsedChanges(cursor, "media1", "run 1").sets == changes.sets != []
+        forget_rehearsed(cursor)
+        assert RehearsedChanges(cursor, "media1", "run 1").sets == []

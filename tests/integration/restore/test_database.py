@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.maintenance import SWAP_MARK
-from ansible_collections.pgops.runbook.plugins.module_utils.restore.database import (
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.database import restore_beside
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.restored import (
     RestoredDatabase,
     drop_restored,
-    restore_beside,
 )
 
 from tests.integration.restore_runs import Restore, beside

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.changes import ADDED, CHANGED, DELETED
+from ansible_collections.pgops.runbook.plugins.module_utils.rows.copying import copy_rows
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.difference import (
     TableDifference,
     bucket_sums,
-    copy_rows,
     find_difference,
     staged_columns,
 )

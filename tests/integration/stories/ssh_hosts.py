@@ -106,14 +106,18 @@ class SshHosts:
             "ansible_port": self.ports[name],
             "ansible_user": getpass.getuser(),
             "ansible_ssh_private_key_file": str(self.folder / "user"),
-            # No shared connection: it would outlive the test.
-            "ansible_ssh_args": "-F none -o ControlMaster=no -o ControlPath=none -o IdentitiesOnly=yes"
+            # As ansible.cfg has it: one connection a host and not one a task; ``stop`` ends it.
+            "ansible_ssh_args": "-F none -o ControlMaster=auto -o ControlPersist=60s -o IdentitiesOnly=yes"
             f" -o StrictHostKeyChecking=yes -o UserKnownHostsFile={self.folder}/known_hosts",
+            # Ansible fills in names of its own after one %, so that ssh gets its %p from two.
+            "ansible_control_path": str(self.folder / "%%p.socket"),
             "ansible_python_interpreter": sys.executable,
         }
 
     def stop(self) -> None:
-        """End the servers and remove their keys."""
+        """End the connections and the servers, and remove their keys."""
+        for connection in self.folder.glob("*.socket"):
+            self._run(self._programs["ssh"], "-F", "none", "-S", str(connection), "-O", "exit", "127.0.0.1")
         for process in self._processes:
             process.terminate()
             process.wait()

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from tests.integration.stories.ssh_hosts import SshHosts, SshUnusable
 
 FILES = 3000
 HOSTS = ("media1", "media2")
+
+# Renaming takes some tenths of a second; looking all the time would take a core from the rest of the run.
+LOOK_EVERY_SECONDS = 0.01
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,7 @@ class Library:
                         for holder in holders(journal):
                             os.kill(holder, signal.SIGKILL)
                         return
+            time.sleep(LOOK_EVERY_SECONDS)
         pytest.fail(f"nothing was renamed: {process.communicate()[0]}")
 
 

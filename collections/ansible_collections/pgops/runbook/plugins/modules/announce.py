@@ -64,7 +64,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.backup.copy import CopyDatabase
 from ..module_utils.library.follow import forget_rehearsed
 from ..module_utils.postgres.connection import TARGET_SPEC, transaction
-from ..module_utils.restore.database import drop_restored
+from ..module_utils.restore.restored import drop_restored
 from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 

@@ -86,10 +86,10 @@ from ..module_utils.backup.emergency import (
 )
 from ..module_utils.backup.files import BackupFiles, check_room
 from ..module_utils.backup.snapshot import back_up
-from ..module_utils.execution.one_by_one import commits_one_by_one
+from ..module_utils.execution.parts import commits_one_by_one
 from ..module_utils.postgres.answers import one_row
 from ..module_utils.postgres.connection import transaction
-from ..module_utils.production.rollback import committed_by_this_run
+from ..module_utils.production.committed import committed_by_this_run
 from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 

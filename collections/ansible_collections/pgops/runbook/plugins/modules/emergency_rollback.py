@@ -49,7 +49,8 @@ outputs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
-from ..module_utils.production.rollback import committed_by_this_run, roll_back_production
+from ..module_utils.production.committed import committed_by_this_run
+from ..module_utils.production.rollback import roll_back_production
 from ..module_utils.shapes import Json
 from ..module_utils.step import Step, step_argument_spec
 

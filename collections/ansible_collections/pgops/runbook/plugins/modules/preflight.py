@@ -101,8 +101,8 @@ from ..module_utils.preflight.opening import (
     select_migrations,
     verified_backup_before,
 )
-from ..module_utils.restore.database import drop_restored
 from ..module_utils.restore.opening import open_restore, refuse_missing_database
+from ..module_utils.restore.restored import drop_restored
 from ..module_utils.shapes import Json
 from ..module_utils.step import Step, operator_name, step_argument_spec
 

@@ -16,13 +16,13 @@ from ..postgres.connection import READ_COMMITTED, psycopg2
 from ..postgres.sequences import positions, put_back
 from ..salvage.keeping.keeper import NotForeseen
 from ..salvage.watch import DestructionWatch
-from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Script, Statement, Timing
+from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Statement, Timing
 from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
 from .parts import Part, parts_of
 from .script import deferred_done, run_script, with_lock_retries
 
-__all__ = ["begin_or_resume", "commits_one_by_one", "run_one_by_one"]
+__all__ = ["begin_or_resume", "run_one_by_one"]
 
 # CONCURRENTLY waits for older transactions without keeping anybody waiting, so it may wait longer than a lock that
 # the application would queue behind.
@@ -31,13 +31,6 @@ ALONE_LOCK_TIMEOUT_SECONDS = 600
 
 # What goes on with a script that stopped half way.
 PLAYBOOKS = {"apply": "deploy.yml", "rollback": "emergency_rollback.yml"}
-
-
-def commits_one_by_one(script: Script | None) -> bool:
-    """Whether a script says, or its statements demand, that it is not run as one transaction."""
-    if not script:
-        return False
-    return script.get("transaction") == "none" or bool(script["forbids_transaction"])
 
 
 def begin_or_resume(

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 from ..shapes import Script, Statement
 
-__all__ = ["Part", "lines_of_changes", "parts_of"]
+__all__ = ["Part", "commits_one_by_one", "lines_of_changes", "parts_of"]
+
+
+def commits_one_by_one(script: Script | None) -> bool:
+    """Whether a script says, or its statements demand, that it is not run as one transaction."""
+    if not script:
+        return False
+    return script.get("transaction") == "none" or bool(script["forbids_transaction"])
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .location import Obstacles, add_wanted_files, find_obstacles, locate_files
 from .paths import shown
 from .pending import PendingChanges
 from .plan import RenamePlan
-from .rehearsed import RehearsedChanges
+from .rehearsed_changes import RehearsedChanges
 from .renaming import rename_files
 
 __all__ = ["LIBRARY_SPEC", "Library", "check_library", "follow_database", "library_of", "show_renames"]

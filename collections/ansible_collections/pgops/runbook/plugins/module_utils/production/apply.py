@@ -8,7 +8,7 @@ from ..catalog.catalog import carried_by_dump
 from ..catalog.difference import describe, difference, to_json
 from ..errors import RunbookError, Unchanged
 from ..execution.hooks import Work
-from ..execution.one_by_one import commits_one_by_one
+from ..execution.parts import commits_one_by_one
 from ..execution.recipe import apply_in_one_transaction
 from ..execution.recipe_one_by_one import apply_one_by_one
 from ..execution.script import LockPolicy

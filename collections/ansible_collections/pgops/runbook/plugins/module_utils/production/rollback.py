@@ -14,7 +14,7 @@ from ..digests import digest_of
 from ..errors import RunbookError, Unchanged
 from ..execution.again import apply_again
 from ..execution.hooks import Work
-from ..execution.one_by_one import commits_one_by_one
+from ..execution.parts import commits_one_by_one
 from ..execution.recipe import roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import roll_back_one_by_one
 from ..execution.script import LockPolicy
@@ -36,24 +36,12 @@ from .hooks import ProductionHooks
 
 __all__ = [
     "RollbackHooks",
-    "committed_by_this_run",
     "expected_after",
     "must_give_back",
     "roll_back_production",
 ]
 
 T = TypeVar("T")
-
-
-def committed_by_this_run(step: Step, migrations: list[Migration]) -> list[Migration]:
-    """What the ledger says that this run has committed and not taken back yet, newest first."""
-    committed = []
-    for migration in reversed(migrations):
-        applied = latest(step.receipts, "apply", migration["version"])
-        taken_back = latest(step.receipts, "emergency_rollback", migration["version"])
-        if applied is not None and applied["status"] == "ok" and taken_back is None:
-            committed.append(migration)
-    return committed
 
 
 def roll_back_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[Json]:

@@ -18,7 +18,7 @@ from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
 from ..errors import Refused, StepFailed, Unchanged
 from ..execution.hooks import Work
-from ..execution.one_by_one import commits_one_by_one
+from ..execution.parts import commits_one_by_one
 from ..execution.recipe import apply_in_one_transaction, roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
 from ..ledger.journal import open_journal

@@ -8,11 +8,9 @@ database that is replaced, so the ledger is replaced by the live one, of which i
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 
-from ..backup.copy import CopyDatabase, database_settings
+from ..backup.copy import database_settings
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..errors import Refused
@@ -21,42 +19,13 @@ from ..ledger.upgrade import upgrade
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.connection import client_options, sql, transaction
-from ..postgres.maintenance import SWAP_MARK
 from ..postgres.programs import find_program, run_program
-from ..shapes import Connection, Json, Receipt, Target
+from ..shapes import Connection, Json, Receipt
 from ..step import Step
 from .properties import tablespace_for
+from .restored import RestoredDatabase, ledger_dump
 
-__all__ = ["RestoredDatabase", "drop_restored", "restore_beside"]
-
-PREFIX = "runbook_restore_"
-
-
-class RestoredDatabase(CopyDatabase):
-    """The database that a run restores a backup into; always on the server of the database that it will replace."""
-
-    def __init__(self, target: Target, run_id: str) -> None:
-        super().__init__(target, run_id, PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16])
-
-    def _is_ours(self, comment: str | None) -> bool:
-        # Marked for the swap and not swapped: otherwise it would have another name.
-        return super()._is_ours(comment) or (comment or "").startswith(SWAP_MARK)
-
-
-def drop_restored(target: Target, run_id: str, backup_dir: str) -> bool:
-    """Drop what a run restored and did not swap, and the copy of the ledger that it was killed over.
-
-    Returns:
-        Whether there was a database.
-    """
-    # Mostly there is none; and one that cannot be removed must not keep anybody from an emergency rollback.
-    with contextlib.suppress(OSError):
-        os.unlink(_ledger_dump(backup_dir, run_id))
-    return RestoredDatabase(target, run_id).drop()
-
-
-def _ledger_dump(backup_dir: str, run_id: str) -> str:
-    return os.path.join(os.path.abspath(backup_dir), run_id, f"{LEDGER_SCHEMA}.dump")
+__all__ = ["restore_beside"]
 
 
 def restore_beside(step: Step, source: Json) -> Json:
@@ -158,7 +127,7 @@ def _replace_ledger(step: Step, connection: Connection, restored: RestoredDataba
     with transaction(connection) as cursor:
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(LEDGER_SCHEMA)))
     target = step.params["target"]
-    path = _ledger_dump(step.params["backup_dir"], step.run_id)
+    path = ledger_dump(step.params["backup_dir"], step.run_id)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     try:
         # Made by us first, so that nobody else can read it at any time.

@@ -19,7 +19,7 @@ from ..preflight.opening import close_dead_run
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
 from ..step import Step
-from .database import drop_restored
+from .restored import drop_restored
 from .source import dump_folder, find_backup
 
 __all__ = ["check_replaceable", "open_restore", "refuse_missing_database"]

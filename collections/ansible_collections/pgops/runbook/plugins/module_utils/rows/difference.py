@@ -9,19 +9,17 @@ differ are sent to the restored database, which finds the differences there by a
 from __future__ import annotations
 
 import itertools
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 from ..content.row_digest import bucket, row_text, sums
 from ..postgres.connection import sql
 from ..shapes import Cursor
 from .changes import KINDS
+from .copying import copy_rows
 from .tables import CommonTable, Relation
 
 __all__ = [
     "TableDifference",
     "bucket_sums",
-    "copy_rows",
     "find_difference",
     "identified_rows",
     "staged_columns",
@@ -158,30 +156,3 @@ def _stage(live: Cursor, new: Cursor, found: TableDifference, buckets: list[int]
         found.staged, sql.SQL(", ").join(names)
     )
     copy_rows(live, query, new, target)
-
-
-def copy_rows(source: Cursor, query: sql.Composable, destination: Cursor, target: sql.Composable) -> None:
-    """COPY from one connection to the other without a file in between, which would hold people's data.
-
-    Args:
-        source, destination: cursors.
-        query, target: COPY ... TO STDOUT and COPY ... FROM STDIN.
-    """
-    reading, writing = os.pipe()
-
-    def send() -> None:
-        with os.fdopen(writing, "wb") as file:
-            source.copy_expert(query.as_string(source), file)
-
-    with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(send)
-        try:
-            with os.fdopen(reading, "rb") as file:
-                destination.copy_expert(target.as_string(destination), file)
-        except BaseException:
-            # Its pipe is closed by now, so that the sender ends; its error is the cause if it has another one.
-            cause = sent.exception()
-            if cause is not None and not isinstance(cause, BrokenPipeError):
-                raise cause from None
-            raise
-        sent.result()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...errors import known
 from ...postgres.connection import sql
 from ...postgres.tables import table_facts
-from ...rows.difference import copy_rows
+from ...rows.copying import copy_rows
 from ...rows.sequences import advance_sequences_of
 from ...shapes import Cursor
 from .items import SalvageStore
