@@ -335,7 +335,3 @@ def test_every_module_is_in_the_action_group_and_routed_to_the_step() -> None:
     assert runtime["plugin_routing"]["modules"] == {
         name: {"action_plugin": "pgops.runbook.step"} for name in MODULES
     }
-    # Twice: by this one it is found before the process of a task is forked.
-    assert runtime["plugin_routing"]["action"] == {
-        name: {"redirect": "pgops.runbook.step"} for name in MODULES
-    }

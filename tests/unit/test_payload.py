@@ -9,13 +9,10 @@ every run its time, and the emergency rollback too.
 from __future__ import annotations
 
 import functools
-import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.unit.test_rooms import MODULES, PACKAGE, PLUGINS, PROJECT, files_of, imports_of, room_of
+from tests.unit.test_rooms import MODULES, PLUGINS, imports_of, room_of
 
 SQL_OF_MIGRATIONS = {"rehearsal", "salvage"}
 COMPARING = {"catalog", "content"}
@@ -53,20 +50,3 @@ def test_what_is_sent_by_way_of_another_file_is_seen() -> None:
     sent = sent_with("modules.verify_restore")
     assert "module_utils.content.fingerprint" in sent
     assert "module_utils.content.fingerprint" not in set(imports_of(PLUGINS / "modules/verify_restore.py"))
-
-
-LOAD = """
-import json, sys
-from ansible.plugins.loader import action_loader, init_plugin_loader
-
-init_plugin_loader([sys.argv[1]])
-print(json.dumps({name: action_loader.get(name, class_only=True).__module__ for name in sys.argv[2:]}))
-"""
-
-
-def test_the_controller_loads_the_steps_action_once_and_not_in_each_task() -> None:
-    """Ansible asks so before it forks the process of a task; what is loaded then, no task has to load."""
-    names = [f"pgops.runbook.{path.stem}" for path in files_of("modules")]
-    command = [sys.executable, "-c", LOAD, str(PROJECT / "collections"), *names]
-    loaded = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert loaded == dict.fromkeys(names, f"{PACKAGE}.action.step")
