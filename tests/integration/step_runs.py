@@ -11,7 +11,7 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,19 @@ def migration(version: str, apply: list[str], rollback: list[str], verify: list[
         "rollback": script(*rollback, name=f"rollback/{version}_rollback.sql"),
         "verify": script(*verify, name=f"verify/{version}.sql") if verify else None,
     }
+
+
+@contextlib.contextmanager
+def _as_on_a_host() -> Iterator[None]:
+    """Inside, a module answers its warnings, and only its own.
+
+    Where some test has imported what runs on the controller, ansible-core prints them instead; and a process answers
+    the warnings of every module that it has run.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("ansible.module_utils._internal.is_controller", False)
+        patched.setattr("ansible.module_utils.common.warnings._global_warnings", {})
+        yield
 
 
 @dataclass
@@ -172,6 +185,7 @@ class StepRuns:
     def _answer(self, main: Callable[[], None], arguments: dict[str, Any]) -> dict[str, Any]:
         answer = io.StringIO()
         with (
+            _as_on_a_host(),
             patch_module_args(json.loads(json.dumps(arguments))),
             contextlib.redirect_stdout(answer),
             pytest.raises(SystemExit),
