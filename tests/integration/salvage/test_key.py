@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.identity import identity_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.key import (
     Key,
-    choose_key,
     numbered_rows,
     record,
 )
@@ -20,7 +20,7 @@ def chosen(connection: Any, columns: list[str], *definitions: str) -> Key:
     with connection.cursor() as cursor:
         cursor.execute("; ".join(definitions))
         cursor.execute("SELECT 'book'::regclass::oid::bigint")
-        key = choose_key(cursor, cursor.fetchone()[0], columns)
+        key = identity_of(cursor, cursor.fetchone()[0], columns, ()).key
     connection.rollback()
     return key
 

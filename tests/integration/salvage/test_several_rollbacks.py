@@ -7,14 +7,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.competing_rows import (
+    NEWER_VERSION as LATER,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import (
     BASE_UNKNOWN,
-    BOTH_CHANGED,
+    VALUES_UNKNOWN,
 )
 
 from tests.integration.salvage.deployment import Deployment
-
-LATER = "a later rollback kept another version of it"
 
 
 def use(story: Deployment, writes: str, *, restore_salvage: bool = True) -> None:
@@ -164,5 +165,5 @@ def test_salvage_that_an_earlier_release_of_the_runbook_kept(deployment):
     returned = {item["kind"]: item["reasons"] for item in story.deploy() if item["held_back"]}
     assert returned == {
         "dropped table": {BASE_UNKNOWN: 1},
-        "dropped columns": {f"{BOTH_CHANGED}a": 1},
+        "dropped columns": {f"{VALUES_UNKNOWN}a": 1},
     }

@@ -17,16 +17,13 @@ from typing import IO
 from ..errors import Refused
 from ..postgres.connection import sql
 from ..postgres.session import PINNED_SETTINGS
-from ..salvage.store.items import COLUMNS, ROWS, TABLE, SalvageStore
+from ..salvage.store.items import COLUMNS, OF_TABLES, SalvageStore
 from ..salvage.store.rows import rows_of
 from ..shapes import Cursor, Json
 
 __all__ = ["FORMATS", "check_export", "export_item"]
 
 FORMATS = ("csv", "sql")
-
-# Rows that an INSERT or UPDATE statement can express.
-KINDS_IN_SQL = (TABLE, ROWS, COLUMNS)
 
 ROWS_A_FETCH = 1000
 
@@ -57,7 +54,7 @@ def check_export(item: Json, file_format: str, path: str) -> None:
             "export_file_unusable",
             f"There is no folder {os.path.dirname(path)} on the host where the module runs.",
         )
-    if file_format == "sql" and item["kind"] not in KINDS_IN_SQL:
+    if file_format == "sql" and item["kind"] not in OF_TABLES:
         raise Refused(
             "salvage_item_not_exportable",
             f"Item {item['item']} ({item['kind']}) is not rows to insert: export it with -e salvage_format=csv",

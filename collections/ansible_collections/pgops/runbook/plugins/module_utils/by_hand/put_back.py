@@ -20,7 +20,7 @@ from ..salvage.keeping.base import Difference
 from ..salvage.keeping.image import TableImage
 from ..salvage.returning.decision import KEPT
 from ..salvage.returning.returner import SalvageReturner
-from ..salvage.store.items import LABELS, PRIVILEGES, ROWS, SEQUENCE, SalvageStore
+from ..salvage.store.items import LABELS, OF_TABLES, PRIVILEGES, ROWS, SalvageStore
 from ..salvage.store.rows import enter_changed, try_again
 from ..shapes import Cursor, Json
 from ..step import Step
@@ -49,7 +49,7 @@ def check_put_back(cursor: Cursor, item: Json, prefer: str = "") -> None:
             " rows: it goes back with the next deploy. To put it back now, over what is there:"
             f" {COMMAND} -e salvage_action=restore -e salvage_item={item['item']} -e salvage_prefer=kept",
         )
-    if item["kind"] in (LABELS, SEQUENCE, PRIVILEGES):
+    if item["kind"] not in OF_TABLES:
         return
     table = table_facts(cursor, (item["schema"], item["table"]))
     name = f"{item['schema']}.{item['table']}"
@@ -121,7 +121,7 @@ def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
     returner = SalvageReturner(cursor, step.run_id, item["migration"], only=together, prefer=prefer)
     returner.choose()
     image = None
-    if item["kind"] not in (LABELS, SEQUENCE, PRIVILEGES) and prefer == KEPT:
+    if item["kind"] in OF_TABLES and prefer == KEPT:
         image = _take_image(cursor, item)
     done = {one["item"]: one for one in returner.after()}
     held_back, reasons = done[number]["held_back"], done[number]["reasons"]
@@ -206,7 +206,7 @@ def _keep_overwritten(step: Step, cursor: Cursor, item: Json, image: TableImage)
         )
         table = known(table_facts(cursor, image.name), "the table that rows went back to")
         difference = Difference(cursor, image, table)
-        difference.settle()
+        difference.forget_equal()
         enter_changed(cursor, number, difference.work)
         store.hold_back(number, OVERWRITTEN.format(item=item["item"]))
         store.finish_item(number)

@@ -202,19 +202,15 @@ class ImpactMeter:
             ],
             "rewritten": dict(self._rewritten),
             "rows": rows,
-            **self._written(rows),
+            "written": self._written(),
             "wal_bytes": wal_position(self.cursor) - self._wal_begin,
         }
 
-    def _written(self, rows: dict[str, dict[str, int]]) -> dict[str, list[str]]:
+    def _written(self) -> list[str]:
         now = {oid: name for oid, name, _ in table_files(self.cursor)}
         # INSERT, UPDATE and DELETE take this lock, and no ALTER does; on an empty table too.
         written = {oid for oid, mode in self._locks if mode == "RowExclusiveLock"} & self._known
-        inserted = {oid for oid in self._known if oid in now and rows.get(now[oid], {}).get("inserted")}
-        return {
-            what: sorted({names[oid] for names in (self._names, now) for oid in found if oid in names})
-            for what, found in (("written", written), ("inserted", inserted))
-        }
+        return sorted({names[oid] for names in (self._names, now) for oid in written if oid in names})
 
     def held_until_now(self, impact: Impact) -> None:
         """Count the checks before COMMIT too: until it, the locks that the migration took are held on."""

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from ..errors import known
 from ..shapes import Cursor, TableName
 from .application_tables import RELATIONS
 from .columns import columns_of
 from .connection import sql
 from .keys import unique_keys
+from .references import foreign_keys
 
-__all__ = ["ForeignKey", "Table", "nulls_allowed", "table_facts"]
+__all__ = ["ForeignKey", "Table", "keys_to", "nulls_allowed", "table_facts"]
 
 
 class ForeignKey(NamedTuple):
@@ -89,6 +91,17 @@ def table_facts(cursor: Cursor, name: Sequence[str]) -> Table | None:
         keys,
         unique,
     )
+
+
+def keys_to(cursor: Cursor, parent: TableName) -> list[tuple[TableName, ForeignKey]]:
+    """Each foreign key that refers to a table, with the table that has it; of partitions the one they are part of."""
+    children = dict.fromkeys(one.child for one in foreign_keys(cursor) if one.parent == parent)
+    return [
+        (child, key)
+        for child in children
+        for key in known(table_facts(cursor, child), "a table with a foreign key").foreign_keys
+        if key.parent == parent
+    ]
 
 
 @contextmanager

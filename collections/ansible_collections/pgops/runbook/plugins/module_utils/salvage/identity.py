@@ -19,7 +19,7 @@ from ..postgres.keys import unique_keys
 from ..shapes import Cursor
 from .key import Key
 
-__all__ = ["Identity", "identity_of", "is_computed"]
+__all__ = ["Identity", "identity_of"]
 
 # A default that gives the same value whenever it is asked for.
 LITERAL = re.compile(
@@ -58,7 +58,7 @@ class Identity(NamedTuple):
         return self.assigned or (self.key.columns if self.numbered else [])
 
 
-def is_computed(column: Column) -> bool:
+def _is_computed(column: Column) -> bool:
     """Whether a row that does not say otherwise gets another value in it at another time."""
     if column.generated:
         return False
@@ -94,7 +94,7 @@ def identity_of(cursor: Cursor, oid: int, columns: list[str], made: Collection[s
         columns: names that are compared.
         made: of these the ones that the migration has made.
     """
-    computed = [one.name for one in columns_of(cursor, oid) if one.name in columns and is_computed(one)]
+    computed = [one.name for one in columns_of(cursor, oid) if one.name in columns and _is_computed(one)]
     generated = [name for name in computed if name in made]
     keys = [key for key in unique_keys(cursor, oid) if key.immediate and set(key.columns) <= set(columns)]
     natural = [key for key in keys if not set(key.columns) & set(generated)]

@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 from ..content.row_digest import row_text
 from ..postgres.connection import sql
-from ..postgres.keys import key_among
-from ..shapes import Cursor
 
-__all__ = ["Key", "choose_key", "numbered_rows", "record"]
+__all__ = ["Key", "fields", "numbered_rows", "record"]
 
 
 class Key(NamedTuple):
@@ -27,21 +25,18 @@ class Key(NamedTuple):
     unique: bool
 
 
-def choose_key(cursor: Cursor, oid: int, columns: list[str]) -> Key:
-    """The key of a table among ``columns``: the primary key, a unique index, or all of them.
-
-    Args:
-        oid: of the table.
-        columns: names that may be used: what stays when the others go.
-    """
-    found = key_among(cursor, oid, columns)
-    return Key(list(columns), False) if found is None else Key(found, True)
-
-
 def record(columns: Sequence[str], alias: str | None = None) -> sql.Composed:
     """SQL: the columns as one text, in the order given; read back with a cast to a type that has this order."""
     names = [sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in columns]
     return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(names))
+
+
+def fields(row: str, names: Sequence[str]) -> sql.Composed:
+    """SQL: fields of a composite value, as ``theirs`` or ``k.theirs``, as one text; written as ``record`` writes it."""
+    whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
+    return sql.SQL("ROW({})::text").format(
+        sql.SQL(", ").join(sql.SQL("({}).{}").format(whole, sql.Identifier(name)) for name in names)
+    )
 
 
 def numbered_rows(

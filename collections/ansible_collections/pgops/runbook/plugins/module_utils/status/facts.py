@@ -15,7 +15,7 @@ from ..library.follow import files_behind
 from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
-from ..salvage.store.items import COLUMNS, ROWS, TABLE, SalvageStore
+from ..salvage.store.items import OF_TABLES, SalvageStore
 from ..sentences import cut
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 
@@ -62,7 +62,7 @@ def _rows_waiting(salvage: Sequence[Json], applied: Collection[str]) -> dict[str
     """Of which applied migration how many rows wait; what of it no user wrote, only where it was held back."""
     waiting: dict[str, int] = {}
     for item in salvage:
-        rows = item["rows"] if item["kind"] in (TABLE, ROWS, COLUMNS) else item["held_back"]
+        rows = item["rows"] if item["kind"] in OF_TABLES else item["held_back"]
         if rows and item["migration"] in applied:
             waiting[item["migration"]] = waiting.get(item["migration"], 0) + rows
     return waiting

@@ -15,11 +15,13 @@ from typing import IO
 from ...postgres.answers import one_row
 from ...postgres.columns import columns_of
 from ...postgres.connection import sql
+from ...postgres.references import parents_first
 from ...postgres.tables import ForeignKey, Table
-from ...shapes import Cursor, Json
+from ...shapes import Cursor, Json, TableName
+from ..key import fields
 from .image import TableImage
 
-__all__ = ["Difference"]
+__all__ = ["Difference", "settle"]
 
 MAKE = """
     CREATE TEMPORARY TABLE {shape} AS SELECT {names} FROM {target} WITH NO DATA;
@@ -82,12 +84,17 @@ CONTEXT = """
 OUT = "COPY (SELECT {item}, key, occurrence, kept, base, columns FROM {work} ORDER BY number) TO STDOUT"
 
 
-def _one_text(row: str, names: Sequence[str]) -> sql.Composed:
-    """SQL: fields of a composite column, ``theirs`` or ``k.basis``, as one text."""
-    whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
-    return sql.SQL("ROW({})::text").format(
-        sql.SQL(", ").join(sql.SQL("({}).{}").format(whole, sql.Identifier(name)) for name in names)
-    )
+def settle(differences: dict[TableName, Difference]) -> None:
+    """Tell what differs in tables that refer to each other, and keep what that takes to be known again."""
+    for one in differences.values():
+        one.compare_parents(differences)
+    for one in differences.values():
+        one.forget_equal()
+    pairs = [(name, key.parent) for name, one in differences.items() for key in one.table.foreign_keys]
+    # What is kept for a child may refer to a parent of its own.
+    for group in reversed(parents_first(differences, pairs)):
+        for name in group:
+            differences[name].add_context(differences)
 
 
 class Difference:
@@ -161,13 +168,13 @@ class Difference:
         left_out = {*identity.key.columns, *identity.generated, *self.image.made}
         rest = [name for name in self.image.columns if name not in left_out]
         if rest:
-            same = sql.SQL("{} = {}").format(_one_text("mine.theirs", rest), _one_text("other.basis", rest))
+            same = sql.SQL("{} = {}").format(fields("mine.theirs", rest), fields("other.basis", rest))
             self._run(PAIR, same=same)
 
     def _say_columns(self) -> None:
         differing = sql.SQL(", ").join(
             sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
-                _one_text("theirs", [name]), _one_text("basis", [name]), sql.Literal(name)
+                fields("theirs", [name]), fields("basis", [name]), sql.Literal(name)
             )
             for name in self.image.columns
         )
@@ -175,7 +182,7 @@ class Difference:
 
     # Rows that are handed numbers, and those that refer to them ------------------------------------------
 
-    def _references(self, others: dict[tuple[str, str], Difference]) -> list[tuple[ForeignKey, Difference]]:
+    def _references(self, others: dict[TableName, Difference]) -> list[tuple[ForeignKey, Difference]]:
         """Foreign keys to tables whose rows are handed the number that is referred to."""
         return [
             (key, others[key.parent])
@@ -185,15 +192,15 @@ class Difference:
             and set(key.columns) <= set(self.image.columns)
         ]
 
-    def compare_parents(self, others: dict[tuple[str, str], Difference]) -> None:
+    def compare_parents(self, others: dict[TableName, Difference]) -> None:
         """Tell children of renumbered parents that differ from children of the same parent under another number."""
         for key, parent in self._references(others):
             parts = {
                 "parents": parent.work,
                 "mine": sql.Literal(key.columns),
                 "referred": sql.Literal(key.referred),
-                "their_parent": _one_text("p.theirs", key.referred),
-                "base_parent": _one_text("p.basis", key.referred),
+                "their_parent": fields("p.theirs", key.referred),
+                "base_parent": fields("p.basis", key.referred),
             }
             of_line = sql.SQL("ROW({})::text").format(
                 sql.SQL(", ").join(
@@ -204,8 +211,8 @@ class Difference:
             if parent.renumbers(key.referred):
                 self._run(
                     SAME_PARENT,
-                    theirs=_one_text("k.theirs", key.columns),
-                    basis=_one_text("k.basis", key.columns),
+                    theirs=fields("k.theirs", key.columns),
+                    basis=fields("k.basis", key.columns),
                     **parts,
                 )
                 self._run(OTHER_PARENT, now=self.image.rows(), field_of_line=of_line, **parts)
@@ -217,11 +224,11 @@ class Difference:
         )
         return one_row(self.cursor)[0]
 
-    def settle(self) -> None:
+    def forget_equal(self) -> None:
         """Forget rows that differ in nothing."""
         self._run("DELETE FROM {work} WHERE columns = '{{}}'")
 
-    def add_context(self, others: dict[tuple[str, str], Difference]) -> None:
+    def add_context(self, others: dict[TableName, Difference]) -> None:
         """Keep, beside rows that refer to numbered ones, these: to know again which they meant."""
         for key, parent in self._references(others):
             if not parent.image.identity.assigned:
@@ -230,8 +237,8 @@ class Difference:
                 CONTEXT,
                 now=parent.image.rows(),
                 children=self.work,
-                theirs=_one_text("k.theirs", key.columns),
-                basis=_one_text("k.basis", key.columns),
+                theirs=fields("k.theirs", key.columns),
+                basis=fields("k.basis", key.columns),
                 counts=sql.SQL("(k.columns IS NULL OR k.columns && {}::text[])").format(
                     sql.Literal(key.columns)
                 ),

@@ -19,7 +19,6 @@ from typing import IO
 from ...errors import RunbookError
 from ...postgres.connection import psycopg2, sql
 from ...postgres.message import one_line
-from ...postgres.references import parents_first
 from ...postgres.session import pin_session, restore_session
 from ...postgres.tables import table_facts
 from ...shapes import Cursor, Json, TableName
@@ -29,7 +28,7 @@ from ..sequences import Position, keep_positions, sequence_positions, set_aside_
 from ..store.items import COLUMNS, LABELS, PRIVILEGES, ROWS, TABLE, SalvageStore
 from ..store.rows import enter_rows, keep_line, keep_unknown, note_made
 from ..watch import DestructionWatch, Loss, losses_from_json, uncovered
-from .base import Difference
+from .base import Difference, settle
 from .image import TableImage
 
 __all__ = ["NotForeseen", "SalvageKeeper"]
@@ -237,32 +236,21 @@ class SalvageKeeper:
                     if oid in self.watch.before
                 }
             )
+            losses = self.watch.losses()
             found: dict[TableName, Difference] = {}
-            items: dict[TableName, int] = {}
             for one in self._kept:
                 table = table_facts(self.cursor, one.image.name)
                 if table is None or not set(one.image.columns) <= set(table.columns):
                     raise _BaseUnknown(f"applied again it makes another table {'.'.join(one.image.name)}")
-                lost = self.watch.losses().get(one.oid)
-                only_grew = one.oid in grown and one.oid not in changed and (lost is None or not lost.rows)
+                only_grew = one.oid in grown and not any(
+                    lost.rows for lost in (losses.get(one.oid), changed.get(one.oid)) if lost is not None
+                )
                 found[one.image.name] = Difference(self.cursor, one.image, table, only_grew, self._zone)
-                items[one.image.name] = one.item
-            for difference in found.values():
-                difference.compare_parents(found)
-            for difference in found.values():
-                difference.settle()
-            pairs = [
-                (name, key.parent)
-                for name, difference in found.items()
-                for key in difference.table.foreign_keys
-            ]
-            for group in reversed(parents_first(found, pairs)):
-                for name in group:
-                    found[name].add_context(found)
+            settle(found)
             facts = {}
-            for name, difference in found.items():
-                facts[items[name]] = difference.facts()
-                difference.copy_out(items[name], file)
+            for one in self._kept:
+                facts[one.item] = found[one.image.name].facts()
+                found[one.image.name].copy_out(one.item, file)
             restore_session(self.cursor, previous, local=True)
         return facts
 

@@ -13,15 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...shapes import Cursor
-from ..store.items import COLUMNS, ROWS, TABLE
+from ..store.items import OF_TABLES
 from ..store.returning import hold_back_older, hold_back_older_item
 
 __all__ = ["NEWER_VERSION", "hold_back_competing_rows"]
 
 NEWER_VERSION = "a later rollback kept another version of it"
-
-# Kinds whose rows are what users wrote.
-WRITTEN_BY_USERS = (TABLE, ROWS, COLUMNS)
 
 
 def hold_back_competing_rows(cursor: Cursor, items: Sequence[dict[str, Any]]) -> None:
@@ -47,8 +44,8 @@ def _may_overwrite(newer: dict[str, Any], older: dict[str, Any]) -> bool:
         newer["item"] > older["item"]
         and newer["run_id"] != older["run_id"]
         and (newer["schema"], newer["table"]) == (older["schema"], older["table"])
-        and newer["kind"] in WRITTEN_BY_USERS
-        and older["kind"] in WRITTEN_BY_USERS
+        and newer["kind"] in OF_TABLES
+        and older["kind"] in OF_TABLES
         and not set(newer["columns"]).isdisjoint(older["columns"])
     )
 

@@ -16,13 +16,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...postgres.connection import sql
-from ...postgres.references import foreign_keys
-from ...postgres.tables import table_facts
+from ...postgres.tables import keys_to
 from ...rows.changes import ADDED, CHANGED, DELETED
 from ...shapes import Cursor
-from .waiting import WaitingRows, fields
+from ..key import fields
+from .waiting import WaitingRows
 
-__all__ = ["BOTH_CHANGED", "KEPT", "NOW", "PREFERENCES", "decide", "hold_back_referred"]
+__all__ = [
+    "BASE_UNKNOWN",
+    "BOTH_CHANGED",
+    "KEPT",
+    "NOW",
+    "PREFERENCES",
+    "VALUES_UNKNOWN",
+    "decide",
+    "hold_back_referred",
+]
 
 ROW_CHANGED = "somebody changed its row since the rollback, or wants it to stay"
 ROW_DELETED = "somebody deleted its row since the rollback"
@@ -32,6 +41,7 @@ BASE_UNKNOWN = "it is not known what the migration makes of it by itself"
 STILL_REFERRED = "rows of {} refer to it"
 #: What follows are the names of columns.
 BOTH_CHANGED = "changed on both sides of the rollback: "
+VALUES_UNKNOWN = "changed, or made so by the migration, which is not known: "
 
 #: Who has the last word on what was changed on both sides: nobody, those who wrote before the rollback, or the others.
 KEPT, NOW = "kept", "now"
@@ -198,28 +208,22 @@ def hold_back_referred(cursor: Cursor, rows: WaitingRows) -> None:
 
     To be called when children that are to be deleted are so.
     """
-    for reference in foreign_keys(cursor):
-        if reference.parent != rows.name:
+    for child, key in keys_to(cursor, rows.name):
+        if not set(key.referred) <= set(rows.present):
             continue
-        child = table_facts(cursor, reference.child)
-        for key in child.foreign_keys if child else []:
-            if key.parent != rows.name or not set(key.referred) <= set(rows.present):
-                continue
-            own = sql.SQL(
-                " AND NOT EXISTS (SELECT FROM {} other WHERE other.kind = {} AND other.place = c.ctid)"
-            )
-            also_going = (
-                own.format(rows.work, sql.Literal(DELETED)) if reference.child == rows.name else sql.SQL("")
-            )
-            rows.hold_back(
-                sql.SQL("k.kind = {} AND EXISTS (SELECT FROM {} c WHERE {}{})").format(
-                    sql.Literal(DELETED),
-                    sql.Identifier(*reference.child),
-                    sql.SQL(" AND ").join(
-                        sql.SQL("c.{} = (k.now).{}").format(sql.Identifier(mine), sql.Identifier(theirs))
-                        for mine, theirs in zip(key.columns, key.referred)
-                    ),
-                    also_going,
+        going = sql.SQL(
+            " AND NOT EXISTS (SELECT FROM {} other WHERE other.kind = {}"
+            " AND other.place = c.ctid AND other.partition = c.tableoid)"
+        ).format(rows.work, sql.Literal(DELETED))
+        rows.hold_back(
+            sql.SQL("k.kind = {} AND EXISTS (SELECT FROM {} c WHERE {}{})").format(
+                sql.Literal(DELETED),
+                sql.Identifier(*child),
+                sql.SQL(" AND ").join(
+                    sql.SQL("c.{} = (k.now).{}").format(sql.Identifier(mine), sql.Identifier(theirs))
+                    for mine, theirs in zip(key.columns, key.referred)
                 ),
-                STILL_REFERRED.format(".".join(reference.child)),
-            )
+                going if child == rows.name else sql.SQL(""),
+            ),
+            STILL_REFERRED.format(".".join(child)),
+        )

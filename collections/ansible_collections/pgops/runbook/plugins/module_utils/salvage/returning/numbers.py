@@ -13,11 +13,12 @@ from ...postgres.answers import one_row
 from ...postgres.bisect import NotTaken, savepoint
 from ...postgres.columns import columns_of
 from ...postgres.connection import sql
-from ...postgres.references import Reference, checked_at_the_end, foreign_keys
-from ...postgres.tables import ForeignKey, table_facts
+from ...postgres.references import checked_at_the_end, foreign_keys
+from ...postgres.tables import keys_to
 from ...postgres.triggers import triggers_and_rules_off
 from ...shapes import Cursor, TableName
-from .waiting import WaitingRows, fields
+from ..key import fields
+from .waiting import WaitingRows
 
 __all__ = ["PARENT_IS_ANOTHER", "follow_parents", "give_numbers_back", "number_anew", "take_new_numbers"]
 
@@ -110,7 +111,12 @@ def take_new_numbers(rows: WaitingRows) -> None:
 
 def _move(cursor: Cursor, rows: WaitingRows, moves: sql.Composable) -> None:
     names = rows.numbers
-    following = _children(cursor, rows.name, names)
+    following = [
+        (child, [dict(zip(key.referred, key.columns))[name] for name in names])
+        for child, key in keys_to(cursor, rows.name)
+        if set(key.referred) == set(names)
+    ]
+    waiting = [one for one in foreign_keys(cursor) if one.parent == rows.name]
     types = {one.name: one.type_name for one in columns_of(cursor, rows.table.oid)}
     steps = [(_prefixed(names, "old"), _prefixed(names, "new"), "")]
     if len(names) == 1 and types[names[0]] in WITH_NEGATIVES:
@@ -119,13 +125,11 @@ def _move(cursor: Cursor, rows: WaitingRows, moves: sql.Composable) -> None:
             (_prefixed(names, "old"), _prefixed(names, "new"), "-"),
             (_prefixed(names, "new"),) * 2 + ("+",),
         ]
-    with triggers_and_rules_off(cursor), checked_at_the_end(cursor, [one for one, _ in following]):
+    with triggers_and_rules_off(cursor), checked_at_the_end(cursor, waiting):
         for old, new, sign in steps:
             to = sql.SQL("-" if sign == "-" else "")
             of = sql.SQL("-" if sign == "+" else "")
-            tables = [(rows.name, list(names))]
-            tables += [(one.child, key.columns) for one, key in following]
-            for name, columns in tables:
+            for name, columns in [(rows.name, list(names)), *following]:
                 cursor.execute(
                     sql.SQL("UPDATE {} t SET {} FROM {} m WHERE {}").format(
                         sql.Identifier(*name),
@@ -140,22 +144,6 @@ def _move(cursor: Cursor, rows: WaitingRows, moves: sql.Composable) -> None:
                         ),
                     )
                 )
-
-
-def _children(cursor: Cursor, parent: TableName, names: Sequence[str]) -> list[tuple[Reference, ForeignKey]]:
-    """Foreign keys to these columns, each with its columns in their order."""
-    found = []
-    for reference in foreign_keys(cursor):
-        if reference.parent != parent:
-            continue
-        child = table_facts(cursor, reference.child)
-        for key in child.foreign_keys if child else []:
-            if key.parent == parent and set(key.referred) == set(names):
-                mine = dict(zip(key.referred, key.columns))
-                ordered = ForeignKey([mine[name] for name in names], parent, list(names))
-                if (reference, ordered) not in found:
-                    found.append((reference, ordered))
-    return found
 
 
 def _prefixed(names: Sequence[str], prefix: str) -> list[str]:

@@ -25,10 +25,10 @@ from ...rows.writing import TableWriter, take_out_orphans, written_as_ring
 from ...shapes import Cursor, TableName
 from ..labels import add_labels_again
 from ..privileges import change_privileges_again
-from ..store.items import COLUMNS, LABELS, PRIVILEGES, ROWS, SEQUENCE, TABLE, SalvageStore
+from ..store.items import LABELS, OF_TABLES, PRIVILEGES, SEQUENCE, SalvageStore
 from ..store.returning import count_kept, hold_back_conflicts, note_returned, reasons_of_held_back
 from .competing_rows import hold_back_competing_rows
-from .decision import BOTH_CHANGED, KEPT, decide, hold_back_referred
+from .decision import BOTH_CHANGED, KEPT, VALUES_UNKNOWN, decide, hold_back_referred
 from .numbers import follow_parents, give_numbers_back, number_anew, take_new_numbers
 from .waiting import WaitingRows
 
@@ -36,8 +36,6 @@ __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
 
 # Option of the modules that apply a migration.
 SALVAGE_SPEC = {"restore_salvage": {"type": "bool", "default": True}}
-
-OF_TABLES = (TABLE, ROWS, COLUMNS)
 
 
 class SalvageReturner:
@@ -74,10 +72,6 @@ class SalvageReturner:
         """Take the items; to be called before the migration's first statement."""
         self.store.bring_up_to_date()
         self.items = self.store.open_items(self.version) if self.wanted else []
-
-    def tables(self) -> set[str]:
-        """``schema.table`` of the tables that rows go back to."""
-        return {f"{item['schema']}.{item['table']}" for item in self.items if item["table"]}
 
     def after(self) -> list[dict[str, Any]]:
         """Put back; to be called after the migration's last statement.
@@ -200,17 +194,16 @@ class _Merge:
         self.writers: dict[TableName, TableWriter] = {}
 
     def run(self) -> None:
+        meant = [one for one in self.rows.values() if one.item["item"] in self.meant]
         for one in self.rows.values():
             self._hold_back(one, one.read())
             one.find_places(self.prefer == KEPT)
         # Every row that got another number has another place.
-        moved = [one for one in self.rows.values() if one.item["item"] in self.meant and self._moves(one)]
-        if moved:
+        if any([give_numbers_back(self.cursor, one) for one in meant]):
             for one in self.rows.values():
                 one.find_places(self.prefer == KEPT)
-        for one in self.rows.values():
-            if one.item["item"] in self.meant:
-                number_anew(one)
+        for one in meant:
+            number_anew(one)
         for group in self.groups:
             # In a ring each waits for what is said of the others.
             for _ in group:
@@ -222,16 +215,14 @@ class _Merge:
         for one in self.rows.values():
             take_new_numbers(one)
         self._write()
+        for one in meant:
+            self._hold_back(one, one.reasons())
+            differing = BOTH_CHANGED if one.base_known else VALUES_UNKNOWN
+            hold_back_conflicts(self.cursor, one.item, one.work, differing)
+            self.store.forget_returned(one.item["item"])
+            advance_sequences_of(self.cursor, one.table)
         for one in self.rows.values():
-            if one.item["item"] in self.meant:
-                self._hold_back(one, one.reasons())
-                hold_back_conflicts(self.cursor, one.item, one.work, BOTH_CHANGED)
-                self.store.forget_returned(one.item["item"])
-                advance_sequences_of(self.cursor, one.table)
             one.close()
-
-    def _moves(self, one: WaitingRows) -> bool:
-        return give_numbers_back(self.cursor, one)
 
     def _writer(self, one: WaitingRows) -> TableWriter:
         changes = TableChanges(
@@ -315,16 +306,22 @@ class _Merge:
         one.run("UPDATE {work} SET kind = NULL WHERE reason IS NOT NULL AND kind IS NOT NULL")
 
     def _stays(self, one: WaitingRows, reasons: dict[int, str]) -> None:
-        for reason in set(reasons.values()):
-            numbers = [number for number, why in reasons.items() if why == reason]
+        for reason, numbers in _by_reason(reasons).items():
             one.hold_back(sql.SQL("k.number = ANY ({}::bigint[])").format(sql.Literal(numbers)), reason)
         self._without_reason(one)
 
     def _hold_back(self, one: WaitingRows, reasons: dict[int, str]) -> None:
         """Say in the salvage why rows stay, by number."""
-        for reason in set(reasons.values()):
-            numbers = [number for number, why in reasons.items() if why == reason]
+        for reason, numbers in _by_reason(reasons).items():
             self.store.hold_back(one.item["item"], reason, numbers)
+
+
+def _by_reason(reasons: dict[int, str]) -> dict[str, list[int]]:
+    """Reason -> numbers of the rows that stay for it."""
+    found: dict[str, list[int]] = {}
+    for number, reason in reasons.items():
+        found.setdefault(reason, []).append(number)
+    return found
 
 
 def _value(name: str) -> sql.Composable:

@@ -16,10 +16,10 @@ from ...postgres.connection import sql
 from ...postgres.tables import Table
 from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
-from ..key import Key, numbered_rows
+from ..key import Key, fields, numbered_rows
 from ..store.returning import range_of_numbers, read_kept
 
-__all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows", "fields"]
+__all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
 
 ANOTHER_ROW = "another row has its number now"
 ANOTHER_OR_CHANGED = "nothing of its row is as it was: another one may have its key by now"
@@ -46,14 +46,6 @@ ONLY_ONE = """
     FROM (SELECT now.*, count(*) OVER (PARTITION BY k.number) AS rows, k.number AS of_row
           FROM {work} k JOIN ({now}) AS now ON {same} WHERE k.place IS NULL AND k.base IS NOT NULL {unclaimed}) AS now
     WHERE now.of_row = k.number AND now.rows = 1"""
-
-
-def fields(row: str, names: Sequence[str]) -> sql.Composed:
-    """SQL: fields of a composite value (``k.theirs``) as one text."""
-    whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
-    return sql.SQL("ROW({})::text").format(
-        sql.SQL(", ").join(sql.SQL("({}).{}").format(whole, sql.Identifier(name)) for name in names)
-    )
 
 
 class WaitingRows:

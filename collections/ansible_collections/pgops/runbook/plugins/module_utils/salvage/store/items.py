@@ -21,6 +21,7 @@ from ...shapes import Cursor, Json
 __all__ = [
     "COLUMNS",
     "LABELS",
+    "OF_TABLES",
     "PRIVILEGES",
     "ROWS",
     "SEQUENCE",
@@ -32,6 +33,8 @@ __all__ = [
 TABLE = "dropped table"
 COLUMNS = "dropped columns"
 ROWS = "changed rows"
+#: Those that are rows of a table; the others belong to an object.
+OF_TABLES = (TABLE, COLUMNS, ROWS)
 SEQUENCE = "sequence"
 PRIVILEGES = "privileges"
 LABELS = "enum labels"
