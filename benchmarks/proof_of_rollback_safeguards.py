@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import psycopg2
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
-from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import difference
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import Difference, difference
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe import (
@@ -68,7 +68,7 @@ def measure(
     chance: Random,
     say: Callable[[str], None],
     planted: Planting = mutants,
-    compare: Callable[[dict, dict], object] = difference,
+    compare: Callable[[dict, dict], Difference] = difference,
 ) -> Measurement:
     """Take the safeguards out one by one.
 
@@ -99,7 +99,7 @@ def _stopped_by(
     library: LibraryUnderTest,
     fault: Fault,
     catalogs: tuple[dict, dict],
-    compare: Callable[[dict, dict], object],
+    compare: Callable[[dict, dict], Difference],
 ) -> str | None:
     if fault.migration is None:
         return "refused by the parser, in preflight"
@@ -158,7 +158,7 @@ def _stopped(
     migration: Migration,
     done: list[str],
     catalogs: tuple[dict, dict],
-    compare: Callable[[dict, dict], object],
+    compare: Callable[[dict, dict], Difference],
 ) -> bool:
     """Whether production_rollback would undo the script in this situation."""
     with library.databases.undone(library.databases.after(stem)) as transaction:
@@ -172,7 +172,7 @@ def _refused(
     transaction: Undone,
     migration: Migration,
     catalogs: tuple[dict, dict],
-    compare: Callable[[dict, dict], object],
+    compare: Callable[[dict, dict], Difference],
 ) -> bool:
     version = migration["version"]
     try:
@@ -188,7 +188,7 @@ def _refused(
 class _Compared(Hooks):
     """An emergency rollback in the caller's transaction, of which only the comparison counts."""
 
-    def __init__(self, cursor: Cursor, expected: Catalog, compare: Callable[[dict, dict], object]):
+    def __init__(self, cursor: Cursor, expected: Catalog, compare: Callable[[dict, dict], Difference]):
         self.cursor = cursor
         self.expected = expected
         self.compare = compare

@@ -15,7 +15,7 @@ from tests.integration.step_runs import StepRuns
 
 
 @pytest.mark.parametrize(
-    ("wanted", "size", "journalled", "kind"),
+    ("wanted", "size", "one_by_one", "kind"),
     [
         ("auto", 100, [], "full"),
         ("auto", 101, [], "salvage"),
@@ -25,8 +25,8 @@ from tests.integration.step_runs import StepRuns
         ("restore_point", 1, ["009"], "restore_point"),
     ],
 )
-def test_the_choice(wanted, size, journalled, kind):
-    found, why = choose_kind(wanted, size, 100, journalled)
+def test_the_choice(wanted, size, one_by_one, kind):
+    found, why = choose_kind(wanted, size, 100, one_by_one)
     assert found == kind
     assert why
 

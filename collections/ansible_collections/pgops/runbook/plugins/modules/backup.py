@@ -138,7 +138,7 @@ def _choose(step: Step) -> Json:
     migrations = step.selected_migrations()
     if step.automatic:
         migrations = committed_by_this_run(step, migrations)
-    journalled = [
+    one_by_one = [
         migration["version"]
         for migration in migrations
         if migration.get("rollback") and commits_one_by_one(migration["rollback"])
@@ -146,7 +146,7 @@ def _choose(step: Step) -> Json:
     with transaction(step.connection) as cursor:
         cursor.execute("SELECT pg_catalog.pg_database_size(current_database())")
         size = one_row(cursor)[0]
-    kind, why = choose_kind(step.params["kind"], size / 2**20, step.params["full_max_mb"], journalled)
+    kind, why = choose_kind(step.params["kind"], size / 2**20, step.params["full_max_mb"], one_by_one)
     if kind == FULL:
         check_room(step.params["backup_dir"], size)
     return {"kind": kind, "why": why}

@@ -185,7 +185,7 @@ def _check_emergency_backup(step: Step, selected: list[str]) -> Json | None:
     if step.playbook not in ("deploy", "emergency_rollback") or not selected:
         return None
     scripts = {entry["version"]: entry["alone"]["rollback"] for entry in step.plan["index"]}
-    journalled = [
+    one_by_one = [
         version
         for version in selected
         if scripts[version]["statements"] or scripts[version]["declared"] == "none"
@@ -193,7 +193,7 @@ def _check_emergency_backup(step: Step, selected: list[str]) -> Json | None:
     return check_wanted(
         step.connection,
         step.params["emergency_backup"],
-        journalled,
+        one_by_one,
         step.run_id,
         # A rollback sets its own one in the next step.
         prove=step.playbook == "deploy" and not step.module.check_mode,

@@ -44,7 +44,7 @@ INSTEAD = "Choose another one: -e emergency_backup=full"
 
 
 def choose_kind(
-    wanted: str, size_mb: float, full_max_mb: float, journalled: Sequence[str]
+    wanted: str, size_mb: float, full_max_mb: float, one_by_one: Sequence[str]
 ) -> tuple[str, str]:
     """Which backup is made, and why.
 
@@ -52,7 +52,7 @@ def choose_kind(
         wanted: what the person asked for.
         size_mb: of the database.
         full_max_mb: up to which size a full one is made without being asked for.
-        journalled: versions whose rollback is not one transaction, so that salvage cannot take it back half way.
+        one_by_one: versions whose rollback commits one by one, so that salvage cannot take it back half way.
 
     Returns:
         (kind, reason).
@@ -60,34 +60,34 @@ def choose_kind(
     Raises:
         Refused: salvage was asked for and cannot be had.
     """
-    if wanted == SALVAGE and journalled:
+    if wanted == SALVAGE and one_by_one:
         raise Refused(
             "full_backup_needed",
-            f"The rollback of {', '.join(journalled)} cannot be in one transaction: one that stops half way can be"
+            f"The rollback of {', '.join(one_by_one)} cannot be in one transaction: one that stops half way can be"
             f" taken back by a full backup only, not by its salvage. {INSTEAD}",
         )
     if wanted != AUTO:
         return wanted, "asked for"
     if size_mb <= full_max_mb:
         return FULL, f"the database has {size_mb:.0f} MB, at most {full_max_mb:g} (emergency_full_max_mb)"
-    if journalled:
+    if one_by_one:
         return (
             FULL,
-            f"the rollback of {', '.join(journalled)} cannot be in one transaction, and salvage takes back none that"
+            f"the rollback of {', '.join(one_by_one)} cannot be in one transaction, and salvage takes back none that"
             " stops half way",
         )
     return SALVAGE, f"the database has {size_mb:.0f} MB, more than {full_max_mb:g} (emergency_full_max_mb)"
 
 
 def check_wanted(
-    connection: Connection, wanted: str, journalled: Sequence[str], run_id: str, prove: bool
+    connection: Connection, wanted: str, one_by_one: Sequence[str], run_id: str, prove: bool
 ) -> Json | None:
     """Before anything is changed: whether the backup that a rollback of this run would begin with can be had.
 
     Args:
         connection: idle.
         wanted: what the person asked for.
-        journalled: versions whose rollback is not one transaction.
+        one_by_one: versions whose rollback commits one by one.
         run_id: names the restore point that proves the archiving.
         prove: whether a restore point is set; without it only the settings are looked at.
 
@@ -97,10 +97,10 @@ def check_wanted(
     Raises:
         Refused: saying why not, and that nothing was changed.
     """
-    if wanted == SALVAGE and journalled:
+    if wanted == SALVAGE and one_by_one:
         raise Refused(
             "full_backup_needed",
-            f"A rollback would begin with emergency_backup=salvage, and that of {', '.join(journalled)} cannot be in"
+            f"A rollback would begin with emergency_backup=salvage, and that of {', '.join(one_by_one)} cannot be in"
             " one transaction: one that stops half way can be taken back by a full backup only. Nothing was changed."
             f" {INSTEAD}",
         )

@@ -15,7 +15,7 @@ from ..postgres.session import pin_session, restore_session
 from ..shapes import Cursor
 from .excluded import FACT_NAMES
 from .privileges import privileges_beyond_schema
-from .rows import CatalogReader, Row
+from .rows import CatalogReader, Column, Row
 from .rules import RULES, Rule
 
 __all__ = ["Catalog", "carried_by_dump", "dead_column_slots", "digest", "read_catalog"]
@@ -217,7 +217,7 @@ class _Assembly:
             facts[_fact_name(name)] = value
         return facts
 
-    def _named(self, row: Row, rule: Rule, column: Any, value: Any) -> Any:
+    def _named(self, row: Row, rule: Rule, column: Column, value: Any) -> Any:
         if column.refers_to:
             if isinstance(value, list):
                 empty = "public" if column.refers_to == "pg_authid" else "none"

@@ -149,11 +149,11 @@ def _whole_objects(entries: Mapping[str, Mapping[str, Any]], words: str) -> Iter
         yield f"{key}: {words}" + (f" (with {count} columns, constraints and other parts)" if count else "")
 
 
-def _change(key: str, facts: Mapping[str, tuple[Any, Any]]) -> str:
+def _change(key: str, facts: Mapping[str, tuple[object, object]]) -> str:
     return f"{key}: " + "; ".join(f"{fact} {_was_is(was, is_)}" for fact, (was, is_) in facts.items())
 
 
-def _was_is(was: Any, is_: Any) -> str:
+def _was_is(was: object, is_: object) -> str:
     if isinstance(was, list) and isinstance(is_, list):
         gone = [item for item in was if item not in is_]
         new = [item for item in is_ if item not in was]
@@ -171,7 +171,7 @@ def _was_is(was: Any, is_: Any) -> str:
     return f"was {_short(was)}, is {_short(is_)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if value is None:
         return "not set"
     if isinstance(value, bool):
@@ -267,7 +267,7 @@ def _reverse(now: Any, was: Any, made: Any) -> tuple[Any, bool]:
     return was, False
 
 
-def _is_set_of_names(value: Any) -> bool:
+def _is_set_of_names(value: object) -> bool:
     return (
         isinstance(value, list)
         and all(isinstance(item, str) for item in value)

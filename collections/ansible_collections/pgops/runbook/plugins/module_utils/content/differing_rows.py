@@ -21,7 +21,7 @@ from ..postgres.connection import psycopg2, transaction
 from ..postgres.message import one_line
 from ..postgres.session import pin_session
 from ..sentences import listed
-from ..shapes import Connection
+from ..shapes import Connection, Cursor
 from .fingerprint import StoredTable, stored_tables
 from .locate import locate
 
@@ -103,7 +103,7 @@ def _compared(
 
 
 @contextmanager
-def _reading(connection: Connection) -> Iterator[Any]:
+def _reading(connection: Connection) -> Iterator[Cursor]:
     """A cursor that sees one state of the database, however often it reads, and writes nothing."""
     with transaction(connection) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 from ..postgres.connection import sql
 
@@ -52,7 +51,7 @@ def sums_as_text(line: str = "line") -> sql.Composable:
     return sql.SQL("pg_catalog.concat_ws(':', {})").format(sums(line))
 
 
-def digest_of_sums(values: Sequence[Any]) -> str:
+def digest_of_sums(values: Sequence[object]) -> str:
     """SHA-256 in hex of what ``sums`` gave, as a fingerprint holds it; of no rows they are 0, None, None."""
     return hashlib.sha256(":".join(map(str, values)).encode("ascii")).hexdigest()
 

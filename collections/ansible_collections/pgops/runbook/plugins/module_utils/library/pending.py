@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
@@ -131,7 +131,7 @@ def changed_paths(ids: Sequence[int]) -> sql.Composed:
     ).format(sql.Literal(list(ids)))
 
 
-def change_sets(cursor: Cursor, condition: str, value: Any) -> list[PathChangeSet]:
+def change_sets(cursor: Cursor, condition: str, value: object) -> list[PathChangeSet]:
     """Sets for which a condition with one parameter holds, oldest first; none in a ledger that has no such table."""
     if not has_path_changes(cursor):
         return []

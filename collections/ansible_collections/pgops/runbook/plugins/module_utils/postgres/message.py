@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 __all__ = ["one_line"]
 
 
-def one_line(error: Any, with_detail: bool = False) -> str:
+def one_line(error: Exception, with_detail: bool = False) -> str:
     """The primary message of what the server said; without one, what libpq or psycopg2 said.
 
     Args:

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..catalog.application import read_schema
-from ..catalog.difference import describe, difference, undone
+from ..catalog.difference import Difference, describe, difference, undone
 from ..digests import digest_of
 from ..errors import RunbookError, Unchanged
 from ..execution.again import apply_again
@@ -142,7 +142,7 @@ class RollbackHooks(ProductionHooks):
 def must_give_back(
     work: Work,
     expected: Json | None,
-    compare: Callable[[Json, Json], Any] = difference,
+    compare: Callable[[Json, Json], Difference] = difference,
 ) -> None:
     """Look at what a rollback gives, before COMMIT where it is one transaction.
 

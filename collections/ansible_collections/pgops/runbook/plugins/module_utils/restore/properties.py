@@ -128,13 +128,13 @@ def carry_settings(cursor: Cursor, properties: dict[str, Any], database: str) ->
         _permitted(cursor, statement)
 
 
-def _forget_settings(cursor: Cursor, name: Any, database: str) -> None:
+def _forget_settings(cursor: Cursor, name: sql.Identifier, database: str) -> None:
     """Those that the new database got when it was made, as the backup knew them."""
     for owner in (sql.SQL("DATABASE {}"), sql.SQL("ROLE CURRENT_USER IN DATABASE {}")):
         cursor.execute(sql.SQL("ALTER {} RESET ALL").format(owner.format(name)))
 
 
-def _settings(name: Any, settings: list[list[Any]]) -> list[Any]:
+def _settings(name: sql.Identifier, settings: list[list[Any]]) -> list[sql.Composed]:
     statements = []
     for role, setting, value in settings:
         of = sql.SQL("DATABASE {}").format(name)
@@ -166,7 +166,7 @@ def _elements(value: str) -> list[str]:
     return [*names, name]
 
 
-def _privileges(name: Any, owner: str, privileges: list[list[Any]] | None) -> list[Any]:
+def _privileges(name: sql.Identifier, owner: str, privileges: list[list[Any]] | None) -> list[sql.Composed]:
     if privileges is None:
         return []
     everybody = [sql.SQL("PUBLIC"), sql.Identifier(owner)]
@@ -183,7 +183,7 @@ def _privileges(name: Any, owner: str, privileges: list[list[Any]] | None) -> li
     return statements
 
 
-def _permitted(cursor: Cursor, statement: Any) -> bool:
+def _permitted(cursor: Cursor, statement: sql.Composable) -> bool:
     cursor.execute("SAVEPOINT property")
     try:
         cursor.execute(statement)

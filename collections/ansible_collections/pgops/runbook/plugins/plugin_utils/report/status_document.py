@@ -58,5 +58,5 @@ def _cells(proof: dict[str, Any] | None) -> str:
     return " | ".join(answers)
 
 
-def _yes(value: Any) -> str:
+def _yes(value: object) -> str:
     return "yes" if value is True else "no"

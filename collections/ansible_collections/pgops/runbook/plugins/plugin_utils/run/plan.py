@@ -23,7 +23,7 @@ STEPS_OF_FACTS = ("preflight", "status")
 FACTS_OF_DEPENDENCIES = ("version", "requires", "requires_declared", "creates")
 
 
-def resolve_migration(library: SqlLibrary, playbook: str, wanted: Any) -> str:
+def resolve_migration(library: SqlLibrary, playbook: str, wanted: object) -> str:
     """The version that a person means, or one of the words that stand for several.
 
     Raises:
