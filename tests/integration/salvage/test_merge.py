@@ -230,3 +230,24 @@ def test_a_field_that_a_composite_type_loses_comes_back(deployment: Story, array
     story.execute(f"CREATE TYPE home AS (street text); ALTER TABLE book ADD home home{array}")
     assert merged(story, f"UPDATE book SET home = {value} WHERE id = 1", "UPDATE book SET shelf = 3") == {}
     assert story.ask("SELECT home::text LIKE '%(x,a)%', shelf FROM book WHERE id = 1") == [(True, 3)]
+
+
+def test_a_value_that_was_the_default_stays_when_the_edited_migration_has_another_one(deployment: Story) -> None:
+    story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET state = 'one' WHERE id = 1; UPDATE book SET state = 'x' WHERE id = 2")
+    assert [item["rows"] for item in story.roll_back()] == [1]
+    story.execute("INSERT INTO book (id, title) VALUES (9, 'since')")
+    story.apply = "ALTER TABLE book ADD state text DEFAULT 'two'"
+    (item,) = story.deploy()
+    assert (item["returned"], item["held_back"]) == (2, 0)
+    found = [("one",), ("x",), ("two",), ("two",)]
+    assert story.ask("SELECT state FROM book WHERE id < 4 OR id = 9 ORDER BY id") == found
+    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
+
+
+def test_the_same_default_is_no_news(deployment: Story) -> None:
+    story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
+    assert merged(story, "UPDATE book SET state = 'one', shelf = 3 WHERE id = 1", "SELECT 1") == {}
+    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]

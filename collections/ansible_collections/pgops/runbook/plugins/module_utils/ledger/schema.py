@@ -166,6 +166,7 @@ SECOND: tuple[str, ...] = (
 THIRD: tuple[str, ...] = (
     "ALTER TABLE runbook_salvage.kept_row ADD COLUMN base text",
     "ALTER TABLE runbook_salvage.kept_row ADD COLUMN made boolean",
+    "ALTER TABLE runbook_salvage.kept_row ADD COLUMN written_since boolean",
     "ALTER TABLE runbook_salvage.kept_row ALTER COLUMN kept DROP NOT NULL",
     # Rows that users had deleted: the migration makes them, and they are to go again.
     "UPDATE runbook_salvage.kept_row k SET base = k.kept, kept = NULL FROM runbook_salvage.manifest m"
@@ -282,5 +283,7 @@ COMMENTS: dict[str, str] = {
     "runbook_salvage.kept_row.made": "whether base is a row that is not there without the migration; NULL: not asked",
     "runbook_salvage.kept_row.columns": "those in which both differ; NULL: all, and the row itself; empty: none, it is"
     " kept to know again which row others refer to",
+    "runbook_salvage.kept_row.written_since": "whether users wrote the row after the migration had made its columns:"
+    " what is the default in it may be theirs",
     "runbook_salvage.kept_row.held_back": "why it did not go back",
 }

@@ -16,7 +16,7 @@ from .connection import sql
 from .keys import unique_keys
 from .references import foreign_keys
 
-__all__ = ["ForeignKey", "Table", "keys_to", "nulls_allowed", "table_facts"]
+__all__ = ["ForeignKey", "Table", "keys_to", "nulls_allowed", "numbers_settable", "table_facts"]
 
 
 class ForeignKey(NamedTuple):
@@ -35,7 +35,7 @@ class Table(NamedTuple):
         name: (schema, name).
         partitioned: whether it is the parent of partitions.
         columns: names of those that can be written.
-        always_identity: of these GENERATED ALWAYS AS IDENTITY, which no UPDATE may set.
+        always_identity: of these GENERATED ALWAYS AS IDENTITY, which no UPDATE may set: see numbers_settable.
         foreign_keys: list of ForeignKey.
         unique_columns: columns of each unique index that no condition and no expression weakens.
     """
@@ -133,6 +133,24 @@ def nulls_allowed(cursor: Cursor, table: Table, columns: Iterable[str]) -> Itera
                 )
             )
         )
+
+
+@contextmanager
+def numbers_settable(cursor: Cursor, table: Table, columns: Iterable[str]) -> Iterator[None]:
+    """Inside, UPDATE may set these columns though they are GENERATED ALWAYS AS IDENTITY (manual, "ALTER TABLE").
+
+    Args:
+        cursor: of a transaction.
+        table: Table.
+        columns: names; others than such columns are left alone.
+    """
+    names = [name for name in table.always_identity if name in set(columns)]
+    alter = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET GENERATED {}")
+    for name in names:
+        cursor.execute(alter.format(sql.Identifier(*table.name), sql.Identifier(name), sql.SQL("BY DEFAULT")))
+    yield
+    for name in names:
+        cursor.execute(alter.format(sql.Identifier(*table.name), sql.Identifier(name), sql.SQL("ALWAYS")))
 
 
 def _not_null_constraint(cursor: Cursor, table: Table, column: str) -> str | None:

@@ -19,7 +19,7 @@ from ..postgres.keys import unique_keys
 from ..shapes import Cursor
 from .key import Key
 
-__all__ = ["Identity", "identity_of"]
+__all__ = ["Identity", "hands_out_numbers", "identity_of", "literal_default"]
 
 # A default that gives the same value whenever it is asked for.
 LITERAL = re.compile(
@@ -63,6 +63,21 @@ def _is_computed(column: Column) -> bool:
     if column.generated:
         return False
     return bool(column.identity) or (column.default is not None and not LITERAL.fullmatch(column.default))
+
+
+def hands_out_numbers(column: Column) -> bool:
+    """Whether a sequence gives a row that does not say otherwise its value: it says nothing of the row."""
+    return bool(column.identity) or (column.default or "").startswith("nextval(")
+
+
+def literal_default(column: Column) -> sql.Composable | None:
+    """SQL: the value that a row gets which says nothing of this column; None where it is none, or not always the same.
+
+    The text is the server's own (pg_get_expr), and only of the form of LITERAL.
+    """
+    if column.generated or column.default is None or not LITERAL.fullmatch(column.default):
+        return None
+    return sql.SQL("CAST({} AS {})").format(sql.SQL(column.default), sql.SQL(column.type))
 
 
 def _naming_column(cursor: Cursor, oid: int, columns: list[str]) -> str | None:
@@ -109,5 +124,7 @@ def identity_of(cursor: Cursor, oid: int, columns: list[str], made: Collection[s
         naming = _naming_column(cursor, oid, [name for name in columns if name not in generated])
         key = Key([naming], False) if naming else Key(handed_out, True)
         return Identity(key, True, handed_out, generated)
-    content = [name for name in columns if name not in generated]
+    # What the migration adds to a table that was there says nothing of which row it is.
+    left_out = made if set(made) < set(columns) else generated
+    content = [name for name in columns if name not in left_out]
     return Identity(Key(content, False), False, [], generated)

@@ -18,6 +18,7 @@ from ...postgres.connection import sql
 from ...postgres.references import parents_first
 from ...postgres.tables import ForeignKey, Table
 from ...shapes import Cursor, Json, TableName
+from ..identity import hands_out_numbers
 from ..key import fields
 from .image import TableImage
 
@@ -26,7 +27,7 @@ __all__ = ["Difference", "settle"]
 MAKE = """
     CREATE TEMPORARY TABLE {shape} AS SELECT {names} FROM {target} WITH NO DATA;
     CREATE TEMPORARY TABLE {work} (number bigint GENERATED ALWAYS AS IDENTITY, key text, occurrence bigint,
-        kept text, base text, columns text[], theirs {shape}, basis {shape})"""
+        kept text, base text, columns text[], written_since boolean, theirs {shape}, basis {shape})"""
 
 ENUMS = """
     SELECT a.attname::text, CASE WHEN t.typtype = 'e' THEN '::text' ELSE '::text[]' END
@@ -81,7 +82,20 @@ CONTEXT = """
            OR now.reference IN (SELECT {basis} FROM {children} k WHERE {counts}))
       AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
 
-OUT = "COPY (SELECT {item}, key, occurrence, kept, base, columns FROM {work} ORDER BY number) TO STDOUT"
+WRITTEN = """
+    UPDATE {work} k SET written_since = true FROM {image} was WHERE was.written_since AND k.kept = was.line
+      AND k.base IS NOT NULL"""
+
+# What has the default because somebody wrote it cannot be told from what has it because nobody did.
+HAS_DEFAULT = """
+    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns, written_since)
+    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}), '{{}}',
+           true
+    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+    WHERE was.written_since AND was.line = now.line
+      AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
+
+OUT = "COPY (SELECT {item}, key, occurrence, kept, base, columns, written_since FROM {work} ORDER BY number) TO STDOUT"
 
 
 def settle(differences: dict[TableName, Difference]) -> None:
@@ -95,6 +109,8 @@ def settle(differences: dict[TableName, Difference]) -> None:
     for group in reversed(parents_first(differences, pairs)):
         for name in group:
             differences[name].add_context(differences)
+    for one in differences.values():
+        one.add_written()
 
 
 class Difference:
@@ -244,6 +260,13 @@ class Difference:
                 ),
             )
 
+    def add_written(self) -> None:
+        """Note which rows users have written, and keep those into which they may have written a default."""
+        if self.image.made:
+            self._run(WRITTEN)
+        if self.image.defaults:
+            self._run(HAS_DEFAULT, now=self.image.rows())
+
     # Facts -----------------------------------------------------------------------------------------------
 
     def volatile(self) -> list[str]:
@@ -263,8 +286,10 @@ class Difference:
             name = column.name
             if name not in self.image.columns or name in self.image.identity.numbers:
                 continue
-            if name in self.image.identity.generated:
-                condition: sql.Composable = sql.SQL("count(*) = {}").format(sql.Literal(both))
+            if name in self.image.identity.generated and hands_out_numbers(column):
+                condition: sql.Composable = sql.SQL("true")
+            elif name in self.image.identity.generated:
+                condition = sql.SQL("count(*) = {}").format(sql.Literal(both))
             elif column.type_name in ("timestamptz", "timestamp", "date"):
                 condition = sql.SQL("bool_and((basis).{} = CAST({} AS {}))").format(
                     sql.Identifier(name), self._moment(column.type_name), sql.SQL(column.type)
@@ -288,7 +313,7 @@ class Difference:
 
     def facts(self) -> Json:
         """What returning takes, beside the rows."""
-        return {"base_known": True, "volatile": self.volatile()}
+        return {"base_known": True, "volatile": self.volatile(), "defaults": self.image.defaults}
 
     def copy_out(self, item: int, file: IO[bytes]) -> None:
         """Write what differs where undoing does not reach it."""

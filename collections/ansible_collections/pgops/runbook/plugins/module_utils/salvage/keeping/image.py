@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ...postgres.answers import one_row
 from ...postgres.connection import sql
 from ...shapes import Cursor, TableName
+from ..defaults import written_since
 from ..identity import Identity
 from ..key import numbered_rows, record
 
@@ -26,6 +27,7 @@ class TableImage:
         columns: names, in the order in which they are kept.
         identity: by which its rows are known again.
         made: of the columns those that the migration has made, in a table that was there.
+        defaults: of these the ones with a literal default, with the value.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class TableImage:
         columns: list[str],
         identity: Identity,
         made: Collection[str] = (),
+        defaults: Mapping[str, str] | None = None,
     ) -> None:
         self.cursor = cursor
         self.label = label
@@ -45,9 +48,11 @@ class TableImage:
         self.columns = columns
         self.identity = identity
         self.made = made
+        self.defaults = dict(defaults or {})
         self.table = sql.Identifier("pg_temp", f"runbook_image_{label}")
+        more = {"written_since": written_since(int(label), made)} if made else {}
         cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(self.table, self.rows())
+            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(self.table, self.rows(**more))
         )
         cursor.execute(sql.SQL("ANALYZE {}").format(self.table))
 

@@ -22,6 +22,7 @@ from ...postgres.message import one_line
 from ...postgres.session import pin_session, restore_session
 from ...postgres.tables import table_facts
 from ...shapes import Cursor, Json, TableName
+from ..defaults import defaults_of
 from ..identity import Identity, identity_of
 from ..key import record
 from ..sequences import Position, keep_positions, sequence_positions, set_aside_positions
@@ -137,7 +138,8 @@ class SalvageKeeper:
         # All columns, also of a table that only loses some: whether a key means the same thing when the row comes back
         # is told by what else is in its row.
         new = set() if loss.whole else loss.columns
-        return TableImage(self.cursor, oid, table.name, table.kind == "p", columns, identity, new)
+        defaults = defaults_of(self.cursor, oid, new)
+        return TableImage(self.cursor, oid, table.name, table.kind == "p", columns, identity, new, defaults)
 
     def keep_privileges(self, changed: dict[str, Json]) -> None:
         """Keep what was granted and revoked on objects that the rollback drops: see privileges_changed_since()."""

@@ -19,6 +19,7 @@ from ...postgres.connection import sql
 from ...postgres.tables import keys_to
 from ...rows.changes import ADDED, CHANGED, DELETED
 from ...shapes import Cursor
+from ..defaults import defaults_of
 from ..key import fields
 from .waiting import WaitingRows
 
@@ -56,6 +57,7 @@ def decide(rows: WaitingRows, prefer: str = "") -> None:
         prefer: one of PREFERENCES.
     """
     _decide_on_lost(rows, prefer)
+    _decide_on_defaults(rows)
     if not rows.has_key:
         _decide_without_key(rows, prefer)
         return
@@ -66,6 +68,25 @@ def decide(rows: WaitingRows, prefer: str = "") -> None:
     _decide_on_columns(rows, changed, prefer)
     _decide_on_added(rows, added, prefer)
     _decide_on_deleted(rows, deleted, prefer)
+
+
+def _decide_on_defaults(rows: WaitingRows) -> None:
+    """Where the migration has another default now, that is base; what may be users' and was the first one counts."""
+    now = defaults_of(rows.cursor, rows.table.oid, rows.defaults)
+    for name, first in rows.defaults.items():
+        if name in now and now[name] != first:
+            rows.run(
+                "UPDATE {work} k SET basis.{column} = (k.now).{column}, columns = CASE"
+                " WHEN k.written_since AND {theirs} = {first} THEN array_append(k.columns, {name}) ELSE k.columns END"
+                " WHERE k.reason IS NULL AND k.place IS NOT NULL AND {basis} = {first} AND {found} = {new}",
+                name=sql.Literal(name),
+                column=sql.Identifier(name),
+                theirs=fields("k.theirs", [name]),
+                basis=fields("k.basis", [name]),
+                found=fields("k.now", [name]),
+                first=sql.Literal(first),
+                new=sql.Literal(now[name]),
+            )
 
 
 def _decide_on_lost(rows: WaitingRows, prefer: str) -> None:
@@ -83,12 +104,12 @@ def _decide_on_lost(rows: WaitingRows, prefer: str) -> None:
 
 
 def _decide_on_gone(rows: WaitingRows, changed: sql.Composable, prefer: str) -> None:
-    """Of a row that is gone nothing is missed that nobody wrote."""
+    """Of a row that is gone nothing is missed that nobody wrote: see salvage.defaults."""
     unwritten = sql.Literal([*rows.volatile, *rows.numbers])
     rows.run(
         "UPDATE {work} k SET columns = NULL, kind = NULL, kept = NULL, base = NULL"
         " WHERE k.reason IS NULL AND {changed} AND k.place IS NULL AND k.columns <> '{{}}'"
-        " AND k.columns <@ {unwritten}::text[]",
+        " AND k.columns <@ {unwritten}::text[] AND k.written_since IS NOT TRUE",
         changed=changed,
         unwritten=unwritten,
     )
@@ -118,7 +139,7 @@ def _decide_on_columns(rows: WaitingRows, changed: sql.Composable, prefer: str) 
         free: sql.Composable = sql.SQL("k.base IS NOT NULL AND {} = {}").format(now, base)
         if name in rows.volatile or prefer == KEPT:
             free = sql.SQL("true")
-        if name in rows.lost or name in rows.table.always_identity or prefer == NOW:
+        if name in rows.lost or name in rows.unsettable or prefer == NOW:
             free = sql.SQL("false")
         settable.append(sql.SQL("CASE WHEN {} AND {} THEN {} END").format(differs, free, literal))
         if prefer != NOW:
@@ -183,15 +204,20 @@ def _decide_on_deleted(rows: WaitingRows, deleted: sql.Composable, prefer: str) 
 
 
 def _decide_without_key(rows: WaitingRows, prefer: str) -> None:
-    """Rows that are told apart by nothing: what users had deleted must all be there as it was, or all of it stays."""
-    missing = sql.SQL("EXISTS (SELECT FROM {} gone WHERE gone.kept IS NULL AND gone.place IS NULL)").format(
-        rows.work
-    )
+    """Rows that are told apart by nothing but what is in them.
+
+    What users changed is a row deleted and another one added: the first must all be there as they were, or all stays.
+    """
+    whole = sql.SQL(
+        "(k.kept IS NULL OR k.base IS NULL)"
+        " AND EXISTS (SELECT FROM {} gone WHERE gone.kept IS NULL AND gone.place IS NULL)"
+    ).format(rows.work)
+    changed = sql.SQL("k.kept IS NOT NULL AND k.base IS NOT NULL")
     if not rows.base_known and prefer != KEPT:
         rows.hold_back(sql.SQL("true"), BASE_UNKNOWN)
     elif prefer == "":
-        rows.hold_back(missing, TABLE_CHANGED)
-    changed = sql.SQL("k.kept IS NOT NULL AND k.base IS NOT NULL")
+        rows.hold_back(whole, TABLE_CHANGED)
+        rows.hold_back(sql.SQL("{} AND k.place IS NULL").format(changed), TABLE_CHANGED)
     _decide_on_columns(rows, changed, prefer)
     if prefer != NOW:
         rows.run(

@@ -14,7 +14,7 @@ from ...postgres.bisect import NotTaken, savepoint
 from ...postgres.columns import columns_of
 from ...postgres.connection import sql
 from ...postgres.references import checked_at_the_end, foreign_keys
-from ...postgres.tables import keys_to
+from ...postgres.tables import keys_to, numbers_settable
 from ...postgres.triggers import triggers_and_rules_off
 from ...shapes import Cursor, TableName
 from ..key import fields
@@ -44,7 +44,7 @@ def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
         bool: whether any row has another number now, and places have to be found anew.
     """
     names = rows.numbers
-    known = not set(names) & {*rows.table.always_identity, *rows.lost}
+    known = not set(names) & {*rows.unsettable, *rows.lost}
     if not names or not known or (rows.key.columns == names and not rows.numbered):
         return False
     moves = sql.Identifier("pg_temp", f"runbook_moves_{rows.item['item']}")
@@ -72,7 +72,7 @@ def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
     moved = one_row(cursor)[0] > 0
     if moved:
         try:
-            with savepoint(cursor):
+            with savepoint(cursor), numbers_settable(cursor, rows.table, rows.settable_numbers):
                 _move(cursor, rows, moves)
         except NotTaken:  # the numbers that the rows have now are as good
             moved = False

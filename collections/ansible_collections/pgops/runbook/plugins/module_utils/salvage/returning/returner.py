@@ -9,14 +9,14 @@ sides, whose parent is gone or whose unique values another row has, stays in the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from ...postgres.bisect import NotTaken, savepoint
 from ...postgres.connection import sql
 from ...postgres.references import Reference, foreign_keys, parents_first
 from ...postgres.session import pin_session, restore_session
-from ...postgres.tables import Table, table_facts
+from ...postgres.tables import Table, numbers_settable, table_facts
 from ...postgres.triggers import triggers_and_rules_off
 from ...rows.changes import ADDED, CHANGED, DELETED, TableChanges
 from ...rows.policies import HOLD_BACK, PARENT_GONE
@@ -26,7 +26,13 @@ from ...shapes import Cursor, TableName
 from ..labels import add_labels_again
 from ..privileges import change_privileges_again
 from ..store.items import LABELS, OF_TABLES, PRIVILEGES, SEQUENCE, SalvageStore
-from ..store.returning import count_kept, hold_back_conflicts, note_returned, reasons_of_held_back
+from ..store.returning import (
+    count_kept,
+    count_more,
+    hold_back_conflicts,
+    note_returned,
+    reasons_of_held_back,
+)
 from .competing_rows import hold_back_competing_rows
 from .decision import BOTH_CHANGED, KEPT, VALUES_UNKNOWN, decide, hold_back_referred
 from .numbers import follow_parents, give_numbers_back, number_anew, take_new_numbers
@@ -91,7 +97,8 @@ class SalvageReturner:
         for item in meant:
             if item["kind"] == LABELS:
                 self._put_back(item)
-        self._merge({item["item"] for item in meant})
+        for number, more in self._merge({item["item"] for item in meant}).items():
+            kept[number] += more
         for kind in (SEQUENCE, PRIVILEGES):
             for item in meant:
                 if item["kind"] == kind:
@@ -104,15 +111,23 @@ class SalvageReturner:
 
     # Rows of tables --------------------------------------------------------------------------------------
 
-    def _merge(self, meant: set[int]) -> None:
-        """All rows together: those of several rollbacks one rollback after the other, in the order of the rollbacks."""
+    def _merge(self, meant: set[int]) -> dict[int, int]:
+        """All rows together: those of several rollbacks one rollback after the other, in the order of the rollbacks.
+
+        Returns:
+            dict: item -> rows that count though they were not counted.
+        """
+        more: dict[int, int] = {}
         for run_id in dict.fromkeys(item["run_id"] for item in self.items):
             left = list(self._waiting(run_id))
             while left:
                 # An earlier release kept columns and rows of one table apart.
                 of_table = {one.name: one for one in reversed(left)}
-                _Merge(self.cursor, list(of_table.values()), meant, self.prefer, self.store).run()
+                more.update(
+                    _Merge(self.cursor, list(of_table.values()), meant, self.prefer, self.store).run()
+                )
                 left = [one for one in left if one not in of_table.values()]
+        return more
 
     def _waiting(self, run_id: str) -> Iterator[WaitingRows]:
         for item in self.items:
@@ -193,7 +208,8 @@ class _Merge:
         self.groups = parents_first(self.rows, pairs)
         self.writers: dict[TableName, TableWriter] = {}
 
-    def run(self) -> None:
+    def run(self) -> dict[int, int]:
+        """Merge; gives item -> rows that count though they were not counted."""
         meant = [one for one in self.rows.values() if one.item["item"] in self.meant]
         for one in self.rows.values():
             self._hold_back(one, one.read())
@@ -212,6 +228,7 @@ class _Merge:
             for name in group:
                 decide(self.rows[name], self.prefer)
                 self.writers[name] = self._writer(self.rows[name])
+        more = {one.item["item"]: count_more(self.cursor, one.item, one.work) for one in meant}
         for one in self.rows.values():
             take_new_numbers(one)
         self._write()
@@ -223,13 +240,14 @@ class _Merge:
             advance_sequences_of(self.cursor, one.table)
         for one in self.rows.values():
             one.close()
+        return more
 
     def _writer(self, one: WaitingRows) -> TableWriter:
         changes = TableChanges(
             table=one.table,
             work=one.work,
             columns=one.present,
-            settable=[name for name in one.present if name not in one.table.always_identity],
+            settable=[name for name in one.present if name not in one.unsettable],
             value=_value,
             now=one.now(),
             key=one.key.columns,
@@ -246,9 +264,12 @@ class _Merge:
             if len(members) > 1 and self._write_ring(members, group):
                 continue
             for one in members:
-                with triggers_and_rules_off(self.cursor, one.table.oid):
+                with triggers_and_rules_off(self.cursor, one.table.oid), self._numbers_settable(one):
                     self._hold_back_orphans(one)
                     self._stays(one, self.writers[one.name].write((CHANGED, ADDED)))
+
+    def _numbers_settable(self, one: WaitingRows) -> AbstractContextManager[None]:
+        return numbers_settable(self.cursor, one.table, one.settable_numbers)
 
     def _delete(self, one: WaitingRows) -> None:
         if one.item["item"] not in self.meant:
@@ -280,6 +301,7 @@ class _Merge:
             with savepoint(self.cursor), ExitStack() as tables:
                 for one in members:
                     tables.enter_context(triggers_and_rules_off(self.cursor, one.table.oid))
+                    tables.enter_context(self._numbers_settable(one))
                 with written_as_ring(self.cursor, ring, writers if clearing else []):
                     for one, writer in zip(members, writers):
                         self._hold_back_orphans(one, coming=group)

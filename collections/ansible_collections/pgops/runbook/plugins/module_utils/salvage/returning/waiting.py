@@ -29,7 +29,8 @@ OTHER_VALUE = "its table has types that do not hold its values as they were"
 # it is now, columns that stay, and why the row does.
 WORK_TABLE = """
     CREATE TEMPORARY TABLE {work} (number bigint PRIMARY KEY, key text, occurrence bigint, columns text[],
-        kept text, base text, made boolean, theirs {shape}, basis {shape}, now {shape}, place tid, partition oid,
+        kept text, base text, made boolean, written_since boolean, theirs {shape}, basis {shape}, now {shape},
+        place tid, partition oid,
         anew boolean NOT NULL DEFAULT false,
         conflict text[] NOT NULL DEFAULT '{{}}', reason text, kind text, written boolean)"""
 
@@ -59,6 +60,8 @@ class WaitingRows:
     Attributes:
         columns: names, of the record.
         lost: of these the ones that the table does not have any more.
+        unsettable: of the table's those that no UPDATE may set.
+        settable_numbers: those that one may, while numbers_settable() lets it.
         work: SQL identifier of the work table.
     """
 
@@ -79,7 +82,11 @@ class WaitingRows:
         self.numbered: bool = facts.get("numbered", False)
         self.made: list[str] = facts.get("made", [])
         self.names: list[list[str]] = facts.get("names", [])
+        self.defaults: dict[str, str] = facts.get("defaults", {})
         self.numbers: list[str] = self.assigned or (self.key.columns if self.numbered else [])
+        # The migration has just made them, and holds its lock.
+        self.settable_numbers = [name for name in table.always_identity if name in self.made]
+        self.unsettable = [name for name in table.always_identity if name not in self.made]
         self.work = sql.Identifier("pg_temp", f"runbook_row_{item['item']}")
         self.shape = sql.Identifier("pg_temp", f"runbook_shape_{item['item']}")
 
@@ -152,7 +159,7 @@ class WaitingRows:
                 self._doubt_numbers()
                 self._find_by_content()
             self._say_another()
-        elif not by_number:
+        if self.key.columns != self.assigned and not by_number:
             self._doubt_strangers()
         if self.numbered:
             self._find_renumbered()

@@ -12,6 +12,7 @@ from ...shapes import Cursor
 
 __all__ = [
     "count_kept",
+    "count_more",
     "hold_back_conflicts",
     "hold_back_older",
     "hold_back_older_item",
@@ -35,8 +36,9 @@ OLDER_ITEM = """
       AND EXISTS (SELECT FROM runbook_salvage.kept_row WHERE item = %(newer)s AND held_back IS NULL)"""
 
 READ = """
-    INSERT INTO {work} (number, key, occurrence, columns, kept, base, made, theirs, basis, written)
-    SELECT number, key, occurrence, columns, kept, base, made, CAST(kept AS {shape}), CAST(base AS {shape}), false
+    INSERT INTO {work} (number, key, occurrence, columns, kept, base, made, written_since, theirs, basis, written)
+    SELECT number, key, occurrence, columns, kept, base, made, written_since, CAST(kept AS {shape}),
+           CAST(base AS {shape}), false
     FROM runbook_salvage.kept_row
     WHERE item = {item} AND held_back IS NULL AND number BETWEEN {low} AND {high} ORDER BY number"""
 
@@ -44,6 +46,18 @@ CONFLICTS = """
     UPDATE runbook_salvage.kept_row SET columns = k.conflict, held_back = {reason} || array_to_string(k.conflict, ', ')
     FROM {work} k WHERE kept_row.item = {item} AND kept_row.number = k.number AND k.conflict <> '{{}}'
       AND k.reason IS NULL"""
+
+# A row is told again which of its columns count; what was asked of its defaults is answered.
+COUNTED = """
+    WITH counted AS (
+        UPDATE runbook_salvage.kept_row SET columns = k.columns
+        FROM {work} k WHERE kept_row.item = {item} AND kept_row.number = k.number AND k.written_since
+          AND kept_row.columns = '{{}}' AND k.columns <> '{{}}' RETURNING 1),
+    asked AS (
+        UPDATE runbook_salvage.kept_row SET written_since = NULL
+        FROM {work} k WHERE kept_row.item = {item} AND kept_row.number = k.number AND k.written_since
+          AND k.columns = '{{}}')
+    SELECT count(*) FROM counted"""
 
 
 # Rows of one item -------------------------------------------------------------------------------------------
@@ -88,6 +102,16 @@ def hold_back_conflicts(cursor: Cursor, item: dict[str, Any], work: sql.Composab
     cursor.execute(
         sql.SQL(CONFLICTS).format(work=work, reason=sql.Literal(reason), item=sql.Literal(item["item"]))
     )
+
+
+def count_more(cursor: Cursor, item: dict[str, Any], work: sql.Composable) -> int:
+    """Rows that wait for something, of which nothing seemed to wait: their default is another one now.
+
+    Args:
+        work: SQL identifier of a table with number, columns and written_since.
+    """
+    cursor.execute(sql.SQL(COUNTED).format(work=work, item=sql.Literal(item["item"])))
+    return one_row(cursor)[0]
 
 
 def count_kept(cursor: Cursor, item: dict[str, Any]) -> int:

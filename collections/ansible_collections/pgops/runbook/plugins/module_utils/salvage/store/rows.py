@@ -22,9 +22,10 @@ def keep_line(cursor: Cursor, item: int, key: str, kept: str) -> None:
 
 
 def enter_rows(cursor: Cursor, file: IO[bytes]) -> None:
-    """Enter rows of any items from a file in COPY's own format: item, key, occurrence, kept, base, columns."""
+    """Enter rows of any items from a file in COPY's own format, as Difference.copy_out() writes it."""
     cursor.copy_expert(
-        "COPY runbook_salvage.kept_row (item, key, occurrence, kept, base, columns) FROM STDIN", file
+        "COPY runbook_salvage.kept_row (item, key, occurrence, kept, base, columns, written_since) FROM STDIN",
+        file,
     )
 
 
