@@ -9,9 +9,13 @@ from collections.abc import Callable
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import (
     BOTH_CHANGED,
+    MOVED,
     VALUES_UNKNOWN,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.numbers import PARENT_IS_ANOTHER
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
+    ANOTHER_OR_CHANGED,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.returning import (
     count_kept,
     reasons_of_held_back,
@@ -232,7 +236,9 @@ def test_a_field_that_a_composite_type_loses_comes_back(deployment: Story, array
     assert story.ask("SELECT home::text LIKE '%(x,a)%', shelf FROM book WHERE id = 1") == [(True, 3)]
 
 
-def test_a_value_that_was_the_default_stays_when_the_edited_migration_has_another_one(deployment: Story) -> None:
+def test_a_value_that_was_the_default_stays_when_the_edited_migration_has_another_one(
+    deployment: Story,
+) -> None:
     story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
     story.rehearse()
     story.deploy()
@@ -251,3 +257,39 @@ def test_the_same_default_is_no_news(deployment: Story) -> None:
     story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
     assert merged(story, "UPDATE book SET state = 'one', shelf = 3 WHERE id = 1", "SELECT 1") == {}
     assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
+
+
+ARCHIVE = (
+    "CREATE TABLE archive (id int PRIMARY KEY, title text, shelf int, note text);"
+    " INSERT INTO archive SELECT id, title, shelf FROM book WHERE shelf = 9; DELETE FROM book WHERE shelf = 9",
+    "INSERT INTO book SELECT id, title, shelf FROM archive; DROP TABLE archive",
+)
+
+
+def test_a_row_that_users_moved_is_in_one_place(deployment: Story) -> None:
+    """On the old schema somebody changed it, so that it stays where the migration moves it."""
+    story = deployment(*ARCHIVE)
+    waiting = merged(
+        story, "UPDATE book SET shelf = 9 WHERE id = 1", "UPDATE book SET title = 'since' WHERE id = 1"
+    )
+    assert story.ask("SELECT id, title FROM archive") == [(1, "since")]
+    assert story.ask("SELECT id FROM book WHERE id = 1") == []
+    assert waiting["public.book"] == {MOVED.format("public.archive"): 1}
+
+
+def test_a_value_in_which_many_rows_are_alike_does_not_tell_a_row_from_a_stranger(deployment: Story) -> None:
+    story = deployment("ALTER TABLE seat ADD wish text", "ALTER TABLE seat DROP wish")
+    story.execute(
+        "CREATE TABLE seat (code text PRIMARY KEY, guest text, class int);"
+        " INSERT INTO seat VALUES ('A1', 'Ada', 2), ('A2', 'Bob', 2), ('A3', 'Cleo', 2), ('A4', 'Dan', 2)"
+    )
+    waiting = merged(
+        story,
+        "UPDATE seat SET wish = 'window'",
+        "DELETE FROM seat WHERE code = 'A1'; INSERT INTO seat VALUES ('A1', 'Eve', 2)",
+    )
+    assert waiting == {"public.seat": {ANOTHER_OR_CHANGED: 1}}
+    assert story.ask("SELECT guest, wish FROM seat WHERE code < 'A3' ORDER BY 1") == [
+        ("Bob", "window"),
+        ("Eve", None),
+    ]

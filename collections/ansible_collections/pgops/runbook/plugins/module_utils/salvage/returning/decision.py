@@ -13,7 +13,7 @@ back too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ...postgres.connection import sql
 from ...postgres.tables import keys_to
@@ -27,10 +27,12 @@ __all__ = [
     "BASE_UNKNOWN",
     "BOTH_CHANGED",
     "KEPT",
+    "MOVED",
     "NOW",
     "PREFERENCES",
     "VALUES_UNKNOWN",
     "decide",
+    "hold_back_moved",
     "hold_back_referred",
 ]
 
@@ -39,6 +41,7 @@ ROW_DELETED = "somebody deleted its row since the rollback"
 ROW_MADE = "somebody made a row with its key since the rollback"
 TABLE_CHANGED = "somebody changed the table since the rollback, and it has no key to tell rows apart"
 BASE_UNKNOWN = "it is not known what the migration makes of it by itself"
+MOVED = "it was moved from {}, where somebody changed or deleted it since the rollback"
 STILL_REFERRED = "rows of {} refer to it"
 #: What follows are the names of columns.
 BOTH_CHANGED = "changed on both sides of the rollback: "
@@ -226,6 +229,30 @@ def _decide_without_key(rows: WaitingRows, prefer: str) -> None:
             " AND (k.kept IS NULL AND k.place IS NOT NULL OR k.base IS NULL AND k.place IS NULL)",
             deleted=sql.Literal(DELETED),
             added=sql.Literal(ADDED),
+        )
+
+
+def hold_back_moved(rows: WaitingRows, others: Iterable[WaitingRows]) -> None:
+    """Hold back rows that users had moved from one table to another, unless they go from the first as they were there.
+
+    Args:
+        rows: of the table that they had moved them to.
+        others: of the tables that they may have taken them from.
+    """
+    for other in others:
+        common = [name for name in rows.present if name in other.present]
+        if other is rows or not rows.has_key or not set(rows.key.columns) <= set(common):
+            continue
+        stays = sql.SQL("other.kept IS NULL AND (other.place IS NULL OR other.reason IS NOT NULL)")
+        rows.hold_back(
+            sql.SQL("k.kind = {} AND EXISTS (SELECT FROM {} other WHERE {} AND {} = {})").format(
+                sql.Literal(ADDED),
+                other.work,
+                stays,
+                fields("k.theirs", common),
+                fields("other.basis", common),
+            ),
+            MOVED.format(".".join(other.name)),
         )
 
 

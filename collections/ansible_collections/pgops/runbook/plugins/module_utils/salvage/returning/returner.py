@@ -34,7 +34,7 @@ from ..store.returning import (
     reasons_of_held_back,
 )
 from .competing_rows import hold_back_competing_rows
-from .decision import BOTH_CHANGED, KEPT, VALUES_UNKNOWN, decide, hold_back_referred
+from .decision import BOTH_CHANGED, KEPT, VALUES_UNKNOWN, decide, hold_back_moved, hold_back_referred
 from .numbers import follow_parents, give_numbers_back, number_anew, take_new_numbers
 from .waiting import WaitingRows
 
@@ -259,6 +259,9 @@ class _Merge:
         for group in reversed(self.groups):
             for name in group:
                 self._delete(self.rows[name])
+        for one in self.rows.values():
+            hold_back_moved(one, self.rows.values())
+            self._without_reason(one)
         for group in self.groups:
             members = [self.rows[name] for name in group if self.rows[name].item["item"] in self.meant]
             if len(members) > 1 and self._write_ring(members, group):

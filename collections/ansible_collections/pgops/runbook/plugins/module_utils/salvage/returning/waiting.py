@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...postgres.answers import one_row
 from ...postgres.bisect import bisect
 from ...postgres.connection import sql
 from ...postgres.tables import Table
@@ -24,6 +25,8 @@ __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
 ANOTHER_ROW = "another row has its number now"
 ANOTHER_OR_CHANGED = "nothing of its row is as it was: another one may have its key by now"
 OTHER_VALUE = "its table has types that do not hold its values as they were"
+
+ROWS_TO_TELL = 10_000
 
 # Besides what the engine of rows wants: the columns that count (NULL: all), both records and their values, the row as
 # it is now, columns that stay, and why the row does.
@@ -246,6 +249,9 @@ class WaitingRows:
         content = self._content([*self.key.columns, *new])
         if not content:
             return
+        if not self.numbered:
+            # A key that people give may be given again, and in a column of few values rows are alike by chance.
+            content = self._telling(content) or content
         equal = sql.SQL(" OR ").join(
             sql.SQL("((basis).{0} IS NOT NULL AND {1} = {2})").format(
                 sql.Identifier(name), fields("now", [name]), fields("basis", [name])
@@ -264,6 +270,22 @@ class WaitingRows:
             now=fields("now", content),
             basis=fields("basis", content),
         )
+
+    def _telling(self, names: Sequence[str]) -> list[str]:
+        """Of these columns the ones in which most rows differ; told from some thousands of the table's rows."""
+        counts = sql.SQL(", ").join(
+            sql.SQL("2 * count(DISTINCT {0}::text) > count({0})").format(sql.Identifier(name))
+            for name in names
+        )
+        self.cursor.execute(
+            sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS seen").format(
+                counts,
+                sql.SQL(", ").join(map(sql.Identifier, names)),
+                self.table.identifier(),
+                sql.Literal(ROWS_TO_TELL),
+            )
+        )
+        return [name for name, telling in zip(names, one_row(self.cursor)) if telling]
 
     # What stays ------------------------------------------------------------------------------------------
 
