@@ -32,7 +32,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
     ServerUnreachable,
     transaction,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import NotForeseen
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import Learnt, NotForeseen
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 ONCE = LockPolicy(timeout_seconds=1, attempts=1, pause_seconds=0)
@@ -373,10 +373,10 @@ def test_what_was_not_foreseen_is_undone_and_tried_again(table, tmp_path):
 
         def after_rows_changed(self, cursor, work):
             if self.learnt is None:
-                raise NotForeseen("001", {7: "losses"})
+                raise NotForeseen("001", Learnt({7: "losses"}))
 
         def not_foreseen(self, found):
-            self.learnt = found.losses
+            self.learnt = found.learnt.losses
 
     hooks = Learning(table)
     run(table, grouped(tmp_path), direction="rollback", hooks=hooks)

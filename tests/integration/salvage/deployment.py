@@ -94,7 +94,7 @@ class Deployment:
                     cursor.execute(self.rollback)
                     return keeper.after(lambda: cursor.execute(self.apply))
             except NotForeseen as found:
-                learnt = found.losses
+                learnt = found.learnt
         raise AssertionError("three attempts did not learn all that the rollback destroys")
 
     def content(self) -> dict[str, Any]:

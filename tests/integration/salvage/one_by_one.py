@@ -111,7 +111,7 @@ class _Keeping(Hooks):
         self.keeper.after(lambda: cursor.execute(self.story.finish_and_apply()))
 
     def not_foreseen(self, found: NotForeseen) -> None:
-        self.learnt = found.losses
+        self.learnt = found.learnt
 
 
 class _Interrupted(Journal):

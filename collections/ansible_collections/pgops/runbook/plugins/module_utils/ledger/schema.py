@@ -257,8 +257,8 @@ COMMENTS: dict[str, str] = {
     "runbook_salvage.manifest.item": "number of the item, by which people name it",
     "runbook_salvage.manifest.run_id": "of the run that kept it",
     "runbook_salvage.manifest.migration": "version that was rolled back, with whose next deploy it returns",
-    "runbook_salvage.manifest.kind": "dropped table, dropped columns, changed rows, sequence, privileges, or enum"
-    " labels",
+    "runbook_salvage.manifest.kind": "dropped table, dropped columns, changed rows, sequence, privileges, enum"
+    " labels, or large objects",
     "runbook_salvage.manifest.schema_name": "of the table or sequence; NULL: facts name the object",
     "runbook_salvage.manifest.table_name": "of the table or sequence",
     "runbook_salvage.manifest.columns": "columns that were kept, in the order of the record",

@@ -23,11 +23,10 @@ from ..ledger.receipts import latest
 from ..library.follow import PathsBefore
 from ..postgres.connection import transaction
 from ..postgres.sequences import positions
-from ..salvage.keeping.keeper import NotForeseen, SalvageKeeper
+from ..salvage.keeping.keeper import Learnt, NotForeseen, SalvageKeeper
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import privileges_changed_since
 from ..salvage.store.items import SalvageStore
-from ..salvage.watch import Loss
 from ..sentences import cut, listed
 from ..shapes import Catalog, Cursor, Json, Migration
 from ..step import Step
@@ -80,7 +79,7 @@ class RollbackHooks(ProductionHooks):
 
     def __init__(self, step: Step, policy: LockPolicy) -> None:
         super().__init__(step, policy)
-        self._learnt: dict[str, dict[int, Loss]] = {}
+        self._learnt: dict[str, Learnt] = {}
 
     def attempt(self, attempt: Callable[[Cursor], T], written: int) -> T:
         while True:
@@ -94,7 +93,7 @@ class RollbackHooks(ProductionHooks):
 
     def not_foreseen(self, found: NotForeseen) -> None:
         # Seen in a transaction that is undone: the next one keeps this too.
-        self._learnt[found.version] = found.losses
+        self._learnt[found.version] = found.learnt
 
     def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         return Unchanged(

@@ -11,10 +11,10 @@ disabled triggers.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from ...errors import RunbookError
 from ...postgres.connection import psycopg2, sql
@@ -25,6 +25,7 @@ from ...shapes import Cursor, Json, TableName
 from ..defaults import defaults_of
 from ..identity import Identity, identity_of
 from ..key import record
+from ..large_objects import LargeObjectWatch, keep_large_objects
 from ..sequences import Position, keep_positions, sequence_positions, set_aside_positions
 from ..store.items import COLUMNS, LABELS, PRIVILEGES, ROWS, TABLE, SalvageStore
 from ..store.rows import enter_rows, keep_line, keep_unknown, note_made
@@ -32,10 +33,22 @@ from ..watch import DestructionWatch, Loss, losses_from_json, uncovered
 from .base import Difference, settle
 from .image import TableImage
 
-__all__ = ["NotForeseen", "SalvageKeeper"]
+__all__ = ["Learnt", "NotForeseen", "SalvageKeeper"]
 
 #: Locks that were not to be had are for the caller, who tries again (manual, "PostgreSQL Error Codes").
 LOCK_CODES = ("55P03", "40P01")
+
+
+class Learnt(NamedTuple):
+    """What an attempt that was undone showed to be destroyed.
+
+    Attributes:
+        losses: dict OID -> Loss.
+        large_objects: OIDs.
+    """
+
+    losses: Mapping[int, Loss]
+    large_objects: frozenset[int] = frozenset()
 
 
 class NotForeseen(Exception):
@@ -43,13 +56,13 @@ class NotForeseen(Exception):
 
     Attributes:
         version: the migration.
-        losses: dict OID -> Loss, all that has to be kept.
+        learnt: all that has to be kept.
     """
 
-    def __init__(self, version: str, losses: dict[int, Loss]) -> None:
+    def __init__(self, version: str, learnt: Learnt) -> None:
         super().__init__(version)
         self.version = version
-        self.losses = losses
+        self.learnt = learnt
 
 
 class _BaseUnknown(Exception):
@@ -76,7 +89,7 @@ class SalvageKeeper:
         foreseen: what the rehearsal saw it destroy (losses_to_json), or None.
         written_tables: ``schema.table`` of tables whose rows the migration itself wrote when it was deployed, or
             None where that is not known: it is then found out.
-        learnt: dict OID -> Loss that an earlier attempt was not prepared for, or None.
+        learnt: what an earlier attempt was not prepared for, or None.
     """
 
     def __init__(
@@ -86,7 +99,7 @@ class SalvageKeeper:
         version: str,
         foreseen: list[Json] | None = None,
         written_tables: Iterable[str] | None = None,
-        learnt: dict[int, Loss] | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
         self.cursor = cursor
         self.run_id = run_id
@@ -94,7 +107,9 @@ class SalvageKeeper:
         self.store = SalvageStore(cursor)
         self.store.bring_up_to_date()
         self.watch = DestructionWatch(cursor)
-        self.planned = {**losses_from_json(self.watch, foreseen), **(learnt or {})}
+        learnt = learnt or Learnt({})
+        self.planned = {**losses_from_json(self.watch, foreseen), **learnt.losses}
+        self.large_objects = learnt.large_objects
         self._expect_writing(set(written_tables or ()))
         self.items: list[Json] = []
         self._kept: list[_Kept] = []
@@ -109,6 +124,10 @@ class SalvageKeeper:
         previous = pin_session(self.cursor, local=True)
         self._zone = previous["TimeZone"]
         self._sequences = sequence_positions(self.cursor, self.watch.versions)
+        self._large_objects = LargeObjectWatch(self.cursor)
+        if self.large_objects:
+            self.store.create()
+            self._finish(keep_large_objects(self.store, self.run_id, self.version, self.large_objects))
         for oid, loss in sorted(self.planned.items()):
             if loss.whole or loss.columns or loss.rows:
                 self._kept.append(_Kept(oid, loss, self._image(oid, loss)))
@@ -178,7 +197,8 @@ class SalvageKeeper:
         grown = self.watch.grown()
         for oid in grown:
             losses.setdefault(oid, Loss(self.watch.before[oid].name, rows=True)).rows = True
-        self._must_be_planned(losses)
+        self._must_be_planned(losses, self._large_objects.gone())
+        self._large_objects.close()
         if self._kept:
             self.store.create()
             for one in self._kept:
@@ -207,10 +227,11 @@ class SalvageKeeper:
         restore_session(self.cursor, previous, local=True)
         return self.items
 
-    def _must_be_planned(self, losses: Mapping[int, Loss]) -> None:
+    def _must_be_planned(self, losses: Mapping[int, Loss], large_objects: Collection[int] = ()) -> None:
         missing = uncovered(losses, self.planned)
-        if missing:
-            raise NotForeseen(self.version, missing)
+        if missing or not self.large_objects.issuperset(large_objects):
+            known = self.large_objects.union(large_objects)
+            raise NotForeseen(self.version, Learnt(missing or self.planned, known))
 
     @contextmanager
     def _undone(self) -> Iterator[None]:

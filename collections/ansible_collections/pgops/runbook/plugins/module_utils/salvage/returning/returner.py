@@ -24,8 +24,9 @@ from ...rows.sequences import advance_sequence, advance_sequences_of
 from ...rows.writing import TableWriter, take_out_orphans, written_as_ring
 from ...shapes import Cursor, TableName
 from ..labels import add_labels_again
+from ..large_objects import make_large_objects_again
 from ..privileges import change_privileges_again
-from ..store.items import LABELS, OF_TABLES, PRIVILEGES, SEQUENCE, SalvageStore
+from ..store.items import LABELS, LARGE_OBJECTS, OF_TABLES, PRIVILEGES, SEQUENCE, SalvageStore
 from ..store.returning import (
     count_kept,
     count_more,
@@ -93,10 +94,12 @@ class SalvageReturner:
         hold_back_competing_rows(self.cursor, self.items)
         meant = [item for item in self.items if self.only is None or item["item"] in self.only]
         kept = {item["item"]: count_kept(self.cursor, item) for item in meant}
-        # Labels that values need come first, and what belongs to no row last.
+        # Labels that values need, and what they name, come first, and what belongs to no row last.
         for item in meant:
             if item["kind"] == LABELS:
                 self._put_back(item)
+            elif item["kind"] == LARGE_OBJECTS:
+                make_large_objects_again(self.cursor, self.store, item)
         for number, more in self._merge({item["item"] for item in meant}).items():
             kept[number] += more
         for kind in (SEQUENCE, PRIVILEGES):

@@ -21,6 +21,7 @@ from ...shapes import Cursor, Json
 __all__ = [
     "COLUMNS",
     "LABELS",
+    "LARGE_OBJECTS",
     "OF_TABLES",
     "PRIVILEGES",
     "ROWS",
@@ -38,6 +39,7 @@ OF_TABLES = (TABLE, COLUMNS, ROWS)
 SEQUENCE = "sequence"
 PRIVILEGES = "privileges"
 LABELS = "enum labels"
+LARGE_OBJECTS = "large objects"
 
 OPEN_ITEMS = """
     SELECT item, run_id, migration, kind, schema_name, table_name, columns, key_columns, facts, rows, bytes, digest

@@ -10,7 +10,28 @@ from typing import IO
 from ...postgres.connection import sql
 from ...shapes import Cursor
 
-__all__ = ["enter_changed", "enter_rows", "keep_line", "keep_unknown", "note_made", "rows_of", "try_again"]
+__all__ = [
+    "enter_changed",
+    "enter_large_object",
+    "enter_rows",
+    "keep_line",
+    "keep_unknown",
+    "note_made",
+    "numbers_of_large_objects",
+    "rows_of",
+    "try_again",
+    "write_large_object",
+]
+
+#: Bytes of a large object that one row holds: as text they are well below the 1 GB of a value.
+CHUNK = 64 * 1024 * 1024
+
+# The mode is INV_READ, and the last 2 is SEEK_END (manual, "Large Objects", "Server-Side Functions").
+CHUNKS = """
+    INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)
+    SELECT %(item)s, %(oid)s::text, part + 1, encode(lo_get(%(oid)s, part * %(chunk)s, %(chunk)s::int), 'base64')
+    FROM (SELECT lo_lseek64(lo_open(%(oid)s, 262144), 0, 2) AS size) AS whole,
+         generate_series(0, greatest(size - 1, 0) / %(chunk)s) AS part"""
 
 
 def keep_line(cursor: Cursor, item: int, key: str, kept: str) -> None:
@@ -18,6 +39,30 @@ def keep_line(cursor: Cursor, item: int, key: str, kept: str) -> None:
     cursor.execute(
         "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept) VALUES (%s, %s, 1, %s)",
         (item, key, kept),
+    )
+
+
+def enter_large_object(cursor: Cursor, item: int, oid: int) -> None:
+    """Enter the content of a large object, in rows of CHUNK bytes; its OID is their key."""
+    cursor.execute(CHUNKS, {"item": item, "oid": oid, "chunk": CHUNK})
+
+
+def numbers_of_large_objects(cursor: Cursor, item: int) -> dict[int, list[int]]:
+    """OID -> numbers of its rows, of those that nothing holds back."""
+    cursor.execute(
+        "SELECT key::bigint, array_agg(number) FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NULL"
+        " GROUP BY key ORDER BY 1",
+        (item,),
+    )
+    return dict(cursor.fetchall())
+
+
+def write_large_object(cursor: Cursor, item: int, oid: int) -> None:
+    """Write the content that was kept into a large object that is empty."""
+    cursor.execute(
+        "SELECT lo_put(%(oid)s, (occurrence - 1) * %(chunk)s, decode(kept, 'base64')) FROM runbook_salvage.kept_row"
+        " WHERE item = %(item)s AND key = %(oid)s::text ORDER BY occurrence",
+        {"item": item, "oid": oid, "chunk": CHUNK},
     )
 
 
