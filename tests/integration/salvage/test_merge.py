@@ -16,7 +16,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.nu
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
     ANOTHER_OR_CHANGED,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store import rows
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.returning import (
     count_kept,
     reasons_of_held_back,
@@ -237,29 +236,6 @@ def test_a_field_that_a_composite_type_loses_comes_back(deployment: Story, array
     assert story.ask("SELECT home::text LIKE '%(x,a)%', shelf FROM book WHERE id = 1") == [(True, 3)]
 
 
-def test_a_value_that_was_the_default_stays_when_the_edited_migration_has_another_one(
-    deployment: Story,
-) -> None:
-    story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
-    story.rehearse()
-    story.deploy()
-    story.execute("UPDATE book SET state = 'one' WHERE id = 1; UPDATE book SET state = 'x' WHERE id = 2")
-    assert [item["rows"] for item in story.roll_back()] == [1]
-    story.execute("INSERT INTO book (id, title) VALUES (9, 'since')")
-    story.apply = "ALTER TABLE book ADD state text DEFAULT 'two'"
-    (item,) = story.deploy()
-    assert (item["returned"], item["held_back"]) == (2, 0)
-    found = [("one",), ("x",), ("two",), ("two",)]
-    assert story.ask("SELECT state FROM book WHERE id < 4 OR id = 9 ORDER BY id") == found
-    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
-
-
-def test_the_same_default_is_no_news(deployment: Story) -> None:
-    story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
-    assert merged(story, "UPDATE book SET state = 'one', shelf = 3 WHERE id = 1", "SELECT 1") == {}
-    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
-
-
 ARCHIVE = (
     "CREATE TABLE archive (id int PRIMARY KEY, title text, shelf int, note text);"
     " INSERT INTO archive SELECT id, title, shelf FROM book WHERE shelf = 9; DELETE FROM book WHERE shelf = 9",
@@ -294,58 +270,3 @@ def test_a_value_in_which_many_rows_are_alike_does_not_tell_a_row_from_a_strange
         ("Bob", "window"),
         ("Eve", None),
     ]
-
-
-PHOTO = (
-    "ALTER TABLE book ADD photo oid",
-    "SELECT lo_unlink(photo) FROM book WHERE photo IS NOT NULL; ALTER TABLE book DROP photo",
-)
-
-
-def test_large_objects_that_the_rollback_unlinks_are_there_again(deployment: Story) -> None:
-    story = deployment(*PHOTO)
-    story.rehearse()
-    story.deploy()
-    story.execute(
-        r"UPDATE book SET photo = lo_from_bytea(0, '\x00ff5c') WHERE id = 1;"
-        " UPDATE book SET photo = lo_create(0) WHERE id = 2;"
-        " SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC;"
-        " ALTER LARGE OBJECT 4711 OWNER TO pg_monitor;"
-        " UPDATE book SET photo = 4711 WHERE id = 3"
-    )
-    facts = "SELECT oid, pg_get_userbyid(lomowner), lomacl::text, lo_get(oid) FROM pg_largeobject_metadata ORDER BY 1"
-    before = story.ask(facts)
-    kept = {item["kind"]: item["rows"] for item in story.roll_back()}
-    assert kept == {"dropped columns": 3, "large objects": 3}
-    assert story.ask(facts) == []
-    returned = {item["kind"]: (item["returned"], item["held_back"]) for item in story.deploy()}
-    assert returned == {"dropped columns": (3, 0), "large objects": (3, 0)}
-    assert [(*row[:3], bytes(row[3])) for row in story.ask(facts)] == [
-        (*row[:3], bytes(row[3])) for row in before
-    ]
-    assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
-
-
-def test_a_large_object_whose_number_is_taken_waits(deployment: Story) -> None:
-    story = deployment(*PHOTO)
-    story.rehearse()
-    story.deploy()
-    story.execute(r"SELECT lo_from_bytea(4711, '\x01'); UPDATE book SET photo = 4711 WHERE id = 1")
-    story.roll_back()
-    story.execute(r"SELECT lo_from_bytea(4711, '\x02')")
-    (item,) = [item for item in story.deploy() if item["held_back"]]
-    assert item["kind"] == "large objects"
-    assert list(item["reasons"]) == ["another large object has its number now"]
-    assert bytes(story.ask("SELECT lo_get(4711)")[0][0]) == b"\x02"
-
-
-def test_a_large_object_of_several_rows(deployment: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "CHUNK", 1000)
-    story = deployment(*PHOTO)
-    story.rehearse()
-    story.deploy()
-    content = "convert_to(repeat('0123456789', 250), 'UTF8')"
-    story.execute(f"UPDATE book SET photo = lo_from_bytea(0, {content}) WHERE id = 1")
-    assert [item["rows"] for item in story.roll_back() if item["kind"] == "large objects"] == [3]
-    story.deploy()
-    assert story.ask(f"SELECT lo_get(photo) = {content} FROM book WHERE id = 1") == [(True,)]

@@ -30,6 +30,7 @@ __all__ = [
     "MOVED",
     "NOW",
     "PREFERENCES",
+    "ROW_DELETED",
     "VALUES_UNKNOWN",
     "decide",
     "hold_back_moved",
