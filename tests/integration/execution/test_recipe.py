@@ -106,7 +106,9 @@ def plant(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_stage_on_one_side_only_is_seen(runs: StepRuns, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    plant(monkeypatch, "        work.returned = returner.after()\n")
+    plant(
+        monkeypatch, "        work.returned, losses = put_back_salvage(cursor, returner, work.one_by_one)\n"
+    )
     head, function, _ = FORMS[form]
     write(runs, head)
     recorder = Recorder(monkeypatch)

@@ -49,6 +49,25 @@ def test_rows_are_counted_by_table_and_kind(table):
     assert impact["wal_bytes"] > 0
 
 
+@pytest.mark.parametrize(
+    ("statements", "emptied"),
+    [
+        (["DELETE FROM item"], ["public.item"]),
+        (["TRUNCATE item"], ["public.item"]),
+        (["DELETE FROM item WHERE id > 1"], []),
+        (["DELETE FROM item", "INSERT INTO item VALUES (1)"], []),
+        # It had none.
+        (["DELETE FROM other"], []),
+        (["ALTER TABLE other ALTER id TYPE bigint"], ["public.other"]),
+        (["DELETE FROM item", "DROP TABLE item"], []),
+        (["CREATE TABLE third AS SELECT 1", "DELETE FROM third"], []),
+        (["DELETE FROM item", 'ALTER TABLE item RENAME TO "a ""b"'], ['public.a "b']),
+    ],
+)
+def test_a_table_that_has_no_row_left_is_named(table, statements, emptied):
+    assert measured(table, *statements)[1]["emptied"] == emptied
+
+
 def test_rows_of_an_earlier_transaction_do_not_count(table):
     _, impact = measured(table, "INSERT INTO other VALUES (1)")
     assert list(impact["rows"]) == ["public.other"]

@@ -101,6 +101,60 @@ def test_a_row_that_only_production_has_and_that_would_be_deleted(runs: StepRuns
     )
 
 
+def delete_drafts(runs: StepRuns, head: str = "") -> None:
+    """A rehearsed migration that deletes one row of notes; its rollback brings that back."""
+    runs.execute("INSERT INTO notes (body) VALUES ('draft')")
+    runs.write(
+        migrations__002_author=f"{head}CREATE TABLE draft AS SELECT * FROM notes WHERE body LIKE 'draft%';\n"
+        "DELETE FROM notes WHERE body LIKE 'draft%' OR EXISTS (SELECT FROM notes WHERE body = 'all');",
+        rollback__002_author_rollback="INSERT INTO notes SELECT * FROM draft; DROP TABLE draft;",
+    )
+    runs.up_to("rehearse")
+
+
+def test_a_table_that_is_emptied_in_production_only(runs: StepRuns) -> None:
+    delete_drafts(runs)
+    # As many rows as it deletes were written since.
+    runs.execute(
+        "INSERT INTO notes (body) VALUES ('all')", "UPDATE notes SET body = body || '!' WHERE id < 4"
+    )
+    before = runs.ask(STATE)
+    check_unchanged(runs, before, runs.step("apply"), "public.notes: emptied in production only")
+
+
+def test_where_statements_commit_one_by_one_it_is_said_when_they_are_done(runs: StepRuns) -> None:
+    delete_drafts(runs, "-- Transaction: none\n")
+    runs.execute("INSERT INTO notes (body) VALUES ('all')")
+    answer = runs.step("apply")
+    assert (answer.get("failed"), answer.get("reason_code")) == (
+        True,
+        "production_acts_otherwise_than_rehearsal",
+    )
+    assert "public.notes: emptied in production only" in answer["msg"]
+
+
+def test_more_rows_deleted_than_were_written_since(runs: StepRuns) -> None:
+    """One row that somebody wrote makes the migration delete what the copy has not seen deleted."""
+    runs.execute("INSERT INTO notes (body) SELECT 'kept' FROM generate_series(1, 50)")
+    delete_drafts(runs)
+    runs.execute("INSERT INTO notes (body) VALUES ('all')")
+    before = runs.ask(STATE)
+    check_unchanged(
+        runs,
+        before,
+        runs.step("apply"),
+        "public.notes: 55 rows deleted in production, 1 on the copy, and 1 rows were written since the backup",
+    )
+
+
+def test_as_many_as_were_written_since_may_go_too(runs: StepRuns) -> None:
+    delete_drafts(runs)
+    runs.execute("INSERT INTO notes (body) VALUES ('draft 2'), ('draft 3')")
+    answer = runs.step("apply")
+    assert not answer.get("failed"), answer
+    assert answer["outputs"]["migrations"][0]["impact"]["rows"]["public.notes"]["deleted"] == 3
+
+
 def test_rows_written_since_the_backup_may_make_the_numbers_differ(runs: StepRuns) -> None:
     runs.write(
         migrations__002_author=UPDATE, rollback__002_author_rollback="UPDATE notes SET body = lower(body);"

@@ -8,13 +8,14 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.difference import acted_otherwise
 
 
-def measured(rows=None, rewritten=(), locks=()):
+def measured(rows=None, rewritten=(), locks=(), emptied=()):
     return {
         "rows": {
             table: dict(zip(("inserted", "updated", "deleted"), counts, strict=True))
             for table, counts in (rows or {}).items()
         },
         "rewritten": dict.fromkeys(rewritten),
+        "emptied": list(emptied),
         "locks": [{"table": table, "mode": mode, "line": 3} for table, mode in locks],
     }
 
@@ -29,6 +30,11 @@ def measured(rows=None, rewritten=(), locks=()):
             "t: 2 rows deleted in production, 0 on the copy",
         ),
         (measured({"t": (0, 9, 0)}), measured(), "t: 0 rows updated in production, 9 on the copy"),
+        (
+            measured({"t": (0, 0, 3)}),
+            measured({"t": (0, 0, 3)}, emptied=["t"]),
+            "t: emptied in production only",
+        ),
         (measured(), measured(rewritten=["t"]), "t: rewritten in production only"),
         (measured(rewritten=["t"]), measured(), "t: rewritten on the copy only"),
         (
@@ -44,7 +50,7 @@ def measured(rows=None, rewritten=(), locks=()):
     ],
 )
 def test_what_only_one_side_did_is_named(on_the_copy, in_production, line):
-    assert acted_otherwise(on_the_copy, in_production, same_rows=False) == [line]
+    assert acted_otherwise(on_the_copy, in_production, written=None) == [line]
 
 
 @pytest.mark.parametrize(
@@ -53,24 +59,39 @@ def test_what_only_one_side_did_is_named(on_the_copy, in_production, line):
         (measured({"t": (1, 2, 3)}, ["t"], [("t", "ShareLock")]),) * 2,
         (measured(locks=[("t", "AccessExclusiveLock")]), measured(locks=[("t", "ShareLock")])),
         (measured(), measured(locks=[("t", "ShareUpdateExclusiveLock")])),
+        (measured({"t": (0, 0, 3)}, emptied=["t"]), measured({"t": (0, 0, 3)}, emptied=["t"])),
+        # Somebody has written to it since.
+        (measured({"t": (0, 0, 3)}, emptied=["t"]), measured({"t": (0, 0, 3)})),
         (
             measured(locks=[("t", "AccessExclusiveLock"), ("t", "ShareLock")]),
             measured(locks=[("t", "AccessExclusiveLock"), ("t", "ShareLock")]),
         ),
     ],
 )
-@pytest.mark.parametrize("same_rows", [True, False])
-def test_alike(on_the_copy, in_production, same_rows):
-    assert acted_otherwise(on_the_copy, in_production, same_rows) == []
+@pytest.mark.parametrize("written", [0, 5, None])
+def test_alike(on_the_copy, in_production, written):
+    assert acted_otherwise(on_the_copy, in_production, written) == []
 
 
 def test_numbers_must_agree_only_where_nobody_has_written_since():
     sides = measured({"t": (0, 9, 0)}), measured({"t": (0, 10, 0)})
-    assert acted_otherwise(*sides, same_rows=False) == []
-    assert acted_otherwise(*sides, same_rows=True) == ["t: 10 rows updated in production, 9 on the copy"]
+    for written in (1, None):
+        assert acted_otherwise(*sides, written) == []
+    assert acted_otherwise(*sides, written=0) == ["t: 10 rows updated in production, 9 on the copy"]
 
 
 def test_a_lock_that_was_seen_by_chance_is_not_compared():
     sampled = measured(locks=[("t", "AccessExclusiveLock")])
     sampled["locks"][0]["sampled"] = True
-    assert acted_otherwise(measured(), sampled, same_rows=True) == []
+    assert acted_otherwise(measured(), sampled, written=0) == []
+
+
+@pytest.mark.parametrize(("rehearsed", "real", "alike"), [(3, 13, True), (3, 14, False), (900, 3, True)])
+def test_no_more_rows_are_deleted_than_were_written_since(rehearsed, real, alike):
+    lines = acted_otherwise(measured({"t": (0, 0, rehearsed)}), measured({"t": (0, 0, real)}), written=10)
+    assert lines == (
+        []
+        if alike
+        else ["t: 14 rows deleted in production, 3 on the copy, and 10 rows were written since the backup"]
+    )
+    assert acted_otherwise(measured({"t": (0, 0, 3)}), measured({"t": (0, 0, 14)}), written=None) == []

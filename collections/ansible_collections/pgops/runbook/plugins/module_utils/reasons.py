@@ -342,6 +342,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The migration is deployed; rows that a rollback had kept did not go back (with fail_on_held_back only).",
             "ansible-playbook playbooks/salvage.yml lists them with the reason of each, and puts them back by hand.",
         ),
+        "salvage_would_delete_rows": Reason(
+            "Putting back what a rollback had kept would delete rows of which nothing was kept; it was undone.",
+            "Deploy with -e restore_salvage=false; then look at the salvage (playbooks/salvage.yml).",
+        ),
         "schema_changed_after_deploy": Reason(
             "The schema changed between the commit of the deploy and its verification.",
             "Find out who changed it: ansible-playbook playbooks/status.yml.",

@@ -21,6 +21,7 @@ from ..postgres.sequences import collisions, new_collisions
 from ..salvage.returning.returner import SalvageReturner
 from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
+from .salvage_return import put_back_salvage, refuse_losses
 from .script import apply_migration, roll_back_migration, run_checks
 
 __all__ = ["apply_in_one_transaction", "prove_apply", "prove_rollback", "roll_back_in_one_transaction"]
@@ -86,10 +87,11 @@ def prove_apply(
         run_checks(cursor, work.verify_scripts())
         work.verified = [script["name"] for script in work.verify_scripts()]
     if work.failure is None:
-        work.returned = returner.after()
+        work.returned, losses = put_back_salvage(cursor, returner, work.one_by_one)
         if work.returned:
             work.after = read_schema(cursor)
         with guard():
+            refuse_losses(work.version, losses)
             run_checks(cursor, hooks.smoke)
 
 

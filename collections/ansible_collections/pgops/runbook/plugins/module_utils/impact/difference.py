@@ -14,15 +14,17 @@ from .meter import HARMLESS_MODE, LOCK_MODES
 __all__ = ["acted_otherwise"]
 
 
-def acted_otherwise(on_the_copy: Impact, in_production: Impact, same_rows: bool) -> list[str]:
+def acted_otherwise(on_the_copy: Impact, in_production: Impact, written: int | None) -> list[str]:
     """What a migration did on one side and not on the other.
 
     Production goes on writing after the backup, so that numbers of rows may well differ. That it deletes from a
-    table in production, and on the copy deleted nothing from it, is not seen before all the same.
+    table in production, and on the copy deleted nothing from it, is not seen before all the same; nor that it empties
+    one, or deletes more than were written since.
 
     Args:
         on_the_copy, in_production: results of ImpactMeter.
-        same_rows: whether nobody has written since the backup: then the numbers must be the same too.
+        written: how many rows were written since the backup: where there is none the numbers must be the same too.
+            None where that is not known.
 
     Returns:
         list of str; empty when both are alike.
@@ -33,8 +35,15 @@ def acted_otherwise(on_the_copy: Impact, in_production: Impact, same_rows: bool)
             rehearsed, real = (
                 side["rows"].get(table, {}).get(kind, 0) for side in (on_the_copy, in_production)
             )
-            if rehearsed != real and (same_rows or not rehearsed or not real):
+            if rehearsed != real and (written == 0 or not rehearsed or not real):
                 lines.append(f"{table}: {real} rows {kind} in production, {rehearsed} on the copy")
+            elif kind == "deleted" and written is not None and real - rehearsed > written:
+                lines.append(
+                    f"{table}: {real} rows deleted in production, {rehearsed} on the copy, and {written} rows were"
+                    " written since the backup"
+                )
+    for table in sorted({*in_production.get("emptied", ())} - {*on_the_copy.get("emptied", ())}):
+        lines.append(f"{table}: emptied in production only")
     for table in sorted({*on_the_copy["rewritten"]} ^ {*in_production["rewritten"]}):
         where = "in production" if table in in_production["rewritten"] else "on the copy"
         lines.append(f"{table}: rewritten {where} only")

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, STORED, TABLES, in_schemas, of_application
+from ..postgres.connection import sql
 from ..shapes import Cursor, Impact, Json, Timing
 
 __all__ = [
@@ -64,6 +65,10 @@ ROWS = f"""
     FROM pg_catalog.pg_stat_xact_user_tables
     WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND {in_schemas(name="schemaname")}"""
 
+# Materialized views are rewritten as well, and have no rows of their own.
+ROWS_OF_TABLES = """
+    SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'r'"""
 
 WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
 
@@ -170,8 +175,9 @@ class ImpactMeter:
         Returns:
             dict: locks (strongest mode of each table that was there before, with its size in bytes before and
             the seconds held until now), rewritten (table -> bytes before), rows (table -> inserted, updated,
-            deleted), written and inserted (tables that were there and that statements wrote to, or inserted into; one
-            that was renamed under both of its names), wal_bytes (of the whole server meanwhile).
+            deleted), emptied (tables that lost rows, or were rewritten, and have none now), written and inserted
+            (tables that were there and that statements wrote to, or inserted into; one that was renamed under both of
+            its names), wal_bytes (of the whole server meanwhile).
         """
         now = time.monotonic()
         strongest: dict[str, Json] = {}
@@ -202,9 +208,22 @@ class ImpactMeter:
             ],
             "rewritten": dict(self._rewritten),
             "rows": rows,
+            "emptied": self._emptied(rows),
             "written": self._written(),
             "wal_bytes": wal_position(self.cursor) - self._wal_begin,
         }
+
+    def _emptied(self, rows: dict[str, dict[str, int]]) -> list[str]:
+        lost = {*self._rewritten, *(name for name, counts in rows.items() if counts["deleted"])}
+        found = []
+        for schema, name in _rows(self.cursor, ROWS_OF_TABLES, (sorted(self._known),)):
+            if f"{schema}.{name}" in lost:
+                self.cursor.execute(
+                    sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(sql.Identifier(schema, name))
+                )
+                if one_row(self.cursor)[0]:
+                    found.append(f"{schema}.{name}")
+        return sorted(found)
 
     def _written(self) -> list[str]:
         now = {oid: name for oid, name, _ in table_files(self.cursor)}

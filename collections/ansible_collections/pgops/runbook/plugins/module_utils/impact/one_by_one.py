@@ -29,6 +29,7 @@ class ImpactOneByOne:
         self._locks: dict[tuple[str, str], Json] = {}
         self._rewritten: dict[str, int | None] = {}
         self._rows: dict[str, dict[str, int]] = {}
+        self._emptied: set[str] = set()
         self._wal_bytes = 0
         self._observed = True
         #: False when an earlier run did the first statements: what they did is not in here.
@@ -43,6 +44,7 @@ class ImpactOneByOne:
         for lock in impact["locks"]:
             self._take_lock(lock)
         self._rewritten.update(impact["rewritten"])
+        self._emptied.update(impact["emptied"])
         for table, counts in impact["rows"].items():
             known = self._rows.setdefault(table, dict.fromkeys(counts, 0))
             for kind, count in counts.items():
@@ -98,5 +100,6 @@ class ImpactOneByOne:
             "locks_observed": self._observed,
             "rewritten": dict(self._rewritten),
             "rows": self._rows,
+            "emptied": sorted(self._emptied),
             "wal_bytes": self._wal_bytes,
         }
