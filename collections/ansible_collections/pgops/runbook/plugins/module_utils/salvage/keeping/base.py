@@ -27,7 +27,7 @@ __all__ = ["Difference", "settle"]
 MAKE = """
     CREATE TEMPORARY TABLE {shape} AS SELECT {names} FROM {target} WITH NO DATA;
     CREATE TEMPORARY TABLE {work} (number bigint GENERATED ALWAYS AS IDENTITY, key text, occurrence bigint,
-        kept text, base text, columns text[], written_since boolean, theirs {shape}, basis {shape})"""
+        kept text, base text, columns text[], written_since boolean, recorded boolean, theirs {shape}, basis {shape})"""
 
 ENUMS = """
     SELECT a.attname::text, CASE WHEN t.typtype = 'e' THEN '::text' ELSE '::text[]' END
@@ -36,11 +36,15 @@ ENUMS = """
     WHERE a.attrelid = %s AND a.attnum > 0 AND 'e' IN (t.typtype, e.typtype)"""
 
 FIND = """
-    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis)
+    INSERT INTO {work} (key, occurrence, kept, base, recorded, theirs, basis)
     SELECT coalesce(now.key, was.key), coalesce(now.occurrence, was.occurrence), was.line, now.line,
-           CAST(was.line AS {shape}), CAST(now.line AS {shape})
+           was.line IS NULL AND {recorded}, CAST(was.line AS {shape}), CAST(now.line AS {shape})
     FROM {image} was FULL JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
-    WHERE was.line IS DISTINCT FROM now.line AND {counts} ORDER BY was.ctid, now.place"""
+    WHERE was.line IS DISTINCT FROM now.line ORDER BY was.ctid, now.place"""
+
+# A row that the rollback itself adds is a record of what it did, unless it had been in another table.
+FORGET_RECORDS = "DELETE FROM {work} k WHERE k.recorded{elsewhere}"
+ELSEWHERE = " AND NOT EXISTS (SELECT FROM {others} o WHERE o.base IS NULL AND {theirs} = {basis})"
 
 # One row that has lost its match stands with the one of this key that has none either.
 PAIR = """
@@ -48,7 +52,8 @@ PAIR = """
         SELECT mine.number AS mine, other.number AS other, other.base, other.basis, other.key, other.occurrence,
                row_number() OVER (PARTITION BY mine.number ORDER BY other.number) AS of_mine,
                row_number() OVER (PARTITION BY other.number ORDER BY mine.number) AS of_other
-        FROM {work} mine JOIN {work} other ON {same} WHERE mine.base IS NULL AND other.kept IS NULL),
+        FROM {work} mine JOIN {work} other ON {same}
+        WHERE mine.base IS NULL AND other.kept IS NULL AND NOT other.recorded),
     pairs AS (SELECT * FROM found WHERE of_mine = 1 AND of_other = 1),
     gone AS (DELETE FROM {work} USING pairs WHERE {work}.number = pairs.other)
     UPDATE {work} k SET base = pairs.base, basis = pairs.basis, key = pairs.key, occurrence = pairs.occurrence
@@ -101,6 +106,8 @@ OUT = "COPY (SELECT {item}, key, occurrence, kept, base, columns, written_since 
 def settle(differences: dict[TableName, Difference]) -> None:
     """Tell what differs in tables that refer to each other, and keep what that takes to be known again."""
     for one in differences.values():
+        one.forget_records(differences)
+    for one in differences.values():
         one.compare_parents(differences)
     for one in differences.values():
         one.forget_equal()
@@ -136,15 +143,13 @@ class Difference:
         self.shape = sql.Identifier("pg_temp", f"runbook_made_again_{image.label}")
         target = sql.Identifier(*table.name)
         self._run(MAKE, names=self._shape(), target=target)
-        counts = (
-            sql.SQL("(was.line IS NOT NULL OR NOT now.of_the_rollback)") if only_grew else sql.SQL("true")
-        )
         # What has this transaction's own number was there before the savepoint in which it was applied again.
         mine = sql.SQL("xmin = pg_catalog.pg_current_xact_id()::xid")
-        self._run(FIND, counts=counts, now=image.rows(of_the_rollback=mine))
+        recorded = sql.SQL("now.of_the_rollback" if only_grew else "false")
+        self._run(FIND, recorded=recorded, now=image.rows(of_the_rollback=mine))
         for columns in self._names():
             self._run(PAIR, same=self._equal("mine", "theirs", "other", "basis", columns))
-        if image.identity.has_key and not image.identity.assigned:
+        if image.identity.has_key:
             self._pair_by_content()
         self._say_columns()
 
@@ -239,6 +244,23 @@ class Difference:
             sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE columns && %s)").format(self.work), (list(columns),)
         )
         return one_row(self.cursor)[0]
+
+    def forget_records(self, others: dict[TableName, Difference]) -> None:
+        """Forget rows that a rollback, which does nothing else with the table, added to it."""
+        elsewhere: list[sql.Composable] = []
+        for other in others.values():
+            common = [name for name in self.image.columns if name in other.image.columns]
+            if (
+                other is not self
+                and self.image.identity.has_key
+                and set(self.image.identity.key.columns) <= set(common)
+            ):
+                elsewhere.append(
+                    sql.SQL(ELSEWHERE).format(
+                        others=other.work, theirs=fields("o.theirs", common), basis=fields("k.basis", common)
+                    )
+                )
+        self._run(FORGET_RECORDS, elsewhere=sql.SQL("").join(elsewhere))
 
     def forget_equal(self) -> None:
         """Forget rows that differ in nothing."""
