@@ -87,6 +87,17 @@ CONTEXT = """
            OR now.reference IN (SELECT {basis} FROM {children} k WHERE {counts}))
       AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
 
+# Rows are numbered in the order in which they lie, which is another one after every UPDATE.
+NUMBERED = """
+    UPDATE {work} SET columns = columns || ARRAY(SELECT unnest({numbers}::text[]) EXCEPT SELECT unnest(columns))
+    WHERE kept IS NOT NULL AND base IS NOT NULL;
+    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
+    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
+           {numbers}::text[]
+    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+    WHERE was.line = now.line
+      AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
+
 WRITTEN = """
     UPDATE {work} k SET written_since = true FROM {image} was WHERE was.written_since AND k.kept = was.line
       AND k.base IS NOT NULL"""
@@ -111,6 +122,8 @@ def settle(differences: dict[TableName, Difference]) -> None:
         one.compare_parents(differences)
     for one in differences.values():
         one.forget_equal()
+    for one in differences.values():
+        one.add_numbers()
     pairs = [(name, key.parent) for name, one in differences.items() for key in one.table.foreign_keys]
     # What is kept for a child may refer to a parent of its own.
     for group in reversed(parents_first(differences, pairs)):
@@ -282,6 +295,17 @@ class Difference:
                 ),
             )
 
+    def serial(self) -> list[str]:
+        """Columns that the migration adds and in which a sequence numbers the rows."""
+        made = [one for one in columns_of(self.cursor, self.table.oid) if one.name in self.image.made]
+        return [one.name for one in made if hands_out_numbers(one)]
+
+    def add_numbers(self) -> None:
+        """Keep the numbers of all rows that have another name: people know them."""
+        numbers = self.serial()
+        if numbers and not set(numbers) & set(self.image.identity.key.columns):
+            self._run(NUMBERED, numbers=sql.Literal(numbers), now=self.image.rows())
+
     def add_written(self) -> None:
         """Note which rows users have written, and keep those into which they may have written a default."""
         if self.image.made:
@@ -335,7 +359,12 @@ class Difference:
 
     def facts(self) -> Json:
         """What returning takes, beside the rows."""
-        return {"base_known": True, "volatile": self.volatile(), "defaults": self.image.defaults}
+        return {
+            "base_known": True,
+            "volatile": self.volatile(),
+            "serial": self.serial(),
+            "defaults": self.image.defaults,
+        }
 
     def copy_out(self, item: int, file: IO[bytes]) -> None:
         """Write what differs where undoing does not reach it."""

@@ -113,7 +113,9 @@ def _decide_on_gone(rows: WaitingRows, changed: sql.Composable, prefer: str) -> 
     rows.run(
         "UPDATE {work} k SET columns = NULL, kind = NULL, kept = NULL, base = NULL"
         " WHERE k.reason IS NULL AND {changed} AND k.place IS NULL AND k.columns <> '{{}}'"
-        " AND k.columns <@ {unwritten}::text[] AND k.written_since IS NOT TRUE",
+        " AND (k.columns <@ {serial}::text[]"
+        " OR k.columns <@ {unwritten}::text[] AND k.written_since IS NOT TRUE)",
+        serial=sql.Literal(rows.serial),
         changed=changed,
         unwritten=unwritten,
     )

@@ -82,6 +82,7 @@ class WaitingRows:
         self.assigned: list[str] = facts.get("assigned", [])
         self.volatile: list[str] = facts.get("volatile", [])
         self.generated: list[str] = facts.get("generated", [])
+        self.serial: list[str] = facts.get("serial", [])
         self.numbered: bool = facts.get("numbered", False)
         self.made: list[str] = facts.get("made", [])
         self.names: list[list[str]] = facts.get("names", [])
