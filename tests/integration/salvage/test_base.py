@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.session import pin_session
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.tables import table_facts
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.identity import identity_of
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.base import Difference
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.base import Difference, settle
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.image import TableImage
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import ROWS, SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.rows import (
@@ -95,11 +95,13 @@ def test_a_record_that_only_grows_is_not_shortened(cursor: Any, only_grew: bool,
     """What the rollback has written into a log is not there for a user to delete."""
     was = image(cursor)
     cursor.execute("INSERT INTO public.star (id) VALUES (4)")
-    assert entered(cursor, difference(cursor, was, only_grew)) == expected
+    found = difference(cursor, was, only_grew)
+    settle({was.name: found})
+    assert entered(cursor, found) == expected
 
 
 def test_a_column_that_follows_the_time_is_said_to(cursor: Any) -> None:
     cursor.execute("ALTER TABLE public.star ADD at timestamptz DEFAULT '2020-01-01'")
     was = image(cursor)
     cursor.execute("UPDATE public.star SET at = now(), stars = 7")
-    assert difference(cursor, was).facts() == {"base_known": True, "volatile": ["at"]}
+    assert difference(cursor, was).facts()["volatile"] == ["at"]

@@ -163,7 +163,8 @@ class WaitingRows:
                 self._doubt_numbers()
                 self._find_by_content()
             self._say_another()
-        if self.key.columns != self.assigned and not by_number:
+        # Beside a number that is handed out, a text in which all rows differ is all that names them.
+        if not by_number and (not self.assigned or (self.key.unique and self.key.columns != self.assigned)):
             self._doubt_strangers()
         if self.numbered:
             self._find_renumbered()
