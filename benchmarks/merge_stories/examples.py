@@ -129,8 +129,9 @@ EXAMPLES = (
     ),
     Example(
         "a row deleted on the old schema does not rise where its key got another scale",
-        before="CREATE TABLE price (amount numeric(6,2) PRIMARY KEY, body text);"
-        " INSERT INTO price VALUES (1.5, 'low'), (2.5, 'high');",
+        # Were the text all that it has, nobody could tell it from another row with this key.
+        before="CREATE TABLE price (amount numeric(6,2) PRIMARY KEY, body text, unit text);"
+        " INSERT INTO price VALUES (1.5, 'low', 'kg'), (2.5, 'high', 'm');",
         apply="ALTER TABLE price ALTER COLUMN amount TYPE numeric(9,4); ALTER TABLE price ADD COLUMN note text;",
         rollback="ALTER TABLE price DROP COLUMN note; ALTER TABLE price ALTER COLUMN amount TYPE numeric(6,2);",
         on_new="UPDATE price SET body = 'lower', note = 'seen' WHERE amount = 1.5",
