@@ -18,7 +18,7 @@ import pytest
             "another_database",
             ["belongs to another database (rehearsed of server", "not to another of server"],
         ),
-        ("edited_script", ["The apply script of migration 001 was edited after preflight"]),
+        ("edited_script", ["The apply script of migration 001 was edited after the preflight"]),
         ("too_old", ["minutes old", "backup_max_age_minutes"]),
         ("changed_receipt", ["The receipt of step rehearse was changed after it was written"]),
     ],

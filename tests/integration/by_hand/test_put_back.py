@@ -47,10 +47,10 @@ MOON = ("public", "moon")
     [
         ("rows that a user deleted", {"migration": "003"}, WAITS, "next deploy of migration 003"),
         ("rows that the rollback left as they were", {}, WAITS, "cannot be put back by hand"),
-        ("dropped table", {"migration": "003", "table": MOON}, CHANGED, "deploy migration 003"),
+        ("dropped table", {"migration": "003", "table": MOON}, CHANGED, "Deploy migration 003"),
         ("dropped table", {"table": MOON}, CHANGED, "salvage_action=export"),
-        ("dropped columns", {"columns": ("colour", "mark")}, CHANGED, "has no column colour:"),
-        ("changed rows", {"key_columns": ("code",)}, CHANGED, "has no column code:"),
+        ("dropped columns", {"columns": ("colour", "mark")}, CHANGED, "has no column colour."),
+        ("changed rows", {"key_columns": ("code",)}, CHANGED, "has no column code."),
     ],
 )
 def test_what_has_nowhere_to_go_is_refused(

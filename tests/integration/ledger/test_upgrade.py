@@ -264,7 +264,7 @@ def test_a_role_that_does_not_own_the_schemas_is_told_who_does(
     cursor.execute(f"GRANT USAGE ON SCHEMA runbook, runbook_salvage TO {role}; SET ROLE {role}")
     for ask in (check_rights_to_upgrade, upgrade):
         with pytest.raises(
-            Refused, match=f"Role {role} may not bring .* from release 1 to {NEWEST}: they belong to"
+            Refused, match=f"Role {role} may not bring .* from release 1 to {NEWEST}, because they belong to"
         ):
             ask(cursor)
     connection.rollback()

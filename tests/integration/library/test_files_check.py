@@ -90,7 +90,7 @@ def test_a_folder_that_is_not_there_or_cannot_be_written(deploy: StepRuns) -> No
     refused(deploy, "library_root", library_root=str(deploy.folder / "nowhere"))
     (deploy.folder / "file").write_text("")
     refused(
-        deploy, "choose another library_state_dir", library_state_dir=str(deploy.folder / "file" / "state")
+        deploy, "Choose another library_state_dir", library_state_dir=str(deploy.folder / "file" / "state")
     )
 
 

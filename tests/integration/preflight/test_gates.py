@@ -142,7 +142,7 @@ def test_what_the_linter_finds_is_refused_where_its_rule_is_a_gate(runs: StepRun
     runs.execute("UPDATE runbook.run SET finished = now(), outcome = 'failed'")
     refused(
         runs,
-        "The linter's rule adding-required-field is among lint_gating_rules.",
+        "The linter's rule adding-required-field is among preflight_lint_gating_rules.",
         **gate,
         accept_drift=True,
         accept_edited_scripts=True,

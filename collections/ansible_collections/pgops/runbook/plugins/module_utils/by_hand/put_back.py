@@ -38,32 +38,36 @@ def check_put_back(cursor: Cursor, item: Json) -> None:
     if item["kind"] in (UNTOUCHED, DELETED) and not applied:
         raise Refused(
             "salvage_item_waits_for_deploy",
-            f"Item {item['item']} ({item['kind']}) has a meaning only for the next deploy of migration"
-            f" {item['migration']}: it stays until then.",
+            f"Item {item['item']} ({item['kind']}) can be used only by the next deploy of migration"
+            f" {item['migration']}. Nothing was changed; the item stays until then.",
         )
     if item["kind"] == UNTOUCHED:
         raise Refused(
             "salvage_item_waits_for_deploy",
-            f"Item {item['item']} ({item['kind']}) cannot be put back by hand: how these rows were is known only"
-            f" before a deploy of migration {item['migration']}.",
+            f"Item {item['item']} ({item['kind']}) cannot be put back by hand: only a deploy of migration"
+            f" {item['migration']} sees these rows as they were before it. Nothing was changed.",
         )
     if item["kind"] in (LABELS, SEQUENCE, PRIVILEGES):
         return
     table = table_facts(cursor, (item["schema"], item["table"]))
     name = f"{item['schema']}.{item['table']}"
     advice = (
-        f"deploy migration {item['migration']}, which makes it and puts the item back."
+        f"Deploy migration {item['migration']}, which makes it and puts the item back."
         if not applied
-        else f"export the item with {COMMAND} -e salvage_action=export -e salvage_item={item['item']}"
+        else f"Export the item: {COMMAND} -e salvage_action=export -e salvage_item={item['item']}"
         " -e salvage_file=/path/to/file"
     )
     if table is None:
-        raise Refused("salvage_table_changed", f"Table {name} of item {item['item']} is not there: {advice}")
+        raise Refused(
+            "salvage_table_changed",
+            f"Item {item['item']} belongs into table {name}, which is not there. Nothing was changed. {advice}",
+        )
     lost = sorted((set(item["columns"]) | set(item["key_columns"])) - set(table.columns))
     if lost:
         raise Refused(
             "salvage_table_changed",
-            f"Table {name} of item {item['item']} has no column {', '.join(lost)}: {advice}",
+            f"Item {item['item']} belongs into table {name}, which has no column {', '.join(lost)}. Nothing was"
+            f" changed. {advice}",
         )
 
 
@@ -132,13 +136,14 @@ def _put_back(step: Step, cursor: Cursor, item: Json, overwrite: bool) -> Json:
     if not returned:
         raise Refused(
             "salvage_rows_held_back",
-            "; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(done["reasons"].items())),
+            "not one row can go back: "
+            + "; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(done["reasons"].items())),
         )
     if overwritten and not overwrite:
         raise Refused(
             "salvage_would_overwrite",
-            f"{overwritten} rows that are now in {done['table']} would be changed or deleted by it. If that is as it"
-            f" should be (they are kept, as an item of their own): {COMMAND} -e salvage_action=restore"
+            f"it would change or delete {overwritten} rows that are now in {done['table']}. To do it all the same, with"
+            f" these rows kept as an item of their own: {COMMAND} -e salvage_action=restore"
             f" -e salvage_item={number} -e salvage_overwrite=true",
         )
     outputs = {
@@ -176,7 +181,7 @@ def _take_image(cursor: Cursor, item: Json) -> tuple[Table, RowImage]:
     if table is None:
         raise Refused(
             "salvage_table_changed",
-            f"Table {item['schema']}.{item['table']} of item {item['item']} is not there any more.",
+            f"table {item['schema']}.{item['table']}, into which it belongs, has just been dropped.",
         )
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name)))
     previous = pin_session(cursor, local=True)

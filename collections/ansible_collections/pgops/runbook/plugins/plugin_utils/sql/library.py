@@ -111,7 +111,10 @@ class SqlLibrary:
         """
         text = "" if name is None else str(name).strip()
         if not text:
-            raise Refused("migration_not_named", "no migration given: -e migration=009")
+            raise Refused(
+                "migration_not_named",
+                "No migration is named: -e migration=<version>, or -e migration=pending",
+            )
         for migration in self.migrations:
             if text in (migration.version, migration.stem):
                 return migration
