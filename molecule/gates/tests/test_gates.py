@@ -13,7 +13,7 @@ import pytest
         ("tags", ["Step apply belongs to no run", "preflight"]),
         ("start_at_task", ["Step apply belongs to no run", "preflight"]),
         ("own_playbook", ["Step apply belongs to no run", "preflight"]),
-        ("finished_run", ["stopped-by-tags is finished", "start a new run"]),
+        ("finished_run", ["stopped-by-tags has ended", "Start a new run"]),
         (
             "another_database",
             ["belongs to another database (rehearsed of server", "not to another of server"],

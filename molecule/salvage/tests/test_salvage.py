@@ -94,7 +94,7 @@ def test_an_export_as_statements_makes_the_rows_again(scenario_state, snapshot_o
 def test_exports_can_be_read_by_their_owner_only_and_write_over_nothing(scenario_state, said, server):
     for name in ("favorites.csv", "favorites.sql", "tags.sql"):
         assert stat.S_IMODE((scenario_state / name).stat().st_mode) == 0o600
-    assert "exists and never overwrites a file" in said("export_over")
+    assert "exists, and an export never overwrites a file" in said("export_over")
     assert server.host in (scenario_state / "server.json").read_text()
 
 

@@ -82,7 +82,7 @@ def test_salvage_for_a_rollback_that_may_stop_half_way_is_refused_by_the_deploy_
     )
     answer = runs.another(wanted=wanted).step("preflight", emergency_backup="salvage")
     assert (answer.get("failed"), answer.get("outcome")) == (True, "refused"), answer
-    assert "that of 003 cannot be in one transaction" in answer["msg"]
+    assert "the one of 003 cannot run in one transaction" in answer["msg"]
     assert "Nothing was changed. Another kind of backup: -e emergency_backup=full" in answer["msg"]
     assert runs.ask("SELECT to_regnamespace('runbook')") == [(None,)]
     runs.another(wanted=wanted).must("preflight", emergency_backup="auto")

@@ -35,7 +35,7 @@ def test_a_number_that_none_has_is_refused_with_those_that_there_are(connection:
             with pytest.raises(Refused, match=rf"no salvage item {wrong}, only: {numbers[1]}\.") as refused:
                 find_item(cursor, wrong)
             assert refused.value.code == "salvage_item_unknown"
-        with pytest.raises(Refused, match="Name the item") as refused:
+        with pytest.raises(Refused, match="No item is named") as refused:
             find_item(cursor, 0)
         assert refused.value.code == "salvage_item_not_named"
 

@@ -46,7 +46,7 @@ def test_the_three_ways_to_name_items(cursor: Cursor, named: dict[str, Any], ite
 
 @pytest.mark.parametrize("named", [{}, {"number": 1, "of_run": "run 1"}, {"number": 1, "older_than_days": 0}])
 def test_none_or_several_ways_are_refused(cursor: Cursor, named: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="in one of three ways") as refused:
+    with pytest.raises(Refused, match="in exactly one of three ways") as refused:
         to_purge(cursor, **named)
     assert refused.value.code == "purge_not_named"
 

@@ -119,7 +119,7 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
         assert "never overwrites a file" in refusal(
             kept, **export, file=str(path), _ansible_check_mode=check_mode
         )
-    for wrong, reason in (("star.csv", "whole path"), (str(tmp_path / "no" / "x"), "no folder")):
+    for wrong, reason in (("star.csv", "full path"), (str(tmp_path / "no" / "x"), "no folder")):
         assert reason in refusal(kept, **export, file=wrong)
     scripts = {}
     for item in (table, columns):
@@ -215,7 +215,7 @@ def test_purge(kept: StepRuns) -> None:
     everything = kept.ask(SALVAGE)
     table = number(kept, "dropped table")
     for options in ({}, {"item": table, "of_run": "x"}, {"item": table, "older_than_days": 1}):
-        assert "in one of three ways" in refusal(kept, action="purge", **options)
+        assert "in exactly one of three ways" in refusal(kept, action="purge", **options)
     for options, typed in (({}, ""), ({"confirm": "5"}, "salvage_confirm=5 does not confirm")):
         reason = refusal(kept, action="purge", item=table, **options)
         assert typed in reason
@@ -296,7 +296,7 @@ def test_changed_rows_of_a_table_without_a_key_after_the_next_deploy(runs: StepR
     runs.execute("INSERT INTO notes (body) VALUES ('since')")
     rows = number(runs.another("salvage"), "changed rows")
     reason = refusal(runs.another("salvage"), action="restore", item=rows)
-    assert "1 rows that are now in public.notes would be changed or deleted" in reason
+    assert "it would change or delete 1 rows that are now in public.notes" in reason
     assert reason.endswith("-e salvage_overwrite=true")
     assert runs.ask("SELECT body FROM notes ORDER BY id") == [("ONE",), (None,), ("DREI",), ("since",)]
 
@@ -319,7 +319,7 @@ def test_values_that_are_overwritten_are_kept(kept: StepRuns) -> None:
     kept.execute("UPDATE notes SET author = 'since' WHERE id IN (1, 2)")
     columns = number(kept.another("salvage"), "dropped columns")
     reason = refusal(kept.another("salvage"), action="restore", item=columns)
-    assert "2 rows that are now in public.notes would be changed" in reason
+    assert "it would change or delete 2 rows that are now in public.notes" in reason
     answer = kept.another("salvage").must("salvage", action="restore", item=columns, overwrite=True)[
         "outputs"
     ]

@@ -223,7 +223,7 @@ def test_a_strangers_schema_of_the_name_is_left_alone(cursor: Any, connection: A
     cursor.execute("CREATE SCHEMA runbook; CREATE TABLE runbook.run (id int, pace int)")
     connection.commit()
     with pytest.raises(
-        Refused, match=r"no column runbook\.run\.controller, .*ALTER SCHEMA runbook RENAME TO"
+        Refused, match=r"lack column runbook\.run\.controller, .*ALTER SCHEMA runbook RENAME TO"
     ):
         upgrade(cursor)
     connection.rollback()
@@ -321,7 +321,7 @@ def test_a_transaction_that_cannot_see_the_upgrade_of_another_is_told_to_start_a
     assert upgrade(cursor) == [1, 2]
     (answer,) = upgrade_beside(server, database, cursor, "REPEATABLE READ")
     assert isinstance(answer, Refused)
-    assert "type the same command again" in answer.reason
+    assert "Type the same command again" in answer.reason
 
 
 # What must not matter ---------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def test_a_damaged_backup_and_one_of_another_history_are_refused(proven: StepRun
     restore.run.conclude("refused")
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text() + " ")
-    assert "is not the one that was written" in Restore(proven).step("preflight")["msg"]
+    assert "was changed after it was written" in Restore(proven).step("preflight")["msg"]
 
 
 # What a database has beside its rows -----------------------------------------------------------------------
