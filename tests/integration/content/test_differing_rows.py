@@ -34,7 +34,7 @@ def test_a_restored_copy_with_one_other_value_is_named_by_table_key_and_column(
     runs.up_to("backup")
     answer = runs.step("verify_restore")
     assert answer["msg"] == (
-        "The restored backup has other data than production: public.notes: as many rows, with other values:"
+        "The rows of the restored backup are not those of production: public.notes: as many rows, with other values:"
         " 1 row changed in told, (id) = (2)."
     )
     (found,) = answer["details"]["rows"]
@@ -59,7 +59,7 @@ def test_rows_that_users_wrote_since_the_backup_are_named_with_a_warning(
         "(4)": "gone",
     }
     assert answer["msg"] == (
-        "The restored backup has other data than production: public.notes: as many rows, with other values:"
+        "The rows of the restored backup are not those of production: public.notes: as many rows, with other values:"
         " 2 rows changed in body, told, 1 row gone, (id) = (2), (3), (4) (compared with production at"
         f" {found['compared']}: what was written there since is among them)."
     )
@@ -80,7 +80,7 @@ def test_a_rollback_that_does_not_restore_three_rows_names_them_and_the_column(
     assert answer["msg"] == (
         "Checklist item 'rollback tested on a copy': the rollback of 002 does not give back the data:"
         " public.notes: as many rows, with other values (20 rows before, 20 after): 3 rows changed in body,"
-        " (id) = (19), (7), (8)."
+        " (id) = (19), (7), (8). Correct the rollback script, or let the header declare the loss."
     )
     (found,) = answer["details"]["rows"]
     assert (found["as_expected"], found["columns"]) == (True, {"body": 3})
