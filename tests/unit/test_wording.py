@@ -14,6 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.reasons import REASO
 
 PLUGINS = Path(__file__).resolve().parents[2] / "collections/ansible_collections/pgops/runbook/plugins"
 ERRORS = {"Refused", "StepFailed", "Unchanged", "ScriptFailed", "CommitUnknown", "ServerUnreachable"}
+OF_SCRIPTS = {"SqlLibraryError", "SqlScriptError", "UnknownRequirement"}
 
 #: Word -> the one that is used for the idea.
 ANOTHER_WORD = {
@@ -42,8 +43,12 @@ def _sentences(folder: Path) -> Iterator[tuple[str, str]]:
     """(place, sentence) of every error."""
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ERRORS and len(node.args) > 1:
-                yield f"{path.relative_to(PLUGINS)}:{node.lineno}", _text(node.args[1])
+            if not isinstance(node, ast.Call):
+                continue
+            # source.error(code, offset, sentence) makes the error of a place in a script.
+            at = 2 if ast.unparse(node.func).endswith("source.error") else 1
+            if (at == 2 or ast.unparse(node.func) in ERRORS | OF_SCRIPTS) and len(node.args) > at:
+                yield f"{path.relative_to(PLUGINS)}:{node.lineno}", _text(node.args[at])
 
 
 def _reasons_to_wait(folder: Path) -> Iterator[tuple[str, str]]:

@@ -97,7 +97,7 @@ def test_the_second_of_a_chain_is_compared_with_what_production_has_not_yet(
     )
     runs.up_to("verify_restore")
     answer = runs.step("rehearse")
-    assert "(which rows cannot be told: production has no such table, or not these columns)" in answer["msg"]
+    assert "(nothing tells which rows: production has no such table, or not these columns)" in answer["msg"]
 
 
 @pytest.fixture
@@ -167,12 +167,12 @@ def test_where_production_went_on_to_the_same_rows_it_says_so(two: Any) -> None:
         (
             "INSERT INTO bare DEFAULT VALUES",
             "public.bare",
-            " (which rows cannot be told: the table has no columns)",
+            " (nothing tells which rows: the table has no columns)",
         ),
         (
             "REFRESH MATERIALIZED VIEW seen WITH NO DATA",
             "public.seen",
-            " (which rows cannot be told: the materialized view is not populated)",
+            " (nothing tells which rows: the materialized view is not populated)",
         ),
         ("DROP TABLE pair", "public.pair", ""),
         ("SELECT lo_from_bytea(0, 'x')", "large objects", ""),
@@ -185,7 +185,7 @@ def test_where_there_are_no_rows_to_name(two: Any, statement: str, table: str, w
 def test_the_refusal_stands_when_production_does_not_answer(two: Any) -> None:
     two[0].close()
     found = located(two, "UPDATE pair SET v = 0")
-    assert in_words(found, "public.pair") == " (which rows cannot be told: connection already closed)"
+    assert in_words(found, "public.pair") == " (nothing tells which rows: connection already closed)"
     assert differing_rows(None, two[1], two[2], []) == []
 
 
