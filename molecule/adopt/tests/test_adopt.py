@@ -13,7 +13,7 @@ IN_PLACE = ["001", "002", "003", "006", "007", "008"]
 def test_deployment_before_adoption_is_refused(name, record_of):
     run = record_of(name)
     assert (run["outcome"], run["failed_step"]) == ("refused", "preflight")
-    assert "not adopted" in run["reason"]
+    assert "does not record" in run["reason"]
     assert "playbooks/status.yml -e adopt=true" in run["reason"]
     assert "002" in run["reason"]
     assert "003" not in run["reason"]

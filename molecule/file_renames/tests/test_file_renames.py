@@ -52,7 +52,7 @@ def test_obstacle_is_named_before_production_is_changed(record_of, snapshot_of, 
     run = record_of("obstacle")
     assert (run["outcome"], run["failed_step"]) == ("refused", "files_check")
     assert "odd/six.mid exists already, so odd/six .mid cannot get its name" in run["reason"]
-    assert "1 obstacle(s)" in run["reason"]
+    assert "Obstacles (1)" in run["reason"]
     assert (
         snapshot_of("obstacle")["tables"]["public.files"] == snapshot_of("before")["tables"]["public.files"]
     )

@@ -94,15 +94,15 @@ def test_an_export_as_statements_makes_the_rows_again(scenario_state, snapshot_o
 def test_exports_can_be_read_by_their_owner_only_and_write_over_nothing(scenario_state, said, server):
     for name in ("favorites.csv", "favorites.sql", "tags.sql"):
         assert stat.S_IMODE((scenario_state / name).stat().st_mode) == 0o600
-    assert "exists and is not written over" in said("export_over")
+    assert "exists, and an export never overwrites a file" in said("export_over")
     assert server.host in (scenario_state / "server.json").read_text()
 
 
 def test_a_purge_names_what_would_go_and_then_takes_just_that(said, query, record_of):
     for name in ("purge_unconfirmed", "purge_wrong"):
-        assert "Nothing was purged. These 1 rows would go" in said(name)
+        assert "Nothing was purged. 1 rows would be deleted for good" in said(name)
         assert "1 rows of public.favorites (dropped table, migration 003" in said(name)
-    assert "salvage_confirm=1-00000000 does not stand for what would go now" in said("purge_wrong")
+    assert "salvage_confirm=1-00000000 does not confirm what would be deleted now" in said("purge_wrong")
     assert "Purged 1 row:" in said("purge")
     assert query("midi_library", "SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
     ((outcome, reason),) = query(

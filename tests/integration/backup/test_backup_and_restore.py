@@ -143,7 +143,7 @@ def test_a_changed_manifest_is_found(server, database, filled, files):
     digest = files.write_manifest(manifest)
     manifest["content"]["tables"]["public.account"]["rows"] = 1
     files.write_manifest(manifest)
-    with pytest.raises(StepFailed, match="is not the one that was written"):
+    with pytest.raises(StepFailed, match="was changed after it was written"):
         files.read_manifest(digest)
     Path(files.manifest_path).unlink()
     with pytest.raises(StepFailed, match=r"manifest .* cannot be read"):
@@ -152,7 +152,7 @@ def test_a_changed_manifest_is_found(server, database, filled, files):
 
 def test_a_run_makes_one_backup(server, database, filled, files):
     make(server, database, filled, files)
-    with pytest.raises(Refused, match="has made its backup already"):
+    with pytest.raises(Refused, match="has already made its backup"):
         make(server, database, filled, files)
 
 
@@ -173,27 +173,48 @@ def test_a_copy_with_one_other_value_is_found(server, database, filled, files, c
     filled.commit()
     later = BackupFiles(str(Path(files.folder).parents[1]), "run-2")
     make(server, database, filled, later)
-    with pytest.raises(StepFailed, match=r"other data than production: public\.account: as many rows"):
+    with pytest.raises(
+        StepFailed,
+        match=r"rows of the restored backup are not those of production: public\.account: as many rows",
+    ):
         restore_and_compare(later, manifest, copy, bindir=server.bindir)
 
 
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("DELETE FROM entry WHERE id = 77", r"other data than production: public\.entry: 1 rows fewer"),
-        ("UPDATE account SET name = NULL WHERE id = 5", r"other data than production: public\.account"),
+        (
+            "DELETE FROM entry WHERE id = 77",
+            r"rows of the restored backup are not those of production: public\.entry: 1 rows fewer",
+        ),
+        (
+            "UPDATE account SET name = NULL WHERE id = 5",
+            r"rows of the restored backup are not those of production: public\.account",
+        ),
         (
             "REFRESH MATERIALIZED VIEW total WITH NO DATA",
-            r"other data than production: public\.total: populated",
+            r"rows of the restored backup are not those of production: public\.total: populated",
         ),
         (
             "ALTER TABLE account ALTER name SET DEFAULT ''",
-            r"another schema than production: .*public\.account\.name",
+            r"schema of the restored backup is not that of production: .*public\.account\.name",
         ),
-        ("CREATE INDEX extra ON account (name)", r"another schema than production: .*public\.extra"),
-        ("COMMENT ON TABLE entry IS 'x'", r"another schema than production: .*public\.entry"),
-        ("SELECT setval('account_id_seq', 9000)", r"has sequence public\.account_id_seq at 9001"),
-        ("SELECT lo_from_bytea(0, 'x')", r"other data than production: large objects"),
+        (
+            "CREATE INDEX extra ON account (name)",
+            r"schema of the restored backup is not that of production: .*public\.extra",
+        ),
+        (
+            "COMMENT ON TABLE entry IS 'x'",
+            r"schema of the restored backup is not that of production: .*public\.entry",
+        ),
+        (
+            "SELECT setval('account_id_seq', 9000)",
+            r"Sequence public\.account_id_seq stands at 9001 in the restored backup",
+        ),
+        (
+            "SELECT lo_from_bytea(0, 'x')",
+            r"rows of the restored backup are not those of production: large objects",
+        ),
     ],
 )
 def test_every_kind_of_difference_is_found(server, database, filled, files, copy, statement, reason):
@@ -247,7 +268,7 @@ def test_a_table_that_is_being_changed_ends_the_backup_soon_and_says_so(server, 
     with contextlib.closing(server.connect(database)) as other, other.cursor() as cursor:
         cursor.execute("ALTER TABLE entry ADD COLUMN later int")
         began = time.monotonic()
-        with pytest.raises(StepFailed, match=r"waited 0\.3 s for a table that another session is changing"):
+        with pytest.raises(StepFailed, match=r"waited 0\.3 s for a table that another session holds"):
             make(server, database, filled, files, lock_timeout_seconds=0.3)
         assert time.monotonic() - began < 5
     assert filled.info.transaction_status == 0

@@ -163,7 +163,7 @@ def test_a_database_that_this_run_did_not_make_is_left_alone(admin, copy, commen
     admin.execute(f"CREATE DATABASE {copy.name}")
     try:
         admin.execute(f"COMMENT ON DATABASE {copy.name} IS {comment}")
-        with pytest.raises(Refused, match="was not made by this run: it is left alone"):
+        with pytest.raises(Refused, match=r"which this run did not make\. It was left alone"):
             copy.drop()
         admin.execute("SELECT count(*) FROM pg_database WHERE datname = %s", (copy.name,))
         assert admin.fetchone() == (1,)

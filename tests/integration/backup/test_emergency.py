@@ -32,7 +32,7 @@ def test_the_choice(wanted, size, one_by_one, kind):
 
 
 def test_salvage_is_no_backup_where_a_rollback_may_stop_half_way():
-    with pytest.raises(Refused, match=r"not by its salvage.*-e emergency_backup=full"):
+    with pytest.raises(Refused, match=r"not its salvage.*-e emergency_backup=full"):
         choose_kind("salvage", 1, 100, ["009"])
 
 
@@ -82,8 +82,8 @@ def test_salvage_for_a_rollback_that_may_stop_half_way_is_refused_by_the_deploy_
     )
     answer = runs.another(wanted=wanted).step("preflight", emergency_backup="salvage")
     assert (answer.get("failed"), answer.get("outcome")) == (True, "refused"), answer
-    assert "that of 003 cannot be in one transaction" in answer["msg"]
-    assert "Nothing was changed. Choose another one: -e emergency_backup=full" in answer["msg"]
+    assert "the one of 003 cannot run in one transaction" in answer["msg"]
+    assert "Nothing was changed. Another kind of backup: -e emergency_backup=full" in answer["msg"]
     assert runs.ask("SELECT to_regnamespace('runbook')") == [(None,)]
     runs.another(wanted=wanted).must("preflight", emergency_backup="auto")
 

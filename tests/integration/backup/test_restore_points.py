@@ -125,7 +125,7 @@ def test_its_segment_is_in_the_archive_when_it_is_said_to_be_set(archive: Archiv
         found = set_restore_point(connection, "20260101T000000Z-test-0001")
         assert found["restore_point"] == "runbook_20260101T000000Z-test-0001"
         assert found["restore_point"].encode() in (archive.folder / found["segment"]).read_bytes()
-        with archive.that("hang"), pytest.raises(Refused, match=r"was not archived in 0\.5 s"):
+        with archive.that("hang"), pytest.raises(Refused, match=r"was not archived within 0\.5 s"):
             set_restore_point(connection, "another", wait_seconds=0.5)
 
 
@@ -263,7 +263,7 @@ def test_a_deploy_proves_the_archive_before_it_changes_anything(
     with archive.that("hang"):
         answer = runs.another(wanted="001").step("preflight", emergency_backup="restore_point")
         assert (answer.get("failed"), answer.get("outcome")) == (True, "refused"), answer
-        assert "was not archived in 0.5 s" in answer["msg"]
+        assert "was not archived within 0.5 s" in answer["msg"]
         assert "Nothing was changed" in answer["msg"]
         assert runs.ask("SELECT to_regnamespace('runbook')") == [(None,)]
         # A rollback sets one in its next step, which must not wait for the same twice.

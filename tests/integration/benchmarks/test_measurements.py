@@ -113,7 +113,7 @@ def test_a_fingerprint_of_another_snapshot_than_the_dump_is_found_under_load(ser
     found = proof_of_backup_under_load.measure(
         server, 1, Random(1), silent, make_backup=fingerprint_of_another_snapshot
     )
-    assert "other data than production: public.files" in missed(found)
+    assert "rows of the restored backup are not those of production: public.files" in missed(found)
 
 
 def test_a_backup_beside_slow_writers_does_not_count(server):

@@ -82,7 +82,7 @@ def test_a_file_that_appears_meanwhile_is_kept_and_no_half_of_ours_is_left(
     path = tmp_path / "star.csv"
     check_export(kept, "csv", str(path))
     path.write_text("of a user")
-    with pytest.raises(Refused, match="is not written over"):
+    with pytest.raises(Refused, match="never overwrites a file"):
         exported(connection, kept, "csv", path)
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("star.csv", "of a user")]
 
@@ -90,10 +90,10 @@ def test_a_file_that_appears_meanwhile_is_kept_and_no_half_of_ours_is_left(
 @pytest.mark.parametrize(
     ("kind", "file_format", "name", "code", "words"),
     [
-        ("dropped table", "csv", "", "export_file_unusable", "with its whole path"),
-        ("dropped table", "csv", "here.csv", "export_file_unusable", "with its whole path"),
+        ("dropped table", "csv", "", "export_file_unusable", "by its full path"),
+        ("dropped table", "csv", "here.csv", "export_file_unusable", "by its full path"),
         ("dropped table", "csv", "{}/none/x.csv", "export_file_unusable", "There is no folder"),
-        ("dropped table", "csv", "{}", "export_file_unusable", "is not written over"),
+        ("dropped table", "csv", "{}", "export_file_unusable", "never overwrites a file"),
         ("sequence", "sql", "{}/x.sql", "salvage_item_not_exportable", "salvage_format=csv"),
     ],
 )

@@ -46,7 +46,7 @@ def test_the_three_ways_to_name_items(cursor: Cursor, named: dict[str, Any], ite
 
 @pytest.mark.parametrize("named", [{}, {"number": 1, "of_run": "run 1"}, {"number": 1, "older_than_days": 0}])
 def test_none_or_several_ways_are_refused(cursor: Cursor, named: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="in one of three ways") as refused:
+    with pytest.raises(Refused, match="in exactly one of three ways") as refused:
         to_purge(cursor, **named)
     assert refused.value.code == "purge_not_named"
 
@@ -59,7 +59,7 @@ def test_the_word_stands_for_these_items_and_their_rows_as_they_are(cursor: Curs
     confirm_purge(items, word, "")
     assert purge_word(to_purge(cursor, number=1)) != word
     cursor.execute("UPDATE runbook_salvage.kept_row SET kept = '(1,y)' WHERE item = 1")
-    with pytest.raises(Refused, match=f"salvage_confirm={word} does not stand for what would go now"):
+    with pytest.raises(Refused, match=f"salvage_confirm={word} does not confirm what would be deleted now"):
         confirm_purge(to_purge(cursor, of_run="run 1"), word, "")
 
 

@@ -45,11 +45,11 @@ MOON = ("public", "moon")
 @pytest.mark.parametrize(
     ("kind", "facts", "code", "words"),
     [
-        ("changed rows", {"migration": "003"}, WAITS, "goes back with the next deploy"),
-        ("dropped table", {"migration": "003", "table": MOON}, CHANGED, "deploy migration 003"),
+        ("changed rows", {"migration": "003"}, WAITS, "goes back with the next deploy of migration 003"),
+        ("dropped table", {"migration": "003", "table": MOON}, CHANGED, "Deploy migration 003"),
         ("dropped table", {"table": MOON}, CHANGED, "salvage_action=export"),
-        ("dropped columns", {"columns": ("colour", "mark")}, CHANGED, "has no column colour:"),
-        ("changed rows", {"key_columns": ("code",)}, CHANGED, "has no column code:"),
+        ("dropped columns", {"columns": ("colour", "mark")}, CHANGED, "has no column colour."),
+        ("changed rows", {"key_columns": ("code",)}, CHANGED, "has no column code."),
     ],
 )
 def test_what_has_nowhere_to_go_is_refused(

@@ -116,10 +116,10 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
     ]
     assert '\n2,,\n3,"",' in path.read_text(encoding="utf-8"), "NULL is not the empty string"
     for check_mode in (False, True):
-        assert "is not written over" in refusal(
+        assert "never overwrites a file" in refusal(
             kept, **export, file=str(path), _ansible_check_mode=check_mode
         )
-    for wrong, reason in (("star.csv", "whole path"), (str(tmp_path / "no" / "x"), "no folder")):
+    for wrong, reason in (("star.csv", "full path"), (str(tmp_path / "no" / "x"), "no folder")):
         assert reason in refusal(kept, **export, file=wrong)
     scripts = {}
     for item in (table, columns):
@@ -131,7 +131,7 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.glob(".salvage*")) == [], "no part of a file stays behind"
 
     # Its table is there only after a deploy.
-    assert f"deploy migration {kept.migration}" in refusal(kept, action="restore", item=table)
+    assert f"Deploy migration {kept.migration}" in refusal(kept, action="restore", item=table)
     assert "has no column author" in refusal(kept, action="restore", item=columns)
     assert "There is no salvage item 99" in refusal(kept, action="restore", item=99)
     deploy(kept, restore_salvage=False)
@@ -206,15 +206,15 @@ def test_a_lock_that_is_not_to_be_had(runs: StepRuns) -> None:
         cursor.execute("LOCK TABLE star")
         reason = refusal(run, action="restore", item=table, lock_timeout_seconds=0.1, lock_attempts=1)
     assert "was not put back, nothing was changed: No lock after 1 attempts" in reason
-    assert "Blocked by: " in reason
+    assert "It is held by: " in reason
 
 
 def test_purge(kept: StepRuns) -> None:
     everything = kept.ask(SALVAGE)
     table = number(kept, "dropped table")
     for options in ({}, {"item": table, "of_run": "x"}, {"item": table, "older_than_days": 1}):
-        assert "in one of three ways" in refusal(kept, action="purge", **options)
-    for options, typed in (({}, ""), ({"confirm": "5"}, "salvage_confirm=5 does not stand for")):
+        assert "in exactly one of three ways" in refusal(kept, action="purge", **options)
+    for options, typed in (({}, ""), ({"confirm": "5"}, "salvage_confirm=5 does not confirm")):
         reason = refusal(kept, action="purge", item=table, **options)
         assert typed in reason
         assert "5 rows of public.star" in reason
@@ -242,9 +242,7 @@ def test_purge(kept: StepRuns) -> None:
     # As many rows, but others: what was looked at is not what would go.
     word = confirmation(kept, of_run=source)
     kept.execute("UPDATE runbook_salvage.kept_row SET kept = '(1,other)' WHERE kept LIKE '%ada%'")
-    assert "does not stand for" in refusal(
-        kept.another("salvage"), action="purge", of_run=source, confirm=word
-    )
+    assert "does not confirm" in refusal(kept.another("salvage"), action="purge", of_run=source, confirm=word)
     word = confirmation(kept, of_run=source)
     kept.another("salvage").must("salvage", action="purge", of_run=source, confirm=word)
     assert kept.ask(SALVAGE) == []
@@ -257,7 +255,7 @@ def test_nothing_is_changed_beside_a_run(kept: StepRuns) -> None:
     for options in ({"action": "restore"}, {"action": "purge", "confirm": "5-0"}):
         for check_mode in (False, True):
             reason = refusal(kept, item=table, _ansible_check_mode=check_mode, **options)
-            assert "is in progress or was interrupted" in reason
+            assert "is in progress in this database, or was interrupted" in reason
 
 
 def test_without_salvage(runs: StepRuns) -> None:

@@ -13,7 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog.dependencies
 
 from tests.integration.step_runs import StepRuns
 
-REFUSED = "Checklist item 'dependencies identified': migrations/{} uses objects of {}, and its header does not require"
+REFUSED = "Checklist item 'dependencies identified': migrations/{} uses objects of {}, but its header does not require"
 
 BEFORE = """
     CREATE SCHEMA app;

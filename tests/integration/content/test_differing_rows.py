@@ -34,7 +34,7 @@ def test_a_restored_copy_with_one_other_value_is_named_by_table_key_and_column(
     runs.up_to("backup")
     answer = runs.step("verify_restore")
     assert answer["msg"] == (
-        "The restored backup has other data than production: public.notes: as many rows, with other values:"
+        "The rows of the restored backup are not those of production: public.notes: as many rows, with other values:"
         " 1 row changed in told, (id) = (2)."
     )
     (found,) = answer["details"]["rows"]
@@ -59,7 +59,7 @@ def test_rows_that_users_wrote_since_the_backup_are_named_with_a_warning(
         "(4)": "gone",
     }
     assert answer["msg"] == (
-        "The restored backup has other data than production: public.notes: as many rows, with other values:"
+        "The rows of the restored backup are not those of production: public.notes: as many rows, with other values:"
         " 2 rows changed in body, told, 1 row gone, (id) = (2), (3), (4) (compared with production at"
         f" {found['compared']}: what was written there since is among them)."
     )
@@ -80,7 +80,7 @@ def test_a_rollback_that_does_not_restore_three_rows_names_them_and_the_column(
     assert answer["msg"] == (
         "Checklist item 'rollback tested on a copy': the rollback of 002 does not give back the data:"
         " public.notes: as many rows, with other values (20 rows before, 20 after): 3 rows changed in body,"
-        " (id) = (19), (7), (8)."
+        " (id) = (19), (7), (8). Correct the rollback script, or let the header declare the loss."
     )
     (found,) = answer["details"]["rows"]
     assert (found["as_expected"], found["columns"]) == (True, {"body": 3})
@@ -97,7 +97,7 @@ def test_the_second_of_a_chain_is_compared_with_what_production_has_not_yet(
     )
     runs.up_to("verify_restore")
     answer = runs.step("rehearse")
-    assert "(which rows cannot be told: production has no such table, or not these columns)" in answer["msg"]
+    assert "(nothing tells which rows: production has no such table, or not these columns)" in answer["msg"]
 
 
 @pytest.fixture
@@ -167,12 +167,12 @@ def test_where_production_went_on_to_the_same_rows_it_says_so(two: Any) -> None:
         (
             "INSERT INTO bare DEFAULT VALUES",
             "public.bare",
-            " (which rows cannot be told: the table has no columns)",
+            " (nothing tells which rows: the table has no columns)",
         ),
         (
             "REFRESH MATERIALIZED VIEW seen WITH NO DATA",
             "public.seen",
-            " (which rows cannot be told: the materialized view is not populated)",
+            " (nothing tells which rows: the materialized view is not populated)",
         ),
         ("DROP TABLE pair", "public.pair", ""),
         ("SELECT lo_from_bytea(0, 'x')", "large objects", ""),
@@ -185,7 +185,7 @@ def test_where_there_are_no_rows_to_name(two: Any, statement: str, table: str, w
 def test_the_refusal_stands_when_production_does_not_answer(two: Any) -> None:
     two[0].close()
     found = located(two, "UPDATE pair SET v = 0")
-    assert in_words(found, "public.pair") == " (which rows cannot be told: connection already closed)"
+    assert in_words(found, "public.pair") == " (nothing tells which rows: connection already closed)"
     assert differing_rows(None, two[1], two[2], []) == []
 
 

@@ -72,7 +72,7 @@ def test_the_readme_shows_what_is_printed_today(runs: dict[str, str], name: str)
 def test_reports_are_lines_and_not_json(runs: dict[str, str]) -> None:
     lines = [line.strip() for line in runs["deploy"].splitlines()]
     assert "deployed: 009 on midi_library (database midi_library)" in lines
-    assert "Production: Production has the migration." in lines
+    assert "State: Production has the migration." in lines
     assert '"msg"' not in runs["deploy"]
 
 

@@ -110,7 +110,7 @@ def test_after_a_failure_the_next_run_goes_on_behind_what_is_done(table, tmp_pat
     )
     journal = begin(table, migration)
     with pytest.raises(
-        StepFailed, match=r"line 1: relation .bar. does not exist.*1 of 3 statements are done"
+        StepFailed, match=r"line 1: relation .bar. does not exist.*1 of 3 statements are committed"
     ):
         run(table, migration, journal)
     with transaction(table) as cursor:
@@ -294,7 +294,9 @@ def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_pat
             " $$ BEGIN UPDATE item SET name = 'x'; COMMIT; UPDATE item SET name = 'y'; END $$"
         )
     migration = script_of(tmp_path, f"-- Transaction: none\n{statement};")
-    with pytest.raises(StepFailed, match=r"invalid transaction termination.*0 of 1 statements are done"):
+    with pytest.raises(
+        StepFailed, match=r"invalid transaction termination.*None of the 1 statements was committed"
+    ):
         run(table, migration)
     assert query(table, "SELECT count(*) FROM item WHERE name IN ('x', 'y')") == [(0,)]
 
@@ -358,7 +360,7 @@ def test_a_part_that_fails_is_undone_and_gone_on_with(table, tmp_path):
         "SELECT setval('number', 7);\nSELECT 1 / count(*) FROM missing;",
     )
     query(table, "CREATE SEQUENCE number; SELECT setval('number', 50)")
-    with pytest.raises(StepFailed, match=r"line 5: relation .missing. .*1 of 4 statements are done"):
+    with pytest.raises(StepFailed, match=r"line 5: relation .missing. .*1 of 4 statements are committed"):
         run(table, migration, direction="rollback")
     assert query(table, "SELECT name FROM item WHERE id = 1") == [("name 1",)]
     assert query(table, "SELECT nextval('number')") == [(51,)]
@@ -396,7 +398,7 @@ def test_a_part_that_seemed_to_change_no_rows_and_does_is_undone(table, tmp_path
     )
     with pytest.raises(
         StepFailed,
-        match=r"line 6: rows or columns of public\.item were destroyed.*4 of 5 statements are done",
+        match=r"line 6: .* destroyed rows or columns of public\.item.*4 of 5 statements are committed",
     ):
         run(table, grouped(tmp_path), direction="rollback", hooks=Noting(table))
     assert query(table, "SELECT count(*) FROM item") == [(999,)]

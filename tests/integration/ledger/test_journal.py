@@ -49,7 +49,7 @@ def test_a_statement_is_new_begun_or_done(cursor: Any, journal: Journal) -> None
 def test_a_statement_with_other_words_is_not_the_one_that_was_carried_out(
     cursor: Any, journal: Journal, ordinal: int, statement: dict[str, Any]
 ) -> None:
-    with pytest.raises(Refused, match=f"line {statement['line']} was edited after it was carried out"):
+    with pytest.raises(Refused, match=f"line {statement['line']} was edited after it had been committed"):
         journal.state(cursor, ordinal, {**statement, "sql": statement["sql"] + " "})
 
 

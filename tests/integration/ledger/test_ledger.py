@@ -204,7 +204,7 @@ def test_a_catalog_comes_back_only_if_it_is_the_one_that_was_kept(cursor):
     assert LEDGER.keep_catalog(cursor, dict(catalog)) == digest
     assert LEDGER.catalog(cursor, digest) == catalog
     cursor.execute("UPDATE runbook.catalog SET catalog = '{}'")
-    with pytest.raises(Refused, match="does not hold the recorded schema"):
+    with pytest.raises(Refused, match="no longer holds the recorded schema"):
         LEDGER.catalog(cursor, digest)
-    with pytest.raises(Refused, match="does not hold the recorded schema"):
+    with pytest.raises(Refused, match="no longer holds the recorded schema"):
         LEDGER.catalog(cursor, "0" * 64)

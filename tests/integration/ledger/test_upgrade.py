@@ -234,7 +234,7 @@ def test_a_strangers_schema_of_the_name_is_left_alone(cursor: Any, connection: A
     cursor.execute("CREATE SCHEMA runbook; CREATE TABLE runbook.run (id int, pace int)")
     connection.commit()
     with pytest.raises(
-        Refused, match=r"no column runbook\.run\.controller, .*ALTER SCHEMA runbook RENAME TO"
+        Refused, match=r"lack column runbook\.run\.controller, .*ALTER SCHEMA runbook RENAME TO"
     ):
         upgrade(cursor)
     connection.rollback()
@@ -275,7 +275,7 @@ def test_a_role_that_does_not_own_the_schemas_is_told_who_does(
     cursor.execute(f"GRANT USAGE ON SCHEMA runbook, runbook_salvage TO {role}; SET ROLE {role}")
     for ask in (check_rights_to_upgrade, upgrade):
         with pytest.raises(
-            Refused, match=f"Role {role} may not bring .* from release 1 to {NEWEST}: they belong to"
+            Refused, match=f"Role {role} may not bring .* from release 1 to {NEWEST}, because they belong to"
         ):
             ask(cursor)
     connection.rollback()
@@ -332,7 +332,7 @@ def test_a_transaction_that_cannot_see_the_upgrade_of_another_is_told_to_start_a
     assert upgrade(cursor) == list(RELEASES)
     (answer,) = upgrade_beside(server, database, cursor, "REPEATABLE READ")
     assert isinstance(answer, Refused)
-    assert "type the same command again" in answer.reason
+    assert "Type the same command again" in answer.reason
 
 
 # What must not matter ---------------------------------------------------------------------------------------

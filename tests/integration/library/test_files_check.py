@@ -72,25 +72,25 @@ def test_what_can_follow_is_applied(deploy: StepRuns) -> None:
 
 def test_a_name_that_is_taken(deploy: StepRuns) -> None:
     (root(deploy) / "x/a_b.mid").write_text("of somebody else")
-    refused(deploy, "1 obstacle(s)", "x/a_b.mid exists already, so x/a b.mid cannot get its name")
+    refused(deploy, "Obstacles (1)", "x/a_b.mid exists already, so x/a b.mid cannot get its name")
 
 
 def test_a_file_that_is_missing_is_said_once(deploy: StepRuns) -> None:
     (root(deploy) / "x/a b.mid").unlink()
-    refused(deploy, "1 obstacle(s): x/a b.mid is missing")
+    refused(deploy, "Obstacles (1): x/a b.mid is missing")
     assert check(deploy, accept_missing_files=True)["outputs"]["missing"] == 1
 
 
 def test_a_file_of_another_row_that_is_missing(deploy: StepRuns) -> None:
     (root(deploy) / "y.mid").unlink()
-    refused(deploy, "1 obstacle(s)", "y.mid")
+    refused(deploy, "Obstacles (1)", "y.mid")
 
 
 def test_a_folder_that_is_not_there_or_cannot_be_written(deploy: StepRuns) -> None:
     refused(deploy, "library_root", library_root=str(deploy.folder / "nowhere"))
     (deploy.folder / "file").write_text("")
     refused(
-        deploy, "choose another library_state_dir", library_state_dir=str(deploy.folder / "file" / "state")
+        deploy, "Choose another library_state_dir", library_state_dir=str(deploy.folder / "file" / "state")
     )
 
 
@@ -109,7 +109,7 @@ def test_each_host_is_asked(deploy: StepRuns) -> None:
     deploy.steps(*STEPS)
     check(deploy)
     assert "files_check for host media2" in deploy.step("apply")["msg"]
-    assert "is none of the library's" in check(deploy, host="media3")["msg"]
+    assert "is not one of the library's" in check(deploy, host="media3")["msg"]
     assert "files_check for host media1, media2" in deploy.step("apply")["msg"], (
         "one that failed undoes the others"
     )

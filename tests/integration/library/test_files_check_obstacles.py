@@ -81,7 +81,7 @@ def test_obstacles_are_found_and_apply_is_refused(library: Library) -> None:
     (library.root / "c d.mid").unlink()
     refused(
         library,
-        "2 obstacle(s)",
+        "Obstacles (2)",
         "a_b.mid exists already, so a b.mid cannot get its name",
         "c d.mid is missing",
         "No file was renamed",
@@ -92,7 +92,7 @@ def test_obstacles_are_found_and_apply_is_refused(library: Library) -> None:
 
 def test_a_row_without_a_file_that_is_not_renamed_is_found(library: Library) -> None:
     (library.root / "e.mid").unlink()
-    refused(library, "1 obstacle(s)", "e.mid is missing")
+    refused(library, "Obstacles (1)", "e.mid is missing")
 
 
 def test_a_link_out_of_the_library(library: Library, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_rehearsed_paths_that_the_ledger_has_lost(library: Library) -> None:
     library.runs.execute("DELETE FROM runbook.path_change", "DELETE FROM runbook.path_change_set")
     answer = library.check()
     assert answer["outcome"] == "refused"
-    assert "start a new run" in answer["msg"]
+    assert "Start a new run" in answer["msg"]
     library.stays_untouched()
 
 
@@ -213,7 +213,7 @@ def test_a_column_that_an_earlier_migration_of_the_run_makes(library: Library) -
     runs.migration = "pending"
     runs.up_to("rehearse")
     (library.root / "e.mid").unlink()
-    assert "1 obstacle(s): e.mid is missing" in library.check()["msg"]
+    assert "Obstacles (1): e.mid is missing" in library.check()["msg"]
     (library.root / "e.mid").touch()
     assert runs.must("files_check", **library.options())["outputs"]["renames"] == 3
 

@@ -114,7 +114,7 @@ def test_a_state_folder_that_is_read_only(library: LibraryOnDisk) -> None:
     before = library.names()
     with small_disk(library.state, "1m"):
         read_only(library.state)
-        one_sentence(library.follow(), "Read-only file system", "choose another library_state_dir")
+        one_sentence(library.follow(), "Read-only file system", "Choose another library_state_dir")
     assert library.names() == before
 
 
@@ -146,7 +146,7 @@ def test_two_databases_with_one_library(server, database: str, library: LibraryO
     held = os.open(library.root, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
-        one_sentence(library.follow(), "Another process renames files below", str(library.root))
+        one_sentence(library.follow(), "Another process is renaming files below", str(library.root))
         assert library.names() == before
     finally:
         os.close(held)

@@ -171,4 +171,4 @@ def test_a_header_that_names_no_such_column_is_found_on_the_copy(library: StepRu
     library.up_to("verify_restore")
     answer = library.step("rehearse")
     assert (answer["failed"], answer["outcome"]) == (True, "refused")
-    assert "'-- Files: rename notes.path', and there is no such column" in answer["msg"]
+    assert "'-- Files: rename notes.path', but there is no such column" in answer["msg"]

@@ -130,14 +130,14 @@ def refused(library: LibraryOnDisk, *words: str, **options) -> None:
 def test_an_existing_target_is_found_before_the_first_rename(library: LibraryOnDisk) -> None:
     library.write("x/c_d.mid")
     library.rename({"x/a b.mid": "x/a_b.mid", "x/c d.mid": "x/c_d.mid"})
-    refused(library, "1 obstacle(s)", "x/c_d.mid exists already, so x/c d.mid cannot get its name")
+    refused(library, "Obstacles (1)", "x/c_d.mid exists already, so x/c d.mid cannot get its name")
 
 
 def test_every_obstacle_is_named(library: LibraryOnDisk) -> None:
     library.write("x/c_d.mid")
     (library.root / "y/e.MID").unlink()
     library.rename({"x/a b.mid": "x/a_b.mid", "x/c d.mid": "x/c_d.mid", "y/e.MID": "y/e.mid"})
-    refused(library, "2 obstacle(s)", "x/c_d.mid exists already", "y/e.MID is missing")
+    refused(library, "Obstacles (2)", "x/c_d.mid exists already", "y/e.MID is missing")
 
 
 def test_two_files_for_one_name(library: LibraryOnDisk) -> None:

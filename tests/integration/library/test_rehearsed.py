@@ -63,7 +63,7 @@ def test_changes_that_are_not_those_of_the_receipt(
     changes: RehearsedChanges, recorded: dict[str, Any]
 ) -> None:
     changes.check_complete({"002": 3})
-    with pytest.raises(Refused, match="start a new run") as refused:
+    with pytest.raises(Refused, match="Start a new run") as refused:
         changes.check_complete(recorded)
     assert refused.value.code == "ledger_damaged"
 

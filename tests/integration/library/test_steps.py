@@ -46,7 +46,7 @@ def test_hosts_that_preflight_has_found_come_before_those_of_the_task(
 
 
 def test_a_host_that_is_none_of_the_library_s() -> None:
-    with pytest.raises(Refused, match="Host media1 is none of the library's: media2, media3") as refused:
+    with pytest.raises(Refused, match="Host media1 is not one of the library's: media2, media3") as refused:
         library_of(step(["media2", "media3"], ["media1"]))
     assert refused.value.code == "library_host_unknown"
 

@@ -48,7 +48,7 @@ def test_an_enabled_one_is_refused_with_the_statement_that_stops_it(subscribed: 
         with pytest.raises(Refused) as refused:
             refuse_enabled_subscriptions(cursor, "library")
     assert refused.value.reason.endswith('ALTER SUBSCRIPTION "Odd sub" DISABLE;')
-    assert "into library (Odd sub)" in refused.value.reason
+    assert "write to library (Odd sub)" in refused.value.reason
 
 
 def test_they_go_without_a_word_to_the_publisher(subscribed: Any) -> None:

@@ -77,7 +77,7 @@ def test_a_script_edited_after_its_deploy_is_refused_and_can_be_accepted(
 ) -> None:
     deployed.write(**{script: text})
     next_one = deployed.another(wanted="003")
-    reason = f"The {kind} script of migration 002 was edited after it was deployed"
+    reason = f"The {kind} script of migration 002 was edited after its deploy"
     refused(next_one, reason)
     refused(next_one, reason, accept_drift=True)
     next_one.must("preflight", accept_edited_scripts=True)
@@ -91,7 +91,7 @@ def test_a_rollback_minds_its_own_script_only(deployed: StepRuns) -> None:
     deployed.write(rollback__002_author_rollback="ALTER TABLE notes DROP COLUMN author; -- edited")
     refused(
         deployed.another("emergency_rollback"),
-        "The rollback script of migration 002 was edited after it was deployed",
+        "The rollback script of migration 002 was edited after its deploy",
     )
 
 
@@ -142,7 +142,7 @@ def test_what_the_linter_finds_is_refused_where_its_rule_is_a_gate(runs: StepRun
     runs.execute("UPDATE runbook.run SET finished = now(), outcome = 'failed'")
     refused(
         runs,
-        "The linter's rule adding-required-field is among lint_gating_rules.",
+        "The linter's rule adding-required-field is among preflight_lint_gating_rules.",
         **gate,
         accept_drift=True,
         accept_edited_scripts=True,

@@ -41,7 +41,7 @@ def test_a_run_that_is_known_to_be_dead_is_taken_over_by_its_name(runs: StepRuns
     assert runs.ask("SELECT run_id, outcome FROM runbook.run WHERE finished IS NOT NULL") == [
         (runs.run_id, "failed")
     ]
-    assert "is finished (failed)" in runs.step("maintenance_window")["msg"]
+    assert "has ended (failed)" in runs.step("maintenance_window")["msg"]
 
 
 # Half done, not adopted ------------------------------------------------------------------------------------
@@ -58,7 +58,10 @@ def test_what_is_half_done_is_finished_before_anything_else(runs: StepRuns) -> N
         "INSERT INTO runbook.journal (run_id, migration, direction, catalog_before)"
         f" VALUES ('{runs.run_id}', '002', 'apply', '')"
     )
-    reason = f"Migration 002 is half done: run {runs.run_id} was stopped in its apply script, 0 statements are done."
+    reason = (
+        f"Migration 002 is half done: run {runs.run_id} was stopped in its apply script, of which 0 statements are"
+        " committed."
+    )
     refused(runs.another(wanted="003"), reason)
     answer = refused(runs.another("emergency_rollback", "001"), reason)
     assert "ansible-playbook deploy.yml -e migration=002" in answer["msg"]
@@ -67,9 +70,7 @@ def test_what_is_half_done_is_finished_before_anything_else(runs: StepRuns) -> N
 
 def test_objects_that_nothing_records_are_not_deployed_again(runs: StepRuns) -> None:
     runs.execute("ALTER TABLE notes ADD COLUMN author text")
-    refused(
-        runs, "This database is not adopted: the objects of 002 are in place, but schema_migrations does not"
-    )
+    refused(runs, "The objects of 002 are in place, but schema_migrations does not")
 
 
 # Rights ----------------------------------------------------------------------------------------------------

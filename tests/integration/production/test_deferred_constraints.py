@@ -9,6 +9,7 @@ import pytest
 from tests.integration.step_runs import StepRuns
 
 DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
+FAILS = "a constraint or trigger that is deferred to COMMIT fails"
 UPDATE = "UPDATE notes SET body = upper(body);"
 UPDATE_BACK = "UPDATE notes SET body = lower(body);"
 STAMPS = "SELECT array_agg(id ORDER BY id) FROM stamp"
@@ -115,7 +116,7 @@ def test_a_violation_is_the_scripts_error_in_the_rehearsal(runs: StepRuns, direc
     }[direction]
     assert (answer.get("failed"), answer.get("outcome")) == (True, "refused"), answer
     assert answer["reason_code"] == "deferred_constraint_violated"
-    assert f"{script}: what is deferred to COMMIT fails: insert or update on table" in answer["msg"]
+    assert f"{script}: {FAILS}: insert or update on table" in answer["msg"]
     assert 'constraint "child_parent_fkey"' in answer["msg"]
     assert "Key (parent)=(7) is not present" in answer["msg"]
 
@@ -130,9 +131,7 @@ def test_a_violation_that_only_production_has_leaves_it_as_it_was(runs: StepRuns
     runs.up_to("rehearse")
     answer = runs.step("apply")
     assert (answer.get("failed"), answer.get("outcome")) == (True, "unchanged"), answer
-    assert (
-        "migrations/002_author.sql: what is deferred to COMMIT fails: note 1 may not change" in answer["msg"]
-    )
+    assert f"migrations/002_author.sql: {FAILS}: note 1 may not change" in answer["msg"]
     assert runs.ask("SELECT version FROM schema_migrations") == [("001",)]
 
 
@@ -147,7 +146,7 @@ def test_a_violation_that_only_productions_rollback_has_leaves_the_migration_app
     answer = roll_back(runs)
     assert (answer.get("failed"), answer.get("outcome")) == (True, "unchanged"), answer
     assert (
-        "it is still applied: rollback/002_author_rollback.sql: what is deferred to COMMIT fails: update or delete on"
+        f"so that it is still applied: rollback/002_author_rollback.sql: {FAILS}: update or delete on"
         in answer["msg"]
     )
     assert runs.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]

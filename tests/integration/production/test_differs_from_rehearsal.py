@@ -97,7 +97,7 @@ def test_a_row_that_only_production_has_and_that_would_be_deleted(runs: StepRuns
         before,
         runs.step("apply"),
         "public.notes: 1 rows deleted in production, 0 on the copy",
-        "the same deploy again makes a new backup and rehearses with them",
+        "Deploy again: that makes a new backup and rehearses with them",
     )
 
 
@@ -200,7 +200,7 @@ def test_ddl_of_another_session_in_the_middle_of_the_migration(runs: StepRuns) -
         runs,
         before,
         answer,
-        "Migration 002 made another schema in production than on the copy; it was rolled back",
+        "Migration 002 made another schema in production than on the copy, and was rolled back",
         "index public.made_meanwhile: was not there before",
     )
     assert runs.ask("SELECT to_regclass('shelf'), to_regclass('made_meanwhile') IS NOT NULL") == [

@@ -106,7 +106,7 @@ def test_a_schema_that_changed_since_the_rehearsal_is_not_touched(runs: StepRuns
     runs.execute("CREATE INDEX made_meanwhile ON notes (body)")
     answer = runs.step("apply")
     assert answer["outcome"] == "unchanged"
-    assert "no longer the one that was rehearsed; 002 was not applied" in answer["msg"]
+    assert "no longer the one that was rehearsed, so 002 was not applied" in answer["msg"]
     assert "made_meanwhile" in answer["msg"]
     assert not applied(runs)
 
@@ -258,7 +258,7 @@ def test_rollback_that_would_undo_a_later_change_is_undone(two_deployed: StepRun
     runs.execute("ALTER TABLE notes ALTER COLUMN author SET DEFAULT 'nobody'")
     answer = rollback(runs, "002").step("emergency_rollback")
     assert answer["outcome"] == "unchanged"
-    assert "What 002 made was changed since its deploy" in answer["msg"]
+    assert "What 002 made was changed after its deploy" in answer["msg"]
     assert runs.ask(AUTHOR)
     assert ("002",) in runs.ask(VERSIONS)
 
@@ -341,7 +341,7 @@ def test_other_bytes_of_sql_are_refused(runs: StepRuns) -> None:
     runs.write(migrations__002_author="ALTER TABLE notes ADD COLUMN author text; -- edited")
     answer = runs.step("apply")
     assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
-    assert "The apply script of migration 002 was edited after preflight" in answer["msg"]
+    assert "The apply script of migration 002 was edited after the preflight" in answer["msg"]
 
 
 def test_an_old_backup_is_refused(runs: StepRuns) -> None:
@@ -349,7 +349,7 @@ def test_an_old_backup_is_refused(runs: StepRuns) -> None:
     time.sleep(0.1)
     answer = runs.step("apply", backup_max_age_minutes=0)
     assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
-    assert "only 0 are allowed" in answer["msg"]
+    assert "backup_max_age_minutes allows 0" in answer["msg"]
 
 
 def test_a_forged_receipt_is_refused(runs: StepRuns) -> None:
@@ -382,7 +382,7 @@ def test_a_finished_run_is_over(runs: StepRuns) -> None:
     runs.conclude("failed")
     answer = runs.step("apply")
     assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
-    assert "is finished (failed): start a new run" in answer["msg"]
+    assert "has ended (failed). Start a new run" in answer["msg"]
 
 
 def test_an_expired_lease_lets_the_next_run_in(runs: StepRuns) -> None:
@@ -392,7 +392,7 @@ def test_an_expired_lease_lets_the_next_run_in(runs: StepRuns) -> None:
     runs.execute("UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 second'")
     answer = later.step("preflight")
     assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
-    assert "is finished (failed)" in runs.step("verify_restore")["msg"], "the interrupted run cannot go on"
+    assert "has ended (failed)" in runs.step("verify_restore")["msg"], "the interrupted run cannot go on"
 
 
 def test_a_run_that_was_stopped_after_its_commit_is_named(runs: StepRuns) -> None:
@@ -400,8 +400,8 @@ def test_a_run_that_was_stopped_after_its_commit_is_named(runs: StepRuns) -> Non
     runs.up_to("apply")
     runs.execute("UPDATE runbook.run SET finished = now(), outcome = 'failed'")
     reason = runs.another().step("preflight")["msg"]
-    assert reason.startswith("Migration 002 is already applied: schema_migrations has it.")
-    assert f"Run {runs.run_id} applied it and ended before its smoke tests" in reason
+    assert reason.startswith("Migration 002 is already applied: schema_migrations records it.")
+    assert f"Run {runs.run_id} applied it, but ended before the smoke tests" in reason
     assert "ansible-playbook emergency_rollback.yml -e migration=002" in reason
 
 
@@ -410,4 +410,4 @@ def test_a_migration_that_is_applied_and_tested_is_only_that(runs: StepRuns) -> 
     runs.steps("smoke_test")
     runs.conclude()
     reason = runs.another().step("preflight")["msg"]
-    assert reason == "Migration 002 is already applied: schema_migrations has it."
+    assert reason == "Migration 002 is already applied: schema_migrations records it."

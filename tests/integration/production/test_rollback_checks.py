@@ -20,7 +20,7 @@ def test_a_smoke_test_that_fails_without_the_migration_keeps_it(runs: StepRuns) 
     answer = rollback.step("emergency_rollback")
     assert (answer.get("failed"), answer.get("outcome")) == (True, "unchanged"), answer
     assert (
-        "The rollback of 002 was tried and undone, it is still applied: smoke/author.sql line 1"
+        "The rollback of 002 was tried and undone, so that it is still applied: smoke/author.sql line 1"
         in answer["msg"]
     )
     assert runs.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]

@@ -186,7 +186,8 @@ def test_a_migration_that_cannot_be_applied_again_is_refused(rehearsal):
         )
     rehearsal.connection.commit()
     with pytest.raises(
-        Refused, match=r"009, applied again after its rollback, does not give the same schema: .*second"
+        Refused,
+        match=r"009, applied again after its rollback, does not give the same schema as the first time: .*second",
     ):
         rehearsal.rehearse([again])
 

@@ -12,7 +12,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.digests import canon
 from tests.integration.restore_runs import Restore, closed, replaced
 from tests.integration.step_runs import StepRuns
 
-NOT_WHOLE = "The ledger could not be brought into the restored database"
+NOT_WHOLE = "The ledger could not be carried over into the restored database"
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_a_database_of_the_replaced_ones_name(proven: StepRuns, admin: StepRuns)
     admin.execute(f"CREATE DATABASE {name}")
     answer = restore.step("swap")
     assert answer["outcome"] == "refused"
-    assert f"There is a database {name} already: nothing was swapped" in answer["msg"]
+    assert f"There is already a database {name}" in answer["msg"]
     assert not closed(admin, proven.database)
     restore.run.conclude("refused")
     assert beside(admin) == []
@@ -71,7 +71,7 @@ def test_a_backup_that_was_removed(proven: StepRuns, admin: StepRuns) -> None:
     shutil.rmtree(proven.backups / proven.run_id)
     answer = Restore(proven).step("preflight")
     assert answer["outcome"] == "refused", answer
-    assert f"The backup of run {proven.run_id} is not in backup_dir any more" in answer["msg"]
+    assert f"The backup of run {proven.run_id} is no longer in backup_dir" in answer["msg"]
     assert "Nothing was changed" in answer["msg"]
     assert "newest first" not in answer["msg"], "it is not offered again"
     other = proven.another()
@@ -312,7 +312,7 @@ def test_replication_out_of_and_into_the_database_is_said_to_stay_with_the_repla
         wait_for_rows(shop, 1)
         answer = Restore(shop).step("preflight")
         assert answer["outcome"] == "refused", answer
-        assert "Subscriptions bring rows into shop (incoming)" in answer["msg"]
+        assert "Subscriptions write to shop (incoming)" in answer["msg"]
         (statement,) = re.findall(r'ALTER SUBSCRIPTION "incoming" DISABLE;', answer["msg"])
         shop.execute(statement)
         restore = Restore(shop)
@@ -320,7 +320,7 @@ def test_replication_out_of_and_into_the_database_is_said_to_stay_with_the_repla
         shop.execute(statement.replace("DISABLE", "ENABLE"))
         answer = restore.step("swap", carry_over=True)
         assert answer["failed"]
-        assert "Subscriptions bring rows into shop" in answer["msg"]
+        assert "Subscriptions write to shop" in answer["msg"]
         shop.execute(statement)
         swap = restore.steps("swap", carry_over=True)["outputs"]
         replaced_one = swap["replaced"]

@@ -130,14 +130,14 @@ def test_a_backup_that_was_never_proven_is_refused(runs: StepRuns) -> None:
     assert not rollback.step("backup", purpose="emergency").get("failed")
     rollback.conclude("failed")
     answer = Restore(runs, rollback.run_id).step("preflight")
-    assert "What it backed up before its rollback was never restored to prove it" in answer["msg"]
+    assert "Its backup before the rollback was never proven by restoring it" in answer["msg"]
 
 
 def test_what_does_not_belong_to_this_database_is_refused(proven: StepRuns, admin: StepRuns) -> None:
     for given, reason in (
-        ("", "No run is named whose backup is to be put back: -e run_id="),
-        ("../../etc", "No run is named"),
-        ("20260101T000000Z-nobody-0000", "No run 20260101T000000Z-nobody-0000 is known to this database"),
+        ("", "The run whose backup is to be put back is not named: -e run_id="),
+        ("../../etc", "The run whose backup"),
+        ("20260101T000000Z-nobody-0000", "This database knows no run 20260101T000000Z-nobody-0000"),
     ):
         answer = Restore(proven, given).step("preflight")
         assert answer["outcome"] == "refused"
@@ -147,7 +147,7 @@ def test_what_does_not_belong_to_this_database_is_refused(proven: StepRuns, admi
     admin.execute(f"CREATE DATABASE {twin} TEMPLATE {proven.database}")
     try:
         other = StepRuns(proven.server, twin, proven.folder, run_id=proven.run_id)
-        assert f"is one of database {proven.database}" in Restore(other).step("preflight")["msg"]
+        assert f"is of database {proven.database}" in Restore(other).step("preflight")["msg"]
     finally:
         admin.execute(f"DROP DATABASE {twin} WITH (FORCE)")
     proven.execute(
@@ -179,7 +179,7 @@ def test_a_damaged_backup_and_one_of_another_history_are_refused(proven: StepRun
     restore.run.conclude("refused")
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text() + " ")
-    assert "is not the one that was written" in Restore(proven).step("preflight")["msg"]
+    assert "was changed after it was written" in Restore(proven).step("preflight")["msg"]
 
 
 # What a database has beside its rows -----------------------------------------------------------------------
@@ -317,7 +317,7 @@ def test_killed_while_the_application_is_held_off(proven: StepRuns, admin: StepR
     assert closed(admin, proven.database)
     answer = proven.another().step("status")
     assert answer["failed"]
-    assert f"restore {restore.run.run_id} holds the application off, or was killed" in answer["msg"]
+    assert f"restore {restore.run.run_id} keeps the application out, or was killed" in answer["msg"]
     assert f"ansible-playbook playbooks/restore.yml -e run_id={proven.run_id}" in answer["msg"]
     # Typed: the run in between is taken over, as the action plugin does for one whose process is gone.
     again = Restore(proven)

@@ -399,7 +399,7 @@ def test_a_column_that_the_next_version_lacks(deployment):
     story.roll_back()
     story.apply = story.apply.replace(", mark text", "")
     table, _ = story.deploy()
-    assert table["reasons"] == {"the table has no column mark any more": 1}
+    assert table["reasons"] == {"the table no longer has column mark": 1}
 
 
 def test_a_table_without_key_that_somebody_changed_stays(deployment):

@@ -378,7 +378,7 @@ def test_a_migration_that_is_not_one_transaction_overwrites_nobodys_row(runs: St
     (returned,) = deploy(runs)["salvage_returned"]
     assert (returned["returned"], returned["reasons"]) == (
         1,
-        {"nothing of its row is as it was: another one may have its key by now": 1},
+        {"nothing in its row is as it was: another row may have its key by now": 1},
     )
     assert runs.ask("SELECT body FROM notes WHERE id <> 2 ORDER BY id") == [("SINCE",), ("MiXed",)]
 
@@ -441,7 +441,10 @@ def test_a_rollback_whose_first_statement_fails_has_not_begun(runs: StepRuns) ->
         runs, "star", ONE_BY_ONE["migrations__002_author"], CHANGING_ROWS + "VACUUM notes;"
     )
     assert (answer["failed"], answer["outcome"]) == (True, "unchanged")
-    assert "The rollback of 002 did not begin, it is still applied: No lock after 1 attempts" in answer["msg"]
+    assert (
+        "The rollback of 002 did not begin, so that it is still applied: No lock after 1 attempts"
+        in answer["msg"]
+    )
     assert runs.ask("SELECT count(*) FROM runbook.journal") == [(0,)]
     assert runs.ask("SELECT count(*) FROM runbook_salvage.manifest") == [(0,)]
 
@@ -451,7 +454,7 @@ def test_a_rollback_that_stops_half_way_says_what_to_type(runs: StepRuns) -> Non
     apply = "-- Transaction: none\n" + ONE_BY_ONE["migrations__002_author"]
     run, answer = roll_back_while_locked(runs, "notes", apply, "VACUUM star;\n" + CHANGING_ROWS)
     assert answer["failed"]
-    assert "1 of 5 statements are done and stay done" in answer["msg"]
+    assert "1 of 5 statements are committed and stay so" in answer["msg"]
     assert "run emergency_rollback.yml for the same migration again" in answer["msg"]
     (taken_back,) = run.must("emergency_rollback")["outputs"]["migrations"]
     assert {item["kind"]: item["rows"] for item in taken_back["salvage"]}["changed rows"] == 2

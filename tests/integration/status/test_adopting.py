@@ -25,5 +25,8 @@ def test_nothing_is_adopted_beside_a_run(runs: StepRuns) -> None:
     runs.execute("ALTER TABLE notes ADD COLUMN author text")
     answer = runs.another("status", "pending").step("status", adopt=True)
     assert answer.get("failed"), answer
-    assert f"Run {runs.run_id} is in progress in this database: adopt when it has ended." in answer["msg"]
+    assert (
+        f"Run {runs.run_id} is in progress in this database. Nothing was recorded. Adopt when it has ended."
+        in answer["msg"]
+    )
     assert runs.ask(VERSIONS) == [("001",)]

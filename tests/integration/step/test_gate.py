@@ -101,16 +101,16 @@ def test_a_finished_run_and_one_of_another_playbook_are_not_gone_on_with(runs: S
     restore.run_id = runs.run_id
     refused(restore, "restore", f"Run {runs.run_id} is one of deploy, not of restore.")
     runs.conclude("failed")
-    refused(runs, "backup", f"Run {runs.run_id} is finished (failed): start a new run.")
+    refused(runs, "backup", f"Run {runs.run_id} has ended (failed). Start a new run.")
 
 
 def test_a_backup_that_is_too_old_and_scripts_that_were_edited_are_asked_for(runs: StepRuns) -> None:
     runs.steps("preflight", "maintenance_window", "backup")
     answer = runs.step("verify_restore", backup_max_age_minutes=-1)
-    assert "minutes old and only -1 are allowed" in answer["msg"]
+    assert "minutes old, and backup_max_age_minutes allows -1" in answer["msg"]
     runs.write(migrations__002_author="ALTER TABLE notes ADD COLUMN author text; -- edited")
     refused(
-        runs, "verify_restore", "The apply script of migration 002 was edited after preflight of this run"
+        runs, "verify_restore", "The apply script of migration 002 was edited after the preflight of this run"
     )
 
 

@@ -73,7 +73,7 @@ def check_code(run: Run, code: str) -> None:
 
 
 SCRIPT_PROBLEMS = {
-    "no migration": ("migration_not_named", None, "no migration given: -e migration=009"),
+    "no migration": ("migration_not_named", None, "No migration is named: -e migration=<version>"),
     "empty migration": ("migration_not_named", "", "no migration given"),
     "unknown": ("migration_unknown", "077", r"no migration '077' in .*; it has .*001, 002"),
     "SQL in the name": ("migration_unknown", "009; DROP TABLE notes", "no migration '009; DROP TABLE notes'"),
@@ -145,7 +145,7 @@ CONNECTION_PROBLEMS = {
         {"db_name": "nowhere_at_all"},
         'database "nowhere_at_all" does not exist',
     ),
-    "no database named": ("setting_invalid", {"db_name": ""}, "No database is named: set db_name"),
+    "no database named": ("setting_invalid", {"db_name": ""}, "No database is named. Set db_name"),
 }
 
 
@@ -214,7 +214,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_backup_dir_that_is_too_small(refusals: Application, untouched: Any, small_disk: Path) -> None:
     run = refusals.deploy("002", backup_dir=str(small_disk / "backups"))
-    check_refused(run, r"has [01] MiB free and the database has \d+ MiB: make room")
+    check_refused(run, r"has [01] MiB free, but the database has \d+ MiB\. Make room")
     assert refusals.contents() == [untouched]
     assert list(small_disk.iterdir()) == []
 
@@ -276,7 +276,7 @@ def standby(server: LocalServer) -> Iterator[tuple[str, int]]:
 def test_a_standby(refusals: Application, untouched: Any, standby: tuple[str, int]) -> None:
     host, port = standby
     run = refusals.deploy("002", db_host=host, db_port=port)
-    check_refused(run, "is a standby .*point db_host at the primary")
+    check_refused(run, r"is a standby, .*Set db_host to the primary")
     assert refusals.contents() == [untouched]
 
 
@@ -325,5 +325,5 @@ def test_scripts_that_cannot_be_read_stop_a_deploy_and_no_rollback(
     assert (run.status, run.record["outcome"]) == (0, "rolled_back"), run.output
     status = application.run("playbooks/status.yml")
     assert status.status == 0, status.output
-    assert "UNUSABLE, no deploy until it is mended: " in status.output
+    assert "UNUSABLE, and no deploy until it is corrected: " in status.output
     assert "003_tag.sql" in status.output

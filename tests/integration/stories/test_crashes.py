@@ -63,7 +63,7 @@ def check(run: Run, outcome: str, step: str, code: str, *words: str) -> None:
     said = " ".join(run.output.split())
     assert record["reason"] in said.replace('\\"', '"'), run.output
     assert f"Reason code: {code}" in said
-    assert "Production: " in said
+    assert "State: " in said
     assert "CapturedErrorSummary" not in run.output + json.dumps(record)
 
 
@@ -98,7 +98,7 @@ def test_a_host_without_psycopg2(application: Application, tmp_path: Path) -> No
     assert record["reason_code"] == "psycopg2_missing"
     assert record["reason"].startswith("Step preflight could not run: the Python package psycopg2 is missing")
     assert "Install psycopg2-binary for its interpreter" in record["reason"]
-    assert "type the same command again" in record["reason"]
+    assert "Type the same command again" in record["reason"]
     assert record["reason"] in " ".join(run.output.split()), run.output
     assert "Production was not touched." in run.output
     assert "Traceback" not in run.output
@@ -118,6 +118,8 @@ def test_a_controller_without_pglast(application: Application, tmp_path: Path) -
     process = application.start("deploy.yml", "-e", "migration=002", env={"PYTHONPATH": str(tmp_path)})
     run = application.finish(process)
     assert run.status != 0
-    assert "-m pip install pglast. Production was not touched." in " ".join(run.output.split()), run.output
+    said = " ".join(run.output.split())
+    assert "is missing on the controller. Production was not touched. Install it: " in said, run.output
+    assert "-m pip install pglast" in said
     assert "Traceback" not in run.output
     assert application.contents() == before

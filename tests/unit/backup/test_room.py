@@ -21,7 +21,7 @@ def test_a_folder_that_is_there_or_can_be_made(tmp_path: Path) -> None:
 
 
 def test_more_than_is_free(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"has \d+ MiB free and the database has \d+ MiB: make room"):
+    with pytest.raises(Refused, match=r"has \d+ MiB free, but the database has \d+ MiB. Make room"):
         check_room(str(tmp_path / "not" / "made"), 2**70)
 
 
@@ -59,6 +59,6 @@ def test_a_folder_that_cannot_be_written() -> None:
         Path(folder).chmod(0o777)
         assert reason_for_nobody(f"{folder}/backups") == "not refused"
         Path(folder).chmod(0o555)
-        assert reason_for_nobody(f"{folder}/backups").endswith(
-            "cannot be written by the user that makes the backup."
+        assert reason_for_nobody(f"{folder}/backups").startswith(
+            "The user who makes the backup may not write to backup_dir"
         )

@@ -104,13 +104,13 @@ def test_only_one_process_writes(tmp_path: Path) -> None:
     first = journal_in(tmp_path)
     with contextlib.closing(first):
         first.open(True)
-        with pytest.raises(Refused, match="Another process renames files"):
+        with pytest.raises(Refused, match="Another process is renaming files"):
             journal_in(tmp_path).open(True)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Refused, match="choose another library_state_dir"):
+    with pytest.raises(Refused, match="Choose another library_state_dir"):
         journal_in(tmp_path / "file" / "state").open(True)
 
 

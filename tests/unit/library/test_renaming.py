@@ -80,7 +80,7 @@ def test_a_name_that_was_taken_since_stops_it_with_the_numbers(renaming: Renamin
 def test_a_file_that_went_away_is_named_before_its_batch_begins(renaming: Renaming) -> None:
     renaming.wanted(a="x", b="y")
     (renaming.root / "b").unlink()
-    with pytest.raises(StepFailed, match="b went away while files were being renamed"):
+    with pytest.raises(StepFailed, match="b disappeared while files were being renamed"):
         renaming.done()
     assert renaming.names() == {"a": "a"}
     assert renaming.noted() == []

@@ -50,8 +50,14 @@ def status(**facts):
 def test_every_outcome_tells_what_production_has(outcome):
     lines = run_report(run(outcome), "/a/run.json")
     assert lines[0] == f"{outcome}: 009 on library (database midi)"
-    assert f"Production: {STATE_OF_PRODUCTION[outcome]}" in lines
+    assert f"State: {STATE_OF_PRODUCTION[outcome]}".format(migrations="migration") in lines
     assert lines[-1] == "Record: /a/run.json"
+
+
+@pytest.mark.parametrize("outcome", ["deployed", "rolled_back"])
+def test_several_migrations_are_spoken_of_as_several(outcome):
+    (line,) = [line for line in run_report(run(outcome, migrations=["009", "010"]), "x") if "State:" in line]
+    assert " migrations" in line
 
 
 def test_the_reason_stands_with_its_code():
@@ -80,12 +86,12 @@ def test_a_rollback_promises_what_the_next_deploy_will_do():
     content = run("rolled_back", "emergency_rollback", salvage=[{**item, "rows": 403}])
     (line,) = [line for line in run_report(content, "x") if line.startswith("Kept:")]
     assert line == (
-        "Kept: 403 rows of public.tag (dropped table); the next deploy of 009 puts back what nothing stands in the way"
-        " of, and says what waits"
+        "Kept: 403 rows of public.tag (dropped table); the next deploy of 009 puts back what it can, and"
+        " says what waits"
     )
     (line,) = [line for line in run_report(content, "x", restores_salvage=False) if line.startswith("Kept:")]
     assert "next deploy" not in line
-    assert "no deploy puts them back (restore_salvage is false)" in line
+    assert "no deploy puts them back, because restore_salvage is false" in line
     assert "playbooks/salvage.yml -e salvage_action=restore -e salvage_item=4" in line
 
 
@@ -147,7 +153,7 @@ def test_a_restore_says_what_became_of_the_rows_since():
         assert line in text
     without = restored(carried_over=False, left={"tables": {}, "rows": []})
     text = "\n".join(run_report(run("restored", "restore", restore=without), "x"))
-    assert "Those rows are in midi_before_x only" in text
+    assert "Those rows are only in midi_before_x" in text
 
 
 def test_a_restore_that_goes_on_after_a_kill_says_who_swapped():
@@ -166,17 +172,21 @@ def test_only_a_failure_names_a_next_step():
     ("playbook", "steps", "expected"),
     [
         ("deploy", [("apply", "ok"), ("verify", "failed")], "Production STILL HAS the migration."),
-        ("deploy", [("apply", "failed")], "What production has must be looked at."),
+        ("deploy", [("apply", "failed")], "What is in production is not known here."),
         (
             "emergency_rollback",
             [("emergency_rollback", "ok"), ("smoke_test", "failed")],
-            "Production ROLLED BACK, and the check after it failed.",
+            "Production WAS ROLLED BACK, but the check after it failed.",
         ),
-        ("emergency_rollback", [("emergency_rollback", "failed")], "What production has must be looked at."),
+        (
+            "emergency_rollback",
+            [("emergency_rollback", "failed")],
+            "What is in production is not known here.",
+        ),
     ],
 )
 def test_a_failure_says_what_is_known_about_production(playbook, steps, expected):
-    assert f"Production: {expected}" in run_report(run("failed", playbook, steps), "x")
+    assert f"State: {expected}" in run_report(run("failed", playbook, steps), "x")
 
 
 def test_a_run_without_migration_or_times_is_reported_too():
@@ -190,7 +200,7 @@ def test_a_run_without_migration_or_times_is_reported_too():
 
 def test_nothing_pending():
     lines = run_report(run("deployed", migrations=[], reason="nothing was pending"), "x")
-    assert "Production: Nothing was pending, nothing was done." in lines
+    assert "State: Nothing was pending, and nothing was done." in lines
 
 
 def test_status_of_a_sound_database():
@@ -214,7 +224,7 @@ def test_status_of_a_sound_database():
         ),
         (
             {"broken_receipt": {"run_id": "r7", "step": "apply", "migration": "009", "finished": "t"}},
-            "RECEIPTS CHANGED: the one of apply 009 in run r7 is not as it was written, or one before it is gone",
+            "RECEIPTS CHANGED: the one of apply 009 in run r7 is no longer as it was written, or one before it is gone",
         ),
         (
             {"unfinished_run": {"run_id": "r8", "operator": "ada@host", "started": "t0"}},
@@ -248,7 +258,7 @@ def test_status_of_a_sound_database():
         ),
         (
             {"adoption": {"009": {"state": "unknown", "missing": []}}},
-            "  009_text  applied, unknown, it makes no object by which it could be told,"
+            "  009_text  applied, unknown, it makes no object by which one could tell,"
             " rollback not proven in this database",
         ),
     ],
@@ -333,7 +343,7 @@ FOLLOWED = {"renamed": 3, "rows": 9, "missing": 0, "extra": 2}
     ("hosts", "words"),
     [
         ({}, ["Files on disk: NOT TOUCHED", "names", "no group library"]),
-        ({"media1": None}, ["Files on media1: they have not (all) followed"]),
+        ({"media1": None}, ["Files on media1: not all have followed"]),
         ({"media1": FOLLOWED}, ["Files on media1: 3 renamed; 9 rows and files agree, 2 files without a row"]),
         ({"media1": {**FOLLOWED, "missing": 4}}, ["4 are missing"]),
     ],
@@ -405,7 +415,7 @@ def test_the_status_says_which_rows_wait_until_they_are_settled():
     lines = status_report(status(rows_waiting={"009": 3015}), "library")
     (line,) = [line for line in lines if line.startswith("NOT SETTLED")]
     assert line.startswith(
-        "NOT SETTLED: 3,015 rows wait that a rollback of 009 had kept, while it is applied"
+        "NOT SETTLED: 3,015 rows wait that a rollback of 009 had kept, though 009 is applied again"
     )
     assert "ansible-playbook playbooks/salvage.yml" in line
     assert "NOT SETTLED" not in "".join(status_report(status(rows_waiting={}), "library"))

@@ -435,7 +435,7 @@ def test_after_an_automatic_rollback_the_files_have_to_come_back_too(tmp_path, f
         assert (content["outcome"], content["reason"]) == ("rolled_back", "a.mid exists already")
     else:
         assert content["outcome"] == "failed"
-        assert "the files have not followed: the disk is gone" in content["reason"]
+        assert "but the files have not followed: the disk is gone" in content["reason"]
 
 
 # Rows that wait ------------------------------------------------------------------------------------------

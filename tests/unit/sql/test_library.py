@@ -260,7 +260,7 @@ def test_find_takes_version_stem_and_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [None, "", "  "])
 def test_no_name_is_refused_with_an_example(tmp_path: Path, name: object) -> None:
-    with pytest.raises(Refused, match=r"no migration given: -e migration=009"):
+    with pytest.raises(Refused, match=r"No migration is named: -e migration=<version>"):
         library(tmp_path, migrations__009_text="SELECT 1").find(name)
 
 

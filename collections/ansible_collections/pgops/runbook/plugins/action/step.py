@@ -55,8 +55,8 @@ class ActionModule(ActionBase):
         if GRAMMAR_IS_MISSING:
             return _failure(
                 "pglast_missing",
-                f"The Python package pglast, which parses SQL, is missing on the controller: {sys.executable} -m pip"
-                " install pglast. Production was not touched.",
+                "The Python package pglast, which parses SQL, is missing on the controller. Production was not"
+                f" touched. Install it: {sys.executable} -m pip install pglast",
                 "refused",
                 time.monotonic(),
             )
@@ -96,7 +96,7 @@ class ActionModule(ActionBase):
             )
         if ended:
             # What it came to is written; another attempt must not write over it.
-            reason = f"Run {run['run_id']} has ended ({record.content['outcome']}): start a new run."
+            reason = f"Run {run['run_id']} has ended ({record.content['outcome']}). Start a new run."
             if boolean(arguments.get("automatic", False)):
                 return {"changed": False, "skipped": True, "skip_reason": reason}
             return {
@@ -322,7 +322,7 @@ def _checked_only(failure: str, failure_code: str, run: dict[str, Any]) -> dict[
     outcome = "refused" if failure else "checked"
     wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
     what = f"{run['playbook']} of {wanted}" if wanted else f"this {run['playbook']}"
-    would = f"Preflight found nothing that speaks against {what}; it would go through: {steps}."
+    would = f"Preflight found no obstacle to {what}. The steps after it would be: {steps}."
     return {
         "changed": False,
         "run": {

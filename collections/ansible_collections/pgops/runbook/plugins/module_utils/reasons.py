@@ -29,12 +29,12 @@ class Reason(NamedTuple):
 PARTS: dict[str, dict[str, Reason]] = {
     "The SQL folder": {
         "header_invalid": Reason(
-            "A header comment of a script has a value that is none of those allowed, or states a fact twice.",
-            "Correct the header in the line that the reason names.",
+            "A header comment of a script has a value that is not allowed, or states a fact twice.",
+            "Correct the header at the line that the reason names.",
         ),
         "migration_ambiguous": Reason(
             "Several migrations share the number that was given.",
-            "Give the full name of one of those that the reason lists.",
+            "Give the full name of the one that is meant; the reason lists them.",
         ),
         "migration_empty": Reason(
             "The migration's script holds no statement.",
@@ -46,31 +46,31 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "migration_unknown": Reason(
             "The SQL folder has no migration of the name that was given.",
-            "Check the name against those that the reason offers, and sql_dir.",
+            "Check the name, for which the reason offers similar ones, and sql_dir.",
         ),
         "path_column_unusable": Reason(
-            "A header says '-- Files: rename table.column', and files cannot follow that column.",
+            "A header says '-- Files: rename table.column', but files cannot follow that column.",
             "Correct the line '-- Files:', or give the table a primary key.",
         ),
         "requirement_not_declared": Reason(
-            "A migration uses objects of another one that its header does not require.",
+            "A migration uses objects of another one, but its header does not require that one.",
             "Add that migration to the line '-- Requires:'.",
         ),
         "requirement_unknown": Reason(
-            "A header requires a migration that the folder does not have, or that could be several.",
+            "A header requires a migration that the folder does not have, or that several have as their number.",
             "Correct the line '-- Requires:', or add the missing migration.",
         ),
         "requirements_circular": Reason(
-            "Migrations require each other in a circle, so that there is no order to apply them in.",
-            "Correct a line '-- Requires:' of those that the reason names.",
+            "Migrations require each other in a circle, so that no order of applying them is right.",
+            "Correct the line '-- Requires:' of one of those that the reason names.",
         ),
         "rollback_changes_rows_apart": Reason(
-            "A rollback changes rows in several places, with statements between them that no transaction may hold.",
-            "Put the statements that change rows together, before or after the others: the reason names their lines.",
+            "A rollback changes rows in several places, and statements between them cannot run in a transaction.",
+            "Put the statements that change rows together, before or after the others; the reason names their lines.",
         ),
         "rollback_script_missing": Reason(
             "A migration has no rollback script, or an empty one.",
-            "Write rollback/<migration>_rollback.sql. For a migration that is applied already, the reason names the"
+            "Write rollback/<migration>_rollback.sql. Where the migration is already applied, the reason names the"
             " backup that can be put back instead.",
         ),
         "sample_rows_unusable": Reason(
@@ -78,7 +78,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Correct the sample script so that it fits the schema after its migration.",
         ),
         "script_must_be_split": Reason(
-            "A script mixes statements that belong in one transaction with others that cannot be in one.",
+            "A script mixes statements that belong in one transaction with others that cannot run in one.",
             "Split it into two migrations.",
         ),
         "script_name_unusable": Reason(
@@ -86,19 +86,19 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Rename it as the reason says.",
         ),
         "script_not_plain_sql": Reason(
-            "A script uses what only psql understands: a meta-command, a variable, COPY with rows.",
+            "A script uses what only psql understands: a meta-command, a variable, or rows after COPY.",
             "Write it as plain SQL.",
         ),
         "script_syntax_error": Reason(
-            "A script does not parse as SQL.",
+            "A script is not valid SQL.",
             "Correct it at the line and column that the reason names.",
         ),
         "script_unreadable": Reason(
-            "A script cannot be read: it is not UTF-8 text, or the file itself is unreadable.",
+            "A script cannot be read: it is not UTF-8 text, or its permissions forbid it.",
             "Save it as UTF-8, and check its permissions.",
         ),
         "sql_dir_changed": Reason(
-            "The scripts are not those with which this run began.",
+            "The scripts are no longer those with which this run began.",
             "Start a new run, so that what is applied is what was rehearsed.",
         ),
         "sql_dir_unusable": Reason(
@@ -110,25 +110,25 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Take the statement out; the reason says why it cannot stay.",
         ),
         "statement_not_resumable": Reason(
-            "A statement cannot be in a transaction, and could not be gone on with after a kill.",
+            "A statement cannot run in a transaction, and could not be resumed after a kill.",
             "Write it as the reason asks, or carry it out by hand outside of the runbook.",
         ),
     },
     "Before a run begins": {
         "already_applied": Reason(
-            "The migration is applied already.",
-            "Nothing is to be done; playbooks/status.yml shows what is applied.",
+            "The migration is already applied.",
+            "Nothing needs to be done; ansible-playbook playbooks/status.yml shows what is applied.",
         ),
         "another_run_in_progress": Reason(
-            "Another run holds this database, or was interrupted in it.",
-            "Wait for its end. If it is known to be dead: the same command with -e take_over=<run_id>.",
+            "Another run is in progress in this database, or was interrupted in it.",
+            "Wait until it has finished. If it is known to be dead: the same command with -e take_over=<run_id>.",
         ),
         "applied_without_smoke_test": Reason(
-            "The migration is applied, and the run that applied it ended before its smoke tests had succeeded.",
-            "Look whether the application works; keep it, or roll it back and deploy it anew.",
+            "The migration is applied, but the run that applied it ended before the smoke tests had succeeded.",
+            "See whether the application works. If it does, leave it; else roll it back and deploy it anew.",
         ),
         "changed_since_deploy": Reason(
-            "Objects that the migration made were changed since, and its rollback would undo that change too.",
+            "Objects that the migration made were changed after its deploy, and its rollback would undo that too.",
             "Take that change back first, or make it a migration of its own.",
         ),
         "client_program_unusable": Reason(
@@ -136,27 +136,27 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Install the client programs of the server's version on the host of the backup, or set pg_bindir.",
         ),
         "database_closed_by_restore": Reason(
-            "A restore holds the application off, or was killed while it did; no rows are lost.",
-            "Wait for it; if it no longer runs, go on with the command that the reason names.",
+            "A restore keeps the application out, or was killed while it did; no row is lost.",
+            "Wait until it has finished; if it no longer runs, finish it with the command that the reason names.",
         ),
         "database_not_adopted": Reason(
             "Objects of migrations are in place without being recorded.",
-            "Look with playbooks/status.yml, then record them with -e adopt=true.",
+            "Look: ansible-playbook playbooks/status.yml; then record them with -e adopt=true.",
         ),
         "deployed_script_edited": Reason(
             "A script was edited after it was deployed.",
-            "Take the deployed version back; if the edit is right, -e accept_edited_scripts=true.",
+            "Bring the deployed text back; if the edit is right: -e accept_edited_scripts=true.",
         ),
         "files_behind": Reason(
             "Files on disk have not followed an earlier migration.",
-            "Finish that run first with the command that the reason names.",
+            "Finish that first, with the command that the reason names.",
         ),
         "impact_not_allowed": Reason(
             "On the copy the migration locked, rewrote or wrote more than the policy allows.",
-            "Write the migration in a gentler way, or raise the limit that the reason names for this run.",
+            "Write the migration in a gentler way, or give the variable that the reason names, for this run.",
         ),
         "invalid_index_in_the_way": Reason(
-            "An index of the same name exists and is invalid, left by a failure outside of the runbook.",
+            "An index of that name exists and is invalid; a failure outside of the runbook left it.",
             "DROP INDEX it, and deploy again.",
         ),
         "layout_just_upgraded": Reason(
@@ -168,24 +168,24 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Use that version, or a newer one; the reason names it.",
         ),
         "lint_rule_broken": Reason(
-            "The linter found what lint_gating_rules forbids.",
-            "Correct the statement, or take the rule off lint_gating_rules.",
+            "The linter found what preflight_lint_gating_rules forbids.",
+            "Correct the statement, or take the rule off preflight_lint_gating_rules.",
         ),
         "migration_half_done": Reason(
             "A run was stopped in the middle of a script whose statements are committed one by one.",
-            "Finish it first with the command that the reason names; it goes on where it stopped.",
+            "Finish it first, with the command that the reason names; it resumes where it stopped.",
         ),
         "needed_by_later_migration": Reason(
             "Later migrations that are applied depend on the one to roll back.",
-            "Roll them back first, or all of them with -e cascade=true.",
+            "Roll them back first, or all together with -e cascade=true.",
         ),
         "not_applied": Reason(
             "The migration to roll back is not applied.",
-            "Nothing is to be done; playbooks/status.yml shows what is applied.",
+            "Nothing needs to be done; ansible-playbook playbooks/status.yml shows what is applied.",
         ),
         "outside_maintenance_window": Reason(
             "It is not the time at which production may be changed.",
-            "Run again inside of the window that the reason names.",
+            "Run again within the window that the reason names.",
         ),
         "requirement_not_applied": Reason(
             "A migration that this one requires is not applied.",
@@ -197,19 +197,19 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "schema_drifted": Reason(
             "The schema was changed outside of the runbook since its last run.",
-            "Find out who did it and why; if it is right, -e accept_drift=true.",
+            "Find out who changed it and why; if the change is right: -e accept_drift=true.",
         ),
         "schemas_of_another_maker": Reason(
-            "The database has schemas with the runbook's names that no known version of it made.",
+            "The database has schemas of the runbook's names that no known version of it made.",
             "If they are not the runbook's, rename them; the next deploy makes its own.",
         ),
         "script_edited_when_half_done": Reason(
-            "A statement that was carried out already was edited, in a script that is half done.",
-            "Put the old text of the statement back, and finish the run.",
+            "In a script that is half done, a statement that is already committed was edited.",
+            "Put the old text of the statement back, and run again.",
         ),
         "server_is_standby": Reason(
             "The server is a standby, which cannot be written.",
-            "Point db_host at the primary.",
+            "Set db_host to the primary.",
         ),
         "server_too_old": Reason(
             "The server is older than the runbook supports.",
@@ -225,13 +225,13 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "version_table_unusable": Reason(
             "The table of applied migrations cannot record them.",
-            "Change the type of its column version to text.",
+            "Give it a column version of type text.",
         ),
     },
     "Backup and proof": {
         "backup_damaged": Reason(
-            "A backup is not as it was written.",
-            "Do not use it; check the disk, and start a new run, which makes a new backup.",
+            "A backup is no longer as it was written.",
+            "Do not use it. Check the disk, and start a new run, which makes a new backup.",
         ),
         "backup_dir_full": Reason(
             "The backup folder has less room than the database needs.",
@@ -242,29 +242,29 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Correct backup_dir, its owner or its permissions.",
         ),
         "backup_exists": Reason(
-            "This run has made its backup already.",
+            "This run has already made its backup.",
             "Start a new run.",
         ),
         "client_program_failed": Reason(
             "pg_dump or another of PostgreSQL's programs failed or was killed.",
-            "Mend what its last words in the reason say, and run again.",
+            "Remove the cause that its last lines in the reason name, and run again.",
         ),
         "copy_differs_from_production": Reason(
             "The restored backup does not hold what production had: the backup is not proven.",
-            "Look at the difference in the reason, and for rows, columns and keys at the step's details in run.json;"
-            " run again. If it stays, this backup method does not suit the database.",
+            "Look at the difference in the reason; rows, columns and keys are in the step's details in run.json. Run"
+            " again. If it differs again, pg_dump does not carry over what this database holds.",
         ),
         "full_backup_needed": Reason(
-            "A rollback that is not one transaction cannot be taken back by its salvage alone.",
+            "A rollback that is not one transaction needs a full backup: its salvage alone does not take it back.",
             "Set emergency_backup=full.",
         ),
         "tables_not_held_still": Reason(
-            "The backup could not hold the tables still, because another session creates, drops or alters them.",
-            "Wait until that session has ended, and run again.",
+            "The backup could not lock the tables, because another session creates, drops or alters some.",
+            "Wait until that session has finished, and run again.",
         ),
         "wal_archiving_fails": Reason(
-            "The server does not archive its WAL, so that a restore point proves nothing.",
-            "Mend the archiving, or choose another emergency_backup.",
+            "The server fails to archive its WAL, so that recovery to a restore point is not certain.",
+            "Repair the archiving, or choose another emergency_backup.",
         ),
         "wal_archiving_off": Reason(
             "emergency_backup=restore_point needs WAL archiving, and the server has none.",
@@ -273,12 +273,12 @@ PARTS: dict[str, dict[str, Reason]] = {
     },
     "Rehearsal": {
         "rehearsal_rollback_data_differs": Reason(
-            "On the copy the rollback does not give back the rows from before the migration.",
+            "On the copy the rollback does not give back the rows as they were before the migration.",
             "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If the loss is"
-            " meant, its header has to declare it (-- Data Loss).",
+            " intended, let the header declare it (-- Data Loss).",
         ),
         "rehearsal_rollback_schema_differs": Reason(
-            "On the copy the rollback does not give back the schema from before the migration.",
+            "On the copy the rollback does not give back the schema as it was before the migration.",
             "Correct the rollback script by the difference in the reason.",
         ),
         "rehearsal_second_apply_differs": Reason(
@@ -286,8 +286,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Correct the migration or its rollback by the difference in the reason.",
         ),
         "sequence_would_collide": Reason(
-            "After the rollback a sequence stands at values that its column has already.",
-            "Let the rollback script set the sequence behind the greatest value of its column.",
+            "After the rollback a sequence would give values that its column already has.",
+            "Let the rollback script set the sequence past the greatest value of its column.",
         ),
     },
     "Scripts at work": {
@@ -297,15 +297,15 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "deferred_constraint_violated": Reason(
             "A constraint or trigger that is deferred to COMMIT failed after the last statement of a script.",
-            "Mend the script, or the rows that the reason names: COMMIT would have failed likewise.",
+            "Correct the script, or the rows that the reason names: COMMIT would have failed too.",
         ),
         "lock_not_available": Reason(
-            "A lock was not to be had within lock_timeout_seconds and lock_attempts.",
-            "Look at who held it (the reason names them); run again at a quieter time.",
+            "A lock was not granted within lock_timeout_seconds and lock_attempts.",
+            "The reason names who held it. Run again at a quieter time.",
         ),
         "postgresql_error": Reason(
             "PostgreSQL ended a step with an error; details.sqlstate has its code.",
-            "Mend what its message in the reason says, and run again.",
+            "Remove the cause that its message in the reason names, and run again.",
         ),
         "statement_failed": Reason(
             "A statement of a script failed.",
@@ -327,32 +327,32 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "production_schema_differs_from_rehearsal": Reason(
             "The migration made another schema in production than on the copy.",
-            "Look at the difference in the reason: the script acts upon something that the copy has not.",
+            "Look at the difference in the reason: the script depends on something that the copy does not have.",
         ),
         "rollback_schema_differs": Reason(
-            "The rollback in production does not give back the schema from before the deploy.",
+            "The rollback in production does not give back the schema as it was before the deploy.",
             "The reason says whether it was undone. Correct the rollback script by the difference, or put the backup"
             " back.",
         ),
         "rows_changed_unforeseen": Reason(
-            "In a rollback whose statements commit one by one, one that looked harmless destroyed rows. It was undone.",
-            "Put that statement together with those that change rows: an event trigger or a cascade acts with it.",
+            "In a rollback whose statements commit one by one, one that seemed harmless destroyed rows. It was undone.",
+            "Put that statement next to those that change rows: an event trigger or a cascade acts with it.",
         ),
         "rows_held_back": Reason(
-            "The migration is deployed; rows that a rollback had kept did not go back (with fail_on_held_back only).",
-            "ansible-playbook playbooks/salvage.yml lists them with the reason of each, and puts them back by hand.",
+            "The migration is deployed, but rows that a rollback had kept did not go back (fail_on_held_back is set).",
+            "ansible-playbook playbooks/salvage.yml lists them with what stands in their way, and puts them back.",
         ),
         "salvage_would_delete_rows": Reason(
             "Putting back what a rollback had kept would delete rows of which nothing was kept; it was undone.",
             "Deploy with -e restore_salvage=false; then look at the salvage (playbooks/salvage.yml).",
         ),
         "schema_changed_after_deploy": Reason(
-            "The schema changed between the commit of the deploy and its verification.",
-            "Find out who changed it: ansible-playbook playbooks/status.yml.",
+            "The schema was changed between the COMMIT of the deploy and its verification.",
+            "Find out who changed it; the reason names the difference.",
         ),
         "version_not_recorded": Reason(
-            "The table of applied migrations does not have a migration that was deployed.",
-            "Look with ansible-playbook playbooks/status.yml: something else writes to that table.",
+            "The table of applied migrations does not record a migration that was deployed.",
+            "Something else writes to that table. Look: ansible-playbook playbooks/status.yml.",
         ),
     },
     "Files on disk": {
@@ -362,30 +362,30 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "files_disagree": Reason(
             "After renaming, files and database do not agree.",
-            "Look at the paths that the reason lists, mend them, and run the same command again.",
+            "Correct the paths that the reason lists, and run the same command again.",
         ),
         "library_cannot_rename_safely": Reason(
-            "The file system can rename only by replacing what is there, which could lose a file.",
+            "The file system can only rename by overwriting what is there, which could lose a file.",
             "Put library_root on a local file system, or rename the files yourself.",
         ),
         "library_host_unknown": Reason(
-            "The step was started for a host that is none of the library's.",
+            "The step was started for a host that is not one of the library's.",
             "Run the whole playbook with the inventory's group library.",
         ),
         "library_in_use": Reason(
-            "Another process renames files of this library.",
-            "Wait for its end, and run again.",
+            "Another process is renaming files of this library.",
+            "Wait until it has finished, and run again.",
         ),
         "library_journal_altered": Reason(
             "The journal of renames was changed after it was written.",
             "Compare library and database by hand, then remove the journal.",
         ),
         "library_journal_of_another_library": Reason(
-            "The journal of renames belongs to another library or database, whose renames were not ended.",
+            "The journal of renames belongs to another library or database, whose renames were not finished.",
             "Set library_root to the folder that the reason names, and run again.",
         ),
         "library_journal_unwritable": Reason(
-            "The journal of renames cannot be written, and without it nothing is renamed.",
+            "The journal of renames cannot be written, and without it no file is renamed.",
             "Make room, correct the permissions, or choose another library_state_dir.",
         ),
         "library_unusable": Reason(
@@ -393,14 +393,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Correct library_root, its mount or its permissions.",
         ),
         "renaming_stopped": Reason(
-            "Renaming stopped in the middle.",
-            "Mend what the reason says, and run the same command again: it goes on from its journal.",
+            "Renaming stopped half way.",
+            "Remove the cause that the reason names, and run the same command again: it resumes from its journal.",
         ),
     },
     "Putting a backup back": {
         "another_restore_in_progress": Reason(
             "Another restore is swapping this database.",
-            "Wait for its end, then look with ansible-playbook playbooks/status.yml.",
+            "Wait until it has finished, then look: ansible-playbook playbooks/status.yml.",
         ),
         "application_not_held_off": Reason(
             "Sessions of the application could not be ended, so nothing was swapped.",
@@ -408,14 +408,14 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "backup_missing": Reason(
             "The backup is no longer in backup_dir.",
-            "Choose another run of those that the reason lists, or bring the folder back.",
+            "Choose another run, of those that the reason lists, or bring the folder back.",
         ),
         "backup_not_proven": Reason(
             "The run made no backup, or one that was never proven by restoring it.",
-            "Choose another run of those that the reason lists.",
+            "Choose another run, of those that the reason lists.",
         ),
         "backup_of_another_database": Reason(
-            "The backup is one of another database, or of another history of it.",
+            "The backup is of another database, or of another history of this one.",
             "Check run_id and the target.",
         ),
         "database_missing": Reason(
@@ -423,28 +423,28 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Check db_name; the reason says how to restore by hand.",
         ),
         "database_not_of_this_run": Reason(
-            "A database with the name of this run's copy was not made by it, and is left alone.",
-            "Look what it is, and rename or drop it yourself.",
+            "A database has the name of this run's copy, but the run did not make it; it was left alone.",
+            "Find out what it is, and rename or drop it yourself.",
         ),
         "databases_not_renamed": Reason(
             "The databases could not be renamed, so nothing was swapped.",
-            "Mend what the reason says, and run again.",
+            "Remove the cause that the reason names, and run again.",
         ),
         "ledger_not_carried_over": Reason(
-            "The ledger could not be brought into the restored database; nothing was swapped.",
-            "Mend what the reason says, and run again.",
+            "The ledger could not be carried over into the restored database; nothing was swapped.",
+            "Remove the cause that the reason names, and run again.",
         ),
         "prepared_transactions_open": Reason(
             "Prepared transactions are open, and a database with them cannot be renamed.",
             "End them with COMMIT PREPARED or ROLLBACK PREPARED.",
         ),
         "receipt_not_written_after_swap": Reason(
-            "Production is the restored backup, and the receipt of it could not be written.",
-            "Look with ansible-playbook playbooks/status.yml; do not restore again.",
+            "Production is the restored backup, but the receipt of it could not be written.",
+            "Do not restore again. Look: ansible-playbook playbooks/status.yml.",
         ),
         "replaced_database_exists": Reason(
-            "There is a database already with the name that the replaced one would get.",
-            "Look what it is, rename or drop it, and run again.",
+            "There is already a database with the name that the replaced one would get.",
+            "Find out what it is, rename or drop it, and run again.",
         ),
         "restore_run_not_named": Reason(
             "The command does not name the run whose backup is to be put back.",
@@ -459,46 +459,46 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Make room on the server.",
         ),
         "subscriptions_enabled": Reason(
-            "Subscriptions bring rows into the database that is to be replaced.",
-            "Stop them with the statements that the reason names, then start again.",
+            "Subscriptions write to the database that is to be replaced.",
+            "Stop them with the statements that the reason names, then run again.",
         ),
     },
     "Salvage by hand": {
         "export_file_unusable": Reason(
-            "The file to export to is not named, exists already, or cannot be written.",
+            "The file to export to is not named, already exists, or cannot be written.",
             "Name another file with -e salvage_file=/path/to/file.",
         ),
         "purge_not_confirmed": Reason(
             "Nothing was purged, because the purge was not confirmed.",
-            "If what the reason lists may go, type the command at its end.",
+            "If what the reason lists may be deleted, type the command at its end.",
         ),
         "purge_not_named": Reason(
-            "The command does not say what is to be purged.",
-            "Add salvage_item, salvage_older_than_days or salvage_of_run.",
+            "The command does not say what to purge.",
+            "Add exactly one of -e salvage_item, -e salvage_older_than_days and -e salvage_of_run.",
         ),
         "salvage_item_not_exportable": Reason(
             "The item holds no rows that could be exported in this format.",
-            "Try -e salvage_format=csv where the reason says so.",
+            "Take -e salvage_format=csv where the reason says so.",
         ),
         "salvage_item_not_named": Reason(
             "The command names no salvage item.",
-            "Add -e salvage_item=<number>; playbooks/salvage.yml lists them.",
+            "Add -e salvage_item=<number>; ansible-playbook playbooks/salvage.yml lists the items.",
         ),
         "salvage_item_unknown": Reason(
             "There is no salvage item of this number.",
-            "playbooks/salvage.yml lists those that there are.",
+            "ansible-playbook playbooks/salvage.yml lists the items.",
         ),
         "salvage_item_waits_for_deploy": Reason(
-            "The item can go back only in the next deploy of its migration.",
-            "Deploy the migration again; the item stays until then.",
+            "The item goes back with the next deploy of its migration, which makes the rows to compare it with.",
+            "Deploy the migration again, or type the command at the end of the reason to put the item back now.",
         ),
         "salvage_rows_held_back": Reason(
-            "Not all rows of the item can be put back, so none was.",
-            "Mend what the reason says of them, and run again.",
+            "Not one row of the item can be put back.",
+            "Remove the obstacles that the reason names and run again, or type one of the two commands at its end.",
         ),
         "salvage_table_changed": Reason(
             "The table that the rows came from is gone, or has lost columns.",
-            "Follow the advice in the reason: deploy its migration, or export the item.",
+            "Deploy its migration or export the item, as the reason says.",
         ),
     },
     "The run and its records": {
@@ -511,11 +511,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Run the whole playbook, without --tags, --skip-tags or --start-at-task.",
         ),
         "host_unreachable": Reason(
-            "The host where a step runs could not be reached by Ansible.",
-            "Mend the connection to the host, then look with ansible-playbook playbooks/status.yml.",
+            "Ansible could not reach the host where a step runs.",
+            "Repair the connection to the host, then look: ansible-playbook playbooks/status.yml.",
         ),
         "ledger_damaged": Reason(
-            "The ledger does not hold unchanged what an earlier step recorded.",
+            "The ledger no longer holds unchanged what an earlier step recorded.",
             "Start a new run; find out who writes to schema runbook.",
         ),
         "pglast_missing": Reason(
@@ -527,7 +527,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Install psycopg2-binary for that Python, or set ansible_python_interpreter.",
         ),
         "receipt_altered": Reason(
-            "A receipt was changed after it was written: the run proves nothing any more.",
+            "A receipt was changed after it was written, so that the run no longer proves anything.",
             "Start a new run; find out who writes to schema runbook or to backup_dir.",
         ),
         "receipt_of_another_database": Reason(
@@ -547,29 +547,29 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Start a new run with the whole playbook.",
         ),
         "run_not_ended": Reason(
-            "The run is still going on, or was interrupted in the step that the reason names.",
+            "The run is still in progress, or was interrupted in the step that the reason names.",
             "If it no longer runs: ansible-playbook playbooks/status.yml shows what is true.",
         ),
         "step_could_not_run": Reason(
-            "A step's module did not get as far as to report.",
-            "Mend what the reason says; ansible-playbook playbooks/status.yml shows what is true.",
+            "A step's module ended before it could report.",
+            "Remove the cause that the reason names; ansible-playbook playbooks/status.yml shows what is true.",
         ),
         "step_crashed": Reason(
             "A step met an error that nobody foresaw: a defect of the runbook.",
-            "Look with ansible-playbook playbooks/status.yml, and report the reason with run.json.",
+            "Look: ansible-playbook playbooks/status.yml; and report the reason together with run.json.",
         ),
         "step_killed": Reason(
-            "The process of a step was ended by a signal before it could report.",
-            "Find out who sent it (the kernel does when memory ends: dmesg), look with ansible-playbook"
-            " playbooks/status.yml, and run again.",
+            "The process of a step was killed by a signal before it could report.",
+            "Find out who sent it (the kernel does when memory runs out: dmesg). Look: ansible-playbook"
+            " playbooks/status.yml; then run again.",
         ),
         "step_out_of_order": Reason(
             "A step was started without those that it needs.",
             "Run the whole playbook: steps cannot be skipped.",
         ),
         "task_failed": Reason(
-            "A task beside the steps failed: a command of your own, or a variable of the playbook.",
-            "Mend what the reason says, and run again.",
+            "A task other than a step failed: a command of your own, or a variable of the playbook.",
+            "Remove the cause that the reason names, and run again.",
         ),
     },
 }

@@ -195,8 +195,8 @@ class Step:
             if self.ledger.chain_is_broken(cursor, self.run_id):
                 raise Refused(
                     "receipt_altered",
-                    "The receipts of this run are no longer the chain that was written: this run proves nothing any"
-                    " more; start a new one.",
+                    "The receipts of this run are no longer the chain that was written, so that it no longer proves"
+                    " anything. Start a new run, and find out who writes to schema runbook.",
                 )
             check_gate(
                 self.name,
@@ -214,16 +214,17 @@ class Step:
         if run is None:
             raise Refused(
                 "step_out_of_order",
-                f"Step {self.name} belongs to no run of this database: start with the whole playbook,"
-                f" whose first step is preflight.",
+                f"Step {self.name} belongs to no run of this database. Run the whole playbook, whose first step is"
+                f" preflight.",
             )
         if run["finished"]:
             raise Refused(
-                "run_has_ended", f"Run {self.run_id} is finished ({run['outcome']}): start a new run."
+                "run_has_ended", f"Run {self.run_id} has ended ({run['outcome']}). Start a new run."
             )
         if run["playbook"] != self.playbook:
             raise Refused(
-                "step_out_of_order", f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}."
+                "step_out_of_order",
+                f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}. Start a new run.",
             )
 
     def _ages(self, cursor: Cursor) -> dict[str, tuple[float, float]]:
@@ -283,8 +284,8 @@ class Step:
             f" (server session pid {session[0]} of user {session[1]}, since {session[2]})" if session else ""
         )
         return (
-            f"Another run is in progress in this database{name}{at_work}:"
-            " wait for its end, or look at it with playbooks/status.yml."
+            f"Another run is in progress in this database{name}{at_work}."
+            " Wait until it has finished; ansible-playbook playbooks/status.yml shows it."
         )
 
     # Receipts ------------------------------------------------------------------------------------------
@@ -375,7 +376,7 @@ class Step:
         if missing:
             raise Refused(
                 "sql_dir_changed",
-                f"The scripts of migration {missing[0]} were not found again: sql_dir has changed.",
+                f"The scripts of migration {missing[0]} are no longer in sql_dir. Start a new run.",
             )
         return [by_version[version] for version in versions]
 

@@ -11,7 +11,7 @@ short_description: Count what the live database has more than the restored backu
 description:
   - Compares both in one snapshot, table by table, by primary key where there is one, and counts rows that were added,
     changed and deleted since the backup.
-  - Nobody is held off, so the numbers of the swap itself may be higher.
+  - Nobody is kept out, so the numbers of the swap itself may be higher.
 version_added: 0.1.0
 author:
   - The pgops runbook authors (!UNKNOWN)

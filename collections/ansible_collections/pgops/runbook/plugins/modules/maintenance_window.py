@@ -95,7 +95,8 @@ def work(step: Step) -> Json:
         )
         if not one_row(cursor)[0]:
             raise Refused(
-                "setting_invalid", f"maintenance_window: the server knows no time zone {given['timezone']!r}."
+                "setting_invalid",
+                f"maintenance_window_hours: the server knows no time zone {given['timezone']!r}.",
             )
         cursor.execute(
             "SELECT extract(isodow FROM t)::int, extract(hour FROM t)::int * 60 + extract(minute FROM t)::int,"
@@ -107,8 +108,8 @@ def work(step: Step) -> Json:
         days = f" on {', '.join(given['days'])}" if given["days"] else ""
         raise Refused(
             "outside_maintenance_window",
-            f"Checklist item 'maintenance window': it is {shown} in {given['timezone']} and the window is from"
-            f" {given['start']} to {given['end']}{days}.",
+            f"Checklist item 'maintenance window': it is {shown} in {given['timezone']}, and the window is from"
+            f" {given['start']} to {given['end']}{days}. Run again then, or change maintenance_window_hours.",
         )
     return {"window": given, "entered": shown}
 

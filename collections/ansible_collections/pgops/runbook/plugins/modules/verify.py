@@ -67,13 +67,14 @@ def work(step: Step) -> Json:
         if missing:
             raise StepFailed(
                 "version_not_recorded",
-                f"schema_migrations does not record {', '.join(missing)} after the deploy.",
+                f"After the deploy schema_migrations does not record {', '.join(missing)}: something else writes to"
+                " it.",
             )
         lines = describe(difference(Ledger().catalog(cursor, committed), read_schema(cursor)))
         if lines:
             raise StepFailed(
                 "schema_changed_after_deploy",
-                f"The schema changed after the deploy was committed: {listed(lines)}.",
+                f"The schema was changed after the COMMIT of the deploy: {listed(lines)}. Find out who changed it.",
             )
         run_checks(cursor, scripts)
     step.changed = False

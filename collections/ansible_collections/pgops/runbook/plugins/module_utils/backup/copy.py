@@ -110,7 +110,9 @@ class CopyDatabase:
                 if not self._is_ours(row[0]):
                     raise Refused(
                         "database_not_of_this_run",
-                        f"Database {self.name} was not made by this run: it is left alone.",
+                        f"The server has a database {self.name}, the name of this run's copy, which this run did not"
+                        " make. It was left alone. Find out what it is, rename or drop it, and run the same command"
+                        " again.",
                     )
                 drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name))
                 try:

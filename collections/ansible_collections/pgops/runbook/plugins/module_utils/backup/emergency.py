@@ -40,7 +40,7 @@ ARCHIVE_WAIT_SECONDS = 60
 # What is 63 bytes or longer is cut by pg_create_restore_point (manual, "Backup Control Functions").
 NAME_LENGTH = 60
 
-INSTEAD = "Choose another one: -e emergency_backup=full"
+INSTEAD = "Another kind of backup: -e emergency_backup=full"
 
 
 def choose_kind(
@@ -63,8 +63,8 @@ def choose_kind(
     if wanted == SALVAGE and one_by_one:
         raise Refused(
             "full_backup_needed",
-            f"The rollback of {', '.join(one_by_one)} cannot be in one transaction: one that stops half way can be"
-            f" taken back by a full backup only, not by its salvage. {INSTEAD}",
+            f"The rollback of {', '.join(one_by_one)} cannot run in one transaction. If it stops half way, only a full"
+            f" backup takes it back, not its salvage. Nothing was changed. {INSTEAD}",
         )
     if wanted != AUTO:
         return wanted, "asked for"
@@ -73,8 +73,8 @@ def choose_kind(
     if one_by_one:
         return (
             FULL,
-            f"the rollback of {', '.join(one_by_one)} cannot be in one transaction, and salvage takes back none that"
-            " stops half way",
+            f"the rollback of {', '.join(one_by_one)} cannot run in one transaction, and if it stops half way, its"
+            " salvage does not take it back",
         )
     return SALVAGE, f"the database has {size_mb:.0f} MB, more than {full_max_mb:g} (emergency_full_max_mb)"
 
@@ -100,9 +100,9 @@ def check_wanted(
     if wanted == SALVAGE and one_by_one:
         raise Refused(
             "full_backup_needed",
-            f"A rollback would begin with emergency_backup=salvage, and that of {', '.join(one_by_one)} cannot be in"
-            " one transaction: one that stops half way can be taken back by a full backup only. Nothing was changed."
-            f" {INSTEAD}",
+            f"An emergency rollback would begin with emergency_backup=salvage, but the one of {', '.join(one_by_one)}"
+            " cannot run in one transaction. If it stops half way, only a full backup takes it back. Nothing was"
+            f" changed. {INSTEAD}",
         )
     if wanted != RESTORE_POINT:
         return None
@@ -113,7 +113,7 @@ def check_wanted(
         return set_restore_point(connection, run_id, begin="runbook_before_") if prove else None
     except Refused as error:
         raise Refused(
-            error.code, f"{error.reason} (A rollback would begin with it. Nothing was changed.)"
+            error.code, f"{error.reason} (An emergency rollback would begin with it. Nothing was changed.)"
         ) from None
 
 
@@ -165,8 +165,8 @@ def set_restore_point(
         if time.monotonic() >= deadline:
             raise Refused(
                 "wal_archiving_fails",
-                f"Segment {segment} with the restore point {name} was not archived in {wait_seconds:g} s: it proves"
-                f" nothing yet. {INSTEAD}",
+                f"Segment {segment}, which holds the restore point {name}, was not archived within {wait_seconds:g} s,"
+                f" so that a recovery to it is not certain. {INSTEAD}",
             )
         time.sleep(0.2)
 
@@ -206,8 +206,8 @@ def _refuse_without_right(cursor: Cursor) -> None:
     if not allowed:
         raise Refused(
             "role_lacks_privilege",
-            f"Role {role} may not set a restore point: GRANT EXECUTE ON FUNCTION pg_create_restore_point(text),"
-            f" pg_switch_wal() TO {role}. {INSTEAD}",
+            f"Role {role} may not set a restore point. A superuser types: GRANT EXECUTE ON FUNCTION"
+            f" pg_create_restore_point(text), pg_switch_wal() TO {role}. {INSTEAD}",
         )
 
 
@@ -222,7 +222,7 @@ def _refuse_without_archiving(cursor: Cursor) -> None:
         lacking = "neither archive_command nor archive_library is set" if on else "archive_mode is off"
         raise Refused(
             "wal_archiving_off",
-            f"emergency_backup=restore_point needs WAL archiving, and {lacking}. {INSTEAD}",
+            f"emergency_backup=restore_point needs WAL archiving, but {lacking}. {INSTEAD}",
         )
     cursor.execute(
         "SELECT last_failed_wal FROM pg_catalog.pg_stat_archiver"

@@ -34,22 +34,27 @@ def check_room(folder: str, needed_bytes: int) -> None:
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
     if not os.path.isdir(existing):
-        raise Refused("backup_dir_unusable", f"backup_dir {folder} is not a folder: {existing} is a file.")
+        raise Refused(
+            "backup_dir_unusable",
+            f"backup_dir {folder} is not a folder: {existing} is a file. Choose another backup_dir.",
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
         raise Refused(
-            "backup_dir_unusable", f"backup_dir {folder} cannot be written by the user that makes the backup."
+            "backup_dir_unusable",
+            f"The user who makes the backup may not write to backup_dir {folder}: correct its owner or permissions.",
         )
     try:
         free = shutil.disk_usage(existing).free
     except OSError as error:
         raise Refused(
-            "backup_dir_unusable", f"backup_dir {folder} cannot be used: {error.strerror}."
+            "backup_dir_unusable",
+            f"backup_dir {folder} cannot be used: {error.strerror}. Correct that, or choose another.",
         ) from None
     if free < needed_bytes:
         raise Refused(
             "backup_dir_full",
-            f"backup_dir {folder} has {free // 2**20} MiB free and the database has {needed_bytes // 2**20} MiB:"
-            " make room, or choose another backup_dir.",
+            f"backup_dir {folder} has {free // 2**20} MiB free, but the database has {needed_bytes // 2**20} MiB."
+            " Make room, or choose another backup_dir.",
         )
 
 
@@ -80,11 +85,13 @@ class BackupFiles:
             os.mkdir(self.folder, 0o700)
         except FileExistsError:
             raise Refused(
-                "backup_exists", f"This run has made its backup already: {self.folder} exists."
+                "backup_exists",
+                f"This run has already made its backup: {self.folder} exists. Start a new run.",
             ) from None
         except OSError as error:
             raise Refused(
-                "backup_dir_unusable", f"The backup folder {self.folder} cannot be made: {error.strerror}."
+                "backup_dir_unusable",
+                f"The backup folder {self.folder} cannot be made: {error.strerror}. Correct backup_dir.",
             ) from None
 
     def make_dump(self, target: Target, bindir: str, snapshot: str, jobs: int) -> None:
@@ -132,12 +139,14 @@ class BackupFiles:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise StepFailed(
-                "backup_damaged", f"The backup's manifest {self.manifest_path} cannot be read: {error}."
+                "backup_damaged",
+                f"The manifest of the backup, {self.manifest_path}, cannot be read: {error}. Do not use this backup.",
             ) from None
         if hashlib.sha256(text.encode("utf-8")).hexdigest() != expected_sha256:
             raise StepFailed(
                 "backup_damaged",
-                f"The backup's manifest {self.manifest_path} is not the one that was written.",
+                f"The manifest of the backup, {self.manifest_path}, was changed after it was written. Do not use this"
+                " backup.",
             )
         return json.loads(text)
 
@@ -152,7 +161,7 @@ class BackupFiles:
             found = self.files()
         except OSError as error:
             raise StepFailed(
-                "backup_damaged", f"The backup {self.dump} cannot be read: {error.strerror}."
+                "backup_damaged", f"The backup {self.dump} cannot be read: {error.strerror}. Do not use it."
             ) from None
         recorded = manifest["files"]
         for name in sorted(set(recorded) | set(found)):
@@ -160,7 +169,7 @@ class BackupFiles:
                 what = "missing" if name not in found else "new" if name not in recorded else "changed"
                 raise StepFailed(
                     "backup_damaged",
-                    f"The backup was damaged after it was made: {self.dump}/{name} is {what}.",
+                    f"The backup was damaged after it was made: {self.dump}/{name} is {what}. Do not use it.",
                 )
         return manifest
 

@@ -103,7 +103,7 @@ def _check_schema(expected: Catalog, restored: Catalog) -> None:
     if lines:
         raise StepFailed(
             "copy_differs_from_production",
-            f"The restored backup has another schema than production: {listed(lines)}.",
+            f"The schema of the restored backup is not that of production: {listed(lines)}.",
         )
 
 
@@ -118,7 +118,7 @@ def _check_rows(
         ]
         raise StepFailed(
             "copy_differs_from_production",
-            f"The restored backup has other data than production: {listed(lines)}.",
+            f"The rows of the restored backup are not those of production: {listed(lines)}.",
             tables=problems,
             rows=rows,
         )
@@ -132,5 +132,6 @@ def _check_sequences(manifest: Json, restored: Content) -> None:
         name, (low, high, value) = next(iter(outside.items()))
         raise StepFailed(
             "copy_differs_from_production",
-            f"The restored backup has sequence {name} at {value}, and production had it from {low} to {high}.",
+            f"Sequence {name} stands at {value} in the restored backup; in production it stood between {low} and"
+            f" {high} while the backup was made.",
         )

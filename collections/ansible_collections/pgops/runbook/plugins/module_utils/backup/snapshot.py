@@ -79,13 +79,14 @@ def _hold_snapshot(connection: Connection, lock_timeout_seconds: float) -> tuple
             _release(connection)
             raise StepFailed(
                 "tables_not_held_still",
-                f"The backup waited {lock_timeout_seconds:g} s for a table that another session is changing"
-                " (ALTER, TRUNCATE, VACUUM FULL ...): try again when it has ended.",
+                f"The backup waited {lock_timeout_seconds:g} s for a table that another session holds"
+                " (ALTER, TRUNCATE, VACUUM FULL ...). Run again when that session has finished.",
             ) from None
         _release(connection)
     raise StepFailed(
         "tables_not_held_still",
-        "Tables keep being created or dropped: the backup cannot hold them all still.",
+        "Another session keeps creating or dropping tables, so that the backup could not lock them all. Run again when"
+        " it has finished.",
     )
 
 

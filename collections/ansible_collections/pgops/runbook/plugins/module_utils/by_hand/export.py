@@ -42,22 +42,25 @@ def check_export(item: Json, file_format: str, path: str) -> None:
     if not path or not os.path.isabs(path):
         raise Refused(
             "export_file_unusable",
-            "Name the file to write with its whole path: -e salvage_file=/path/to/file",
+            "The file to write is not named by its full path: -e salvage_file=/path/to/file. Nothing was written.",
         )
     if os.path.lexists(path):
         raise Refused(
             "export_file_unusable",
-            f"{path} exists and is not written over: name another file with -e salvage_file=...",
+            f"{path} exists, and an export never overwrites a file. Nothing was written. Name another: -e"
+            " salvage_file=/path/to/file",
         )
     if not os.path.isdir(os.path.dirname(path)):
         raise Refused(
             "export_file_unusable",
-            f"There is no folder {os.path.dirname(path)} on the host where the module runs.",
+            f"There is no folder {os.path.dirname(path)} on the host where the module runs. Nothing was written. Name a"
+            " file in a folder that exists: -e salvage_file=/path/to/file",
         )
     if file_format == "sql" and item["kind"] not in OF_TABLES:
         raise Refused(
             "salvage_item_not_exportable",
-            f"Item {item['item']} ({item['kind']}) is not rows to insert: export it with -e salvage_format=csv",
+            f"Item {item['item']} ({item['kind']}) cannot be written as SQL statements. Nothing was written. Export"
+            " it as CSV: -e salvage_format=csv",
         )
 
 
@@ -80,9 +83,15 @@ def export_item(cursor: Cursor, item: Json, file_format: str, path: str) -> None
         with _new_file(path) as file:
             write(cursor, item, file)
     except FileExistsError:
-        raise Refused("export_file_unusable", f"{path} exists and is not written over.") from None
+        raise Refused(
+            "export_file_unusable",
+            f"{path} has appeared meanwhile, and an export never overwrites a file. Nothing was written.",
+        ) from None
     except OSError as error:
-        raise Refused("export_file_unusable", f"{path} could not be written: {error.strerror}.") from None
+        raise Refused(
+            "export_file_unusable",
+            f"{path} could not be written: {error.strerror}. The item is still in the salvage.",
+        ) from None
 
 
 @contextmanager

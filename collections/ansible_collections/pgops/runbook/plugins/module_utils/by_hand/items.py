@@ -25,14 +25,15 @@ def find_item(cursor: Cursor, number: int) -> tuple[Json, Json]:
     items = {item["item"]: item for item in kept_items(cursor)}
     if number <= 0:
         raise Refused(
-            "salvage_item_not_named", f"Name the item: -e salvage_item=<number>; {COMMAND} lists them."
+            "salvage_item_not_named",
+            f"No item is named: -e salvage_item=<number>. Nothing was changed. {COMMAND} lists the items.",
         )
     item = SalvageStore(cursor).item(number)
     if item is None or number not in items:
-        known = ", ".join(map(str, items)) or "none"
+        known = ", ".join(map(str, items)) or "none at all"
         raise Refused(
             "salvage_item_unknown",
-            f"There is no salvage item {number} (there are: {known}); {COMMAND} lists them.",
+            f"There is no salvage item {number}, only: {known}. Nothing was changed. {COMMAND} lists the items.",
         )
     return item, items[number]
 
@@ -47,7 +48,7 @@ def kept_items(cursor: Cursor) -> list[Json]:
     if not store.exists():
         raise Refused(
             "salvage_item_unknown",
-            "There is no salvage in this database: no rollback has kept anything here.",
+            "There is no salvage in this database: no rollback has kept anything here. Nothing was changed.",
         )
     return store.summary()
 
@@ -62,8 +63,9 @@ def refuse_beside_a_run(step: Step, cursor: Cursor) -> None:
     if run is not None:
         raise Refused(
             "another_run_in_progress",
-            f"Run {run['run_id']} by {run['operator']} is in progress or was interrupted in this database: change its"
-            " salvage when it has ended (playbooks/status.yml shows it). Nothing was changed.",
+            f"Run {run['run_id']} by {run['operator']} is in progress in this database, or was interrupted in it."
+            " Nothing was changed. Change the salvage when it has ended; ansible-playbook playbooks/status.yml shows"
+            " it.",
         )
 
 

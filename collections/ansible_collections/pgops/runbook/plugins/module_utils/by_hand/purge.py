@@ -33,7 +33,7 @@ def to_purge(cursor: Cursor, number: int = 0, older_than_days: int = -1, of_run:
     if sum(given) != 1:
         raise Refused(
             "purge_not_named",
-            "Say what is to be purged, in one of three ways: -e salvage_item=<number>,"
+            "What to purge has to be named in exactly one of three ways: -e salvage_item=<number>,"
             " -e salvage_older_than_days=<days> or -e salvage_of_run=<run_id>. Nothing was purged.",
         )
     items = kept_items(cursor)
@@ -78,11 +78,11 @@ def confirm_purge(items: Sequence[Json], confirmed: str, named: str) -> None:
         f" {item['migration']}, run {item['run_id']}, {item['age_days']} days old)"
         for item in items
     )
-    wrong = f"salvage_confirm={confirmed} does not stand for what would go now. " if confirmed else ""
+    wrong = f"salvage_confirm={confirmed} does not confirm what would be deleted now. " if confirmed else ""
     raise Refused(
         "purge_not_confirmed",
-        f"{wrong}Nothing was purged. These {rows} rows would go and could not be put back any more: {what}."
-        f" If that is as it should be: {COMMAND} {named} -e salvage_confirm={word}",
+        f"{wrong}Nothing was purged. {rows} rows would be deleted for good: {what}."
+        f" To delete exactly these: {COMMAND} {named} -e salvage_confirm={word}",
         items=list(items),
         rows=rows,
     )

@@ -45,8 +45,8 @@ def check_put_back(cursor: Cursor, item: Json, prefer: str = "") -> None:
     if item["kind"] == ROWS and not applied and prefer != KEPT:
         raise Refused(
             "salvage_item_waits_for_deploy",
-            f"Item {item['item']} ({item['kind']}) is compared with what migration {item['migration']} makes of its"
-            " rows: it goes back with the next deploy. To put it back now, over what is there:"
+            f"Item {item['item']} ({item['kind']}) goes back with the next deploy of migration {item['migration']},"
+            " which makes the rows to compare it with. Nothing was changed. To put it back now, over what is there:"
             f" {COMMAND} -e salvage_action=restore -e salvage_item={item['item']} -e salvage_prefer=kept",
         )
     if item["kind"] not in OF_TABLES:
@@ -54,18 +54,22 @@ def check_put_back(cursor: Cursor, item: Json, prefer: str = "") -> None:
     table = table_facts(cursor, (item["schema"], item["table"]))
     name = f"{item['schema']}.{item['table']}"
     advice = (
-        f"deploy migration {item['migration']}, which makes it and puts the item back."
+        f"Deploy migration {item['migration']}, which makes it and puts the item back."
         if not applied
-        else f"export the item with {COMMAND} -e salvage_action=export -e salvage_item={item['item']}"
+        else f"Export the item: {COMMAND} -e salvage_action=export -e salvage_item={item['item']}"
         " -e salvage_file=/path/to/file"
     )
     if table is None:
-        raise Refused("salvage_table_changed", f"Table {name} of item {item['item']} is not there: {advice}")
+        raise Refused(
+            "salvage_table_changed",
+            f"Item {item['item']} belongs into table {name}, which is not there. Nothing was changed. {advice}",
+        )
     lost = sorted((set(item["columns"]) | set(item["key_columns"])) - set(table.columns))
     if lost:
         raise Refused(
             "salvage_table_changed",
-            f"Table {name} of item {item['item']} has no column {', '.join(lost)}: {advice}",
+            f"Item {item['item']} belongs into table {name}, which has no column {', '.join(lost)}. Nothing was"
+            f" changed. {advice}",
         )
 
 
@@ -131,9 +135,10 @@ def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
         again = f"{COMMAND} -e salvage_action=restore -e salvage_item={number} -e salvage_prefer="
         raise Refused(
             "salvage_rows_held_back",
-            "; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(reasons.items()))
-            + f". What was kept wins with {again}kept (what it overwrites is kept in its place), and what is there now"
-            f" with {again}now",
+            "not one row can go back: "
+            + "; ".join(f"{rows} rows: {reason}" for reason, rows in sorted(reasons.items()))
+            + f". To let what was kept win (what it overwrites is kept in its place): {again}kept; to let what is there"
+            f" now win (what was kept is forgotten): {again}now",
         )
     outputs = {
         "item": number,
@@ -179,7 +184,7 @@ def _take_image(cursor: Cursor, item: Json) -> TableImage:
     if table is None:
         raise Refused(
             "salvage_table_changed",
-            f"Table {item['schema']}.{item['table']} of item {item['item']} is not there any more.",
+            f"table {item['schema']}.{item['table']}, into which it belongs, has just been dropped.",
         )
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name)))
     previous = pin_session(cursor, local=True)

@@ -130,7 +130,7 @@ def in_words(found: Sequence[Mapping[str, Any]], table: str) -> str:
     if entry is None:
         return ""
     if "not_compared" in entry:
-        return f" (which rows cannot be told: {entry['not_compared']})"
+        return f" (nothing tells which rows: {entry['not_compared']})"
     if not (entry["changed"] or entry["gone"] or entry["new"]):
         return f" (production has the rows of the copy by now, {entry['compared']})"
     caveat = (

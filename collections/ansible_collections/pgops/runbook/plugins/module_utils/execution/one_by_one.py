@@ -59,9 +59,9 @@ def begin_or_resume(
     if (half_done["migration"], half_done["direction"]) != (migration["version"], direction):
         raise StepFailed(
             "migration_half_done",
-            f"Migration {half_done['migration']} is half done ({half_done['direction']}, {half_done['done']}"
-            f" statements): finish it first with {PLAYBOOKS[half_done['direction']]}"
-            f" -e migration={half_done['migration']}.",
+            f"Migration {half_done['migration']} is half done: {half_done['done']} statements of its"
+            f" {half_done['direction']} script are committed. Finish it first: {PLAYBOOKS[half_done['direction']]}"
+            f" -e migration={half_done['migration']}",
         )
     journal = Journal(half_done["journal_id"], half_done["run_id"], direction)
     return journal, ledger.catalog(cursor, half_done["catalog_before"])
@@ -109,10 +109,10 @@ def run_one_by_one(
             except StepFailed as error:
                 done = part.first - 1
                 state = (
-                    f"{done} of {statements} statements are done and stay done; when the cause is mended, run"
-                    f" {PLAYBOOKS[journal.direction]} for the same migration again: it goes on here"
+                    f"{done} of {statements} statements are committed and stay so. When the cause is removed, run"
+                    f" {PLAYBOOKS[journal.direction]} for the same migration again: it resumes here"
                     if done
-                    else f"0 of {statements} statements are done"
+                    else f"None of the {statements} statements was committed"
                 )
                 raise StepFailed(
                     error.code, f"{error.reason.rstrip('.')}. {state}", **error.details
@@ -235,7 +235,7 @@ class _PartRun:
             if lost:
                 raise StepFailed(
                     "rows_changed_unforeseen",
-                    f"{self.script['name']} line {self.script['statements'][0]['line']}: rows or columns of"
-                    f" {', '.join(lost)} were destroyed by a statement that was taken not to change any; this was"
-                    " undone. Put it together with the statements that change rows",
+                    f"{self.script['name']} line {self.script['statements'][0]['line']}: a statement that seemed to"
+                    f" change no rows destroyed rows or columns of {', '.join(lost)}. That was undone. Put it next to"
+                    " the statements that change rows, so that what they destroy is kept",
                 )

@@ -67,8 +67,8 @@ def after_success(cursor: Cursor, statement: Statement) -> None:
     if statement["alone"] == "CREATE INDEX CONCURRENTLY" and not _index_is_valid(cursor, about):
         raise StepFailed(
             "invalid_index_in_the_way",
-            f"Index {'.'.join(filter(None, about['index']))} exists and is invalid, left by an"
-            " earlier failure outside of the runbook: DROP INDEX it, and deploy again.",
+            f"Index {'.'.join(filter(None, about['index']))} exists and is invalid: an earlier failure outside of the"
+            " runbook left it. DROP INDEX it, and deploy again.",
         )
 
 

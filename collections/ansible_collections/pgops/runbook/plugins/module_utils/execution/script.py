@@ -95,8 +95,8 @@ class LockPolicy:
         if params["lock_timeout_seconds"] < 0.001 or params["lock_attempts"] < 1:
             raise Refused(
                 "setting_invalid",
-                "lock_timeout_seconds must be at least 0.001 and lock_attempts at least 1: a migration that waits"
-                " for a lock without a limit makes the application queue behind it.",
+                "lock_timeout_seconds must be at least 0.001 and lock_attempts at least 1: behind a migration that"
+                " waits for a lock without a limit, the application queues.",
             )
         return cls(
             params["lock_timeout_seconds"],
@@ -182,7 +182,7 @@ def deferred_done(
             raise
         raise _failure(
             "deferred_constraint_violated",
-            f"{script['name']}: what is deferred to COMMIT fails",
+            f"{script['name']}: a constraint or trigger that is deferred to COMMIT fails",
             error,
             script=script["name"],
         ) from None
@@ -307,6 +307,6 @@ def with_lock_retries(
     raise StepFailed(
         "lock_not_available",
         f"No lock after {policy.attempts} attempts of {policy.timeout_seconds:g} s each ({message})."
-        f" Blocked by: {who}.",
+        f" It is held by: {who}. Run again at a quieter time.",
         blocked_by=seen,
     )

@@ -58,7 +58,9 @@ def refuse_by_policy(migrations: Iterable[Mapping[str, Any]], evidence: Iterable
         if found:
             raise Refused(
                 "impact_not_allowed",
-                f"Migration {migration['version']} was rehearsed, and {'; and '.join(found)}.",
+                f"Migration {migration['version']} was rehearsed, but {'; and '.join(found)}. Production was not"
+                " touched. Write the migration in a gentler way, or give the variable that stands in"
+                " brackets.",
                 impact=proof["impact"],
             )
 
@@ -73,7 +75,7 @@ def _megabytes(size: int | None) -> str:
 
 def _unobserved_locks(impact: Impact) -> Iterator[str]:
     if not impact.get("locks_observed", True):
-        yield "its locks could not be looked at: the copy's server has no connection to spare"
+        yield "its locks could not be observed: the copy's server has no connection to spare (max_connections)"
 
 
 def _long_locks(impact: Impact, policy: Json) -> Iterator[str]:
@@ -86,7 +88,7 @@ def _long_locks(impact: Impact, policy: Json) -> Iterator[str]:
         ):
             yield (
                 f"it held {lock['mode']} on {lock['table']} ({_megabytes(lock['table_bytes'])}) for"
-                f" {lock['held_seconds']:.1f} s on the copy, and {policy['max_lock_seconds']:g} s are allowed"
+                f" {lock['held_seconds']:.1f} s on the copy, where {policy['max_lock_seconds']:g} s are allowed"
                 f" (-e max_lock_seconds={lock['held_seconds'] * 2:.0f})"
             )
 
@@ -97,7 +99,7 @@ def _rewrites(impact: Impact, policy: Json) -> Iterator[str]:
     for table, size in impact["rewritten"].items():
         if _large(size, policy):
             yield (
-                f"it rewrites {table} ({_megabytes(size)}), which nobody can read meanwhile"
+                f"it rewrites {table} ({_megabytes(size)}), which nobody can read or write meanwhile"
                 " (-e accept_table_rewrite=true)"
             )
 

@@ -83,8 +83,8 @@ class Journal:
         if row[0] != sha256_of_text(statement["sql"]):
             raise Refused(
                 "script_edited_when_half_done",
-                f"The statement at line {statement['line']} was edited after it was carried out: a half applied"
-                " script can only be finished as it was. Put its old text back.",
+                f"The statement at line {statement['line']} was edited after it had been committed. A script that is"
+                " half done can only be finished as it was. Put the old text of the statement back, and run again.",
             )
         return "done" if row[1] else "begun"
 

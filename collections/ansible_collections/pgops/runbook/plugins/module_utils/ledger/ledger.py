@@ -259,6 +259,8 @@ class Ledger:
         row = cursor.fetchone()
         if row is None or digest_of(row[0]) != digest:
             raise Refused(
-                "ledger_damaged", f"The ledger does not hold the recorded schema {digest[:12]} unchanged."
+                "ledger_damaged",
+                f"The ledger no longer holds the recorded schema {digest[:12]} unchanged. Start a new run, and find"
+                " out who writes to schema runbook.",
             )
         return row[0]

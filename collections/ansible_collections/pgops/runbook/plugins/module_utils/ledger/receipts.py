@@ -182,7 +182,10 @@ def outputs_in(receipts: Sequence[Receipt], step: str, migration: str | None = N
     """
     receipt = latest(receipts, step, migration)
     if receipt is None:
-        raise StepFailed("step_out_of_order", f"This run has no receipt of step {step}.")
+        raise StepFailed(
+            "step_out_of_order",
+            f"This run has no receipt of step {step}. Run the whole playbook: steps cannot be skipped.",
+        )
     return receipt["outputs"]
 
 
@@ -244,7 +247,7 @@ def required_steps(
     for chain in CHAINS[playbook]:
         if step in chain:
             return chain[: chain.index(step)]
-    raise Refused("step_out_of_order", f"Step {step} is no part of {playbook}.")
+    raise Refused("step_out_of_order", f"Step {step} is not part of {playbook}. Run the whole playbook.")
 
 
 def check_gate(
@@ -274,8 +277,8 @@ def check_gate(
     if changed is not None:
         raise Refused(
             "receipt_altered",
-            f"The receipt of step {changed['step']} was changed after it was written: this run proves nothing"
-            " any more; start a new one.",
+            f"The receipt of step {changed['step']} was changed after it was written, so that this run no longer"
+            " proves anything. Start a new run, and find out who writes to schema runbook or to backup_dir.",
         )
     preflight = latest(receipts, "preflight")
     nothing_selected = preflight is not None and preflight["outputs"].get("migrations") == []
@@ -284,13 +287,13 @@ def check_gate(
         if receipt is None:
             raise Refused(
                 "step_out_of_order",
-                f"Step {step} needs the receipt of step {needed} and this run has none;"
-                f" steps cannot be skipped: run the whole playbook.",
+                f"Step {step} needs the receipt of step {needed}, and this run has none."
+                f" Run the whole playbook: steps cannot be skipped.",
             )
         if receipt["status"] != "ok":
             raise Refused(
                 "step_out_of_order",
-                f"Step {step} needs step {needed} to have succeeded, and in this run it failed.",
+                f"Step {step} needs step {needed} to have succeeded, but in this run it failed. Start a new run.",
             )
         if not _same_database(receipt, identity, receipts):
             theirs = receipt["identity"]
@@ -298,15 +301,15 @@ def check_gate(
                 "receipt_of_another_database",
                 f"The receipt of step {needed} belongs to another database ({theirs['database']} of server"
                 f" {theirs['system_identifier']}), not to {identity['database']} of server"
-                f" {identity['system_identifier']}.",
+                f" {identity['system_identifier']}. Check db_host and db_name, and start a new run.",
             )
         if max_age and needed in max_age:
             age, allowed = max_age[needed]
             if age > allowed:
                 raise Refused(
                     "receipt_too_old",
-                    f"The receipt of step {needed} is {age:.1f} minutes old and only {allowed} are allowed"
-                    f" (backup_max_age_minutes): start a new run.",
+                    f"The receipt of step {needed} is {age:.1f} minutes old, and backup_max_age_minutes allows"
+                    f" {allowed}. Start a new run.",
                 )
     # A restore runs no script, and must not fail because one was edited or is gone.
     if preflight is not None and step not in RESTORING_STEPS:
@@ -328,13 +331,13 @@ def check_scripts(
         if version not in present:
             raise Refused(
                 "sql_dir_changed",
-                f"The scripts of migration {version} were not found again: sql_dir has changed.",
+                f"The scripts of migration {version} are no longer in sql_dir. Start a new run.",
             )
         for kind in kinds:
             digest = digests.get(kind)
             if present[version].get(kind) != digest:
                 raise Refused(
                     "sql_dir_changed",
-                    f"The {kind} script of migration {version} was edited after preflight of this run:"
-                    " start a new run, so that what is applied is what was rehearsed.",
+                    f"The {kind} script of migration {version} was edited after the preflight of this run."
+                    " Start a new run, so that what is applied is what was rehearsed.",
                 )

@@ -91,7 +91,7 @@ def release_of(cursor: Cursor) -> int:
     if number is None:
         raise Refused(
             "layout_just_upgraded",
-            "Another session has just brought the runbook's schemas up to date. Nothing was changed; type the same"
+            "Another session has just brought the runbook's schemas up to date. This run changed nothing. Type the same"
             " command again.",
         )
     return number
@@ -138,8 +138,8 @@ def check_rights_to_upgrade(cursor: Cursor) -> None:
     if not may_create:
         raise Refused(
             "role_lacks_privilege",
-            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}):"
-            " GRANT CREATE ON DATABASE to it.",
+            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}). The database's"
+            f" owner types: GRANT CREATE ON DATABASE ... TO {role}",
         )
     cursor.execute(OWNERS, (SCHEMAS,))
     owners = cursor.fetchall()
@@ -147,8 +147,8 @@ def check_rights_to_upgrade(cursor: Cursor) -> None:
         others = ", ".join(owner for owner, _ in owners)
         raise Refused(
             "role_lacks_privilege",
-            f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}: they belong to"
-            f" {others}. Nothing was changed. Deploy once as {others}, or GRANT it to {role}.",
+            f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}, because they belong to"
+            f" {others}. Nothing was changed. Deploy once as {others}, or type: GRANT {others} TO {role}",
         )
 
 
@@ -222,10 +222,10 @@ def _check_columns(cursor: Cursor) -> None:
     if missing:
         raise Refused(
             "schemas_of_another_maker",
-            "The runbook's schemas in this database were not made by any version that this one can bring up to date:"
-            f" there is no column {', '.join(missing)}. Nothing was changed. If they are not the runbook's, rename them"
-            f" (ALTER SCHEMA {LEDGER_SCHEMA} RENAME TO ...; the same for {SALVAGE_SCHEMA}): the next deploy makes its"
-            " own.",
+            "The runbook's schemas in this database were made by no version that this one can bring up to date: they"
+            f" lack column {', '.join(missing)}. Nothing was changed. If they are not the runbook's, rename them"
+            f" (ALTER SCHEMA {LEDGER_SCHEMA} RENAME TO ..., and likewise {SALVAGE_SCHEMA}); the next deploy then makes"
+            " its own.",
         )
 
 

@@ -52,8 +52,8 @@ class VersionTable:
             found = f"of type {kind}" if kind else "missing"
             raise Refused(
                 "version_table_unusable",
-                f"Table {'.'.join(table)} cannot record migrations: its column version is {found}"
-                " and has to be text or varchar.",
+                f"Table {'.'.join(table)} cannot record migrations: its column version is {found},"
+                " and has to be of type text or varchar.",
             )
 
     def applied(self) -> set[str]:

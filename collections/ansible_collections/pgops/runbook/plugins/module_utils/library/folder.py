@@ -43,7 +43,8 @@ class LibraryFolder:
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise Refused(
-                "library_unusable", f"library_root {root} cannot be opened: {error.strerror}."
+                "library_unusable",
+                f"library_root {root} cannot be opened: {error.strerror}. No file was renamed.",
             ) from None
         self._rename: Rename = renameat2
 
@@ -66,14 +67,15 @@ class LibraryFolder:
         except BlockingIOError:
             raise Refused(
                 "library_in_use",
-                f"Another process renames files below {self.root}, maybe for another database: wait for its end, then"
-                " run again. No file was renamed by this step.",
+                f"Another process is renaming files below {self.root}, perhaps for another database. No file was"
+                " renamed by this step. Wait until it has finished, and run again.",
             ) from None
         except OSError as error:
             # NFS locks no folder: there the journal keeps runs of one database apart, and no rename replaces a file.
             if error.errno not in (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                 raise Refused(
-                    "library_unusable", f"library_root {self.root} cannot be locked: {error.strerror}."
+                    "library_unusable",
+                    f"library_root {self.root} cannot be locked: {error.strerror}. No file was renamed.",
                 ) from None
 
     # Folders -------------------------------------------------------------------------------------------
@@ -170,13 +172,14 @@ class LibraryFolder:
             way, self._rename = choose_rename(self._root)
         except OSError as error:
             raise Refused(
-                "library_unusable", f"library_root {self.root} cannot be written: {error.strerror}."
+                "library_unusable",
+                f"library_root {self.root} cannot be written: {error.strerror}. No file was renamed.",
             ) from None
         except NoSafeRename as error:
             raise Refused(
                 "library_cannot_rename_safely",
-                f"The file system of library_root {self.root} can rename only by replacing what is there ({error}):"
-                " files cannot be renamed on it without the risk of losing one.",
+                f"The file system of library_root {self.root} can only rename by overwriting what is there ({error}),"
+                " which could lose a file. No file was renamed. Use a local file system, or rename the files yourself.",
             ) from None
         return way
 
@@ -210,7 +213,9 @@ class LibraryFolder:
                 descriptor = os.dup(self._open(folder))
             except Unreachable as error:
                 raise StepFailed(
-                    "library_unusable", f"The library cannot be read while it is compared: {error}."
+                    "library_unusable",
+                    f"The library could not be read to the end while it was compared with the database: {error}. Run"
+                    " again.",
                 ) from None
             try:
                 with os.scandir(descriptor) as entries:

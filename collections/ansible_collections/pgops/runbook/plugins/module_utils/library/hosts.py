@@ -43,5 +43,5 @@ def refuse_unless_all_hosts_checked(receipts: Sequence[Receipt]) -> None:
         raise Refused(
             "step_out_of_order",
             f"Step apply needs the receipt of step files_check for host {', '.join(missing)}, because migration"
-            f" {asking[0]} changes paths of files; steps cannot be skipped: run the whole playbook.",
+            f" {asking[0]} changes paths of files. Run the whole playbook: steps cannot be skipped.",
         )

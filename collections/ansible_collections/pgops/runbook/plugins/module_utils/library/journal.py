@@ -97,16 +97,16 @@ class RenameJournal:
         except OSError as error:
             raise Refused(
                 "library_journal_unwritable",
-                f"The folder {self.folder} for the journal of renames cannot be written ({error.strerror}): choose"
-                " another library_state_dir.",
+                f"The folder {self.folder} for the journal of renames cannot be written ({error.strerror}). No file was"
+                " renamed. Choose another library_state_dir.",
             ) from None
         free = room.f_bavail * room.f_frsize
         if free < needed:
             raise Refused(
                 "library_journal_unwritable",
-                f"The folder {self.folder} has no room for the journal of renames, which takes up to {needed} bytes;"
-                f" {free} are free: make room, or choose another library_state_dir. No file was renamed by this"
-                " step.",
+                f"The folder {self.folder} has no room for the journal of renames: it takes up to {needed} bytes, and"
+                f" {free} are free. No file was renamed by this step. Make room, or choose another"
+                " library_state_dir.",
             )
 
     def open(self, write: bool) -> None:
@@ -125,7 +125,8 @@ class RenameJournal:
         except OSError as error:
             raise Refused(
                 "library_journal_unwritable",
-                f"The journal {self.path} cannot be used ({error.strerror}): choose another library_state_dir.",
+                f"The journal {self.path} cannot be used ({error.strerror}). No file was renamed. Choose another"
+                " library_state_dir.",
             ) from None
         if write:
             self._hold(self._opened())
@@ -145,7 +146,9 @@ class RenameJournal:
             ours = False
         if not ours:
             raise Refused(
-                "library_in_use", f"Another process renames files of this library: it holds {self.path}."
+                "library_in_use",
+                f"Another process is renaming files of this library: it holds {self.path}. Wait until it has finished,"
+                " and run again.",
             )
 
     def read(self) -> Iterator[Move]:
@@ -185,8 +188,8 @@ class RenameJournal:
         if sum(1 for _ in lines) > BATCH:
             raise Refused(
                 "library_journal_altered",
-                f"The journal {self.path} was changed after it was written (line {number}): where the files lie can no"
-                " longer be told from it. Compare library and database by hand, then remove it.",
+                f"The journal {self.path} was changed after it was written (line {number}), so that it no longer tells"
+                " where the files are. No file was renamed. Compare library and database by hand, then remove it.",
             )
 
     def _check_about(self, entry: Json) -> None:
@@ -194,8 +197,8 @@ class RenameJournal:
             raise Refused(
                 "library_journal_of_another_library",
                 f"The journal {self.path} is about {entry.get('library_root')} and database {entry.get('database')},"
-                f" not about {self._about['library_root']} and {self._about['database']}: renames begun there were not"
-                " finished. Set library_root to that folder and run again.",
+                f" not about {self._about['library_root']} and {self._about['database']}. Renames begun there were not"
+                " finished. Set library_root to that folder, and run again.",
             )
 
     def note(self, moves: Sequence[Move]) -> None:
@@ -230,9 +233,9 @@ class RenameJournal:
         except OSError as error:
             raise StepFailed(
                 "library_journal_unwritable",
-                f"The journal in library_state_dir {self.folder} cannot be written ({error.strerror}), and nothing is"
-                " renamed that it does not tell of: mend that, then let the files follow again; the next run goes on"
-                " from the journal.",
+                f"The journal in library_state_dir {self.folder} cannot be written ({error.strerror}), and no file is"
+                " renamed that it does not tell of. Correct that, and run the same command again: it resumes from the"
+                " journal.",
             ) from None
 
     def archive(self) -> str | None:

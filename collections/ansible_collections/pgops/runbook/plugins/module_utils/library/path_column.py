@@ -47,7 +47,8 @@ class PathColumn:
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
             raise StepFailed(
-                "path_column_unusable", f"The header says '-- Files: rename {shown}', and {what}."
+                "path_column_unusable",
+                f"The header says '-- Files: rename {shown}', but {what}. Correct the header.",
             )
         # With its schema: the library's host may connect as a role with another search_path.
         self.names: list[str] = [schema, table, names[-1]]
@@ -56,8 +57,8 @@ class PathColumn:
         if not key:
             raise StepFailed(
                 "path_column_unusable",
-                f"The header says '-- Files: rename {shown}', and the table has no primary key: which row is which"
-                " file could not be told.",
+                f"The header says '-- Files: rename {shown}', but the table has no primary key, so that nothing tells"
+                " which row is which file. Give it one.",
             )
         parts = sql.SQL(", ").join(map(sql.Identifier, key))
         self.key = sql.SQL("{}::text" if len(key) == 1 else "jsonb_build_array({})::text").format(parts)

@@ -42,8 +42,8 @@ class RehearsedChanges(PendingChanges):
         if {changed["migration"]: changed["changes"] for changed in self.sets} != rehearsed:
             raise Refused(
                 "ledger_damaged",
-                "The ledger does not hold the paths that the rehearsal of this run has changed: whether files can"
-                " follow cannot be told; start a new run.",
+                "The ledger no longer holds the paths that the rehearsal of this run changed, so that nothing tells"
+                " whether files can follow. Start a new run.",
             )
 
     def changes(self, connection: Connection, names: Sequence[str]) -> Iterator[ChangedPath]:

@@ -53,7 +53,8 @@ def rename_files(
             )
             raise StepFailed(
                 "renaming_stopped",
-                f"Renaming stopped at {what} after {done} of {total} renames: {getattr(error, 'strerror', error)}.",
+                f"Renaming stopped at {what} after {done} of {total} renames: {getattr(error, 'strerror', error)}."
+                " Remove the cause, and run the same command again: it resumes from its journal.",
             ) from None
         progress(done, total)
 
@@ -69,7 +70,9 @@ def _entries(folder: LibraryFolder, batch: Iterable[tuple[str, bytes, bytes]]) -
             status = folder.status(source)
             if status is None:
                 raise StepFailed(
-                    "renaming_stopped", f"{shown(source)} went away while files were being renamed."
+                    "renaming_stopped",
+                    f"{shown(source)} disappeared while files were being renamed. Run the same command again: it"
+                    " resumes from its journal.",
                 )
             number = (status.st_dev, status.st_ino)
         aside[target] = number

@@ -74,7 +74,7 @@ def library_of(step: Step) -> Library:
     if params["library_host"] not in hosts:
         raise Refused(
             "library_host_unknown",
-            f"Host {params['library_host']} is none of the library's: {', '.join(hosts)}.",
+            f"Host {params['library_host']} is not one of the library's: {', '.join(hosts)}. Run the whole playbook.",
         )
     return {
         "host": params["library_host"],
@@ -196,7 +196,7 @@ def check_library(step: Step, library: Library, show_pairs: bool) -> tuple[Json,
         except StepFailed as error:
             raise Refused(
                 error.code,
-                f"{error.reason} Nothing was applied: production's database is as it was. Mend what is in the way, and"
+                f"{error.reason} Nothing was applied: production's database is as it was. Remove the cause, and"
                 " deploy again.",
                 **error.details,
             ) from None
@@ -248,8 +248,8 @@ def _make_plan(
     if obstacles.total:
         raise StepFailed(
             "files_cannot_follow",
-            f"Files on {library['host']} below {library['root']} cannot follow the database, {obstacles.total}"
-            f" obstacle(s): {obstacles.summary()}. {UNTOUCHED}",
+            f"Files on {library['host']} below {library['root']} cannot follow the database. Obstacles"
+            f" ({obstacles.total}): {obstacles.summary()}. {UNTOUCHED}",
             obstacles=obstacles.first,
             count=obstacles.total,
         )
@@ -316,8 +316,8 @@ def _proof(
                 problems.add(f"{path} still has its temporary name")
             raise StepFailed(
                 "files_disagree",
-                f"Files on {library['host']} were renamed, and {problems.total} do not agree with the database:"
-                f" {problems.summary()}.",
+                f"Files on {library['host']} were renamed, but {problems.total} do not agree with the database:"
+                f" {problems.summary()}. Correct these, and run the same command again.",
             )
         return {
             "rows": after.rows(),

@@ -104,7 +104,7 @@ def connect(target: Target, database: str | None = None) -> Connection:
     """
     parameters = _parameters(target, database)
     if "dbname" not in parameters:
-        raise Refused("setting_invalid", "No database is named: set db_name.")
+        raise Refused("setting_invalid", "No database is named. Set db_name.")
     return _open(parameters)
 
 

@@ -79,8 +79,8 @@ def take_swap_lock(cursor: Cursor, database: str) -> None:
         if time.monotonic() >= deadline:
             raise Refused(
                 "another_restore_in_progress",
-                f"Another restore is swapping database {database} at this moment: wait for its end, then look with"
-                " ansible-playbook playbooks/status.yml",
+                f"Another restore is swapping database {database} at this moment. Wait until it has finished, then"
+                " look: ansible-playbook playbooks/status.yml",
             )
         time.sleep(0.25)
 
@@ -155,7 +155,7 @@ def explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookErro
         return error
     return Refused(
         "database_closed_by_restore",
-        f"Database {target['login_db']} lets nobody in: restore {found['run_id']} holds the application off, or was"
-        " killed while it did. Nothing was lost or swapped. If it no longer runs, go on with:"
+        f"Database {target['login_db']} lets nobody in: restore {found['run_id']} keeps the application out, or was"
+        " killed while it did. No row is lost, nothing was swapped. If it no longer runs, finish it:"
         f" ansible-playbook playbooks/restore.yml -e run_id={found['source']}",
     )

@@ -28,7 +28,7 @@ def find_program(name: str, bindir: str = "") -> str:
         where = f"in {bindir} (pg_bindir)" if bindir else "on PATH"
         raise Refused(
             "client_program_unusable",
-            f"The program {name} was not found {where}: install PostgreSQL's client programs on the host"
+            f"The program {name} was not found {where}. Install PostgreSQL's client programs on the host"
             " that makes the backup, or set pg_bindir.",
         )
     return path
@@ -45,7 +45,8 @@ def program_major_version(path: str) -> int:
     if found is None:
         raise Refused(
             "client_program_unusable",
-            f"{path} --version says nothing that tells its version: {answer.stderr.strip()}",
+            f"{path} --version does not tell a version: {answer.stderr.strip()} Install PostgreSQL's client programs,"
+            " or set pg_bindir.",
         )
     return int(found.group(1))
 

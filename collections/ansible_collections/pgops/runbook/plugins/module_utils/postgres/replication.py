@@ -44,8 +44,8 @@ def refuse_enabled_subscriptions(cursor: Cursor, database: str) -> None:
         )
         raise Refused(
             "subscriptions_enabled",
-            f"Subscriptions bring rows into {database} ({', '.join(enabled)}), and would bring them into the replaced"
-            f" database after the swap. Stop them there, then start this again: {statements}",
+            f"Subscriptions write to {database} ({', '.join(enabled)}), and after the swap they would write to the"
+            f" replaced database. Nothing was changed. Stop them there, then run again: {statements}",
         )
 
 

@@ -53,11 +53,12 @@ def check_server(identity: Identity) -> None:
     if identity["in_recovery"]:
         raise Refused(
             "server_is_standby",
-            f"The server of {identity['database']} is a standby (in recovery): point db_host at the primary.",
+            f"The server of {identity['database']} is a standby, which cannot be written. Set db_host to the primary.",
         )
     if major < OLDEST_SERVER:
         raise Refused(
-            "server_too_old", f"The server is PostgreSQL {major}; the runbook needs {OLDEST_SERVER} or newer."
+            "server_too_old",
+            f"The server is PostgreSQL {major}, and the runbook needs {OLDEST_SERVER} or newer.",
         )
 
 
@@ -78,8 +79,8 @@ def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:
         if versions[program] < major:
             raise Refused(
                 "client_program_unusable",
-                f"{path} is version {versions[program]} and the server is {major}: an older program cannot"
-                " back it up. Install the client programs of the server's version, or set pg_bindir.",
+                f"{path} is version {versions[program]} and the server is {major}. An older program cannot back it"
+                " up. Install the client programs of the server's version, or set pg_bindir.",
             )
     return versions
 
@@ -103,7 +104,8 @@ def check_rights(cursor: Cursor, copy_target: Target) -> None:
     if not may_create_database:
         raise Refused(
             "role_lacks_privilege",
-            f"Role {role} may not create the copy on which the backup is proven: ALTER ROLE {role} CREATEDB.",
+            f"Role {role} may not create the copy on which the backup is proven. A superuser types: ALTER ROLE {role}"
+            " CREATEDB",
         )
 
 
@@ -124,13 +126,15 @@ def select_for_deploy(index: Index, wanted: str, applied: Collection[str]) -> li
     if wanted == "pending":
         return pending(index, applied)
     if wanted in applied:
-        raise Refused("already_applied", f"Migration {wanted} is already applied: schema_migrations has it.")
+        raise Refused(
+            "already_applied", f"Migration {wanted} is already applied: schema_migrations records it."
+        )
     unmet = unmet_requirements(index, wanted, applied)
     if unmet:
         raise Refused(
             "requirement_not_applied",
-            f"Checklist item 'dependencies identified': migration {wanted} requires {', '.join(unmet)},"
-            f" not applied yet. Deploy {unmet[0]} first, or all with migration=pending.",
+            f"Checklist item 'dependencies identified': migration {wanted} requires {', '.join(unmet)}, not applied"
+            f" yet. Deploy {unmet[0]} first, or all with -e migration=pending.",
         )
     return [wanted]
 
@@ -143,14 +147,14 @@ def select_for_rollback(index: Index, wanted: str, applied: Collection[str], cas
     """
     if wanted not in applied:
         raise Refused(
-            "not_applied", f"Migration {wanted} is not applied: schema_migrations does not have it."
+            "not_applied", f"Migration {wanted} is not applied: schema_migrations does not record it."
         )
     needed_by = dependents(index, wanted, applied)
     if needed_by and not cascade:
         raise Refused(
             "needed_by_later_migration",
             f"Migration {wanted} cannot be rolled back alone: {', '.join(needed_by)} depend on it."
-            " Roll these back first, or all of them, newest first, with -e cascade=true.",
+            " Roll these back first, or all together, newest first, with -e cascade=true.",
         )
     return cascade_order(index, wanted, applied)
 
@@ -168,7 +172,8 @@ def check_scripts_to_apply(index: Iterable[IndexEntry], versions: Iterable[str])
             raise Refused(problem["reason_code"], problem["reason"])
         if entry["statements"] == 0:
             raise Refused(
-                "migration_empty", f"Migration {version} has no statement: {entry['apply_name']} is empty."
+                "migration_empty",
+                f"Migration {version} has no statement: {entry['apply_name']} is empty. Write it, or remove its files.",
             )
         _check_rollback_exists(entry)
         for kind in ("apply", "rollback"):
@@ -194,8 +199,8 @@ def _check_files_can_follow(entry: IndexEntry, kind: str) -> None:
     if entry.get("files") and (alone["statements"] or alone["declared"] == "none"):
         raise Refused(
             "script_must_be_split",
-            f"{_name(entry, kind)} is not one transaction, and the header of {entry['apply_name']} says '-- Files:"
-            " rename': split it, so that the paths are changed in a transaction of their own.",
+            f"{_name(entry, kind)} is not one transaction, although the header of {entry['apply_name']} says '-- Files:"
+            " rename'. Split it, so that the paths are changed in a transaction of their own.",
         )
 
 
@@ -221,7 +226,8 @@ def check_lint(
                 raise Refused(
                     "lint_rule_broken",
                     f"{by_version[version]['apply_name']} line {one['line']}: {one['message']} The linter's rule"
-                    f" {one['rule']} is among lint_gating_rules.",
+                    f" {one['rule']} is among preflight_lint_gating_rules. Correct the statement, or take the rule off"
+                    " that list.",
                 )
     return findings
 
@@ -246,22 +252,25 @@ def check_transaction(
         if statement["command"] not in RESUMABLE_COMMANDS:
             raise Refused(
                 "statement_not_resumable",
-                f"{where} reaches beyond this database, or cannot be gone on with after a kill.",
+                f"{where} reaches beyond this database, or could not be resumed after a kill. Carry it out by hand,"
+                " outside of the runbook.",
             )
         if declared == "one":
             raise Refused(
                 "statement_not_resumable",
-                f"{where} cannot run inside a transaction, and the header says '-- Transaction: one'.",
+                f"{where} cannot run inside a transaction, although the header says '-- Transaction: one'. Correct the"
+                " header, or take the statement out.",
             )
         if statement["command"] == "CREATE INDEX CONCURRENTLY" and statement["object"] is None:
             raise Refused(
                 "statement_not_resumable",
-                f"{where} without a name for the index: after a kill nobody could tell whether it is there.",
+                f"{where} gives the index no name, so that after a kill nothing would tell whether it is there. Name"
+                " it.",
             )
     if (statements or declared == "none") and blocks:
         raise Refused(
             "script_must_be_split",
-            f"{item}: {name} has a BEGIN of its own, and statements that cannot be in a transaction: its"
+            f"{item}: {name} has a BEGIN of its own and statements that cannot run in a transaction, so that its"
             " statements would be committed one by one. Split it into two migrations.",
         )
 
@@ -280,9 +289,9 @@ def check_rows_change_together(name: str | None, lines: list[int]) -> None:
     if len(lines) > 1:
         raise Refused(
             "rollback_changes_rows_apart",
-            f"{name} may change rows in {len(lines)} places (lines {', '.join(map(str, lines))}), with statements"
-            " between them that cannot be in a transaction, and what a rollback destroys is kept in one transaction:"
-            " put the statements that change rows together, before or after the others.",
+            f"{name} may change rows in {len(lines)} places (lines {', '.join(map(str, lines))}), and statements"
+            " between them cannot run in a transaction. What a rollback destroys is kept in one transaction: put the"
+            " statements that change rows together, before or after the others.",
         )
 
 

@@ -77,7 +77,7 @@ def accept_or_refuse_drift(cursor: Cursor, ledger: Ledger, receipts: Sequence[Re
         raise Refused(
             "schema_drifted",
             "The schema was changed outside of the runbook since its last run:"
-            f" {listed(lines)}. If that is as it should be: -e accept_drift=true",
+            f" {listed(lines)}. Find out who changed it; if the change is right: -e accept_drift=true",
             difference=cut(lines),
         )
     return {"accepted_drift": cut(lines), "catalog": ledger.keep_catalog(cursor, current)}
@@ -126,7 +126,7 @@ def refuse_edited_scripts(
         if entry["version"] in versions and found:
             raise Refused(
                 "deployed_script_edited",
-                f"The {found[0]} script of migration {entry['version']} was edited after it was deployed: what"
-                " the ledger says of it is no longer about these bytes. Take the deployed version back, or,"
-                " if the edit is right: -e accept_edited_scripts=true",
+                f"The {found[0]} script of migration {entry['version']} was edited after its deploy, so that what the"
+                " ledger says of it is not about this text. Bring the deployed text back, or if the edit is right:"
+                " -e accept_edited_scripts=true",
             )

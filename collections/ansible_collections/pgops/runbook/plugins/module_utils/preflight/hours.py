@@ -22,7 +22,8 @@ def _minutes(text: str) -> int:
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
     if found is None:
         raise Refused(
-            "setting_invalid", f"maintenance_window: {text!r} is no time of day; write it as HH:MM."
+            "setting_invalid",
+            f"maintenance_window_hours: {text!r} is not a time of day. Write it as HH:MM, in quotes.",
         )
     return int(found.group(1)) * 60 + int(found.group(2))
 
@@ -44,7 +45,7 @@ def parse_window(window: Json) -> Window:
         if day.strip().lower() not in WEEKDAYS:
             raise Refused(
                 "setting_invalid",
-                f"maintenance_window: {day!r} is no day; the days are {', '.join(WEEKDAYS)}.",
+                f"maintenance_window_hours: {day!r} is not a day. The days are {', '.join(WEEKDAYS)}.",
             )
         weekdays.add(WEEKDAYS.index(day.strip().lower()) + 1)
     return _minutes(window["start"]), _minutes(window["end"]), weekdays or set(range(1, 8))

@@ -57,8 +57,8 @@ def ends_renaming(step: Step, applied: Collection[str], files_behind: Sequence[s
     finish = "deploy" if version in applied else "emergency_rollback"
     raise Refused(
         "files_behind",
-        f"The files on disk have not followed migration {version}: an earlier run was stopped before. Finish that"
-        f" first: ansible-playbook {finish}.yml -e migration={version}",
+        f"The files on disk have not followed migration {version}: an earlier run was stopped before they had. Finish"
+        f" that first: ansible-playbook {finish}.yml -e migration={version}",
     )
 
 
@@ -115,9 +115,9 @@ def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collectio
     if tested is None or tested["status"] != "ok":
         raise Refused(
             "applied_without_smoke_test",
-            f"Migration {wanted} is already applied: schema_migrations has it. Run {receipt['run_id']} applied it and"
-            " ended before its smoke tests had succeeded. Where the application works it can stay; to go through it"
-            f" again: ansible-playbook emergency_rollback.yml -e migration={wanted}, then deploy it anew.",
+            f"Migration {wanted} is already applied: schema_migrations records it. Run {receipt['run_id']} applied"
+            " it, but ended before the smoke tests had succeeded. If the application works, leave it as it is. To"
+            f" deploy it anew, first: ansible-playbook emergency_rollback.yml -e migration={wanted}",
         )
 
 
@@ -134,8 +134,8 @@ def _refuse_half_done(step: Step, cursor: Cursor, wanted: str) -> None:
         raise Refused(
             "migration_half_done",
             f"Migration {version} is half done: run {half_done['run_id']} was stopped in its {half_done['direction']}"
-            f" script, {half_done['done']} statements are done. Finish that first; it goes on where it stopped:"
-            f" ansible-playbook {finish}.yml -e migration={version}",
+            f" script, of which {half_done['done']} statements are committed. Finish it first; it resumes where it"
+            f" stopped: ansible-playbook {finish}.yml -e migration={version}",
         )
 
 
@@ -144,9 +144,9 @@ def _refuse_unrecorded(cursor: Cursor, index: Sequence[IndexEntry], applied: Col
     if unrecorded:
         raise Refused(
             "database_not_adopted",
-            f"This database is not adopted: the objects of {', '.join(unrecorded)} are in place, but"
-            " schema_migrations does not record them. Look with: ansible-playbook playbooks/status.yml;"
-            " then record what is in place with: ansible-playbook playbooks/status.yml -e adopt=true",
+            f"The objects of {', '.join(unrecorded)} are in place, but schema_migrations does not record"
+            " these migrations. Look: ansible-playbook playbooks/status.yml;"
+            " then record what is in place: ansible-playbook playbooks/status.yml -e adopt=true",
         )
 
 
@@ -179,7 +179,7 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
             "another_run_in_progress",
             f"Another run is in progress in this database: {other['run_id']} ({other['playbook']} of"
             f" {', '.join(other['migrations'])}) by {other['operator']}, since {other['started']}."
-            f" If it is known to be dead: -e take_over={other['run_id']}",
+            f" Wait until it has finished; if it is known to be dead: -e take_over={other['run_id']}",
             holder=other,
         )
     if not step.module.check_mode:

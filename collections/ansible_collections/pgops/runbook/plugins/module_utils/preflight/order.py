@@ -74,7 +74,7 @@ def unknown_applied(index: Index, applied: Collection[str]) -> list[str]:
 def _edges(index: Index, version: str) -> dict[str, list[str]]:
     requires = {entry["version"]: list(entry["requires"]) for entry in index}
     if version not in requires:
-        raise Refused("migration_unknown", f"the SQL folder has no migration {version!r}", migration=version)
+        raise Refused("migration_unknown", f"there is no migration {version!r} in sql_dir", migration=version)
     return requires
 
 

@@ -122,7 +122,7 @@ def check_declared(
             raise Refused(
                 "requirement_not_declared",
                 f"Checklist item 'dependencies identified': {migration['apply']['name']} uses objects of"
-                f" {makers}, and its header does not require it: add it to the line '-- Requires:'. It uses {objects}.",
+                f" {makers}, but its header does not require it. Add it to the line '-- Requires:'. It uses {objects}.",
             )
 
 

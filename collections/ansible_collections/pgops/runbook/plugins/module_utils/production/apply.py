@@ -83,7 +83,7 @@ class ApplyHooks(ProductionHooks):
         self._must_be_equal(
             self.rehearsed[0],
             work.found,
-            f"The schema of production is no longer the one that was rehearsed; {work.version} was not applied",
+            f"The schema of production is no longer the one that was rehearsed, so {work.version} was not applied",
         )
         written = rows_written(cursor) - self.step.outputs_of("backup")["rows_written"]
         # Where statements commit one by one the application has its turn between them, and they count as written too;
@@ -91,7 +91,7 @@ class ApplyHooks(ProductionHooks):
         work.notes["written"] = None if work.one_by_one or written < 0 else written
 
     def script_ran(self, cursor: Cursor, work: Work) -> None:
-        end = "" if work.one_by_one else "; it was rolled back"
+        end = "" if work.one_by_one else ", and was rolled back"
         what = f"Migration {work.version} made another schema in production than on the copy{end}"
         self._must_be_equal(self.rehearsed[1], work.made, what)
         self._must_change_alike(work, what)
@@ -126,7 +126,7 @@ class ApplyHooks(ProductionHooks):
             lines = describe(real)
             raise Unchanged(
                 "production_schema_differs_from_rehearsal",
-                f"{what}. It changed there: {listed(lines)}.",
+                f"{what}. In production it changed: {listed(lines)}.",
                 difference=cut(lines),
             )
 
@@ -137,7 +137,7 @@ class ApplyHooks(ProductionHooks):
         if lines:
             raise Unchanged(
                 "production_acts_otherwise_than_rehearsal",
-                f"{what}: {listed(lines)}. Rows that were written since the backup can be the reason:"
-                " the same deploy again makes a new backup and rehearses with them.",
+                f"{what}: {listed(lines)}. The reason may be rows that were written since the backup. Deploy again:"
+                " that makes a new backup and rehearses with them.",
                 difference=cut(lines),
             )

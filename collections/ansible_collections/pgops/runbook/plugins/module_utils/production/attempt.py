@@ -97,7 +97,8 @@ def commit_or_find_out(step: Step, receipt: Receipt) -> None:
                     return
             raise Unchanged(
                 "connection_lost_at_commit",
-                f"The connection was lost at COMMIT and the transaction was rolled back: {lost}.",
+                f"The connection was lost at COMMIT and the transaction was rolled back ({lost}). Run again when the"
+                " server is steady.",
             )
         except Unchanged:
             raise
@@ -105,6 +106,6 @@ def commit_or_find_out(step: Step, receipt: Receipt) -> None:
             time.sleep(2)
     raise CommitUnknown(
         "commit_unknown",
-        f"The connection was lost at COMMIT ({lost}) and the server does not answer: whether the transaction was"
-        " committed is not known. When the server is back: ansible-playbook playbooks/status.yml",
+        f"The connection was lost at COMMIT ({lost}) and the server does not answer, so it is not known whether the"
+        " transaction was committed. When the server is back: ansible-playbook playbooks/status.yml",
     )

@@ -73,8 +73,8 @@ class RollbackHooks(ProductionHooks):
     """Keeps what a rollback destroys, and compares what it leaves with the schema from before the deploy."""
 
     undone = (
-        "The rollback of {} was tried and undone, it is still applied",
-        "The rollback of {} did not begin, it is still applied",
+        "The rollback of {} was tried and undone, so that it is still applied",
+        "The rollback of {} did not begin, so that it is still applied",
     )
 
     def __init__(self, step: Step, policy: LockPolicy) -> None:
@@ -167,7 +167,11 @@ def must_give_back(
         )
         behind = f"The rollback of {work.version} {taken_back}: after it "
     if lines:
-        raise Unchanged("rollback_schema_differs", f"{schema}{listed(lines)}.", difference=cut(lines))
+        raise Unchanged(
+            "rollback_schema_differs",
+            f"{schema}{listed(lines)}. Correct the rollback script, or put the backup back.",
+            difference=cut(lines),
+        )
     if work.collisions:
         raise Unchanged(
             "sequence_would_collide",
@@ -229,8 +233,8 @@ def expected_after(version: str, current: Catalog, before: Catalog, after: Catal
     if conflicts:
         raise Unchanged(
             "changed_since_deploy",
-            f"What {version} made was changed since its deploy, so that its rollback would undo that change too:"
-            f" {listed(conflicts)}.",
+            f"What {version} made was changed after its deploy, and its rollback would undo that change too:"
+            f" {listed(conflicts)}. Take that change back first.",
             difference=cut(conflicts),
         )
     return expected

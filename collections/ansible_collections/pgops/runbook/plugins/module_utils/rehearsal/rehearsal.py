@@ -161,7 +161,7 @@ class Rehearsal:
                 raise Refused(
                     "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
-                    f" same schema: {listed(lines)}.",
+                    f" same schema as the first time: {listed(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
             evidence[position]["salvage_returned"] = work.returned
@@ -186,7 +186,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {listed(lines)}.",
+                f" schema: {listed(lines)}. Correct the rollback script.",
             )
         problems = content_difference(content_before, content) if content_before else []
         if content_before and problems:
@@ -199,7 +199,7 @@ class Rehearsal:
             raise Refused(
                 "rehearsal_rollback_data_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" data: {listed(lines)}.",
+                f" data: {listed(lines)}. Correct the rollback script, or let the header declare the loss.",
                 tables=problems,
                 rows=rows,
             )
@@ -257,5 +257,7 @@ class _RefusedAs:
     ) -> None:
         if isinstance(error, (StepFailed, Unchanged)):
             raise Refused(
-                error.code, self.prefix + error.reason + ". Production was not touched.", **error.details
+                error.code,
+                f"{self.prefix}{error.reason.rstrip('.')}. Production was not touched.",
+                **error.details,
             ) from None

@@ -57,7 +57,7 @@ def rehearse_from_empty(
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
-                f" back the schema: {listed(lines)}.",
+                f" back the schema: {listed(lines)}. Correct the rollback script.",
             )
         evidence[position]["schema_restored_with_users_rows"] = True
     return evidence

@@ -116,8 +116,8 @@ def _check_beginning(
     if restored != [one["digest"] for one in live_receipts[: len(restored)]]:
         raise Refused(
             "backup_of_another_database",
-            f"The ledger in the backup of run {run_id} is not the beginning of the one in the live database: the"
-            " backup belongs to another history of it.",
+            f"The ledger in the backup of run {run_id} is not the beginning of the one in the live database, so the"
+            " backup belongs to another history of it. Nothing was changed. Check run_id and the target.",
         )
     return len(restored)
 

@@ -49,13 +49,13 @@ def refuse_missing_database(target: Target, backup_dir: str, run_id: str) -> Non
     if folder is not None:
         name = shlex.quote(target["login_db"])
         by_hand = (
-            " If it was dropped, restore the dump by hand, and then compare the rows, which nobody has done then:"
+            " If it was dropped, restore the dump by hand and check its rows yourself:"
             f" createdb --template=template0 {name} && pg_restore --exit-on-error --jobs=2 --dbname={name}"
             f" {shlex.quote(folder)}"
         )
     raise Refused(
         "database_missing",
-        f"There is no database {target['login_db']} on this server, and so none that a backup could replace: check"
+        f"There is no database {target['login_db']} on this server, and so none that a backup could replace. Check"
         f" db_name.{by_hand}",
     )
 
@@ -146,13 +146,13 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
     if not is_superuser and not may_create:
         raise Refused(
             "role_lacks_privilege",
-            f"Role {role} may not make and rename databases: ALTER ROLE {role} CREATEDB.",
+            f"Role {role} may not create and rename databases. A superuser types: ALTER ROLE {role} CREATEDB",
         )
     if not is_owner:
         raise Refused(
             "role_lacks_privilege",
-            f"Role {role} may not rename database {target['login_db']}: it belongs to {owner}. Run this as its owner"
-            f" or as a superuser, or GRANT {owner} TO {role}.",
+            f"Role {role} may not rename database {target['login_db']}, which belongs to {owner}. Run this as its"
+            f" owner or as a superuser, or type: GRANT {owner} TO {role}",
         )
     _check_sessions(cursor, role)
     cursor.execute(
@@ -163,7 +163,7 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
         raise Refused(
             "prepared_transactions_open",
             f"Prepared transactions are open in {target['login_db']}: {listed(prepared, 5, ', ')}. The database cannot"
-            " be renamed before they are ended with COMMIT PREPARED or ROLLBACK PREPARED.",
+            " be renamed while there are any. End them with COMMIT PREPARED or ROLLBACK PREPARED.",
         )
     refuse_enabled_subscriptions(cursor, target["login_db"])
     return {
@@ -190,13 +190,13 @@ def _check_sessions(cursor: Cursor, role: str) -> None:
     if superusers:
         raise Refused(
             "role_lacks_privilege",
-            f"Sessions of superuser {', '.join(superusers)} are in this database, and role {role} may not end them:"
-            " end them, or run this as a superuser.",
+            f"Superuser {', '.join(superusers)} has sessions in this database, which role {role} may not end. End them"
+            " yourself, or run this as a superuser.",
         )
     raise Refused(
         "role_lacks_privilege",
-        f"Role {role} may not end the sessions of {', '.join(user for user, _ in found)}, which has to be held off"
-        f" while the databases are swapped: GRANT pg_signal_backend TO {role}.",
+        f"Role {role} may not end the sessions of {', '.join(user for user, _ in found)}, who must be kept out"
+        f" while the databases are swapped. A superuser types: GRANT pg_signal_backend TO {role}",
     )
 
 
@@ -222,7 +222,7 @@ def _check_server_room(cursor: Cursor, target: Target, size: int) -> int | None:
     if free < size:
         raise Refused(
             "server_disk_full",
-            f"The server's disk has {free // 2**20} MiB free at {folder} and the database has {size // 2**20} MiB:"
-            " the restored database needs as much beside it.",
+            f"The server's disk has {free // 2**20} MiB free at {folder}, and the restored database needs"
+            f" {size // 2**20} MiB beside the live one. Make room on the server.",
         )
     return free

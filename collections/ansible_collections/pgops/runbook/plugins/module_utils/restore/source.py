@@ -63,27 +63,28 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
     if not run_id or not RUN_ID.fullmatch(run_id):
         raise Refused(
             "restore_run_not_named",
-            f"No run is named whose backup is to be put back: -e run_id=...{_candidates(everything, backup_dir)}",
+            "The run whose backup is to be put back is not named: -e"
+            f" run_id=<run_id>.{_candidates(everything, backup_dir)}",
         )
     if not receipts:
         receipts = ReceiptFile(backup_dir, run_id).receipts(cursor)
     if not receipts:
         raise Refused(
             "run_unknown",
-            f"No run {run_id} is known to this database, and {backup_dir} has no receipts of it."
+            f"This database knows no run {run_id}, and {backup_dir} has no receipts of it."
             f"{_candidates(everything, backup_dir)}",
         )
     changed = altered(receipts)
     if changed is not None:
         raise Refused(
             "receipt_altered",
-            f"The receipt of step {changed['step']} of run {run_id} was changed after it was written: its backup is"
-            " not proven by it.",
+            f"The receipt of step {changed['step']} of run {run_id} was changed after it was written, so that it no"
+            " longer proves the backup. Nothing was changed. Choose another run.",
         )
     backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
     if backup is None or backup["status"] != "ok":
         unproven = (
-            " What it backed up before its rollback was never restored to prove it."
+            " Its backup before the rollback was never proven by restoring it."
             if latest(receipts, "emergency_backup")
             else ""
         )
@@ -94,21 +95,22 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
     if proof is None or proof["status"] != "ok":
         raise Refused(
             "backup_not_proven",
-            f"The backup of run {run_id} was never proven by restoring it (step verify_restore): it is not put back."
+            f"The backup of run {run_id} was never proven by restoring it (step verify_restore), so it is not put back."
             f"{_candidates(everything, backup_dir)}",
         )
     theirs = backup["identity"]
     if any(theirs[key] != identity[key] for key in ("system_identifier", "database")):
         raise Refused(
             "backup_of_another_database",
-            f"The backup of run {run_id} is one of database {theirs['database']} of server"
-            f" {theirs['system_identifier']}, not of {identity['database']} of server {identity['system_identifier']}.",
+            f"The backup of run {run_id} is of database {theirs['database']} of server"
+            f" {theirs['system_identifier']}, not of {identity['database']} of server {identity['system_identifier']}."
+            " Check run_id, db_host and db_name.",
         )
     files = BackupFiles(backup_dir, run_id)
     if not os.path.isdir(files.folder):
         raise Refused(
             "backup_missing",
-            f"The backup of run {run_id} is not in backup_dir any more: there is no {files.folder} on the host where"
+            f"The backup of run {run_id} is no longer in backup_dir: there is no {files.folder} on the host where"
             f" this runs. Nothing was changed.{_candidates(everything, backup_dir)}",
         )
     files.check_manifest(backup["outputs"]["manifest_sha256"])

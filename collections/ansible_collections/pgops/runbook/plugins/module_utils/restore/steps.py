@@ -156,7 +156,8 @@ def _bring_ledger(ledger: Ledger, live_cursor: Cursor, new_cursor: Cursor) -> No
     if left or not whole or release_of(new_cursor) != release_of(live_cursor):
         reason = f" ({left[0]['table']}: {left[0]['reason']})" if left else ""
         raise StepFailed(
-            "ledger_not_carried_over", f"The ledger could not be brought into the restored database{reason}."
+            "ledger_not_carried_over",
+            f"The ledger could not be carried over into the restored database{reason}. Run again.",
         )
     # Half done in the database that is replaced; in the restored one it is not begun.
     close_all_journals(new_cursor)
@@ -174,7 +175,8 @@ def _connect_to_restored(step: Step, outputs: Json) -> None:
                 raise StepFailed(
                     "receipt_not_written_after_swap",
                     "The databases were swapped: production is the restored backup, and the replaced database is"
-                    f" {outputs['replaced']}. The receipt could not be written: {error.reason}",
+                    f" {outputs['replaced']}. Only the receipt could not be written: {error.reason} Do not restore"
+                    " again; look: ansible-playbook playbooks/status.yml",
                 ) from None
             time.sleep(0.25)
     with transaction(step.connection) as cursor:

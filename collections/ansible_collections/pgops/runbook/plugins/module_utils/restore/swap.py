@@ -77,7 +77,8 @@ class DatabaseSwap:
                 if cursor.fetchone() is not None:
                     raise Refused(
                         "replaced_database_exists",
-                        f"There is a database {self.replaced} already: nothing was swapped.",
+                        f"There is already a database {self.replaced}, the name that the replaced one would get."
+                        " Nothing was swapped. Rename or drop it, and run again.",
                     )
                 self._comment(cursor, self.restored, swap_mark(self.database, self.run_id, self.source))
         except BaseException:
@@ -144,8 +145,8 @@ class DatabaseSwap:
                     )
                     raise Unchanged(
                         "application_not_held_off",
-                        f"The application could not be held off, so nothing was swapped and it was let in again:"
-                        f" {'; '.join(refused or sessions.values())} {what}.",
+                        f"The application could not be kept out, so nothing was swapped and it was let in again:"
+                        f" {'; '.join(refused or sessions.values())} {what}. Stop it, and run again.",
                     )
                 time.sleep(0.05)
 
@@ -223,7 +224,7 @@ class DatabaseSwap:
                 raise Unchanged(
                     "databases_not_renamed",
                     f"The databases could not be renamed, so nothing was swapped and the application was let in"
-                    f" again: {reason}.",
+                    f" again: {reason}. Remove the cause, and run again.",
                 ) from None
         self._done = True
         return {"replaced": self.replaced, "replaced_oid": live["oid"], "not_carried": not_carried}

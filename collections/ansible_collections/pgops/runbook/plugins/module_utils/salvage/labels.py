@@ -52,7 +52,7 @@ def add_labels_again(cursor: Cursor, key: str, labels: Iterable[Sequence[str | N
     name = key[len("enum ") :]
     present = _labels(cursor, name)
     if not present:
-        return ["the type is not there any more"]
+        return ["the type is gone"]
     for label, predecessor in labels:
         if label not in present:
             cursor.execute(

@@ -134,7 +134,8 @@ def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:
         if other is not None:
             raise Refused(
                 "another_run_in_progress",
-                f"Run {other['run_id']} is in progress in this database: adopt when it has ended.",
+                f"Run {other['run_id']} is in progress in this database. Nothing was recorded. Adopt when it has"
+                " ended.",
             )
         step.ledger.open_run(
             cursor, step.run_id, step.playbook, versions, operator_name(run["operator"]), run["controller"]

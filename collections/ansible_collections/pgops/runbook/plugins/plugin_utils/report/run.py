@@ -13,17 +13,17 @@ from .salvage import salvage_line, salvage_of_run
 __all__ = ["run_report", "status_report"]
 
 STATE_OF_PRODUCTION = {
-    "deployed": "Production has the migration.",
+    "deployed": "Production has the {migrations}.",
     "refused": "Production was not touched.",
     "unchanged": "Production is as it was: the transaction was rolled back.",
-    "rolled_back": "Production is as it was before the migration: the rollback was committed.",
+    "rolled_back": "Production is as it was before the {migrations}: the rollback was committed.",
     "rehearsed": "Production was only read.",
     "restored": "Production is the restored backup.",
 }
 
 LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
 
-LOOK = "What production has must be looked at."
+LOOK = "What is in production is not known here."
 
 HARMLESS_LOCKS = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
 
@@ -46,7 +46,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         lines.append(f"Reason: {run['reason']}")
     if run.get("reason_code"):
         lines.append(f"Reason code: {run['reason_code']}")
-    lines.append(f"Production: {_state(run)}")
+    lines.append(f"State: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
     if run.get("restore"):
@@ -94,9 +94,7 @@ def _files(files: dict[str, Any] | None) -> list[str]:
     lines = []
     for host, found in files["hosts"].items():
         if found is None:
-            lines.append(
-                f"Files on {host}: they have not (all) followed the database; run the same command again."
-            )
+            lines.append(f"Files on {host}: not all have followed the database. Run the same command again.")
             continue
         agree = (
             f"{found['rows']} rows and files agree"
@@ -125,7 +123,7 @@ def _restore(restore: dict[str, Any]) -> list[str]:
         lines.append(
             "Those rows were carried over."
             if restore["carried_over"]
-            else f"Those rows are in {restore['replaced']} only (carry_over was not asked for)."
+            else f"Those rows are only in {restore['replaced']}: carry_over was not given."
         )
     for table, count in restore["left"]["tables"].items():
         lines.append(f"NOT CARRIED OVER: {count} rows of {table}")
@@ -216,26 +214,32 @@ def _wal(measured: dict[str, Any]) -> str:
 
 
 def _state(run: dict[str, Any]) -> str:
+    migrations = "migrations" if len(run["migrations"]) > 1 else "migration"
     if run["outcome"] in ("deployed", "rolled_back") and not run["migrations"] and run.get("files"):
-        return "Production's database was only read; the files on disk agree with it now."
+        return "Production's database was only read; the files on disk now agree with it."
     if run["outcome"] == "deployed" and not run["migrations"]:
-        return "Nothing was pending, nothing was done."
+        return "Nothing was pending, and nothing was done."
     if run["outcome"] != "failed":
-        return STATE_OF_PRODUCTION[run["outcome"]]
+        return STATE_OF_PRODUCTION[run["outcome"]].format(migrations=migrations)
     if run["playbook"] == "restore":
         swapped = any(step["step"] == "swap" and step["status"] == "ok" for step in run["steps"])
-        return "Production is the restored backup, and the check after it failed." if swapped else LOOK
+        return "Production is the restored backup, but the check after it failed." if swapped else LOOK
     if run["playbook"] == "deploy" and any(
         step["step"] == "emergency_rollback" and step["status"] == "ok" and step.get("migrations")
         for step in run["steps"]
     ):
-        return "Production's database is as it was before the migration; files on disk have not followed it back."
+        return (
+            f"Production's database is as it was before the {migrations}, but files on disk have not followed it"
+            " back."
+        )
     if not run["migrations"] and run.get("files"):
         return "Production's database was only read; files on disk are behind it."
     changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
     if any(step["step"] == changed and step["status"] == "ok" for step in run["steps"]):
         what = (
-            "ROLLED BACK, and the check after it failed" if changed != "apply" else "STILL HAS the migration"
+            "WAS ROLLED BACK, but the check after it failed"
+            if changed != "apply"
+            else f"STILL HAS the {migrations}"
         )
         return f"Production {what}."
     return LOOK
@@ -245,19 +249,19 @@ def _next(run: dict[str, Any]) -> str | None:
     failed = [step["step"] for step in run["steps"] if step["status"] == "failed"]
     backup = run.get("restorable_run")
     if run["playbook"] == "emergency_rollback" and "emergency_rollback" in failed and backup:
-        return f"mend the rollback, or put the backup from before the deploy back: {_restore_command(backup)}"
+        return f"correct the rollback script, or put back the backup from before the deploy: {_restore_command(backup)}"
     if run["outcome"] == "deployed" and run.get("rows_waiting"):
         return f"{LIST_SALVAGE} says which rows wait, and what stands in the way of each"
     if run["outcome"] != "failed":
         return None
     if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & set(failed):
-        return f"the backup of this run can be put back: {_restore_command(run['run_id'])}"
+        return f"put back the backup of this run: {_restore_command(run['run_id'])}"
     files = run.get("files")
     if files and None in files["hosts"].values():
         version = files["migrations"][-1]
         return (
-            f"mend what the reason says, then let the files follow the database as it is now: ansible-playbook"
-            f" {run['playbook']}.yml -e migration={version}"
+            "remove the cause that the reason names, then let the files follow the database as it is now:"
+            f" ansible-playbook {run['playbook']}.yml -e migration={version}"
         )
     if run["playbook"] == "deploy":
         version = run["migrations"][0] if run["migrations"] else "..."
@@ -289,7 +293,9 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [f"  {entry['stem']:<{width}}  {_migration(entry, status)}" for entry in status["migrations"]]
     for version in status["unknown_versions"]:
         lines.append(f"  {version}: recorded as applied, and sql_dir has no such migration")
-    lines += [f"UNUSABLE, no deploy until it is mended: {problem}" for problem in status.get("unusable", [])]
+    lines += [
+        f"UNUSABLE, and no deploy until it is corrected: {problem}" for problem in status.get("unusable", [])
+    ]
     last = status["last_run"]
     if last:
         lines.append(
@@ -303,8 +309,8 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
         )
     lines += [
-        f"NOT SETTLED: {waiting_in_words(rows)} that a rollback of {version} had kept, while it is applied:"
-        f" {LIST_SALVAGE} says what stands in the way"
+        f"NOT SETTLED: {waiting_in_words(rows)} that a rollback of {version} had kept, though {version} is applied"
+        f" again: {LIST_SALVAGE} says what stands in the way"
         for version, rows in (status.get("rows_waiting") or {}).items()
     ]
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
@@ -343,7 +349,7 @@ def _chain(status: dict[str, Any]) -> str:
         return f"Receipts: {status['receipts']}, the chain is whole"
     what = f"{broken['step']} {broken['migration'] or ''}".strip()
     return (
-        f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is not as it was written,"
+        f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is no longer as it was written,"
         " or one before it is gone"
     )
 
@@ -359,7 +365,7 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
         )
         parts += cut(found["missing"], 5) if found["state"] == "partial" else []
         if found["state"] == "unknown":
-            parts.append("it makes no object by which it could be told")
+            parts.append("it makes no object by which one could tell")
     for kind in entry["edited"]:
         parts.append(f"EDITED: its {kind} script is not the one that was deployed")
     proof = entry["proof"]

@@ -36,10 +36,10 @@ def _kept(item: dict[str, Any], restores_salvage: bool) -> str:
     """
     of = f", column {', '.join(item['columns'])}" if item["kind"] == "dropped columns" else ""
     comes_back = (
-        f"the next deploy of {item['migration']} puts back what nothing stands in the way of, and says what waits"
+        f"the next deploy of {item['migration']} puts back what it can, and says what waits"
         if restores_salvage
-        else "no deploy puts them back (restore_salvage is false): ansible-playbook playbooks/salvage.yml"
-        f" -e salvage_action=restore -e salvage_item={item['item']} does, once {item['migration']} is applied again"
+        else f"no deploy puts them back, because restore_salvage is false; once {item['migration']} is applied again:"
+        f" ansible-playbook playbooks/salvage.yml -e salvage_action=restore -e salvage_item={item['item']}"
     )
     return f"Kept: {item['rows']} rows of {item['table']} ({item['kind']}{of}); {comes_back}"
 

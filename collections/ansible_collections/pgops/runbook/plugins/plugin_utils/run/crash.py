@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["explain_crash"]
 
-LOOK = "What is true now: ansible-playbook playbooks/status.yml"
+LOOK = "See what is true now: ansible-playbook playbooks/status.yml"
 
 # A shell gives 128 and the signal's number for a program that a signal ended (POSIX, Shell Command Language, 2.8.2).
 SHELL_SIGNALS = 128

@@ -33,7 +33,7 @@ FIRST_STEP_THAT_CHANGES = {
     "restore": "swap",
 }
 
-NOT_ENDED = "The run has not ended: it is still going on, or it was interrupted during {step}."
+NOT_ENDED = "The run has not ended: it is still in progress, or was interrupted during {step}."
 
 # Of what a failed step found: tables that differ, and their rows by key. The rest may quote statements of scripts and
 # of other sessions, and so a password.
@@ -69,7 +69,7 @@ def final_outcome(
     ):
         behind = [one for one in steps[steps.index(taken_back) :] if one in failed]
         if behind:
-            also = f"The database was rolled back, and the files have not followed: {behind[0]['reason']}"
+            also = f"The database was rolled back, but the files have not followed: {behind[0]['reason']}"
             return "failed", *at, f"{first['reason']} {also}"
         return "rolled_back", *at, first["reason"]
     if playbook == "deploy" and len(failed) > 1:
@@ -143,12 +143,13 @@ class RunRecord:
             return None
         except OSError as error:
             raise Refused(
-                "record_unusable", f"The record {self.path} cannot be read: {error.strerror}."
+                "record_unusable",
+                f"The record {self.path} cannot be read: {error.strerror}. Check artifacts_dir, and start a new run.",
             ) from None
         except ValueError as error:
             raise Refused(
                 "record_unusable",
-                f"The record {self.path} of this run is damaged ({error}): start a new run.",
+                f"The record {self.path} of this run is damaged ({error}). Start a new run.",
             ) from None
 
     def save(self) -> None:

@@ -33,6 +33,6 @@ def code_of_waiting(rows: int) -> tuple[str, str]:
     """(reason code, reason) of a deploy that was to fail where rows wait."""
     return (
         "rows_held_back",
-        f"The migration is deployed, and {waiting_in_words(rows)} that a rollback had kept: something stood in the way"
-        " (fail_on_held_back was asked for). What, and which rows: ansible-playbook playbooks/salvage.yml",
+        f"The migration is deployed, and {waiting_in_words(rows)} that a rollback had kept. The play fails because"
+        " fail_on_held_back is set. Which rows, and what stands in their way: ansible-playbook playbooks/salvage.yml",
     )

@@ -129,8 +129,8 @@ def read_folder(
                 continue
             raise SqlLibraryError(
                 "script_name_unusable",
-                f"the file name {path.name!r} in {folder} cannot be used; letters, digits, '_', '-' and '.' "
-                "only, a letter or digit first, and .sql at the end",
+                f"the file name {path.name!r} in {folder} cannot be used: it may have letters, digits, '_', '-' and"
+                " '.', begins with a letter or digit, and ends with .sql",
             )
         scripts[path.stem] = _read_script(root, folder, path, tolerant)
     return scripts

@@ -71,7 +71,7 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         if word and word[0].upper() in allowed and re.match(r"$|[\s.,;:(-]", value[word.end() :]):
             return word[0].upper()
         raise source.error(
-            "header_invalid", offset, f'"{key.title()}: {value}" is none of {", ".join(allowed)}'
+            "header_invalid", offset, f'"{key.title()}: {value}" is not one of {", ".join(allowed)}'
         )
 
     transaction = choice("transaction", _TRANSACTIONS)
@@ -135,7 +135,7 @@ def _names(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
             raise source.error(
                 "header_invalid",
                 offset,
-                f'"Requires: {value}" is no list of migrations: {name!r} is not a version or file name',
+                f'"Requires: {value}" is not a list of migrations: {name!r} is not a version or file name',
             )
     return tuple(dict.fromkeys(names))
 

@@ -111,7 +111,10 @@ class SqlLibrary:
         """
         text = "" if name is None else str(name).strip()
         if not text:
-            raise Refused("migration_not_named", "no migration given: -e migration=009")
+            raise Refused(
+                "migration_not_named",
+                "No migration is named: -e migration=<version>, or -e migration=pending",
+            )
         for migration in self.migrations:
             if text in (migration.version, migration.stem):
                 return migration
@@ -243,7 +246,7 @@ def read_sql_library(sql_dir: str | Path, tolerant: bool = False) -> SqlLibrary:
     """Read a folder of SQL: migrations/, rollback/, verify/, sample/ and smoke/.
 
     Args:
-        tolerant: go on without files that cannot be used. A rollback must not wait until somebody has mended a
+        tolerant: go on without files that cannot be used. A rollback must not wait until somebody has corrected a
             script that it does not run.
 
     Raises:

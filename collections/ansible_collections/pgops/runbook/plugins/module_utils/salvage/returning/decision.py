@@ -46,7 +46,7 @@ MOVED = "it was moved from {}, where somebody changed or deleted it since the ro
 STILL_REFERRED = "rows of {} refer to it"
 #: What follows are the names of columns.
 BOTH_CHANGED = "changed on both sides of the rollback: "
-VALUES_UNKNOWN = "changed, or made so by the migration, which is not known: "
+VALUES_UNKNOWN = "changed by users or by the migration, and nothing tells which: "
 
 #: Who has the last word on what was changed on both sides: nobody, those who wrote before the rollback, or the others.
 KEPT, NOW = "kept", "now"
@@ -103,7 +103,7 @@ def _decide_on_lost(rows: WaitingRows, prefer: str) -> None:
             sql.SQL("k.columns && {}::text[] OR k.columns IS NULL AND k.kept IS NOT NULL AND ({})").format(
                 sql.Literal(rows.lost), values
             ),
-            f"the table has no column {', '.join(rows.lost)} any more",
+            f"the table no longer has column {', '.join(rows.lost)}",
         )
 
 

@@ -22,7 +22,7 @@ from .waiting import WaitingRows
 
 __all__ = ["PARENT_IS_ANOTHER", "follow_parents", "give_numbers_back", "number_anew", "take_new_numbers"]
 
-PARENT_IS_ANOTHER = "its parent in {} is another one now"
+PARENT_IS_ANOTHER = "its parent in {} is another row now"
 
 # Types in which every number has a negative that is no number of a row.
 WITH_NEGATIVES = ("int2", "int4", "int8", "numeric")

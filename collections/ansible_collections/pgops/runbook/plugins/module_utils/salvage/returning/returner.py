@@ -143,11 +143,11 @@ class SalvageReturner:
         """The table that an item's rows go back to; None where it cannot take them, and they are held back."""
         table = table_facts(self.cursor, _table_name(item))
         if table is None:
-            self.store.hold_back(item["item"], "its table is not there any more")
+            self.store.hold_back(item["item"], "its table is gone")
             return None
         lost = [name for name in item["key_columns"] if name not in table.columns]
         if lost:
-            self.store.hold_back(item["item"], f"the table has no column {', '.join(lost)} any more")
+            self.store.hold_back(item["item"], f"the table no longer has column {', '.join(lost)}")
             return None
         return table
 
@@ -157,7 +157,7 @@ class SalvageReturner:
         facts = item["facts"]
         if item["kind"] == SEQUENCE:
             there = advance_sequence(self.cursor, _table_name(item), facts["next_value"])
-            problems = [] if there else ["the sequence is not there any more"]
+            problems = [] if there else ["the sequence is gone"]
         elif item["kind"] == LABELS:
             problems = add_labels_again(self.cursor, facts["object"], facts["labels"])
         else:

@@ -23,8 +23,8 @@ from ..store.returning import range_of_numbers, read_kept
 __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
 
 ANOTHER_ROW = "another row has its number now"
-ANOTHER_OR_CHANGED = "nothing of its row is as it was: another one may have its key by now"
-OTHER_VALUE = "its table has types that do not hold its values as they were"
+ANOTHER_OR_CHANGED = "nothing in its row is as it was: another row may have its key by now"
+OTHER_VALUE = "the types of its table no longer hold its values as they were"
 
 ROWS_TO_TELL = 10_000
 
