@@ -344,7 +344,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "salvage_would_delete_rows": Reason(
             "Putting back what a rollback had kept would delete rows of which nothing was kept; it was undone.",
-            "Deploy with -e restore_salvage=false; then look at the salvage (playbooks/salvage.yml).",
+            "Deploy with -e restore_salvage=false, then look at what is kept: ansible-playbook playbooks/salvage.yml.",
         ),
         "schema_changed_after_deploy": Reason(
             "The schema was changed between the COMMIT of the deploy and its verification.",
