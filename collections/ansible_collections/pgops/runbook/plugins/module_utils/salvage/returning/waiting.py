@@ -164,7 +164,8 @@ class WaitingRows:
                 self._find_by_content()
             self._say_another()
         # Beside a number that is handed out, a text in which all rows differ is all that names them.
-        if not by_number and (not self.assigned or (self.key.unique and self.key.columns != self.assigned)):
+        named_by_text = bool(self.assigned) and self.key.columns not in self.table.unique_columns
+        if not by_number and self.key.columns != self.assigned and not named_by_text:
             self._doubt_strangers()
         if self.numbered:
             self._find_renumbered()
