@@ -34,7 +34,7 @@ _MARKED = re.compile(
     r"(?P<begin><!-- transcript (?P<name>\w+)[^>]*-->\n)(?P<text>.*?)(?P<end>^<!-- end of transcript -->$)",
     re.DOTALL | re.MULTILINE,
 )
-_SENTENCES_ABOUT_ROWS = re.compile(r" *((deployed|rolled_back|Production|Kept|Put back): .*)")
+_SENTENCES_ABOUT_ROWS = re.compile(r" *((deployed|rolled_back|State|Kept|Put back): .*)")
 
 # What differs from run to run: a pattern, and what it is compared as.
 _VARYING = (

@@ -167,7 +167,7 @@ def test_a_receipt_that_is_not_there_says_that_nothing_was(opened: StepRuns) -> 
 def test_a_server_that_does_not_come_back_leaves_it_unknown(opened: StepRuns) -> None:
     answer = commit_after_the_connection_is_lost(opened, committed=True, server_is_gone=11)
     assert (answer["outcome"], answer["reason_code"]) == ("failed", "commit_unknown")
-    assert "whether the transaction was committed is not known" in answer["msg"]
+    assert "it is not known whether the transaction was committed" in answer["msg"]
     assert "ansible-playbook playbooks/status.yml" in answer["msg"]
     assert [one["status"] for one in answer["receipts"]] == ["failed"], "what is not known is not reported"
 

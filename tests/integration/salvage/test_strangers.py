@@ -84,7 +84,7 @@ def test_children_do_not_come_to_a_stranger(deployment):
     story.execute("UPDATE book SET title = 'only' WHERE title = 'one'")
     assert reasons(story.deploy()) == {
         "public.author": {ANOTHER: 1},
-        "public.quote": {"its parent in public.author is another one now": 1},
+        "public.quote": {"its parent in public.author is another row now": 1},
     }
     assert (
         story.ask("SELECT said FROM quote JOIN author ON author.id = quote.author WHERE name = 'only'") == []

@@ -61,7 +61,7 @@ def test_rows_that_wait_are_seen_until_they_are_settled(application: Application
     assert (run.record["outcome"], run.record["reason_code"]) == ("deployed", "rows_held_back")
     assert run.record["rows_waiting"] == 3
     assert all(step["status"] == "ok" for step in run.record["steps"])
-    assert "Production: Production has the migration." in said(run)
+    assert "State: Production has the migration." in said(run)
     assert "deployed: The migration is deployed, and 3 rows wait that a rollback had kept" in said(run)
     status = said(application.run("playbooks/status.yml"))
     assert "002_author applied" in status
