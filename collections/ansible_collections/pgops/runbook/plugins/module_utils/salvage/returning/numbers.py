@@ -184,14 +184,10 @@ def follow_parents(rows: WaitingRows, others: Mapping[TableName, WaitingRows]) -
                 sql.Identifier(record), fields(f"k.{mine}", key.columns), fields(f"p.{mine}", key.referred)
             )
             if mine == "theirs":
-                # Of a thing that is gone the number may be another's by now.
-                gone = sql.SQL("p.place IS NULL AND p.base IS NOT NULL AND {}").format(
-                    sql.Literal(bool(parent.assigned))
-                )
                 rows.hold_back(
-                    sql.SQL(
-                        "{} AND EXISTS (SELECT FROM {} p WHERE {} AND (p.reason IS NOT NULL OR {}))"
-                    ).format(counts, parent.work, same, gone),
+                    sql.SQL("{} AND EXISTS (SELECT FROM {} p WHERE {} AND p.reason IS NOT NULL)").format(
+                        counts, parent.work, same
+                    ),
                     PARENT_IS_ANOTHER.format(".".join(key.parent)),
                 )
             if parent.numbers:
