@@ -270,3 +270,25 @@ def test_a_value_in_which_many_rows_are_alike_does_not_tell_a_row_from_a_strange
         ("Bob", "window"),
         ("Eve", None),
     ]
+
+
+def test_seeds_that_get_other_numbers_are_not_taken_for_each_other(deployment: Story) -> None:
+    """Somebody has renamed a row that the seed takes for one of its own, so that it makes one more."""
+    story = deployment(
+        "ALTER TABLE book ADD sort text; UPDATE book SET sort = 'known' WHERE title IN ('one', 'pine', 'oak', 'elm');"
+        " INSERT INTO book (title, shelf, sort) SELECT name, 0, 'seed' FROM unnest(ARRAY['one', 'pine', 'oak', 'elm'])"
+        " AS name WHERE name NOT IN (SELECT title FROM book)",
+        "DELETE FROM book WHERE sort = 'seed'; ALTER TABLE book DROP sort",
+    )
+    waiting = merged(
+        story,
+        "UPDATE book SET shelf = 7 WHERE title = 'oak'",
+        "UPDATE book SET title = 'ones' WHERE title = 'one'",
+    )
+    assert waiting == {}
+    assert story.ask("SELECT title, shelf FROM book WHERE sort = 'seed' ORDER BY title") == [
+        ("elm", 0),
+        ("oak", 7),
+        ("one", 0),
+        ("pine", 0),
+    ]

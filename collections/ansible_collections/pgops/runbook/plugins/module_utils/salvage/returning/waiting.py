@@ -230,14 +230,20 @@ class WaitingRows:
 
     def _find_renumbered(self) -> None:
         """Rows that the migration makes under another number each time: by another key, else by their content."""
+        # Under the number of one that the migration brings there may be another one that it brings.
+        doubted = sql.SQL("k.made AND k.reason = {}").format(sql.Literal(ANOTHER_OR_CHANGED))
+        self.run(
+            "UPDATE {work} k SET place = NULL, partition = NULL, now = NULL WHERE {doubted}", doubted=doubted
+        )
         made_again = sql.SQL(
-            "k.reason IS NULL AND k.base IS NOT NULL AND (k.kept IS NULL OR k.columns && {}::text[])"
-        ).format(sql.Literal(self.numbers))
+            "k.base IS NOT NULL AND ({} OR k.reason IS NULL AND (k.kept IS NULL OR k.columns && {}::text[]))"
+        ).format(doubted, sql.Literal(self.numbers))
         unclaimed = sql.SQL(UNCLAIMED).format(work=self.work)
         for names in self.names:
             if set(names) <= set(self.present):
                 same = sql.SQL("{} AND {}{}").format(made_again, self._same(names, "k.basis"), unclaimed)
                 self.run(PLACE, now=self.now(), same=same)
+        self.run("UPDATE {work} k SET reason = NULL WHERE {doubted} AND k.place IS NOT NULL", doubted=doubted)
         content = self._content(self.key.columns)
         if content:
             same = sql.SQL("{} AND {}").format(made_again, self._alike(content))
