@@ -35,6 +35,9 @@ _MARKED = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _SENTENCES_ABOUT_ROWS = re.compile(r" *((deployed|rolled_back|State|Kept|Put back): .*)")
+_SENTENCES_ABOUT_TAGS = re.compile(
+    r" *((deployed, and|rolled_back|Next:|(Kept|Put back): \d+ rows of public\.tags ).*)"
+)
 
 # What differs from run to run: a pattern, and what it is compared as.
 _VARYING = (
@@ -132,7 +135,34 @@ def transcripts(demo: Demo) -> dict[str, str]:
                 _typed(demo, "SELECT file_id, created_at FROM favorites ORDER BY id DESC LIMIT 3;"),
             ]
         ),
+        "conflict": _conflict(demo),
     }
+
+
+def _conflict(demo: Demo) -> str:
+    """What both sides of a rollback changed, and how it is settled."""
+    told = [
+        _typed(demo, "UPDATE tags SET priority = 1 WHERE name = 'house';"),
+        _sentences(demo, "ansible-playbook emergency_rollback.yml -e migration=007", _SENTENCES_ABOUT_TAGS),
+        _typed(demo, "UPDATE tags SET name = 'house music' WHERE name = 'house';"),
+        _sentences(demo, "ansible-playbook deploy.yml -e migration=007", _SENTENCES_ABOUT_TAGS),
+    ]
+    listing = _message(demo, "ansible-playbook playbooks/salvage.yml")
+    item = re.search(r"item (\d+), .* of public\.tags ", listing)
+    if item is None:
+        raise TranscriptError(f"no tag waits:\n{listing}")
+    command = "ansible-playbook playbooks/salvage.yml"
+    return "\n\n".join(
+        [
+            *told,
+            listing,
+            _message(demo, f"{command} -e salvage_item={item[1]}"),
+            _message(
+                demo, f"{command} -e salvage_action=restore -e salvage_item={item[1]} -e salvage_prefer=kept"
+            ),
+            _typed(demo, "SELECT name, priority FROM tags WHERE name LIKE 'house%' ORDER BY 1;"),
+        ]
+    )
 
 
 def as_shown(output: str) -> str:
@@ -180,10 +210,20 @@ def _whole(demo: Demo, command: str) -> str:
     return f"$ {command}\n{demo.playbook(command)}"
 
 
-def _sentences(demo: Demo, command: str) -> str:
-    """A command, and of what it printed the sentences about rows."""
-    found = [_SENTENCES_ABOUT_ROWS.fullmatch(line) for line in demo.playbook(command).splitlines()]
+def _sentences(demo: Demo, command: str, about: re.Pattern[str] = _SENTENCES_ABOUT_ROWS) -> str:
+    """A command, and of what it printed some sentences."""
+    found = [about.fullmatch(line) for line in demo.playbook(command).splitlines()]
     return "\n".join([f"$ {command}", *(sentence[1] for sentence in found if sentence)])
+
+
+def _message(demo: Demo, command: str) -> str:
+    """A command, and what its report says."""
+    lines = demo.playbook(command).splitlines()
+    begin = max(number for number, line in enumerate(lines) if "msg:" in line)
+    told = [line for line in lines[begin:] if line.startswith("        ")] or [
+        lines[begin].partition("msg: ")[2]
+    ]
+    return "\n".join([f"$ {command}", *(line.removeprefix("        ") for line in told)])
 
 
 def _typed(demo: Demo, statement: str) -> str:

@@ -306,6 +306,11 @@ def test_a_conflict_waits_until_somebody_says_who_has_the_last_word(runs: StepRu
     rows = conflict(runs)
     (listed,) = [one for one in items(runs.another("salvage")).values() if one["item"] == rows]
     assert listed["reasons"] == {"changed on both sides of the rollback: body": 1}
+    look = runs.another("salvage").must("salvage", item=rows)
+    (row,) = look["outputs"]["rows"]
+    assert (row["key"], row["kept"], row["now"]) == ("id (1)", {"body": "MiXed"}, {"body": "SINCE"})
+    assert row["reason"] == "changed on both sides of the rollback: body"
+    assert look["changed"] is False
     reason = refusal(runs.another("salvage"), action="restore", item=rows)
     assert "-e salvage_prefer=kept" in reason
     assert "-e salvage_prefer=now" in reason

@@ -17,7 +17,7 @@ from demo.load_library import DATABASE, load
 from demo.local_server import LocalServer
 
 FEW_FILES = 1000  # the story puts a favorite on file 1000
-STORIES = ("deploy", "rollback", "favorites")
+STORIES = ("deploy", "rollback", "favorites", "conflict")
 
 
 def _favorites(files: int) -> str:

@@ -113,3 +113,33 @@ def test_putting_back_says_what_went_and_what_stays(facts: dict[str, Any], line:
         "held_back": 0,
     }
     assert report("restore", **{**put_back, **facts}) == [f"library: {line}"]
+
+
+def test_the_rows_of_an_item_stand_beside_what_is_there_now() -> None:
+    rows = [
+        {
+            "key": "id (1)",
+            "reason": "changed on both sides of the rollback: shelf",
+            "deleted": False,
+            "there": True,
+            "kept": {"shelf": "3", "note": None},
+            "now": {"shelf": "5", "note": "n"},
+        },
+        {"key": "id (2)", "reason": "its parent in public.x is gone", "deleted": False, "there": False}
+        | {"kept": {"shelf": "4"}, "now": {}},
+        {"key": "id (3)", "reason": None, "deleted": True, "there": True, "kept": {}, "now": {"shelf": "6"}},
+    ]
+    settle = "ansible-playbook playbooks/salvage.yml -e salvage_action=restore -e salvage_item=7 -e salvage_prefer="
+    assert report("list", items=[{**ITEM, "rows": 5}], rows=rows)[2:] == [
+        "    row id (1): changed on both sides of the rollback: shelf",
+        "      shelf: kept 3, now 5",
+        "      note: kept NULL, now n",
+        "    row id (2): its parent in public.x is gone",
+        "      shelf: kept 4",
+        "      now: there is no such row",
+        "    row id (3): goes back with the next deploy",
+        "      kept: users had deleted it",
+        "    and 2 more",
+        f"    To let what was kept win: {settle}kept",
+        f"    To let what is there now win: {settle}now",
+    ]

@@ -20,7 +20,8 @@ extends_documentation_fragment:
 options:
   action:
     description:
-      - V(list) names every item that has not gone back.
+      - V(list) names every item that has not gone back; with O(item), the rows of that one, each beside what is there
+        now.
       - V(export) writes the rows of one item to a file.
       - V(restore) puts one item back, without a deploy.
       - V(purge) deletes items.
@@ -105,6 +106,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.by_hand.export import FORMATS, check_export, export_item
 from ..module_utils.by_hand.items import find_item, refuse_beside_a_run
+from ..module_utils.by_hand.look import look_at_rows
 from ..module_utils.by_hand.purge import confirm_purge, purge, to_purge
 from ..module_utils.by_hand.put_back import check_put_back, put_back
 from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
@@ -117,8 +119,20 @@ from ..module_utils.step import Step, step_argument_spec
 
 def list_items(step: Step) -> Json:
     step.changed = False
+    if step.params["item"]:
+        return list_rows(step)
     with transaction(step.connection) as cursor:
         return {"items": SalvageStore(cursor).summary()}
+
+
+def list_rows(step: Step) -> Json:
+    try:
+        with step.connection.cursor() as cursor:
+            item, found = find_item(cursor, step.params["item"])
+            return {"items": [found], "rows": look_at_rows(cursor, item)}
+    finally:
+        if not step.connection.closed:
+            step.connection.rollback()
 
 
 def export(step: Step) -> Json:

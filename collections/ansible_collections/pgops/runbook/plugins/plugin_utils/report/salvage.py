@@ -8,6 +8,8 @@ from typing import Any
 
 __all__ = ["salvage_line", "salvage_of_run", "salvage_report"]
 
+LIST = "ansible-playbook playbooks/salvage.yml"
+
 # Salvage in which nobody wrote anything: it goes back without a word.
 OF_NO_USER = ("sequence",)
 
@@ -99,7 +101,37 @@ def salvage_report(outputs: dict[str, Any], target: str) -> list[str]:
             f" {item['bytes']} bytes"
             for item in outputs["items"]
         ),
+        *(_rows_of_item(outputs["items"][0], outputs["rows"]) if "rows" in outputs else ()),
     ]
+
+
+def _rows_of_item(item: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    """Each row with what was kept of it and what is there now, and how to settle it."""
+    lines = []
+    for row in rows:
+        lines.append(f"    row {row['key']}: {row['reason'] or 'goes back with the next deploy'}")
+        if row["deleted"]:
+            lines.append("      kept: users had deleted it")
+        else:
+            lines += [
+                f"      {name}: kept {_value(value)}"
+                + (f", now {_value(row['now'].get(name))}" if row["there"] else "")
+                for name, value in row["kept"].items()
+            ]
+        if not row["there"]:
+            lines.append("      now: there is no such row")
+    if item["rows"] > len(rows):
+        lines.append(f"    and {item['rows'] - len(rows)} more")
+    settle = f"{LIST} -e salvage_action=restore -e salvage_item={item['item']} -e salvage_prefer="
+    return [
+        *lines,
+        f"    To let what was kept win: {settle}kept",
+        f"    To let what is there now win: {settle}now",
+    ]
+
+
+def _value(value: str | None) -> str:
+    return "NULL" if value is None else value
 
 
 def _restored(outputs: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "keep_unknown",
     "note_made",
     "numbers_of_large_objects",
+    "reasons_of_rows",
     "rows_of",
     "try_again",
     "write_large_object",
@@ -115,6 +116,15 @@ def note_made(cursor: Cursor, item: int, left: sql.Composable) -> None:
             " WHERE found.key = k.key) WHERE item = {} AND base IS NOT NULL"
         ).format(left, sql.Literal(item))
     )
+
+
+def reasons_of_rows(cursor: Cursor, item: int) -> dict[int, str]:
+    """Number -> why the row was held back."""
+    cursor.execute(
+        "SELECT number, held_back FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NOT NULL",
+        (item,),
+    )
+    return dict(cursor.fetchall())
 
 
 def try_again(cursor: Cursor, items: Sequence[int]) -> None:

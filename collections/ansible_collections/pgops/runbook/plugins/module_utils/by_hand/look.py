@@ -1,0 +1,61 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Looking at the rows of one item: what was kept of each, what is there now, and why it waits."""
+
+from __future__ import annotations
+
+from ..postgres.connection import sql
+from ..postgres.session import pin_session
+from ..postgres.tables import table_facts
+from ..salvage.returning.waiting import WaitingRows
+from ..salvage.store.items import OF_TABLES
+from ..salvage.store.rows import reasons_of_rows, try_again
+from ..shapes import Cursor, Json
+
+__all__ = ["MOST_ROWS", "look_at_rows"]
+
+MOST_ROWS = 10
+
+# Of a value as much as a line bears.
+VALUES = """
+    SELECT k.number, k.key, k.kept IS NULL, k.place IS NOT NULL,
+           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM jsonb_each_text(to_jsonb(k.theirs)) AS f
+            WHERE k.columns IS NULL OR f.key = ANY (k.columns)),
+           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM jsonb_each_text(to_jsonb(k.now)) AS f
+            WHERE k.columns IS NULL OR f.key = ANY (k.columns))
+    FROM {work} k WHERE k.columns IS DISTINCT FROM '{{}}' ORDER BY k.number LIMIT {most}"""
+
+
+def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
+    """The first rows of an item of a table; none where its table is not there.
+
+    Args:
+        cursor: of a transaction that is rolled back: temporary tables are made, and rows tried again.
+        item: as SalvageStore.open_items() gives it.
+
+    Returns:
+        list of dict, MOST_ROWS at most: key (names of the key columns, and their values), reason (or None), deleted (whether users had
+        deleted the row), there (whether it is there now), kept and now (dict column -> text of the value or None).
+    """
+    table = table_facts(cursor, (item["schema"], item["table"])) if item["kind"] in OF_TABLES else None
+    if table is None or not set(item["key_columns"]) <= set(table.columns):
+        return []
+    pin_session(cursor, local=True)
+    reasons = reasons_of_rows(cursor, item["item"])
+    try_again(cursor, [item["item"]])
+    rows = WaitingRows(cursor, item, table)
+    rows.read()
+    rows.find_places()
+    rows.run(VALUES, most=sql.Literal(MOST_ROWS))
+    names = f"{', '.join(item['key_columns'])} " if rows.has_key else ""
+    return [
+        {
+            "key": f"{names}{key}",
+            "reason": reasons.get(number),
+            "deleted": deleted,
+            "there": there,
+            "kept": kept or {},
+            "now": now or {},
+        }
+        for number, key, deleted, there, kept, now in cursor.fetchall()
+    ]
