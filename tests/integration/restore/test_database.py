@@ -142,6 +142,6 @@ def test_one_that_was_marked_for_the_swap_is_dropped_too_and_no_other(
     if ours:
         assert restored.drop() is True
     else:
-        with pytest.raises(Refused, match="which this run did not make. It was left alone"):
+        with pytest.raises(Refused, match=r"which this run did not make\. It was left alone"):
             restored.drop()
     assert beside(admin) == ([] if ours else [restored.name])
