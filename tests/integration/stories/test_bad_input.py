@@ -74,7 +74,7 @@ def check_code(run: Run, code: str) -> None:
 
 SCRIPT_PROBLEMS = {
     "no migration": ("migration_not_named", None, "No migration is named: -e migration=<version>"),
-    "empty migration": ("migration_not_named", "", "no migration given"),
+    "empty migration": ("migration_not_named", "", "No migration is named: -e migration=<version>"),
     "unknown": ("migration_unknown", "077", r"no migration '077' in .*; it has .*001, 002"),
     "SQL in the name": ("migration_unknown", "009; DROP TABLE notes", "no migration '009; DROP TABLE notes'"),
     "path in the name": ("migration_unknown", "../../etc/passwd", r"no migration '\.\./\.\./etc/passwd'"),

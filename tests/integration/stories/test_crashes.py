@@ -98,7 +98,7 @@ def test_a_host_without_psycopg2(application: Application, tmp_path: Path) -> No
     assert record["reason_code"] == "psycopg2_missing"
     assert record["reason"].startswith("Step preflight could not run: the Python package psycopg2 is missing")
     assert "Install psycopg2-binary for its interpreter" in record["reason"]
-    assert "Type the same command again" in record["reason"]
+    assert "then type the same command again" in record["reason"]
     assert record["reason"] in " ".join(run.output.split()), run.output
     assert "Production was not touched." in run.output
     assert "Traceback" not in run.output

@@ -53,7 +53,7 @@ def test_rows_that_a_rollback_does_not_give_back_are_named_in_the_record(applica
     run = application.deploy("018")
     assert run.status != 0
     assert run.record["reason_code"] == "rehearsal_rollback_data_differs"
-    assert run.record["reason"].endswith(": 1 row changed in body, (id) = (2)."), run.record["reason"]
+    assert ": 1 row changed in body, (id) = (2). Correct" in run.record["reason"], run.record["reason"]
     failed = next(step for step in run.record["steps"] if step["step"] == "rehearse")
     (found,) = failed["details"]["rows"]
     assert (found["table"], found["as_expected"]) == ("public.notes", True)
