@@ -220,10 +220,15 @@ def _message(demo: Demo, command: str) -> str:
     """A command, and what its report says."""
     lines = demo.playbook(command).splitlines()
     begin = max(number for number, line in enumerate(lines) if "msg:" in line)
-    told = [line for line in lines[begin:] if line.startswith("        ")] or [
-        lines[begin].partition("msg: ")[2]
-    ]
-    return "\n".join([f"$ {command}", *(line.removeprefix("        ") for line in told)])
+    end = next(
+        number for number, line in enumerate(lines) if number > begin and line.startswith("PLAY RECAP")
+    )
+    if lines[begin].endswith("|-"):
+        told = [line.removeprefix("        ") for line in lines[begin + 1 : end]]
+    else:  # YAML folds a long sentence
+        folded = [lines[begin].partition("msg: ")[2], *lines[begin + 1 : end]]
+        told = [" ".join(line.strip() for line in folded).strip("'\"")]
+    return "\n".join([f"$ {command}", *told])
 
 
 def _typed(demo: Demo, statement: str) -> str:

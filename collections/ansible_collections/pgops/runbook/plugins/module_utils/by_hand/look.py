@@ -34,8 +34,9 @@ def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
         item: as SalvageStore.open_items() gives it.
 
     Returns:
-        list of dict, MOST_ROWS at most: key (names of the key columns, and their values), reason (or None), deleted (whether users had
-        deleted the row), there (whether it is there now), kept and now (dict column -> text of the value or None).
+        list of dict, MOST_ROWS at most: key (names of the key columns, and their values), reason (or None), deleted
+        (whether users had deleted the row), there (whether it is there now), kept and now (dict column -> text of the
+        value or None).
     """
     table = table_facts(cursor, (item["schema"], item["table"])) if item["kind"] in OF_TABLES else None
     if table is None or not set(item["key_columns"]) <= set(table.columns):

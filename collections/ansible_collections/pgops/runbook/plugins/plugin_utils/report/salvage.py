@@ -43,15 +43,16 @@ def _kept(item: dict[str, Any], restores_salvage: bool) -> str:
         else f"no deploy puts them back, because restore_salvage is false; once {item['migration']} is applied again:"
         f" ansible-playbook playbooks/salvage.yml -e salvage_action=restore -e salvage_item={item['item']}"
     )
-    return f"Kept: {item['rows']} rows of {item['table']} ({item['kind']}{of}); {comes_back}"
+    return f"Kept: {_rows(item['rows'])} of {item['table']} ({item['kind']}{of}); {comes_back}"
 
 
 def _returned(item: dict[str, Any]) -> str:
     """One line: what came back, and what did not for which reason."""
-    line = f"Put back: {item['returned']} rows of {item['table']} ({item['kind']})"
+    line = f"Put back: {_rows(item['returned'])} of {item['table']} ({item['kind']})"
     if item["held_back"]:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
-        line += f", and {item['held_back']} stay in schema runbook_salvage ({reasons})"
+        stay = "stays" if item["held_back"] == 1 else "stay"
+        line += f", and {item['held_back']} {stay} in schema runbook_salvage ({reasons})"
     return line
 
 
