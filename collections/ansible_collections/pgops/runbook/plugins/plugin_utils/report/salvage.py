@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.sentences import cut
+
 __all__ = ["salvage_line", "salvage_of_run", "salvage_report"]
 
 LIST = "ansible-playbook playbooks/salvage.yml"
@@ -108,27 +110,25 @@ def salvage_report(outputs: dict[str, Any], target: str) -> list[str]:
 
 def _rows_of_item(item: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
     """Each row with what was kept of it and what is there now, and how to settle it."""
-    lines = []
-    for row in rows:
-        lines.append(f"    row {row['key']}: {row['reason'] or 'goes back with the next deploy'}")
-        if row["deleted"]:
-            lines.append("      kept: users had deleted it")
-        else:
-            lines += [
-                f"      {name}: kept {_value(value)}"
-                + (f", now {_value(row['now'].get(name))}" if row["there"] else "")
-                for name, value in row["kept"].items()
-            ]
-        if not row["there"]:
-            lines.append("      now: there is no such row")
-    if item["rows"] > len(rows):
-        lines.append(f"    and {item['rows'] - len(rows)} more")
     settle = f"{LIST} -e salvage_action=restore -e salvage_item={item['item']} -e salvage_prefer="
-    return [
-        *lines,
-        f"    To let what was kept win: {settle}kept",
-        f"    To let what is there now win: {settle}now",
+    texts = [
+        *cut(["\n".join(_beside(row)) for row in rows], len(rows), total=item["rows"]),
+        f"To let what was kept win: {settle}kept",
+        f"To let what is there now win: {settle}now",
     ]
+    return [f"    {line}" for text in texts for line in text.split("\n")]
+
+
+def _beside(row: dict[str, Any]) -> list[str]:
+    lines = [f"row {row['key']}: {row['reason'] or 'goes back with the next deploy'}"]
+    for name, value in row["kept"].items():
+        now = f", now {_value(row['now'].get(name))}" if row["there"] else ""
+        lines.append(f"  {name}: kept {_value(value)}{now}")
+    if row["deleted"]:
+        lines.append("  kept: users had deleted it")
+    if not row["there"]:
+        lines.append("  now: there is no such row")
+    return lines
 
 
 def _value(value: str | None) -> str:
