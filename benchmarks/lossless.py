@@ -24,6 +24,7 @@ from benchmarks import (  # noqa: E402 - as a script, the path has to be set fir
     proof_of_lossless_rollback,
     proof_of_merges,
     proof_of_restore_under_writes,
+    proof_of_salvage_speed,
 )
 from benchmarks.measurement import table  # noqa: E402
 from benchmarks.proof import Measure, run  # noqa: E402
@@ -39,6 +40,7 @@ MEASUREMENTS: dict[str, Measure] = {
         server, sizes.rollbacks, chance, say
     ),
     "merges": lambda server, sizes, chance, say: proof_of_merges.measure(server, sizes.stories, chance, say),
+    "speed": lambda server, sizes, chance, say: proof_of_salvage_speed.measure(server, sizes.rows, say),
     "renames": lambda server, sizes, chance, say: proof_of_file_renames.measure(
         server, sizes.renames, chance, say
     ),
@@ -50,6 +52,7 @@ SIZES = {
     "library": (2000, "files of the library that is taken back and deployed again"),
     "rollbacks": (200, "random migrations"),
     "stories": (1000, "stories of writes on both sides of a rollback, against the merge rule"),
+    "rows": (200_000, "rows kept and put back, against the time of copying them"),
     "renames": (200, "kills of the renaming of files"),
     "restores": (10, "restores while an application writes"),
 }

@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.session import pin_session
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.tables import table_facts
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.identity import identity_of
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.base import Difference, settle
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.base import Difference
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.image import TableImage
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.notes import facts, settle
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.items import ROWS, SalvageStore
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.store.rows import (
     enter_changed,
@@ -104,4 +105,4 @@ def test_a_column_that_follows_the_time_is_said_to(cursor: Any) -> None:
     cursor.execute("ALTER TABLE public.star ADD at timestamptz DEFAULT '2020-01-01'")
     was = image(cursor)
     cursor.execute("UPDATE public.star SET at = now(), stars = 7")
-    assert difference(cursor, was).facts()["volatile"] == ["at"]
+    assert facts(difference(cursor, was))["volatile"] == ["at"]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.parents import KEY_OF_ANOTHER
+
 AUTHORS = (
     "CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, bio text, since timestamptz DEFAULT now());"
     "INSERT INTO author (name) SELECT title FROM book ORDER BY title;",
@@ -90,3 +92,26 @@ def test_children_do_not_come_to_a_stranger(deployment):
         story.ask("SELECT said FROM quote JOIN author ON author.id = quote.author WHERE name = 'only'") == []
     )
     assert len(story.ask("SELECT * FROM quote")) == 3
+
+
+def test_a_reference_by_a_key_that_two_rows_have_exchanged_waits(deployment):
+    """By its name nobody can tell; by what else is in the row one can."""
+    story = deployment(
+        "CREATE TABLE quote (id serial PRIMARY KEY, author text REFERENCES author (name), said text)",
+        "DROP TABLE quote",
+    )
+    story.execute(
+        "CREATE TABLE author (name text PRIMARY KEY, bio text, born int);"
+        " INSERT INTO author VALUES ('Mann', 'of Lübeck', 1875), ('Roth', 'of Brody', 1894),"
+        " ('Kraus', 'of Jičín', 1874)"
+    )
+    story.deploy()
+    story.execute("INSERT INTO quote (author, said) VALUES ('Mann', 'a'), ('Kraus', 'b'), (NULL, 'c')")
+    story.roll_back()
+    # Another one's name changes too, and what else is in Kraus's row is edited: his name is his still.
+    story.execute(
+        "UPDATE author SET name = 'x' WHERE born = 1875; UPDATE author SET name = 'Mann' WHERE born = 1894;"
+        " UPDATE author SET name = 'Roth' WHERE born = 1875; UPDATE author SET bio = 'of Vienna' WHERE name = 'Kraus'"
+    )
+    assert reasons(story.deploy()) == {"public.quote": {KEY_OF_ANOTHER.format("public.author"): 1}}
+    assert story.ask("SELECT author, said FROM quote ORDER BY said") == [("Kraus", "b"), (None, "c")]

@@ -167,6 +167,7 @@ THIRD: tuple[str, ...] = (
     "ALTER TABLE runbook_salvage.kept_row ADD COLUMN base text",
     "ALTER TABLE runbook_salvage.kept_row ADD COLUMN made boolean",
     "ALTER TABLE runbook_salvage.kept_row ADD COLUMN written_since boolean",
+    "ALTER TABLE runbook_salvage.kept_row ADD COLUMN parents text[]",
     "ALTER TABLE runbook_salvage.kept_row ALTER COLUMN kept DROP NOT NULL",
     # Rows that users had deleted: the migration makes them, and they are to go again.
     "UPDATE runbook_salvage.kept_row k SET base = k.kept, kept = NULL FROM runbook_salvage.manifest m"
@@ -285,5 +286,7 @@ COMMENTS: dict[str, str] = {
     " kept to know again which row others refer to",
     "runbook_salvage.kept_row.written_since": "whether users wrote the row after the migration had made its columns:"
     " what is the default in it may be theirs",
+    "runbook_salvage.kept_row.parents": "what was in the rows that it referred to by keys that people give, in the"
+    " order of the manifest's facts",
     "runbook_salvage.kept_row.held_back": "why it did not go back",
 }

@@ -19,7 +19,7 @@ from ..postgres.keys import unique_keys
 from ..shapes import Cursor
 from .key import Key
 
-__all__ = ["Identity", "hands_out_numbers", "identity_of", "literal_default"]
+__all__ = ["Identity", "hands_out_numbers", "identity_of", "literal_default", "telling_columns"]
 
 # A default that gives the same value whenever it is asked for.
 LITERAL = re.compile(
@@ -27,6 +27,9 @@ LITERAL = re.compile(
     r"""(?:::[A-Za-z0-9_ ."]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*)?"""
 )
 
+
+# Rows of a table that are looked at to see in which columns its rows differ.
+ROWS_TO_TELL = 10_000
 
 # Types whose values tell things apart, and are not alike by chance.
 NAMING = ("text", "varchar", "citext", "uuid")
@@ -99,6 +102,23 @@ def _naming_column(cursor: Cursor, oid: int, columns: list[str]) -> str | None:
     )
     rows, *distinct = one_row(cursor)
     return next((name for name, found in zip(texts, distinct) if found == rows and rows > 1), None)
+
+
+def telling_columns(cursor: Cursor, table: sql.Composable, names: Sequence[str]) -> list[str]:
+    """Of these columns the ones in which most rows differ, so that a value tells which row it is of.
+
+    Args:
+        table: SQL: its name.
+    """
+    counts = sql.SQL(", ").join(
+        sql.SQL("2 * count(DISTINCT {0}::text) > count({0})").format(sql.Identifier(name)) for name in names
+    )
+    cursor.execute(
+        sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS seen").format(
+            counts, sql.SQL(", ").join(map(sql.Identifier, names)), table, sql.Literal(ROWS_TO_TELL)
+        )
+    )
+    return [name for name, telling in zip(names, one_row(cursor)) if telling]
 
 
 def identity_of(cursor: Cursor, oid: int, columns: list[str], made: Collection[str]) -> Identity:

@@ -13,21 +13,19 @@ from collections.abc import Sequence
 from typing import IO
 
 from ...postgres.answers import one_row
-from ...postgres.columns import columns_of
 from ...postgres.connection import sql
-from ...postgres.references import parents_first
 from ...postgres.tables import ForeignKey, Table
 from ...shapes import Cursor, Json, TableName
-from ..identity import hands_out_numbers
 from ..key import fields
 from .image import TableImage
 
-__all__ = ["Difference", "settle"]
+__all__ = ["Difference"]
 
 MAKE = """
     CREATE TEMPORARY TABLE {shape} AS SELECT {names} FROM {target} WITH NO DATA;
     CREATE TEMPORARY TABLE {work} (number bigint GENERATED ALWAYS AS IDENTITY, key text, occurrence bigint,
-        kept text, base text, columns text[], written_since boolean, recorded boolean, theirs {shape}, basis {shape})"""
+        kept text, base text, columns text[], written_since boolean, recorded boolean, parents text[],
+        theirs {shape}, basis {shape})"""
 
 ENUMS = """
     SELECT a.attname::text, CASE WHEN t.typtype = 'e' THEN '::text' ELSE '::text[]' END
@@ -87,50 +85,8 @@ CONTEXT = """
            OR now.reference IN (SELECT {basis} FROM {children} k WHERE {counts}))
       AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
 
-# Rows are numbered in the order in which they lie, which is another one after every UPDATE.
-NUMBERED = """
-    UPDATE {work} SET columns = columns || ARRAY(SELECT unnest({numbers}::text[]) EXCEPT SELECT unnest(columns))
-    WHERE kept IS NOT NULL AND base IS NOT NULL;
-    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
-    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
-           {numbers}::text[]
-    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
-    WHERE was.line = now.line
-      AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
-
-WRITTEN = """
-    UPDATE {work} k SET written_since = true FROM {image} was WHERE was.written_since AND k.kept = was.line
-      AND k.base IS NOT NULL"""
-
-# What has the default because somebody wrote it cannot be told from what has it because nobody did.
-HAS_DEFAULT = """
-    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns, written_since)
-    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}), '{{}}',
-           true
-    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
-    WHERE was.written_since AND was.line = now.line
-      AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
-
-OUT = "COPY (SELECT {item}, key, occurrence, kept, base, columns, written_since FROM {work} ORDER BY number) TO STDOUT"
-
-
-def settle(differences: dict[TableName, Difference]) -> None:
-    """Tell what differs in tables that refer to each other, and keep what that takes to be known again."""
-    for one in differences.values():
-        one.forget_records(differences)
-    for one in differences.values():
-        one.compare_parents(differences)
-    for one in differences.values():
-        one.forget_equal()
-    for one in differences.values():
-        one.add_numbers()
-    pairs = [(name, key.parent) for name, one in differences.items() for key in one.table.foreign_keys]
-    # What is kept for a child may refer to a parent of its own.
-    for group in reversed(parents_first(differences, pairs)):
-        for name in group:
-            differences[name].add_context(differences)
-    for one in differences.values():
-        one.add_written()
+OUT = """COPY (SELECT {item}, key, occurrence, kept, base, columns, written_since, parents FROM {work} ORDER BY number)
+    TO STDOUT"""
 
 
 class Difference:
@@ -152,21 +108,23 @@ class Difference:
         self.image = image
         self.table = table
         self.zone = zone
+        self.parents: list[Json] = []
         self.work = sql.Identifier("pg_temp", f"runbook_differs_{image.label}")
         self.shape = sql.Identifier("pg_temp", f"runbook_made_again_{image.label}")
         target = sql.Identifier(*table.name)
-        self._run(MAKE, names=self._shape(), target=target)
+        self.run(MAKE, names=self._shape(), target=target)
         # What has this transaction's own number was there before the savepoint in which it was applied again.
         mine = sql.SQL("xmin = pg_catalog.pg_current_xact_id()::xid")
         recorded = sql.SQL("now.of_the_rollback" if only_grew else "false")
-        self._run(FIND, recorded=recorded, now=image.rows(of_the_rollback=mine))
+        self.run(FIND, recorded=recorded, now=image.rows(of_the_rollback=mine))
         for columns in self._names():
-            self._run(PAIR, same=self._equal("mine", "theirs", "other", "basis", columns))
+            self.run(PAIR, same=self._equal("mine", "theirs", "other", "basis", columns))
         if image.identity.has_key:
             self._pair_by_content()
         self._say_columns()
 
-    def _run(self, statement: str, **parts: sql.Composable) -> None:
+    def run(self, statement: str, **parts: sql.Composable) -> None:
+        """Run SQL with {work}, the {shape} of its values, and {image}."""
         parts = {"work": self.work, "shape": self.shape, "image": self.image.table, **parts}
         self.cursor.execute(sql.SQL(statement).format(**parts))
 
@@ -203,7 +161,7 @@ class Difference:
         rest = [name for name in self.image.columns if name not in left_out]
         if rest:
             same = sql.SQL("{} = {}").format(fields("mine.theirs", rest), fields("other.basis", rest))
-            self._run(PAIR, same=same)
+            self.run(PAIR, same=same)
 
     def _say_columns(self) -> None:
         differing = sql.SQL(", ").join(
@@ -212,7 +170,7 @@ class Difference:
             )
             for name in self.image.columns
         )
-        self._run(SAY_COLUMNS, differing=differing)
+        self.run(SAY_COLUMNS, differing=differing)
 
     # Rows that are handed numbers, and those that refer to them ------------------------------------------
 
@@ -243,13 +201,13 @@ class Difference:
                 )
             )
             if parent.renumbers(key.referred):
-                self._run(
+                self.run(
                     SAME_PARENT,
                     theirs=fields("k.theirs", key.columns),
                     basis=fields("k.basis", key.columns),
                     **parts,
                 )
-                self._run(OTHER_PARENT, now=self.image.rows(), field_of_line=of_line, **parts)
+                self.run(OTHER_PARENT, now=self.image.rows(), field_of_line=of_line, **parts)
 
     def renumbers(self, columns: Sequence[str]) -> bool:
         """Whether a row that is the same has another number now."""
@@ -273,18 +231,18 @@ class Difference:
                         others=other.work, theirs=fields("o.theirs", common), basis=fields("k.basis", common)
                     )
                 )
-        self._run(FORGET_RECORDS, elsewhere=sql.SQL("").join(elsewhere))
+        self.run(FORGET_RECORDS, elsewhere=sql.SQL("").join(elsewhere))
 
     def forget_equal(self) -> None:
         """Forget rows that differ in nothing."""
-        self._run("DELETE FROM {work} WHERE columns = '{{}}'")
+        self.run("DELETE FROM {work} WHERE columns = '{{}}'")
 
     def add_context(self, others: dict[TableName, Difference]) -> None:
         """Keep, beside rows that refer to numbered ones, these: to know again which they meant."""
         for key, parent in self._references(others):
             if not parent.image.identity.assigned:
                 continue
-            parent._run(
+            parent.run(
                 CONTEXT,
                 now=parent.image.rows(),
                 children=self.work,
@@ -294,77 +252,6 @@ class Difference:
                     sql.Literal(key.columns)
                 ),
             )
-
-    def serial(self) -> list[str]:
-        """Columns that the migration adds and in which a sequence numbers the rows."""
-        made = [one for one in columns_of(self.cursor, self.table.oid) if one.name in self.image.made]
-        return [one.name for one in made if hands_out_numbers(one)]
-
-    def add_numbers(self) -> None:
-        """Keep the numbers of all rows that have another name: people know them."""
-        numbers = self.serial()
-        if numbers and not set(numbers) & set(self.image.identity.key.columns):
-            self._run(NUMBERED, numbers=sql.Literal(numbers), now=self.image.rows())
-
-    def add_written(self) -> None:
-        """Note which rows users have written, and keep those into which they may have written a default."""
-        if self.image.made:
-            self._run(WRITTEN)
-        if self.image.defaults:
-            self._run(HAS_DEFAULT, now=self.image.rows())
-
-    # Facts -----------------------------------------------------------------------------------------------
-
-    def volatile(self) -> list[str]:
-        """Columns whose values are others each time the migration is applied, though nobody has written them.
-
-        Those that it hands out and that are the same in no row; and those into which it writes the time.
-        """
-        self.cursor.execute(
-            sql.SQL(
-                "SELECT (SELECT count(*) FROM {image}) - count(*) FILTER (WHERE base IS NULL AND kept IS NOT NULL)"
-                " FROM {work}"
-            ).format(image=self.image.table, work=self.work)
-        )
-        both = one_row(self.cursor)[0]
-        found = []
-        for column in columns_of(self.cursor, self.table.oid):
-            name = column.name
-            if name not in self.image.columns or name in self.image.identity.numbers:
-                continue
-            if name in self.image.identity.generated and hands_out_numbers(column):
-                condition: sql.Composable = sql.SQL("true")
-            elif name in self.image.identity.generated:
-                condition = sql.SQL("count(*) = {}").format(sql.Literal(both))
-            elif column.type_name in ("timestamptz", "timestamp", "date"):
-                condition = sql.SQL("bool_and((basis).{} = CAST({} AS {}))").format(
-                    sql.Identifier(name), self._moment(column.type_name), sql.SQL(column.type)
-                )
-            else:
-                continue
-            self.cursor.execute(
-                sql.SQL("SELECT count(*) > 0 AND {} FROM {} WHERE {} = ANY (columns)").format(
-                    condition, self.work, sql.Literal(name)
-                )
-            )
-            if one_row(self.cursor)[0]:
-                found.append(name)
-        return found
-
-    def _moment(self, kind: str) -> sql.Composable:
-        """SQL: now() as the migration wrote it."""
-        if kind == "timestamptz":
-            return sql.SQL("pg_catalog.now()")
-        return sql.SQL("(pg_catalog.now() AT TIME ZONE {})").format(sql.Literal(self.zone))
-
-    def facts(self) -> Json:
-        """What returning takes, beside the rows."""
-        return {
-            "base_known": True,
-            "volatile": self.volatile(),
-            "serial": self.serial(),
-            "defaults": self.image.defaults,
-        }
 
     def copy_out(self, item: int, file: IO[bytes]) -> None:
         """Write what differs where undoing does not reach it."""

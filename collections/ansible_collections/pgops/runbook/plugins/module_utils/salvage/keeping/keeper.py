@@ -30,8 +30,9 @@ from ..sequences import Position, keep_positions, sequence_positions, set_aside_
 from ..store.items import COLUMNS, LABELS, PRIVILEGES, ROWS, TABLE, SalvageStore
 from ..store.rows import enter_rows, keep_line, keep_unknown, note_made
 from ..watch import DestructionWatch, Loss, losses_from_json, uncovered
-from .base import Difference, settle
+from .base import Difference
 from .image import TableImage
+from .notes import facts, settle
 
 __all__ = ["Learnt", "NotForeseen", "SalvageKeeper"]
 
@@ -205,7 +206,7 @@ class SalvageKeeper:
                 one.item = self._begin(one)
             with tempfile.TemporaryFile() as file:
                 try:
-                    facts = self._compare(apply_again, grown, file)
+                    found = self._compare(apply_again, grown, file)
                 except (_BaseUnknown, RunbookError) as error:
                     self._keep_all(str(error))
                 except psycopg2.Error as error:
@@ -215,8 +216,8 @@ class SalvageKeeper:
                 else:
                     file.seek(0)
                     enter_rows(self.cursor, file)
-                    for item, found in facts.items():
-                        self.store.add_facts(item, found)
+                    for item, of_item in found.items():
+                        self.store.add_facts(item, of_item)
                     self._note_made()
             for one in self._kept:
                 self._finish(one.item)
@@ -270,12 +271,12 @@ class SalvageKeeper:
                 )
                 found[one.image.name] = Difference(self.cursor, one.image, table, only_grew, self._zone)
             settle(found)
-            facts = {}
+            of_items = {}
             for one in self._kept:
-                facts[one.item] = found[one.image.name].facts()
+                of_items[one.item] = facts(found[one.image.name])
                 found[one.image.name].copy_out(one.item, file)
             restore_session(self.cursor, previous, local=True)
-        return facts
+        return of_items
 
     def _note_made(self) -> None:
         """Of numbered rows: which the rollback has left, so that a user may have given the number away."""

@@ -37,6 +37,7 @@ from ..store.returning import (
 from .competing_rows import hold_back_competing_rows
 from .decision import BOTH_CHANGED, KEPT, VALUES_UNKNOWN, decide, hold_back_moved, hold_back_referred
 from .numbers import follow_parents, give_numbers_back, number_anew, take_new_numbers
+from .parents import doubt_parents
 from .waiting import WaitingRows
 
 __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
@@ -229,6 +230,8 @@ class _Merge:
                 for name in group:
                     follow_parents(self.rows[name], self.rows)
             for name in group:
+                if self.prefer != KEPT:
+                    doubt_parents(self.rows[name])
                 decide(self.rows[name], self.prefer)
                 self.writers[name] = self._writer(self.rows[name])
         more = {one.item["item"]: count_more(self.cursor, one.item, one.work) for one in meant}

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...postgres.answers import one_row
 from ...postgres.bisect import bisect
 from ...postgres.connection import sql
 from ...postgres.tables import Table
 from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
+from ..identity import telling_columns
 from ..key import Key, fields, numbered_rows
 from ..store.returning import range_of_numbers, read_kept
 
@@ -26,14 +26,12 @@ ANOTHER_ROW = "another row has its number now"
 ANOTHER_OR_CHANGED = "nothing in its row is as it was: another row may have its key by now"
 OTHER_VALUE = "the types of its table no longer hold its values as they were"
 
-ROWS_TO_TELL = 10_000
-
 # Besides what the engine of rows wants: the columns that count (NULL: all), both records and their values, the row as
 # it is now, columns that stay, and why the row does.
 WORK_TABLE = """
     CREATE TEMPORARY TABLE {work} (number bigint PRIMARY KEY, key text, occurrence bigint, columns text[],
-        kept text, base text, made boolean, written_since boolean, theirs {shape}, basis {shape}, now {shape},
-        place tid, partition oid,
+        kept text, base text, made boolean, written_since boolean, parents text[],
+        theirs {shape}, basis {shape}, now {shape}, place tid, partition oid,
         anew boolean NOT NULL DEFAULT false,
         conflict text[] NOT NULL DEFAULT '{{}}', reason text, kind text, written boolean)"""
 
@@ -87,6 +85,7 @@ class WaitingRows:
         self.made: list[str] = facts.get("made", [])
         self.names: list[list[str]] = facts.get("names", [])
         self.defaults: dict[str, str] = facts.get("defaults", {})
+        self.parents: list[dict[str, Any]] = facts.get("parents", [])
         self.numbers: list[str] = self.assigned or (self.key.columns if self.numbered else [])
         # The migration has just made them, and holds its lock.
         self.settable_numbers = [name for name in table.always_identity if name in self.made]
@@ -260,7 +259,7 @@ class WaitingRows:
             return
         if not self.numbered:
             # A key that people give may be given again, and in a column of few values rows are alike by chance.
-            content = self._telling(content) or content
+            content = telling_columns(self.cursor, self.table.identifier(), content) or content
         equal = sql.SQL(" OR ").join(
             sql.SQL("((basis).{0} IS NOT NULL AND {1} = {2})").format(
                 sql.Identifier(name), fields("now", [name]), fields("basis", [name])
@@ -279,22 +278,6 @@ class WaitingRows:
             now=fields("now", content),
             basis=fields("basis", content),
         )
-
-    def _telling(self, names: Sequence[str]) -> list[str]:
-        """Of these columns the ones in which most rows differ; told from some thousands of the table's rows."""
-        counts = sql.SQL(", ").join(
-            sql.SQL("2 * count(DISTINCT {0}::text) > count({0})").format(sql.Identifier(name))
-            for name in names
-        )
-        self.cursor.execute(
-            sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS seen").format(
-                counts,
-                sql.SQL(", ").join(map(sql.Identifier, names)),
-                self.table.identifier(),
-                sql.Literal(ROWS_TO_TELL),
-            )
-        )
-        return [name for name, telling in zip(names, one_row(self.cursor)) if telling]
 
     # What stays ------------------------------------------------------------------------------------------
 

@@ -36,8 +36,9 @@ OLDER_ITEM = """
       AND EXISTS (SELECT FROM runbook_salvage.kept_row WHERE item = %(newer)s AND held_back IS NULL)"""
 
 READ = """
-    INSERT INTO {work} (number, key, occurrence, columns, kept, base, made, written_since, theirs, basis, written)
-    SELECT number, key, occurrence, columns, kept, base, made, written_since, CAST(kept AS {shape}),
+    INSERT INTO {work} (number, key, occurrence, columns, kept, base, made, written_since, parents, theirs, basis,
+        written)
+    SELECT number, key, occurrence, columns, kept, base, made, written_since, parents, CAST(kept AS {shape}),
            CAST(base AS {shape}), false
     FROM runbook_salvage.kept_row
     WHERE item = {item} AND held_back IS NULL AND number BETWEEN {low} AND {high} ORDER BY number"""

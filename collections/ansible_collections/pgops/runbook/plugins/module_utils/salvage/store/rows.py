@@ -70,7 +70,8 @@ def write_large_object(cursor: Cursor, item: int, oid: int) -> None:
 def enter_rows(cursor: Cursor, file: IO[bytes]) -> None:
     """Enter rows of any items from a file in COPY's own format, as Difference.copy_out() writes it."""
     cursor.copy_expert(
-        "COPY runbook_salvage.kept_row (item, key, occurrence, kept, base, columns, written_since) FROM STDIN",
+        "COPY runbook_salvage.kept_row (item, key, occurrence, kept, base, columns, written_since, parents)"
+        " FROM STDIN",
         file,
     )
 

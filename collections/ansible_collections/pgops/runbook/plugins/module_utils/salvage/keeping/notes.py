@@ -1,0 +1,180 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is kept beside what differs, so that the next deploy knows it again and sees what may be a user's.
+
+Numbers that people know rows by, rows that others refer to, who wrote a row, and which columns follow the moment.
+"""
+
+from __future__ import annotations
+
+from ...postgres.answers import one_row
+from ...postgres.columns import columns_of
+from ...postgres.connection import sql
+from ...postgres.references import parents_first
+from ...postgres.tables import table_facts
+from ...shapes import Json, TableName
+from ..identity import hands_out_numbers
+from ..key import record
+from .base import Difference
+
+__all__ = ["facts", "settle"]
+
+# Rows are numbered in the order in which they lie, which is another one after every UPDATE.
+NUMBERED = """
+    UPDATE {work} SET columns = columns || ARRAY(SELECT unnest({numbers}::text[]) EXCEPT SELECT unnest(columns))
+    WHERE kept IS NOT NULL AND base IS NOT NULL;
+    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
+    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
+           {numbers}::text[]
+    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+    WHERE was.line = now.line
+      AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
+
+WRITTEN = """
+    UPDATE {work} k SET written_since = true FROM {image} was WHERE was.written_since AND k.kept = was.line
+      AND k.base IS NOT NULL"""
+
+# What has the default because somebody wrote it cannot be told from what has it because nobody did.
+HAS_DEFAULT = """
+    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns, written_since)
+    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}), '{{}}',
+           true
+    FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+    WHERE was.written_since AND was.line = now.line
+      AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
+
+# A key that people give may be given to another row; what else is in the parent tells which one was meant.
+PARENTS = """
+    UPDATE {work} k SET parents[{position}] = p.line FROM (SELECT {referred}, {line} AS line FROM {parent}) AS p
+    WHERE k.kept IS NOT NULL AND (k.columns IS NULL OR k.columns && {mine}::text[]) AND {same}"""
+
+
+def settle(differences: dict[TableName, Difference]) -> None:
+    """Tell what differs in tables that refer to each other, and keep what it takes to know it again."""
+    for one in differences.values():
+        one.forget_records(differences)
+    for one in differences.values():
+        one.compare_parents(differences)
+    for one in differences.values():
+        one.forget_equal()
+    for one in differences.values():
+        _add_numbers(one)
+    pairs = [(name, key.parent) for name, one in differences.items() for key in one.table.foreign_keys]
+    # What is kept for a child may refer to a parent of its own.
+    for group in reversed(parents_first(differences, pairs)):
+        for name in group:
+            differences[name].add_context(differences)
+    for one in differences.values():
+        _add_written(one)
+        _note_parents(one, differences)
+
+
+def _serial(rows: Difference) -> list[str]:
+    """Columns that the migration adds and in which a sequence numbers the rows."""
+    made = [one for one in columns_of(rows.cursor, rows.table.oid) if one.name in rows.image.made]
+    return [one.name for one in made if hands_out_numbers(one)]
+
+
+def _add_numbers(rows: Difference) -> None:
+    """Keep the numbers of all rows that have another name: people know them."""
+    numbers = _serial(rows)
+    if numbers and not set(numbers) & set(rows.image.identity.key.columns):
+        rows.run(NUMBERED, numbers=sql.Literal(numbers), now=rows.image.rows())
+
+
+def _add_written(rows: Difference) -> None:
+    """Note which rows users have written, and keep those into which they may have written a default."""
+    if rows.image.made:
+        rows.run(WRITTEN)
+    if rows.image.defaults:
+        rows.run(HAS_DEFAULT, now=rows.image.rows())
+
+
+def _note_parents(rows: Difference, others: dict[TableName, Difference]) -> None:
+    """Note what is in the rows that kept ones refer to by a key that people give, where nothing is kept of them."""
+    for key in rows.table.foreign_keys:
+        parent = None if key.parent in others else table_facts(rows.cursor, key.parent)
+        if parent is None or not set(key.columns) <= set(rows.image.columns):
+            continue
+        numbers = [one.name for one in columns_of(rows.cursor, parent.oid) if hands_out_numbers(one)]
+        content = [name for name in parent.columns if name not in key.referred]
+        if set(key.referred) & set(numbers) or not content:
+            continue
+        rows.parents.append(
+            {
+                "columns": key.columns,
+                "parent": list(key.parent),
+                "referred": key.referred,
+                "content": content,
+            }
+        )
+        rows.run(
+            PARENTS,
+            position=sql.Literal(len(rows.parents)),
+            referred=sql.SQL(", ").join(map(sql.Identifier, key.referred)),
+            line=record(content),
+            parent=sql.Identifier(*key.parent),
+            mine=sql.Literal(key.columns),
+            same=sql.SQL(" AND ").join(
+                # As text: of an enum the record has no other value.
+                sql.SQL("(k.theirs).{}::text = p.{}::text").format(
+                    sql.Identifier(mine), sql.Identifier(theirs)
+                )
+                for mine, theirs in zip(key.columns, key.referred)
+            ),
+        )
+
+
+def _volatile(rows: Difference) -> list[str]:
+    """Columns whose values are others each time the migration is applied, though nobody has written them.
+
+    Those that it hands out and that are the same in no row; and those into which it writes the time.
+    """
+    rows.cursor.execute(
+        sql.SQL(
+            "SELECT (SELECT count(*) FROM {image}) - count(*) FILTER (WHERE base IS NULL AND kept IS NOT NULL)"
+            " FROM {work}"
+        ).format(image=rows.image.table, work=rows.work)
+    )
+    both = one_row(rows.cursor)[0]
+    found = []
+    for column in columns_of(rows.cursor, rows.table.oid):
+        name = column.name
+        if name not in rows.image.columns or name in rows.image.identity.numbers:
+            continue
+        if name in rows.image.identity.generated and hands_out_numbers(column):
+            condition: sql.Composable = sql.SQL("true")
+        elif name in rows.image.identity.generated:
+            condition = sql.SQL("count(*) = {}").format(sql.Literal(both))
+        elif column.type_name in ("timestamptz", "timestamp", "date"):
+            condition = sql.SQL("bool_and((basis).{} = CAST({} AS {}))").format(
+                sql.Identifier(name), _moment(rows, column.type_name), sql.SQL(column.type)
+            )
+        else:
+            continue
+        rows.cursor.execute(
+            sql.SQL("SELECT count(*) > 0 AND {} FROM {} WHERE {} = ANY (columns)").format(
+                condition, rows.work, sql.Literal(name)
+            )
+        )
+        if one_row(rows.cursor)[0]:
+            found.append(name)
+    return found
+
+
+def _moment(rows: Difference, kind: str) -> sql.Composable:
+    """SQL: now() as the migration wrote it."""
+    if kind == "timestamptz":
+        return sql.SQL("pg_catalog.now()")
+    return sql.SQL("(pg_catalog.now() AT TIME ZONE {})").format(sql.Literal(rows.zone))
+
+
+def facts(rows: Difference) -> Json:
+    """What returning takes, beside the rows."""
+    return {
+        "base_known": True,
+        "volatile": _volatile(rows),
+        "serial": _serial(rows),
+        "defaults": rows.image.defaults,
+        "parents": rows.parents,
+    }
