@@ -34,11 +34,13 @@ ENUMS = """
     WHERE a.attrelid = %s AND a.attnum > 0 AND 'e' IN (t.typtype, e.typtype)"""
 
 FIND = """
-    INSERT INTO {work} (key, occurrence, kept, base, recorded, theirs, basis)
-    SELECT coalesce(now.key, was.key), coalesce(now.occurrence, was.occurrence), was.line, now.line,
-           was.line IS NULL AND {recorded}, CAST(was.line AS {shape}), CAST(now.line AS {shape})
-    FROM {image} was FULL JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
-    WHERE was.line IS DISTINCT FROM now.line ORDER BY was.ctid, now.place"""
+    INSERT INTO {work} (key, occurrence, kept, base, recorded, written_since, theirs, basis, columns)
+    SELECT found.*, CASE WHEN found.kept IS NOT NULL AND found.base IS NOT NULL THEN {differing} END
+    FROM (SELECT coalesce(now.key, was.key), coalesce(now.occurrence, was.occurrence), was.line AS kept,
+                 now.line AS base, was.line IS NULL AND {recorded}, {written}, CAST(was.line AS {shape}) AS theirs,
+                 CAST(now.line AS {shape}) AS basis
+          FROM {image} was FULL JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
+          WHERE was.line IS DISTINCT FROM now.line ORDER BY was.ctid, now.place) AS found"""
 
 # A row that the rollback itself adds is a record of what it did, unless it had been in another table.
 FORGET_RECORDS = "DELETE FROM {work} k WHERE k.recorded{elsewhere}"
@@ -58,8 +60,7 @@ PAIR = """
     FROM pairs WHERE k.number = pairs.mine"""
 
 SAY_COLUMNS = """
-    UPDATE {work} SET columns = array_remove(ARRAY[{differing}]::text[], NULL)
-    WHERE kept IS NOT NULL AND base IS NOT NULL"""
+    UPDATE {work} SET columns = {differing} WHERE columns IS NULL AND kept IS NOT NULL AND base IS NOT NULL"""
 
 # The same parent under another number is no change of the child.
 SAME_PARENT = """
@@ -70,16 +71,17 @@ SAME_PARENT = """
 
 # And another parent under the same number is one.
 OTHER_PARENT = """
-    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
-    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
+    INSERT INTO {work} (key, occurrence, kept, base, written_since, theirs, basis, columns)
+    SELECT now.key, now.occurrence, was.line, now.line, {written}, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
            {mine}::text[]
     FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
     JOIN {parents} p ON p.columns && {referred}::text[] AND {their_parent} = {field_of_line}
     WHERE was.line = now.line"""
 
 CONTEXT = """
-    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
-    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}), '{{}}'
+    INSERT INTO {work} (key, occurrence, kept, base, written_since, theirs, basis, columns)
+    SELECT now.key, now.occurrence, was.line, now.line, {written}, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
+           '{{}}'
     FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
     WHERE (was.reference IN (SELECT {theirs} FROM {children} k WHERE {counts})
            OR now.reference IN (SELECT {basis} FROM {children} k WHERE {counts}))
@@ -116,16 +118,23 @@ class Difference:
         # What has this transaction's own number was there before the savepoint in which it was applied again.
         mine = sql.SQL("xmin = pg_catalog.pg_current_xact_id()::xid")
         recorded = sql.SQL("now.of_the_rollback" if only_grew else "false")
-        self.run(FIND, recorded=recorded, now=image.rows(of_the_rollback=mine))
+        self.run(FIND, recorded=recorded, differing=self._differing(), now=image.rows(of_the_rollback=mine))
         for columns in self._names():
             self.run(PAIR, same=self._equal("mine", "theirs", "other", "basis", columns))
         if image.identity.has_key:
             self._pair_by_content()
-        self._say_columns()
+        self.run(SAY_COLUMNS, differing=self._differing())
 
     def run(self, statement: str, **parts: sql.Composable) -> None:
-        """Run SQL with {work}, the {shape} of its values, and {image}."""
-        parts = {"work": self.work, "shape": self.shape, "image": self.image.table, **parts}
+        """Run SQL with {work}, the {shape} of its values, {image}, and whether its row ``was`` is {written} since."""
+        written = sql.SQL("was.written_since" if self.image.made else "NULL::boolean")
+        parts = {
+            "work": self.work,
+            "shape": self.shape,
+            "image": self.image.table,
+            "written": written,
+            **parts,
+        }
         self.cursor.execute(sql.SQL(statement).format(**parts))
 
     def _shape(self) -> sql.Composable:
@@ -163,14 +172,15 @@ class Difference:
             same = sql.SQL("{} = {}").format(fields("mine.theirs", rest), fields("other.basis", rest))
             self.run(PAIR, same=same)
 
-    def _say_columns(self) -> None:
-        differing = sql.SQL(", ").join(
+    def _differing(self) -> sql.Composable:
+        """SQL: names of the columns in which both records differ."""
+        names = sql.SQL(", ").join(
             sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
                 fields("theirs", [name]), fields("basis", [name]), sql.Literal(name)
             )
             for name in self.image.columns
         )
-        self.run(SAY_COLUMNS, differing=differing)
+        return sql.SQL("array_remove(ARRAY[{}]::text[], NULL)").format(names)
 
     # Rows that are handed numbers, and those that refer to them ------------------------------------------
 

@@ -22,17 +22,13 @@ __all__ = ["facts", "settle"]
 # Rows are numbered in the order in which they lie, which is another one after every UPDATE.
 NUMBERED = """
     UPDATE {work} SET columns = columns || ARRAY(SELECT unnest({numbers}::text[]) EXCEPT SELECT unnest(columns))
-    WHERE kept IS NOT NULL AND base IS NOT NULL;
-    INSERT INTO {work} (key, occurrence, kept, base, theirs, basis, columns)
-    SELECT now.key, now.occurrence, was.line, now.line, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
+    WHERE kept IS NOT NULL AND base IS NOT NULL AND NOT columns @> {numbers}::text[];
+    INSERT INTO {work} (key, occurrence, kept, base, written_since, theirs, basis, columns)
+    SELECT now.key, now.occurrence, was.line, now.line, {written}, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
            {numbers}::text[]
     FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
     WHERE was.line = now.line
       AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
-
-WRITTEN = """
-    UPDATE {work} k SET written_since = true FROM {image} was WHERE was.written_since AND k.kept = was.line
-      AND k.base IS NOT NULL"""
 
 # What has the default because somebody wrote it cannot be told from what has it because nobody did.
 HAS_DEFAULT = """
@@ -83,9 +79,7 @@ def _add_numbers(rows: Difference) -> None:
 
 
 def _add_written(rows: Difference) -> None:
-    """Note which rows users have written, and keep those into which they may have written a default."""
-    if rows.image.made:
-        rows.run(WRITTEN)
+    """Keep rows into which users may have written a default."""
     if rows.image.defaults:
         rows.run(HAS_DEFAULT, now=rows.image.rows())
 
