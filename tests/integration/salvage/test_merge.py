@@ -292,3 +292,14 @@ def test_seeds_that_get_other_numbers_are_not_taken_for_each_other(deployment: S
         ("one", 0),
         ("pine", 0),
     ]
+
+
+def test_what_is_told_by_its_parent_alone_is_known_when_that_has_another_number(deployment: Story) -> None:
+    story = deployment(
+        "INSERT INTO book (title) VALUES ('seed');"
+        "CREATE TABLE quote (id serial PRIMARY KEY, book int REFERENCES book ON DELETE CASCADE, said text);"
+        "INSERT INTO quote (book, said) SELECT id, 'hm' FROM book WHERE title = 'seed'",
+        "DROP TABLE quote; DELETE FROM book WHERE title = 'seed'",
+    )
+    assert merged(story, "DELETE FROM quote", "INSERT INTO book (title) VALUES ('since')") == {}
+    assert story.ask("SELECT * FROM quote") == []

@@ -20,7 +20,14 @@ from ...shapes import Cursor, TableName
 from ..key import fields
 from .waiting import WaitingRows
 
-__all__ = ["PARENT_IS_ANOTHER", "follow_parents", "give_numbers_back", "number_anew", "take_new_numbers"]
+__all__ = [
+    "PARENT_IS_ANOTHER",
+    "follow_parents",
+    "give_numbers_back",
+    "hold_back_with_parents",
+    "number_anew",
+    "take_new_numbers",
+]
 
 PARENT_IS_ANOTHER = "its parent in {} is another row now"
 
@@ -165,30 +172,30 @@ def _equal(one: str, names: Sequence[str], other: str, others: Sequence[str]) ->
     )
 
 
-def follow_parents(rows: WaitingRows, others: Mapping[TableName, WaitingRows]) -> None:
-    """Let references mean what they meant: another number where the parent has one, none where it is not known.
+def follow_parents(rows: WaitingRows, parents: Mapping[TableName, WaitingRows]) -> None:
+    """Let references mean what they meant: another number where the parent has one. To be called once for each parent.
 
     Args:
         rows: the children.
-        others: rows of all tables that wait, with their places.
+        parents: rows of tables that wait, with their places.
     """
     for key in rows.table.foreign_keys:
-        parent = others.get(key.parent)
+        parent = parents.get(key.parent)
         if parent is None or not set(key.columns) <= set(rows.present):
             continue
         if not set(key.referred) <= set(parent.present):
             continue
-        counts = sql.SQL("(k.columns IS NULL OR k.columns && {}::text[])").format(sql.Literal(key.columns))
         for mine, record in (("theirs", "kept"), ("basis", "base")):
             same = sql.SQL("p.{} IS NOT NULL AND {} = {}").format(
                 sql.Identifier(record), fields(f"k.{mine}", key.columns), fields(f"p.{mine}", key.referred)
             )
             if mine == "theirs":
-                rows.hold_back(
-                    sql.SQL("{} AND EXISTS (SELECT FROM {} p WHERE {} AND p.reason IS NOT NULL)").format(
-                        counts, parent.work, same
-                    ),
-                    PARENT_IS_ANOTHER.format(".".join(key.parent)),
+                rows.run(
+                    "UPDATE {work} k SET parent_rows = array_append(k.parent_rows, p.number) FROM {parents} p"
+                    " WHERE (k.columns IS NULL OR k.columns && {columns}::text[]) AND {same}",
+                    parents=parent.work,
+                    columns=sql.Literal(key.columns),
+                    same=same,
                 )
             if parent.numbers:
                 rows.run(
@@ -201,6 +208,22 @@ def follow_parents(rows: WaitingRows, others: Mapping[TableName, WaitingRows]) -
                     now=fields("p.now", key.referred),
                     then=fields(f"p.{mine}", key.referred),
                 )
+
+
+def hold_back_with_parents(rows: WaitingRows, others: Mapping[TableName, WaitingRows]) -> None:
+    """Hold back rows whose parent is not known again: its number may be another one's.
+
+    Args:
+        rows: the children, for which follow_parents() was called.
+        others: rows of all tables that wait.
+    """
+    for name in dict.fromkeys(key.parent for key in rows.table.foreign_keys if key.parent in others):
+        rows.hold_back(
+            sql.SQL(
+                "EXISTS (SELECT FROM {} p WHERE p.number = ANY (k.parent_rows) AND p.reason IS NOT NULL)"
+            ).format(others[name].work),
+            PARENT_IS_ANOTHER.format(".".join(name)),
+        )
 
 
 def _with_fields(

@@ -36,7 +36,13 @@ from ..store.returning import (
 )
 from .competing_rows import hold_back_competing_rows
 from .decision import BOTH_CHANGED, KEPT, VALUES_UNKNOWN, decide, hold_back_moved, hold_back_referred
-from .numbers import follow_parents, give_numbers_back, number_anew, take_new_numbers
+from .numbers import (
+    follow_parents,
+    give_numbers_back,
+    hold_back_with_parents,
+    number_anew,
+    take_new_numbers,
+)
 from .parents import doubt_parents
 from .waiting import WaitingRows
 
@@ -217,18 +223,12 @@ class _Merge:
         meant = [one for one in self.rows.values() if one.item["item"] in self.meant]
         for one in self.rows.values():
             self._hold_back(one, one.read())
-            one.find_places(self.prefer == KEPT)
-        # Every row that got another number has another place.
-        if any([give_numbers_back(self.cursor, one) for one in meant]):
-            for one in self.rows.values():
-                one.find_places(self.prefer == KEPT)
-        for one in meant:
-            number_anew(one)
         for group in self.groups:
+            self._know_again([self.rows[name] for name in group])
             # In a ring each waits for what is said of the others.
             for _ in group:
                 for name in group:
-                    follow_parents(self.rows[name], self.rows)
+                    hold_back_with_parents(self.rows[name], self.rows)
             for name in group:
                 if self.prefer != KEPT:
                     doubt_parents(self.rows[name])
@@ -247,6 +247,27 @@ class _Merge:
         for one in self.rows.values():
             one.close()
         return more
+
+    def _know_again(self, group: Sequence[WaitingRows]) -> None:
+        """Find what rows of tables that refer to each other are now; those of their parents are found by then.
+
+        What a row without another name refers to says which one it is: so parents come first.
+        """
+        members = {one.name: one for one in group}
+        known = {name: one for name, one in self.rows.items() if one.known_again}
+        for one in group:
+            follow_parents(one, known)
+            one.find_places(self.prefer == KEPT)
+        moved = [give_numbers_back(self.cursor, one) for one in group if one.item["item"] in self.meant]
+        for one in group:
+            if any(moved):
+                # Every row that got another number has another place.
+                one.find_places(self.prefer == KEPT)
+            one.known_again = True
+            if one.item["item"] in self.meant:
+                number_anew(one)
+        for one in group:
+            follow_parents(one, members)
 
     def _writer(self, one: WaitingRows) -> TableWriter:
         changes = TableChanges(

@@ -32,6 +32,7 @@ WORK_TABLE = """
     CREATE TEMPORARY TABLE {work} (number bigint PRIMARY KEY, key text, occurrence bigint, columns text[],
         kept text, base text, made boolean, written_since boolean, parents text[],
         theirs {shape}, basis {shape}, now {shape}, place tid, partition oid,
+        parent_rows bigint[] NOT NULL DEFAULT '{{}}',
         anew boolean NOT NULL DEFAULT false,
         conflict text[] NOT NULL DEFAULT '{{}}', reason text, kind text, written boolean)"""
 
@@ -64,6 +65,7 @@ class WaitingRows:
         unsettable: of the table's those that no UPDATE may set.
         settable_numbers: those that one may, while numbers_settable() lets it.
         work: SQL identifier of the work table.
+        known_again: whether its rows have their places for good.
     """
 
     def __init__(self, cursor: Cursor, item: dict[str, Any], table: Table) -> None:
@@ -86,6 +88,7 @@ class WaitingRows:
         self.names: list[list[str]] = facts.get("names", [])
         self.defaults: dict[str, str] = facts.get("defaults", {})
         self.parents: list[dict[str, Any]] = facts.get("parents", [])
+        self.known_again = False
         self.numbers: list[str] = self.assigned or (self.key.columns if self.numbered else [])
         # The migration has just made them, and holds its lock.
         self.settable_numbers = [name for name in table.always_identity if name in self.made]
