@@ -147,12 +147,17 @@ class Judge:
         return next((self.found[name][place[1]] for name in names if place[1] in self.found[name]), {})
 
     def _as_theirs(self, table: Table, place: Place, theirs: Record, found: Record) -> bool:
-        """Whether a row that came back is as it was; but for its own number, which nobody wrote."""
+        """Whether a row that came back is as it was; but for its own number, which nobody wrote.
+
+        A value of it that waits is not back, and nothing is wrong.
+        """
         right = True
         for column in table.columns:
             users, there = theirs[column.name], found[column.name]
             if users != there and (self.written(users) or self._users_cell(place[1], column.name)):
                 right = False
+                if self.written(users) and holds(self.kept, users) and not self.written(there):
+                    continue  # the row came back without it, and it waits
                 self._say(
                     self._sort_of(place[1], there, OVERWRITTEN),
                     place,

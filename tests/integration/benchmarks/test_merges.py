@@ -95,7 +95,7 @@ def test_a_rollback_that_does_more_than_its_script_is_seen(server: LocalServer) 
 
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_of_each_kind_the_model_does_what_the_migration_does(server: LocalServer, name: str) -> None:
-    found = proof_of_merges.measure(server, 6, Random(name), lambda text: None, kinds=[BY_NAME[name]])
+    found = proof_of_merges.measure(server, 3, Random(name), lambda text: None, kinds=[BY_NAME[name]])
     row = {one.what: one for one in found}[f"stories in which {UNLIKE_THE_SCRIPT}"]
     assert row.passed
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.defaults import defaults_of
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import ROW_DELETED
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import (
+    ROW_DELETED,
+    TABLE_CHANGED,
+)
 
 from tests.integration.salvage.deployment import Deployment
 from tests.integration.salvage.test_merge import merged
@@ -80,3 +83,15 @@ def test_numbers_that_the_database_gave_are_given_back(deployment: Story) -> Non
     assert story.ask(
         "SELECT attidentity FROM pg_attribute WHERE attname = 'rank' AND attrelid = 'book'::regclass"
     ) == [("a",)]
+
+
+def test_without_a_key_a_default_waits_whose_row_is_not_found(deployment: Story) -> None:
+    story = deployment("ALTER TABLE note ADD state text DEFAULT 'one'", "ALTER TABLE note DROP state")
+    story.rehearse()
+    story.deploy()
+    story.execute("INSERT INTO note (body, at, state) VALUES ('mine', 7, 'one')")
+    story.roll_back()
+    story.execute("UPDATE note SET at = 8 WHERE body = 'mine'")
+    story.apply = "ALTER TABLE note ADD state text DEFAULT 'two'"
+    (item,) = [item for item in story.deploy() if item["held_back"]]
+    assert item["reasons"] == {TABLE_CHANGED: 1}

@@ -31,6 +31,7 @@ __all__ = [
     "NOW",
     "PREFERENCES",
     "ROW_DELETED",
+    "TABLE_CHANGED",
     "VALUES_UNKNOWN",
     "decide",
     "hold_back_moved",
@@ -91,6 +92,16 @@ def _decide_on_defaults(rows: WaitingRows) -> None:
                 first=sql.Literal(first),
                 new=sql.Literal(now[name]),
             )
+            if not rows.has_key:
+                # One that is not found may have been changed in anything.
+                rows.run(
+                    "UPDATE {work} k SET columns = array_append(k.columns, {name}) WHERE k.written_since"
+                    " AND k.reason IS NULL AND k.place IS NULL AND {theirs} = {first} AND {basis} = {first}",
+                    name=sql.Literal(name),
+                    theirs=fields("k.theirs", [name]),
+                    basis=fields("k.basis", [name]),
+                    first=sql.Literal(first),
+                )
 
 
 def _decide_on_lost(rows: WaitingRows, prefer: str) -> None:
