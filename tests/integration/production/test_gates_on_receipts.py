@@ -1,0 +1,101 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The gates, on receipts that real steps have written."""
+
+from __future__ import annotations
+
+import time
+
+from tests.integration.production.applied import AUTHOR
+from tests.integration.step_runs import StepRuns
+
+
+def test_a_step_without_a_run_is_refused(runs: StepRuns) -> None:
+    answer = runs.step("apply")
+    assert answer["outcome"] == "refused"
+    assert "belongs to no run of this database" in answer["msg"]
+    assert runs.ask("SELECT to_regnamespace('runbook')") == [(None,)], "a refusal leaves no ledger"
+
+
+def test_apply_without_rehearsal_is_refused(runs: StepRuns) -> None:
+    runs.up_to("verify_restore")
+    answer = runs.step("apply")
+    assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
+    assert "needs the receipt of step rehearse" in answer["msg"]
+
+
+def test_other_bytes_of_sql_are_refused(runs: StepRuns) -> None:
+    runs.up_to("rehearse")
+    runs.write(migrations__002_author="ALTER TABLE notes ADD COLUMN author text; -- edited")
+    answer = runs.step("apply")
+    assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
+    assert "The apply script of migration 002 was edited after the preflight" in answer["msg"]
+
+
+def test_an_old_backup_is_refused(runs: StepRuns) -> None:
+    runs.up_to("rehearse")
+    time.sleep(0.1)
+    answer = runs.step("apply", backup_max_age_minutes=0)
+    assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
+    assert "backup_max_age_minutes allows 0" in answer["msg"]
+
+
+def test_a_forged_receipt_is_refused(runs: StepRuns) -> None:
+    runs.up_to("rehearse")
+    runs.execute(
+        "UPDATE runbook.receipt SET document = replace(document, '\"ok\"', '\"OK\"') WHERE step = 'backup'"
+    )
+    answer = runs.step("apply")
+    assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
+    assert "receipt of step backup was changed after it was written" in answer["msg"]
+
+
+def test_receipts_of_another_database_are_refused(runs: StepRuns) -> None:
+    """The database is copied with its ledger in the middle of a run."""
+    runs.up_to("rehearse")
+    twin = f"{runs.database}_twin"
+    admin = StepRuns(runs.server, "postgres", runs.folder)
+    admin.execute(f"CREATE DATABASE {twin} TEMPLATE {runs.database}")
+    try:
+        other = StepRuns(runs.server, twin, runs.folder, run_id=runs.run_id)
+        answer = other.step("apply")
+        assert (answer["outcome"], other.ask(AUTHOR)) == ("refused", [])
+        assert "belongs to another database" in answer["msg"]
+    finally:
+        admin.execute(f"DROP DATABASE {twin} WITH (FORCE)")
+
+
+def test_a_finished_run_is_over(runs: StepRuns) -> None:
+    runs.up_to("rehearse")
+    runs.conclude("failed")
+    answer = runs.step("apply")
+    assert (answer["outcome"], runs.ask(AUTHOR)) == ("refused", [])
+    assert "has ended (failed). Start a new run" in answer["msg"]
+
+
+def test_an_expired_lease_lets_the_next_run_in(runs: StepRuns) -> None:
+    runs.up_to("backup")
+    later = runs.another()
+    assert "Another run is in progress" in later.step("preflight")["msg"]
+    runs.execute("UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 second'")
+    answer = later.step("preflight")
+    assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
+    assert "has ended (failed)" in runs.step("verify_restore")["msg"], "the interrupted run cannot go on"
+
+
+def test_a_run_that_was_stopped_after_its_commit_is_named(runs: StepRuns) -> None:
+    """The same command again must not only say that there is nothing to do."""
+    runs.up_to("apply")
+    runs.execute("UPDATE runbook.run SET finished = now(), outcome = 'failed'")
+    reason = runs.another().step("preflight")["msg"]
+    assert reason.startswith("Migration 002 is already applied: schema_migrations records it.")
+    assert f"Run {runs.run_id} applied it, but ended before the smoke tests" in reason
+    assert "ansible-playbook emergency_rollback.yml -e migration=002" in reason
+
+
+def test_a_migration_that_is_applied_and_tested_is_only_that(runs: StepRuns) -> None:
+    runs.up_to("verify")
+    runs.steps("smoke_test")
+    runs.conclude()
+    reason = runs.another().step("preflight")["msg"]
+    assert reason == "Migration 002 is already applied: schema_migrations records it."

@@ -1,0 +1,86 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Records of runs, as the action plugin makes them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
+    DEPLOY_STEPS,
+    REHEARSE_STEPS,
+    RESTORE_STEPS,
+    ROLLBACK_STEPS,
+)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import (
+    RunRecord,
+)
+
+ALL_STEPS = {
+    "deploy": DEPLOY_STEPS,
+    "rehearse": REHEARSE_STEPS,
+    "emergency_rollback": ROLLBACK_STEPS,
+    "restore": RESTORE_STEPS,
+}
+
+
+SUCCESS = {
+    "deploy": "deployed",
+    "rehearse": "rehearsed",
+    "emergency_rollback": "rolled_back",
+    "restore": "restored",
+}
+
+
+CHANGES = {"deploy": "apply", "emergency_rollback": "emergency_rollback", "restore": "swap"}
+
+
+def record(tmp_path, playbook="deploy", writes=True, run_id="run-1"):
+    facts = {"playbook": playbook, "target": "library", "database": "midi"}
+    return RunRecord(str(tmp_path / "artifacts"), run_id, facts, writes=writes)
+
+
+def ok(*migrations, receipt="d1", **outputs):
+    if migrations:
+        outputs["migrations"] = list(migrations)
+    return {
+        "failed": False,
+        "outputs": outputs,
+        "started": "2026-01-01T00:00:00.000000Z",
+        "seconds": 1.5,
+        "receipts": [{"digest": receipt, "step": "x"}],
+    }
+
+
+def failed(reason="it did not work", outcome=None, code="statement_failed"):
+    return {
+        "failed": True,
+        "reason_code": code,
+        "msg": reason,
+        "outcome": outcome,
+        "seconds": 0.5,
+        "receipts": [],
+    }
+
+
+def result_of(step, versions=("009",)):
+    """A module's answer to a step that went well."""
+    if step == "preflight":
+        return ok(*versions)
+    proofs = [
+        {"version": version, "schema_restored": True, "data_restored": True, "depends_on": ["001"]}
+        for version in versions
+    ]
+    return ok(*proofs) if step in ("rehearse", "apply", "emergency_rollback") else ok()
+
+
+def run_until(made, step):
+    """Let every step before ``step`` succeed."""
+    for name in itertools.takewhile(lambda name: name != step, ALL_STEPS[made.content["playbook"]]):
+        made.end(name, result_of(name))
+    return made
+
+
+def on_disk(made):
+    return json.loads(made.path.read_text(encoding="utf-8"))

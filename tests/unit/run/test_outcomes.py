@@ -1,0 +1,186 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a run ended, and what production is then."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import (
+    final_outcome,
+    succeeded,
+)
+
+from tests.unit.run.records import (
+    ALL_STEPS,
+    CHANGES,
+    SUCCESS,
+    failed,
+    ok,
+    on_disk,
+    record,
+    result_of,
+    run_until,
+)
+
+
+@pytest.mark.parametrize("playbook", ALL_STEPS)
+def test_all_steps_well(tmp_path, playbook):
+    made = run_until(record(tmp_path, playbook), None)
+    made.conclude()
+    assert on_disk(made)["outcome"] == SUCCESS[playbook]
+    assert (on_disk(made)["failed_step"], on_disk(made)["reason"]) == (None, None)
+    assert on_disk(made)["reason_code"] is None
+    assert succeeded(made.content)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "step"), [(playbook, step) for playbook, steps in ALL_STEPS.items() for step in steps]
+)
+def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path, playbook, step):
+    made = run_until(record(tmp_path, playbook), step)
+    made.end(step, failed("the disk is full", code="backup_dir_full"))
+    made.conclude("the task's own words", "task_failed")
+    steps = ALL_STEPS[playbook]
+    reached = playbook in CHANGES and steps.index(step) >= steps.index(CHANGES[playbook])
+    content = on_disk(made)
+    assert content["outcome"] == ("failed" if reached else "refused")
+    assert (content["failed_step"], content["reason"]) == (step, "the disk is full")
+    assert content["reason_code"] == content["steps"][-1]["reason_code"] == "backup_dir_full"
+    assert not succeeded(content)
+
+
+def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
+    made = run_until(record(tmp_path), "verify_restore")
+    rows = [{"table": "public.notes", "keys": [{"key": "(2)", "problem": "changed", "columns": ["body"]}]}]
+    statement = "ALTER ROLE app PASSWORD 'secret'"
+    made.end("verify_restore", {**failed("other data"), "details": {"rows": rows, "statement": statement}})
+    made.conclude("other data")
+    *before, step = on_disk(made)["steps"]
+    assert (step["reason"], step["details"]) == ("other data", {"rows": rows})
+    assert not any("details" in one for one in before)
+
+
+@pytest.mark.parametrize(("playbook", "step"), CHANGES.items())
+@pytest.mark.parametrize("outcome", ["unchanged", "refused"])
+def test_a_change_that_was_undone_or_refused_says_so_itself(tmp_path, playbook, step, outcome):
+    made = run_until(record(tmp_path, playbook), step)
+    made.end(step, failed("not so", outcome))
+    made.conclude("not so")
+    assert (on_disk(made)["outcome"], on_disk(made)["failed_step"]) == (outcome, step)
+
+
+@pytest.mark.parametrize("step", ["apply", "verify", "smoke_test"])
+def test_a_failure_that_was_taken_back(tmp_path, step):
+    made = run_until(record(tmp_path), step)
+    made.end(step, failed("verify says no"))
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", result_of("emergency_rollback"))
+    made.conclude("verify says no")
+    content = on_disk(made)
+    assert (content["outcome"], content["failed_step"]) == ("rolled_back", step)
+    assert content["reason_code"] == "statement_failed"
+    assert content["reason"] == "verify says no"
+    assert not succeeded(content), "a rollback nobody asked for is no success"
+
+
+@pytest.mark.parametrize("second", ["emergency_backup", "emergency_rollback"])
+def test_a_rollback_that_fails_too_is_said(tmp_path, second):
+    made = run_until(record(tmp_path), "verify")
+    made.end("verify", failed("verify says no"))
+    if second == "emergency_rollback":
+        made.end("emergency_backup", ok())
+    made.end(second, failed("the server is gone"))
+    made.conclude("verify says no")
+    content = on_disk(made)
+    assert (content["outcome"], content["failed_step"]) == ("failed", "verify")
+    assert content["reason"] == "verify says no The automatic rollback failed too: the server is gone"
+
+
+@pytest.mark.parametrize("restore_fails", [False, True])
+def test_a_rollback_that_fails_may_be_followed_by_a_restore(tmp_path, restore_fails):
+    made = run_until(record(tmp_path), "verify")
+    made.end("verify", failed("verify says no"))
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", failed("the rollback fails"))
+    made.end("restore", ok(proof={"schema_equal": True, "data_equal": True}))
+    made.end("count_rows", ok())
+    made.end("swap", failed("no room", "unchanged") if restore_fails else ok(replaced="midi_before"))
+    made.conclude("verify says no")
+    content = on_disk(made)
+    reason = "verify says no The automatic rollback failed too: the rollback fails "
+    if restore_fails:
+        assert (content["outcome"], content["failed_step"]) == ("failed", "verify")
+        assert content["reason"] == reason + "And so did the automatic restore: no room"
+        assert content["restore"] is None
+    else:
+        assert (content["outcome"], content["failed_step"]) == ("restored", "verify")
+        assert content["reason"] == reason + "The backup of this run was put back."
+        assert content["restore"] == {"replaced": "midi_before"}
+    assert content["proof"]["data_restored"] is True
+    assert not succeeded(content), "a restore nobody asked for is no success"
+
+
+def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_path):
+    made = run_until(record(tmp_path), "apply")
+    made.end("apply", failed("no lock", "unchanged"))
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", {**ok(), "outputs": {"migrations": []}})
+    made.conclude("no lock")
+    assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("unchanged", "no lock")
+
+
+def test_nothing_pending_is_a_success(tmp_path):
+    made = record(tmp_path)
+    made.end("preflight", {**ok(), "outputs": {"migrations": []}})
+    made.conclude()
+    assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("deployed", "nothing was pending")
+
+
+@pytest.mark.parametrize(
+    ("until", "outcome"), [("backup", "refused"), ("apply", "refused"), ("verify", "failed")]
+)
+def test_a_run_that_ends_early_without_a_failed_step_is_no_success(tmp_path, until, outcome):
+    made = run_until(record(tmp_path), until)
+    made.conclude()
+    assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == (
+        outcome,
+        "the run ended before its last step",
+    )
+    assert on_disk(made)["reason_code"] == "chain_incomplete"
+
+
+def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
+    made = run_until(record(tmp_path), "backup")
+    made.conclude("the application did not go into maintenance")
+    content = on_disk(made)
+    assert (content["outcome"], content["reason"]) == (
+        "refused",
+        "the application did not go into maintenance",
+    )
+    assert content["reason_code"] == "task_failed"
+    made.conclude("its own words", "artifacts_dir_unwritable")
+    assert on_disk(made)["reason_code"] == "artifacts_dir_unwritable"
+
+
+def test_a_task_beside_the_steps_that_fails_after_all_of_them_is_not_hidden(tmp_path):
+    made = run_until(record(tmp_path), None)
+    made.conclude("the last task failed")
+    assert on_disk(made)["outcome"] == "failed"
+
+
+def test_a_task_beside_the_steps_that_fails_and_is_taken_back(tmp_path):
+    made = run_until(record(tmp_path), "verify")
+    made.end("emergency_backup", ok())
+    made.end("emergency_rollback", result_of("emergency_rollback"))
+    made.conclude("a task failed")
+    assert on_disk(made)["outcome"] == "rolled_back"
+
+
+def test_final_outcome_is_that_of_the_first_failure():
+    steps = [
+        {"step": "preflight", "status": "ok"},
+        {"step": "backup", "status": "failed", "outcome": "refused", "reason": "first"},
+    ]
+    steps[1]["reason_code"] = "backup_dir_full"
+    assert final_outcome("deploy", steps) == ("refused", "backup", "backup_dir_full", "first")
+    assert final_outcome("deploy", steps[:1]) == ("deployed", None, None, None)
