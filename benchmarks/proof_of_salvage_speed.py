@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect
+
 from benchmarks.measurement import Measurement
 from demo.local_server import LocalServer
 from tests.integration.salvage.deployment import Deployment
+from tests.integration.step_runs import target
 
 __all__ = ["measure"]
 
@@ -76,7 +79,8 @@ def _database(server: LocalServer) -> Iterator[Any]:
         admin.autocommit = True
         admin.cursor().execute(f"CREATE DATABASE {DATABASE}")
         try:
-            with contextlib.closing(server.connect(DATABASE)) as connection:
+            # With the settings of every connection of ours.
+            with contextlib.closing(connect(target(server, DATABASE))) as connection:
                 yield connection
         finally:
             admin.cursor().execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")

@@ -5,18 +5,15 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from psycopg2 import sql
 
 from demo.local_server import LocalServer
-
-_numbers = itertools.count(1)
+from tests.fresh_database import fresh_database
 
 # In CI a property test tries the same examples each time: a change is judged by what it changed. Everywhere else
 # the examples are new ones, and what they find is mended.
@@ -42,12 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 @pytest.fixture
 def database(server: LocalServer) -> Iterator[str]:
     """Create an empty database; it is dropped after the test, even if the test left connections open."""
-    name = f"test_{next(_numbers)}"
-    _outside_transaction(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield name
-    _outside_transaction(
-        server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    )
+    with fresh_database(server) as name:
+        yield name
 
 
 @pytest.fixture
@@ -55,10 +48,3 @@ def connection(server: LocalServer, database: str) -> Iterator:
     """Connect to a fresh database as the superuser."""
     with contextlib.closing(server.connect(database)) as connection:
         yield connection
-
-
-def _outside_transaction(server: LocalServer, statement: sql.Composed) -> None:
-    with contextlib.closing(server.connect("postgres")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)

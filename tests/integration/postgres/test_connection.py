@@ -110,3 +110,15 @@ def test_a_script_that_resets_the_session_does_not_reach_the_next_transaction(is
     with transaction(isolated) as cursor:
         read_committed(cursor)
         assert level_of(cursor) == "read committed"
+
+
+@pytest.mark.parametrize(("had", "has"), [("8MB", "64MB"), ("128MB", "128MB")])
+def test_temporary_tables_have_memory(server, database, connection, had, has):
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {database} SET temp_buffers = '{had}'")
+    connection.commit()
+    ours = connect(target(server, database))
+    with transaction(ours) as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE t (); SHOW temp_buffers")
+        assert cursor.fetchone() == (has,)
+    ours.close()

@@ -10,6 +10,7 @@ import psycopg2.extras
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.session import (
     PINNED_SETTINGS,
+    QUICKER_SETTINGS,
     pin_session,
     restore_session,
 )
@@ -81,4 +82,19 @@ def test_values_are_written_alike_whatever_the_session_had(odd: Any) -> None:
 
 def test_a_cursor_of_mappings_serves_too(connection: Any) -> None:
     with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-        assert set(pin_session(cursor, local=True)) == set(PINNED_SETTINGS)
+        assert set(pin_session(cursor, local=True)) == {*PINNED_SETTINGS, *QUICKER_SETTINGS}
+
+
+@pytest.mark.parametrize(("had", "has"), [("1MB", "64MB"), ("256MB", "256MB")])
+def test_our_statements_have_memory_and_are_not_compiled_meanwhile(
+    connection: Any, had: str, has: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET work_mem = '{had}'; SET jit = on")
+        query = "SELECT current_setting('work_mem'), current_setting('jit')"
+        previous = pin_session(cursor, local=True)
+        cursor.execute(query)
+        assert cursor.fetchone() == (has, "off")
+        restore_session(cursor, previous, local=True)
+        cursor.execute(query)
+        assert cursor.fetchone() == (had, "on")

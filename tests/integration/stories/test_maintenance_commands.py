@@ -7,12 +7,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.stories.application import Application
+from demo.local_server import LocalServer
+from tests.fresh_database import fresh_database
+from tests.integration.restore_runs import drop_what_restores_left
+from tests.integration.step_runs import StepRuns
+from tests.integration.stories.application import Application, Run, prepare
 
 # Notes its name, the databases that there are, and what it gets on standard input; then ends as it is told.
 COMMAND = """#!/bin/sh
@@ -64,41 +69,63 @@ class Commands:
 
 
 @pytest.fixture
-def commands(application: Application, tmp_path: Path) -> Iterator[Commands]:
-    """The application with its commands; databases that restores replaced are dropped."""
-    yield Commands(application, tmp_path)
-    with contextlib.closing(application.server.connect()) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        cursor.execute(
-            f"SELECT datname FROM pg_database WHERE datname LIKE '{application.databases[0]}\\_before\\_%'"
-        )
-        for (name,) in cursor.fetchall():
-            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+def commands(application: Application, tmp_path: Path) -> Commands:
+    return Commands(application, tmp_path)
 
 
-def deployed(application: Application, commands: Commands) -> str:
-    """A deploy with its commands; the run's name."""
-    run = application.deploy("002")
-    assert run.status == 0, run.output
-    calls = commands.seen()
-    assert [name for name, *_ in calls] == ["announce", "open", "close", "announce"]
-    return run.record["run_id"]
+@dataclass
+class Deployed:
+    """An application with its commands, and the run that deployed 002."""
+
+    application: Application
+    commands: Commands
+    run_id: str
+
+    def restore(self, **variables: Any) -> Run:
+        return restore(self.application, self.run_id, **variables)
 
 
-def restore(application: Application, source: str, **variables: Any):
+@pytest.fixture(scope="module")
+def deployed_once(
+    server: LocalServer, scripts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    """One deploy for all tests that restore what it had backed up."""
+    folder = tmp_path_factory.mktemp("deployed")
+    with fresh_database(server) as database:
+        prepare(server, database)
+        application = Application(server, folder, scripts, [database])
+        commands = Commands(application, folder)
+        run = application.deploy("002")
+        assert run.status == 0, run.output
+        assert [name for name, *_ in commands.seen()] == ["announce", "open", "close", "announce"]
+        yield Deployed(application, commands, run.record["run_id"])
+
+
+@pytest.fixture
+def deployed(deployed_once: Deployed, tmp_path: Path) -> Iterator[Deployed]:
+    """Its commands do not fail; databases that the restore replaced are dropped."""
+    deployed_once.commands.let_fail("none")
+    deployed_once.commands.seen()
+    yield deployed_once
+    drop_what_restores_left(
+        StepRuns(deployed_once.application.server, "postgres", tmp_path),
+        deployed_once.application.databases[0],
+    )
+
+
+def restore(application: Application, source: str, **variables: Any) -> Run:
     return application.run("playbooks/restore.yml", "-e", f"run_id={source}", **variables)
 
 
 def test_a_restore_takes_the_application_out_of_service_for_the_swap_only(
-    application: Application, commands: Commands
+    deployed: Deployed,
 ) -> None:
-    source = deployed(application, commands)
-    run = restore(application, source)
+    run = deployed.restore()
     assert run.status == 0, run.output
-    begin, opened, closed, end = commands.seen()
+    begin, opened, closed, end = deployed.commands.seen()
     assert begin[2]["event"] == "begin"
     assert begin[2]["run"]["run_id"] == run.record["run_id"]
-    assert (begin[2]["run"]["playbook"], begin[2]["run"]["source_run_id"]) == ("restore", source)
+    assert (begin[2]["run"]["playbook"], begin[2]["run"]["source_run_id"]) == ("restore", deployed.run_id)
     assert (opened[0], closed[0]) == ("open", "close")
     (beside,) = opened[1]
     assert beside.startswith("runbook_restore_"), "out of service when all is ready for the swap"
@@ -108,12 +135,11 @@ def test_a_restore_takes_the_application_out_of_service_for_the_swap_only(
 
 @pytest.mark.parametrize("failing", ["open", "smoke"])
 def test_a_restore_that_fails_puts_the_application_back_into_service(
-    application: Application, commands: Commands, tmp_path: Path, failing: str
+    deployed: Deployed, tmp_path: Path, failing: str
 ) -> None:
-    source = deployed(application, commands)
     variables = {}
     if failing == "open":
-        commands.let_fail("open")
+        deployed.commands.let_fail("open")
     else:
         smoke = tmp_path / "sql" / "smoke" / "never.sql"
         smoke.parent.mkdir(parents=True)
@@ -121,9 +147,9 @@ def test_a_restore_that_fails_puts_the_application_back_into_service(
         for name in ("migrations", "rollback"):
             (tmp_path / "sql" / name).mkdir()
         variables["sql_dir"] = str(tmp_path / "sql")
-    run = restore(application, source, **variables)
+    run = deployed.restore(**variables)
     assert run.status != 0
-    calls = commands.seen()
+    calls = deployed.commands.seen()
     assert [name for name, *_ in calls] == ["announce", "open", "close", "announce"]
     outcome = "refused" if failing == "open" else "failed"
     assert calls[-1][2]["run"]["outcome"] == run.record["outcome"] == outcome, run.output
@@ -141,19 +167,24 @@ def test_refused_before_anything_nobody_is_put_out_of_service(
     assert (name, announced["event"]) == ("announce", "end")
 
 
-@pytest.mark.parametrize("playbook", ["deploy", "restore"])
-def test_a_window_that_does_not_close_hides_no_outcome(
-    application: Application, commands: Commands, playbook: str
+def test_a_window_that_does_not_close_hides_no_outcome_of_a_deploy(
+    application: Application, commands: Commands
 ) -> None:
-    source = deployed(application, commands) if playbook == "restore" else ""
     commands.let_fail("close")
-    run = restore(application, source) if source else application.deploy("002")
+    hides_no_outcome(application, commands, application.deploy("002"), "deployed")
+
+
+def test_a_window_that_does_not_close_hides_no_outcome_of_a_restore(deployed: Deployed) -> None:
+    deployed.commands.let_fail("close")
+    hides_no_outcome(deployed.application, deployed.commands, deployed.restore(), "restored")
+
+
+def hides_no_outcome(application: Application, commands: Commands, run: Run, outcome: str) -> None:
     assert run.status != 0
     said = " ".join(run.output.split())
     assert "The application was not taken back into service" in said
     assert "the load balancer does not answer" in said
     assert [name for name, *_ in commands.seen()] == ["announce", "open", "close", "announce"]
-    outcome = "restored" if source else "deployed"
     assert (run.record["outcome"], bool(run.record["ended"])) == (outcome, True)
     with (
         contextlib.closing(application.server.connect(application.databases[0])) as connection,

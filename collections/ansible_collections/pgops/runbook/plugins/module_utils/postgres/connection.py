@@ -65,6 +65,12 @@ CONNECT_TIMEOUT_SECONDS = 10
 NOTICE_DEAD_CLIENT = """
     SELECT set_config(name, '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"""
 
+# Kept rows wait in temporary tables, which go through the disk where they do not fit. It can be said only before a
+# session makes the first one, and is taken as it is needed (manual, "Resource Consumption").
+MORE_TEMPORARY = """
+    SELECT pg_catalog.set_config(name, '64MB', false) FROM pg_catalog.pg_settings
+    WHERE name = 'temp_buffers' AND setting::bigint < 8192"""
+
 # A transaction of REPEATABLE READ takes its snapshot before it has its locks: rows that others commit while it waits
 # for one would be in the table that it drops, and not in what it sees. So whatever database, role or server have as
 # default, ours is this one; what needs one snapshot of all says so itself.
@@ -127,6 +133,7 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
         connection = psycopg2.connect(**parameters)
         with transaction(connection) as cursor:
             cursor.execute(NOTICE_DEAD_CLIENT)
+            cursor.execute(MORE_TEMPORARY)
             cursor.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION {READ_COMMITTED}")
         return connection
     except psycopg2.OperationalError as error:

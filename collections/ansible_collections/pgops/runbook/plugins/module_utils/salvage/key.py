@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..content.row_digest import row_text
 from ..postgres.connection import sql
 
-__all__ = ["Key", "fields", "numbered_rows", "record"]
+__all__ = ["Key", "alike", "fields", "numbered_rows", "record"]
 
 
 class Key(NamedTuple):
@@ -33,9 +33,25 @@ def record(columns: Sequence[str], alias: str | None = None) -> sql.Composed:
 
 def fields(row: str, names: Sequence[str]) -> sql.Composed:
     """SQL: fields of a composite value, as ``theirs`` or ``k.theirs``, as one text; written as ``record`` writes it."""
+    return sql.SQL("{}::text").format(_row(row, names))
+
+
+def _row(row: str, names: Sequence[str]) -> sql.Composed:
     whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
-    return sql.SQL("ROW({})::text").format(
+    return sql.SQL("ROW({})").format(
         sql.SQL(", ").join(sql.SQL("({}).{}").format(whole, sql.Identifier(name)) for name in names)
+    )
+
+
+def alike(one: str, other: str, names: Sequence[str]) -> sql.Composed:
+    """SQL condition: fields of two composite values of one type are written alike; never NULL.
+
+    For rows that are found otherwise: no join is made by it. Where the bytes are the same so is the text, which is
+    then not made (manual, "Composite Type Comparison"); values of other bytes may still be written alike.
+    """
+    # Two rows that are not cast would be compared column by column.
+    return sql.SQL("({}::record OPERATOR(pg_catalog.*=) {}::record OR {} = {})").format(
+        _row(one, names), _row(other, names), fields(one, names), fields(other, names)
     )
 
 

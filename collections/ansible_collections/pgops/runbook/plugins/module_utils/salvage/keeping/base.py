@@ -16,7 +16,7 @@ from ...postgres.answers import one_row
 from ...postgres.connection import sql
 from ...postgres.tables import ForeignKey, Table
 from ...shapes import Cursor, Json, TableName
-from ..key import fields
+from ..key import alike, fields
 from .image import TableImage
 
 __all__ = ["Difference"]
@@ -175,8 +175,8 @@ class Difference:
     def _differing(self) -> sql.Composable:
         """SQL: names of the columns in which both records differ."""
         names = sql.SQL(", ").join(
-            sql.SQL("CASE WHEN {} <> {} THEN {} END").format(
-                fields("theirs", [name]), fields("basis", [name]), sql.Literal(name)
+            sql.SQL("CASE WHEN NOT {} THEN {} END").format(
+                alike("theirs", "basis", [name]), sql.Literal(name)
             )
             for name in self.image.columns
         )

@@ -20,7 +20,7 @@ from ...postgres.tables import keys_to
 from ...rows.changes import ADDED, CHANGED, DELETED
 from ...shapes import Cursor
 from ..defaults import defaults_of
-from ..key import fields
+from ..key import alike, fields
 from .waiting import WaitingRows
 
 __all__ = [
@@ -151,9 +151,8 @@ def _decide_on_columns(rows: WaitingRows, changed: sql.Composable, prefer: str) 
             continue  # rows.numbers gives numbers back
         literal = sql.Literal(name)
         counts = sql.SQL("{} = ANY (k.columns)").format(literal)
-        now, theirs, base = (fields(f"k.{row}", [name]) for row in ("now", "theirs", "basis"))
-        differs = sql.SQL("{} AND {} <> {}").format(counts, now, theirs)
-        free: sql.Composable = sql.SQL("k.base IS NOT NULL AND {} = {}").format(now, base)
+        differs = sql.SQL("{} AND NOT {}").format(counts, alike("k.now", "k.theirs", [name]))
+        free: sql.Composable = sql.SQL("k.base IS NOT NULL AND {}").format(alike("k.now", "k.basis", [name]))
         if name in rows.volatile or prefer == KEPT:
             free = sql.SQL("true")
         if name in rows.lost or name in rows.unsettable or prefer == NOW:
@@ -197,9 +196,7 @@ def _decide_on_added(rows: WaitingRows, added: sql.Composable, prefer: str) -> N
             there=there,
         )
     elif compared and prefer != NOW:
-        other = sql.SQL("{} AND {} <> {}").format(
-            there, fields("k.now", compared), fields("k.theirs", compared)
-        )
+        other = sql.SQL("{} AND NOT {}").format(there, alike("k.now", "k.theirs", compared))
         rows.hold_back(other, ROW_MADE if rows.base_known else BASE_UNKNOWN)
 
 
@@ -209,7 +206,7 @@ def _decide_on_deleted(rows: WaitingRows, deleted: sql.Composable, prefer: str) 
     there = sql.SQL("{} AND k.place IS NOT NULL").format(deleted)
     if compared and prefer == "":
         rows.hold_back(
-            sql.SQL("{} AND {} <> {}").format(there, fields("k.now", compared), fields("k.basis", compared)),
+            sql.SQL("{} AND NOT {}").format(there, alike("k.now", "k.basis", compared)),
             ROW_CHANGED,
         )
     if prefer != NOW:

@@ -234,7 +234,9 @@ class _Merge:
                     doubt_parents(self.rows[name])
                 decide(self.rows[name], self.prefer)
                 self.writers[name] = self._writer(self.rows[name])
-        more = {one.item["item"]: count_more(self.cursor, one.item, one.work) for one in meant}
+        more = {
+            one.item["item"]: count_more(self.cursor, one.item, one.work) for one in meant if one.defaults
+        }
         for one in self.rows.values():
             take_new_numbers(one)
         self._write()
@@ -259,10 +261,13 @@ class _Merge:
             follow_parents(one, known)
             one.find_places(self.prefer == KEPT)
         moved = [give_numbers_back(self.cursor, one) for one in group if one.item["item"] in self.meant]
-        for one in group:
-            if any(moved):
-                # Every row that got another number has another place.
+        if any(moved):
+            # Every row that got another number has another place, and so has each that refers to it.
+            for one in self.rows.values():
+                one.placed = False
+            for one in group:
                 one.find_places(self.prefer == KEPT)
+        for one in group:
             one.known_again = True
             if one.item["item"] in self.meant:
                 number_anew(one)

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...postgres.bisect import bisect
+from ...postgres.bisect import NotTaken, bisect, savepoint
 from ...postgres.connection import sql
 from ...postgres.tables import Table
 from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
 from ..identity import telling_columns
-from ..key import Key, fields, numbered_rows
+from ..key import Key, alike, fields, numbered_rows
 from ..store.returning import range_of_numbers, read_kept
 
 __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
@@ -26,11 +26,11 @@ ANOTHER_ROW = "another row has its number now"
 ANOTHER_OR_CHANGED = "nothing in its row is as it was: another row may have its key by now"
 OTHER_VALUE = "the types of its table no longer hold its values as they were"
 
-# Besides what the engine of rows wants: the columns that count (NULL: all), both records and their values, the row as
-# it is now, columns that stay, and why the row does.
+# Besides what the engine of rows wants: the columns that count (NULL: all), whether there is a record on each side
+# (NULL: none) and its values, the row as it is now, columns that stay, and why the row does.
 WORK_TABLE = """
     CREATE TEMPORARY TABLE {work} (number bigint PRIMARY KEY, key text, occurrence bigint, columns text[],
-        kept text, base text, made boolean, written_since boolean, parents text[],
+        kept boolean, base boolean, made boolean, written_since boolean, parents text[],
         theirs {shape}, basis {shape}, now {shape}, place tid, partition oid,
         parent_rows bigint[] NOT NULL DEFAULT '{{}}',
         anew boolean NOT NULL DEFAULT false,
@@ -65,6 +65,7 @@ class WaitingRows:
         unsettable: of the table's those that no UPDATE may set.
         settable_numbers: those that one may, while numbers_settable() lets it.
         work: SQL identifier of the work table.
+        placed: whether its rows have the places of those that have their keys, and these are still there.
         known_again: whether its rows have their places for good.
     """
 
@@ -88,6 +89,7 @@ class WaitingRows:
         self.names: list[list[str]] = facts.get("names", [])
         self.defaults: dict[str, str] = facts.get("defaults", {})
         self.parents: list[dict[str, Any]] = facts.get("parents", [])
+        self.placed = False
         self.known_again = False
         self.numbers: list[str] = self.assigned or (self.key.columns if self.numbered else [])
         # The migration has just made them, and holds its lock.
@@ -133,16 +135,20 @@ class WaitingRows:
             target=sql.Identifier(*self.table.name),
         )
         self.run(WORK_TABLE)
-        failing = bisect(self.cursor, self._read, range_of_numbers(self.cursor, self.item))
-        self.run(
-            "UPDATE {work} SET reason = {reason} WHERE columns IS DISTINCT FROM '{{}}' AND theirs::text <> kept",
-            reason=sql.Literal(OTHER_VALUE),
-        )
+        numbers, failing = range_of_numbers(self.cursor, self.item), {}
+        if numbers:
+            try:
+                with savepoint(self.cursor):
+                    self._read(numbers[0], numbers[-1], self.now())
+                self.placed = True
+            except NotTaken:
+                # Joined with the table once for all of them, not once for each part.
+                failing = bisect(self.cursor, self._read, numbers)
         self.run("ANALYZE {work}")
         return {number: HOLD_BACK.reason(failure) for number, failure in failing.items()}
 
-    def _read(self, low: int, high: int) -> None:
-        read_kept(self.cursor, self.item, self.work, self.shape, low, high)
+    def _read(self, low: int, high: int, now: sql.Composable | None = None) -> None:
+        read_kept(self.cursor, self.item, self.work, self.shape, low, high, OTHER_VALUE, now)
 
     # Knowing again ---------------------------------------------------------------------------------------
 
@@ -152,9 +158,11 @@ class WaitingRows:
         Args:
             by_number: whether a key is believed though nothing else is as it was: a person has looked.
         """
-        self.run("UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE place IS NOT NULL")
-        by_key = sql.SQL("now.key = k.key AND now.occurrence = k.occurrence")
-        self.run(PLACE, now=self.now(), same=by_key)
+        if not self.placed:
+            self.run("UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE place IS NOT NULL")
+            by_key = sql.SQL("now.key = k.key AND now.occurrence = k.occurrence")
+            self.run(PLACE, now=self.now(), same=by_key)
+        self.placed = False
         if not self.has_key:
             return
         if self.key.unique and set(self.key.columns) <= set(self.columns):
@@ -204,9 +212,8 @@ class WaitingRows:
         if about:
             self.run(
                 "UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE base IS NOT NULL"
-                " AND place IS NOT NULL AND {now} <> {basis}",
-                now=fields("now", about),
-                basis=fields("basis", about),
+                " AND place IS NOT NULL AND NOT {same}",
+                same=alike("now", "basis", about),
             )
 
     def _find_by_content(self) -> None:
@@ -264,8 +271,8 @@ class WaitingRows:
             # A key that people give may be given again, and in a column of few values rows are alike by chance.
             content = telling_columns(self.cursor, self.table.identifier(), content) or content
         equal = sql.SQL(" OR ").join(
-            sql.SQL("((basis).{0} IS NOT NULL AND {1} = {2})").format(
-                sql.Identifier(name), fields("now", [name]), fields("basis", [name])
+            sql.SQL("((basis).{} IS NOT NULL AND {})").format(
+                sql.Identifier(name), alike("now", "basis", [name])
             )
             for name in content
         )
@@ -274,12 +281,11 @@ class WaitingRows:
         )
         self.run(
             "UPDATE {work} SET reason = {reason} WHERE base IS NOT NULL AND place IS NOT NULL"
-            " AND CASE WHEN made THEN {now} <> {basis} ELSE ({known}) AND NOT ({equal}) END",
+            " AND CASE WHEN made THEN NOT {same} ELSE ({known}) AND NOT ({equal}) END",
             reason=sql.Literal(ANOTHER_OR_CHANGED),
             known=known,
             equal=equal,
-            now=fields("now", content),
-            basis=fields("basis", content),
+            same=alike("now", "basis", content),
         )
 
     # What stays ------------------------------------------------------------------------------------------

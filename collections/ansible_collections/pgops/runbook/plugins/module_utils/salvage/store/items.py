@@ -168,7 +168,11 @@ class SalvageStore:
 
     def purge(self, items: Sequence[int]) -> None:
         """Delete items with all that is kept of them."""
-        self.cursor.execute("DELETE FROM runbook_salvage.manifest WHERE item = ANY (%s)", (list(items),))
+        for table in ("kept_row", "manifest"):
+            self.cursor.execute(
+                sql.SQL("DELETE FROM runbook_salvage.{} WHERE item = ANY (%s)").format(sql.Identifier(table)),
+                (list(items),),
+            )
 
     def hold_back(self, item: int, reason: str, numbers: list[int] | None = None) -> None:
         """Say why rows of an item stay where they are: all that have no reason yet, or those with these numbers."""

@@ -35,13 +35,17 @@ OLDER_ITEM = """
     UPDATE runbook_salvage.kept_row SET held_back = %(reason)s WHERE item = %(older)s AND held_back IS NULL
       AND EXISTS (SELECT FROM runbook_salvage.kept_row WHERE item = %(newer)s AND held_back IS NULL)"""
 
+# OFFSET 0 keeps a record that is cast from being read anew for each of its columns.
 READ = """
     INSERT INTO {work} (number, key, occurrence, columns, kept, base, made, written_since, parents, theirs, basis,
-        written)
-    SELECT number, key, occurrence, columns, kept, base, made, written_since, parents, CAST(kept AS {shape}),
-           CAST(base AS {shape}), false
-    FROM runbook_salvage.kept_row
-    WHERE item = {item} AND held_back IS NULL AND number BETWEEN {low} AND {high} ORDER BY number"""
+        written, reason, place, partition, now)
+    SELECT number, k.key, k.occurrence, columns, nullif(kept IS NOT NULL, false), nullif(base IS NOT NULL, false), made,
+           written_since, parents, theirs, basis, false,
+           CASE WHEN columns IS DISTINCT FROM '{{}}' AND theirs::text <> kept THEN {reason} END, {place}
+    FROM (SELECT *, CAST(kept AS {shape}) AS theirs, CAST(base AS {shape}) AS basis FROM runbook_salvage.kept_row
+          WHERE item = {item} AND held_back IS NULL AND number BETWEEN {low} AND {high} OFFSET 0) AS k {of_now}
+    ORDER BY number"""
+OF_NOW = "LEFT JOIN ({}) AS now ON now.key = k.key AND now.occurrence = k.occurrence"
 
 CONFLICTS = """
     UPDATE runbook_salvage.kept_row SET columns = k.conflict, held_back = {reason} || array_to_string(k.conflict, ', ')
@@ -75,20 +79,33 @@ def range_of_numbers(cursor: Cursor, item: dict[str, Any]) -> range:
 
 
 def read_kept(
-    cursor: Cursor, item: dict[str, Any], work: sql.Composable, shape: sql.Composable, low: int, high: int
+    cursor: Cursor,
+    item: dict[str, Any],
+    work: sql.Composable,
+    shape: sql.Composable,
+    low: int,
+    high: int,
+    reason: str,
+    now: sql.Composable | None = None,
 ) -> None:
     """Read the records of a range into the work table, as values of the types that ``shape`` has.
 
     Args:
         work, shape: SQL identifiers.
+        reason: why a row stays whose values are others in these types.
+        now: SQL query for the rows of the table, as numbered_rows() makes it, with values: each kept row is told the
+            one that has its key.
     """
     cursor.execute(
         sql.SQL(READ).format(
+            place=sql.SQL("NULL, NULL, NULL" if now is None else "now.place, now.partition, now.values"),
+            of_now=sql.SQL("") if now is None else sql.SQL(OF_NOW).format(now),
             work=work,
             shape=shape,
             item=sql.Literal(item["item"]),
             low=sql.Literal(low),
             high=sql.Literal(high),
+            reason=sql.Literal(reason),
         )
     )
 
@@ -100,6 +117,9 @@ def hold_back_conflicts(cursor: Cursor, item: dict[str, Any], work: sql.Composab
         work: SQL identifier of a table with number and conflict (names of columns).
         reason: what is said before the names.
     """
+    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE conflict <> '{{}}')").format(work))
+    if not one_row(cursor)[0]:
+        return
     cursor.execute(
         sql.SQL(CONFLICTS).format(work=work, reason=sql.Literal(reason), item=sql.Literal(item["item"]))
     )
