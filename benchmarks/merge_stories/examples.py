@@ -250,4 +250,142 @@ EXAMPLES = (
             "SELECT id, body, note FROM archive ORDER BY 1": [(2, "zwei", None), (3, "three", "by hand")],
         },
     ),
+    Example(
+        "a child stays with its parent when a row of the parent is only touched",
+        before="CREATE TABLE p (code int PRIMARY KEY, v int); INSERT INTO p VALUES (10, 0), (20, 0), (30, 0);",
+        apply="ALTER TABLE p DROP CONSTRAINT p_pkey; ALTER TABLE p ADD id serial PRIMARY KEY;"
+        " CREATE TABLE c (p int REFERENCES p ON DELETE CASCADE, w text);",
+        rollback="DROP TABLE c; ALTER TABLE p DROP id; ALTER TABLE p ADD PRIMARY KEY (code);",
+        on_new="INSERT INTO c SELECT id, 'child of ' || code FROM p",
+        on_old="UPDATE p SET v = 1 WHERE code = 10",
+        expected={
+            "SELECT code, w FROM c JOIN p ON p.id = c.p ORDER BY 1": [
+                (10, "child of 10"),
+                (20, "child of 20"),
+                (30, "child of 30"),
+            ]
+        },
+    ),
+    Example(
+        "a note stays with its row when a number takes the place of two columns",
+        before="CREATE TABLE f (u int, m int, stars int DEFAULT 0, PRIMARY KEY (u, m));"
+        " INSERT INTO f VALUES (1, 1), (1, 2), (2, 1), (2, 2);",
+        apply="ALTER TABLE f DROP CONSTRAINT f_pkey; ALTER TABLE f ADD id serial PRIMARY KEY, ADD note text;",
+        rollback="ALTER TABLE f DROP id, DROP note; ALTER TABLE f ADD PRIMARY KEY (u, m);",
+        on_new="UPDATE f SET note = 'of ' || u || m",
+        on_old="DELETE FROM f WHERE (u, m) = (1, 1); UPDATE f SET stars = 5 WHERE (u, m) = (2, 1);"
+        " INSERT INTO f VALUES (3, 3)",
+        expected={
+            "SELECT u, m, note FROM f ORDER BY 1, 2": [
+                (1, 2, "of 12"),
+                (2, 1, "of 21"),
+                (2, 2, "of 22"),
+                (3, 3, None),
+            ]
+        },
+        waits=["of 11"],
+    ),
+    Example(
+        "a note stays with its line of an order, or waits",
+        before="CREATE TABLE ord (id int PRIMARY KEY); INSERT INTO ord VALUES (1), (2);"
+        " CREATE TABLE line (ord int REFERENCES ord ON DELETE CASCADE, sku text, q int);"
+        " INSERT INTO line VALUES (1, 'a', 1), (1, 'b', 1), (2, 'a', 1);",
+        apply="ALTER TABLE line ADD id serial PRIMARY KEY, ADD note text;",
+        rollback="ALTER TABLE line DROP id, DROP note;",
+        on_new="UPDATE line SET note = 'of ' || ord || sku",
+        on_old="DELETE FROM line WHERE (ord, sku) = (1, 'a'); UPDATE line SET q = 5 WHERE (ord, sku) = (1, 'b');"
+        " INSERT INTO line VALUES (2, 'b', 1)",
+        expected={"SELECT ord, sku, note FROM line WHERE note IS NOT NULL": [(2, "a", "of 2a")]},
+        waits=["of 1a", "of 1b"],
+    ),
+    Example(
+        "a note stays with its month in a table made of the months that there are",
+        before="CREATE TABLE src (id int PRIMARY KEY, y int, mo int);"
+        " INSERT INTO src VALUES (1, 2020, 1), (2, 2020, 2), (3, 2021, 1);",
+        apply="CREATE TABLE per (id serial PRIMARY KEY, y int, mo int, note text);"
+        " INSERT INTO per (y, mo) SELECT DISTINCT y, mo FROM src ORDER BY 1, 2;"
+        " ALTER TABLE src ADD per int REFERENCES per;"
+        " UPDATE src s SET per = p.id FROM per p WHERE (p.y, p.mo) = (s.y, s.mo);"
+        " ALTER TABLE src DROP y, DROP mo;",
+        rollback="ALTER TABLE src ADD y int, ADD mo int;"
+        " UPDATE src s SET y = p.y, mo = p.mo FROM per p WHERE p.id = s.per;"
+        " ALTER TABLE src DROP per; DROP TABLE per;",
+        on_new="UPDATE per SET note = 'of ' || y || '/' || mo",
+        on_old="DELETE FROM src WHERE id = 1; INSERT INTO src VALUES (4, 2019, 7)",
+        expected={
+            "SELECT y, mo, note FROM per ORDER BY 1, 2": [
+                (2019, 7, None),
+                (2020, 2, "of 2020/2"),
+                (2021, 1, "of 2021/1"),
+            ]
+        },
+        waits=["of 2020/1"],
+    ),
+    Example(
+        "a note stays with its row in a table without a key that gets a number",
+        before="CREATE TABLE t (nm text, x int); INSERT INTO t VALUES ('a', 1), ('b', 2), ('a', 7);",
+        apply="ALTER TABLE t ADD id serial PRIMARY KEY, ADD note text;",
+        rollback="ALTER TABLE t DROP id, DROP note;",
+        on_new="UPDATE t SET note = 'of ' || nm || x",
+        on_old="DELETE FROM t WHERE x = 1",
+        expected={"SELECT nm, x, note FROM t ORDER BY x": [("b", 2, "of b2"), ("a", 7, "of a7")]},
+        waits=["of a1"],
+    ),
+    Example(
+        "a child of a row that is gone waits, and goes to no other one",
+        before="CREATE TABLE t (nm text, x int); INSERT INTO t VALUES ('a', 1), ('b', 2), ('a', 7);",
+        apply="ALTER TABLE t ADD id serial PRIMARY KEY; CREATE TABLE c (t int REFERENCES t ON DELETE CASCADE, w text);",
+        rollback="DROP TABLE c; ALTER TABLE t DROP id;",
+        on_new="INSERT INTO c SELECT id, 'child of ' || nm || x FROM t",
+        on_old="DELETE FROM t WHERE x = 1",
+        expected={
+            "SELECT nm, x, w FROM c JOIN t ON id = t ORDER BY x": [
+                ("b", 2, "child of b2"),
+                ("a", 7, "child of a7"),
+            ]
+        },
+        waits=["child of a1"],
+    ),
+    Example(
+        "rows that are alike are as many as they were, and have their uuids",
+        before="CREATE TABLE t (name text, city text); INSERT INTO t VALUES ('b', 'x'), ('b', 'x'), ('b', 'x');",
+        apply="ALTER TABLE t ADD id uuid DEFAULT gen_random_uuid() PRIMARY KEY;",
+        rollback="ALTER TABLE t DROP id;",
+        on_new="INSERT INTO t (name, city) VALUES ('b', 'x'); CREATE TABLE seen AS SELECT id FROM t",
+        on_old="INSERT INTO t VALUES ('c', 'y')",
+        expected={
+            "SELECT count(*) FROM t": [(5,)],
+            "SELECT count(*) FROM t JOIN seen USING (id) WHERE name = 'b'": [(4,)],
+        },
+    ),
+    Example(
+        "uuids that the migration writes with an UPDATE stay what people know them as",
+        before="CREATE TABLE t (id int PRIMARY KEY, name text, city text);"
+        " INSERT INTO t SELECT i, 'n' || i, 'c' || i FROM generate_series(1, 9) AS i;",
+        apply="ALTER TABLE t ADD public_id uuid; UPDATE t SET public_id = gen_random_uuid();"
+        " ALTER TABLE t ALTER public_id SET NOT NULL; ALTER TABLE t ADD UNIQUE (public_id);",
+        rollback="ALTER TABLE t DROP public_id;",
+        on_new="UPDATE t SET public_id = '11111111-1111-1111-1111-111111111111' WHERE id = 2;"
+        " CREATE TABLE seen AS SELECT id, public_id FROM t",
+        on_old="UPDATE t SET name = 'other' WHERE id = 3",
+        expected={"SELECT count(*) FROM t JOIN seen USING (id, public_id)": [(9,)]},
+    ),
+    Example(
+        "a row keeps its note and its uuid when that takes the place of a key that people give",
+        before="CREATE TABLE t (name text, city text, v int, PRIMARY KEY (name, city));"
+        " INSERT INTO t VALUES ('a', 'x', 1), ('a', 'y', 2), ('b', 'x', 3);",
+        apply="ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD id uuid DEFAULT gen_random_uuid() PRIMARY KEY;"
+        " ALTER TABLE t ADD note text;",
+        rollback="ALTER TABLE t DROP id, DROP note; ALTER TABLE t ADD PRIMARY KEY (name, city);",
+        on_new="UPDATE t SET note = 'mine' WHERE name = 'b'; CREATE TABLE seen AS SELECT id, name, city FROM t",
+        on_old="UPDATE t SET v = 5 WHERE name = 'b'",
+        expected={
+            "SELECT name, city, v, note FROM t ORDER BY 1, 2": [
+                ("a", "x", 1, None),
+                ("a", "y", 2, None),
+                ("b", "x", 5, "mine"),
+            ],
+            "SELECT count(*) FROM t JOIN seen USING (id, name, city)": [(3,)],
+        },
+    ),
 )

@@ -19,7 +19,16 @@ from ..postgres.keys import unique_keys
 from ..shapes import Cursor
 from .key import Key
 
-__all__ = ["Identity", "hands_out_numbers", "identity_of", "literal_default", "telling_columns"]
+__all__ = [
+    "NAMING",
+    "Identity",
+    "all_different",
+    "hands_out_numbers",
+    "identity_of",
+    "literal_default",
+    "telling_columns",
+    "varying",
+]
 
 # A default that gives the same value whenever it is asked for.
 LITERAL = re.compile(
@@ -46,6 +55,8 @@ class Identity(NamedTuple):
         numbered: whether the key is a number that the table handed out before the migration: it may be handed out
             again, to another thing, and a row that the migration brings gets another one each time.
         names: columns of other unique keys, by which such a row may be known.
+        computed: columns that have another value in each row that does not say otherwise.
+        by_content: whether nothing but its content tells what a row is, beside a number that the migration hands out.
     """
 
     key: Key
@@ -54,6 +65,8 @@ class Identity(NamedTuple):
     generated: list[str]
     numbered: bool = False
     names: Sequence[list[str]] = ()
+    computed: Sequence[str] = ()
+    by_content: bool = False
 
     @property
     def numbers(self) -> list[str]:
@@ -83,25 +96,32 @@ def literal_default(column: Column) -> sql.Composable | None:
     return sql.SQL("CAST({} AS {})").format(sql.SQL(column.default), sql.SQL(column.type))
 
 
-def _naming_column(cursor: Cursor, oid: int, columns: list[str]) -> str | None:
-    """A column that names the rows though no index says so: of texts, all there and no two alike; the first one."""
+def all_different(cursor: Cursor, rows: sql.Composable, names: Sequence[str]) -> list[str]:
+    """Of these columns the ones that are in every row, and in no two rows the same.
+
+    Args:
+        rows: SQL: a table, or a query in parentheses.
+    """
+    counts = [sql.SQL("count(DISTINCT {})").format(sql.Identifier(name)) for name in names]
     cursor.execute(
-        "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s",
-        (oid,),
+        sql.SQL("SELECT {} FROM {} AS seen").format(sql.SQL(", ").join([sql.SQL("count(*)"), *counts]), rows)
     )
-    table = sql.Identifier(*one_row(cursor))
-    texts = [one.name for one in columns_of(cursor, oid) if one.name in columns and one.type_name in NAMING]
-    if not texts:
-        return None
-    names = list(map(sql.Identifier, texts))
-    cursor.execute(
-        sql.SQL("SELECT count(*), {} FROM {}").format(
-            sql.SQL(", ").join(sql.SQL("count(DISTINCT {})").format(name) for name in names), table
-        )
+    number, *distinct = one_row(cursor)
+    return [name for name, found in zip(names, distinct) if found == number and number > 1]
+
+
+def varying(cursor: Cursor, rows: sql.Composable, names: Sequence[str]) -> list[str]:
+    """Of these columns the ones that are not the same in all rows.
+
+    Args:
+        rows: as of all_different().
+    """
+    counts = sql.SQL(", ").join(
+        sql.SQL("count(DISTINCT {0}::text) + (count(*) > count({0}))::int > 1").format(sql.Identifier(name))
+        for name in names
     )
-    rows, *distinct = one_row(cursor)
-    return next((name for name, found in zip(texts, distinct) if found == rows and rows > 1), None)
+    cursor.execute(sql.SQL("SELECT {} FROM {} AS seen").format(counts, rows))
+    return [name for name, varies in zip(names, one_row(cursor)) if varies]
 
 
 def telling_columns(cursor: Cursor, table: sql.Composable, names: Sequence[str]) -> list[str]:
@@ -139,12 +159,13 @@ def identity_of(cursor: Cursor, oid: int, columns: list[str], made: Collection[s
     if named:
         key = Key(named[0].columns, named[0].not_null)
         others = [one.columns for one in natural if not set(one.columns) & set(computed)]
-        return Identity(key, True, handed_out, generated, set(key.columns) <= set(computed), others)
-    if handed_out:
-        naming = _naming_column(cursor, oid, [name for name in columns if name not in generated])
-        key = Key([naming], False) if naming else Key(handed_out, True)
-        return Identity(key, True, handed_out, generated)
+        return Identity(key, True, handed_out, generated, set(key.columns) <= set(computed), others, computed)
     # What the migration adds to a table that was there says nothing of which row it is.
     left_out = made if set(made) < set(columns) else generated
     content = [name for name in columns if name not in left_out]
-    return Identity(Key(content, False), False, [], generated)
+    if handed_out and not content:
+        return Identity(Key(handed_out, True), True, handed_out, generated, computed=computed)
+    by_content = bool(handed_out)
+    return Identity(
+        Key(content, False), by_content, handed_out, generated, computed=computed, by_content=by_content
+    )

@@ -18,14 +18,15 @@ from ...postgres.tables import ForeignKey, Table
 from ...shapes import Cursor, Json, TableName
 from ..key import alike, fields
 from .image import TableImage
+from .settling import settled_identity
 
 __all__ = ["Difference"]
 
 MAKE = """
     CREATE TEMPORARY TABLE {shape} AS SELECT {names} FROM {target} WITH NO DATA;
     CREATE TEMPORARY TABLE {work} (number bigint GENERATED ALWAYS AS IDENTITY, key text, occurrence bigint,
-        kept text, base text, columns text[], written_since boolean, recorded boolean, parents text[],
-        theirs {shape}, basis {shape})"""
+        kept text, base text, columns text[], written_since boolean, untouched boolean, recorded boolean,
+        parents text[], theirs {shape}, basis {shape})"""
 
 ENUMS = """
     SELECT a.attname::text, CASE WHEN t.typtype = 'e' THEN '::text' ELSE '::text[]' END
@@ -34,13 +35,14 @@ ENUMS = """
     WHERE a.attrelid = %s AND a.attnum > 0 AND 'e' IN (t.typtype, e.typtype)"""
 
 FIND = """
-    INSERT INTO {work} (key, occurrence, kept, base, recorded, written_since, theirs, basis, columns)
+    INSERT INTO {work} (key, occurrence, kept, base, recorded, written_since, untouched, theirs, basis, columns)
     SELECT found.*, CASE WHEN found.kept IS NOT NULL AND found.base IS NOT NULL THEN {differing} END
     FROM (SELECT coalesce(now.key, was.key), coalesce(now.occurrence, was.occurrence), was.line AS kept,
-                 now.line AS base, was.line IS NULL AND {recorded}, {written}, CAST(was.line AS {shape}) AS theirs,
-                 CAST(now.line AS {shape}) AS basis
+                 now.line AS base, was.line IS NULL AND {recorded}, {written}, {untouched},
+                 CAST(was.line AS {shape}) AS theirs, CAST(now.line AS {shape}) AS basis
           FROM {image} was FULL JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
-          WHERE was.line IS DISTINCT FROM now.line ORDER BY was.ctid, now.place) AS found"""
+          WHERE was.line IS DISTINCT FROM now.line
+          ORDER BY was.partition, was.place, now.partition, now.place) AS found"""
 
 # A row that the rollback itself adds is a record of what it did, unless it had been in another table.
 FORGET_RECORDS = "DELETE FROM {work} k WHERE k.recorded{elsewhere}"
@@ -101,10 +103,17 @@ class Difference:
         only_grew: whether the rollback did nothing with its rows but add some, and the migration likewise: what
             they added is a record of what they did, and no user took it out.
         zone: time zone in which the migration ran.
+        old_keys: columns of unique keys of the table that the rollback left: see settled_identity().
     """
 
     def __init__(
-        self, cursor: Cursor, image: TableImage, table: Table, only_grew: bool = False, zone: str = "UTC"
+        self,
+        cursor: Cursor,
+        image: TableImage,
+        table: Table,
+        only_grew: bool = False,
+        zone: str = "UTC",
+        old_keys: Sequence[list[str]] = (),
     ) -> None:
         self.cursor = cursor
         self.image = image
@@ -115,13 +124,18 @@ class Difference:
         self.shape = sql.Identifier("pg_temp", f"runbook_made_again_{image.label}")
         target = sql.Identifier(*table.name)
         self.run(MAKE, names=self._shape(), target=target)
+        identity = settled_identity(cursor, image, table, self.shape, old_keys)
+        if identity != image.identity:
+            image.know_by(identity, self.shape)
         # What has this transaction's own number was there before the savepoint in which it was applied again.
         mine = sql.SQL("xmin = pg_catalog.pg_current_xact_id()::xid")
         recorded = sql.SQL("now.of_the_rollback" if only_grew else "false")
         self.run(FIND, recorded=recorded, differing=self._differing(), now=image.rows(of_the_rollback=mine))
         for columns in self._names():
+            if columns == image.identity.assigned and not self._numbers_are_stable():
+                continue
             self.run(PAIR, same=self._equal("mine", "theirs", "other", "basis", columns))
-        if image.identity.has_key:
+        if image.identity.has_key and not image.identity.by_content:
             self._pair_by_content()
         self.run(SAY_COLUMNS, differing=self._differing())
 
@@ -133,6 +147,7 @@ class Difference:
             "shape": self.shape,
             "image": self.image.table,
             "written": written,
+            "untouched": sql.SQL("NOT was.written_since" if self.image.has_ages else "NULL::boolean"),
             **parts,
         }
         self.cursor.execute(sql.SQL(statement).format(**parts))
@@ -160,8 +175,23 @@ class Difference:
         identity = self.image.identity
         if not identity.has_key:
             return []
-        found = [identity.assigned, identity.key.columns, *identity.names]
+        found = [identity.assigned, *([] if identity.by_content else [identity.key.columns]), *identity.names]
         return [columns for columns in found if columns and set(columns) <= set(self.image.columns)]
+
+    def _numbers_are_stable(self) -> bool:
+        """Whether the migration hands out the same numbers to the same rows: all rows that are found say so.
+
+        A table that was there is numbered in the order in which its rows lie, and any UPDATE may have changed that.
+        """
+        numbers = self.image.identity.assigned
+        self.cursor.execute(
+            sql.SQL(
+                "SELECT count(*) FILTER (WHERE kept IS NOT NULL AND base IS NOT NULL AND {} <> {}),"
+                " (SELECT count(*) FROM {}) - count(*) FILTER (WHERE kept IS NOT NULL AND base IS NULL) FROM {}"
+            ).format(fields("theirs", numbers), fields("basis", numbers), self.image.table, self.work)
+        )
+        renumbered, found = one_row(self.cursor)
+        return renumbered == 0 and (found > 0 or not self.image.made)
 
     def _pair_by_content(self) -> None:
         """Rows that got another number, or a key that was rounded or cut, and are the same in all the rest."""

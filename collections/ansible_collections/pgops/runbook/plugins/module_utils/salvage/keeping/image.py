@@ -11,7 +11,7 @@ from ...postgres.connection import sql
 from ...shapes import Cursor, TableName
 from ..defaults import written_since
 from ..identity import Identity
-from ..key import numbered_rows, record
+from ..key import fields, numbered_rows, record
 
 __all__ = ["TableImage"]
 
@@ -49,8 +49,9 @@ class TableImage:
         self.identity = identity
         self.made = made
         self.defaults = dict(defaults or {})
+        self.has_ages = isinstance(label, int)
         self.table = sql.Identifier("pg_temp", f"runbook_image_{label}")
-        more = {"written_since": written_since(int(label), made)} if made else {}
+        more = {"written_since": written_since(int(label), made or columns)} if self.has_ages else {}
         cursor.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(self.table, self.rows(**more))
         )
@@ -65,6 +66,26 @@ class TableImage:
         reference = record(self.identity.assigned) if self.identity.assigned else sql.SQL("NULL::text")
         return numbered_rows(
             self.name, self.partitioned, self.identity.key, self.columns, reference=reference, **more
+        )
+
+    def know_by(self, identity: Identity, shape: sql.Composable) -> None:
+        """Let its rows have another identity.
+
+        Args:
+            shape: SQL identifier of a table with the types of the columns.
+        """
+        self.identity = identity
+        key = fields("theirs", sorted(identity.key.columns))
+        occurrence = sql.SQL(
+            "1" if identity.key.unique else "row_number() OVER (PARTITION BY {} ORDER BY line)"
+        )
+        self.cursor.execute(
+            sql.SQL(
+                "UPDATE {image} i SET key = known.key, occurrence = known.occurrence FROM ("
+                "SELECT at, {key} AS key, {occurrence} AS occurrence FROM ("
+                "SELECT ctid AS at, line, CAST(line AS {shape}) AS theirs FROM {image} OFFSET 0) AS kept) AS known"
+                " WHERE known.at = i.ctid"
+            ).format(image=self.table, key=key, occurrence=occurrence.format(key), shape=shape)
         )
 
     def count_gone(self) -> int:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, NamedTuple
 
 from ...errors import RunbookError
 from ...postgres.connection import psycopg2, sql
+from ...postgres.keys import unique_keys
 from ...postgres.message import one_line
 from ...postgres.session import pin_session, restore_session
 from ...postgres.tables import table_facts
@@ -78,6 +79,7 @@ class _Kept:
     loss: Loss
     image: TableImage
     item: int = 0
+    old_keys: list[list[str]] = field(default_factory=list)
 
 
 class SalvageKeeper:
@@ -204,6 +206,7 @@ class SalvageKeeper:
             self.store.create()
             for one in self._kept:
                 one.item = self._begin(one)
+                one.old_keys = self._old_keys(one)
             with tempfile.TemporaryFile() as file:
                 try:
                     found = self._compare(apply_again, grown, file)
@@ -216,8 +219,11 @@ class SalvageKeeper:
                 else:
                     file.seek(0)
                     enter_rows(self.cursor, file)
-                    for item, of_item in found.items():
-                        self.store.add_facts(item, of_item)
+                    for one in self._kept:
+                        facts_of_identity = self._facts_of(one)
+                        self.store.add_facts(
+                            one.item, {**facts_of_identity, **found[one.item]}, one.image.identity.key.columns
+                        )
                     self._note_made()
             for one in self._kept:
                 self._finish(one.item)
@@ -269,7 +275,9 @@ class SalvageKeeper:
                 only_grew = one.oid in grown and not any(
                     lost.rows for lost in (losses.get(one.oid), changed.get(one.oid)) if lost is not None
                 )
-                found[one.image.name] = Difference(self.cursor, one.image, table, only_grew, self._zone)
+                found[one.image.name] = Difference(
+                    self.cursor, one.image, table, only_grew, self._zone, one.old_keys
+                )
             settle(found)
             of_items = {}
             for one in self._kept:
@@ -314,16 +322,38 @@ class SalvageKeeper:
             one.loss.table,
             one.image.columns,
             identity.key.columns,
-            {
-                "unique_key": identity.key.unique,
-                "has_key": identity.has_key,
-                "assigned": identity.assigned,
-                "generated": identity.generated,
-                "numbered": identity.numbered,
-                "names": list(identity.names),
-                "made": one.image.columns if one.loss.whole else sorted(one.loss.columns),
-            },
+            self._facts_of(one),
         )
+
+    @staticmethod
+    def _facts_of(one: _Kept) -> Json:
+        """How its rows are known again."""
+        identity = one.image.identity
+        return {
+            "unique_key": identity.key.unique,
+            "has_key": identity.has_key,
+            "assigned": identity.assigned,
+            "generated": identity.generated,
+            "numbered": identity.numbered,
+            "names": list(identity.names),
+            "by_content": identity.by_content,
+            "made": one.image.columns if one.loss.whole else sorted(one.loss.columns),
+        }
+
+    def _old_keys(self, one: _Kept) -> list[list[str]]:
+        """Unique keys of the table that the rollback has left, by the names that their columns have in the image."""
+        if one.loss.whole:
+            return []
+        names = {
+            name: self.watch.before[one.oid].columns[number]
+            for number, name in self.watch.now(one.oid)[1].items()
+            if number in self.watch.before[one.oid].columns
+        }
+        return [
+            [names[name] for name in key.columns]
+            for key in unique_keys(self.cursor, one.oid)
+            if key.immediate and key.not_null and set(key.columns) <= set(names)
+        ]
 
     def _finish(self, item: int) -> None:
         found = self.store.finish_item(item)

@@ -40,6 +40,7 @@ __all__ = [
 
 ROW_CHANGED = "somebody changed its row since the rollback, or wants it to stay"
 ROW_DELETED = "somebody deleted its row since the rollback"
+ROW_NOT_FOUND = "somebody changed or deleted its row since the rollback"
 ROW_MADE = "somebody made a row with its key since the rollback"
 TABLE_CHANGED = "somebody changed the table since the rollback, and it has no key to tell rows apart"
 BASE_UNKNOWN = "it is not known what the migration makes of it by itself"
@@ -141,7 +142,7 @@ def _decide_on_gone(rows: WaitingRows, changed: sql.Composable, prefer: str) -> 
         )
         gone = sql.SQL("{} AND k.kind IS NULL").format(gone)
     if prefer != NOW:
-        rows.hold_back(gone, ROW_DELETED)
+        rows.hold_back(gone, ROW_NOT_FOUND if rows.by_content else ROW_DELETED)
 
 
 def _decide_on_columns(rows: WaitingRows, changed: sql.Composable, prefer: str) -> None:

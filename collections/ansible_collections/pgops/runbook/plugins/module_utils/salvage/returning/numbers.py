@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 PARENT_IS_ANOTHER = "its parent in {} is another row now"
+PARENT_NOT_FOUND = "its parent in {} is gone, or nothing tells which row it is now"
 
 # Types in which every number has a negative that is no number of a row.
 WITH_NEGATIVES = ("int2", "int4", "int8", "numeric")
@@ -218,6 +219,14 @@ def hold_back_with_parents(rows: WaitingRows, others: Mapping[TableName, Waiting
         others: rows of all tables that wait.
     """
     for name in dict.fromkeys(key.parent for key in rows.table.foreign_keys if key.parent in others):
+        if others[name].numbers:
+            rows.hold_back(
+                sql.SQL(
+                    "EXISTS (SELECT FROM {} p WHERE p.number = ANY (k.parent_rows) AND p.place IS NULL"
+                    " AND p.base IS NOT NULL AND p.reason IS NULL AND p.kind IS NULL)"
+                ).format(others[name].work),
+                PARENT_NOT_FOUND.format(".".join(name)),
+            )
         rows.hold_back(
             sql.SQL(
                 "EXISTS (SELECT FROM {} p WHERE p.number = ANY (k.parent_rows) AND p.reason IS NOT NULL)"

@@ -78,6 +78,7 @@ class WaitingRows:
         self.lost = [name for name in self.columns if name not in table.columns]
         self.present = [name for name in self.columns if name in table.columns]
         self.key = Key(item["key_columns"], facts["unique_key"])
+        self.by_content: bool = facts.get("by_content", False)
         self.has_key: bool = facts.get("has_key", facts["unique_key"])
         self.base_known: bool = facts.get("base_known", True)
         self.assigned: list[str] = facts.get("assigned", [])
@@ -158,6 +159,7 @@ class WaitingRows:
         Args:
             by_number: whether a key is believed though nothing else is as it was: a person has looked.
         """
+        self._follow_references()
         if not self.placed:
             self.run("UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE place IS NOT NULL")
             by_key = sql.SQL("now.key = k.key AND now.occurrence = k.occurrence")
@@ -171,7 +173,6 @@ class WaitingRows:
         if self.assigned:
             if self.key.columns == self.assigned:
                 self._doubt_numbers()
-                self._find_by_content()
             self._say_another()
         # Beside a number that is handed out, a text in which all rows differ is all that names them.
         named_by_text = bool(self.assigned) and self.key.columns not in self.table.unique_columns
@@ -179,6 +180,22 @@ class WaitingRows:
             self._doubt_strangers()
         if self.numbered:
             self._find_renumbered()
+
+    def _follow_references(self) -> None:
+        """Rows that are known by what they refer to are known by its number of today."""
+        names = sorted(self.key.columns)
+        references = {name for key in self.table.foreign_keys for name in key.columns}
+        if not references & set(names) or not set(names) <= set(self.columns):
+            return
+        self.run(
+            "UPDATE {work} k SET key = known.key FROM ("
+            "SELECT number, CASE WHEN base THEN {basis} ELSE {theirs} END AS key FROM {work}) AS known"
+            " WHERE known.number = k.number AND known.key <> k.key",
+            basis=fields("basis", names),
+            theirs=fields("theirs", names),
+        )
+        if self.cursor.rowcount:
+            self.placed = False
 
     def _same(self, names: Sequence[str], value: str) -> sql.Composable:
         return sql.SQL(" AND ").join(
@@ -200,31 +217,12 @@ class WaitingRows:
     def _alike(self, names: Sequence[str]) -> sql.Composable:
         return sql.SQL("{} = {}").format(fields("now.values", names), fields("k.basis", names))
 
-    def _about(self) -> list[str]:
-        """Columns by which a row that has nothing but a number is known: what it refers to, else all of it."""
-        references = {name for key in self.table.foreign_keys for name in key.columns}
-        content = self._content([])
-        return [name for name in content if name in references] or content
-
     def _doubt_numbers(self) -> None:
-        """A number alone names nothing: the row must be about the same thing."""
-        about = self._about()
-        if about:
-            self.run(
-                "UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE base IS NOT NULL"
-                " AND place IS NOT NULL AND NOT {same}",
-                same=alike("now", "basis", about),
-            )
-
-    def _find_by_content(self) -> None:
-        about = self._about()
-        if about:
-            self.run(
-                ONLY_ONE,
-                now=self.now(),
-                same=self._alike(about),
-                unclaimed=sql.SQL(UNCLAIMED).format(work=self.work),
-            )
+        """A number alone names nothing: applied again, the migration may hand it out to another row."""
+        self.run(
+            "UPDATE {work} SET place = NULL, partition = NULL, now = NULL"
+            " WHERE base IS NOT NULL AND place IS NOT NULL"
+        )
 
     def _say_another(self) -> None:
         """Say of rows that are not found that another thing has their number, where one has."""

@@ -159,11 +159,12 @@ class SalvageStore:
         names = ("item", "table", "kind", "columns", "rows", "bytes", "digest")
         return [dict(zip(names, row)) for row in self.cursor.fetchall()]
 
-    def add_facts(self, item: int, facts: Json) -> None:
-        """Note more of what returning an item takes."""
+    def add_facts(self, item: int, facts: Json, key_columns: Sequence[str] | None = None) -> None:
+        """Note more of what returning an item takes, and by what its rows are known if that is something else now."""
         self.cursor.execute(
-            "UPDATE runbook_salvage.manifest SET facts = facts || %s WHERE item = %s",
-            (json.dumps(facts), item),
+            "UPDATE runbook_salvage.manifest SET facts = facts || %s, key_columns = coalesce(%s, key_columns)"
+            " WHERE item = %s",
+            (json.dumps(facts), None if key_columns is None else list(key_columns), item),
         )
 
     def purge(self, items: Sequence[int]) -> None:
