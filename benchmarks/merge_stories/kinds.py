@@ -4,8 +4,20 @@
 
 from __future__ import annotations
 
-from benchmarks.merge_stories import kinds_of_columns, kinds_of_effects, kinds_of_keys, kinds_of_tables
+from benchmarks.merge_stories import (
+    kinds_of_columns,
+    kinds_of_effects,
+    kinds_of_keys,
+    kinds_of_tables,
+    kinds_of_unnamed_rows,
+)
 
 __all__ = ["KINDS"]
 
-KINDS = (*kinds_of_columns.KINDS, *kinds_of_keys.KINDS, *kinds_of_tables.KINDS, *kinds_of_effects.KINDS)
+KINDS = (
+    *kinds_of_columns.KINDS,
+    *kinds_of_keys.KINDS,
+    *kinds_of_tables.KINDS,
+    *kinds_of_effects.KINDS,
+    *kinds_of_unnamed_rows.KINDS,
+)

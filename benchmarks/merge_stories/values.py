@@ -25,6 +25,7 @@ __all__ = [
     "LARGE_OBJECT",
     "LONG_NUMERIC",
     "MADE",
+    "NAME",
     "NUMERIC",
     "TEXT",
     "TIMESTAMP",
@@ -111,6 +112,7 @@ def _large_object_now(column: str = "{0}") -> str:
 
 
 TEXT = Kind("text", _word)
+NAME = Kind("name", _word)
 VARCHAR = Kind("varchar(20)", _word)
 CHAR = Kind("char(30)", _word, lambda value: value.rstrip() if isinstance(value, str) else value)
 BOOL = Kind("bool", lambda chance: chance.random() < 0.5)
