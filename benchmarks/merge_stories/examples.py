@@ -252,7 +252,8 @@ EXAMPLES = (
     ),
     Example(
         "a child stays with its parent when a row of the parent is only touched",
-        before="CREATE TABLE p (code int PRIMARY KEY, v int); INSERT INTO p VALUES (10, 0), (20, 0), (30, 0);",
+        before="CREATE TABLE p (code int PRIMARY KEY, v int, word text);"
+        " INSERT INTO p VALUES (10, 0, 'a'), (20, 0, 'b'), (30, 0, 'c');",
         apply="ALTER TABLE p DROP CONSTRAINT p_pkey; ALTER TABLE p ADD id serial PRIMARY KEY;"
         " CREATE TABLE c (p int REFERENCES p ON DELETE CASCADE, w text);",
         rollback="DROP TABLE c; ALTER TABLE p DROP id; ALTER TABLE p ADD PRIMARY KEY (code);",
@@ -268,8 +269,8 @@ EXAMPLES = (
     ),
     Example(
         "a note stays with its row when a number takes the place of two columns",
-        before="CREATE TABLE f (u int, m int, stars int DEFAULT 0, PRIMARY KEY (u, m));"
-        " INSERT INTO f VALUES (1, 1), (1, 2), (2, 1), (2, 2);",
+        before="CREATE TABLE f (u int, m int, stars int DEFAULT 0, word text, PRIMARY KEY (u, m));"
+        " INSERT INTO f VALUES (1, 1, 0, 'a'), (1, 2, 0, 'b'), (2, 1, 0, 'c'), (2, 2, 0, 'd');",
         apply="ALTER TABLE f DROP CONSTRAINT f_pkey; ALTER TABLE f ADD id serial PRIMARY KEY, ADD note text;",
         rollback="ALTER TABLE f DROP id, DROP note; ALTER TABLE f ADD PRIMARY KEY (u, m);",
         on_new="UPDATE f SET note = 'of ' || u || m",
@@ -372,8 +373,8 @@ EXAMPLES = (
     ),
     Example(
         "a row keeps its note and its uuid when that takes the place of a key that people give",
-        before="CREATE TABLE t (name text, city text, v int, PRIMARY KEY (name, city));"
-        " INSERT INTO t VALUES ('a', 'x', 1), ('a', 'y', 2), ('b', 'x', 3);",
+        before="CREATE TABLE t (name text, city text, v int, phone int, PRIMARY KEY (name, city));"
+        " INSERT INTO t VALUES ('a', 'x', 1, 11), ('a', 'y', 2, 22), ('b', 'x', 3, 33);",
         apply="ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD id uuid DEFAULT gen_random_uuid() PRIMARY KEY;"
         " ALTER TABLE t ADD note text;",
         rollback="ALTER TABLE t DROP id, DROP note; ALTER TABLE t ADD PRIMARY KEY (name, city);",

@@ -119,8 +119,9 @@ class Story:
         self._step("apply again", migration.apply)
         items = self.stage.deploy(late, rehearse=before.edited is not None, edited=before.edited)
         first = before.forward(left) if before.edited else None
-        doubtful = _other_keys(migration.old, left, old)
-        self._judge(migration.forward(left), theirs, migration.forward(old), doubtful, items, first)
+        base, now = migration.forward(left), migration.forward(old)
+        doubtful = _other_keys(migration.old, left, old) | _nothing_the_same(migration.new, base, now)
+        self._judge(base, theirs, now, doubtful, items, first)
 
     def _judge(
         self,
@@ -152,6 +153,7 @@ class Story:
             doubtful,
         )
         verdict = judge.judge()
+        found = judge.found  # rows of one mark in the order in which they were expected
         self.outcome.findings += verdict.findings
         self.outcome.due += verdict.due
         self.outcome.returned += verdict.returned
@@ -220,6 +222,33 @@ def _other_keys(tables: tuple[Table, ...], left: State, now: State) -> set[str]:
             if other is not None and any(_key(table, c, row[c]) != _key(table, c, other[c]) for c in columns):
                 changed.add(thing)
     return changed
+
+
+def _nothing_the_same(tables: tuple[Table, ...], base: State, now: State) -> set[str]:
+    """Things in tables without a key that people give, which have nothing of what told them from others."""
+    changed = set()
+    for table in tables:
+        if any(table.column(name).users for name in table.key) or table.uniques:
+            continue
+        rows = base[table.name]
+        telling = [
+            one.name
+            for one in table.columns
+            if one.name != "mark"
+            and one.name not in table.key
+            and _tells([row[one.name] for row in rows.values()])
+        ]
+        for thing, row in rows.items():
+            other = now[table.name].get(thing)
+            if other is not None and not any(row[c] == other[c] and row[c] is not None for c in telling):
+                changed.add(thing)
+    return changed
+
+
+def _tells(values: list[Any]) -> bool:
+    """Whether most of the values are in one row only; of what the database makes up nobody knows."""
+    known = [value for value in values if value is not None]
+    return MADE not in known and 2 * len(set(map(str, known))) > len(known)
 
 
 def _key(table: Table, column: str, value: Any) -> Any:

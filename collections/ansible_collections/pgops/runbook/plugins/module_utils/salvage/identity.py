@@ -21,6 +21,7 @@ from .key import Key
 
 __all__ = [
     "NAMING",
+    "ROWS_TO_NAME",
     "Identity",
     "all_different",
     "hands_out_numbers",
@@ -56,6 +57,8 @@ class Identity(NamedTuple):
             again, to another thing, and a row that the migration brings gets another one each time.
         names: columns of other unique keys, by which such a row may be known.
         computed: columns that have another value in each row that does not say otherwise.
+        named_by_text: whether the key is a text that is another one in each of so many rows that it must be a name,
+            though no index says so.
         by_content: whether nothing but its content tells what a row is, beside a number that the migration hands out.
     """
 
@@ -67,6 +70,7 @@ class Identity(NamedTuple):
     names: Sequence[list[str]] = ()
     computed: Sequence[str] = ()
     by_content: bool = False
+    named_by_text: bool = False
 
     @property
     def numbers(self) -> list[str]:
@@ -96,18 +100,23 @@ def literal_default(column: Column) -> sql.Composable | None:
     return sql.SQL("CAST({} AS {})").format(sql.SQL(column.default), sql.SQL(column.type))
 
 
-def all_different(cursor: Cursor, rows: sql.Composable, names: Sequence[str]) -> list[str]:
+# Words of a few kinds are all different in a few rows by chance.
+ROWS_TO_NAME = 10
+
+
+def all_different(cursor: Cursor, rows: sql.Composable, names: Sequence[str], at_least: int = 2) -> list[str]:
     """Of these columns the ones that are in every row, and in no two rows the same.
 
     Args:
         rows: SQL: a table, or a query in parentheses.
+        at_least: how many rows there must be.
     """
     counts = [sql.SQL("count(DISTINCT {})").format(sql.Identifier(name)) for name in names]
     cursor.execute(
         sql.SQL("SELECT {} FROM {} AS seen").format(sql.SQL(", ").join([sql.SQL("count(*)"), *counts]), rows)
     )
     number, *distinct = one_row(cursor)
-    return [name for name, found in zip(names, distinct) if found == number and number > 1]
+    return [name for name, found in zip(names, distinct) if found == number and number >= at_least]
 
 
 def varying(cursor: Cursor, rows: sql.Composable, names: Sequence[str]) -> list[str]:

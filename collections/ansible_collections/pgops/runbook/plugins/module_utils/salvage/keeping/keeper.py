@@ -337,6 +337,7 @@ class SalvageKeeper:
             "numbered": identity.numbered,
             "names": list(identity.names),
             "by_content": identity.by_content,
+            "named_by_text": identity.named_by_text,
             "made": one.image.columns if one.loss.whole else sorted(one.loss.columns),
         }
 

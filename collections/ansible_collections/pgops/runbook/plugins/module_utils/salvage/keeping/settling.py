@@ -16,7 +16,7 @@ from ...postgres.columns import columns_of
 from ...postgres.connection import sql
 from ...postgres.tables import Table
 from ...shapes import Cursor
-from ..identity import NAMING, Identity, all_different, varying
+from ..identity import NAMING, ROWS_TO_NAME, Identity, all_different, varying
 from ..key import Key
 from .image import TableImage
 
@@ -63,7 +63,8 @@ def settled_identity(
     if naming and makes_rows:
         naming = all_different(cursor, base, naming)
     if naming:
-        return known._replace(key=Key(naming[:1], False), by_content=False)
+        many = bool(all_different(cursor, theirs, naming[:1], ROWS_TO_NAME))
+        return known._replace(key=Key(naming[:1], False), by_content=False, named_by_text=many)
     if not makes_rows:
         # All of them are users', and nothing is to be told from what the migration makes.
         return known._replace(key=Key(known.assigned, True), by_content=False)

@@ -78,6 +78,7 @@ class WaitingRows:
         self.lost = [name for name in self.columns if name not in table.columns]
         self.present = [name for name in self.columns if name in table.columns]
         self.key = Key(item["key_columns"], facts["unique_key"])
+        self.named_by_text: bool = facts.get("named_by_text", False)
         self.by_content: bool = facts.get("by_content", False)
         self.has_key: bool = facts.get("has_key", facts["unique_key"])
         self.base_known: bool = facts.get("base_known", True)
@@ -174,9 +175,7 @@ class WaitingRows:
             if self.key.columns == self.assigned:
                 self._doubt_numbers()
             self._say_another()
-        # Beside a number that is handed out, a text in which all rows differ is all that names them.
-        named_by_text = bool(self.assigned) and self.key.columns not in self.table.unique_columns
-        if not by_number and self.key.columns != self.assigned and not named_by_text:
+        if not by_number and self.key.columns != self.assigned and not self.named_by_text:
             self._doubt_strangers()
         if self.numbered:
             self._find_renumbered()
