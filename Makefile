@@ -15,8 +15,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Settings of the caller's shell that would lead the project astray.
 unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_COLLECTIONS_PATH ANSIBLE_ROLES_PATH
 unexport PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS PYTHONPATH PYTHONHOME VIRTUAL_ENV
-# Or that would have each of the hundreds of programs that are started compile its own source again.
-unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
+# Or that would have each of the hundreds of programs that are started compile its own source again, or read what a step
+# is sent, the code of all steps, one byte at a time.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONUNBUFFERED
 
 help: ## this list
 	@echo 'make demo          deploy a migration on a database of $(FILES) files; make demo FILES=300000 for a large one'

@@ -55,6 +55,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "status": "what is applied, drifted, proven",
     },
     {"by_hand": "listing, exporting, putting back and purging salvage"},
+    {"steps": "one file a step: its options, and what it does within the frame"},
 )
 
 #: Rooms of plugins/plugin_utils, which run on the controller only.
@@ -64,7 +65,7 @@ CONTROLLER_ROOMS: dict[str, str] = {
     "report": "what a person reads of a run",
 }
 
-#: Rooms with one door: the file that others import, and the modules whose work is in the room itself.
+#: Rooms with one door: the file that others import, and the steps whose work is in the room itself.
 DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "library": ("follow", ("files_check", "files_rename")),
 }
@@ -88,7 +89,7 @@ def picture() -> str:
     lines = []
     for number, rooms in reversed(list(enumerate(FLOORS, 1))):
         for position, (room, purpose) in enumerate(rooms.items()):
-            lines.append(f"{number if position == 0 else ' '}  {room:<{width}}  {purpose}")
+            lines.append(f"{number if position == 0 else '':>2}  {room:<{width}}  {purpose}")
     return "\n".join(lines)
 
 

@@ -18,13 +18,18 @@ from typing import Any
 import jinja2.meta
 import pytest
 import yaml
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pgops.runbook.plugins.action import preflight, step
 
 PROJECT = Path(__file__).resolve().parents[2]
 COLLECTION = PROJECT / "collections" / "ansible_collections" / "pgops" / "runbook"
 ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_dir())
+# What executes a step, and is none itself: nobody calls it, and it has no options.
+EXECUTES = "step"
 MODULES = sorted(
-    path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py") if path.stem != "__init__"
+    path.stem
+    for path in (COLLECTION / "plugins" / "modules").glob("*.py")
+    if path.stem not in ("__init__", EXECUTES)
 )
 PLAYBOOKS = sorted([*PROJECT.glob("*.yml"), *(PROJECT / "playbooks").glob("*.yml")])
 PLAYBOOKS = [path for path in PLAYBOOKS if path.name != "requirements.yml"]
@@ -198,7 +203,7 @@ def documentation() -> dict[str, Any]:
         [
             str(Path(sys.executable).with_name("ansible-doc")),
             *("-t", "module", "-j"),
-            *(f"pgops.runbook.{name}" for name in MODULES),
+            *(f"pgops.runbook.{name}" for name in (*MODULES, EXECUTES)),
         ],
         cwd=PROJECT,
         env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")},
@@ -221,12 +226,13 @@ class _Captured(Exception):
 
 def declared(name: str, monkeypatch: pytest.MonkeyPatch) -> _Captured:
     """What the module gives to AnsibleModule."""
-    module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{name}")
+    step = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.module_utils.steps.{name}")
 
     def capture(**arguments: Any) -> None:
         raise _Captured(**arguments)
 
-    monkeypatch.setattr(module, "AnsibleModule", capture)
+    monkeypatch.setattr(step, "AnsibleModule", capture)
+    module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{name}")
     with pytest.raises(_Captured) as captured:
         module.main()
     return captured.value
@@ -248,8 +254,25 @@ def plain(options: dict[str, Any] | None, suboptions: str) -> dict[str, Any]:
 
 
 def test_ansible_doc_finds_every_module() -> None:
-    assert sorted(documentation()) == MODULES
+    assert sorted(documentation()) == sorted([*MODULES, EXECUTES])
     assert MODULES, "there are modules"
+
+
+def test_what_executes_a_step_is_documented_as_nothing_to_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"ansible_collections.pgops.runbook.plugins.modules.{EXECUTES}")
+
+    def capture(_: Any, **arguments: Any) -> None:
+        raise _Captured(**arguments)
+
+    monkeypatch.setattr(module.Refusal, "__init__", capture)
+    with patch_module_args({}), pytest.raises(_Captured) as captured:
+        module.main()
+    facts = documentation()[EXECUTES]
+    assert facts["doc"].get("options", {}) == captured.value.argument_spec == {}
+    assert facts["doc"]["attributes"]["check_mode"]["support"] == "full"
+    assert captured.value.supports_check_mode
+    assert "not for playbooks" in " ".join(facts["doc"]["description"])
+    assert yaml.safe_load(facts["examples"]) is None
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -276,7 +299,7 @@ def test_passwords_are_kept_from_logs(name: str, monkeypatch: pytest.MonkeyPatch
     check(declared(name, monkeypatch).argument_spec)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [*MODULES, EXECUTES])
 def test_documentation_is_complete(name: str) -> None:
     facts = documentation()[name]
     assert facts["doc"]["short_description"]

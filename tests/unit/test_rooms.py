@@ -72,7 +72,7 @@ def test_imports_go_downwards_only(path: Path) -> None:
 
 
 def test_an_import_upwards_is_seen() -> None:
-    imported = imports_of(PLUGINS / "modules/apply.py")
+    imported = imports_of(PLUGINS / "module_utils/steps/apply.py")
     assert imports_upwards("module_utils.ledger.ledger", imported) == [
         "module_utils.execution.script",
         "module_utils.library.follow",
@@ -80,6 +80,11 @@ def test_an_import_upwards_is_seen() -> None:
         "module_utils.salvage.returning.returner",
         "module_utils.step",
     ]
+
+
+def step_file(name: str) -> str:
+    """Dotted name of the file of a step."""
+    return f"module_utils.steps.{name}"
 
 
 def imports_past_a_door(importer: str, imported: Iterable[str]) -> list[str]:
@@ -90,8 +95,8 @@ def imports_past_a_door(importer: str, imported: Iterable[str]) -> list[str]:
         _, other = room_of(name)
         if name not in MODULES or not name.startswith("module_utils.") or other not in DOORS:
             continue
-        door, modules = DOORS[other]
-        inside = (kind == "module_utils" and room == other) or (kind == "modules" and room in modules)
+        door, steps = DOORS[other]
+        inside = (kind, room) == ("module_utils", other) or importer in map(step_file, steps)
         if not inside and name != f"module_utils.{other}.{door}":
             found.append(name)
     return found
@@ -105,22 +110,23 @@ def test_a_room_with_a_door_is_entered_by_it(path: Path) -> None:
 
 
 def test_an_import_past_a_door_is_seen() -> None:
-    module, steps = "modules.files_rename", "module_utils.library.steps"
-    imported = list(imports_of(PLUGINS / "modules/files_rename.py"))
+    step, steps = step_file("files_rename"), "module_utils.library.steps"
+    imported = list(imports_of(PLUGINS / "module_utils/steps/files_rename.py"))
     assert steps in imports_past_a_door("module_utils.production.apply", imported)
-    assert steps in imports_past_a_door("modules.apply", imported)
+    assert steps in imports_past_a_door(step_file("apply"), imported)
+    assert steps in imports_past_a_door("modules.files_rename", imported)
     assert steps in imports_past_a_door("action.step", imported)
-    assert not imports_past_a_door(module, imported)
-    assert not imports_past_a_door("modules.apply", ["module_utils.library.follow"])
+    assert not imports_past_a_door(step, imported)
+    assert not imports_past_a_door(step_file("apply"), ["module_utils.library.follow"])
 
 
 def test_every_door_is_there_and_used() -> None:
-    for room, (door, modules) in DOORS.items():
+    for room, (door, steps) in DOORS.items():
         name = f"module_utils.{room}.{door}"
         assert name in MODULES
         assert [path for path in files_of("module_utils") if name in imports_of(path)]
-        for module in modules:
-            imported = imports_of(PLUGINS / f"modules/{module}.py")
+        for step in steps:
+            imported = imports_of(PLUGINS / f"module_utils/steps/{step}.py")
             assert [found for found in imported if found in MODULES and room_of(found)[1] == room]
 
 

@@ -39,6 +39,9 @@ except ModuleNotFoundError as missing:
     # Each task says so in one sentence, where an import that fails here would name a module and no remedy.
     GRAMMAR_IS_MISSING = True
 
+# What is sent to the target, whichever the step is: ansible-core packs a module once in a run of a playbook.
+STEP_MODULE = "pgops.runbook.step"
+
 # Steps that belong to no run, and how their outputs are told.
 REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report}
 
@@ -62,6 +65,14 @@ class ActionModule(ActionBase):
             )
         arguments = dict(self._task.args)
         step = self._step_name(arguments)
+        if step == "step":
+            return _failure(
+                "step_could_not_run",
+                f"{STEP_MODULE} executes a step and is none itself. Production was not touched. Call the step, as"
+                " pgops.runbook.apply.",
+                "refused",
+                time.monotonic(),
+            )
         run = dict(arguments.get("run") or {})
         run["run_id"] = self._run_id(run, task_vars)
         run["operator"] = run.get("operator") or _operator()
@@ -151,6 +162,17 @@ class ActionModule(ActionBase):
             result.pop("receipts", None)
         return result
 
+    def _update_module_args(
+        self, module_name: str, module_args: dict[str, Any], *args: Any, **options: Any
+    ) -> None:
+        """What ansible-core adds to the options of a module; its name is the step's, by which STEP_MODULE knows it.
+
+        So what the target logs, and what it says of an unknown option, names the module that the task calls.
+        """
+        super()._update_module_args(module_name, module_args, *args, **options)
+        if module_name == STEP_MODULE:
+            module_args["_ansible_module_name"] = self._task.action
+
     def _step_name(self, arguments: dict[str, Any]) -> str:
         name = self._task.action.rsplit(".", 1)[-1]
         if name == "backup" and arguments.get("purpose") == "emergency":
@@ -199,14 +221,10 @@ class ActionModule(ActionBase):
             return _failure(error.code, error.reason, error.outcome, started)
         try:
             with self._progress(step, arguments):
-                result = self._execute_module(
-                    module_name=self._task.action, module_args=arguments, task_vars=task_vars
-                )
+                result = self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
             if result.get("failed") and self._may_take_over(result):
                 arguments["take_over"] = result["details"]["holder"]["run_id"]
-                result = self._execute_module(
-                    module_name=self._task.action, module_args=arguments, task_vars=task_vars
-                )
+                result = self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
             host = arguments.get("library_host") or task_vars.get("inventory_hostname")
@@ -299,9 +317,7 @@ class ActionModule(ActionBase):
         if record.is_open_in_ledger():
             arguments["run"] = {**arguments["run"], "migration": ""}
             arguments.update(outcome=content["outcome"], reason=content["reason"] or "")
-            result = self._execute_module(
-                module_name=self._task.action, module_args=arguments, task_vars=task_vars
-            )
+            result = self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
             if result.get("failed"):
                 # The run's outcome stands; that its end is not in the ledger is said beside it.
                 result = {

@@ -59,43 +59,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.backup.copy import CopyDatabase
-from ..module_utils.library.follow import forget_rehearsed
-from ..module_utils.postgres.connection import TARGET_SPEC, transaction
-from ..module_utils.restore.restored import drop_restored
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    params = step.params
-    step.changed = False
-    if step.module.check_mode:
-        return {}
-    dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
-    restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
-    with transaction(step.connection) as cursor:
-        forget_rehearsed(cursor)
-        closed = step.ledger.finish_run(cursor, step.run_id, params["outcome"], params["reason"])
-    return {"copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            outcome={"type": "str", "default": "failed"},
-            reason={"type": "str", "default": ""},
-            reason_code={"type": "str", "default": ""},
-            fail_on_held_back={"type": "bool", "default": False},
-            restore_salvage={"type": "bool", "default": True},
-            copy_target={"type": "dict", "options": TARGET_SPEC},
-        ),
-        supports_check_mode=True,
-    )
-    Step(module, "announce").execute(work)
-
+from ..module_utils.steps.announce import main
 
 if __name__ == "__main__":
     main()

@@ -42,30 +42,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
-from ..module_utils.library.follow import refuse_unless_all_hosts_checked
-from ..module_utils.production.apply import apply_to_production
-from ..module_utils.salvage.returning.returner import SALVAGE_SPEC
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
-    if step.module.check_mode:
-        return {"migrations": [{"version": migration["version"]} for migration in migrations]}
-    refuse_unless_all_hosts_checked(step.receipts)
-    return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(**LOCK_SPEC, **SALVAGE_SPEC), supports_check_mode=True
-    )
-    Step(module, "apply").execute(work)
-
+from ..module_utils.steps.apply import main
 
 if __name__ == "__main__":
     main()

@@ -44,29 +44,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.restore.steps import count_rows, swapped_by
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    step.changed = False
-    if step.module.check_mode:
-        return {}
-    if swapped_by(step):
-        return {"swapped_by": swapped_by(step)}
-    return {"rows": count_rows(step)}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}),
-        supports_check_mode=True,
-    )
-    Step(module, "count_rows", automatic=module.params["automatic"]).execute(work)
-
+from ..module_utils.steps.count_rows import main
 
 if __name__ == "__main__":
     main()

@@ -46,34 +46,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.execution.script import LOCK_SPEC, LockPolicy
-from ..module_utils.production.committed import committed_by_this_run
-from ..module_utils.production.rollback import roll_back_production
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    if step.module.check_mode:
-        return {"migrations": step.plan.get("versions", [])}
-    migrations = step.selected_migrations()
-    if step.automatic:
-        migrations = committed_by_this_run(step, migrations)
-    if not migrations:
-        step.changed = False
-        return {"migrations": []}
-    return {"migrations": roll_back_production(step, migrations, LockPolicy.from_params(step.params))}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}, **LOCK_SPEC),
-        supports_check_mode=True,
-    )
-    Step(module, "emergency_rollback", automatic=module.params["automatic"]).execute(work)
-
+from ..module_utils.steps.emergency_rollback import main
 
 if __name__ == "__main__":
     main()

@@ -50,30 +50,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.library.steps import LIBRARY_SPEC, check_library, library_of, show_renames
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    step.changed = False
-    library = library_of(step)
-    if step.module.check_mode:
-        return {"library_host": library["host"]}  # nothing was rehearsed
-    outputs, pairs = check_library(step, library, step.module._diff)
-    if step.module._diff:
-        step.diff = show_renames(library, pairs)
-        # Ansible shows the difference only of a task that says it changed something; here the change is to come.
-        step.changed = bool(pairs)
-    return outputs
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=step_argument_spec(**LIBRARY_SPEC), supports_check_mode=True)
-    Step(module, "files_check").execute(work)
-
+from ..module_utils.steps.files_check import main
 
 if __name__ == "__main__":
     main()

@@ -59,41 +59,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.library.progress import ProgressLines
-from ..module_utils.library.steps import LIBRARY_SPEC, follow_database, library_of, show_renames
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    params, module = step.params, step.module
-    library = library_of(step)
-    progress = ProgressLines(params["progress_file"], params["library_host"])
-    show_pairs = module.check_mode or module._diff
-    outputs, pairs = follow_database(step, library, not module.check_mode, show_pairs, progress.files_renamed)
-    if show_pairs:
-        step.diff = show_renames(library, pairs)
-    if module.check_mode:
-        outputs["pairs"] = pairs
-        step.changed = bool(pairs)
-    else:
-        step.changed = outputs["renamed"] > 0
-    return outputs
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            **LIBRARY_SPEC,
-            automatic={"type": "bool", "default": False},
-            progress_file={"type": "path", "default": ""},
-        ),
-        supports_check_mode=True,
-    )
-    Step(module, "files_rename", automatic=module.params["automatic"]).execute(work)
-
+from ..module_utils.steps.files_rename import main
 
 if __name__ == "__main__":
     main()

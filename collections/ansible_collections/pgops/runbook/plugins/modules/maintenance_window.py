@@ -66,61 +66,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.errors import Refused
-from ..module_utils.postgres.answers import one_row
-from ..module_utils.postgres.connection import transaction
-from ..module_utils.preflight.hours import is_open, parse_window
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-WINDOW_SPEC = {
-    "start": {"type": "str", "required": True},
-    "end": {"type": "str", "required": True},
-    "timezone": {"type": "str", "default": "UTC"},
-    "days": {"type": "list", "elements": "str", "default": []},
-}
-
-
-def work(step: Step) -> Json:
-    step.changed = False
-    given = step.params["window"]
-    if not given:
-        return {"window": None}
-    window = parse_window(given)
-    with transaction(step.connection) as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = %s)", (given["timezone"],)
-        )
-        if not one_row(cursor)[0]:
-            raise Refused(
-                "setting_invalid",
-                f"maintenance_window_hours: the server knows no time zone {given['timezone']!r}.",
-            )
-        cursor.execute(
-            "SELECT extract(isodow FROM t)::int, extract(hour FROM t)::int * 60 + extract(minute FROM t)::int,"
-            " to_char(t, 'FMDay HH24:MI') FROM (SELECT clock_timestamp() AT TIME ZONE %s AS t) now",
-            (given["timezone"],),
-        )
-        weekday, minute, shown = one_row(cursor)
-    if not is_open(window, weekday, minute):
-        days = f" on {', '.join(given['days'])}" if given["days"] else ""
-        raise Refused(
-            "outside_maintenance_window",
-            f"Checklist item 'maintenance window': it is {shown} in {given['timezone']}, and the window is from"
-            f" {given['start']} to {given['end']}{days}. Run again then, or change maintenance_window_hours.",
-        )
-    return {"window": given, "entered": shown}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(window={"type": "dict", "options": WINDOW_SPEC}),
-        supports_check_mode=True,
-    )
-    Step(module, "maintenance_window").execute(work)
-
+from ..module_utils.steps.maintenance_window import main
 
 if __name__ == "__main__":
     main()

@@ -45,47 +45,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.backup.copy import CopyDatabase, database_settings
-from ..module_utils.postgres.connection import TARGET_SPEC
-from ..module_utils.rehearsal.rehearse_from_empty import rehearse_from_empty
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    if step.module.check_mode:
-        return {}
-    copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
-    with step.connection.cursor() as cursor:
-        like = database_settings(cursor)
-    step.connection.rollback()
-    copy.drop()
-    try:
-        copy.create(like)
-        connection = copy.connect()
-        try:
-            evidence = rehearse_from_empty(
-                connection, step.selected_migrations(), step.smoke_scripts(), step.params["sample_files"]
-            )
-        finally:
-            connection.close()
-    finally:
-        copy.drop()
-    return {"migrations": evidence}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            copy_target={"type": "dict", "options": TARGET_SPEC},
-            sample_files={"type": "int", "default": 200},
-        ),
-        supports_check_mode=True,
-    )
-    Step(module, "rehearse_from_empty").execute(work)
-
+from ..module_utils.steps.rehearse_from_empty import main
 
 if __name__ == "__main__":
     main()

@@ -53,44 +53,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.ledger.ledger import Ledger
-from ..module_utils.postgres.connection import transaction
-from ..module_utils.restore.database import restore_beside
-from ..module_utils.restore.opening import check_replaceable
-from ..module_utils.restore.source import find_backup
-from ..module_utils.restore.steps import swapped_by
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    if step.module.check_mode:
-        return {}
-    if swapped_by(step):
-        step.changed = False
-        return {"swapped_by": swapped_by(step)}
-    if not step.automatic:
-        return restore_beside(step, step.outputs_of("preflight")["source"])
-    with transaction(step.connection) as cursor:
-        # The backup of this very run; a restore by hand has checked this in its preflight.
-        source = find_backup(Ledger(), cursor, step.params["backup_dir"], step.run_id, step.identity)
-        check_replaceable(cursor, step.params["target"])
-    return restore_beside(step, source)
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            automatic={"type": "bool", "default": False},
-            jobs={"type": "int", "default": 2},
-            pg_bindir={"type": "path", "default": ""},
-        ),
-        supports_check_mode=True,
-    )
-    Step(module, "restore", automatic=module.params["automatic"]).execute(work)
-
+from ..module_utils.steps.restore import main
 
 if __name__ == "__main__":
     main()

@@ -37,27 +37,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.execution.script import run_checks
-from ..module_utils.postgres.connection import transaction
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    step.changed = False
-    scripts = step.smoke_scripts()
-    if not step.module.check_mode:
-        with transaction(step.connection) as cursor:
-            run_checks(cursor, scripts)
-    return {"smoke_scripts": [script["name"] for script in scripts]}
-
-
-def main() -> None:
-    module = AnsibleModule(argument_spec=step_argument_spec(), supports_check_mode=True)
-    Step(module, "smoke_test").execute(work)
-
+from ..module_utils.steps.smoke_test import main
 
 if __name__ == "__main__":
     main()

@@ -46,49 +46,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.backup.copy import CopyDatabase
-from ..module_utils.ledger.ledger import Ledger
-from ..module_utils.postgres.connection import TARGET_SPEC, transaction
-from ..module_utils.shapes import Json
-from ..module_utils.status.adoption import find_in_place, record_in_place
-from ..module_utils.status.facts import database_status
-from ..module_utils.step import Step, step_argument_spec
-
-
-def adopt(step: Step) -> dict[str, Json]:
-    """Record what is in place; returns the placement of every unrecorded migration."""
-    copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
-    found = find_in_place(step.connection, copy, step.plan["migrations"])
-    in_place = [version for version, facts in found.items() if facts["state"] == "in place"]
-    step.changed = bool(in_place)
-    if in_place and not step.module.check_mode:
-        record_in_place(step, [one for one in step.plan["migrations"] if one["version"] in in_place])
-    return found
-
-
-def work(step: Step) -> Json:
-    step.changed = False
-    adoption = adopt(step) if step.params["adopt"] else {}
-    with transaction(step.connection) as cursor:
-        return {
-            **database_status(cursor, Ledger(), step.plan["index"]),
-            "adoption": adoption,
-            "unusable": step.plan["unusable"],
-        }
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            adopt={"type": "bool", "default": False},
-            copy_target={"type": "dict", "options": TARGET_SPEC},
-        ),
-        supports_check_mode=True,
-    )
-    Step(module, "status").execute(work)
-
+from ..module_utils.steps.status import main
 
 if __name__ == "__main__":
     main()

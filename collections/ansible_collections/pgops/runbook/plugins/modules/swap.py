@@ -53,32 +53,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.restore.steps import record_earlier_swap, swap_databases, swapped_by
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    if step.module.check_mode:
-        return {}
-    earlier = swapped_by(step)
-    if earlier:
-        return record_earlier_swap(step, earlier)
-    return swap_databases(step)
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            automatic={"type": "bool", "default": False},
-            carry_over={"type": "bool", "default": False},
-        ),
-        supports_check_mode=True,
-    )
-    Step(module, "swap", automatic=module.params["automatic"]).execute(work)
-
+from ..module_utils.steps.swap import main
 
 if __name__ == "__main__":
     main()

@@ -48,50 +48,7 @@ outputs:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.backup.copy import CopyDatabase
-from ..module_utils.backup.files import BackupFiles
-from ..module_utils.backup.proof import restore_and_compare
-from ..module_utils.postgres.connection import TARGET_SPEC
-from ..module_utils.shapes import Json
-from ..module_utils.step import Step, step_argument_spec
-
-
-def work(step: Step) -> Json:
-    params = step.params
-    copy = CopyDatabase(params["copy_target"] or params["target"], step.run_id)
-    if step.module.check_mode:
-        return {"copy": copy.name}
-    files = BackupFiles(params["backup_dir"], step.run_id)
-    manifest = files.read_manifest(step.outputs_of("backup")["manifest_sha256"])
-    copy.drop()
-    try:
-        proof = restore_and_compare(
-            files,
-            manifest,
-            copy,
-            bindir=params["pg_bindir"],
-            jobs=params["jobs"],
-            production=step.connection,
-        )
-    except BaseException:
-        copy.drop()
-        raise
-    return {"copy": copy.name, **proof}
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            copy_target={"type": "dict", "options": TARGET_SPEC},
-            jobs={"type": "int", "default": 2},
-            pg_bindir={"type": "path", "default": ""},
-        ),
-        supports_check_mode=True,
-    )
-    Step(module, "verify_restore").execute(work)
-
+from ..module_utils.steps.verify_restore import main
 
 if __name__ == "__main__":
     main()

@@ -1,9 +1,10 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a module sends to its target: Ansible packs all that it imports, and Python compiles it at each start.
+"""What a step imports on its target, where Python compiles it at each start.
 
-The modules of the first and the last minutes of a run import only what they work with; each further room would cost
-every run its time, and the emergency rollback too.
+The steps of the first and the last minutes of a run import only what they work with; each further room would cost
+every run its time, and the emergency rollback too. What is sent is another matter: one payload for all steps, of which
+tests/unit/steps tells.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ LEFT_OUT = {
 
 
 @functools.cache
-def sent_with(name: str) -> frozenset[str]:
-    """Dotted names of the files that come with a module, or with a file that it imports."""
+def imported_with(name: str) -> frozenset[str]:
+    """Dotted names of the files that a file imports, or one that it imports, and so on."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -40,13 +41,14 @@ def sent_with(name: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@pytest.mark.parametrize("module", LEFT_OUT)
-def test_a_module_sends_no_room_that_it_does_not_work_with(module: str) -> None:
-    sent = sent_with(f"modules.{module}")
-    assert sorted(one for one in sent if room_of(one)[1] in LEFT_OUT[module]) == []
+@pytest.mark.parametrize("step", LEFT_OUT)
+def test_a_step_imports_no_room_that_it_does_not_work_with(step: str) -> None:
+    imported = imported_with(f"modules.{step}")
+    assert f"module_utils.steps.{step}" in imported
+    assert sorted(one for one in imported if room_of(one)[1] in LEFT_OUT[step]) == []
 
 
-def test_what_is_sent_by_way_of_another_file_is_seen() -> None:
-    sent = sent_with("modules.verify_restore")
-    assert "module_utils.content.fingerprint" in sent
-    assert "module_utils.content.fingerprint" not in set(imports_of(PLUGINS / "modules/verify_restore.py"))
+def test_what_is_imported_by_way_of_another_file_is_seen() -> None:
+    assert "module_utils.content.fingerprint" in imported_with("module_utils.steps.verify_restore")
+    own = set(imports_of(PLUGINS / "module_utils/steps/verify_restore.py"))
+    assert "module_utils.content.fingerprint" not in own

@@ -1,0 +1,98 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step backup; its options are documented in plugins/modules/backup.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..backup.emergency import (
+    EMERGENCY_BACKUP_SPEC,
+    FULL,
+    RESTORE_POINT,
+    SALVAGE,
+    choose_kind,
+    set_restore_point,
+)
+from ..backup.files import BackupFiles, check_room
+from ..backup.snapshot import back_up
+from ..execution.parts import commits_one_by_one
+from ..postgres.answers import one_row
+from ..postgres.connection import transaction
+from ..production.committed import committed_by_this_run
+from ..shapes import Json
+from ..step import Step, step_argument_spec
+
+
+def work(step: Step) -> Json:
+    params = step.params
+    name = "backup" if params["purpose"] == "deploy" else "emergency_backup"
+    files = BackupFiles(params["backup_dir"], step.run_id, name)
+    if step.module.check_mode:
+        return {"folder": files.folder}
+    if step.automatic and not committed_by_this_run(step, step.selected_migrations()):
+        # Its locks could be refused too, and the run would end as failed although production is as it was.
+        step.changed = False
+        return {"folder": None, "reason": "this run has committed nothing that could be rolled back"}
+    chosen = {}
+    if params["purpose"] == "emergency":
+        chosen = _choose(step)
+        if chosen["kind"] == RESTORE_POINT:
+            return {"folder": None, **chosen, **set_restore_point(step.connection, step.run_id)}
+        if chosen["kind"] == SALVAGE:
+            return {"folder": None, **chosen}
+    manifest = back_up(
+        step.connection,
+        params["target"],
+        files,
+        bindir=params["pg_bindir"],
+        jobs=params["jobs"],
+        lock_timeout_seconds=params["lock_timeout_seconds"],
+    )
+    manifest.update({"run_id": step.run_id, "identity": step.identity})
+    return {
+        "folder": files.folder,
+        **chosen,
+        "manifest_sha256": files.write_manifest(manifest),
+        "catalog": manifest["catalog_digest"],
+        "tables": len(manifest["content"]["tables"]),
+        "rows": sum(table["rows"] for table in manifest["content"]["tables"].values()),
+        "bytes": sum(file["bytes"] for file in manifest["files"].values()),
+        "dead_column_slots": manifest["dead_column_slots"],
+        "rows_written": manifest["rows_written"],
+    }
+
+
+def _choose(step: Step) -> Json:
+    """Kind of the backup before a rollback, and why."""
+    migrations = step.selected_migrations()
+    if step.automatic:
+        migrations = committed_by_this_run(step, migrations)
+    one_by_one = [
+        migration["version"]
+        for migration in migrations
+        if migration.get("rollback") and commits_one_by_one(migration["rollback"])
+    ]
+    with transaction(step.connection) as cursor:
+        cursor.execute("SELECT pg_catalog.pg_database_size(current_database())")
+        size = one_row(cursor)[0]
+    kind, why = choose_kind(step.params["kind"], size / 2**20, step.params["full_max_mb"], one_by_one)
+    if kind == FULL:
+        check_room(step.params["backup_dir"], size)
+    return {"kind": kind, "why": why}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            purpose={"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},
+            **EMERGENCY_BACKUP_SPEC,
+            automatic={"type": "bool", "default": False},
+            jobs={"type": "int", "default": 2},
+            pg_bindir={"type": "path", "default": ""},
+            lock_timeout_seconds={"type": "float", "default": 10},
+        ),
+        supports_check_mode=True,
+    )
+    name = "backup" if module.params["purpose"] == "deploy" else "emergency_backup"
+    Step(module, name, automatic=module.params["automatic"]).execute(work)

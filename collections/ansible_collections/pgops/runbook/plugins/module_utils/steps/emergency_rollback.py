@@ -1,0 +1,33 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step emergency_rollback; its options are documented in plugins/modules/emergency_rollback.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..execution.script import LOCK_SPEC, LockPolicy
+from ..production.committed import committed_by_this_run
+from ..production.rollback import roll_back_production
+from ..shapes import Json
+from ..step import Step, step_argument_spec
+
+
+def work(step: Step) -> Json:
+    if step.module.check_mode:
+        return {"migrations": step.plan.get("versions", [])}
+    migrations = step.selected_migrations()
+    if step.automatic:
+        migrations = committed_by_this_run(step, migrations)
+    if not migrations:
+        step.changed = False
+        return {"migrations": []}
+    return {"migrations": roll_back_production(step, migrations, LockPolicy.from_params(step.params))}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}, **LOCK_SPEC),
+        supports_check_mode=True,
+    )
+    Step(module, "emergency_rollback", automatic=module.params["automatic"]).execute(work)

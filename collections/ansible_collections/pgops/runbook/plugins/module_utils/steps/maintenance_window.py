@@ -1,0 +1,60 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step maintenance_window; its options are documented in plugins/modules/maintenance_window.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..errors import Refused
+from ..postgres.answers import one_row
+from ..postgres.connection import transaction
+from ..preflight.hours import is_open, parse_window
+from ..shapes import Json
+from ..step import Step, step_argument_spec
+
+WINDOW_SPEC = {
+    "start": {"type": "str", "required": True},
+    "end": {"type": "str", "required": True},
+    "timezone": {"type": "str", "default": "UTC"},
+    "days": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def work(step: Step) -> Json:
+    step.changed = False
+    given = step.params["window"]
+    if not given:
+        return {"window": None}
+    window = parse_window(given)
+    with transaction(step.connection) as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = %s)", (given["timezone"],)
+        )
+        if not one_row(cursor)[0]:
+            raise Refused(
+                "setting_invalid",
+                f"maintenance_window_hours: the server knows no time zone {given['timezone']!r}.",
+            )
+        cursor.execute(
+            "SELECT extract(isodow FROM t)::int, extract(hour FROM t)::int * 60 + extract(minute FROM t)::int,"
+            " to_char(t, 'FMDay HH24:MI') FROM (SELECT clock_timestamp() AT TIME ZONE %s AS t) now",
+            (given["timezone"],),
+        )
+        weekday, minute, shown = one_row(cursor)
+    if not is_open(window, weekday, minute):
+        days = f" on {', '.join(given['days'])}" if given["days"] else ""
+        raise Refused(
+            "outside_maintenance_window",
+            f"Checklist item 'maintenance window': it is {shown} in {given['timezone']}, and the window is from"
+            f" {given['start']} to {given['end']}{days}. Run again then, or change maintenance_window_hours.",
+        )
+    return {"window": given, "entered": shown}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(window={"type": "dict", "options": WINDOW_SPEC}),
+        supports_check_mode=True,
+    )
+    Step(module, "maintenance_window").execute(work)

@@ -1,0 +1,155 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step preflight; its options are documented in plugins/modules/preflight.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..backup.copy import CopyDatabase, drop_forgotten
+from ..backup.emergency import EMERGENCY_BACKUP_SPEC, check_wanted
+from ..backup.files import check_room
+from ..ledger.journal import open_journal
+from ..ledger.ledger import Ledger
+from ..ledger.receipts import committed_versions
+from ..ledger.versions import VersionTable
+from ..postgres.answers import one_row
+from ..postgres.connection import TARGET_SPEC, transaction
+from ..postgres.maintenance import reopen_after_interrupted_swap
+from ..preflight.checks import check_client_programs, check_lint, check_rights, check_server
+from ..preflight.drift import accept_or_refuse_drift
+from ..preflight.opening import (
+    asking_for_files,
+    close_dead_run,
+    ends_renaming,
+    paths_behind,
+    select_migrations,
+    verified_backup_before,
+)
+from ..restore.opening import open_restore, refuse_missing_database
+from ..restore.restored import drop_restored
+from ..shapes import Json
+from ..step import Step, operator_name, step_argument_spec
+
+
+def work(step: Step) -> Json:
+    check_server(step.identity)
+    copy_target = step.params["copy_target"] or step.params["target"]
+    with transaction(step.connection) as cursor:
+        versions_of_programs = check_client_programs(step.identity, step.params["pg_bindir"])
+        VersionTable(cursor).check()
+        applied = VersionTable(cursor).applied()
+        files_behind = paths_behind(step, cursor)
+        only_files = files_behind if ends_renaming(step, applied, files_behind) else []
+        selected = [] if only_files else select_migrations(step, cursor, applied)
+        linted = step.playbook != "emergency_rollback" and step.plan["linted"]
+        lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
+        check_rights(cursor, copy_target)
+        cursor.execute("SELECT pg_database_size(current_database())")
+        size = one_row(cursor)[0]
+        if step.playbook != "emergency_rollback":
+            # A rollback needs the room only where its backup is a dump, which that step decides.
+            check_room(step.params["backup_dir"], size)
+    restore_point = _check_emergency_backup(step, selected)
+    if not (selected or only_files) and step.params["run"]["migration"] == "pending":
+        step.changed = False
+    outputs = {
+        "migrations": selected,
+        "applied_before": sorted(applied),
+        "database_bytes": size,
+        "lint": lint,
+        "client_programs": versions_of_programs,
+        "server_version": step.identity["server_version"],
+        "files": asking_for_files(step, selected, only_files),
+        "restore_point": restore_point,
+    }
+    # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
+    outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
+    if step.playbook == "emergency_rollback" and selected:
+        with transaction(step.connection) as cursor:
+            # Before the oldest of them: the last one that is taken back.
+            backup = verified_backup_before(Ledger(), cursor, selected[-1])
+        outputs["restorable_run"] = backup["run_id"] if backup else None
+    if step.module.check_mode or not (selected or only_files):
+        with transaction(step.connection) as cursor:
+            close_dead_run(step, cursor)
+        return outputs
+    step.take_run_lock()
+    if step.playbook != "emergency_rollback":
+        outputs["forgotten_copies"] = drop_forgotten(copy_target)
+    digests = step.script_digests()
+    with transaction(step.connection) as cursor:
+        step.ledger.create(cursor)
+        interrupted = close_dead_run(step, cursor)
+        if interrupted is not None:
+            receipts = step.ledger.receipts(cursor, interrupted["run_id"])
+            outputs["interrupted_run"] = {
+                **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
+                "applied": committed_versions(receipts),
+                "rolled_back": committed_versions(receipts, "emergency_rollback"),
+            }
+        run = step.params["run"]
+        # Of a migration that is half done the journal says why the schema is neither the old nor the new one.
+        if step.playbook == "deploy" and open_journal(cursor) is None:
+            chain = step.ledger.receipts(cursor)
+            outputs.update(accept_or_refuse_drift(cursor, Ledger(), chain, step.params["accept_drift"]))
+        step.ledger.open_run(
+            cursor, step.run_id, step.playbook, selected, operator_name(run["operator"]), run["controller"]
+        )
+        inputs = {"scripts": {version: digests[version] for version in selected if version in digests}}
+        step.record(cursor, "ok", inputs=inputs, outputs=outputs)
+    if interrupted is not None:
+        # Killed between verify_restore and rehearse, it could not drop its copy.
+        CopyDatabase(copy_target, interrupted["run_id"]).drop()
+        drop_restored(step.params["target"], interrupted["run_id"], step.params["backup_dir"])
+    return outputs
+
+
+def _check_emergency_backup(step: Step, selected: list[str]) -> Json | None:
+    """The backup before a rollback, which in a failed deploy comes when it is too late to choose another one."""
+    if step.playbook not in ("deploy", "emergency_rollback") or not selected:
+        return None
+    scripts = {entry["version"]: entry["alone"]["rollback"] for entry in step.plan["index"]}
+    one_by_one = [
+        version
+        for version in selected
+        if scripts[version]["statements"] or scripts[version]["declared"] == "none"
+    ]
+    return check_wanted(
+        step.connection,
+        step.params["emergency_backup"],
+        one_by_one,
+        step.run_id,
+        # A rollback sets its own one in the next step.
+        prove=step.playbook == "deploy" and not step.module.check_mode,
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            emergency_backup=EMERGENCY_BACKUP_SPEC["kind"],
+            cascade={"type": "bool", "default": False},
+            copy_target={"type": "dict", "options": TARGET_SPEC},
+            pg_bindir={"type": "path", "default": ""},
+            take_over={"type": "str", "default": ""},
+            source_run_id={"type": "str", "default": ""},
+            lint_gating_rules={"type": "list", "elements": "str", "default": []},
+            accept_drift={"type": "bool", "default": False},
+            accept_edited_scripts={"type": "bool", "default": False},
+        ),
+        supports_check_mode=True,
+    )
+    step = Step(module, "preflight")
+    if step.playbook != "restore":
+        step.execute(work)
+
+    def first() -> None:
+        target = module.params["target"]
+        refuse_missing_database(target, module.params["backup_dir"], module.params["source_run_id"])
+        # One that was killed while it held the application off let nobody in again, not even us.
+        reopen_after_interrupted_swap(target, not module.check_mode)
+
+    step.execute(
+        lambda step: open_restore(step, operator_name(module.params["run"]["operator"])), first=first
+    )

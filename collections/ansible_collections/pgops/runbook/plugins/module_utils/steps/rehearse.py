@@ -1,0 +1,80 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step rehearse; its options are documented in plugins/modules/rehearse.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..backup.copy import CopyDatabase
+from ..impact.policy import POLICY_SPEC, refuse_by_policy
+from ..ledger.upgrade import upgrade
+from ..library.follow import bring_rehearsed, library_hosts_of
+from ..postgres.connection import TARGET_SPEC, transaction
+from ..preflight.requirements import check_declared, makers_in_production, makers_of_chain
+from ..rehearsal.rehearsal import Rehearsal
+from ..salvage.returning.returner import SALVAGE_SPEC
+from ..shapes import Connection, Json, Migration
+from ..step import Step, step_argument_spec
+
+
+def work(step: Step) -> Json:
+    if step.module.check_mode:
+        return {}
+    migrations = step.selected_migrations()
+    # What preflight of a deploy found: a task that names no hosts must not leave the look at the disk out.
+    hosts = (
+        library_hosts_of(step.receipts) if step.playbook == "deploy" else step.params["run"]["library_hosts"]
+    )
+    copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
+    try:
+        connection = copy.connect()
+        try:
+            with transaction(connection) as cursor:
+                # Of a backup from before an upgrade; what a migration costs is measured without it.
+                upgrade(cursor)
+            rehearsal = Rehearsal(
+                connection,
+                step.smoke_scripts(),
+                step.params["restore_salvage"],
+                files_follow=bool(hosts),
+                production=step.connection,
+            )
+            result = rehearsal.rehearse(migrations)
+            paths = _bring_paths(step, connection) if hosts else {}
+        finally:
+            connection.close()
+    finally:
+        copy.drop()
+    _check_dependencies(step, migrations, result)
+    refuse_by_policy(migrations, result["migrations"], step.params)
+    with transaction(step.connection) as cursor:
+        for catalog in result["catalogs"].values():
+            step.ledger.keep_catalog(cursor, catalog)
+    return {"migrations": result["migrations"], "paths_changed": paths}
+
+
+def _bring_paths(step: Step, copy: Connection) -> Json:
+    """Changed paths, for a deploy that will look whether the files on disk can follow; production is only read else."""
+    if step.playbook != "deploy":
+        return {}
+    with transaction(copy) as copy_cursor, transaction(step.connection) as cursor:
+        return bring_rehearsed(copy_cursor, cursor, step.run_id)
+
+
+def _check_dependencies(step: Step, migrations: list[Migration], result: Json) -> None:
+    keys = sorted({key for proof in result["migrations"] for key in proof["uses"]})
+    with transaction(step.connection) as cursor:
+        made = makers_in_production(cursor, keys, step.plan["facts"])
+    made.update(makers_of_chain(result["migrations"], result["catalogs"]))
+    check_declared(migrations, result["migrations"], made, step.plan["facts"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            copy_target={"type": "dict", "options": TARGET_SPEC}, **POLICY_SPEC, **SALVAGE_SPEC
+        ),
+        supports_check_mode=True,
+    )
+    Step(module, "rehearse").execute(work)

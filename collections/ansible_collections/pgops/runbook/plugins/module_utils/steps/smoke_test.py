@@ -1,0 +1,26 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step smoke_test; its options are documented in plugins/modules/smoke_test.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..execution.script import run_checks
+from ..postgres.connection import transaction
+from ..shapes import Json
+from ..step import Step, step_argument_spec
+
+
+def work(step: Step) -> Json:
+    step.changed = False
+    scripts = step.smoke_scripts()
+    if not step.module.check_mode:
+        with transaction(step.connection) as cursor:
+            run_checks(cursor, scripts)
+    return {"smoke_scripts": [script["name"] for script in scripts]}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=step_argument_spec(), supports_check_mode=True)
+    Step(module, "smoke_test").execute(work)

@@ -1,0 +1,48 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step status; its options are documented in plugins/modules/status.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..backup.copy import CopyDatabase
+from ..ledger.ledger import Ledger
+from ..postgres.connection import TARGET_SPEC, transaction
+from ..shapes import Json
+from ..status.adoption import find_in_place, record_in_place
+from ..status.facts import database_status
+from ..step import Step, step_argument_spec
+
+
+def adopt(step: Step) -> dict[str, Json]:
+    """Record what is in place; returns the placement of every unrecorded migration."""
+    copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
+    found = find_in_place(step.connection, copy, step.plan["migrations"])
+    in_place = [version for version, facts in found.items() if facts["state"] == "in place"]
+    step.changed = bool(in_place)
+    if in_place and not step.module.check_mode:
+        record_in_place(step, [one for one in step.plan["migrations"] if one["version"] in in_place])
+    return found
+
+
+def work(step: Step) -> Json:
+    step.changed = False
+    adoption = adopt(step) if step.params["adopt"] else {}
+    with transaction(step.connection) as cursor:
+        return {
+            **database_status(cursor, Ledger(), step.plan["index"]),
+            "adoption": adoption,
+            "unusable": step.plan["unusable"],
+        }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            adopt={"type": "bool", "default": False},
+            copy_target={"type": "dict", "options": TARGET_SPEC},
+        ),
+        supports_check_mode=True,
+    )
+    Step(module, "status").execute(work)

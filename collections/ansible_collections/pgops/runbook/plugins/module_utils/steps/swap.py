@@ -1,0 +1,31 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step swap; its options are documented in plugins/modules/swap.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..restore.steps import record_earlier_swap, swap_databases, swapped_by
+from ..shapes import Json
+from ..step import Step, step_argument_spec
+
+
+def work(step: Step) -> Json:
+    if step.module.check_mode:
+        return {}
+    earlier = swapped_by(step)
+    if earlier:
+        return record_earlier_swap(step, earlier)
+    return swap_databases(step)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            automatic={"type": "bool", "default": False},
+            carry_over={"type": "bool", "default": False},
+        ),
+        supports_check_mode=True,
+    )
+    Step(module, "swap", automatic=module.params["automatic"]).execute(work)
