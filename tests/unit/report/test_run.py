@@ -419,3 +419,10 @@ def test_the_status_says_which_rows_wait_until_they_are_settled():
     )
     assert "ansible-playbook playbooks/salvage.yml" in line
     assert "NOT SETTLED" not in "".join(status_report(status(rows_waiting={}), "library"))
+
+
+def test_objects_that_got_their_privileges_again_are_named():
+    lines = run_report(run("rolled_back", "emergency_rollback", privileges_again=["view public.v"]), "x")
+    line = "Privileges: view public.v was made again, with what was granted and revoked since the deploy"
+    assert line in lines
+    assert not [line for line in run_report(run("rolled_back"), "x") if line.startswith("Privileges")]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...module_utils.sentences import cut
+from ...module_utils.sentences import cut, listed
 from ..run.waiting import waiting_in_words
 from .salvage import salvage_line, salvage_of_run
 
@@ -60,6 +60,11 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
     ]
     if run.get("emergency_backup"):
         lines.append(_emergency_backup(run["emergency_backup"]))
+    if run.get("privileges_again"):
+        lines.append(
+            f"Privileges: {listed(run['privileges_again'])} was made again, with what was granted and revoked since"
+            " the deploy"
+        )
     lines += salvage_of_run(run, restores_salvage)
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():

@@ -126,6 +126,7 @@ class RunRecord:
             "ended": None,
             "salvage": [],
             "salvage_returned": [],
+            "privileges_again": [],
             "rows_waiting": 0,
             "impact": {},
             "lint": None,
@@ -348,6 +349,9 @@ class RunRecord:
                 one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
             }
         elif step == "emergency_rollback":
+            self.content["privileges_again"] += [
+                name for one in found for name in one.get("privileges_again") or []
+            ]
             values = [one["schema_restored"] for one in found]
             proof["schema_restored"] = None if None in values else all(values)
 
