@@ -426,3 +426,27 @@ def test_objects_that_got_their_privileges_again_are_named():
     line = "Privileges: view public.v was made again, with what was granted and revoked since the deploy"
     assert line in lines
     assert not [line for line in run_report(run("rolled_back"), "x") if line.startswith("Privileges")]
+
+
+def test_rows_that_a_rollback_does_not_give_back_are_named_and_the_state_says_so():
+    words = "public.t: as many rows, with other values: 100 rows changed in updated"
+    proof = {
+        "not_given_back": {"009": [{"table": "public.t", "words": words}]},
+        "not_compared": {"008": ["public.t"]},
+    }
+    for outcome, playbook in (("deployed", "deploy"), ("rolled_back", "emergency_rollback")):
+        lines = run_report(run(outcome, playbook, proof=proof), "x")
+        assert f"Rollback of 009 does not give back, as the header declares: {words}" in lines
+        assert (
+            "Rollback of 008: the rows of public.t could not be compared after the later rollbacks" in lines
+        )
+    (state,) = [line for line in lines if line.startswith("State:")]
+    assert state.endswith("and its rows but for those that the rollback does not give back.")
+
+
+def test_the_status_says_which_tables_a_rollback_does_not_give_back():
+    proof = {"run_id": "r1", "rows_compared": 10, "not_given_back": ["public.t"]}
+    facts = status()
+    facts["migrations"][0]["proof"] = proof
+    (line,) = [line for line in status_report(facts, "library") if "009_text" in line]
+    assert line.endswith("(10 rows compared; it does not give back all rows of public.t, which was accepted)")

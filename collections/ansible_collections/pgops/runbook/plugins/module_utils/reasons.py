@@ -274,8 +274,9 @@ PARTS: dict[str, dict[str, Reason]] = {
     "Rehearsal": {
         "rehearsal_rollback_data_differs": Reason(
             "On the copy the rollback does not give back the rows as they were before the migration.",
-            "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If the loss is"
-            " intended, let the header declare it (-- Data Loss).",
+            "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If these rows"
+            " need not come back (a time that a trigger sets, a log), let the header declare it (-- Data Loss: PARTIAL)"
+            " and give -e accept_data_loss=true: both, because headers declare what users wrote as well.",
         ),
         "rehearsal_rollback_schema_differs": Reason(
             "On the copy the rollback does not give back the schema as it was before the migration.",

@@ -23,6 +23,10 @@ options:
     description: Value of the setting C(sample.files) while sample scripts run.
     type: int
     default: 200
+  accept_data_loss:
+    description: Whether rows that a rollback does not give back may stay so where the header declares a loss.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -67,7 +71,11 @@ def work(step: Step) -> Json:
         connection = copy.connect()
         try:
             evidence = rehearse_from_empty(
-                connection, step.selected_migrations(), step.smoke_scripts(), step.params["sample_files"]
+                connection,
+                step.selected_migrations(),
+                step.smoke_scripts(),
+                step.params["sample_files"],
+                step.params["accept_data_loss"],
             )
         finally:
             connection.close()
@@ -81,6 +89,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
             sample_files={"type": "int", "default": 200},
+            accept_data_loss={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )

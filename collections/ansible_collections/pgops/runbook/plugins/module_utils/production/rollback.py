@@ -111,6 +111,7 @@ class RollbackHooks(ProductionHooks):
 
     def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         proof, written = _rehearsed(self.step, cursor, work.version)
+        work.notes["not_given_back"] = proof.get("not_given_back") or []
         foreseen = proof.get("rollback_impact", {}).get("destroyed")
         learnt = self._learnt.get(work.version)
         keeper = SalvageKeeper(cursor, work.run_id, work.version, foreseen, written, learnt)
@@ -142,6 +143,8 @@ class RollbackHooks(ProductionHooks):
             "catalog_after": self.ledger.keep_catalog(cursor, work.after),
             "schema_restored": work.notes["schema_restored"],
             "salvage": work.salvage,
+            # What the rehearsal saw, and the operator accepted.
+            "not_given_back": work.notes.get("not_given_back", []),
             # Absent in receipts of older releases.
             "privileges_again": work.notes.get("privileges_again", []),
             "seconds": work.seconds(),

@@ -97,6 +97,8 @@ def _migration(entry: IndexEntry, applied: Collection[str], receipts: Sequence[R
                 "schema_restored": proof["schema_restored"],
                 "data_restored": proof["data_restored"],
                 "rows_compared": proof["rows_compared"],
+                # Receipts of older releases do not have it: nothing was let pass then.
+                "not_given_back": [one["table"] for one in proof.get("not_given_back") or []],
             }
             break
     return facts

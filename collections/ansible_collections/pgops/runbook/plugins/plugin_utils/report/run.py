@@ -58,6 +58,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
     ]
+    lines += _not_given_back(run)
     if run.get("emergency_backup"):
         lines.append(_emergency_backup(run["emergency_backup"]))
     if run.get("privileges_again"):
@@ -74,6 +75,20 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def _not_given_back(run: dict[str, Any]) -> list[str]:
+    """A line for each table of which a rollback does not give back the rows, as the rehearsal saw it."""
+    proof = run.get("proof") or {}
+    lines = [
+        f"Rollback of {version} does not give back, as the header declares: {table['words']}"
+        for version, tables in proof.get("not_given_back", {}).items()
+        for table in tables
+    ]
+    return lines + [
+        f"Rollback of {version}: the rows of {', '.join(tables)} could not be compared after the later rollbacks"
+        for version, tables in proof.get("not_compared", {}).items()
+    ]
 
 
 def _emergency_backup(backup: dict[str, Any]) -> str:
@@ -224,6 +239,11 @@ def _state(run: dict[str, Any]) -> str:
         return "Production's database was only read; the files on disk now agree with it."
     if run["outcome"] == "deployed" and not run["migrations"]:
         return "Nothing was pending, and nothing was done."
+    if run["outcome"] == "rolled_back" and (run.get("proof") or {}).get("not_given_back"):
+        return (
+            f"The rollback was committed: production has the schema from before the {migrations}, and its rows but for"
+            " those that the rollback does not give back."
+        )
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]].format(migrations=migrations)
     if run["playbook"] == "restore":
@@ -375,7 +395,11 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
         parts.append(f"EDITED: its {kind} script is not the one that was deployed")
     proof = entry["proof"]
     if proof:
-        parts.append(f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared)")
+        lost = proof.get("not_given_back")
+        but = f"; it does not give back all rows of {listed(lost)}, which was accepted" if lost else ""
+        parts.append(
+            f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared{but})"
+        )
     elif entry["state"] == "applied":
         parts.append("rollback not proven in this database")
     return ", ".join(parts)
