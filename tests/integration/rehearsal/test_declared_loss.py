@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.data_loss import accepted_loss
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_from_empty import (
     rehearse_from_empty,
 )
@@ -160,3 +161,10 @@ def test_from_an_empty_database_it_is_refused_as_well(connection: Any) -> None:
     }
     with pytest.raises(Refused, match="give -e accept_data_loss=true"):
         rehearse_from_empty(connection, [one], [], 1)
+
+
+def test_without_a_production_to_ask_the_table_is_named_alone(connection: Any) -> None:
+    problem = {"table": "public.log", "problem": "1 rows more", "rows_before": 0, "rows_after": 1}
+    one = {**migration("001", ["SELECT 1"], ["SELECT 1"]), "data_loss": "COMPLETE"}
+    (lost,) = accepted_loss(one, [problem], {"tables": {}}, (None, connection), True)
+    assert lost == {**problem, "words": "public.log: 1 rows more (0 rows before, 1 after)"}

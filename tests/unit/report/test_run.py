@@ -450,3 +450,33 @@ def test_the_status_says_which_tables_a_rollback_does_not_give_back():
     facts["migrations"][0]["proof"] = proof
     (line,) = [line for line in status_report(facts, "library") if "009_text" in line]
     assert line.endswith("(10 rows compared; it does not give back all rows of public.t, which was accepted)")
+
+
+def test_a_run_that_is_at_work_is_said_with_its_session():
+    unfinished = {
+        "run_id": "r8",
+        "playbook": "deploy",
+        "migrations": ["010"],
+        "operator": "ada@host",
+        "started": "t0",
+    }
+    session = {"pid": 7, "user": "midi", "since": "t1"}
+    lines = status_report(
+        status(unfinished_run=unfinished, at_work=session, not_read=["the schema: x"]), "library"
+    )
+    (line,) = [line for line in lines if line.startswith("IN PROGRESS")]
+    assert (
+        "run r8 (deploy of 010) by ada@host, since t0; at work is the server session pid 7 of user midi"
+        in line
+    )
+    assert "NOT READ: the schema: x" in lines
+    assert not [line for line in lines if line.startswith("In progress or interrupted")]
+    (line,) = [line for line in status_report(status(at_work=session), "library") if "IN PROGRESS" in line]
+    assert "a step that belongs to no run" in line
+
+
+def test_what_is_half_done_is_said_with_the_command_that_finishes_it():
+    half_done = {"migration": "010", "direction": "rollback", "done": 2, "run_id": "r8"}
+    (line,) = [line for line in status_report(status(half_done=half_done), "library") if "HALF DONE" in line]
+    assert line.startswith("HALF DONE: 2 statements of the rollback script of 010 are committed (run r8).")
+    assert line.endswith("ansible-playbook emergency_rollback.yml -e migration=010")

@@ -322,6 +322,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The connection was lost at COMMIT, and the transaction was rolled back.",
             "Run again when the server is steady.",
         ),
+        "database_not_at_rest": Reason(
+            "The status could not look at the database: it was locked, or changed, all the time.",
+            "Type the same command again when the session that the reason names has ended.",
+        ),
         "production_acts_otherwise_than_rehearsal": Reason(
             "The migration locked, rewrote or wrote something else in production than on the copy.",
             "The same deploy again makes a new backup and rehearses with today's rows.",

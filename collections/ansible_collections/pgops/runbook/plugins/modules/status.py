@@ -50,10 +50,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.backup.copy import CopyDatabase
 from ..module_utils.ledger.ledger import Ledger
-from ..module_utils.postgres.connection import TARGET_SPEC, transaction
+from ..module_utils.postgres.connection import TARGET_SPEC
 from ..module_utils.shapes import Json
 from ..module_utils.status.adoption import find_in_place, record_in_place
-from ..module_utils.status.facts import database_status
+from ..module_utils.status.reading import read_status
 from ..module_utils.step import Step, step_argument_spec
 
 
@@ -71,12 +71,11 @@ def adopt(step: Step) -> dict[str, Json]:
 def work(step: Step) -> Json:
     step.changed = False
     adoption = adopt(step) if step.params["adopt"] else {}
-    with transaction(step.connection) as cursor:
-        return {
-            **database_status(cursor, Ledger(), step.plan["index"]),
-            "adoption": adoption,
-            "unusable": step.plan["unusable"],
-        }
+    return {
+        **read_status(step.connection, step.params["target"], Ledger(), step.plan["index"]),
+        "adoption": adoption,
+        "unusable": step.plan["unusable"],
+    }
 
 
 def main() -> None:

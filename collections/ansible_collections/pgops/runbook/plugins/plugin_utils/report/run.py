@@ -328,11 +328,8 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f" by {last['operator']}: {last['outcome'] or 'not ended'}"
             + (f" ({last['reason']})" if last["reason"] else "")
         )
-    if status["unfinished_run"]:
-        run = status["unfinished_run"]
-        lines.append(
-            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
-        )
+    lines += _at_work(status)
+    lines += [f"NOT READ: {sentence}" for sentence in status.get("not_read") or []]
     lines += [
         f"NOT SETTLED: {waiting_in_words(rows)} that a rollback of {version} had kept, though {version} is applied"
         f" again: {LIST_SALVAGE} says what stands in the way"
@@ -355,6 +352,37 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
             " recorded: ansible-playbook playbooks/status.yml -e adopt=true"
         )
+    return lines
+
+
+def _at_work(status: dict[str, Any]) -> list[str]:
+    """Which run is in progress, and what of it is committed already."""
+    run, session, half_done = status["unfinished_run"], status.get("at_work"), status.get("half_done")
+    lines = []
+    if session:
+        who = (
+            f"run {run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])}) by {run['operator']},"
+            f" since {run['started']}"
+            if run
+            else "a step that belongs to no run"
+        )
+        lines.append(
+            f"IN PROGRESS: {who}; at work is the server session pid {session['pid']} of user {session['user']}, since"
+            f" {session['since']}. What it has not committed is not told here"
+        )
+    elif run:
+        lines.append(
+            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
+        )
+    if half_done:
+        finish = "deploy" if half_done["direction"] == "apply" else "emergency_rollback"
+        line = (
+            f"HALF DONE: {half_done['done']} statements of the {half_done['direction']} script of"
+            f" {half_done['migration']} are committed (run {half_done['run_id']}). The schema is compared again when"
+            " all are"
+        )
+        resume = f": ansible-playbook {finish}.yml -e migration={half_done['migration']}"
+        lines.append(line if session else line + resume)
     return lines
 
 
