@@ -143,6 +143,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Objects of migrations are in place without being recorded.",
             "Look: ansible-playbook playbooks/status.yml; then record them with -e adopt=true.",
         ),
+        "database_read_only": Reason(
+            "Transactions of the runbook's role may not write in the database: default_transaction_read_only is on.",
+            "If it may be written, type the command in the reason, and run again; where the step tells none, look with"
+            " SHOW default_transaction_read_only, and whether the server is a standby by now.",
+        ),
         "deployed_script_edited": Reason(
             "A script was edited after it was deployed.",
             "Bring the deployed text back; if the edit is right: -e accept_edited_scripts=true.",

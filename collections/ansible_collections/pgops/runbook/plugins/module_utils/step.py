@@ -317,6 +317,12 @@ class Step:
             message = one_line(error)
             code, outcome, details = "postgresql_error", "failed", {"sqlstate": error.pgcode}
             reason = f"PostgreSQL ended step {self.name}: {message}."
+            if error.pgcode == "25006":
+                code = "database_read_only"
+                reason += (
+                    " The database was made read-only, for all or for this role (default_transaction_read_only), or its"
+                    " server is a standby by now. When it may be written again, type the same command again."
+                )
             if "row-level security policy" in message and isinstance(
                 error, psycopg2.errors.InsufficientPrivilege
             ):
