@@ -419,3 +419,64 @@ def test_the_status_says_which_rows_wait_until_they_are_settled():
     )
     assert "ansible-playbook playbooks/salvage.yml" in line
     assert "NOT SETTLED" not in "".join(status_report(status(rows_waiting={}), "library"))
+
+
+def test_objects_that_got_their_privileges_again_are_named():
+    lines = run_report(run("rolled_back", "emergency_rollback", privileges_again=["view public.v"]), "x")
+    line = "Privileges: view public.v was made again, with what was granted and revoked since the deploy"
+    assert line in lines
+    assert not [line for line in run_report(run("rolled_back"), "x") if line.startswith("Privileges")]
+
+
+def test_rows_that_a_rollback_does_not_give_back_are_named_and_the_state_says_so():
+    words = "public.t: as many rows, with other values: 100 rows changed in updated"
+    proof = {
+        "not_given_back": {"009": [{"table": "public.t", "words": words}]},
+        "not_compared": {"008": ["public.t"]},
+    }
+    for outcome, playbook in (("deployed", "deploy"), ("rolled_back", "emergency_rollback")):
+        lines = run_report(run(outcome, playbook, proof=proof), "x")
+        assert f"Rollback of 009 does not give back, as the header declares: {words}" in lines
+        assert (
+            "Rollback of 008: the rows of public.t could not be compared after the later rollbacks" in lines
+        )
+    (state,) = [line for line in lines if line.startswith("State:")]
+    assert state.endswith("and its rows but for those that the rollback does not give back.")
+
+
+def test_the_status_says_which_tables_a_rollback_does_not_give_back():
+    proof = {"run_id": "r1", "rows_compared": 10, "not_given_back": ["public.t"]}
+    facts = status()
+    facts["migrations"][0]["proof"] = proof
+    (line,) = [line for line in status_report(facts, "library") if "009_text" in line]
+    assert line.endswith("(10 rows compared; it does not give back all rows of public.t, which was accepted)")
+
+
+def test_a_run_that_is_at_work_is_said_with_its_session():
+    unfinished = {
+        "run_id": "r8",
+        "playbook": "deploy",
+        "migrations": ["010"],
+        "operator": "ada@host",
+        "started": "t0",
+    }
+    session = {"pid": 7, "user": "midi", "since": "t1"}
+    lines = status_report(
+        status(unfinished_run=unfinished, at_work=session, not_read=["the schema: x"]), "library"
+    )
+    (line,) = [line for line in lines if line.startswith("IN PROGRESS")]
+    assert (
+        "run r8 (deploy of 010) by ada@host, since t0; at work is the server session pid 7 of user midi"
+        in line
+    )
+    assert "NOT READ: the schema: x" in lines
+    assert not [line for line in lines if line.startswith("In progress or interrupted")]
+    (line,) = [line for line in status_report(status(at_work=session), "library") if "IN PROGRESS" in line]
+    assert "a step that belongs to no run" in line
+
+
+def test_what_is_half_done_is_said_with_the_command_that_finishes_it():
+    half_done = {"migration": "010", "direction": "rollback", "done": 2, "run_id": "r8"}
+    (line,) = [line for line in status_report(status(half_done=half_done), "library") if "HALF DONE" in line]
+    assert line.startswith("HALF DONE: 2 statements of the rollback script of 010 are committed (run r8).")
+    assert line.endswith("ansible-playbook emergency_rollback.yml -e migration=010")

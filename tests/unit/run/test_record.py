@@ -115,3 +115,15 @@ def test_a_damaged_record_is_not_taken_for_a_new_run(tmp_path):
     made.path.write_text("{half a fi", encoding="utf-8")
     with pytest.raises(Refused, match=r"run\.json of this run is damaged"):
         record(tmp_path)
+
+
+def test_rows_that_a_rollback_does_not_give_back_are_in_the_proof(tmp_path):
+    lost = {"table": "public.t", "changed": 100, "columns": {"updated": 100}, "words": "w"}
+    proof = {"version": "009", "schema_restored": True, "data_restored": False, "not_given_back": [lost]}
+    made = record(tmp_path)
+    made.end("rehearse", ok(proof))
+    assert on_disk(made)["proof"]["not_given_back"] == {"009": [lost]}
+    assert on_disk(made)["proof"]["data_restored"] is False
+    back = record(tmp_path, "emergency_rollback", run_id="run-2")
+    back.end("emergency_rollback", ok({**proof, "schema_restored": True}))
+    assert on_disk(back)["proof"]["data_restored"] is False

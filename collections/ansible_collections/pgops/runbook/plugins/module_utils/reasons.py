@@ -143,6 +143,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Objects of migrations are in place without being recorded.",
             "Look: ansible-playbook playbooks/status.yml; then record them with -e adopt=true.",
         ),
+        "database_read_only": Reason(
+            "Transactions of the runbook's role may not write in the database: default_transaction_read_only is on.",
+            "If it may be written, type the command in the reason, and run again; where the step tells none, look with"
+            " SHOW default_transaction_read_only, and whether the server is a standby by now.",
+        ),
         "deployed_script_edited": Reason(
             "A script was edited after it was deployed.",
             "Bring the deployed text back; if the edit is right: -e accept_edited_scripts=true.",
@@ -274,8 +279,9 @@ PARTS: dict[str, dict[str, Reason]] = {
     "Rehearsal": {
         "rehearsal_rollback_data_differs": Reason(
             "On the copy the rollback does not give back the rows as they were before the migration.",
-            "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If the loss is"
-            " intended, let the header declare it (-- Data Loss).",
+            "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If these rows"
+            " need not come back (a time that a trigger sets, a log), let the header declare it (-- Data Loss: PARTIAL)"
+            " and give -e accept_data_loss=true: both, because headers declare what users wrote as well.",
         ),
         "rehearsal_rollback_schema_differs": Reason(
             "On the copy the rollback does not give back the schema as it was before the migration.",
@@ -320,6 +326,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "connection_lost_at_commit": Reason(
             "The connection was lost at COMMIT, and the transaction was rolled back.",
             "Run again when the server is steady.",
+        ),
+        "database_not_at_rest": Reason(
+            "The status could not look at the database: it was locked, or changed, all the time.",
+            "Type the same command again when the session that the reason names has ended.",
         ),
         "production_acts_otherwise_than_rehearsal": Reason(
             "The migration locked, rewrote or wrote something else in production than on the copy.",

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from .errors import Refused, RunbookError, known
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
@@ -262,26 +262,19 @@ class Step:
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", (RUN_LOCK,))
                 if one_row(cursor)[0]:
                     return
-                cursor.execute(
-                    "SELECT a.pid, a.usename, to_char(a.backend_start AT TIME ZONE 'UTC',"
-                    " 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
-                    " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
-                    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-                    " AND (l.classid::bigint << 32) + l.objid::bigint = %s AND l.database ="
-                    " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())",
-                    (RUN_LOCK,),
-                )
-                holder = cursor.fetchone()
+                holder = Ledger().session_at_work(cursor)
             if time.monotonic() >= deadline:
                 raise Refused("another_run_in_progress", self._held_by(holder))
             time.sleep(0.25)
 
-    def _held_by(self, session: tuple[Any, ...] | None) -> str:
+    def _held_by(self, session: Json | None) -> str:
         with transaction(self.connection) as cursor:
             run = self.ledger.unfinished_run(cursor)
         name = f": {run['run_id']} by {run['operator']}, since {run['started']}" if run else ""
         at_work = (
-            f" (server session pid {session[0]} of user {session[1]}, since {session[2]})" if session else ""
+            f" (server session pid {session['pid']} of user {session['user']}, since {session['since']})"
+            if session
+            else ""
         )
         return (
             f"Another run is in progress in this database{name}{at_work}."
@@ -324,6 +317,12 @@ class Step:
             message = one_line(error)
             code, outcome, details = "postgresql_error", "failed", {"sqlstate": error.pgcode}
             reason = f"PostgreSQL ended step {self.name}: {message}."
+            if error.pgcode == "25006":
+                code = "database_read_only"
+                reason += (
+                    " The database was made read-only, for all or for this role (default_transaction_read_only), or its"
+                    " server is a standby by now. When it may be written again, type the same command again."
+                )
             if "row-level security policy" in message and isinstance(
                 error, psycopg2.errors.InsufficientPrivilege
             ):

@@ -34,7 +34,9 @@ options:
     type: bool
     default: false
   accept_data_loss:
-    description: Whether a migration whose header says 'Data Loss NONE' may delete rows or drop columns or tables.
+    description:
+      - Whether a migration whose header says 'Data Loss NONE' may delete rows or drop columns or tables.
+      - Whether rows that a rollback does not give back may stay so where the header declares a loss.
     type: bool
     default: false
   accept_empty_rollback:

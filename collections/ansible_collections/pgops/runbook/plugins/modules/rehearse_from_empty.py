@@ -23,6 +23,10 @@ options:
     description: Value of the setting C(sample.files) while sample scripts run.
     type: int
     default: 200
+  accept_data_loss:
+    description: Whether rows that a rollback does not give back may stay so where the header declares a loss.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

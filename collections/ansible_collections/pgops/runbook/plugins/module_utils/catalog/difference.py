@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .rights import without
+
 __all__ = ["Difference", "describe", "difference", "from_json", "to_json", "undone", "without_last_name"]
 
 _LONGEST_VALUE = 100
@@ -230,6 +232,12 @@ def undone(
             continue
         entry = expected[key]
         for fact, (was, made) in facts.items():
+            if fact == "privileges":
+                # Right by right nothing conflicts: what people changed since stands, or is kept with the salvage.
+                entry[fact] = without(entry.get(fact) or (), was, made)
+                if was is None and not entry[fact]:
+                    del entry[fact]  # of a column without any
+                continue
             value, clear = _reverse(entry.get(fact), was, made)
             if not clear:
                 conflicts.append(f"{key}: the migration changed its {fact}, which changed again since")
@@ -276,7 +284,7 @@ def _is_set_of_names(value: object) -> bool:
 
 
 def _reverse_list(now: list[str], was: list[str], made: list[str]) -> tuple[list[str], bool]:
-    """Undo additions to and removals from a list (columns in order, enum labels, privileges)."""
+    """Undo additions to and removals from a list (columns in order, enum labels)."""
     new = [item for item in made if item not in was]
     gone = [item for item in was if item not in made]
     clear = all(item in now for item in new) and not any(item in now for item in gone)

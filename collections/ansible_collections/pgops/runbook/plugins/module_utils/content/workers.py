@@ -8,7 +8,7 @@ import queue
 from concurrent.futures import ThreadPoolExecutor
 
 from ..postgres.connection import connect
-from ..postgres.session import pin_session
+from ..postgres.session import pin_session, restore_session
 from ..shapes import Content, Cursor, Json, Target
 from .fingerprint import StoredTable, content_fingerprint, stored_tables, table_fingerprint
 
@@ -29,8 +29,10 @@ def content_of_snapshot(cursor: Cursor, target: Target, snapshot: str, workers: 
         psycopg2.Error: as content_fingerprint does.
     """
     tables: queue.SimpleQueue[StoredTable] = queue.SimpleQueue()
+    previous = pin_session(cursor, local=True)
     for table in stored_tables(cursor):  # the largest first, so that none is left for the end
         tables.put(table)
+    restore_session(cursor, previous, local=True)
 
     def work(_number: int) -> Json:
         found: Json = {}

@@ -78,6 +78,29 @@ class Ledger:
         names = ("run_id", "playbook", "migrations", "operator", "controller", "started", "lease_expired")
         return dict(zip(names, row)) if row else None
 
+    def unfinished_run_id(self, cursor: Cursor) -> str | None:
+        run = self.unfinished_run(cursor)
+        return run["run_id"] if run else None
+
+    def session_at_work(self, cursor: Cursor) -> Json | None:
+        """The other session that holds the lock of a step at work, or None.
+
+        Returns:
+            dict: pid, user, since (UTC text).
+        """
+        cursor.execute(
+            "SELECT a.pid, a.usename::text, to_char(a.backend_start AT TIME ZONE 'UTC',"
+            " 'YYYY-MM-DD HH24:MI:SS \"UTC\"')"
+            " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+            " AND (l.classid::bigint << 32) + l.objid::bigint = %s AND l.database ="
+            " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+            " AND a.pid <> pg_catalog.pg_backend_pid()",
+            (RUN_LOCK,),
+        )
+        row = cursor.fetchone()
+        return dict(zip(("pid", "user", "since"), row)) if row else None
+
     def open_run(
         self,
         cursor: Cursor,
@@ -149,6 +172,13 @@ class Ledger:
                 "SELECT document, digest FROM runbook.receipt WHERE run_id = %s ORDER BY position", (run_id,)
             )
         return [_receipt(document, digest) for document, digest in cursor.fetchall()]
+
+    def newest_position(self, cursor: Cursor) -> int:
+        """Number of the newest receipt, 0 for none: it grows with each that is committed."""
+        if not self.exists(cursor):
+            return 0
+        cursor.execute("SELECT coalesce(max(position), 0) FROM runbook.receipt")
+        return one_row(cursor)[0]
 
     def chain_is_broken(self, cursor: Cursor, run_id: str) -> bool:
         """Whether a receipt of the run does not name the digest of the one before it in the ledger."""

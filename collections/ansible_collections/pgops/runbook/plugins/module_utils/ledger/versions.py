@@ -127,5 +127,7 @@ class VersionTable:
         table = self._table()
         if table is None:
             return None
+        # As the catalog's keys are written; a script may have reset the session's own value (RESET ALL).
+        self.cursor.execute("SELECT set_config('quote_all_identifiers', 'off', true)")
         self.cursor.execute("SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(%s)", table)
         return one_row(self.cursor)[0]

@@ -76,6 +76,10 @@ MORE_TEMPORARY = """
 # default, ours is this one; what needs one snapshot of all says so itself.
 READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
 
+# Names are compared as text in many places. A role or a database that has every name quoted would give other texts
+# than its copy, or than a session that was pinned (see session.PINNED_SETTINGS).
+PLAIN_NAMES = "SET quote_all_identifiers = off"
+
 
 class ServerUnreachable(RunbookError):
     """No connection could be made; the message is libpq's own first line."""
@@ -135,6 +139,7 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
             cursor.execute(NOTICE_DEAD_CLIENT)
             cursor.execute(MORE_TEMPORARY)
             cursor.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION {READ_COMMITTED}")
+            cursor.execute(PLAIN_NAMES)
         return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.

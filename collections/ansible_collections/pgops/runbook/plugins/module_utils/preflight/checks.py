@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ..errors import Refused
 from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.answers import one_row
-from ..postgres.connection import connect, transaction
+from ..postgres.connection import connect, sql, transaction
 from ..postgres.programs import find_program, program_major_version
 from ..shapes import Cursor, Identity, IndexEntry, Json, Target
 from .order import Index, cascade_order, dependents, pending, unmet_requirements
@@ -23,9 +23,11 @@ __all__ = [
     "check_scripts_to_apply",
     "check_scripts_to_roll_back",
     "check_server",
+    "check_writable",
     "in_place_but_unrecorded",
     "select_for_deploy",
     "select_for_rollback",
+    "warn_of_search_path",
 ]
 
 OLDEST_SERVER = 15
@@ -85,16 +87,79 @@ def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:
     return versions
 
 
+def check_writable(cursor: Cursor) -> None:
+    """Transactions of this role may write in this database.
+
+    The runbook could switch it off for its own sessions; but whoever made a database read-only had a reason.
+
+    Raises:
+        Refused: with the command that lets them write.
+    """
+    cursor.execute(
+        "SELECT source, current_database()::text, session_user::text FROM pg_catalog.pg_settings"
+        " WHERE name = 'default_transaction_read_only' AND setting = 'on'"
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return
+    source, database, role = row
+    raise Refused(
+        "database_read_only",
+        f"Database {database} is read-only for role {role}: default_transaction_read_only is on (set by: {source}). If"
+        f" it may be written, {_to_write_again(cursor, source, database, role)}; then type the same command again.",
+    )
+
+
+def _to_write_again(cursor: Cursor, source: str, database: str, role: str) -> str:
+    names = {"database": sql.Identifier(database), "role": sql.Identifier(role)}
+    where = {
+        "database": "DATABASE {database}",
+        "user": "ROLE {role}",
+        "database user": "ROLE {role} IN DATABASE {database}",
+    }.get(source)
+    if where is not None:
+        command = sql.SQL(f"ALTER {where} RESET default_transaction_read_only").format(**names)
+        return f"a superuser types: {command.as_string(cursor)}"
+    if source == "configuration file":
+        return (
+            "a superuser types: ALTER SYSTEM SET default_transaction_read_only = off; SELECT pg_reload_conf()"
+        )
+    return "take it out of PGOPTIONS, or of where else clients or the server's command line set it"
+
+
+def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
+    """No schema of the search_path exists: the scripts' unqualified names find nothing, and make nothing.
+
+    A warning, because the first migration may be the one that makes the schema.
+    """
+    cursor.execute(
+        "SELECT current_setting('search_path'), current_database()::text, session_user::text"
+        " WHERE pg_catalog.current_schemas(false) = '{}'"
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return
+    path, database, role = row
+    command = sql.SQL("ALTER DATABASE {} SET search_path = ...").format(sql.Identifier(database))
+    warn(
+        f"No schema of the search_path ({path or 'empty'}) exists in database {database} for role {role}, so that"
+        " schema_migrations is not found, and scripts that do not name a schema fail. If no migration makes that"
+        f" schema, correct db_user, or type: {command.as_string(cursor)}"
+    )
+
+
 def check_rights(cursor: Cursor, copy_target: Target) -> None:
     """The role may create the ledger here, or bring it up to date, and make the copy where copies are made.
 
     Raises:
         Refused: naming the missing right.
     """
+    check_writable(cursor)
     check_rights_to_upgrade(cursor)
     connection = connect(copy_target)
     try:
         with transaction(connection) as copy_cursor:
+            check_writable(copy_cursor)
             copy_cursor.execute(
                 "SELECT rolname, rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
             )

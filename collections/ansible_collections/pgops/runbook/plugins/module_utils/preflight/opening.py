@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from ..errors import Refused
 from ..ledger.journal import open_journal
@@ -19,6 +20,7 @@ from .checks import (
     in_place_but_unrecorded,
     select_for_deploy,
     select_for_rollback,
+    warn_of_search_path,
 )
 from .drift import refuse_edited_scripts
 
@@ -83,9 +85,11 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     index, wanted = step.plan["index"], step.params["run"]["migration"]
     receipts = step.ledger.receipts(cursor)
     accept_edited = step.params["accept_edited_scripts"]
+    warn_of_search_path(cursor, step.module.warn)
     _refuse_half_done(step, cursor, wanted)
     if step.playbook == "emergency_rollback":
-        versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
+        with _unless_a_run_is_in_progress(step, cursor):
+            versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
         check_scripts_to_roll_back(
             index, versions, lambda version: verified_backup_before(Ledger(), cursor, version)
         )
@@ -99,11 +103,26 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         _refuse_unrecorded(cursor, index, applied)
     if step.playbook == "deploy":
         _refuse_untested(step, cursor, wanted, applied)
-    versions = select_for_deploy(index, wanted, applied)
+    with _unless_a_run_is_in_progress(step, cursor):
+        versions = select_for_deploy(index, wanted, applied)
     check_scripts_to_apply(index, versions)
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
     return versions
+
+
+@contextmanager
+def _unless_a_run_is_in_progress(step: Step, cursor: Cursor) -> Iterator[None]:
+    """What is not applied, or applied already, is so because of the run that is about to change it: say that first.
+
+    Raises:
+        Refused: see _refuse_living_run; else as it comes.
+    """
+    try:
+        yield
+    except Refused:
+        _refuse_living_run(step, step.ledger.unfinished_run(cursor))
+        raise
 
 
 def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collection[str]) -> None:
@@ -131,6 +150,9 @@ def _refuse_half_done(step: Step, cursor: Cursor, wanted: str) -> None:
         "deploy" if half_done["direction"] == "apply" else "emergency_rollback",
     )
     if step.playbook != finish or wanted not in (version, "pending"):
+        if Ledger().session_at_work(cursor):
+            # It was not stopped: it runs.
+            _refuse_living_run(step, step.ledger.unfinished_run(cursor))
         raise Refused(
             "migration_half_done",
             f"Migration {version} is half done: run {half_done['run_id']} was stopped in its {half_done['direction']}"
@@ -174,6 +196,22 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
     other = step.ledger.unfinished_run(cursor)
     if other is None or other["run_id"] == step.run_id:
         return None
+    _refuse_living_run(step, other)
+    if not step.module.check_mode:
+        step.ledger.finish_run(cursor, other["run_id"], "failed", "interrupted: its controller was gone")
+    return other
+
+
+def _refuse_living_run(step: Step, other: Json | None) -> None:
+    """
+    Args:
+        other: the run that holds the database, or None.
+
+    Raises:
+        Refused: it is another one than this, and may still be alive; ``details`` has it as ``holder``.
+    """
+    if other is None or other["run_id"] == step.run_id:
+        return
     if not other["lease_expired"] and step.params["take_over"] != other["run_id"]:
         raise Refused(
             "another_run_in_progress",
@@ -182,6 +220,3 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
             f" Wait until it has finished; if it is known to be dead: -e take_over={other['run_id']}",
             holder=other,
         )
-    if not step.module.check_mode:
-        step.ledger.finish_run(cursor, other["run_id"], "failed", "interrupted: its controller was gone")
-    return other

@@ -11,7 +11,7 @@ from typing import TypeVar
 from ..catalog.application import read_schema
 from ..catalog.difference import Difference, describe, difference, undone
 from ..digests import digest_of
-from ..errors import RunbookError, Unchanged
+from ..errors import RunbookError, Unchanged, known
 from ..execution.again import apply_again
 from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one
@@ -25,7 +25,13 @@ from ..postgres.connection import transaction
 from ..postgres.sequences import positions
 from ..salvage.keeping.keeper import Learnt, NotForeseen, SalvageKeeper
 from ..salvage.labels import labels_added_since
-from ..salvage.privileges import privileges_changed_since
+from ..salvage.privileges import (
+    as_others_would_have,
+    change_privileges_again,
+    privileges_changed_since,
+    privileges_lost,
+    privileges_taken_back,
+)
 from ..salvage.store.items import SalvageStore
 from ..sentences import cut, listed
 from ..shapes import Catalog, Cursor, Json, Migration
@@ -105,6 +111,7 @@ class RollbackHooks(ProductionHooks):
 
     def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         proof, written = _rehearsed(self.step, cursor, work.version)
+        work.notes["not_given_back"] = proof.get("not_given_back") or []
         foreseen = proof.get("rollback_impact", {}).get("destroyed")
         learnt = self._learnt.get(work.version)
         keeper = SalvageKeeper(cursor, work.run_id, work.version, foreseen, written, learnt)
@@ -118,7 +125,10 @@ class RollbackHooks(ProductionHooks):
         work.salvage = work.notes["keeper"].after(partial(apply_again, cursor, work))
 
     def script_ran(self, cursor: Cursor, work: Work) -> None:
-        must_give_back(work, work.notes["expected"])
+        expected = work.notes["expected"]
+        if expected is not None:
+            expected = _give_privileges_again(cursor, work, expected)
+        must_give_back(work, expected)
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if work.one_by_one:
@@ -133,6 +143,10 @@ class RollbackHooks(ProductionHooks):
             "catalog_after": self.ledger.keep_catalog(cursor, work.after),
             "schema_restored": work.notes["schema_restored"],
             "salvage": work.salvage,
+            # What the rehearsal saw, and the operator accepted.
+            "not_given_back": work.notes.get("not_given_back", []),
+            # Absent in receipts of older releases.
+            "privileges_again": work.notes.get("privileges_again", []),
             "seconds": work.seconds(),
             "statements": work.statements,
         }
@@ -189,9 +203,34 @@ def _keep_what_was_made_of_it(
         outputs = applied["outputs"]
         before = Ledger().catalog(cursor, outputs["catalog_before"])
         made = Ledger().catalog(cursor, outputs.get("catalog_made") or outputs["catalog_after"])
-        added = difference(before, made).added
-        keeper.keep_privileges(privileges_changed_since(added, current))
-        keeper.keep_labels(labels_added_since(added, current))
+        migration = difference(before, made)
+        keeper.keep_privileges(
+            {
+                **privileges_changed_since(migration.added, current),
+                **privileges_taken_back(migration, current),
+            }
+        )
+        keeper.keep_labels(labels_added_since(migration.added, current))
+
+
+def _give_privileges_again(cursor: Cursor, work: Work, expected: Catalog) -> Catalog:
+    """Grant and revoke what people had on objects that the rollback has dropped and made again.
+
+    ``work.made`` is looked at and read again.
+
+    Returns:
+        the schema that the rollback must give now.
+    """
+    applied = known(Ledger().applied_receipt(cursor, work.version), "the deploy's receipt")
+    deployed = Ledger().catalog(cursor, applied["outputs"]["catalog_after"])
+    lost = privileges_lost(expected, work.made, deployed, work.before)
+    work.notes["privileges_again"] = sorted(lost)
+    for key, change in sorted(lost.items()):
+        # What could not be is a difference, which must_give_back() names.
+        change_privileges_again(cursor, key, **change)
+    if lost:
+        work.made = work.after = read_schema(cursor)
+    return as_others_would_have(expected, work.made, lost)
 
 
 def _rehearsed(step: Step, cursor: Cursor, version: str) -> tuple[Json, set[str] | None]:

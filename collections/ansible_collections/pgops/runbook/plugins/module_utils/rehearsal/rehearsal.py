@@ -13,7 +13,6 @@ from ..catalog.application import read_schema
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
 from ..catalog.difference import describe, difference
 from ..content.difference import difference as content_difference
-from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
 from ..errors import Refused, StepFailed, Unchanged
@@ -27,6 +26,7 @@ from ..postgres.connection import transaction
 from ..postgres.sequences import collisions, new_collisions
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Script
+from .data_loss import accepted_loss
 from .hooks import CopyHooks, refuse_collisions
 
 __all__ = ["Rehearsal"]
@@ -43,6 +43,7 @@ class Rehearsal:
         files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
         production: idle connection to the database that the copy was made from, to name the rows that a rollback does
             not give back.
+        accept_data_loss: whether rows that a rollback does not give back may stay so where the header declares it.
     """
 
     def __init__(
@@ -52,10 +53,14 @@ class Rehearsal:
         restore_salvage: bool = False,
         files_follow: bool = False,
         production: Connection | None = None,
+        accept_data_loss: bool = False,
     ) -> None:
         self.connection = connection
         self.production = production
         self.restore_salvage = restore_salvage
+        self.accept_data_loss = accept_data_loss
+        # Tables in which rollbacks have left other rows than there were: they say nothing about earlier migrations.
+        self._left_otherwise: set[str] = set()
         self.hooks = CopyHooks(connection, list(smoke), files_follow)
 
     def state(self, only_columns: Mapping[str, Any] | None = None) -> tuple[Catalog, Content]:
@@ -150,6 +155,7 @@ class Rehearsal:
         if whole_before is not None:
             # Its rows from before are in no copy any more; the schema is on record.
             stages[0] = (whole_before, None)
+        self._left_otherwise = set()
         for position in range(len(migrations) - 1, -1, -1):
             evidence[position].update(
                 self._prove_rollback(migrations[position], stages[position], stages[position + 1][0])
@@ -188,24 +194,12 @@ class Rehearsal:
                 f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
                 f" schema: {listed(lines)}. Correct the rollback script.",
             )
-        problems = content_difference(content_before, content) if content_before else []
-        if content_before and problems:
-            rows = differing_rows(self.production, self.connection, content_before, problems)
-            lines = [
-                f"{found['table']}: {found['problem']} ({found['rows_before']} rows before,"
-                f" {found['rows_after']} after){in_words(rows, found['table'])}"
-                for found in problems
-            ]
-            raise Refused(
-                "rehearsal_rollback_data_differs",
-                f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" data: {listed(lines)}. Correct the rollback script, or let the header declare the loss.",
-                tables=problems,
-                rows=rows,
-            )
+        lost, not_compared = self._loss(migration, content_before, content)
         return {
             "schema_restored": True,
-            "data_restored": True if content_before else None,
+            "data_restored": False if lost else None if not_compared or not content_before else True,
+            "not_given_back": lost,
+            "not_compared": not_compared,
             "rollback_seconds": round(time.monotonic() - clock, 3),
             "rollback_statements": work.statements,
             "rollback_impact": work.impact,
@@ -213,6 +207,24 @@ class Rehearsal:
             or bool(_rows_of_users(work.impact)),
             **_compared(content_before, content),
         }
+
+    def _loss(
+        self, migration: Migration, before: Content | None, after: Content
+    ) -> tuple[list[Json], list[str]]:
+        """(what a rollback does not give back and need not, tables of which a later rollback has left nothing to tell).
+
+        Raises:
+            Refused: it does not give back what it should.
+        """
+        problems = content_difference(before, after) if before else []
+        own = [found for found in problems if found["table"] not in self._left_otherwise]
+        not_compared = sorted({found["table"] for found in problems} & self._left_otherwise)
+        if not before or not own:
+            return [], not_compared
+        connections = self.production, self.connection
+        lost = accepted_loss(migration, own, before, connections, self.accept_data_loss)
+        self._left_otherwise.update(found["table"] for found in own)
+        return lost, not_compared
 
 
 def _compared(before: Content | None, after: Content) -> Json:

@@ -14,7 +14,7 @@ from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
-from ..preflight.checks import check_client_programs, check_server
+from ..preflight.checks import check_client_programs, check_server, check_writable
 from ..preflight.opening import close_dead_run
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
@@ -78,6 +78,7 @@ def open_restore(step: Step, operator: str) -> Json:
     params = step.params
     check_client_programs(step.identity, params["pg_bindir"])
     with transaction(step.connection) as cursor:
+        check_writable(cursor)
         source = find_backup(Ledger(), cursor, params["backup_dir"], params["source_run_id"], step.identity)
         outputs = {
             "migrations": source["migrations"],

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 
+from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import broken_link, in_force, latest
 from ..ledger.schema import NEWEST
@@ -22,35 +24,68 @@ from ..shapes import Cursor, IndexEntry, Json, Receipt
 __all__ = ["database_status"]
 
 
-def database_status(cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry]) -> Json:
+T = TypeVar("T")
+
+#: What to read, in words; how; and what stands for it where it cannot be read now.
+Read = Callable[[str, Callable[[], T], T], T]
+
+
+def _at_once(what: str, function: Callable[[], T], otherwise: T) -> T:
+    return function()
+
+
+def database_status(
+    cursor: Cursor, ledger: Ledger, index: Sequence[IndexEntry], read: Read[Any] = _at_once
+) -> Json:
     """Applied, pending, edited, drifted; the chain of receipts; the last run.
 
     Args:
         cursor: of the database; only reads.
         ledger: the database's.
         index: the migrations of sql_dir, in order (see the SQL library's index).
+        read: reads a part that may have to wait for a lock (see PatientReader).
 
     Returns:
-        migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, broken_receipt,
+        migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, at_work (the session of
+        a step that is at work, or None), half_done (the journal of a migration whose statements commit one by one, and
+        not all of which have; its changes are no drift), broken_receipt,
         receipts (how many), drift, salvage, rows_waiting (migration that is applied -> rows of its salvage that did not
         go back), files_behind, layout (release: of the runbook's own schemas, 0 for none;
         newest: that the next deploy brings them to).
     """
-    applied = VersionTable(cursor).applied()
+    recorded: set[str] | None = read(
+        "which migrations are applied was not read", VersionTable(cursor).applied, None
+    )
+    applied = recorded or set()
     receipts = ledger.receipts(cursor)
     broken = broken_link(receipts)
-    salvage = SalvageStore(cursor).summary()
+    half_done = open_journal(cursor)
+    salvage = read("the salvage was not read", SalvageStore(cursor).summary, [])
     return {
-        "migrations": [_migration(entry, applied, in_force(receipts)) for entry in index],
-        "in_place_but_unrecorded": in_place_but_unrecorded(cursor, index, applied),
+        "migrations": [_migration(entry, recorded, in_force(receipts)) for entry in index],
+        "in_place_but_unrecorded": (
+            []
+            if recorded is None or half_done
+            else read(
+                "what is in place was not read", lambda: in_place_but_unrecorded(cursor, index, applied), []
+            )
+        ),
         "unknown_versions": unknown_applied(index, applied),
         "last_run": ledger.last_run(cursor),
         "unfinished_run": ledger.unfinished_run(cursor),
+        "at_work": ledger.session_at_work(cursor),
+        "half_done": half_done,
         "broken_receipt": (
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
         ),
         "receipts": len(receipts),
-        "drift": cut(schema_drift(cursor, ledger, receipts)[0]),
+        "drift": (
+            []
+            if half_done
+            else read(
+                "the schema was not compared", lambda: cut(schema_drift(cursor, ledger, receipts)[0]), []
+            )
+        ),
         "salvage": salvage,
         "rows_waiting": _rows_waiting(salvage, applied),
         "files_behind": files_behind(cursor),
@@ -68,13 +103,18 @@ def _rows_waiting(salvage: Sequence[Json], applied: Collection[str]) -> dict[str
     return waiting
 
 
-def _migration(entry: IndexEntry, applied: Collection[str], receipts: Sequence[Receipt]) -> Json:
-    """A migration's state, and its last proof: the rehearsal that compared its rollback."""
+def _migration(entry: IndexEntry, recorded: Collection[str] | None, receipts: Sequence[Receipt]) -> Json:
+    """A migration's state, and its last proof: the rehearsal that compared its rollback.
+
+    Args:
+        recorded: the versions that are applied, or None where that is not known.
+    """
     version = entry["version"]
+    applied = recorded or ()
     facts: Json = {
         "version": version,
         "stem": entry["stem"],
-        "state": "applied" if version in applied else "pending",
+        "state": "unknown" if recorded is None else "applied" if version in applied else "pending",
         "edited": [],
         "proof": None,
         "run_id": None,
@@ -97,6 +137,8 @@ def _migration(entry: IndexEntry, applied: Collection[str], receipts: Sequence[R
                 "schema_restored": proof["schema_restored"],
                 "data_restored": proof["data_restored"],
                 "rows_compared": proof["rows_compared"],
+                # Receipts of older releases do not have it: nothing was let pass then.
+                "not_given_back": [one["table"] for one in proof.get("not_given_back") or []],
             }
             break
     return facts

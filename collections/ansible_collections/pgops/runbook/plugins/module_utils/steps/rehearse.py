@@ -39,6 +39,7 @@ def work(step: Step) -> Json:
                 step.params["restore_salvage"],
                 files_follow=bool(hosts),
                 production=step.connection,
+                accept_data_loss=step.params["accept_data_loss"],
             )
             result = rehearsal.rehearse(migrations)
             paths = _bring_paths(step, connection) if hosts else {}

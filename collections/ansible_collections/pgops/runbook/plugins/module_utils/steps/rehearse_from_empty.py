@@ -26,7 +26,11 @@ def work(step: Step) -> Json:
         connection = copy.connect()
         try:
             evidence = rehearse_from_empty(
-                connection, step.selected_migrations(), step.smoke_scripts(), step.params["sample_files"]
+                connection,
+                step.selected_migrations(),
+                step.smoke_scripts(),
+                step.params["sample_files"],
+                step.params["accept_data_loss"],
             )
         finally:
             connection.close()
@@ -40,6 +44,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
             sample_files={"type": "int", "default": 200},
+            accept_data_loss={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )

@@ -8,10 +8,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase
 from ..ledger.ledger import Ledger
-from ..postgres.connection import TARGET_SPEC, transaction
+from ..postgres.connection import TARGET_SPEC
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
-from ..status.facts import database_status
+from ..status.reading import read_status
 from ..step import Step, step_argument_spec
 
 
@@ -29,12 +29,11 @@ def adopt(step: Step) -> dict[str, Json]:
 def work(step: Step) -> Json:
     step.changed = False
     adoption = adopt(step) if step.params["adopt"] else {}
-    with transaction(step.connection) as cursor:
-        return {
-            **database_status(cursor, Ledger(), step.plan["index"]),
-            "adoption": adoption,
-            "unusable": step.plan["unusable"],
-        }
+    return {
+        **read_status(step.connection, step.params["target"], Ledger(), step.plan["index"]),
+        "adoption": adoption,
+        "unusable": step.plan["unusable"],
+    }
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...module_utils.sentences import cut
+from ...module_utils.sentences import cut, listed
 from ..run.waiting import waiting_in_words
 from .salvage import salvage_line, salvage_of_run
 
@@ -58,8 +58,14 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
     ]
+    lines += _not_given_back(run)
     if run.get("emergency_backup"):
         lines.append(_emergency_backup(run["emergency_backup"]))
+    if run.get("privileges_again"):
+        lines.append(
+            f"Privileges: {listed(run['privileges_again'])} was made again, with what was granted and revoked since"
+            " the deploy"
+        )
     lines += salvage_of_run(run, restores_salvage)
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
@@ -69,6 +75,20 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def _not_given_back(run: dict[str, Any]) -> list[str]:
+    """A line for each table of which a rollback does not give back the rows, as the rehearsal saw it."""
+    proof = run.get("proof") or {}
+    lines = [
+        f"Rollback of {version} does not give back, as the header declares: {table['words']}"
+        for version, tables in proof.get("not_given_back", {}).items()
+        for table in tables
+    ]
+    return lines + [
+        f"Rollback of {version}: the rows of {', '.join(tables)} could not be compared after the later rollbacks"
+        for version, tables in proof.get("not_compared", {}).items()
+    ]
 
 
 def _emergency_backup(backup: dict[str, Any]) -> str:
@@ -219,6 +239,11 @@ def _state(run: dict[str, Any]) -> str:
         return "Production's database was only read; the files on disk now agree with it."
     if run["outcome"] == "deployed" and not run["migrations"]:
         return "Nothing was pending, and nothing was done."
+    if run["outcome"] == "rolled_back" and (run.get("proof") or {}).get("not_given_back"):
+        return (
+            f"The rollback was committed: production has the schema from before the {migrations}, and its rows but for"
+            " those that the rollback does not give back."
+        )
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]].format(migrations=migrations)
     if run["playbook"] == "restore":
@@ -303,11 +328,8 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f" by {last['operator']}: {last['outcome'] or 'not ended'}"
             + (f" ({last['reason']})" if last["reason"] else "")
         )
-    if status["unfinished_run"]:
-        run = status["unfinished_run"]
-        lines.append(
-            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
-        )
+    lines += _at_work(status)
+    lines += [f"NOT READ: {sentence}" for sentence in status.get("not_read") or []]
     lines += [
         f"NOT SETTLED: {waiting_in_words(rows)} that a rollback of {version} had kept, though {version} is applied"
         f" again: {LIST_SALVAGE} says what stands in the way"
@@ -330,6 +352,37 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
             " recorded: ansible-playbook playbooks/status.yml -e adopt=true"
         )
+    return lines
+
+
+def _at_work(status: dict[str, Any]) -> list[str]:
+    """Which run is in progress, and what of it is committed already."""
+    run, session, half_done = status["unfinished_run"], status.get("at_work"), status.get("half_done")
+    lines = []
+    if session:
+        who = (
+            f"run {run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])}) by {run['operator']},"
+            f" since {run['started']}"
+            if run
+            else "a step that belongs to no run"
+        )
+        lines.append(
+            f"IN PROGRESS: {who}; at work is the server session pid {session['pid']} of user {session['user']}, since"
+            f" {session['since']}. What it has not committed is not told here"
+        )
+    elif run:
+        lines.append(
+            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
+        )
+    if half_done:
+        finish = "deploy" if half_done["direction"] == "apply" else "emergency_rollback"
+        line = (
+            f"HALF DONE: {half_done['done']} statements of the {half_done['direction']} script of"
+            f" {half_done['migration']} are committed (run {half_done['run_id']}). The schema is compared again when"
+            " all are"
+        )
+        resume = f": ansible-playbook {finish}.yml -e migration={half_done['migration']}"
+        lines.append(line if session else line + resume)
     return lines
 
 
@@ -370,7 +423,11 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
         parts.append(f"EDITED: its {kind} script is not the one that was deployed")
     proof = entry["proof"]
     if proof:
-        parts.append(f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared)")
+        lost = proof.get("not_given_back")
+        but = f"; it does not give back all rows of {listed(lost)}, which was accepted" if lost else ""
+        parts.append(
+            f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared{but})"
+        )
     elif entry["state"] == "applied":
         parts.append("rollback not proven in this database")
     return ", ".join(parts)

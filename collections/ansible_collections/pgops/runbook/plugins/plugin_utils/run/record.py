@@ -126,6 +126,7 @@ class RunRecord:
             "ended": None,
             "salvage": [],
             "salvage_returned": [],
+            "privileges_again": [],
             "rows_waiting": 0,
             "impact": {},
             "lint": None,
@@ -343,13 +344,27 @@ class RunRecord:
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
             proof["rehearsed"] = [one["version"] for one in found]
+            self._take_loss(found)
             proof["depends_on"] = {one["version"]: one["depends_on"] for one in found if "depends_on" in one}
             proof["sequences_moved"] = {
                 one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
             }
         elif step == "emergency_rollback":
+            self._take_loss(found)
+            self.content["privileges_again"] += [
+                name for one in found for name in one.get("privileges_again") or []
+            ]
             values = [one["schema_restored"] for one in found]
             proof["schema_restored"] = None if None in values else all(values)
+
+    def _take_loss(self, found: list[dict[str, Any]]) -> None:
+        """Rows that the rollback does not give back, by migration, where there are any."""
+        for key in ("not_given_back", "not_compared"):
+            lost = {one["version"]: one[key] for one in found if one.get(key)}
+            if lost:
+                self.content["proof"][key] = {**self.content["proof"].get(key, {}), **lost}
+        if self.content["proof"].get("not_given_back"):
+            self.content["proof"]["data_restored"] = False
 
     def _take_impact(self, step: str, found: list[dict[str, Any]]) -> None:
         """Production's figures stand beside those of the rehearsal."""

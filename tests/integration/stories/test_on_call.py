@@ -1,0 +1,83 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a person on call meets after a deploy, and beside one: whole playbooks, and what they print."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.integration.restore_runs import wait_for
+from tests.integration.step_runs import StepRuns
+from tests.integration.stories.application import Application
+
+VIEW = {
+    "migrations/020_view.sql": "-- Requires: 001\n-- Data Loss: PARTIAL\nDROP VIEW seen;\n"
+    "CREATE VIEW seen AS SELECT id, body FROM notes;\nUPDATE notes SET body = body || '!' WHERE id = 1;\n",
+    "rollback/020_view_rollback.sql": "DROP VIEW seen;\nCREATE VIEW seen AS SELECT id FROM notes;\n",
+    "migrations/021_slow.sql": "-- Requires: 001\nALTER TABLE notes ADD COLUMN slow text;\nSELECT pg_sleep(8);\n",
+    "rollback/021_slow_rollback.sql": "ALTER TABLE notes DROP COLUMN slow;\n",
+}
+
+
+def written(application: Application, folder: Path) -> StepRuns:
+    """Adds scripts to a copy of the folder, which is the session's; gives statements in the database."""
+    application.sql_dir = Path(shutil.copytree(application.sql_dir, folder / "sql"))
+    for name, text in VIEW.items():
+        (application.sql_dir / name).write_text(text, encoding="utf-8")
+    return StepRuns(application.server, application.databases[0], folder)
+
+
+def test_a_grant_after_the_deploy_and_a_loss_that_was_accepted(
+    application: Application, tmp_path: Path
+) -> None:
+    database = written(application, tmp_path)
+    database.execute("CREATE VIEW seen AS SELECT id FROM notes")
+    refused = application.deploy("020")
+    assert (refused.record["outcome"], refused.status) == ("refused", 2)
+    assert refused.record["reason"].endswith("give -e accept_data_loss=true.")
+
+    run = application.deploy("020", "-e", "accept_data_loss=true")
+    assert run.status == 0, run.output
+    assert run.record["proof"]["data_restored"] is False
+    (lost,) = run.record["proof"]["not_given_back"]["020"]
+    assert (lost["table"], lost["changed"], lost["columns"]) == ("public.notes", 1, {"body": 1})
+    named = "Rollback of 020 does not give back, as the header declares: public.notes: as many rows"
+    assert named in run.output
+
+    database.execute("GRANT SELECT ON seen TO PUBLIC")
+    back = application.run("emergency_rollback.yml", "-e", "migration=020")
+    assert back.status == 0, back.output
+    assert back.record["privileges_again"] == ["view public.seen"]
+    assert "Privileges: view public.seen was made again, with what was granted" in back.output
+    assert named in back.output
+    assert "and its rows but for those that the rollback does not give back." in " ".join(back.output.split())
+    assert database.ask(
+        "SELECT 'PUBLIC' FROM pg_class, aclexplode(relacl) WHERE relname = 'seen' AND grantee = 0"
+    )
+
+
+def test_the_status_and_a_rollback_beside_a_deploy(application: Application, tmp_path: Path) -> None:
+    database = written(application, tmp_path)
+    first = application.deploy("003")
+    assert first.status == 0, first.output
+    process = application.start("deploy.yml", "-e", "migration=021")
+    wait_for(
+        lambda: database.ask(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(8)%'"
+            " AND pid <> pg_backend_pid()"
+        )
+    )
+    status = application.run("playbooks/status.yml")
+    back = application.run("emergency_rollback.yml", "-e", "migration=021")
+    deployed = application.finish(process)
+    assert deployed.status == 0, deployed.output
+    assert status.status == 0, status.output
+    assert "IN PROGRESS: run " in status.output
+    assert "(deploy of 021)" in status.output
+    assert "DRIFT" not in status.output
+    assert back.status != 0
+    assert "Another run is in progress in this database" in back.output
+    after = application.run("playbooks/status.yml")
+    assert "IN PROGRESS" not in after.output
+    assert "DRIFT" not in after.output
