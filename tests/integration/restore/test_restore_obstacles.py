@@ -309,7 +309,11 @@ def test_replication_out_of_and_into_the_database_is_said_to_stay_with_the_repla
         )
         prove(shop)
         source.execute("INSERT INTO feed VALUES (1, 'before')")
+        ((written,),) = source.ask("SELECT pg_current_wal_lsn()::text")
         wait_for_rows(shop, 1)
+        # Else it would come again when the restored database goes on from there.
+        confirmed = f"SELECT FROM pg_replication_slots WHERE confirmed_flush_lsn >= '{written}'"
+        wait_for(lambda: source.ask(f"{confirmed} AND slot_name = 'into_shop'"))
         answer = Restore(shop).step("preflight")
         assert answer["outcome"] == "refused", answer
         assert "Subscriptions write to shop (incoming)" in answer["msg"]
