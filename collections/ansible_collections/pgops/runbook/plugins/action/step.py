@@ -160,6 +160,8 @@ class ActionModule(ActionBase):
         if result.get("failed"):
             # They are in the artifacts; on the screen of the person on call they would bury the reason.
             result.pop("receipts", None)
+            # A module does not know its place in the chain, and whether production was changed by then.
+            result["outcome"] = record.content["steps"][-1]["outcome"]
         return result
 
     def _update_module_args(
