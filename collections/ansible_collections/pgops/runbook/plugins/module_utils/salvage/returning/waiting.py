@@ -18,7 +18,7 @@ from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
 from ..identity import telling_columns
 from ..key import Key, alike, fields, numbered_rows
-from ..store.returning import range_of_numbers, read_kept
+from ..store.returning import made_again_since, range_of_numbers, read_kept
 
 __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
 
@@ -264,8 +264,9 @@ class WaitingRows:
         content = self._content([*self.key.columns, *new])
         if not content:
             return
-        if not self.numbered:
-            # A key that people give may be given again, and in a column of few values rows are alike by chance.
+        if not self.numbered or made_again_since(self.cursor, self.item):
+            # A key that people give may be given again, and a number is handed out anew where an earlier migration
+            # makes the table again; and in a column of few values rows are alike by chance.
             content = telling_columns(self.cursor, self.table.identifier(), content) or content
         equal = sql.SQL(" OR ").join(
             sql.SQL("((basis).{} IS NOT NULL AND {})").format(
