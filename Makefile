@@ -55,10 +55,10 @@ start: venv ## start the local server, unless it runs
 stop:
 	@test ! -x .venv/bin/python || python demo/local_server.py stop
 
-# Each of these leaves a core idle by turns, so that two at a time are done sooner. Where nobody looks on, what one
+# Each of these leaves a core idle by turns, so that three at a time are done sooner. Where nobody looks on, what one
 # prints comes when it ends.
 test: venv
-	@$(MAKE) --no-print-directory --jobs=2 $(if $(MAKE_TERMOUT),,--output-sync=target) pytest lint sanity-offline molecule
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(MAKE_TERMOUT),,--output-sync=target) pytest lint sanity-offline molecule
 	@echo 'make test: all passed'
 
 lint: venv
