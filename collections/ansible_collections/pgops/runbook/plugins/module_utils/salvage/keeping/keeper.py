@@ -336,6 +336,7 @@ class SalvageKeeper:
             "generated": identity.generated,
             "numbered": identity.numbered,
             "names": list(identity.names),
+            "table_oid": one.oid,
             "by_content": identity.by_content,
             "named_by_text": identity.named_by_text,
             "made": one.image.columns if one.loss.whole else sorted(one.loss.columns),

@@ -18,7 +18,7 @@ from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
 from ..identity import telling_columns
 from ..key import Key, alike, fields, numbered_rows
-from ..store.returning import made_again_since, range_of_numbers, read_kept
+from ..store.returning import range_of_numbers, read_kept
 
 __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
 
@@ -79,6 +79,8 @@ class WaitingRows:
         self.present = [name for name in self.columns if name in table.columns]
         self.key = Key(item["key_columns"], facts["unique_key"])
         self.named_by_text: bool = facts.get("named_by_text", False)
+        # An earlier migration of the same rollback has dropped it, and made it again.
+        self.another_table = facts.get("table_oid") not in (None, table.oid)
         self.by_content: bool = facts.get("by_content", False)
         self.has_key: bool = facts.get("has_key", facts["unique_key"])
         self.base_known: bool = facts.get("base_known", True)
@@ -264,7 +266,7 @@ class WaitingRows:
         content = self._content([*self.key.columns, *new])
         if not content:
             return
-        if not self.numbered or made_again_since(self.cursor, self.item):
+        if not self.numbered or self.another_table:
             # A key that people give may be given again, and a number is handed out anew where an earlier migration
             # makes the table again; and in a column of few values rows are alike by chance.
             content = telling_columns(self.cursor, self.table.identifier(), content) or content

@@ -16,7 +16,6 @@ __all__ = [
     "hold_back_conflicts",
     "hold_back_older",
     "hold_back_older_item",
-    "made_again_since",
     "note_returned",
     "range_of_numbers",
     "read_kept",
@@ -109,16 +108,6 @@ def read_kept(
             reason=sql.Literal(reason),
         )
     )
-
-
-def made_again_since(cursor: Cursor, item: dict[str, Any]) -> bool:
-    """Whether the rollback of an earlier migration has dropped the whole table after this item was kept."""
-    cursor.execute(
-        "SELECT EXISTS (SELECT FROM runbook_salvage.manifest WHERE kind = 'dropped table' AND item > %(item)s"
-        " AND migration <> %(migration)s AND (schema_name, table_name) = (%(schema)s, %(table)s))",
-        item,
-    )
-    return one_row(cursor)[0]
 
 
 def hold_back_conflicts(cursor: Cursor, item: dict[str, Any], work: sql.Composable, reason: str) -> None:
