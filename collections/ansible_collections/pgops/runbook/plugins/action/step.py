@@ -21,8 +21,9 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import Refused, RunbookError
 from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
-from ..plugin_utils.report.run import run_report, status_report
+from ..plugin_utils.report.run import run_report
 from ..plugin_utils.report.salvage import salvage_report
+from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord, code_of_task, succeeded

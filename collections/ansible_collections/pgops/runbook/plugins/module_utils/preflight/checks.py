@@ -1,36 +1,26 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The checks of preflight: each is one item of the deployment checklist and refuses by name."""
+"""The checks of preflight that ask the scripts: which migrations, and whether each may be applied or rolled back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..errors import Refused
-from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.answers import one_row
-from ..postgres.connection import connect, sql, transaction
-from ..postgres.programs import find_program, program_major_version
-from ..shapes import Cursor, Identity, IndexEntry, Json, Target
+from ..shapes import Cursor, IndexEntry, Json
 from .order import Index, cascade_order, dependents, pending, unmet_requirements
 
 __all__ = [
-    "OLDEST_SERVER",
-    "check_client_programs",
     "check_lint",
-    "check_rights",
     "check_rows_change_together",
     "check_scripts_to_apply",
     "check_scripts_to_roll_back",
-    "check_server",
-    "check_writable",
     "in_place_but_unrecorded",
     "select_for_deploy",
     "select_for_rollback",
-    "warn_of_search_path",
 ]
 
-OLDEST_SERVER = 15
 
 # Those for which lone_statements can tell from the catalog whether they took effect, or that can be repeated.
 RESUMABLE_COMMANDS = (
@@ -43,138 +33,6 @@ RESUMABLE_COMMANDS = (
     "CLUSTER without a table",
     "REINDEX SCHEMA",
 )
-
-
-def check_server(identity: Identity) -> None:
-    """A primary of a supported version.
-
-    Raises:
-        Refused: for a standby, or a server older than OLDEST_SERVER.
-    """
-    major = identity["server_version"] // 10000
-    if identity["in_recovery"]:
-        raise Refused(
-            "server_is_standby",
-            f"The server of {identity['database']} is a standby, which cannot be written. Set db_host to the primary.",
-        )
-    if major < OLDEST_SERVER:
-        raise Refused(
-            "server_too_old",
-            f"The server is PostgreSQL {major}, and the runbook needs {OLDEST_SERVER} or newer.",
-        )
-
-
-def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:
-    """pg_dump and pg_restore as new as the server (manual, pg_dump, Notes).
-
-    Returns:
-        dict: program -> major version.
-
-    Raises:
-        Refused: when one is missing or older.
-    """
-    major = identity["server_version"] // 10000
-    versions = {}
-    for program in ("pg_dump", "pg_restore"):
-        path = find_program(program, bindir)
-        versions[program] = program_major_version(path)
-        if versions[program] < major:
-            raise Refused(
-                "client_program_unusable",
-                f"{path} is version {versions[program]} and the server is {major}. An older program cannot back it"
-                " up. Install the client programs of the server's version, or set pg_bindir.",
-            )
-    return versions
-
-
-def check_writable(cursor: Cursor) -> None:
-    """Transactions of this role may write in this database.
-
-    The runbook could switch it off for its own sessions; but whoever made a database read-only had a reason.
-
-    Raises:
-        Refused: with the command that lets them write.
-    """
-    cursor.execute(
-        "SELECT source, current_database()::text, session_user::text FROM pg_catalog.pg_settings"
-        " WHERE name = 'default_transaction_read_only' AND setting = 'on'"
-    )
-    row = cursor.fetchone()
-    if row is None:
-        return
-    source, database, role = row
-    raise Refused(
-        "database_read_only",
-        f"Database {database} is read-only for role {role}: default_transaction_read_only is on (set by: {source}). If"
-        f" it may be written, {_to_write_again(cursor, source, database, role)}; then type the same command again.",
-    )
-
-
-def _to_write_again(cursor: Cursor, source: str, database: str, role: str) -> str:
-    names = {"database": sql.Identifier(database), "role": sql.Identifier(role)}
-    where = {
-        "database": "DATABASE {database}",
-        "user": "ROLE {role}",
-        "database user": "ROLE {role} IN DATABASE {database}",
-    }.get(source)
-    if where is not None:
-        command = sql.SQL(f"ALTER {where} RESET default_transaction_read_only").format(**names)
-        return f"a superuser types: {command.as_string(cursor)}"
-    if source == "configuration file":
-        return (
-            "a superuser types: ALTER SYSTEM SET default_transaction_read_only = off; SELECT pg_reload_conf()"
-        )
-    return "take it out of PGOPTIONS, or of where else clients or the server's command line set it"
-
-
-def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
-    """No schema of the search_path exists: the scripts' unqualified names find nothing, and make nothing.
-
-    A warning, because the first migration may be the one that makes the schema.
-    """
-    cursor.execute(
-        "SELECT current_setting('search_path'), current_database()::text, session_user::text"
-        " WHERE pg_catalog.current_schemas(false) = '{}'"
-    )
-    row = cursor.fetchone()
-    if row is None:
-        return
-    path, database, role = row
-    command = sql.SQL("ALTER DATABASE {} SET search_path = ...").format(sql.Identifier(database))
-    warn(
-        f"No schema of the search_path ({path or 'empty'}) exists in database {database} for role {role}, so that"
-        " schema_migrations is not found, and scripts that do not name a schema fail. If no migration makes that"
-        f" schema, correct db_user, or type: {command.as_string(cursor)}"
-    )
-
-
-def check_rights(cursor: Cursor, copy_target: Target) -> None:
-    """The role may create the ledger here, or bring it up to date, and make the copy where copies are made.
-
-    Raises:
-        Refused: naming the missing right.
-    """
-    check_writable(cursor)
-    check_rights_to_upgrade(cursor)
-    connection = connect(copy_target)
-    try:
-        with transaction(connection) as copy_cursor:
-            check_writable(copy_cursor)
-            copy_cursor.execute(
-                "SELECT rolname, rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
-            )
-            role, may_create_database = one_row(copy_cursor)
-    finally:
-        connection.close()
-    if not may_create_database:
-        raise Refused(
-            "role_lacks_privilege",
-            f"Role {role} may not create the copy on which the backup is proven. A superuser types: ALTER ROLE {role}"
-            " CREATEDB",
-        )
-
-
-# Which migrations ------------------------------------------------------------------------------------------
 
 
 def select_for_deploy(index: Index, wanted: str, applied: Collection[str]) -> list[str]:

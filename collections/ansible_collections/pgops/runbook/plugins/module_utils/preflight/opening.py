@@ -20,9 +20,9 @@ from .checks import (
     in_place_but_unrecorded,
     select_for_deploy,
     select_for_rollback,
-    warn_of_search_path,
 )
 from .drift import refuse_edited_scripts
+from .server import warn_of_search_path
 
 __all__ = [
     "asking_for_files",

@@ -14,8 +14,8 @@ from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
-from ..preflight.checks import check_client_programs, check_server, check_writable
 from ..preflight.opening import close_dead_run
+from ..preflight.server import check_client_programs, check_server, check_writable
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
 from ..step import Step

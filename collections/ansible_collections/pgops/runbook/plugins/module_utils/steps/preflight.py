@@ -16,7 +16,7 @@ from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.maintenance import reopen_after_interrupted_swap
-from ..preflight.checks import check_client_programs, check_lint, check_rights, check_server
+from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.opening import (
     asking_for_files,
@@ -26,6 +26,7 @@ from ..preflight.opening import (
     select_migrations,
     verified_backup_before,
 )
+from ..preflight.server import check_client_programs, check_rights, check_server
 from ..restore.opening import open_restore, refuse_missing_database
 from ..restore.restored import drop_restored
 from ..shapes import Json

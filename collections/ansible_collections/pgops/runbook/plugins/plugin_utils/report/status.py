@@ -1,0 +1,141 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Report for people: where a database stands, as lines of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils.sentences import cut, listed
+from ..run.waiting import waiting_in_words
+from .run import LIST_SALVAGE
+from .salvage import salvage_line
+
+__all__ = ["status_report"]
+
+
+def status_report(status: dict[str, Any], target: str) -> list[str]:
+    """Where a database stands.
+
+    Args:
+        status: outputs of the status module.
+        target: name of the inventory host.
+    """
+    lines = [f"{target}:"]
+    width = max((len(entry["stem"]) for entry in status["migrations"]), default=0)
+    lines += [f"  {entry['stem']:<{width}}  {_migration(entry, status)}" for entry in status["migrations"]]
+    for version in status["unknown_versions"]:
+        lines.append(f"  {version}: recorded as applied, and sql_dir has no such migration")
+    lines += [
+        f"UNUSABLE, and no deploy until it is corrected: {problem}" for problem in status.get("unusable", [])
+    ]
+    last = status["last_run"]
+    if last:
+        lines.append(
+            f"Last run: {last['run_id']}, {last['playbook']} of {', '.join(last['migrations'])}"
+            f" by {last['operator']}: {last['outcome'] or 'not ended'}"
+            + (f" ({last['reason']})" if last["reason"] else "")
+        )
+    lines += _at_work(status)
+    lines += [f"NOT READ: {sentence}" for sentence in status.get("not_read") or []]
+    lines += [
+        f"NOT SETTLED: {waiting_in_words(rows)} that a rollback of {version} had kept, though {version} is applied"
+        f" again: {LIST_SALVAGE} says what stands in the way"
+        for version, rows in (status.get("rows_waiting") or {}).items()
+    ]
+    lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
+    lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
+    lines.append(_chain(status))
+    layout = status["layout"]
+    if 0 < layout["release"] < layout["newest"]:
+        lines.append(
+            f"The runbook's schemas have the layout of release {layout['release']}: the next deploy, rollback or"
+            f" restore brings them to release {layout['newest']}"
+        )
+    if status["drift"]:
+        lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
+        lines += [f"  {line}" for line in status["drift"]]
+    if status["in_place_but_unrecorded"]:
+        lines.append(
+            f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
+            " recorded: ansible-playbook playbooks/status.yml -e adopt=true"
+        )
+    return lines
+
+
+def _at_work(status: dict[str, Any]) -> list[str]:
+    """Which run is in progress, and what of it is committed already."""
+    run, session, half_done = status["unfinished_run"], status.get("at_work"), status.get("half_done")
+    lines = []
+    if session:
+        who = (
+            f"run {run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])}) by {run['operator']},"
+            f" since {run['started']}"
+            if run
+            else "a step that belongs to no run"
+        )
+        lines.append(
+            f"IN PROGRESS: {who}; at work is the server session pid {session['pid']} of user {session['user']}, since"
+            f" {session['since']}. What it has not committed is not told here"
+        )
+    elif run:
+        lines.append(
+            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
+        )
+    if half_done:
+        finish = "deploy" if half_done["direction"] == "apply" else "emergency_rollback"
+        line = (
+            f"HALF DONE: {half_done['done']} statements of the {half_done['direction']} script of"
+            f" {half_done['migration']} are committed (run {half_done['run_id']}). The schema is compared again when"
+            " all are"
+        )
+        resume = f": ansible-playbook {finish}.yml -e migration={half_done['migration']}"
+        lines.append(line if session else line + resume)
+    return lines
+
+
+def _files_behind(one: dict[str, Any], status: dict[str, Any]) -> str:
+    applied = {entry["version"] for entry in status["migrations"] if entry["state"] == "applied"}
+    finish = "deploy" if one["migration"] in applied else "emergency_rollback"
+    followed = f"; {', '.join(one['followed_on'])} has" if one["followed_on"] else ""
+    return (
+        f"FILES BEHIND: {one['changes']} files on disk have not followed the {one['direction']} of {one['migration']}"
+        f" (run {one['run_id']}{followed}): ansible-playbook {finish}.yml -e migration={one['migration']}"
+    )
+
+
+def _chain(status: dict[str, Any]) -> str:
+    broken = status["broken_receipt"]
+    if broken is None:
+        return f"Receipts: {status['receipts']}, the chain is whole"
+    what = f"{broken['step']} {broken['migration'] or ''}".strip()
+    return (
+        f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is no longer as it was written,"
+        " or one before it is gone"
+    )
+
+
+def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
+    parts = [entry["state"]]
+    found = status["adoption"].get(entry["version"])
+    if found:
+        parts.append(
+            {"in place": "found in place and recorded", "absent": "not in place"}.get(
+                found["state"], found["state"]
+            )
+        )
+        parts += cut(found["missing"], 5) if found["state"] == "partial" else []
+        if found["state"] == "unknown":
+            parts.append("it makes no object by which one could tell")
+    for kind in entry["edited"]:
+        parts.append(f"EDITED: its {kind} script is not the one that was deployed")
+    proof = entry["proof"]
+    if proof:
+        lost = proof.get("not_given_back")
+        but = f"; it does not give back all rows of {listed(lost)}, which was accepted" if lost else ""
+        parts.append(
+            f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared{but})"
+        )
+    elif entry["state"] == "applied":
+        parts.append("rollback not proven in this database")
+    return ", ".join(parts)
