@@ -172,9 +172,8 @@ def identity_of(cursor: Cursor, oid: int, columns: list[str], made: Collection[s
     # What the migration adds to a table that was there says nothing of which row it is.
     left_out = made if set(made) < set(columns) else generated
     content = [name for name in columns if name not in left_out]
-    if handed_out and not content:
+    if not handed_out:
+        return Identity(Key(content, False), False, [], generated, computed=computed)
+    if not content:
         return Identity(Key(handed_out, True), True, handed_out, generated, computed=computed)
-    by_content = bool(handed_out)
-    return Identity(
-        Key(content, False), by_content, handed_out, generated, computed=computed, by_content=by_content
-    )
+    return Identity(Key(content, False), True, handed_out, generated, computed=computed, by_content=True)

@@ -21,7 +21,8 @@ class TableImage:
 
     Args:
         cursor: of the transaction, with pinned settings.
-        label: of the copy, to tell several apart.
+        label: of the copy, to tell several apart: the OID of the table, or another name where nobody asks when its
+            rows were written.
         name: (schema, name) of the table.
         partitioned: whether it is the parent of partitions.
         columns: names, in the order in which they are kept.
@@ -49,6 +50,7 @@ class TableImage:
         self.identity = identity
         self.made = made
         self.defaults = dict(defaults or {})
+        # To tell them takes the OID of the table.
         self.has_ages = isinstance(label, int)
         self.table = sql.Identifier("pg_temp", f"runbook_image_{label}")
         more = {"written_since": written_since(int(label), made or columns)} if self.has_ages else {}

@@ -220,9 +220,10 @@ class SalvageKeeper:
                     file.seek(0)
                     enter_rows(self.cursor, file)
                     for one in self._kept:
-                        facts_of_identity = self._facts_of(one)
                         self.store.add_facts(
-                            one.item, {**facts_of_identity, **found[one.item]}, one.image.identity.key.columns
+                            one.item,
+                            {**self._facts_of(one), **found[one.item]},
+                            one.image.identity.key.columns,
                         )
                     self._note_made()
             for one in self._kept:

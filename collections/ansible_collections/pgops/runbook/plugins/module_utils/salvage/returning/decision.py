@@ -123,7 +123,7 @@ def _decide_on_gone(rows: WaitingRows, changed: sql.Composable, prefer: str) -> 
     """Of a row that is gone nothing is missed that nobody wrote: see salvage.defaults."""
     unwritten = sql.Literal([*rows.volatile, *rows.numbers])
     rows.run(
-        "UPDATE {work} k SET columns = NULL, kind = NULL, kept = NULL, base = NULL"
+        "UPDATE {work} k SET columns = '{{}}'"
         " WHERE k.reason IS NULL AND {changed} AND k.place IS NULL AND k.columns <> '{{}}'"
         " AND (k.columns <@ {serial}::text[]"
         " OR k.columns <@ {unwritten}::text[] AND k.written_since IS NOT TRUE)",

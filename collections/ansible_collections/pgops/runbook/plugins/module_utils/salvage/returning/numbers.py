@@ -186,10 +186,9 @@ def follow_parents(rows: WaitingRows, parents: Mapping[TableName, WaitingRows]) 
             continue
         if not set(key.referred) <= set(parent.present):
             continue
-        for mine in ("theirs", "basis"):
-            # Also of a row of which nothing is missed: what refers to it is.
-            same = sql.SQL("p.{} IS DISTINCT FROM NULL AND {} = {}").format(
-                sql.Identifier(mine), fields(f"k.{mine}", key.columns), fields(f"p.{mine}", key.referred)
+        for mine, record in (("theirs", "kept"), ("basis", "base")):
+            same = sql.SQL("p.{} IS NOT NULL AND {} = {}").format(
+                sql.Identifier(record), fields(f"k.{mine}", key.columns), fields(f"p.{mine}", key.referred)
             )
             if mine == "theirs":
                 rows.run(
@@ -224,7 +223,7 @@ def hold_back_with_parents(rows: WaitingRows, others: Mapping[TableName, Waiting
             rows.hold_back(
                 sql.SQL(
                     "EXISTS (SELECT FROM {} p WHERE p.number = ANY (k.parent_rows) AND p.place IS NULL"
-                    " AND p.reason IS NULL AND p.kind IS NULL AND NOT (p.kept IS TRUE AND p.base IS NULL))"
+                    " AND p.base IS NOT NULL AND p.reason IS NULL AND p.kind IS NULL)"
                 ).format(others[name].work),
                 PARENT_NOT_FOUND.format(".".join(name)),
             )

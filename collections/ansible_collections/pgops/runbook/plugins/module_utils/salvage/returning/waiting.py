@@ -215,9 +215,6 @@ class WaitingRows:
         left_out = {*but, *self.assigned, *self.generated, *self.volatile}
         return [name for name in self.present if name not in left_out]
 
-    def _alike(self, names: Sequence[str]) -> sql.Composable:
-        return sql.SQL("{} = {}").format(fields("now.values", names), fields("k.basis", names))
-
     def _doubt_numbers(self) -> None:
         """A number alone names nothing: applied again, the migration may hand it out to another row."""
         self.run(
@@ -254,7 +251,10 @@ class WaitingRows:
         self.run("UPDATE {work} k SET reason = NULL WHERE {doubted} AND k.place IS NOT NULL", doubted=doubted)
         content = self._content(self.key.columns)
         if content:
-            same = sql.SQL("{} AND {}").format(made_again, self._alike(content))
+            # Not with alike(): by the texts the rows are joined.
+            same = sql.SQL("{} AND {} = {}").format(
+                made_again, fields("now.values", content), fields("k.basis", content)
+            )
             self.run(ONLY_ONE, now=self.now(), same=same, unclaimed=unclaimed)
 
     def _doubt_strangers(self) -> None:
