@@ -13,7 +13,6 @@ import psycopg2
 
 from benchmarks.merge_stories.databases import Connections
 from benchmarks.merge_stories.model import Migration, State, Table, read
-from tests.integration.salvage import deployment as harness
 from tests.integration.salvage.deployment import Deployment
 
 __all__ = ["Failed", "NotAStory", "Stage"]
@@ -44,8 +43,8 @@ class Stage:
         self.migration = migration
         self.kept_waiting = 0
         self.deployments = [
-            deployment(self.ours, _as_run(one.apply), _as_run(one.rollback))
-            for one in migration.parts or (migration,)
+            deployment(self.ours, _as_run(one.apply), _as_run(one.rollback), f"{number:03}")
+            for number, one in enumerate(migration.parts or (migration,), start=2)
         ]
 
     def set_up(self) -> None:
@@ -71,14 +70,14 @@ class Stage:
         items: Items = []
         for number, one in enumerate(self.deployments):
             if rehearse:
-                self._guarded(number, one.rehearse, one.apply)
-            items += self._guarded(number, one.deploy, one.apply, late and number == 0 and not rehearse)
+                self._guarded(one.rehearse, one.apply)
+            items += self._guarded(one.deploy, one.apply, late and number == 0 and not rehearse)
         return items
 
     def roll_back(self, late: bool = False) -> None:
         """Newest first."""
         for number, one in reversed([*enumerate(self.deployments)]):
-            self._guarded(number, one.roll_back, one.rollback, late and number == len(self.deployments) - 1)
+            self._guarded(one.roll_back, one.rollback, late and number == len(self.deployments) - 1)
 
     def read(self, tables: tuple[Table, ...], commit: bool = True) -> State:
         """What users see."""
@@ -104,10 +103,8 @@ class Stage:
         self.users.commit()
         return " ".join([*(row[0] for row in rows), *objects]), " ".join(row[1] for row in rows)
 
-    def _guarded(self, number: int, act: Callable[[], Any], bare: str, late: bool = False) -> Any:
+    def _guarded(self, act: Callable[[], Any], bare: str, late: bool = False) -> Any:
         """Do it; an error counts as one unless the bare script ends with the same."""
-        # Migrations of one cascade are told apart by their version; the harness knows one.
-        harness.VERSION, usual = f"{number + 2:03}", harness.VERSION
         try:
             return self._while_users_commit(act) if late else act()
         except Exception as error:
@@ -115,8 +112,6 @@ class Stage:
             if self._fails_likewise(bare, error):
                 raise NotAStory(str(error)) from error
             raise Failed(f"{type(error).__name__}: {str(error).strip()}") from error
-        finally:
-            harness.VERSION = usual
 
     def _fails_likewise(self, bare: str, error: Exception) -> bool:
         with self.ours.cursor() as cursor:

@@ -30,10 +30,12 @@ class Deployment:
     Args:
         connection: to the database.
         apply, rollback: SQL of the migration.
+        version: of the migration.
     """
 
-    def __init__(self, connection: Any, apply: str, rollback: str):
+    def __init__(self, connection: Any, apply: str, rollback: str, version: str = VERSION):
         self.connection = connection
+        self.version = version
         self.apply = apply
         self.rollback = rollback
         self.foreseen: list[dict[str, Any]] | None = None
@@ -71,7 +73,7 @@ class Deployment:
     def deploy(self, restore_salvage: bool = True) -> list[dict[str, Any]]:
         """Apply; what came back."""
         with self.transaction() as cursor:
-            returner = SalvageReturner(cursor, "run", VERSION, restore_salvage)
+            returner = SalvageReturner(cursor, "run", self.version, restore_salvage)
             returner.choose()
             meter = ImpactMeter(cursor)
             cursor.execute(self.apply)
@@ -88,7 +90,7 @@ class Deployment:
             try:
                 with self.transaction() as cursor:
                     keeper = SalvageKeeper(
-                        cursor, f"run {self.attempts}", VERSION, self.foreseen, self.written, learnt
+                        cursor, f"run {self.attempts}", self.version, self.foreseen, self.written, learnt
                     )
                     keeper.before()
                     cursor.execute(self.rollback)

@@ -4,7 +4,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.parents import KEY_OF_ANOTHER
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
+    ANOTHER_OR_CHANGED,
+)
+
+from tests.integration.salvage.deployment import Deployment
 
 AUTHORS = (
     "CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE, bio text, since timestamptz DEFAULT now());"
@@ -115,3 +122,28 @@ def test_a_reference_by_a_key_that_two_rows_have_exchanged_waits(deployment):
     )
     assert reasons(story.deploy()) == {"public.quote": {KEY_OF_ANOTHER.format("public.author"): 1}}
     assert story.ask("SELECT author, said FROM quote ORDER BY said") == [("Kraus", "b"), (None, "c")]
+
+
+def test_a_number_that_an_earlier_migration_of_the_rollback_hands_out_anew(connection: Any) -> None:
+    """In a column of few values the row that has the number now is alike by chance."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE cat (name text); INSERT INTO cat VALUES ('ada'), ('bob'), ('cyd')")
+    connection.commit()
+    pets = Deployment(
+        connection,
+        "CREATE TABLE pet (id serial PRIMARY KEY, name text, sort text);"
+        " INSERT INTO pet (name, sort) SELECT name, 'cat' FROM cat ORDER BY name; DROP TABLE cat",
+        "CREATE TABLE cat (name text); INSERT INTO cat SELECT name FROM pet; DROP TABLE pet",
+    )
+    remarks = Deployment(
+        connection, "ALTER TABLE pet ADD remark text", "ALTER TABLE pet DROP remark", version="003"
+    )
+    pets.deploy()
+    remarks.deploy()
+    remarks.execute("UPDATE pet SET remark = 'of ' || name WHERE name = 'bob'")
+    remarks.roll_back()
+    pets.roll_back()
+    pets.execute("DELETE FROM cat WHERE name = 'bob'")
+    pets.deploy()
+    assert reasons(remarks.deploy()) == {"public.pet": {ANOTHER_OR_CHANGED: 1}}
+    assert remarks.ask("SELECT name, remark FROM pet ORDER BY id") == [("ada", None), ("cyd", None)]

@@ -205,6 +205,8 @@ class SalvageKeeper:
         if self._kept:
             self.store.create()
             for one in self._kept:
+                if one.loss.whole:
+                    self.store.note_dropped(one.loss.table, self.version)
                 one.item = self._begin(one)
                 one.old_keys = self._old_keys(one)
             with tempfile.TemporaryFile() as file:
@@ -337,7 +339,6 @@ class SalvageKeeper:
             "generated": identity.generated,
             "numbered": identity.numbered,
             "names": list(identity.names),
-            "table_oid": one.oid,
             "by_content": identity.by_content,
             "named_by_text": identity.named_by_text,
             "made": one.image.columns if one.loss.whole else sorted(one.loss.columns),

@@ -79,8 +79,7 @@ class WaitingRows:
         self.present = [name for name in self.columns if name in table.columns]
         self.key = Key(item["key_columns"], facts["unique_key"])
         self.named_by_text: bool = facts.get("named_by_text", False)
-        # An earlier migration of the same rollback has dropped it, and made it again.
-        self.another_table = facts.get("table_oid") not in (None, table.oid)
+        self.table_dropped: bool = facts.get("table_dropped", False)
         self.by_content: bool = facts.get("by_content", False)
         self.has_key: bool = facts.get("has_key", facts["unique_key"])
         self.base_known: bool = facts.get("base_known", True)
@@ -266,7 +265,7 @@ class WaitingRows:
         content = self._content([*self.key.columns, *new])
         if not content:
             return
-        if not self.numbered or self.another_table:
+        if not self.numbered or self.table_dropped:
             # A key that people give may be given again, and a number is handed out anew where an earlier migration
             # makes the table again; and in a column of few values rows are alike by chance.
             content = telling_columns(self.cursor, self.table.identifier(), content) or content

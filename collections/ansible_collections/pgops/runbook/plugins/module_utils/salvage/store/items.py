@@ -16,7 +16,7 @@ from ...content.row_digest import sums_as_text
 from ...ledger.upgrade import upgrade
 from ...postgres.answers import one_row
 from ...postgres.connection import sql
-from ...shapes import Cursor, Json
+from ...shapes import Cursor, Json, TableName
 
 __all__ = [
     "COLUMNS",
@@ -165,6 +165,17 @@ class SalvageStore:
             "UPDATE runbook_salvage.manifest SET facts = facts || %s, key_columns = coalesce(%s, key_columns)"
             " WHERE item = %s",
             (json.dumps(facts), None if key_columns is None else list(key_columns), item),
+        )
+
+    def note_dropped(self, table: TableName, migration: str) -> None:
+        """Say of what is kept of a table for later migrations that this one's rollback has dropped the table since.
+
+        Made again it may hand out its numbers to other rows. (Its OID would not do: the copy's is another one.)
+        """
+        self.cursor.execute(
+            "UPDATE runbook_salvage.manifest SET facts = facts || '{\"table_dropped\": true}'"
+            " WHERE (schema_name, table_name) = (%s, %s) AND migration <> %s AND returned IS NULL",
+            (*table, migration),
         )
 
     def purge(self, items: Sequence[int]) -> None:
