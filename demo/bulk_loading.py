@@ -8,16 +8,13 @@ for all rows at once.  The manual recommends the same: "Populating a Database".
 
 from __future__ import annotations
 
-import contextlib
-import os
-import queue
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator
 
-from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-__all__ = ["WORK_OF_TRIGGERS", "BulkLoading"]
+from demo.side_by_side import SideBySide
+
+__all__ = ["SETTINGS", "WORK_OF_TRIGGERS", "BulkLoading"]
 
 # What triggers of the library do row by row, done once for all rows.  Triggers that are not named here stay enabled.
 WORK_OF_TRIGGERS = {
@@ -43,26 +40,36 @@ WORK_OF_TRIGGERS = {
         WHERE failed.job_id = processing_jobs.id""",
 }
 
-SESSIONS = min(4, os.cpu_count() or 1)  # that build indexes side by side
-# Each of the sessions builds on one core.  A crash may cost what was loaded: the database is made anew anyway.
-_SETTINGS = """
+# Each session builds on one core.  A crash may cost what was loaded: the database is made anew anyway.
+SETTINGS = """
     SET maintenance_work_mem = '256MB'; SET work_mem = '64MB';
     SET max_parallel_maintenance_workers = 0; SET synchronous_commit = off"""
 
 # Primary keys stay, because foreign keys of later migrations point at them, and so does what a migration names in
 # ON CONFLICT when it records itself.
-_CONSTRAINTS = """
+_UNIQUE = """
     SELECT pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::pg_catalog.regclass, conname),
            pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s',
                              conrelid::pg_catalog.regclass, conname, pg_catalog.pg_get_constraintdef(oid))
     FROM pg_catalog.pg_constraint
-    WHERE contype = '{kind}' AND connamespace = 'public'::pg_catalog.regnamespace
+    WHERE contype = 'u' AND connamespace = 'public'::pg_catalog.regnamespace
       AND conrelid <> 'public.schema_migrations'::pg_catalog.regclass
     ORDER BY conrelid, conname"""
-_UNIQUE = _CONSTRAINTS.replace("{kind}", "u")
-_REFERENCES = _CONSTRAINTS.replace("{kind}", "f")
 
-# The largest tables first, so that the sessions come to an end together.
+# Rows are checked when all constraints are there: that locks nobody out, and so can be done side by side.
+_REFERENCES = """
+    SELECT pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::pg_catalog.regclass, conname),
+           pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID',
+                             conrelid::pg_catalog.regclass, conname, pg_catalog.pg_get_constraintdef(oid))
+    FROM pg_catalog.pg_constraint
+    WHERE contype = 'f' AND connamespace = 'public'::pg_catalog.regnamespace
+    ORDER BY conrelid, conname"""
+
+_CHECKS = """
+    SELECT pg_catalog.format('ALTER TABLE %s VALIDATE CONSTRAINT %I', conrelid::pg_catalog.regclass, conname)
+    FROM pg_catalog.pg_constraint
+    WHERE NOT convalidated AND connamespace = 'public'::pg_catalog.regnamespace
+    ORDER BY conrelid, conname"""
 _INDEXES = """
     SELECT pg_catalog.format('DROP INDEX %s', i.indexrelid::pg_catalog.regclass),
            pg_catalog.pg_get_indexdef(i.indexrelid)
@@ -70,7 +77,7 @@ _INDEXES = """
     JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
     WHERE c.relnamespace = 'public'::pg_catalog.regnamespace
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid)
-    ORDER BY pg_catalog.pg_table_size(i.indrelid) DESC, c.relname"""
+    ORDER BY i.indrelid, c.relname"""
 
 _TRIGGERS = """
     SELECT pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::pg_catalog.regclass, tgname),
@@ -91,18 +98,17 @@ class BulkLoading:
     """Indexes, constraints and triggers of schema public that wait until all rows are there.
 
     Args:
-        connect: returns a new psycopg2 connection to the database, as a superuser.
-        cursor: of a session with autocommit; it does all that is not done side by side.
+        cursor: of a session with autocommit, as a superuser; it does what is not done side by side.
+        side_by_side: other such sessions.
     """
 
-    def __init__(self, connect: Callable[[], Connection], cursor: Cursor) -> None:
-        self._connect = connect
+    def __init__(self, cursor: Cursor, side_by_side: SideBySide) -> None:
         self._cursor = cursor
+        self._side_by_side = side_by_side
         self._unique: list[str] = []
         self._references: list[str] = []
         self._indexes: list[str] = []
         self._triggers: dict[str, str] = {}
-        cursor.execute(_SETTINGS)
 
     def set_aside(self) -> None:
         """Set aside what is there now; to be called again after each migration.
@@ -125,40 +131,22 @@ class BulkLoading:
         Raises:
             psycopg2.Error: rows break a constraint or a unique index.
         """
-        yield "work of triggers"
-        for name in self._triggers:
-            if WORK_OF_TRIGGERS[name]:
-                self._cursor.execute(WORK_OF_TRIGGERS[name])
-        for enable in self._triggers.values():
-            self._cursor.execute(enable)
-        yield from self._side_by_side("indexes", self._unique + self._indexes)
-        # One after the other: nearly all of them lock the table of files.
-        for number, reference in enumerate(self._references, start=1):
-            self._cursor.execute(reference)
-            yield f"references {number} of {len(self._references)}"
-        self._cursor.execute(_ANALYZE)
-        yield from self._side_by_side("statistics", [analyze for (analyze,) in self._cursor.fetchall()])
+        # An index whose table is being written waits for that; by then the others are built.
+        work = [WORK_OF_TRIGGERS[name] for name in self._triggers if WORK_OF_TRIGGERS[name]]
+        yield from self._each_of("indexes", work + self._unique + self._indexes)
+        for statement in (*self._triggers.values(), *self._references):
+            self._cursor.execute(statement)
+        yield from self._each_of("references", self._statements(_CHECKS))
+        yield from self._each_of("statistics", self._statements(_ANALYZE))
 
-    def _side_by_side(self, doing: str, statements: list[str]) -> Iterator[str]:
-        """Execute statements that lock no more than one table each, in several sessions."""
-        with contextlib.ExitStack() as open_sessions, ThreadPoolExecutor(SESSIONS) as pool:
-            idle: queue.Queue[Cursor] = queue.Queue()
-            for _ in range(SESSIONS):
-                idle.put(open_sessions.enter_context(self._session()))
-            futures = [pool.submit(_execute_in_one_of, idle, statement) for statement in statements]
-            try:
-                for number, future in enumerate(as_completed(futures), start=1):
-                    future.result()
-                    yield f"{doing} {number} of {len(futures)}"
-            finally:
-                pool.shutdown(cancel_futures=True)
+    def _statements(self, query: str) -> list[str]:
+        self._cursor.execute(query)
+        return [statement for (statement,) in self._cursor.fetchall()]
 
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[Cursor]:
-        with contextlib.closing(self._connect()) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            cursor.execute(_SETTINGS)
-            yield cursor
+    def _each_of(self, doing: str, statements: list[str]) -> Iterator[str]:
+        """Execute statements that lock no more than one table each."""
+        for number, _ in enumerate(self._side_by_side.execute(statements), start=1):
+            yield f"{doing} {number} of {len(statements)}"
 
     def _dropped(self, query: str) -> list[str]:
         """Execute the first column of a query, and return the second: how to make again what was dropped."""
@@ -167,11 +155,3 @@ class BulkLoading:
         for drop, _ in found:
             self._cursor.execute(drop)
         return [make for _, make in found]
-
-
-def _execute_in_one_of(idle: queue.Queue[Cursor], statement: str) -> None:
-    cursor = idle.get()
-    try:
-        cursor.execute(statement)
-    finally:
-        idle.put(cursor)

@@ -19,14 +19,15 @@ from typing import TextIO
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-import pglast  # noqa: E402 - the path has to be set first
-import psycopg2  # noqa: E402
+import psycopg2  # noqa: E402 - the path has to be set first
 from psycopg2 import sql  # noqa: E402
+from psycopg2.extensions import connection as Connection  # noqa: E402
 from psycopg2.extensions import cursor as Cursor  # noqa: E402
 
-from demo.bulk_loading import BulkLoading  # noqa: E402
+from demo.bulk_loading import SETTINGS, BulkLoading  # noqa: E402
 from demo.loading_line import LoadingLine  # noqa: E402
 from demo.local_server import LocalServer, LocalServerError  # noqa: E402
+from demo.side_by_side import SideBySide, waves  # noqa: E402
 
 DATABASE = "midi_library"
 NEXT = "009"  # the demo deploys it
@@ -53,19 +54,31 @@ def load(server: LocalServer, sql_dir: Path, files: int, stream: TextIO = sys.st
     if not scripts:
         raise LoadError(f"no migrations before {NEXT} in {sql_dir / 'migrations'}")
     _create_database(server, stream)
-    with contextlib.closing(server.connect(DATABASE)) as connection, _size_of_database(server) as size:
+
+    def prepare(cursor: Cursor) -> None:
+        cursor.execute(SETTINGS)
+        cursor.execute("SELECT set_config('sample.files', %s, false)", [str(files)])
+
+    def connect() -> Connection:
+        return server.connect(DATABASE)
+
+    with (
+        contextlib.closing(connect()) as connection,
+        SideBySide(connect, prepare) as side_by_side,
+        _size_of_database(server) as size,
+    ):
         connection.autocommit = True  # a migration sent as a whole is one transaction by itself
         with connection.cursor() as cursor, LoadingLine(stream, size) as line:
-            cursor.execute("SELECT set_config('sample.files', %s, false)", [str(files)])
-            bulk = BulkLoading(lambda: server.connect(DATABASE), cursor)
-            _load_scripts(cursor, scripts, sql_dir / "sample", bulk, line)
+            prepare(cursor)
+            _load_scripts(cursor, side_by_side, scripts, sql_dir / "sample", line)
         print(f"  {files:,} files: {line.text()}", file=stream, flush=True)
 
 
 def _load_scripts(
-    cursor: Cursor, scripts: list[Path], samples: Path, bulk: BulkLoading, line: LoadingLine
+    cursor: Cursor, side_by_side: SideBySide, scripts: list[Path], samples: Path, line: LoadingLine
 ) -> None:
     """Apply migrations, each followed by its sample rows, and do at the end what can be done for all rows."""
+    bulk = BulkLoading(cursor, side_by_side)
     for script in scripts:
         line.now(script.stem)
         with _said_as_load_error(script):
@@ -75,19 +88,12 @@ def _load_scripts(
         if sample.exists():
             with _said_as_load_error(sample):
                 bulk.set_aside()
-                _load_sample(cursor, sample, line)
+                for statements in waves(sample.read_text(encoding="utf-8")):
+                    for rows in side_by_side.execute(statements):
+                        line.add(rows)
     with _said_as_load_error(samples):
         for doing in bulk.put_back():
             line.now(doing)
-
-
-def _load_sample(cursor: Cursor, sample: Path, line: LoadingLine) -> None:
-    """Run a sample script statement by statement, to count its rows, in one transaction."""
-    cursor.execute("BEGIN")
-    for statement in pglast.split(sample.read_text(encoding="utf-8")):
-        cursor.execute(statement)
-        line.add(max(cursor.rowcount, 0))
-    cursor.execute("COMMIT")
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ def postgresql_conf(socket_dir: str, port: int, fsync: bool) -> str:
         # A list: the inner quotes keep a folder with a comma in one piece.
         "unix_socket_directories": '"' + socket_dir.replace('"', '""') + '"',
         "max_connections": 60,  # parallel pg_dump and pg_restore beside tests
-        "shared_buffers": "128MB",
+        "shared_buffers": "512MB",
         "max_wal_size": "1GB",
         # A runbook that is killed must not leave its statement running and its locks held.
         "client_connection_check_interval": "1s",

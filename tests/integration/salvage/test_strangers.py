@@ -143,7 +143,11 @@ def test_a_number_that_an_earlier_migration_of_the_rollback_hands_out_anew(conne
     remarks.execute("UPDATE pet SET remark = 'of ' || name WHERE name = 'bob'")
     remarks.roll_back()
     pets.roll_back()
-    pets.execute("DELETE FROM cat WHERE name = 'bob'")
+    pets.execute("DELETE FROM cat WHERE name = 'bob'; INSERT INTO cat VALUES ('bea')")
     pets.deploy()
     assert reasons(remarks.deploy()) == {"public.pet": {ANOTHER_OR_CHANGED: 1}}
-    assert remarks.ask("SELECT name, remark FROM pet ORDER BY id") == [("ada", None), ("cyd", None)]
+    assert remarks.ask("SELECT id, name, remark FROM pet ORDER BY id") == [
+        (1, "ada", None),
+        (2, "bea", None),
+        (3, "cyd", None),
+    ]

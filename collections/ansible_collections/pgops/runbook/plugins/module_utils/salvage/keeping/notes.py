@@ -66,9 +66,13 @@ def settle(differences: dict[TableName, Difference]) -> None:
 
 
 def _serial(rows: Difference) -> list[str]:
-    """Columns that the migration adds and in which a sequence numbers the rows."""
-    made = [one for one in columns_of(rows.cursor, rows.table.oid) if one.name in rows.image.made]
-    return [one.name for one in made if hands_out_numbers(one)]
+    """Columns that the migration makes and in which a sequence numbers the rows."""
+    made = {*rows.image.made, *rows.image.identity.assigned}
+    return [
+        one.name
+        for one in columns_of(rows.cursor, rows.table.oid)
+        if one.name in made and hands_out_numbers(one)
+    ]
 
 
 def _add_numbers(rows: Difference) -> None:
