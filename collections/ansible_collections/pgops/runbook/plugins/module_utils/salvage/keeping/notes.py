@@ -19,13 +19,15 @@ from .base import Difference
 
 __all__ = ["facts", "settle"]
 
-# Rows are numbered in the order in which they lie, which is another one after every UPDATE.
+# Rows are numbered in the order in which they lie, which is another way after every UPDATE. Nobody wrote the number:
+# nothing waits of a row that has nothing else. One that is no key goes back as any value does.
 NUMBERED = """
-    UPDATE {work} SET columns = columns || ARRAY(SELECT unnest({numbers}::text[]) EXCEPT SELECT unnest(columns))
-    WHERE kept IS NOT NULL AND base IS NOT NULL AND NOT columns @> {numbers}::text[];
+    UPDATE {work} SET columns = columns || ARRAY(SELECT unnest({more}::text[]) EXCEPT SELECT unnest(columns))
+    WHERE kept IS NOT NULL AND base IS NOT NULL AND NOT columns @> {more}::text[];
+    UPDATE {work} SET columns = '{{}}' WHERE kept IS NOT NULL AND base IS NOT NULL AND columns <@ {numbers}::text[];
     INSERT INTO {work} (key, occurrence, kept, base, written_since, theirs, basis, columns)
     SELECT now.key, now.occurrence, was.line, now.line, {written}, CAST(was.line AS {shape}), CAST(now.line AS {shape}),
-           {numbers}::text[]
+           {more}::text[]
     FROM {image} was JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
     WHERE was.line = now.line
       AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
@@ -77,9 +79,14 @@ def _serial(rows: Difference) -> list[str]:
 
 def _add_numbers(rows: Difference) -> None:
     """Keep the numbers of all rows that have another name: people know them."""
-    numbers = _serial(rows)
-    if numbers and not set(numbers) & set(rows.image.identity.key.columns):
-        rows.run(NUMBERED, numbers=sql.Literal(numbers), now=rows.image.rows())
+    serial, assigned = _serial(rows), rows.image.identity.assigned
+    if serial and not set(serial) & set(rows.image.identity.key.columns):
+        rows.run(
+            NUMBERED,
+            numbers=sql.Literal(assigned),
+            more=sql.Literal([name for name in serial if name not in assigned]),
+            now=rows.image.rows(),
+        )
 
 
 def _add_written(rows: Difference) -> None:

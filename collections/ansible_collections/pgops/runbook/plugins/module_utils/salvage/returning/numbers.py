@@ -37,7 +37,7 @@ WITH_NEGATIVES = ("int2", "int4", "int8", "numeric")
 
 CANDIDATES = """
     CREATE TEMPORARY TABLE {moves} AS SELECT {old}, {new} FROM {work} k
-    WHERE k.place IS NOT NULL AND k.reason IS NULL AND k.columns && {names}::text[] AND {theirs} <> {now}"""
+    WHERE k.place IS NOT NULL AND k.reason IS NULL AND k.kept AND k.columns IS NOT NULL AND {theirs} <> {now}"""
 
 # A number is free that no row has but such as get another one themselves.
 IN_THE_WAY = """
@@ -61,7 +61,6 @@ def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
         moves=moves,
         old=_named("k.now", names, "old"),
         new=_named("k.theirs", names, "new"),
-        names=sql.Literal(names),
         theirs=fields("k.theirs", names),
         now=fields("k.now", names),
     )

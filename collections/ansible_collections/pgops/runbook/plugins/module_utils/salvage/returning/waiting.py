@@ -222,17 +222,11 @@ class WaitingRows:
         )
 
     def _say_another(self) -> None:
-        """Say of rows that are not found that another thing has their number, where one has.
-
-        Of one that nobody has written nothing is missed: the reason is for those that refer to it.
-        """
+        """Say of rows that are not found that another thing has their number, where one has."""
         self.run(
-            "UPDATE {work} k SET reason = {reason},"
-            " columns = CASE WHEN k.columns <@ {serial}::text[] THEN '{{}}' ELSE k.columns END"
-            " FROM ({now}) AS now WHERE k.reason IS NULL"
+            "UPDATE {work} k SET reason = {reason} FROM ({now}) AS now WHERE k.reason IS NULL"
             " AND k.base IS NOT NULL AND k.kept IS NOT NULL AND k.place IS NULL AND {same}{unclaimed}",
             reason=sql.Literal(ANOTHER_ROW),
-            serial=sql.Literal(self.serial),
             now=self.now(),
             same=self._same(self.assigned, "k.basis"),
             unclaimed=sql.SQL(UNCLAIMED).format(work=self.work),
