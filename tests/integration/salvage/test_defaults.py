@@ -95,3 +95,18 @@ def test_without_a_key_a_default_waits_whose_row_is_not_found(deployment: Story)
     story.apply = "ALTER TABLE note ADD state text DEFAULT 'two'"
     (item,) = [item for item in story.deploy() if item["held_back"]]
     assert item["reasons"] == {TABLE_CHANGED: 1}
+
+
+def test_a_default_waits_whose_row_has_another_key_when_the_migration_has_another_default(
+    deployment: Story,
+) -> None:
+    story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET state = 'one' WHERE id = 1")
+    story.roll_back()
+    story.execute("UPDATE book SET id = 100 WHERE id = 1")
+    story.apply = "ALTER TABLE book ADD state text DEFAULT 'two'"
+    (item,) = [item for item in story.deploy() if item["held_back"]]
+    assert item["reasons"] == {ROW_DELETED: 1}
+    assert story.ask("SELECT state FROM book WHERE id = 100") == [("two",)]
