@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Leave one thing out of the merge, and let hypothesis find the smallest story that then goes wrong.
+
+What it prints stands in merge_stories/shrunk.py as an ordinary test: a story that no author thought of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+PROJECT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":
+    sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
+
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping import (  # noqa: E402 - the path comes first
+    base,
+    keeper,
+    notes,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning import (  # noqa: E402
+    decision,
+    returner,
+    waiting,
+)
+from hypothesis import HealthCheck, Phase, find, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from hypothesis.errors import NoSuchExample  # noqa: E402
+
+from benchmarks.merge_stories.databases import Databases  # noqa: E402
+from benchmarks.merge_stories.kinds import KINDS  # noqa: E402
+from benchmarks.merge_stories.stories import Outcome, Story  # noqa: E402
+from benchmarks.proof_of_merges import story_as_text  # noqa: E402
+from demo.local_server import LocalServer  # noqa: E402
+
+__all__ = ["WEAKENED", "main", "smallest"]
+
+
+class Weakened(NamedTuple):
+    """Something left out of the merge: ``name`` in ``owner`` does ``instead``."""
+
+    owner: Any
+    name: str
+    instead: Callable[..., Any]
+
+
+def _nothing(*_: object, **__: object) -> None:
+    return None
+
+
+WEAKENED = {
+    "strangers": Weakened(waiting.WaitingRows, "_doubt_strangers", _nothing),
+    "numbers": Weakened(waiting.WaitingRows, "_doubt_numbers", _nothing),
+    "another": Weakened(waiting.WaitingRows, "_say_another", _nothing),
+    "renumbered": Weakened(waiting.WaitingRows, "_find_renumbered", _nothing),
+    "references": Weakened(waiting.WaitingRows, "_follow_references", _nothing),
+    "parents": Weakened(returner, "follow_parents", _nothing),
+    "doubted parents": Weakened(returner, "doubt_parents", _nothing),
+    "held-back parents": Weakened(returner, "hold_back_with_parents", _nothing),
+    "deletions": Weakened(returner, "hold_back_referred", _nothing),
+    "moved rows": Weakened(returner, "hold_back_moved", _nothing),
+    "gone rows": Weakened(decision, "_decide_on_gone", _nothing),
+    "defaults": Weakened(decision, "_decide_on_defaults", _nothing),
+    "changed deletions": Weakened(decision, "_decide_on_deleted", _nothing),
+    "settling": Weakened(base, "settled_identity", lambda cursor, image, *_: image.identity),
+    "records": Weakened(base.Difference, "forget_records", _nothing),
+    "context": Weakened(base.Difference, "add_context", _nothing),
+    "compared parents": Weakened(base.Difference, "compare_parents", _nothing),
+    "names": Weakened(base.Difference, "_names", lambda rows: []),
+    "content": Weakened(base.Difference, "_pair_by_content", _nothing),
+    "written": Weakened(notes, "_add_written", _nothing),
+    "noted parents": Weakened(notes, "_note_parents", _nothing),
+    "made": Weakened(keeper.SalvageKeeper, "_note_made", _nothing),
+}
+
+
+def smallest(databases: Databases, weakened: Weakened, stories: int) -> Outcome | None:
+    """The smallest story of one rollback that ends wrong, and does not when nothing is left out; None if none is found.
+
+    Args:
+        stories: how many to try before the search is given up.
+    """
+    last: list[Outcome] = []
+
+    def goes_wrong(made: tuple[Any, Any]) -> bool:
+        make, chance = made
+        with mock.patch.object(*weakened):
+            outcome = Story(databases.fresh(0), make, chance).tell()
+        if outcome.findings and outcome.cycles == 1:
+            last[:] = [outcome]
+            return True
+        return False
+
+    with contextlib.suppress(NoSuchExample):
+        find(
+            st.tuples(st.sampled_from(KINDS), st.randoms(use_true_random=False)),
+            goes_wrong,
+            settings=settings(
+                max_examples=stories,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    return last[0] if last else None
+
+
+@contextlib.contextmanager
+def _databases() -> Iterator[Databases]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = LocalServer(Path(folder), fsync=False)
+        try:
+            server.start()
+            with Databases(server) as databases:
+                yield databases
+        finally:
+            server.remove()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; exit status 1 when what was left out is missed by no story."""
+    parser = argparse.ArgumentParser(
+        description="Find the smallest story that goes wrong when something is left out."
+    )
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(WEAKENED)} (default: each)")
+    parser.add_argument(
+        "--stories", type=int, default=500, help="to try before giving up (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    unknown = [one for one in options.what if one not in WEAKENED]
+    if unknown or options.stories < 1:
+        parser.error(f"unknown: {', '.join(unknown)}" if unknown else "--stories must be at least 1")
+    missed = False
+    with _databases() as databases:
+        for what in options.what or WEAKENED:
+            outcome = smallest(databases, WEAKENED[what], options.stories)
+            missed = missed or outcome is None
+            print(f"\n== {what}: {'no story goes wrong' if outcome is None else outcome.kind}")
+            if outcome is not None:
+                print("\n".join(story_as_text(outcome)), flush=True)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
