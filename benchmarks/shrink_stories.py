@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -36,12 +38,18 @@ from hypothesis import strategies as st  # noqa: E402
 from hypothesis.errors import NoSuchExample  # noqa: E402
 
 from benchmarks.merge_stories.databases import Databases  # noqa: E402
+from benchmarks.merge_stories.examples import Example, play  # noqa: E402
 from benchmarks.merge_stories.kinds import KINDS  # noqa: E402
-from benchmarks.merge_stories.stories import Outcome, Story  # noqa: E402
-from benchmarks.proof_of_merges import story_as_text  # noqa: E402
+from benchmarks.merge_stories.stories import MakeMigration, Outcome, Story  # noqa: E402
 from demo.local_server import LocalServer  # noqa: E402
+from tests.integration.salvage.deployment import Deployment  # noqa: E402
 
 __all__ = ["WEAKENED", "main", "smallest"]
+
+
+WORD = re.compile(r"Q[A-Za-z0-9]{7}z")  # as values.py makes them up
+
+NOTHING = "SELECT 1"
 
 
 class Weakened(NamedTuple):
@@ -82,26 +90,34 @@ WEAKENED = {
 }
 
 
-def smallest(databases: Databases, weakened: Weakened, stories: int) -> Outcome | None:
-    """The smallest story of one rollback that ends wrong, and does not when nothing is left out; None if none is found.
+def smallest(
+    databases: Databases, weakened: Weakened, kinds: Sequence[MakeMigration], stories: int
+) -> Outcome | None:
+    """The smallest story of one rollback that ends wrong with something left out; None if none is found.
 
     Args:
+        kinds: of migrations.
         stories: how many to try before the search is given up.
     """
     last: list[Outcome] = []
 
     def goes_wrong(made: tuple[Any, Any]) -> bool:
         make, chance = made
+        beginning = chance.getstate()
         with mock.patch.object(*weakened):
             outcome = Story(databases.fresh(0), make, chance).tell()
-        if outcome.findings and outcome.cycles == 1:
-            last[:] = [outcome]
-            return True
-        return False
+        if not outcome.findings or outcome.cycles != 1:
+            return False
+        # Words that are made up need not differ from each other here: then nobody could tell what is right.
+        chance.setstate(beginning)
+        if Story(databases.fresh(0), make, chance).tell().findings:
+            return False
+        last[:] = [outcome]
+        return True
 
     with contextlib.suppress(NoSuchExample):
         find(
-            st.tuples(st.sampled_from(KINDS), st.randoms(use_true_random=False)),
+            st.tuples(st.sampled_from(list(kinds)), st.randoms(use_true_random=False)),
             goes_wrong,
             settings=settings(
                 max_examples=stories,
@@ -113,6 +129,68 @@ def smallest(databases: Databases, weakened: Weakened, stories: int) -> Outcome 
             ),
         )
     return last[0] if last else None
+
+
+def as_example(databases: Databases, outcome: Outcome, name: str) -> Example:
+    """The story with short words, and with what the whole merge makes of it as what is expected."""
+    parts: dict[str, list[str]] = {}
+    for step in outcome.steps:
+        if step.startswith("-- "):
+            part = parts.setdefault(step[3:], [])
+        else:
+            part.append(step)
+    words: dict[str, str] = {}
+    texts = {
+        of: WORD.sub(lambda word: words.setdefault(word[0], f"w{len(words) + 1}"), "\n".join(lines))
+        for of, lines in parts.items()
+    }
+    example = Example(
+        name,
+        before=texts["before"],
+        apply=texts["apply"],
+        rollback=texts["rollback"],
+        on_new=texts.get("on the new schema") or NOTHING,
+        on_old=texts.get("on the old schema") or NOTHING,
+        expected={},
+        waits=None,
+        edited=texts["apply again"] if texts["apply again"] != texts["apply"] else "",
+    )
+    return replace(example, expected=_played(databases, example))
+
+
+def _played(databases: Databases, example: Example) -> dict[str, list[tuple[Any, ...]]]:
+    """Query -> rows, for the columns that are the same each time that it is played."""
+    seen = []
+    for _ in range(2):
+        deployment = Deployment(databases.fresh(0).ours, example.apply, example.rollback)
+        play(deployment, example)
+        tables = deployment.ask(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace ORDER BY 1"
+        )
+        seen.append(
+            {
+                (table, column): deployment.ask(
+                    f'SELECT "{column}"::text FROM "{table}" AS t ORDER BY mark, t'
+                )
+                for (table,) in tables
+                for (column,) in deployment.ask(
+                    f"SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0"
+                    " AND NOT attisdropped ORDER BY attnum"
+                )
+            }
+        )
+    same: dict[str, list[str]] = {}
+    for (table, column), values in seen[0].items():
+        if seen[1].get((table, column)) == values:
+            same.setdefault(table, []).append(column)
+    return {
+        (
+            query
+            := f"SELECT {', '.join(f'{column}::text' for column in columns)} FROM {table} AS t ORDER BY mark, t"
+        ): deployment.ask(query)
+        for table, columns in same.items()
+    }
 
 
 @contextlib.contextmanager
@@ -134,20 +212,27 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("what", nargs="*", help=f"of {', '.join(WEAKENED)} (default: each)")
     parser.add_argument(
+        "--kinds", nargs="+", choices=[one.__name__ for one in KINDS], help="of migrations (default: all)"
+    )
+    parser.add_argument(
         "--stories", type=int, default=500, help="to try before giving up (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     unknown = [one for one in options.what if one not in WEAKENED]
     if unknown or options.stories < 1:
         parser.error(f"unknown: {', '.join(unknown)}" if unknown else "--stories must be at least 1")
+    kinds = [one for one in KINDS if not options.kinds or one.__name__ in options.kinds]
     missed = False
     with _databases() as databases:
         for what in options.what or WEAKENED:
-            outcome = smallest(databases, WEAKENED[what], options.stories)
+            outcome = smallest(databases, WEAKENED[what], kinds, options.stories)
             missed = missed or outcome is None
-            print(f"\n== {what}: {'no story goes wrong' if outcome is None else outcome.kind}")
-            if outcome is not None:
-                print("\n".join(story_as_text(outcome)), flush=True)
+            if outcome is None:
+                print(f"# {what}: no story goes wrong", flush=True)
+                continue
+            ((finding, sentence), *_) = outcome.findings
+            print(f"# {what} left out, {outcome.kind}: {finding}: {sentence}")
+            print(f"{as_example(databases, outcome, f'{outcome.kind}: {what}')},", flush=True)
     return int(missed)
 
 

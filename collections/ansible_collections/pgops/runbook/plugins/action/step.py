@@ -102,6 +102,8 @@ class ActionModule(ActionBase):
                 )
             return result
         ended = record.content.get("ended")
+        if step == "announce" and ended and arguments.get("unannounced"):
+            return self._note_unannounced(record, arguments["unannounced"])
         if step == "announce":
             return self._conclude(
                 record.successor(self._new_run_id(task_vars)) if ended else record, arguments, task_vars
@@ -297,6 +299,19 @@ class ActionModule(ActionBase):
 
     # The end of a run ------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _note_unannounced(record: RunRecord, announcements: list[dict[str, Any]]) -> dict[str, Any]:
+        """Add to the record of a run that has ended that nobody was told."""
+        record.note_unannounced(announcements)
+        warnings = [
+            f"Nobody was told of the {one['event']}: {one['reason']}" for one in record.content["unannounced"]
+        ]
+        try:
+            record.save()
+        except OSError as error:
+            warnings.append(f"And {record.path} could not be written: {error.strerror}.")
+        return {"changed": False, "warnings": warnings}
+
     def _conclude(
         self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
@@ -304,6 +319,7 @@ class ActionModule(ActionBase):
         failure, failure_code = (str(arguments.get(key) or "") for key in ("reason", "reason_code"))
         if not record.writes:
             return _checked_only(failure, failure_code, arguments["run"])
+        record.note_unannounced(arguments.get("unannounced") or [])
         try:
             record.conclude(failure, failure_code, boolean(arguments.get("fail_on_held_back", False)))
         except OSError as error:

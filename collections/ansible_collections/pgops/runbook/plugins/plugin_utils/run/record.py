@@ -135,6 +135,7 @@ class RunRecord:
             "emergency_backup": None,
             "restore": None,
             "restorable_run": None,
+            "unannounced": [],
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -302,6 +303,12 @@ class RunRecord:
         content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()
+
+    def note_unannounced(self, announcements: list[dict[str, Any]]) -> None:
+        """Keep which announcements reached nobody, and why: dicts with event and reason. Does not save."""
+        self.content["unannounced"] = [
+            {key: str(one.get(key, "")) for key in ("event", "reason")} for one in announcements
+        ]
 
     def files_follow(self) -> bool:
         """Whether files on disk belong to this run: a migration changes paths, and the inventory has a library."""

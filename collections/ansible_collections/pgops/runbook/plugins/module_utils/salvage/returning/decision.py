@@ -99,10 +99,10 @@ def _decide_on_defaults(rows: WaitingRows) -> None:
                 first=sql.Literal(first),
                 new=sql.Literal(now[name]),
             )
-            # One that is not found may have got another key, or been changed in anything.
+            # One that is not found, or whose key another row has, may have got another key.
             rows.run(
                 "UPDATE {work} k SET columns = array_append(k.columns, {name}) WHERE k.written_since"
-                " AND k.reason IS NULL AND k.place IS NULL AND {theirs} = {first} AND {basis} = {first}",
+                " AND (k.place IS NULL OR k.reason IS NOT NULL) AND {theirs} = {first} AND {basis} = {first}",
                 name=sql.Literal(name),
                 theirs=fields("k.theirs", [name]),
                 basis=fields("k.basis", [name]),
