@@ -36,7 +36,6 @@ PLAYBOOKS = [path for path in PLAYBOOKS if path.name != "requirements.yml"]
 
 # Variables that Ansible itself defines.
 MAGIC = {
-    "ansible_check_mode",
     "ansible_failed_result",
     "ansible_play_hosts_all",
     "ansible_playbook_python",

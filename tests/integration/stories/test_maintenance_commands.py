@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,15 +176,16 @@ def test_that_nobody_could_be_told_stops_nothing(
         reason = "the load balancer does not answer"
     else:
         application.variables.update(announce_command=["sleep", "600"], announce_timeout_seconds=1)
-        # Whoever looks first says it: the controller, or who waits for the command.
-        reason = "Timeout exceeded|async task did not complete within the requested time - 1s"
+        reason = "sleep had not ended after 1 s"
     run = application.deploy("002")
     assert (run.status, run.record["outcome"]) == (0, "deployed"), run.output
-    assert [one["event"] for one in run.record["unannounced"]] == ["begin", "end"]
-    assert all(re.fullmatch(reason, one["reason"]) for one in run.record["unannounced"])
+    assert run.record["unannounced"] == [
+        {"event": "begin", "reason": reason},
+        {"event": "end", "reason": reason},
+    ]
     said = " ".join(run.output.split())
     for event in ("begin", "end"):
-        assert re.search(f"obody was told of the {event} of this run: ({reason})", said)
+        assert f"obody was told of the {event} of this run: {reason}" in said
 
 
 def test_a_window_that_does_not_close_hides_no_outcome_of_a_deploy(
