@@ -293,7 +293,8 @@ class ActionModule(ActionBase):
         """Whether the run that holds the database was started on this machine by a process that is gone."""
         holder = (result.get("details") or {}).get("holder") or {}
         theirs, ours = holder.get("controller") or {}, _controller()
-        if not theirs or theirs.get("boot_id") != ours["boot_id"]:
+        # Two containers on one kernel do not see each other's processes, and use the same numbers for them.
+        if not theirs or any(theirs.get(key) != ours[key] for key in ("boot_id", "pid_namespace")):
             return False
         return _process_start(theirs.get("pid", 0)) != theirs.get("process_start")
 
@@ -401,9 +402,18 @@ def _controller() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "boot_id": _read("/proc/sys/kernel/random/boot_id"),
+        "pid_namespace": _pid_namespace(),
         "pid": pid,
         "process_start": _process_start(pid),
     }
+
+
+def _pid_namespace() -> str | None:
+    """Which processes this one sees (pid_namespaces(7)); None where the system has no such thing."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
 
 
 def _process_start(pid: int) -> str | None:
