@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Run a command that gets this program's standard input, and end it with all that it has started when time is over.
