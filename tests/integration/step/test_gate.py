@@ -147,3 +147,15 @@ def test_a_step_holds_the_database_as_long_as_it_works(runs: StepRuns) -> None:
         )
     assert process.wait() == 0
     assert held == [(1,)]
+
+
+def test_a_step_that_worked_for_longer_than_the_lease_still_holds_the_database(runs: StepRuns) -> None:
+    runs.steps("preflight", "maintenance_window")
+    # As if the lease had ended while the step was at work.
+    runs.execute(
+        "CREATE FUNCTION runbook.later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 s'; RETURN NEW; END $$;"
+        "CREATE TRIGGER later BEFORE INSERT ON runbook.receipt FOR EACH ROW EXECUTE FUNCTION runbook.later()"
+    )
+    runs.steps("backup")
+    assert runs.ask("SELECT lease_until > clock_timestamp() FROM runbook.run") == [(True,)]
