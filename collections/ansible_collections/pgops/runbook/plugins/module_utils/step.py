@@ -304,8 +304,9 @@ class Step:
             outputs=outputs,
         )
         self.recorded.append(receipt)
-        # The step may have worked for longer than the lease, and the next one has yet to begin.
-        self.ledger.extend_lease(cursor, self.run_id)
+        if status == "ok":
+            # The step may have worked for longer than the lease, and the next one has yet to begin.
+            self.ledger.extend_lease(cursor, self.run_id)
         return receipt
 
     def forget_unwritten(self, count: int) -> None:
