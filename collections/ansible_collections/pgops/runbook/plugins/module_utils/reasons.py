@@ -307,7 +307,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Correct the script, or the rows that the reason names: COMMIT would have failed too.",
         ),
         "lock_not_available": Reason(
-            "A lock was not granted within lock_timeout_seconds and lock_attempts.",
+            "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads.",
             "The reason names who held it. Run again at a quieter time.",
         ),
         "postgresql_error": Reason(

@@ -49,7 +49,7 @@ def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:
     """pg_dump and pg_restore as new as the server (manual, pg_dump, Notes), and none that it does not understand.
 
     Those of 17 and newer set transaction_timeout wherever they restore, and servers before 17 do not know it (release
-    notes of 17, E.10.3.1.9 "Server Configuration").
+    notes of 17).
 
     Returns:
         dict: program -> major version.
