@@ -38,7 +38,7 @@ from hypothesis import strategies as st  # noqa: E402
 from hypothesis.errors import NoSuchExample  # noqa: E402
 
 from benchmarks.merge_stories.databases import Databases  # noqa: E402
-from benchmarks.merge_stories.examples import Example, play  # noqa: E402
+from benchmarks.merge_stories.examples import Example, kept, play  # noqa: E402
 from benchmarks.merge_stories.kinds import KINDS  # noqa: E402
 from benchmarks.merge_stories.stories import MakeMigration, Outcome, Story  # noqa: E402
 from demo.local_server import LocalServer  # noqa: E402
@@ -155,11 +155,11 @@ def as_example(databases: Databases, outcome: Outcome, name: str) -> Example:
         waits=None,
         edited=texts["apply again"] if texts["apply again"] != texts["apply"] else "",
     )
-    return replace(example, expected=_played(databases, example))
+    return played(databases, example)
 
 
-def _played(databases: Databases, example: Example) -> dict[str, list[tuple[Any, ...]]]:
-    """Query -> rows, for the columns that are the same each time that it is played."""
+def played(databases: Databases, example: Example) -> Example:
+    """With the rows that there are after it, of columns that are the same each time, and with the words that wait."""
     seen = []
     for _ in range(2):
         deployment = Deployment(databases.fresh(0).ours, example.apply, example.rollback)
@@ -184,13 +184,15 @@ def _played(databases: Databases, example: Example) -> dict[str, list[tuple[Any,
     for (table, column), values in seen[0].items():
         if seen[1].get((table, column)) == values:
             same.setdefault(table, []).append(column)
-    return {
-        (
-            query
-            := f"SELECT {', '.join(f'{column}::text' for column in columns)} FROM {table} AS t ORDER BY mark, t"
-        ): deployment.ask(query)
+    queries = [
+        f"SELECT {', '.join(f'{column}::text' for column in columns)} FROM {table} AS t ORDER BY mark, t"
         for table, columns in same.items()
-    }
+    ]
+    expected = {query: deployment.ask(query) for query in queries}
+    left = " ".join(kept(deployment))
+    there = {str(value) for rows in expected.values() for row in rows for value in row}
+    waits = sorted({word for word in re.findall(r"\bw\d+\b", left) if word not in there})
+    return replace(example, expected=expected, waits=waits or (None if left else ()))
 
 
 @contextlib.contextmanager
