@@ -324,4 +324,73 @@ SHRUNK = (
         },
         waits=["w6", "w7"],
     ),
+    Example(
+        "widened keys, found by leaving out strangers",
+        before=(
+            "CREATE TABLE item (code text NOT NULL PRIMARY KEY, mark text NOT NULL, body text);\n"
+            "INSERT INTO item (code, mark, body) VALUES ('c0', 'w1', 'w2');\n"
+            "INSERT INTO item (code, mark, body) VALUES ('c1', 'w2', 'w3');"
+        ),
+        apply=(
+            "ALTER TABLE item ADD COLUMN tenant int NOT NULL DEFAULT 1; ALTER TABLE item ADD COLUMN note "
+            "text;\n"
+            "ALTER TABLE item DROP CONSTRAINT item_pkey; ALTER TABLE item ADD PRIMARY KEY (tenant, code);"
+        ),
+        rollback=(
+            "DELETE FROM item WHERE tenant <> 1;\n"
+            "ALTER TABLE item DROP COLUMN tenant; ALTER TABLE item DROP COLUMN note;\n"
+            "ALTER TABLE item ADD PRIMARY KEY (code);"
+        ),
+        on_new=(
+            "UPDATE item SET code = 'c0' WHERE mark = 'w1';\n"
+            "UPDATE item SET note = 'w4' WHERE mark = 'w1';\n"
+            "UPDATE item SET code = 'c0' WHERE mark = 'w1';"
+        ),
+        on_old=(
+            "UPDATE item SET code = 'c0' WHERE mark = 'w1';\n"
+            "UPDATE item SET code = 'w2' WHERE mark = 'w1';\n"
+            "UPDATE item SET code = 'c0' WHERE mark = 'w2';\n"
+            "UPDATE item SET code = 'c1' WHERE mark = 'w1';"
+        ),
+        expected={
+            (
+                "SELECT code::text, mark::text, body::text, tenant::text, note::text FROM item AS t ORDER BY "
+                "mark, t"
+            ): [("c1", "w1", "w2", "1", None), ("c0", "w2", "w3", "1", None)]
+        },
+        waits=["w4"],
+    ),
+    Example(
+        "renamed tables and columns, found by leaving out strangers",
+        before=(
+            "CREATE TABLE item (code text NOT NULL PRIMARY KEY, mark text NOT NULL, body text, amount "
+            "int);\n"
+            "INSERT INTO item (code, mark, body) VALUES ('c1', 'w1', 'w2');\n"
+            "INSERT INTO item (code, mark) VALUES ('c2', 'w3');\n"
+            "INSERT INTO item (code, mark) VALUES ('c0', 'w2');"
+        ),
+        apply=(
+            "ALTER TABLE item RENAME TO article; ALTER TABLE article RENAME COLUMN body TO "
+            "text_body;\nALTER TABLE article ADD COLUMN note text;"
+        ),
+        rollback=(
+            "ALTER TABLE article DROP COLUMN note; ALTER TABLE article RENAME COLUMN text_body TO "
+            "body;\nALTER TABLE article RENAME TO item;"
+        ),
+        on_new=(
+            "UPDATE article SET text_body = 'w4' WHERE mark = 'w2';\n"
+            "UPDATE article SET note = 'w5' WHERE mark = 'w1';\n"
+            "UPDATE article SET code = 'w5' WHERE mark = 'w2';\n"
+            "UPDATE article SET code = 'c0' WHERE mark = 'w1';\n"
+            "UPDATE article SET code = 'c1' WHERE mark = 'w2';\nDELETE FROM article WHERE mark = 'w2';"
+        ),
+        on_old="DELETE FROM item WHERE mark = 'w1';\nUPDATE item SET code = 'c0' WHERE mark = 'w3';",
+        expected={
+            (
+                "SELECT code::text, mark::text, text_body::text, amount::text, note::text FROM article AS t "
+                "ORDER BY mark, t"
+            ): [("c0", "w3", None, None, None)]
+        },
+        waits=["w1", "w2", "w5"],
+    ),
 )
