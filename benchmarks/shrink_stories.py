@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -223,6 +224,8 @@ def main(arguments: list[str]) -> int:
     unknown = [one for one in options.what if one not in WEAKENED]
     if unknown or options.stories < 1:
         parser.error(f"unknown: {', '.join(unknown)}" if unknown else "--stories must be at least 1")
+    # Without a handler SIGTERM would leave the server behind; now it acts like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     kinds = [one for one in KINDS if not options.kinds or one.__name__ in options.kinds]
     missed = False
     with _databases() as databases:
