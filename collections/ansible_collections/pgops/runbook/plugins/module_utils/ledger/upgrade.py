@@ -14,6 +14,7 @@ from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
 from ..postgres.connection import sql
+from ..postgres.names import SAFE_PATH
 from ..shapes import Cursor
 from .schema import COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
 
@@ -29,7 +30,7 @@ FIRST = min(RELEASES)
 
 # Of what depends on the session, what decides how DDL is understood and where a table goes.
 PINNED = {
-    "search_path": "pg_catalog, pg_temp",
+    "search_path": SAFE_PATH,
     "default_tablespace": "",
     "default_table_access_method": "heap",
 }

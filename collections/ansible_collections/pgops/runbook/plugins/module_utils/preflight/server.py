@@ -10,6 +10,7 @@ from ..errors import Refused
 from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, sql, transaction
+from ..postgres.names import as_application
 from ..postgres.programs import find_program, program_major_version
 from ..shapes import Cursor, Identity, Target
 
@@ -112,14 +113,14 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
 
     A warning, because the first migration may be the one that makes the schema.
     """
-    cursor.execute(
-        "SELECT current_setting('search_path'), current_database()::text, session_user::text"
-        " WHERE pg_catalog.current_schemas(false) = '{}'"
-    )
-    row = cursor.fetchone()
-    if row is None:
+    with as_application(cursor):
+        cursor.execute(
+            "SELECT pg_catalog.current_schemas(false), pg_catalog.current_setting('search_path'),"
+            " pg_catalog.current_database(), session_user"
+        )
+    schemas, path, database, role = one_row(cursor)
+    if schemas:
         return
-    path, database, role = row
     command = sql.SQL("ALTER DATABASE {} SET search_path = ...").format(sql.Identifier(database))
     warn(
         f"No schema of the search_path ({path or 'empty'}) exists in database {database} for role {role}, so that"
