@@ -16,7 +16,7 @@ from tests.integration.collection.ci_scripts import ci_script
 from tests.integration.collection.strangers_project import PROJECT
 
 COLLECTION = PROJECT / "collections" / "ansible_collections" / "pgops" / "runbook"
-PLAYBOOKS = {"deploy", "emergency_rollback", "rehearse", "restore", "salvage", "status"}
+PLAYBOOKS = {"bootstrap_roles", "deploy", "emergency_rollback", "rehearse", "restore", "salvage", "status"}
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def work(step: Step) -> Json:
         selected = [] if only_files else select_migrations(step, cursor, applied)
         linted = step.playbook != "emergency_rollback" and step.plan["linted"]
         lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
-        check_rights(cursor, copy_target)
+        check_rights(cursor, copy_target, step.playbook != "emergency_rollback")
         check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
         cursor.execute("SELECT pg_database_size(current_database())")
         size = one_row(cursor)[0]
