@@ -16,7 +16,7 @@ from tests.integration.collection.ci_scripts import ci_script
 from tests.integration.collection.strangers_project import PROJECT
 
 COLLECTION = PROJECT / "collections" / "ansible_collections" / "pgops" / "runbook"
-PLAYBOOKS = {"deploy", "emergency_rollback", "rehearse", "restore", "salvage", "status"}
+PLAYBOOKS = {"bootstrap_roles", "deploy", "emergency_rollback", "rehearse", "restore", "salvage", "status"}
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +58,15 @@ def test_metadata(contents: dict[str, str]) -> None:
     facts = json.loads(contents["MANIFEST.json"])["collection_info"]
     assert (facts["namespace"], facts["name"]) == ("pgops", "runbook")
     assert facts["license"] == ["GPL-3.0-or-later"]
-    assert facts["dependencies"] == {}, "no module of another collection is used"
-    used = {word for name, text in contents.items() for word in modules_of_tasks(name, text)}
-    assert {name for name in used if not name.startswith(("ansible.builtin.", "pgops.runbook."))} == set()
+    assert facts["dependencies"] == {}, "no run uses a module of another collection"
+    used = {
+        (name, word)
+        for name, text in contents.items()
+        for word in modules_of_tasks(name, text)
+        if not word.startswith(("ansible.builtin.", "pgops.runbook."))
+    }
+    assert {name for name, _ in used} == {"roles/bootstrap_roles/tasks/main.yml"}
+    assert all(word.startswith("community.postgresql.postgresql_") for _, word in used)
     assert yaml.safe_load(contents["meta/runtime.yml"])["requires_ansible"] == ">=2.19.0"
 
 

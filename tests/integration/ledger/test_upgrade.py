@@ -135,6 +135,8 @@ def test_the_layout_from_before_releases_becomes_that_of_a_fresh_database(
     assert len(now) > 150
     after = rows(cursor)
     assert len(after.pop("runbook.release")) == 1
+    assert len(after.pop("runbook.chain_end")) == 1
+    assert Ledger().cut_off(cursor) is None
     assert {name: kept[name] for name in after} == after
     assert set(kept) - set(after) == UNUSED
     assert min(map(len, kept.values())) > 0, "of each table there is a row to lose"

@@ -22,6 +22,7 @@ from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
 from ..plugin_utils.report.run import run_report
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
+from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
 from ..plugin_utils.run.controller import new_run_id, operator, process_start, this_controller
 from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.progress import shown_progress
@@ -93,13 +94,19 @@ class ActionModule(ActionBase):
                 },
                 writes=not self._task.check_mode,
                 carried=_carried(task_vars),
+                key=self._receipt_key(task_vars),
             )
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, time.monotonic())
+        if record.key:
+            # In place of the key, which never leaves this machine.
+            run["signed"] = record.signed(record.key)
         if step in REPORTS_WITHOUT_RUN:
             # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
             result = self._execute_step(step, arguments, run, record, task_vars)
             if not result.get("failed"):
+                if step == "status":
+                    self._compare(result["outputs"], record)
                 result["report"] = REPORTS_WITHOUT_RUN[step](
                     result["outputs"], str(task_vars.get("inventory_hostname"))
                 )
@@ -130,6 +137,18 @@ class ActionModule(ActionBase):
         result = self._recorded_step(step, arguments, run, record, task_vars)
         result["run_id"] = run["run_id"]
         return result
+
+    def _receipt_key(self, task_vars: dict[str, Any]) -> str:
+        """The key of the receipts; of the variables, so that no argument of a module has it."""
+        return str(self._templar.template(task_vars.get("runbook_receipt_key") or ""))
+
+    @staticmethod
+    def _compare(outputs: dict[str, Any], record: RunRecord) -> None:
+        """Add to the status what only the controller can tell: it has the artifacts and the key."""
+        ledger = outputs.pop("ledger")
+        outputs["artifacts_changed"] = changed_artifacts(str(record.artifacts_dir), ledger)
+        outputs["signed"] = bool(record.key)
+        outputs["unsigned"] = unsigned_receipts(ledger["receipts"], record.key) if record.key else []
 
     def _recorded_step(
         self,
@@ -338,7 +357,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = {"changed": False}
         if record.is_open_in_ledger():
             arguments["run"] = {**arguments["run"], "migration": ""}
-            arguments.update(outcome=content["outcome"], reason=content["reason"] or "")
+            arguments.update(
+                outcome=content["outcome"], reason=content["reason"] or "", record_sha256=record.digest()
+            )
             result = self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
             if result.get("failed"):
                 # The run's outcome stands; that its end is not in the ledger is said beside it.

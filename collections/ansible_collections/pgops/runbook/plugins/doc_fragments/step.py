@@ -80,6 +80,11 @@ options:
         type: list
         elements: str
         default: []
+      signed:
+        description:
+          - Signatures of this run's receipts by digest, filled in by the action plugin where there is a receipt_key,
+            which itself never leaves the controller.
+        type: dict
   plan:
     description:
       - The migrations with their statements and digests.

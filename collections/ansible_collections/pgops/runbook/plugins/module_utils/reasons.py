@@ -529,6 +529,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The ledger no longer holds unchanged what an earlier step recorded.",
             "Start a new run; find out who writes to schema runbook.",
         ),
+        "ledger_open_to_others": Reason(
+            "Roles that do not own the runbook's schemas may write them, or read the rows that are kept there.",
+            "Type the REVOKE commands that the reason names, and find out who granted it.",
+        ),
         "pglast_missing": Reason(
             "The Python of the controller has no pglast, which parses the SQL scripts.",
             "Install pglast for the Python that runs ansible-playbook; nothing was touched.",
@@ -548,6 +552,11 @@ PARTS: dict[str, dict[str, Reason]] = {
         "receipt_too_old": Reason(
             "A backup or rehearsal of this run is older than backup_max_age_minutes.",
             "Start a new run.",
+        ),
+        "receipt_unsigned": Reason(
+            "A receipt of this run was not signed with receipt_key by the controller that drives the run.",
+            "Start a new run. Unless somebody stopped the controller, find out who writes to schema runbook or to"
+            " backup_dir.",
         ),
         "record_unusable": Reason(
             "run.json of this run cannot be read.",

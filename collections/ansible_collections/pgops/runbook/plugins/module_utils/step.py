@@ -19,11 +19,13 @@ from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import (
     RESTORING_STEPS,
     check_gate,
+    check_smoke_scripts,
     committed_versions,
     latest,
     outputs_in,
     script_digests,
 )
+from .ledger.signatures import check_signed
 from .ledger.upgrade import known_release
 from .postgres.answers import one_row
 from .postgres.blockers import sessions_that_hold
@@ -61,6 +63,7 @@ RUN_SPEC = {
     "operator": {"type": "str", "default": ""},
     "controller": {"type": "dict", "default": {}},
     "library_hosts": {"type": "list", "elements": "str", "default": []},
+    "signed": {"type": "dict"},
 }
 
 # Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
@@ -243,7 +246,24 @@ class Step:
                 automatic=self.automatic,
                 max_age=self._ages(cursor),
             )
+            self._take_signatures(cursor)
+            preflight = latest(self.receipts, "preflight")
+            if preflight is not None and "smoke" in self.plan:
+                check_smoke_scripts(preflight["inputs"].get("smoke"), self.smoke_digests())
             self.ledger.extend_lease(cursor, self.run_id)
+
+    def _take_signatures(self, cursor: Cursor) -> None:
+        """Keep what the controller has signed; nothing of this run may be there that it has not.
+
+        A rollback that a failed deploy does by itself goes on without: the controller may never have heard of what was
+        committed, and it has to be taken back.
+        """
+        signed = self.params["run"]["signed"]
+        if signed is None:
+            return
+        self.ledger.keep_signatures(cursor, self.run_id, signed)
+        if not self.automatic:
+            check_signed(self.receipts, signed)
 
     def _check_run_is_open(self, cursor: Cursor) -> None:
         run = self.ledger.run(cursor, self.run_id)
@@ -418,6 +438,10 @@ class Step:
                 f"The scripts of migration {missing[0]} are no longer in sql_dir. Start a new run.",
             )
         return [by_version[version] for version in versions]
+
+    def smoke_digests(self) -> dict[str, str]:
+        """dict name -> digest of the smoke scripts as they are now."""
+        return {script["name"]: script["sha256"] for script in self.smoke_scripts()}
 
     def smoke_scripts(self) -> list[Script]:
         return self.plan.get("smoke", [])

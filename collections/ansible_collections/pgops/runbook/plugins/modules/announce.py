@@ -29,6 +29,10 @@ options:
     description: The reason's short name for programs; docs/reasons.md lists them.
     type: str
     default: ''
+  record_sha256:
+    description: Digest of run.json as the controller has written it.
+    type: str
+    default: ''
   fail_on_held_back:
     description: Whether a deploy after which rows wait that a rollback had kept ends as a failure does.
     type: bool

@@ -9,7 +9,7 @@ import hashlib
 
 from ..errors import Refused
 from ..postgres.answers import one_row
-from ..postgres.connection import connect, psycopg2, sql
+from ..postgres.connection import connect, psycopg2, sql, transaction
 from ..postgres.replication import detach_subscriptions
 from ..shapes import Connection, Cursor, Json, Target
 
@@ -80,6 +80,29 @@ class CopyDatabase:
                 for setting, value in like.get("role_settings", []):
                     _keep_setting(
                         cursor, sql.SQL("ROLE CURRENT_USER IN DATABASE {}").format(name), setting, value
+                    )
+        finally:
+            connection.close()
+        self._let_owners_create(like.get("public_creators", []))
+
+    def _let_owners_create(self, roles: list[str]) -> None:
+        """A dump grants at its end, and who is no superuser gives a table only to a role that may create in its schema.
+
+        The same right from the same grantor is in the dump, so that it changes nothing in the end.
+        """
+        if not roles:
+            return
+        connection = self.connect()
+        try:
+            with transaction(connection) as cursor:
+                cursor.execute(
+                    "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY (%s)"
+                    " AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
+                    (roles,),
+                )
+                for (role,) in cursor.fetchall():
+                    cursor.execute(
+                        sql.SQL("GRANT CREATE ON SCHEMA public TO {}").format(sql.Identifier(role))
                     )
         finally:
             connection.close()
@@ -205,7 +228,7 @@ def database_settings(cursor: Cursor) -> Json:
 
     Returns:
         dict: create (keyword -> value), settings of the database and role_settings of the current role in it
-        (lists of [name, value]).
+        (lists of [name, value]), public_creators (roles that were granted to create in schema public).
     """
     cursor.execute(
         "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding) FROM pg_catalog.pg_database d"
@@ -228,7 +251,18 @@ def database_settings(cursor: Cursor) -> Json:
             create["ICU_RULES"] = database["daticurules"]
     elif provider == "b":
         create["BUILTIN_LOCALE"] = locale
-    return {"create": create, "settings": _settings(cursor, "0"), "role_settings": _settings(cursor, OWN_OID)}
+    cursor.execute(
+        "SELECT DISTINCT pg_catalog.pg_get_userbyid(acl.grantee)::text FROM pg_catalog.pg_namespace n,"
+        " pg_catalog.aclexplode(n.nspacl) AS acl WHERE n.nspname = 'public' AND acl.privilege_type = 'CREATE'"
+        " AND acl.grantee NOT IN (0, n.nspowner) ORDER BY 1"
+    )
+    creators = [role for (role,) in cursor.fetchall()]
+    return {
+        "create": create,
+        "settings": _settings(cursor, "0"),
+        "role_settings": _settings(cursor, OWN_OID),
+        "public_creators": creators,
+    }
 
 
 OWN_OID = "(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"

@@ -90,6 +90,7 @@ def carried_by_dump(catalog: Catalog) -> Catalog:
 _NOT_DUMPED = {
     ("constraint", "disabled triggers"),
     ("extension", "version"),
+    ("extension", "owner"),  # is whoever restores; no command gives it to another role
     ("subscription", "subenabled"),  # is restored disabled, without connecting
     ("subscription", "subtwophasestate"),
 }

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ..errors import StepFailed
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
+from ..postgres.names import as_application, relation_oid, type_oid
 from ..shapes import Cursor, Json, Statement
 
 __all__ = ["after_failure", "after_success", "took_effect"]
@@ -41,8 +42,8 @@ def took_effect(cursor: Cursor, statement: Statement) -> bool:
         return _finish_detach(cursor, about)
     if command.startswith("ALTER TYPE ADD VALUE"):
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s) AND enumlabel = %s)",
-            (_quoted(cursor, about["type"]), about["label"]),
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = %s AND enumlabel = %s)",
+            (type_oid(cursor, _quoted(cursor, about["type"])), about["label"]),
         )
         return one_row(cursor)[0]
     # VACUUM and CLUSTER change nothing that running them again would not.
@@ -78,14 +79,13 @@ def _quoted(cursor: Cursor, name: Sequence[str | None]) -> str:
 
 
 def _index_exists(cursor: Cursor, about: Json) -> bool:
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (_quoted(cursor, about["index"]),))
-    return one_row(cursor)[0]
+    return relation_oid(cursor, _quoted(cursor, about["index"])) is not None
 
 
 def _index_is_valid(cursor: Cursor, about: Json) -> bool:
     cursor.execute(
-        "SELECT indisvalid AND indisready FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(%s)",
-        (_quoted(cursor, about["index"]),),
+        "SELECT indisvalid AND indisready FROM pg_catalog.pg_index WHERE indexrelid = %s",
+        (relation_oid(cursor, _quoted(cursor, about["index"])),),
     )
     row = cursor.fetchone()
     return bool(row and row[0])
@@ -94,9 +94,9 @@ def _index_is_valid(cursor: Cursor, about: Json) -> bool:
 def _drop_invalid(cursor: Cursor, about: Json) -> bool:
     """Drop the index if it is there and invalid; always False: it must be built again."""
     if _index_exists(cursor, about) and not _index_is_valid(cursor, about):
-        cursor.execute(
-            sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(*filter(None, about["index"])))
-        )
+        drop = sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(*filter(None, about["index"])))
+        with as_application(cursor):
+            cursor.execute(drop)
     return False
 
 
@@ -114,19 +114,17 @@ def _drop_what_reindex_left(cursor: Cursor) -> bool:
 
 def _finish_detach(cursor: Cursor, about: Json) -> bool:
     cursor.execute(
-        "SELECT inhdetachpending FROM pg_catalog.pg_inherits"
-        " WHERE inhrelid = to_regclass(%s) AND inhparent = to_regclass(%s)",
-        (_quoted(cursor, about["partition"]), _quoted(cursor, about["table"])),
+        "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = %s AND inhparent = %s",
+        tuple(relation_oid(cursor, _quoted(cursor, about[name])) for name in ("partition", "table")),
     )
     row = cursor.fetchone()
     if row is None:
         return True
     if row[0]:
-        cursor.execute(
-            sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
-                sql.Identifier(*filter(None, about["table"])),
-                sql.Identifier(*filter(None, about["partition"])),
-            )
+        finalize = sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
+            sql.Identifier(*filter(None, about["table"])), sql.Identifier(*filter(None, about["partition"]))
         )
+        with as_application(cursor):
+            cursor.execute(finalize)
         return True
     return False

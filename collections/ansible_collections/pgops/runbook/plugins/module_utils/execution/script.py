@@ -16,6 +16,7 @@ from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2
 from ..postgres.constraints import constraints_as_declared, fire_deferred
 from ..postgres.message import one_line
+from ..postgres.names import as_application
 from ..shapes import Cursor, Json, Migration, Runnable, Script, Timing
 
 __all__ = [
@@ -135,9 +136,11 @@ def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = Non
     """
     timings: list[Timing] = []
     for statement in script["statements"]:
-        started = time.monotonic()
         try:
-            cursor.execute(statement["sql"])
+            with as_application(cursor):
+                started = time.monotonic()
+                cursor.execute(statement["sql"])
+                seconds = time.monotonic() - started
         except psycopg2.Error as error:
             if error.pgcode in LOCK_CODES:
                 raise
@@ -153,7 +156,7 @@ def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = Non
             {
                 "line": statement["line"],
                 "kind": statement["kind"],
-                "seconds": round(time.monotonic() - started, 6),
+                "seconds": round(seconds, 6),
                 "rows": cursor.rowcount if cursor.rowcount >= 0 else None,
             }
         )

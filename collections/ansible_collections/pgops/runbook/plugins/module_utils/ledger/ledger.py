@@ -9,7 +9,7 @@ about. Nothing here commits.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from ..digests import canonical_json, digest_of
@@ -150,12 +150,14 @@ class Ledger:
             (LEASE_MINUTES, run_id),
         )
 
-    def finish_run(self, cursor: Cursor, run_id: str, outcome: str, reason: str) -> bool:
+    def finish_run(
+        self, cursor: Cursor, run_id: str, outcome: str, reason: str, record_sha256: str = ""
+    ) -> bool:
         """Close a run; returns whether it was open."""
         cursor.execute(
-            "UPDATE runbook.run SET finished = clock_timestamp(), outcome = %s, reason = %s"
-            " WHERE run_id = %s AND finished IS NULL",
-            (outcome, reason, run_id),
+            "UPDATE runbook.run SET finished = clock_timestamp(), outcome = %s, reason = %s,"
+            " record_sha256 = NULLIF(%s, '') WHERE run_id = %s AND finished IS NULL",
+            (outcome, reason, record_sha256, run_id),
         )
         return cursor.rowcount == 1
 
@@ -188,6 +190,59 @@ class Ledger:
             (run_id, FIRST_PREVIOUS),
         )
         return one_row(cursor)[0]
+
+    def keep_signatures(self, cursor: Cursor, run_id: str, signed: Mapping[str, str]) -> None:
+        """Write the controller's signatures (digest -> signature) beside the receipts of a run."""
+        cursor.execute(
+            "UPDATE runbook.receipt r SET signature = s.signature"
+            " FROM unnest(%s::text[], %s::text[]) AS s(digest, signature)"
+            " WHERE r.run_id = %s AND r.digest = s.digest AND r.signature IS DISTINCT FROM s.signature",
+            (list(signed), list(signed.values()), run_id),
+        )
+
+    def signatures(self, cursor: Cursor) -> list[Json]:
+        """position, run_id, step, digest, signature and ended of every receipt, oldest first."""
+        cursor.execute("SELECT pg_catalog.to_regclass('runbook.chain_end') IS NOT NULL")
+        if not one_row(cursor)[0]:
+            return []
+        cursor.execute(
+            "SELECT r.position, r.run_id, r.step, r.digest, r.signature, n.finished IS NOT NULL"
+            " FROM runbook.receipt r LEFT JOIN runbook.run n USING (run_id) ORDER BY r.position"
+        )
+        names = ("position", "run_id", "step", "digest", "signature", "ended")
+        return [dict(zip(names, row)) for row in cursor.fetchall()]
+
+    def runs(self, cursor: Cursor) -> dict[str, Json]:
+        """run_id -> record_sha256 and the digests of its receipts, for the controller to compare its artifacts with."""
+        found: dict[str, Json] = {}
+        for one in self.signatures(cursor):
+            run = found.setdefault(one["run_id"], {"record_sha256": None, "receipts": []})
+            run["receipts"].append(one["digest"])
+        if found:
+            cursor.execute("SELECT run_id, record_sha256 FROM runbook.run WHERE record_sha256 IS NOT NULL")
+            for run_id, digest in cursor.fetchall():
+                found.setdefault(run_id, {"receipts": []})["record_sha256"] = digest
+        return found
+
+    def cut_off(self, cursor: Cursor) -> str | None:
+        """What is missing at the end of the chain, as a sentence, or None. Layouts before release 4 do not tell."""
+        cursor.execute("SELECT pg_catalog.to_regclass('runbook.chain_end') IS NOT NULL")
+        if not one_row(cursor)[0]:
+            return None
+        cursor.execute(
+            "SELECT e.position, coalesce(max(r.position), 0),"
+            " coalesce(bool_or(r.position = e.position AND r.digest = e.digest), false)"
+            " FROM runbook.chain_end e LEFT JOIN runbook.receipt r ON true GROUP BY e.position"
+        )
+        row = cursor.fetchone()
+        if row is None or (row[0] == row[1] and row[2]):
+            return None
+        written, newest, _ = row
+        return (
+            f"receipt {written} was the last one that was written, and the ledger ends with {newest}"
+            if written != newest
+            else f"receipt {newest}, the last one, is not the one that was written"
+        )
 
     def applied_receipt(self, cursor: Cursor, version: str) -> Receipt | None:
         """The receipt of the apply that put ``version`` in place, or None when the ledger does not know."""
@@ -265,6 +320,11 @@ class Ledger:
         cursor.execute(
             "INSERT INTO runbook.receipt (position, digest, document) VALUES (%s, %s, %s)",
             (position + 1, receipt["digest"], canonical_json(document)),
+        )
+        cursor.execute(
+            "INSERT INTO runbook.chain_end (position, digest) VALUES (%s, %s)"
+            " ON CONFLICT (one) DO UPDATE SET position = excluded.position, digest = excluded.digest",
+            (position + 1, receipt["digest"]),
         )
         return receipt
 

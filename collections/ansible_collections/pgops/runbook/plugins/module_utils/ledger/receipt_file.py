@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..digests import canonical_json
 from ..durable import write_file_durably
@@ -74,11 +74,14 @@ class ReceiptFile:
     def extend_lease(self, cursor: object, run_id: str) -> None:
         """A rehearsal holds no database, so it has no lease."""
 
-    def finish_run(self, cursor: object, run_id: str, outcome: str, reason: str) -> bool:
+    def finish_run(
+        self, cursor: object, run_id: str, outcome: str, reason: str, record_sha256: str = ""
+    ) -> bool:
         content = self._read()
         if content is None or content["outcome"] is not None:
             return False
         content["outcome"] = outcome
+        content["record_sha256"] = record_sha256
         write_file_durably(self.path, canonical_json(content))
         return True
 
@@ -88,6 +91,9 @@ class ReceiptFile:
 
     def chain_is_broken(self, cursor: object, run_id: str) -> bool:
         return broken_link(self.receipts(cursor)) is not None
+
+    def keep_signatures(self, cursor: object, run_id: str, signed: Mapping[str, str]) -> None:
+        """The copies on the controller have them; a rehearsal is asked for nothing later."""
 
     def append(
         self,

@@ -24,7 +24,9 @@ __all__ = [
     "altered",
     "broken_link",
     "check_gate",
+    "check_smoke_scripts",
     "committed_versions",
+    "digest_of_receipt",
     "in_force",
     "latest",
     "make_receipt",
@@ -130,19 +132,20 @@ def make_receipt(
         "previous": previous,
         "digest": "",
     }
-    receipt["digest"] = _digest_of_the_rest(receipt)
+    receipt["digest"] = digest_of_receipt(receipt)
     return receipt
 
 
-def _digest_of_the_rest(receipt: Receipt) -> str:
-    return digest_of({key: value for key, value in receipt.items() if key != "digest"})
+def digest_of_receipt(receipt: Receipt) -> str:
+    """Digest of all of it but the digest, and the signature that a copy on the controller may have."""
+    return digest_of({key: value for key, value in receipt.items() if key not in ("digest", "signature")})
 
 
 def broken_link(receipts: Iterable[Receipt]) -> Receipt | None:
     """The first receipt of a whole chain, in order, that was changed or whose predecessor is gone, or None."""
     previous = FIRST_PREVIOUS
     for receipt in receipts:
-        if receipt.get("digest") != _digest_of_the_rest(receipt) or receipt.get("previous") != previous:
+        if receipt.get("digest") != digest_of_receipt(receipt) or receipt.get("previous") != previous:
             return receipt
         previous = receipt["digest"]
     return None
@@ -161,7 +164,7 @@ def script_digests(migration: Migration) -> dict[str, str | None]:
 def altered(receipts: Iterable[Receipt]) -> Receipt | None:
     """The first receipt that no longer has the digest it was given, or None; for a part of a chain."""
     for receipt in receipts:
-        if receipt["digest"] != _digest_of_the_rest(receipt):
+        if receipt["digest"] != digest_of_receipt(receipt):
             return receipt
     return None
 
@@ -314,6 +317,23 @@ def check_gate(
     # A restore runs no script, and must not fail because one was edited or is gone.
     if preflight is not None and step not in RESTORING_STEPS:
         check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
+
+
+def check_smoke_scripts(recorded: Mapping[str, str] | None, present: Mapping[str, str]) -> None:
+    """Refuse when the smoke scripts of sql_dir are not those that preflight read.
+
+    Args:
+        recorded: name -> digest; None in a receipt of an earlier version, or of a restore, which reads no SQL first.
+        present: likewise, of those that would run now.
+    """
+    if recorded is None or recorded == present:
+        return
+    changed = sorted(name for name in {*recorded, *present} if recorded.get(name) != present.get(name))
+    raise Refused(
+        "sql_dir_changed",
+        f"Smoke script {', '.join(changed)} was edited, added or removed after the preflight of this run, and was not"
+        " run. Put it back and type the same command again, or start a new run.",
+    )
 
 
 def check_scripts(

@@ -188,8 +188,21 @@ THIRD: tuple[str, ...] = (
     "DROP TABLE IF EXISTS runbook_salvage.made_column",
 )
 
+# A chain shows that a link in it was changed or taken out, and not that its end was.
+FOURTH: tuple[str, ...] = (
+    """CREATE TABLE runbook.chain_end (
+        one boolean PRIMARY KEY DEFAULT true CHECK (one),
+        position bigint NOT NULL,
+        digest text NOT NULL
+    )""",
+    "INSERT INTO runbook.chain_end (position, digest) SELECT position, digest FROM runbook.receipt"
+    " ORDER BY position DESC LIMIT 1 ON CONFLICT (one) DO NOTHING",
+    "ALTER TABLE runbook.run ADD COLUMN record_sha256 text",
+    "ALTER TABLE runbook.receipt ADD COLUMN signature text",
+)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND, 3: THIRD}
+RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH}
 
 NEWEST = max(RELEASES)
 
@@ -212,6 +225,8 @@ COMMENTS: dict[str, str] = {
     "runbook.run.finished": "when it ended; NULL: it is under way, or was killed",
     "runbook.run.outcome": "how it ended, in a word or two",
     "runbook.run.reason": "why it ended so, in a sentence",
+    "runbook.run.record_sha256": "of its run.json, as it was written at its end; NULL: it was not closed by its"
+    " controller, or by an earlier version",
     "runbook.receipt": "what each step did: a chain in which every receipt names the digest of the one before it",
     "runbook.receipt.position": "in the chain, from 1 without a gap",
     "runbook.receipt.digest": "SHA-256 of the document",
@@ -221,6 +236,12 @@ COMMENTS: dict[str, str] = {
     "runbook.receipt.step": "of the document",
     "runbook.receipt.migration": "of the document; NULL: the step is about the whole run",
     "runbook.receipt.status": "of the document: ok or failed",
+    "runbook.receipt.signature": "HMAC-SHA-256 of the digest with receipt_key, which only the controller has; NULL:"
+    " without a key, or by an earlier version",
+    "runbook.chain_end": "the last receipt: what is cut off at the end of the chain is missed here",
+    "runbook.chain_end.one": "there is one row",
+    "runbook.chain_end.position": "of the last receipt",
+    "runbook.chain_end.digest": "of the last receipt",
     "runbook.catalog": "schemas that receipts name by digest",
     "runbook.catalog.digest": "SHA-256 of the canonical JSON of the catalog",
     "runbook.catalog.catalog": "facts about every object of the application's schema, by kind and name",

@@ -14,10 +14,11 @@ from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
 from ..postgres.connection import sql
+from ..postgres.names import SAFE_PATH
 from ..shapes import Cursor
 from .schema import COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
 
-__all__ = ["check_rights_to_upgrade", "known_release", "release_of", "upgrade"]
+__all__ = ["check_rights_to_upgrade", "known_release", "missing_rights_to_upgrade", "release_of", "upgrade"]
 
 # Key of the advisory lock that one upgrade at a time holds, until its transaction ends. "layout" in ASCII.
 LAYOUT_LOCK = 0x6C61796F7574
@@ -29,7 +30,7 @@ FIRST = min(RELEASES)
 
 # Of what depends on the session, what decides how DDL is understood and where a table goes.
 PINNED = {
-    "search_path": "pg_catalog, pg_temp",
+    "search_path": SAFE_PATH,
     "default_tablespace": "",
     "default_table_access_method": "heap",
 }
@@ -120,36 +121,47 @@ def known_release(cursor: Cursor) -> int:
     return number
 
 
+def missing_rights_to_upgrade(cursor: Cursor) -> list[str]:
+    """A sentence on each right that the role lacks to make the schemas, or to bring them up to date. Only reads."""
+    found = release_of(cursor)
+    if found >= NEWEST:
+        return []
+    cursor.execute(
+        "SELECT current_user::text, pg_catalog.current_database()::text,"
+        " pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+        " OR (pg_catalog.to_regnamespace('runbook') IS NOT NULL"
+        " AND pg_catalog.to_regnamespace('runbook_salvage') IS NOT NULL)"
+    )
+    role, database, may_create = one_row(cursor)
+    missing = []
+    if not may_create:
+        command = sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(
+            sql.Identifier(database), sql.Identifier(role)
+        )
+        missing.append(
+            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}). The database's"
+            f" owner types: {command.as_string(cursor)}"
+        )
+    cursor.execute(OWNERS, (SCHEMAS,))
+    owners = cursor.fetchall()
+    if owners:
+        others = ", ".join(owner for owner, _ in owners)
+        missing.append(
+            f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}, because they belong to"
+            f" {others}. Nothing was changed. Deploy once as {others}, or type: GRANT {others} TO {role}"
+        )
+    return missing
+
+
 def check_rights_to_upgrade(cursor: Cursor) -> None:
     """Only reads.
 
     Raises:
         Refused: the role may not bring the schemas to the newest layout, or there is a stranger's schema of the name.
     """
-    found = release_of(cursor)
-    if found >= NEWEST:
-        return
-    cursor.execute(
-        "SELECT current_user::text, pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
-        " OR (pg_catalog.to_regnamespace('runbook') IS NOT NULL"
-        " AND pg_catalog.to_regnamespace('runbook_salvage') IS NOT NULL)"
-    )
-    role, may_create = one_row(cursor)
-    if not may_create:
-        raise Refused(
-            "role_lacks_privilege",
-            f"Role {role} may not create the ledger (schemas {LEDGER_SCHEMA} and {SALVAGE_SCHEMA}). The database's"
-            f" owner types: GRANT CREATE ON DATABASE ... TO {role}",
-        )
-    cursor.execute(OWNERS, (SCHEMAS,))
-    owners = cursor.fetchall()
-    if owners:
-        others = ", ".join(owner for owner, _ in owners)
-        raise Refused(
-            "role_lacks_privilege",
-            f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}, because they belong to"
-            f" {others}. Nothing was changed. Deploy once as {others}, or type: GRANT {others} TO {role}",
-        )
+    missing = missing_rights_to_upgrade(cursor)
+    if missing:
+        raise Refused("role_lacks_privilege", ". ".join(missing))
 
 
 def upgrade(cursor: Cursor) -> list[int]:

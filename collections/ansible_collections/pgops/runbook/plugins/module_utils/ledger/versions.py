@@ -8,6 +8,7 @@ from ..errors import Refused, known
 from ..postgres.answers import one_row
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
+from ..postgres.names import as_application, relation_oid
 from ..shapes import Cursor, TableName
 
 __all__ = ["MARK", "VersionTable"]
@@ -19,7 +20,7 @@ TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 
 
 class VersionTable:
-    """``schema_migrations`` as the cursor's search_path finds it."""
+    """``schema_migrations`` as the application's search_path finds it."""
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
@@ -29,7 +30,8 @@ class VersionTable:
         self.cursor.execute(
             "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.oid = to_regclass('schema_migrations') AND c.relkind IN ('r', 'p')"
+            " WHERE c.oid = %s AND c.relkind IN ('r', 'p')",
+            (relation_oid(self.cursor, "schema_migrations"),),
         )
         row = self.cursor.fetchone()
         return None if row is None else (row[0], row[1])
@@ -71,37 +73,39 @@ class VersionTable:
         """
         table = self._table()
         if table is None:
-            self.cursor.execute(
-                "CREATE TABLE schema_migrations (version text PRIMARY KEY, description text,"
-                " applied_at timestamptz NOT NULL DEFAULT now())"
-            )
-            self.cursor.execute("COMMENT ON TABLE schema_migrations IS %s", (MARK,))
+            with as_application(self.cursor):
+                self.cursor.execute(
+                    "CREATE TABLE schema_migrations (version pg_catalog.text PRIMARY KEY,"
+                    " description pg_catalog.text,"
+                    " applied_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
+                )
             table = known(self._table(), "the table that was just made")
+            self.cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(sql.Identifier(*table)), (MARK,))
         names = ["version"]
         values = [version]
         if "description" in self._columns(table):
             names.append("description")
             values.append(description)
-        self.cursor.execute(
-            sql.SQL(
-                "INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS (SELECT FROM {} WHERE version = %s)"
-            ).format(
-                sql.Identifier(*table),
-                sql.SQL(", ").join(map(sql.Identifier, names)),
-                sql.SQL(", ").join(sql.Placeholder() * len(names)),
-                sql.Identifier(*table),
-            ),
-            (*values, version),
+        statement = sql.SQL(
+            "INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS"
+            " (SELECT FROM {} WHERE version OPERATOR(pg_catalog.=) %s::pg_catalog.text)"
+        ).format(
+            sql.Identifier(*table),
+            sql.SQL(", ").join(map(sql.Identifier, names)),
+            sql.SQL(", ").join(sql.Placeholder() * len(names)),
+            sql.Identifier(*table),
         )
+        with as_application(self.cursor):  # its triggers
+            self.cursor.execute(statement, (*values, version))
 
     def forget(self, version: str) -> None:
         """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""
         table = self._table()
         if table is None:
             return
-        self.cursor.execute(
-            sql.SQL("DELETE FROM {} WHERE version = %s").format(sql.Identifier(*table)), (version,)
-        )
+        statement = sql.SQL("DELETE FROM {} WHERE version OPERATOR(pg_catalog.=) %s::pg_catalog.text")
+        with as_application(self.cursor):
+            self.cursor.execute(statement.format(sql.Identifier(*table)), (version,))
         if self.is_ours(table):
             self.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table)))
             if one_row(self.cursor)[0] == 0:

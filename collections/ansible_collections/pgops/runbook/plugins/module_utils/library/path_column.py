@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import StepFailed
-from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 from ..postgres.keys import PRIMARY_KEY
+from ..postgres.names import relation_oid
 from ..shapes import Connection, Cursor
 
 __all__ = ["PathColumn", "has_table", "stream_rows"]
@@ -39,8 +39,8 @@ class PathColumn:
     def __init__(self, cursor: Cursor, names: Sequence[str]) -> None:
         shown = ".".join(names)
         cursor.execute(
-            f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS} WHERE c.oid = to_regclass(%s)",
-            (sql.Identifier(*names[:-1]).as_string(cursor),),
+            f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS} WHERE c.oid = %s",
+            (relation_oid(cursor, sql.Identifier(*names[:-1]).as_string(cursor)),),
         )
         schema, table, oid, key = cursor.fetchone() or ("", "", 0, [])
         found = {column.name: column.type_name for column in columns_of(cursor, oid)}.get(names[-1])
@@ -66,8 +66,7 @@ class PathColumn:
 
 def has_table(cursor: Cursor, names: Sequence[str]) -> bool:
     """Whether the table of a column is there; ``names`` as in PathColumn."""
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (sql.Identifier(*names[:-1]).as_string(cursor),))
-    return one_row(cursor)[0]
+    return relation_oid(cursor, sql.Identifier(*names[:-1]).as_string(cursor)) is not None
 
 
 def stream_rows(connection: Connection, query: sql.Composable) -> Iterator[tuple[Any, ...]]:

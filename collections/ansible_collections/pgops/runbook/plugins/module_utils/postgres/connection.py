@@ -13,6 +13,7 @@ from ..errors import Refused, RunbookError
 from ..shapes import Connection, Cursor, Identity, Target
 from .answers import one_row
 from .message import one_line
+from .names import look_in_catalog_only
 
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
@@ -136,6 +137,7 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
     try:
         connection = psycopg2.connect(**parameters)
         with transaction(connection) as cursor:
+            look_in_catalog_only(cursor)
             cursor.execute(NOTICE_DEAD_CLIENT)
             cursor.execute(MORE_TEMPORARY)
             cursor.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION {READ_COMMITTED}")

@@ -70,6 +70,7 @@ def run_program(path: str, options: Sequence[str], target: Target, arguments: Se
     answer = subprocess.run(
         [path, *options, *arguments],
         env=environment,
+        umask=0o077,  # a dump holds every row
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

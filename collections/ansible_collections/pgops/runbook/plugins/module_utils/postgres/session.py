@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..shapes import Cursor
+from .names import SAFE_PATH
 
 __all__ = ["PINNED_SETTINGS", "QUICKER_SETTINGS", "Pinned", "pin_session", "restore_session"]
 
@@ -29,7 +30,7 @@ PINNED_SETTINGS: Mapping[str, Pinned] = {
     "xmlbinary": Pinned("base64", "binary values inside xml are written in this encoding"),
     "xmloption": Pinned("content", "xml constants in expressions are read as document or content"),
     "lc_monetary": Pinned("C", "money is written with this locale's signs and decimals"),
-    "search_path": Pinned("", "names are written without a schema when the path finds them"),
+    "search_path": Pinned(SAFE_PATH, "names are written without a schema when the path finds them"),
     "quote_all_identifiers": Pinned("off", "decides whether plain names get quotes"),
     "standard_conforming_strings": Pinned("on", "decides how backslashes in constants are written"),
     "row_security": Pinned("off", "a policy must raise an error, never hide rows from a fingerprint"),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..errors import Refused
 from ..postgres.answers import one_row
+from ..postgres.connection import sql
+from ..postgres.names import relation_oid
 from ..shapes import Cursor, IndexEntry, Json
 from .order import Index, cascade_order, dependents, pending, unmet_requirements
 
@@ -284,12 +286,11 @@ def _all_exist(cursor: Cursor, creates: dict[str, list[list[str | None]]]) -> bo
     if not tables and not columns:
         return False
     for schema, table, column in tables + columns:
+        name = sql.Identifier(*filter(None, (schema, table))).as_string(cursor)
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute"
-            " WHERE attrelid = to_regclass(CASE WHEN %(schema)s::text IS NULL THEN format('%%I', %(table)s::text)"
-            " ELSE format('%%I.%%I', %(schema)s::text, %(table)s::text) END)"
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = %(table)s"
             " AND (%(column)s::text IS NULL OR (attname = %(column)s AND NOT attisdropped)))",
-            {"schema": schema, "table": table, "column": column},
+            {"table": relation_oid(cursor, name), "column": column},
         )
         if not one_row(cursor)[0]:
             return False

@@ -12,6 +12,7 @@ from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
+from ..postgres.names import as_application
 from ..sentences import listed
 from ..shapes import Catalog, Cursor, Json, Migration
 
@@ -59,13 +60,15 @@ def _named_by_footprint(
     """Those of ``keys`` that a footprint names."""
     functions = {key.split("(", 1)[0]: key for key in keys if "(" in key}
     found: list[str] = []
+    with as_application(cursor):
+        cursor.execute("SELECT pg_catalog.current_schema()")
+    (first,) = one_row(cursor)
     for kind, words in WORDS.items():
         for schema, *names in creates[kind]:
             cursor.execute(
                 "SELECT string_agg(quote_ident(n), '.' ORDER BY position)"
-                " FROM unnest(array_prepend(coalesce(%s, current_schema()::text), %s::text[]))"
-                " WITH ORDINALITY AS name(n, position)",
-                (schema, names),
+                " FROM unnest(array_prepend(%s::text, %s::text[])) WITH ORDINALITY AS name(n, position)",
+                (schema or first, names),
             )
             (identity,) = one_row(cursor)
             for word in words:

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import Refused
-from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, sql, transaction
+from ..postgres.names import as_application
 from ..postgres.programs import find_program, program_major_version
 from ..shapes import Cursor, Identity, Target
+from .rights import check_role
 
 __all__ = [
     "OLDEST_SERVER",
@@ -123,14 +124,14 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
 
     A warning, because the first migration may be the one that makes the schema.
     """
-    cursor.execute(
-        "SELECT current_setting('search_path'), current_database()::text, session_user::text"
-        " WHERE pg_catalog.current_schemas(false) = '{}'"
-    )
-    row = cursor.fetchone()
-    if row is None:
+    with as_application(cursor):
+        cursor.execute(
+            "SELECT pg_catalog.current_schemas(false), pg_catalog.current_setting('search_path'),"
+            " pg_catalog.current_database(), session_user"
+        )
+    schemas, path, database, role = one_row(cursor)
+    if schemas:
         return
-    path, database, role = row
     command = sql.SQL("ALTER DATABASE {} SET search_path = ...").format(sql.Identifier(database))
     warn(
         f"No schema of the search_path ({path or 'empty'}) exists in database {database} for role {role}, so that"
@@ -139,27 +140,20 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
     )
 
 
-def check_rights(cursor: Cursor, copy_target: Target) -> None:
-    """The role may create the ledger here, or bring it up to date, and make the copy where copies are made.
+def check_rights(cursor: Cursor, copy_target: Target, makes_copy: bool) -> None:
+    """The role may write, and may do all that the run will ask of it, here and where copies are made.
+
+    Args:
+        makes_copy: whether the run restores a backup into a copy.
 
     Raises:
-        Refused: naming the missing right.
+        Refused: naming every right that is missing, each with the command that grants it.
     """
     check_writable(cursor)
-    check_rights_to_upgrade(cursor)
     connection = connect(copy_target)
     try:
         with transaction(connection) as copy_cursor:
             check_writable(copy_cursor)
-            copy_cursor.execute(
-                "SELECT rolname, rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
-            )
-            role, may_create_database = one_row(copy_cursor)
+            check_role(cursor, copy_cursor, makes_copy)
     finally:
         connection.close()
-    if not may_create_database:
-        raise Refused(
-            "role_lacks_privilege",
-            f"Role {role} may not create the copy on which the backup is proven. A superuser types: ALTER ROLE {role}"
-            " CREATEDB",
-        )

@@ -53,17 +53,17 @@ class RowComparison:
         known_sums: list[tuple[CommonTable, dict[int, tuple]]] | None = None,
     ) -> None:
         self.live, self.new = live, new
+        versions = [VersionTable(cursor).name() for cursor in (live, new)]
+        for cursor in (live, new):
+            pin_session(cursor, local=True)
         there, here = read_relations(live, ledger), read_relations(new, ledger)
-        for cursor, relations in ((live, there), (new, here)):
-            name = VersionTable(cursor).name()
+        for name, relations in zip(versions, (there, here)):
             for key in [key for key in relations if ".".join(key) == name]:
                 del relations[key]
         self.tables = in_common(there, here)
         self.only_live = only_in(there, here)
         self.only_new = [one.label for one in only_in(here, there)]
         self.references = foreign_keys(new)
-        self.search_path = pin_session(new, local=True)["search_path"]
-        pin_session(live, local=True)
         self._known_sums = known_sums or []
 
     def sums_of_restored(self) -> list[tuple[CommonTable, dict[int, tuple]]]:
@@ -125,18 +125,12 @@ class RowComparison:
             differing = sum(one.total() for one in differences)
             if differing == len(left):
                 return left
-            self._search_path(self.search_path)
             left = self._write([one for one in differences if one.total()])
-            self._search_path("")
             touched = self._touched({one.table.name for one in differences if one.total()})
             differences = [
                 find_difference(self.live, self.new, table) for table in self.tables if table.name in touched
             ]
         return left if sum(one.total() for one in differences) == len(left) else self._unlike(differences)
-
-    def _search_path(self, value: str) -> None:
-        # Checks and defaults of the application may rely on its own.
-        self.new.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (value,))
 
     def _write(self, differences: list[TableDifference]) -> list[dict[str, Any]]:
         by_name = {one.table.name: one for one in differences}

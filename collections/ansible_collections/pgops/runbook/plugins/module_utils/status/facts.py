@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
+from ..ledger.privileges import rights_of_others
 from ..ledger.receipts import broken_link, in_force, latest
 from ..ledger.schema import NEWEST
 from ..ledger.upgrade import release_of
@@ -49,9 +50,10 @@ def database_status(
         migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, at_work (the session of
         a step that is at work, or None), half_done (the journal of a migration whose statements commit one by one, and
         not all of which have; its changes are no drift), broken_receipt,
-        receipts (how many), drift, salvage, rows_waiting (migration that is applied -> rows of its salvage that did not
-        go back), files_behind, layout (release: of the runbook's own schemas, 0 for none;
-        newest: that the next deploy brings them to).
+        cut_off (a sentence, or None), receipts (how many), rights_of_others (what lets others than the owner write the
+        runbook's schemas, or read kept rows), drift, salvage, rows_waiting (migration that is applied -> rows of its
+        salvage that did not go back), files_behind, layout (release: of the runbook's own schemas, 0 for none; newest:
+        that the next deploy brings them to).
     """
     recorded: set[str] | None = read(
         "which migrations are applied was not read", VersionTable(cursor).applied, None
@@ -78,7 +80,13 @@ def database_status(
         "broken_receipt": (
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
         ),
+        "cut_off": ledger.cut_off(cursor),
         "receipts": len(receipts),
+        "rights_of_others": [
+            {"role": one.role, "name": one.name, "privileges": one.privileges, "revoke": one.revoke}
+            for one in rights_of_others(cursor)
+            if one.harmful
+        ],
         "drift": (
             []
             if half_done

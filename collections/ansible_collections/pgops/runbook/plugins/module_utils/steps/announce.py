@@ -23,7 +23,11 @@ def work(step: Step) -> Json:
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
     with transaction(step.connection) as cursor:
         forget_rehearsed(cursor)
-        closed = step.ledger.finish_run(cursor, step.run_id, params["outcome"], params["reason"])
+        if params["run"]["signed"]:
+            step.ledger.keep_signatures(cursor, step.run_id, params["run"]["signed"])
+        closed = step.ledger.finish_run(
+            cursor, step.run_id, params["outcome"], params["reason"], params["record_sha256"]
+        )
     return {"copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
 
 
@@ -33,6 +37,7 @@ def main() -> None:
             outcome={"type": "str", "default": "failed"},
             reason={"type": "str", "default": ""},
             reason_code={"type": "str", "default": ""},
+            record_sha256={"type": "str", "default": ""},
             fail_on_held_back={"type": "bool", "default": False},
             restore_salvage={"type": "bool", "default": True},
             unannounced={"type": "list", "elements": "dict", "default": []},

@@ -11,6 +11,7 @@ from ..backup.emergency import EMERGENCY_BACKUP_SPEC, check_wanted
 from ..backup.files import check_room
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
+from ..ledger.privileges import check_rights_of_others
 from ..ledger.receipts import committed_versions
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
@@ -45,7 +46,8 @@ def work(step: Step) -> Json:
         selected = [] if only_files else select_migrations(step, cursor, applied)
         linted = step.playbook != "emergency_rollback" and step.plan["linted"]
         lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
-        check_rights(cursor, copy_target)
+        check_rights(cursor, copy_target, step.playbook != "emergency_rollback")
+        check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
         cursor.execute("SELECT pg_database_size(current_database())")
         size = one_row(cursor)[0]
         if step.playbook != "emergency_rollback":
@@ -97,7 +99,10 @@ def work(step: Step) -> Json:
         step.ledger.open_run(
             cursor, step.run_id, step.playbook, selected, operator_name(run["operator"]), run["controller"]
         )
-        inputs = {"scripts": {version: digests[version] for version in selected if version in digests}}
+        inputs = {
+            "scripts": {version: digests[version] for version in selected if version in digests},
+            "smoke": step.plan["smoke_digests"],
+        }
         step.record(cursor, "ok", inputs=inputs, outputs=outputs)
     if interrupted is not None:
         # Killed between verify_restore and rehearse, it could not drop its copy.

@@ -8,7 +8,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase
 from ..ledger.ledger import Ledger
-from ..postgres.connection import TARGET_SPEC
+from ..postgres.connection import TARGET_SPEC, transaction
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
 from ..status.reading import read_status
@@ -26,6 +26,17 @@ def adopt(step: Step) -> dict[str, Json]:
     return found
 
 
+def _ledger(step: Step) -> Json:
+    """What the controller compares with its artifacts, and whose signatures it checks."""
+    with transaction(step.connection) as cursor:
+        ledger = Ledger()
+        return {
+            "identity": step.identity,
+            "runs": ledger.runs(cursor),
+            "receipts": ledger.signatures(cursor),
+        }
+
+
 def work(step: Step) -> Json:
     step.changed = False
     adoption = adopt(step) if step.params["adopt"] else {}
@@ -33,6 +44,7 @@ def work(step: Step) -> Json:
         **read_status(step.connection, step.params["target"], Ledger(), step.plan["index"]),
         "adoption": adoption,
         "unusable": step.plan["unusable"],
+        "ledger": _ledger(step),
     }
 
 

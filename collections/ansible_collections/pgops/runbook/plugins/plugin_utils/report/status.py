@@ -46,6 +46,12 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))
+    lines += [f"NOT SIGNED: {sentence}" for sentence in cut(status.get("unsigned") or [])]
+    lines += [f"CHANGED: {sentence}" for sentence in cut(status.get("artifacts_changed") or [])]
+    lines += [
+        f"OPEN TO OTHERS: role {one['role']} has {', '.join(one['privileges'])} on {one['name']}: {one['revoke']}"
+        for one in status.get("rights_of_others") or []
+    ]
     layout = status["layout"]
     if 0 < layout["release"] < layout["newest"]:
         lines.append(
@@ -106,8 +112,11 @@ def _files_behind(one: dict[str, Any], status: dict[str, Any]) -> str:
 
 def _chain(status: dict[str, Any]) -> str:
     broken = status["broken_receipt"]
+    if broken is None and status.get("cut_off"):
+        return f"RECEIPTS CUT OFF: {status['cut_off']}"
     if broken is None:
-        return f"Receipts: {status['receipts']}, the chain is whole"
+        signed = status.get("signed") and status["receipts"] and not status.get("unsigned")
+        return f"Receipts: {status['receipts']}, the chain is whole" + (" and signed" if signed else "")
     what = f"{broken['step']} {broken['migration'] or ''}".strip()
     return (
         f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is no longer as it was written,"

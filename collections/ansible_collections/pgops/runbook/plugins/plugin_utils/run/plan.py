@@ -71,6 +71,7 @@ def plan_for(
                 if with_statements
                 else [_digests(library.find(version)) for version in versions]
             ),
+            "smoke_digests": {script.name: script.sha256 for script in library.smoke},
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
             "warnings": list(library.warnings),
             "unusable": library.problems(),

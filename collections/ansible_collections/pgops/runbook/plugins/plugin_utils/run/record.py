@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from typing import Any
 
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.receipts import CHAINS
+from ...module_utils.ledger.signatures import is_signed, signature_of
 from .waiting import code_of_waiting, rows_waiting
 
 __all__ = ["RunRecord", "code_of_task", "final_outcome", "succeeded"]
@@ -104,6 +106,12 @@ def _complete(playbook: str, done: set[str]) -> bool:
     return any(done.issuperset(chain) for chain in CHAINS[playbook])
 
 
+def _make_own_folder(folder: Path) -> None:
+    """A folder for its owner only; those above it are the person's, and made like any other of theirs."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
 class RunRecord:
     """The artifacts of one run of one target.
 
@@ -113,6 +121,7 @@ class RunRecord:
         facts: playbook, target and database for a record that does not exist yet.
         writes: False in check mode.
         carried: contents of run.json that could not be written, as tasks of this run have handed them on.
+        key: signs the receipts; none are signed without one.
     """
 
     def __init__(
@@ -122,7 +131,9 @@ class RunRecord:
         facts: dict[str, Any],
         writes: bool = True,
         carried: Iterable[dict[str, Any]] = (),
+        key: str = "",
     ) -> None:
+        self.key = key
         self.artifacts_dir = Path(artifacts_dir).expanduser().absolute()
         self.folder = self.artifacts_dir / run_id
         self.path = self.folder / "run.json"
@@ -179,7 +190,7 @@ class RunRecord:
         """
         if not self.writes:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        _make_own_folder(self.folder)
         self._replace(self.path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
         link = self.artifacts_dir / "latest"
         if not link.is_symlink() or link.readlink().name < self.folder.name:
@@ -192,7 +203,9 @@ class RunRecord:
     @staticmethod
     def _replace(path: Path, text: str) -> None:
         temporary = path.with_suffix(".part")
-        with temporary.open("w", encoding="utf-8") as file:
+        # Reports quote statements, names and rows: they are of no concern to other users of the controller.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -229,7 +242,7 @@ class RunRecord:
     def successor(self, run_id: str) -> RunRecord:
         """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
         facts = {key: self.content[key] for key in ("playbook", "target", "database")}
-        return RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes)
+        return RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes, key=self.key)
 
     def steps(self, name: str) -> list[dict[str, Any]]:
         return [step for step in self.content["steps"] if step["step"] == name]
@@ -418,14 +431,32 @@ class RunRecord:
                 **one["impact"],
             }
 
+    def signed(self, key: str) -> dict[str, str]:
+        """digest -> signature of this run's receipts, of those copies whose signature is right."""
+        found = {}
+        for path in sorted((self.folder / "receipts").glob("*.json")):
+            with contextlib.suppress(ValueError):  # a damaged copy is as good as none, and the step says so
+                receipt = json.loads(path.read_text(encoding="utf-8"))
+                digest, signature = receipt.get("digest", ""), receipt.get("signature")
+                if is_signed(digest, signature, key):
+                    found[digest] = signature
+        return found
+
+    def digest(self) -> str:
+        """SHA-256 of run.json as it is on disk."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
     def _mirror(self, step: str, receipts: list[dict[str, Any]]) -> None:
         if not receipts or not self.writes:
             return
         folder = self.folder / "receipts"
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_own_folder(self.folder)
+        _make_own_folder(folder)
         number = len(list(folder.glob("*.json")))
         for receipt in receipts:
             number += 1
+            if self.key:
+                receipt = {**receipt, "signature": signature_of(receipt["digest"], self.key)}
             self._replace(
                 folder / f"{number:02d}_{step}.json", json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
             )

@@ -1,0 +1,179 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The rights that a role needs which is no superuser: all that are missing at once, each with what grants it.
+
+Production is read as a whole (the backup, and what a rollback keeps), so every table has to be readable, and no policy
+may hide rows. On the copy everything is made anew and given to its owner, for which PostgreSQL asks that whoever does
+it may become that owner (manual, ALTER TABLE), and that an extension is trusted (manual, CREATE EXTENSION).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import Refused
+from ..ledger.upgrade import missing_rights_to_upgrade
+from ..postgres.answers import one_row
+from ..postgres.application_tables import (
+    APPLICATION_AND_RUNBOOK,
+    RELATIONS,
+    SAVED,
+    SEQUENCES,
+    TABLES,
+    in_schemas,
+    of_application,
+)
+from ..postgres.connection import sql
+from ..sentences import listed
+from ..shapes import Cursor
+
+__all__ = ["check_role", "missing_in_production", "missing_on_copy"]
+
+# Of sequences too, whose positions a dump holds.
+UNREADABLE = f"""
+    SELECT pg_catalog.pg_get_userbyid(c.relowner)::text, n.nspname::text, c.relname::text
+    FROM {RELATIONS} WHERE {of_application("".join((TABLES, "m", SEQUENCES)), APPLICATION_AND_RUNBOOK, SAVED)}
+      AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+    ORDER BY 1, 2, 3"""
+
+HIDDEN = f"""
+    SELECT n.nspname::text || '.' || c.relname::text
+    FROM {RELATIONS} WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, SAVED)}
+      AND pg_catalog.row_security_active(c.oid) ORDER BY 1"""
+
+# Whose objects a dump gives back. What belongs to an extension comes and goes with it.
+OWNERS = f"""
+    SELECT DISTINCT pg_catalog.pg_get_userbyid(found.owner)::text
+    FROM (SELECT 'pg_catalog.pg_class'::regclass AS class, c.oid, c.relowner AS owner, c.relnamespace AS schema
+          FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') UNION ALL
+          SELECT 'pg_catalog.pg_proc'::regclass, oid, proowner, pronamespace FROM pg_catalog.pg_proc UNION ALL
+          SELECT 'pg_catalog.pg_type'::regclass, oid, typowner, typnamespace FROM pg_catalog.pg_type UNION ALL
+          SELECT 'pg_catalog.pg_namespace'::regclass, oid, nspowner, oid FROM pg_catalog.pg_namespace) AS found
+    JOIN pg_catalog.pg_namespace n ON n.oid = found.schema
+    WHERE {in_schemas(APPLICATION_AND_RUNBOOK)} AND pg_catalog.pg_get_userbyid(found.owner) <> 'pg_database_owner'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = found.class AND d.objid = found.oid
+                      AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e')
+      AND NOT (n.nspname = 'public' AND found.oid = n.oid) ORDER BY 1"""
+
+UNTRUSTED = """
+    SELECT x.extname::text FROM pg_catalog.pg_extension x
+    JOIN pg_catalog.pg_available_extension_versions v ON v.name = x.extname AND v.version = x.extversion
+    WHERE v.superuser AND NOT v.trusted AND x.extname <> 'plpgsql' ORDER BY 1"""
+
+
+def check_role(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool) -> None:
+    """The role may do all that the run will ask of it.
+
+    Args:
+        cursor: of a transaction in production; only reads.
+        copy_cursor: likewise, on the server where copies are made.
+        makes_copy: whether the run restores a backup into one.
+
+    Raises:
+        Refused: naming every right that is missing.
+    """
+    missing = missing_in_production(cursor)
+    owners, extensions = _asked_of_copy(cursor)
+    if not makes_copy:
+        owners, extensions = [], []
+    missing += missing_on_copy(copy_cursor, owners, extensions)
+    if missing:
+        raise Refused("role_lacks_privilege", ". ".join(dict.fromkeys(missing)), missing=missing)
+
+
+def missing_in_production(cursor: Cursor) -> list[str]:
+    """A sentence on each right that is missing, which ends with the command."""
+    role = _role(cursor)
+    missing = missing_rights_to_upgrade(cursor)
+    cursor.execute(UNREADABLE)
+    by_owner: dict[str, list[tuple[str, str]]] = {}
+    for owner, *name in cursor.fetchall():
+        by_owner.setdefault(owner, []).append((name[0], name[1]))
+    for owner, names in by_owner.items():
+        shown = listed([".".join(name) for name in names])
+        missing.append(
+            f"Role {role} may not read {shown}, which a backup holds and which {owner} owns."
+            f" {_to_be_member(cursor, role, owner, names)}"
+        )
+    cursor.execute(HIDDEN)
+    hidden = [name for (name,) in cursor.fetchall()]
+    if hidden:
+        command = sql.SQL("ALTER ROLE {} BYPASSRLS").format(sql.Identifier(role)).as_string(cursor)
+        missing.append(
+            f"Row-level security hides rows of {listed(hidden)} from role {role}, and a backup with the others would"
+            f" be taken for the whole. A superuser types: {command}"
+        )
+    return missing
+
+
+def _asked_of_copy(cursor: Cursor) -> tuple[list[str], list[str]]:
+    """Owners of what a backup of this database holds, and extensions that only a superuser may make."""
+    cursor.execute(OWNERS)
+    owners = [owner for (owner,) in cursor.fetchall()]
+    cursor.execute(UNTRUSTED)
+    return owners, [name for (name,) in cursor.fetchall()]
+
+
+def missing_on_copy(cursor: Cursor, owners: Iterable[str], extensions: Iterable[str]) -> list[str]:
+    """As missing_in_production(), on the server where the copy is made.
+
+    Args:
+        owners, extensions: of what the backup holds.
+    """
+    role, missing = _role(cursor), []
+    cursor.execute(
+        "SELECT rolcreatedb OR rolsuper, rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+    )
+    may_create_database, is_superuser = one_row(cursor)
+    if not may_create_database:
+        missing.append(
+            f"Role {role} may not create the copy on which the backup is proven. A superuser types: ALTER ROLE {role}"
+            " CREATEDB"
+        )
+    if is_superuser:
+        return missing
+    for owner in owners:
+        cursor.execute(
+            "SELECT pg_catalog.pg_has_role(oid, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = %s",
+            (owner,),
+        )
+        row = cursor.fetchone()
+        if row is not None and not row[0]:
+            missing.append(
+                f"Role {role} may not give what it restores to its owner {owner}."
+                f" {_to_be_member(cursor, role, owner, [])}"
+            )
+    for name in extensions:
+        missing.append(
+            f"Extension {name} is not trusted, so that only a superuser may make it, and role {role} cannot make the"
+            " copy. Whoever runs the server puts 'trusted = true' into its control file, or the inventory's group"
+            " rehearsal names a server with a superuser as db_user"
+        )
+    return missing
+
+
+def _role(cursor: Cursor) -> str:
+    cursor.execute("SELECT current_user::text")
+    return one_row(cursor)[0]
+
+
+def _to_be_member(cursor: Cursor, role: str, owner: str, names: list[tuple[str, str]]) -> str:
+    """The command that mends it; nobody is made a member of a superuser, which would make him one."""
+    cursor.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", (owner,))
+    row = cursor.fetchone()
+    member = sql.Identifier(role)
+    if row is None or not row[0]:
+        grant = sql.SQL("GRANT {} TO {}").format(sql.Identifier(owner), member)
+        return f"Whoever may, types: {grant.as_string(cursor)}"
+    if not names:
+        return (
+            f"{owner} is a superuser; whoever is one gives its objects in this database to the application's owner"
+            " (ALTER TABLE ... OWNER TO ...), and makes the role a member of that one"
+        )
+    usage = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, dict.fromkeys(schema for schema, _ in names))), member
+    )
+    select = sql.SQL("GRANT SELECT ON {} TO {}").format(
+        sql.SQL(", ").join(sql.Identifier(*name) for name in names), member
+    )
+    return f"A superuser types: {usage.as_string(cursor)}; {select.as_string(cursor)}"

@@ -1,0 +1,94 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether the artifacts on the controller and the ledger still say the same of the runs of a database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...module_utils.ledger.receipts import digest_of_receipt
+from ...module_utils.ledger.signatures import is_signed
+
+__all__ = ["changed_artifacts", "unsigned_receipts"]
+
+# They end with their only step, so that none comes after it that could bring the signature.
+NEVER_SIGNED = ("adopt", "salvage")
+
+
+def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str]:
+    """Sentences on artifacts that are no longer as they were written, and on receipts that the ledger has lost.
+
+    Args:
+        artifacts_dir: holds a folder for each run; those of other databases are passed over.
+        ledger: identity of the database, and its runs (run_id -> record_sha256, receipts), as the status returns it.
+    """
+    found: list[str] = []
+    for folder in sorted(Path(artifacts_dir).expanduser().glob("*/")):
+        if folder.is_symlink():
+            continue  # latest
+        run = ledger["runs"].get(folder.name)
+        if run is not None:
+            found += _record(folder / "run.json", run["record_sha256"])
+        # A rehearsal has its receipts beside its backup.
+        found += _receipts(folder, run, ledger["identity"])
+    return found
+
+
+def _record(path: Path, recorded: str | None) -> list[str]:
+    if recorded is None or not path.exists():
+        return []
+    if hashlib.sha256(path.read_bytes()).hexdigest() == recorded:
+        return []
+    return [f"{path} is not as the run left it"]
+
+
+def _receipts(folder: Path, run: Mapping[str, Any] | None, identity: Mapping[str, Any]) -> list[str]:
+    found = []
+    for path in sorted((folder / "receipts").glob("*.json")):
+        try:
+            receipt = json.loads(path.read_text(encoding="utf-8"))
+            whole = receipt["digest"] == digest_of_receipt(receipt)
+            theirs, playbook = receipt["identity"], receipt["run_id"]
+        except (ValueError, KeyError, TypeError):
+            found.append(f"{path} is not as the run left it")
+            continue
+        if not whole or playbook != folder.name:
+            found.append(f"{path} is not as the run left it")
+        elif run is None and not _is_of_ledger(folder):
+            continue
+        elif receipt["digest"] not in (run["receipts"] if run else ()) and all(
+            identity[key] == value for key, value in theirs.items()
+        ):
+            found.append(f"the ledger no longer has the receipt that {path} is a copy of")
+    return found
+
+
+def _is_of_ledger(folder: Path) -> bool:
+    """Whether the run wrote its receipts into the database; a rehearsal does not."""
+    try:
+        return bool(json.loads((folder / "run.json").read_text(encoding="utf-8"))["playbook"] != "rehearse")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def unsigned_receipts(receipts: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    """Sentences on receipts whose signature is wrong, or is missing after the first that has one.
+
+    Args:
+        receipts: position, run_id, step, digest, signature and ended (of the run) of each, oldest first.
+        key: with which they were signed. The last receipts of a run that has not ended are not signed yet.
+    """
+    found, first = [], next((one["position"] for one in receipts if one["signature"]), None)
+    for one in receipts:
+        what = f"receipt {one['position']} ({one['step']} in run {one['run_id']})"
+        if one["signature"] and not is_signed(one["digest"], one["signature"], key):
+            found.append(f"{what} was not signed with receipt_key: it was changed, or the key is another one")
+        elif one["signature"] or one["step"] in NEVER_SIGNED:
+            continue
+        elif first is not None and one["position"] > first and one["ended"]:
+            found.append(f"{what} has no signature: its controller was stopped, or somebody else wrote it")
+    return found

@@ -1,0 +1,116 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rights of others on the runbook's schemas, receipts that were cut off, and smoke scripts that were edited."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.privileges import rights_of_others
+
+from tests.integration.step_runs import StepRuns
+
+# On a table, on one column, on a schema, and through PUBLIC.
+HARMFUL = [
+    "GRANT INSERT ON runbook.receipt TO {role}",
+    "GRANT UPDATE (signature) ON runbook.receipt TO {role}",
+    "GRANT CREATE ON SCHEMA runbook TO {role}",
+    "GRANT SELECT ON runbook_salvage.kept_row TO {role}",
+    "GRANT SELECT (kept) ON runbook_salvage.kept_row TO PUBLIC",
+]
+
+
+@pytest.fixture
+def role(runs: StepRuns) -> Iterator[str]:
+    runs.up_to("apply")
+    runs.conclude()
+    runs.execute("DROP ROLE IF EXISTS clerk", "CREATE ROLE clerk")
+    yield "clerk"
+    runs.execute("DROP OWNED BY clerk", "DROP ROLE clerk")
+
+
+def status(runs: StepRuns) -> dict:
+    return runs.another("status").must("status")["outputs"]
+
+
+def test_rights_are_told_refused_and_gone_with_the_command_that_is_named(runs: StepRuns, role: str) -> None:
+    for grant in HARMFUL:
+        runs.execute(grant.format(role=role))
+        answer = runs.another(wanted="002").step("preflight")
+        assert answer["failed"], grant
+        (right,) = status(runs)["rights_of_others"]
+        runs.execute(right["revoke"])
+        assert status(runs)["rights_of_others"] == [], grant
+
+
+def test_a_deploy_is_refused_and_a_rollback_only_warns(runs: StepRuns, role: str) -> None:
+    runs.execute(f"GRANT INSERT, DELETE ON runbook.receipt TO {role}")
+    runs.write(migrations__003_more="CREATE TABLE more ();", rollback__003_more_rollback="DROP TABLE more;")
+    answer = runs.another(wanted="003").step("preflight")
+    assert answer["reason_code"] == "ledger_open_to_others"
+    assert 'REVOKE ALL ON TABLE "runbook"."receipt" FROM "clerk"' in answer["msg"]
+    rollback = runs.another("emergency_rollback").must("preflight")
+    assert any("clerk has DELETE, INSERT" in str(warning) for warning in rollback["warnings"]), rollback[
+        "warnings"
+    ]
+
+
+def test_whoever_only_reads_the_ledger_is_let(runs: StepRuns, role: str) -> None:
+    runs.execute(f"GRANT USAGE ON SCHEMA runbook TO {role}", f"GRANT SELECT ON runbook.receipt TO {role}")
+    assert status(runs)["rights_of_others"] == []
+    with contextlib.closing(runs.server.connect(runs.database)) as connection, connection.cursor() as cursor:
+        found = {one.name: (one.privileges, one.harmful) for one in rights_of_others(cursor)}
+    assert found == {'"runbook"': (["USAGE"], False), '"runbook"."receipt"': (["SELECT"], False)}
+
+
+def test_what_default_privileges_gave_to_later_objects(runs: StepRuns) -> None:
+    runs.execute(
+        "DROP ROLE IF EXISTS clerk",
+        "CREATE ROLE clerk",
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO clerk",
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO clerk",
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO clerk",
+    )
+    runs.up_to("apply")
+    assert status(runs)["rights_of_others"] == []
+    runs.execute("DROP OWNED BY clerk", "DROP ROLE clerk")
+
+
+def test_a_receipt_cut_off_at_the_end_is_seen(runs: StepRuns) -> None:
+    runs.up_to("apply")
+    runs.conclude()
+    assert status(runs)["cut_off"] is None
+    runs.execute("DELETE FROM runbook.receipt WHERE position = (SELECT max(position) FROM runbook.receipt)")
+    found = status(runs)
+    assert found["broken_receipt"] is None
+    assert found["cut_off"] == "receipt 6 was the last one that was written, and the ledger ends with 5"
+    runs.execute("DELETE FROM runbook.receipt")
+    assert status(runs)["cut_off"].endswith("and the ledger ends with 0")
+
+
+@pytest.mark.parametrize("change", ["edited", "added", "removed"])
+def test_a_smoke_script_that_is_not_the_one_of_preflight_does_not_run(runs: StepRuns, change: str) -> None:
+    runs.write(smoke__notes="SELECT count(*) > 0 FROM notes;")
+    runs.up_to("rehearse")
+    if change == "removed":
+        (runs.sql_dir / "smoke/notes.sql").unlink()
+    else:
+        runs.write(**{f"smoke__{'notes' if change == 'edited' else 'more'}": "DROP TABLE notes;"})
+    answer = runs.step("apply")
+    assert (answer["reason_code"], answer["outcome"]) == ("sql_dir_changed", "refused")
+    assert "Smoke script smoke/" in answer["msg"]
+
+
+def test_only_what_the_controller_has_signed_counts(runs: StepRuns) -> None:
+    runs.up_to("rehearse")
+    receipts = dict(runs.ask("SELECT digest, 'signed ' || position FROM runbook.receipt"))
+    arguments = runs.arguments("apply")
+    run = {**arguments["run"], "signed": dict(list(receipts.items())[:-1])}
+    assert runs.step("apply", run=run)["reason_code"] == "receipt_unsigned"
+    failed = runs.ask("SELECT digest FROM runbook.receipt ORDER BY position DESC LIMIT 1")[0][0]
+    run["signed"] = {**receipts, failed: "signed too"}
+    runs.must("apply", run=run)
+    kept = dict(runs.ask("SELECT digest, signature FROM runbook.receipt WHERE signature IS NOT NULL"))
+    assert kept == run["signed"]

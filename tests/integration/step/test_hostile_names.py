@@ -1,0 +1,189 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""No step calls a function, an operator or a type that somebody has planted in the way to those of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.integration.restore_runs import drop_what_restores_left
+from tests.integration.step.hostile import calls, plant, remove_planter
+from tests.integration.step_runs import StepRuns
+
+PREPARE = ("preflight", "maintenance_window", "backup", "verify_restore", "rehearse")
+
+#: A column, and a table that goes with its rows; each name of a type or a function has its schema.
+AUTHOR = {
+    "migrations__002_author": "ALTER TABLE notes ADD COLUMN author pg_catalog.text;"
+    " CREATE TABLE star (id pg_catalog.int4 PRIMARY KEY, mark pg_catalog.text);"
+    " UPDATE notes SET author = 'nobody';",
+    "rollback__002_author_rollback": "DROP TABLE star; ALTER TABLE notes DROP COLUMN author;",
+    "verify__002_author": "SELECT true FROM notes;",
+    "smoke__notes": "SELECT true FROM notes;",
+}
+#: The same outside of a transaction, with an index that a statement finds by the application's search_path.
+ONE_BY_ONE = {
+    "migrations__002_author": "ALTER TABLE notes ADD COLUMN author pg_catalog.text;"
+    " CREATE INDEX CONCURRENTLY notes_author ON notes (author); UPDATE notes SET author = 'nobody';",
+    "rollback__002_author_rollback": "DROP INDEX CONCURRENTLY notes_author;"
+    " ALTER TABLE notes DROP COLUMN author;",
+}
+FILES = {
+    "migrations__002_author": "-- Files: rename notes.body\n"
+    "UPDATE notes SET body = 'ein' WHERE id OPERATOR(pg_catalog.=) 1;",
+    "rollback__002_author_rollback": "UPDATE notes SET body = 'one' WHERE id OPERATOR(pg_catalog.=) 1;",
+}
+
+
+@pytest.fixture
+def planted(runs: StepRuns, admin: StepRuns) -> Iterator[StepRuns]:
+    """The schema that is first in the database's search_path is full of what fits as well as pg_catalog's own."""
+    runs.execute(
+        "CREATE SCHEMA app",
+        "ALTER TABLE notes SET SCHEMA app",
+        "ALTER TABLE schema_migrations SET SCHEMA app",
+    )
+    assert plant(runs, "app") > 1200
+    admin.execute(f"ALTER DATABASE {runs.database} SET search_path = app, public, pg_catalog")
+    runs.write(**AUTHOR)
+    yield runs
+    drop_what_restores_left(admin, runs.database)
+    admin.execute(f"DROP DATABASE {runs.database} WITH (FORCE)", f"CREATE DATABASE {runs.database}")
+    remove_planter(admin)
+
+
+class Watched:
+    """Steps that must succeed, and after which nothing planted was called."""
+
+    def __init__(self, runs: StepRuns) -> None:
+        self.runs = runs
+        self.since = runs.server.log.stat().st_size
+
+    def __call__(self, run: StepRuns, *names: str, **options: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        for name in names:
+            answer = run.step(name, **options)
+            assert calls(self.runs, self.since) == [], (name, answer.get("msg"))
+            assert not answer.get("failed"), (name, answer)
+        return answer
+
+    def deploy(self) -> StepRuns:
+        run = self.runs.another()
+        self(run, *PREPARE, "apply", "verify", "smoke_test")
+        self(run, "announce", outcome="deployed")
+        return run
+
+    def roll_back(self) -> None:
+        run = self.runs.another("emergency_rollback")
+        self(run, "preflight")
+        self(run, "backup", purpose="emergency", pg_bindir=run.server.bindir)
+        self(run, "emergency_rollback", "smoke_test")
+        self(run, "announce", outcome="rolled_back")
+
+
+def test_what_is_planted_is_found_before_what_postgresql_has(planted: StepRuns) -> None:
+    """The test's own eyes: whoever takes no care calls it."""
+    since = planted.server.log.stat().st_size
+    for careless in (
+        "SELECT format('a', 'b'::pg_catalog.text, 'c'::pg_catalog.text)",
+        "SELECT relname = 'notes' FROM pg_catalog.pg_class LIMIT 1",
+        "SELECT 'a'::text",
+    ):
+        with pytest.raises(psycopg2.errors.RaiseException):
+            planted.ask(careless)
+    assert calls(planted, since) == [
+        "format(pg_catalog.text, pg_catalog.text, pg_catalog.text)",
+        "name = name",
+        "type text",
+    ]
+
+
+def test_deployed_rolled_back_and_by_hand(planted: StepRuns, tmp_path) -> None:
+    watched = Watched(planted)
+    watched.deploy()
+    planted.execute(
+        "INSERT INTO app.star VALUES (1, 'a'), (2, NULL)",
+        "UPDATE app.notes SET author = 'ada' WHERE id OPERATOR(pg_catalog.=) 1",
+    )
+    watched.roll_back()
+    watched(planted.another("status"), "status")
+    by_hand = planted.another("salvage")
+    items = watched(by_hand, "salvage")["outputs"]["items"]
+    for item in items:
+        watched(by_hand, "salvage", item=item["item"])
+        path = tmp_path / f"{item['item']}.csv"
+        watched(by_hand, "salvage", action="export", item=item["item"], file=str(path))
+    returned = watched.deploy()
+    assert returned.ask("SELECT pg_catalog.count(*) FROM app.star") == [(2,)]
+    watched.roll_back()
+    item = watched(by_hand, "salvage")["outputs"]["items"][0]["item"]
+    refused = by_hand.another("salvage").step("salvage", action="purge", item=item)["msg"]
+    confirm = refused.rpartition("salvage_confirm=")[2]
+    watched(by_hand.another("salvage"), "salvage", action="purge", item=item, confirm=confirm)
+
+
+def test_one_by_one(planted: StepRuns) -> None:
+    planted.write(**ONE_BY_ONE)
+    watched = Watched(planted)
+    watched.deploy()
+    planted.execute("UPDATE app.notes SET author = 'ada' WHERE id OPERATOR(pg_catalog.=) 1")
+    watched.roll_back()
+
+
+def test_restored_with_the_rows_since(planted: StepRuns) -> None:
+    watched = Watched(planted)
+    source = watched.deploy()
+    planted.execute("INSERT INTO app.notes (body) VALUES ('since')")
+    run = planted.another("restore")
+    watched(run, "preflight", source_run_id=source.run_id)
+    watched(run, "restore", "count_rows")
+    watched(run, "swap", carry_over=True)
+    watched(run, "smoke_test")
+    watched(run, "announce", outcome="restored")
+    assert planted.ask("SELECT pg_catalog.count(*) FROM app.notes") == [(4,)]
+    watched(planted.another("status"), "status")
+
+
+def test_adopted(planted: StepRuns) -> None:
+    watched = Watched(planted)
+    planted.execute("ALTER TABLE app.notes ADD COLUMN author pg_catalog.text")
+    planted.execute("CREATE TABLE app.star (id pg_catalog.int4 PRIMARY KEY, mark pg_catalog.text)")
+    watched(planted.another("status", "pending"), "status", adopt=True)
+
+
+def test_files_that_follow(planted: StepRuns, tmp_path) -> None:
+    planted.write(**FILES)
+    planted.library_hosts = ("media1",)
+    watched = Watched(planted)
+    run = planted.another()
+    root = tmp_path / "library"
+    root.mkdir()
+    for name in ("one", "drei"):
+        (root / name).write_text(name)
+    files: dict[str, Any] = {
+        "library_host": "media1",
+        "library_root": str(root),
+        "library_state_dir": str(tmp_path / "state"),
+    }
+    watched(run, *PREPARE)
+    watched(run, "files_check", **files, accept_paths_elsewhere=True)
+    watched(run, "apply", "verify", "smoke_test")
+    watched(run, "files_rename", **files)
+    watched(run, "announce", outcome="deployed")
+    assert sorted(path.name for path in root.iterdir()) == ["drei", "ein"]
+
+
+def test_a_function_that_fits_better_than_that_of_pg_catalog(runs: StepRuns, admin: StepRuns) -> None:
+    """With the path that a database has by itself pg_catalog is first, and still not the first choice."""
+    runs.execute(
+        "CREATE FUNCTION public.format(text, text, text) RETURNS text LANGUAGE plpgsql"
+        " AS $$ BEGIN RAISE EXCEPTION 'planted'; END $$"
+    )
+    runs.write(**AUTHOR)
+    watched = Watched(runs)
+    watched.deploy()
+    watched.roll_back()
