@@ -12,7 +12,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.step import Step
 
 from tests.integration.step_runs import StepRuns
 
-ROWS = "SELECT count(*) FROM notes"
+ROWS = "SELECT count(*) FROM public.notes"
 POLICY = LockPolicy(attempts=2, pause_seconds=0.05)
 
 
@@ -29,8 +29,8 @@ def try_in_production(runs: StepRuns, work) -> dict:
     def tried(step: Step) -> None:
         def one() -> None:
             with step.connection.cursor() as cursor:
-                cursor.execute("INSERT INTO notes (body) VALUES ('tried')")
-                cursor.execute("SELECT setval('notes_id_seq', 1)")
+                cursor.execute("INSERT INTO public.notes (body) VALUES ('tried')")
+                cursor.execute("SELECT setval('public.notes_id_seq', 1)")
                 step.record(cursor, "ok")
             work(step)
 
@@ -77,7 +77,7 @@ def test_a_lock_that_is_held_is_tried_again_from_the_start(opened: StepRuns) -> 
         with step.connection.cursor() as cursor:
             cursor.execute(ROWS)
             tries.append(cursor.fetchone()[0])
-            cursor.execute("SELECT last_value FROM notes_id_seq")
+            cursor.execute("SELECT last_value FROM public.notes_id_seq")
             assert cursor.fetchone() == (1,)
             if len(tries) == 1:
                 cursor.execute("DO $$ BEGIN RAISE lock_not_available; END $$")

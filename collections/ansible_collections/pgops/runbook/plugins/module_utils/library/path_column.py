@@ -13,6 +13,7 @@ from ..postgres.application_tables import RELATIONS
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 from ..postgres.keys import PRIMARY_KEY
+from ..postgres.script_session import on_role_path
 from ..shapes import Connection, Cursor
 
 __all__ = ["PathColumn", "has_table", "stream_rows"]
@@ -38,11 +39,13 @@ class PathColumn:
 
     def __init__(self, cursor: Cursor, names: Sequence[str]) -> None:
         shown = ".".join(names)
-        cursor.execute(
-            f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS} WHERE c.oid = to_regclass(%s)",
-            (sql.Identifier(*names[:-1]).as_string(cursor),),
-        )
-        schema, table, oid, key = cursor.fetchone() or ("", "", 0, [])
+        with on_role_path(cursor):  # as the migration finds it
+            cursor.execute(
+                f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS}"
+                " WHERE c.oid = to_regclass(%s)",
+                (sql.Identifier(*names[:-1]).as_string(cursor),),
+            )
+            schema, table, oid, key = cursor.fetchone() or ("", "", 0, [])
         found = {column.name: column.type_name for column in columns_of(cursor, oid)}.get(names[-1])
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
@@ -66,8 +69,9 @@ class PathColumn:
 
 def has_table(cursor: Cursor, names: Sequence[str]) -> bool:
     """Whether the table of a column is there; ``names`` as in PathColumn."""
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (sql.Identifier(*names[:-1]).as_string(cursor),))
-    return one_row(cursor)[0]
+    with on_role_path(cursor):
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (sql.Identifier(*names[:-1]).as_string(cursor),))
+        return one_row(cursor)[0]
 
 
 def stream_rows(connection: Connection, query: sql.Composable) -> Iterator[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..errors import Refused
 from ..postgres.answers import one_row
+from ..postgres.script_session import on_role_path
 from ..shapes import Cursor, IndexEntry, Json
 from .order import Index, cascade_order, dependents, pending, unmet_requirements
 
@@ -271,11 +272,12 @@ def in_place_but_unrecorded(
 
     A quick look by name; playbooks/status.yml compares definitions.
     """
-    return [
-        entry["version"]
-        for entry in index
-        if entry["version"] not in applied and entry["creates"] and _all_exist(cursor, entry["creates"])
-    ]
+    with on_role_path(cursor):  # where scripts find what they name without a schema
+        return [
+            entry["version"]
+            for entry in index
+            if entry["version"] not in applied and entry["creates"] and _all_exist(cursor, entry["creates"])
+        ]
 
 
 def _all_exist(cursor: Cursor, creates: dict[str, list[list[str | None]]]) -> bool:

@@ -11,6 +11,7 @@ from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, sql, transaction
 from ..postgres.programs import find_program, program_major_version
+from ..postgres.script_session import schemas_of_role
 from ..shapes import Cursor, Identity, Target
 
 __all__ = [
@@ -112,19 +113,18 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
 
     A warning, because the first migration may be the one that makes the schema.
     """
-    cursor.execute(
-        "SELECT current_setting('search_path'), current_database()::text, session_user::text"
-        " WHERE pg_catalog.current_schemas(false) = '{}'"
-    )
-    row = cursor.fetchone()
-    if row is None:
+    if schemas_of_role(cursor):
         return
-    path, database, role = row
+    cursor.execute(
+        "SELECT reset_val, pg_catalog.current_database()::text, session_user::text FROM pg_catalog.pg_settings"
+        " WHERE name = 'search_path'"
+    )
+    path, database, role = one_row(cursor)
     command = sql.SQL("ALTER DATABASE {} SET search_path = ...").format(sql.Identifier(database))
     warn(
         f"No schema of the search_path ({path or 'empty'}) exists in database {database} for role {role}, so that"
-        " schema_migrations is not found, and scripts that do not name a schema fail. If no migration makes that"
-        f" schema, correct db_user, or type: {command.as_string(cursor)}"
+        " scripts that do not name a schema fail, and schema_migrations is that of schema public. If no migration makes"
+        f" that schema, correct db_user, or type: {command.as_string(cursor)}"
     )
 
 

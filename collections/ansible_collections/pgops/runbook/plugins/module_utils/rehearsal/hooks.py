@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ..errors import Refused
@@ -12,7 +13,7 @@ from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
 from ..library.follow import PathsBefore, record_on_copy
-from ..postgres.connection import transaction
+from ..postgres.connection import connect_again, transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
 from ..shapes import Connection, Cursor, Script
@@ -61,6 +62,20 @@ class CopyHooks(Hooks):
     @property
     def connection(self) -> Connection:
         return self._connection
+
+    @contextmanager
+    def own_session(self) -> Iterator[None]:
+        """Inside, the recipe has a session of its own, as it has in production: nothing is left of an earlier script's.
+
+        Raises:
+            ServerUnreachable: as ``connect`` does.
+        """
+        idle, self._connection = self._connection, connect_again(self._connection)
+        try:
+            yield
+        finally:
+            self._connection.close()
+            self._connection = idle
 
     def in_transaction(
         self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
