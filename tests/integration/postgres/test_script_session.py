@@ -141,6 +141,17 @@ def test_after_a_failure_the_transaction_is_undone_and_our_turn_with_it(ours: An
         assert shown(cursor) == before
 
 
+def test_another_attempt_after_one_that_was_undone_begins_as_the_first(ours: Any) -> None:
+    """No ROLLBACK takes a prepared statement back."""
+    for _ in range(2):
+        with (
+            pytest.raises(psycopg2.errors.LockNotAvailable),
+            transaction(ours) as cursor,
+            scripts_turn(cursor),
+        ):
+            cursor.execute("PREPARE p AS SELECT 1; DO $$ BEGIN RAISE lock_not_available; END $$")
+
+
 def test_the_schemas_are_those_of_the_role_and_the_session_does_not_notice(ours: Any) -> None:
     with transaction(ours) as cursor:
         assert schemas_of_role(cursor) == ["app", "public"]

@@ -142,3 +142,15 @@ def test_an_error_after_the_last_statement_on_the_copy_names_migration_and_scrip
         "Migration 002 fails on the copy: after the last statement of migrations/002_author.sql: versions are frozen."
         " Production was not touched."
     )
+
+
+def test_a_limit_that_a_script_lifts_holds_and_is_noted_on_the_copy_already(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="SET lock_timeout = 0;"
+        " DO $$ BEGIN ASSERT current_setting('lock_timeout') <> '0'; END $$;"
+        " ALTER TABLE notes ADD COLUMN author text;"
+    )
+    (rehearsed,) = runs.up_to("rehearse")["outputs"]["migrations"]
+    (done,) = runs.must("apply")["outputs"]["migrations"]
+    for where in (rehearsed, done):
+        assert [one.get("limits_lifted") for one in where["statements"]] == [["lock_timeout = 0"], None, None]

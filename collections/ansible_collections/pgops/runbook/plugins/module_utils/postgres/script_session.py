@@ -23,6 +23,7 @@ __all__ = [
     "STRINGS_OF_ROLE",
     "leave_nothing",
     "on_role_path",
+    "path_of_role",
     "schemas_of_role",
     "scripts_turn",
     "take_our_turn",
@@ -141,6 +142,12 @@ def schemas_of_role(cursor: Cursor) -> list[str]:
     return one_row(cursor)[0]
 
 
+def path_of_role(cursor: Cursor) -> str:
+    """The search_path that the role has in this database, whatever the session has."""
+    cursor.execute("SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'")
+    return one_row(cursor)[0]
+
+
 @contextmanager
 def on_role_path(cursor: Cursor) -> Iterator[None]:
     """Inside, names are found where the role finds them: for what calls the application's own triggers.
@@ -149,10 +156,7 @@ def on_role_path(cursor: Cursor) -> Iterator[None]:
     """
     cursor.execute("SELECT pg_catalog.current_setting('search_path')")
     ours = one_row(cursor)[0]
-    cursor.execute(
-        "SELECT pg_catalog.set_config('search_path', reset_val, true) FROM pg_catalog.pg_settings"
-        " WHERE name = 'search_path'"
-    )
+    cursor.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (path_of_role(cursor),))
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from ..ledger.upgrade import check_rights_to_upgrade
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, sql, transaction
 from ..postgres.programs import find_program, program_major_version
-from ..postgres.script_session import schemas_of_role
+from ..postgres.script_session import path_of_role, schemas_of_role
 from ..shapes import Cursor, Identity, Target
 
 __all__ = [
@@ -115,11 +115,9 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
     """
     if schemas_of_role(cursor):
         return
-    cursor.execute(
-        "SELECT reset_val, pg_catalog.current_database()::text, session_user::text FROM pg_catalog.pg_settings"
-        " WHERE name = 'search_path'"
-    )
-    path, database, role = one_row(cursor)
+    path = path_of_role(cursor)
+    cursor.execute("SELECT pg_catalog.current_database()::text, session_user::text")
+    database, role = one_row(cursor)
     command = sql.SQL("ALTER DATABASE {} SET search_path = ...").format(sql.Identifier(database))
     warn(
         f"No schema of the search_path ({path or 'empty'}) exists in database {database} for role {role}, so that"

@@ -20,6 +20,9 @@ from ..shapes import Connection, Cursor, Script
 
 __all__ = ["CopyHooks", "refuse_collisions"]
 
+# Nobody else is on the copy. They are there so that a script that lifts limits is seen to, before it is in production.
+LIMITS = LockPolicy(timeout_seconds=60)
+
 T = TypeVar("T")
 
 
@@ -82,6 +85,9 @@ class CopyHooks(Hooks):
     ) -> T:
         with transaction(self._connection) as cursor:
             return attempt(cursor)
+
+    def begin(self, cursor: Cursor) -> None:
+        LIMITS.set_in(cursor)
 
     def journal_begins(self, cursor: Cursor) -> None:
         # A copy of a database that no run has changed yet has no ledger.

@@ -15,6 +15,7 @@ from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.references import foreign_keys
+from ..postgres.script_session import path_of_role
 from ..postgres.session import pin_session
 from ..postgres.tables import table_facts
 from ..shapes import Cursor
@@ -62,7 +63,8 @@ class RowComparison:
         self.only_live = only_in(there, here)
         self.only_new = [one.label for one in only_in(here, there)]
         self.references = foreign_keys(new)
-        self.search_path = pin_session(new, local=True)["search_path"]
+        self.search_path = path_of_role(new)
+        pin_session(new, local=True)
         pin_session(live, local=True)
         self._known_sums = known_sums or []
 
