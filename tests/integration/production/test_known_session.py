@@ -129,12 +129,23 @@ def test_a_second_record_of_versions_is_refused_on_the_copy(runs: StepRuns, admi
     assert "leads to app.schema_migrations instead" in answer["msg"]
 
 
-def test_an_error_after_the_last_statement_on_the_copy_names_migration_and_script(runs: StepRuns) -> None:
-    runs.execute(
-        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN RAISE EXCEPTION ''versions are frozen''; END'",
-        "CREATE TRIGGER no BEFORE INSERT ON schema_migrations FOR EACH ROW EXECUTE FUNCTION no()",
-    )
+FREEZE = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''versions are frozen''; END'"
+FROZEN = {
+    "at once": "CREATE TRIGGER no BEFORE INSERT ON schema_migrations FOR EACH ROW EXECUTE FUNCTION no()",
+    # The runbook has set all constraints immediate by then, so that this one has to be deferred again.
+    "at COMMIT": "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN SET CONSTRAINTS ALL DEFERRED; RETURN new; END';"
+    " CREATE TRIGGER wait BEFORE INSERT ON schema_migrations FOR EACH ROW EXECUTE FUNCTION wait();"
+    " CREATE CONSTRAINT TRIGGER no AFTER INSERT ON schema_migrations DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION no()",
+}
+
+
+@pytest.mark.parametrize("when", FROZEN)
+def test_an_error_after_the_last_statement_on_the_copy_names_migration_and_script(
+    runs: StepRuns, when: str
+) -> None:
+    runs.execute(FREEZE, FROZEN[when])
     runs.up_to("verify_restore")
     answer = runs.step("rehearse")
     assert (answer["outcome"], answer["reason_code"]) == ("refused", "postgresql_error")
