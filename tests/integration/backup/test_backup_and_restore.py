@@ -370,7 +370,7 @@ def test_a_sequence_used_between_snapshot_and_dump_is_no_difference(server, data
     assert before != after
     assert restore_and_compare(files, manifest, copy, bindir=server.bindir)["data_equal"]
     with contextlib.closing(copy.connect()) as restored, restored.cursor() as cursor:
-        cursor.execute("SELECT last_value FROM account_id_seq")
+        cursor.execute("SELECT last_value FROM public.account_id_seq")
         assert cursor.fetchone() == (2005,)
 
 
