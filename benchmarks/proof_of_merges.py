@@ -21,12 +21,14 @@ from benchmarks.merge_stories.judge import (
     UNLIKE_THE_SCRIPT,
 )
 from benchmarks.merge_stories.kinds import KINDS
+from benchmarks.merge_stories.shrunk import SHRUNK
 from benchmarks.merge_stories.stories import MakeMigration, Outcome, Story
 from demo.local_server import LocalServer
 from tests.integration.salvage.deployment import Deployment
 
 __all__ = ["measure", "story_as_text", "tell"]
 
+STORIES = (*EXAMPLES, *SHRUNK)
 NEVER = (LOST, OVERWRITTEN, RISEN, DOUBLED, MISPLACED, REFUSED, UNLIKE_THE_SCRIPT)
 SHARE = 99  # percent that must be back by itself of what has nothing in its way
 
@@ -76,7 +78,7 @@ def measure(
 
 def _row_of_examples(databases: Databases, deployment: type[Deployment]) -> Measurement:
     notes = []
-    for one in EXAMPLES:
+    for one in STORIES:
         ours = databases.fresh(0).ours
         try:
             wrong = play(deployment(ours, one.apply, one.rollback), one)
@@ -87,9 +89,9 @@ def _row_of_examples(databases: Databases, deployment: type[Deployment]) -> Meas
             notes.append(f"{one.name}: {'; '.join(wrong)}")
     return Measurement(
         "small stories of one thing each",
-        len(EXAMPLES),
-        len(EXAMPLES) - len(notes),
-        len(EXAMPLES),
+        len(STORIES),
+        len(STORIES) - len(notes),
+        len(STORIES),
         notes=notes,
     )
 

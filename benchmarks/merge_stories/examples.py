@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.integration.salvage.deployment import Deployment
 
-__all__ = ["EXAMPLES", "Example", "play"]
+__all__ = ["EXAMPLES", "Example", "kept", "play"]
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,15 @@ def play(deployment: Deployment, example: Example) -> list[str]:
         found = deployment.ask(query)
         if found != list(rows):
             wrong.append(f"{query}: expected {list(rows)}, found {found}")
-    kept = _kept(deployment)
-    wrong += [f"{text} is not in the salvage" for text in example.waits or () if text not in " ".join(kept)]
-    if kept and example.waits is not None and not example.waits:
-        wrong.append(f"the salvage still has {kept}")
+    left = kept(deployment)
+    wrong += [f"{text} is not in the salvage" for text in example.waits or () if text not in " ".join(left)]
+    if left and example.waits is not None and not example.waits:
+        wrong.append(f"the salvage still has {left}")
     return wrong
 
 
-def _kept(deployment: Deployment) -> list[str]:
+def kept(deployment: Deployment) -> list[str]:
+    """The records in the salvage, as text."""
     if deployment.ask("SELECT to_regclass('runbook_salvage.kept_row')") == [(None,)]:
         return []
     return [

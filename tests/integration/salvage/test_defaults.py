@@ -95,3 +95,47 @@ def test_without_a_key_a_default_waits_whose_row_is_not_found(deployment: Story)
     story.apply = "ALTER TABLE note ADD state text DEFAULT 'two'"
     (item,) = [item for item in story.deploy() if item["held_back"]]
     assert item["reasons"] == {TABLE_CHANGED: 1}
+
+
+def test_a_default_waits_whose_row_has_another_key_when_the_migration_has_another_default(
+    deployment: Story,
+) -> None:
+    story = deployment("ALTER TABLE book ADD state text DEFAULT 'one'", "ALTER TABLE book DROP state")
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET state = 'one' WHERE id = 1")
+    story.roll_back()
+    story.execute("UPDATE book SET id = 100 WHERE id = 1")
+    story.apply = "ALTER TABLE book ADD state text DEFAULT 'two'"
+    (item,) = [item for item in story.deploy() if item["held_back"]]
+    assert item["reasons"] == {ROW_DELETED: 1}
+    assert story.ask("SELECT state FROM book WHERE id = 100") == [("two",)]
+
+
+def test_uuids_that_the_migration_writes_stay_though_users_have_touched_every_row(deployment: Story) -> None:
+    story = deployment(
+        "ALTER TABLE book ADD code uuid; UPDATE book SET code = gen_random_uuid()",
+        "ALTER TABLE book DROP code",
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET shelf = 3")
+    before = story.ask("SELECT id, code FROM book ORDER BY id")
+    story.roll_back()
+    assert [item for item in story.deploy() if item["held_back"]] == []
+    assert story.ask("SELECT id, code FROM book ORDER BY id") == before
+
+
+def test_uuids_that_follow_from_what_is_in_a_row_are_compared(deployment: Story) -> None:
+    """A user's own stays in the salvage where the row is another one by now: both sides have changed it."""
+    story = deployment(
+        "ALTER TABLE book ADD code uuid; UPDATE book SET code = md5(title)::uuid",
+        "ALTER TABLE book DROP code",
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET code = gen_random_uuid()")
+    story.roll_back()
+    story.execute("UPDATE book SET title = title || '!' WHERE id = 1")
+    (item,) = [item for item in story.deploy() if item["held_back"]]
+    assert item["held_back"] == 1

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from benchmarks.merge_stories.examples import EXAMPLES, Example, play
+from benchmarks.merge_stories.shrunk import SHRUNK
 from tests.integration.salvage.deployment import Deployment
 
+STORIES = (*EXAMPLES, *SHRUNK)
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=[one.name for one in EXAMPLES])
+
+@pytest.mark.parametrize("example", STORIES, ids=[one.name for one in STORIES])
 def test_a_small_story_ends_as_the_merge_rule_says(connection: Any, example: Example) -> None:
     assert play(Deployment(connection, example.apply, example.rollback), example) == []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.parents import KEY_OF_ANOTHER
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
     ANOTHER_OR_CHANGED,
@@ -151,3 +152,31 @@ def test_a_number_that_an_earlier_migration_of_the_rollback_hands_out_anew(conne
         (2, "bea", None),
         (3, "cyd", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "waits"),
+    [
+        (
+            "DELETE FROM author WHERE name = 'Mann'; INSERT INTO author VALUES ('Mann', 'of Leipzig', 1900)",
+            True,
+        ),
+        ("UPDATE author SET bio = 'of Munich' WHERE name = 'Mann'", False),
+    ],
+    ids=["to a new row", "to the same row, corrected"],
+)
+def test_a_reference_by_a_key_that_was_given_again(deployment: Any, written: str, waits: bool) -> None:
+    story = deployment(
+        "CREATE TABLE quote (id serial PRIMARY KEY, author text REFERENCES author (name) ON DELETE CASCADE, said text)",
+        "DROP TABLE quote",
+    )
+    story.execute(
+        "CREATE TABLE author (name text PRIMARY KEY, bio text, born int);"
+        " INSERT INTO author VALUES ('Mann', 'of Lübeck', 1875), ('Roth', 'of Brody', 1894)"
+    )
+    story.deploy()
+    story.execute("INSERT INTO quote (author, said) VALUES ('Mann', 'a')")
+    story.roll_back()
+    story.execute(written)
+    expected = {"public.quote": {KEY_OF_ANOTHER.format("public.author"): 1}} if waits else {}
+    assert reasons(story.deploy()) == expected

@@ -147,3 +147,43 @@ def test_a_step_holds_the_database_as_long_as_it_works(runs: StepRuns) -> None:
         )
     assert process.wait() == 0
     assert held == [(1,)]
+
+
+def test_a_step_holds_the_database_from_when_it_begins(runs: StepRuns) -> None:
+    runs.steps("preflight", "maintenance_window")
+    runs.execute("UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 s'")
+    holds = "SELECT lease_until > clock_timestamp() FROM runbook.run"
+    seen: list[list[tuple[bool]]] = []
+    runs.work("backup", lambda step: seen.append(runs.ask(holds)))
+    assert seen == [[(True,)]]
+
+
+def test_a_step_that_worked_for_longer_than_the_lease_still_holds_the_database(runs: StepRuns) -> None:
+    runs.steps("preflight", "maintenance_window")
+    # As if the lease had ended while the step was at work.
+    runs.execute(
+        "CREATE FUNCTION runbook.later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 s'; RETURN NEW; END $$;"
+        "CREATE TRIGGER later BEFORE INSERT ON runbook.receipt FOR EACH ROW EXECUTE FUNCTION runbook.later()"
+    )
+    runs.steps("backup")
+    assert runs.ask("SELECT lease_until > clock_timestamp() FROM runbook.run") == [(True,)]
+
+
+@pytest.mark.parametrize("table", ["runbook.run", "runbook.receipt", "schema_migrations"])
+def test_no_step_waits_without_an_end_to_read(
+    runs: StepRuns, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    runs.steps("preflight")
+    monkeypatch.setattr(step, "PATIENCE_SECONDS", 0.2)
+    with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        for name, one in (("preflight", runs.another()), ("maintenance_window", runs)):
+            if (name, table) == ("maintenance_window", "schema_migrations"):
+                continue  # does not read it
+            answer = one.step(name)
+            assert (answer["failed"], answer["reason_code"]) == (True, "lock_not_available"), answer
+            assert f"Step {name} waited 0.2 s for a lock. pid {other.get_backend_pid()} " in answer["msg"]
+            assert f"holds {table}" in answer["msg"]
+        other.rollback()
+    runs.steps("maintenance_window")

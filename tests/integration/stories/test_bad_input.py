@@ -18,8 +18,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.action.step import _controller
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import this_controller
 
 from demo.local_server import LocalServer
 from demo.server_process import free_port
@@ -280,12 +280,16 @@ def test_a_standby(refusals: Application, untouched: Any, standby: tuple[str, in
     assert refusals.contents() == [untouched]
 
 
-def test_a_run_between_two_steps_holds_the_database(application: Application) -> None:
-    """Its controller lives: it is this process."""
+@pytest.mark.parametrize("where", ["here", "in another container"])
+def test_a_run_between_two_steps_holds_the_database(application: Application, where: str) -> None:
+    """Its controller lives: it is this process, or one that cannot be seen from here."""
     ledger, database = Ledger(), application.databases[0]
-    controller = {**_controller(), "pid": os.getpid()}
+    controller = {**this_controller(), "pid": os.getpid()}
     stat = Path(f"/proc/{os.getpid()}/stat").read_text(encoding="utf-8")
     controller["process_start"] = stat.rsplit(")", 1)[-1].split()[19]
+    if where == "in another container":
+        # The same kernel, and a process that here is none or somebody else's.
+        controller |= {"pid_namespace": "pid:[4026539999]", "process_start": "1"}
     with (
         contextlib.closing(application.server.connect(database)) as connection,
         connection,

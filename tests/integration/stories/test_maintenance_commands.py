@@ -167,6 +167,27 @@ def test_refused_before_anything_nobody_is_put_out_of_service(
     assert (name, announced["event"]) == ("announce", "end")
 
 
+@pytest.mark.parametrize("fails", ["with a message", "in silence, for ever"])
+def test_that_nobody_could_be_told_stops_nothing(
+    application: Application, commands: Commands, fails: str
+) -> None:
+    if fails == "with a message":
+        commands.let_fail("announce")
+        reason = "the load balancer does not answer"
+    else:
+        application.variables.update(announce_command=["sleep", "600"], announce_timeout_seconds=1)
+        reason = "sleep had not ended after 1 s"
+    run = application.deploy("002")
+    assert (run.status, run.record["outcome"]) == (0, "deployed"), run.output
+    assert run.record["unannounced"] == [
+        {"event": "begin", "reason": reason},
+        {"event": "end", "reason": reason},
+    ]
+    said = " ".join(run.output.split())
+    for event in ("begin", "end"):
+        assert f"obody was told of the {event} of this run: {reason}" in said
+
+
 def test_a_window_that_does_not_close_hides_no_outcome_of_a_deploy(
     application: Application, commands: Commands
 ) -> None:

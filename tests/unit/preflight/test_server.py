@@ -58,6 +58,23 @@ def test_each_older_program_is_refused(tmp_path, old):
         check_client_programs(IDENTITY, programs(tmp_path, **answers))
 
 
+@pytest.mark.parametrize(
+    ("server", "client", "goes"), [(15, 16, True), (16, 17, False), (15, 18, False), (17, 18, True)]
+)
+def test_programs_that_set_what_the_server_does_not_know(
+    tmp_path: Path, server: int, client: int, goes: bool
+) -> None:
+    """Measured: pg_restore 18 ends with an error in PostgreSQL 15, "SET transaction_timeout = 0"."""
+    names = ("pg_dump", "pg_restore")
+    bindir = programs(tmp_path, **{name: f"{name} (PostgreSQL) {client}.1" for name in names})
+    identity = {**IDENTITY, "server_version": server * 10000}
+    if goes:
+        assert check_client_programs(identity, bindir) == dict.fromkeys(names, client)
+    else:
+        with pytest.raises(Refused, match=rf"is version {client} and the server is {server}: .*pg_bindir"):
+            check_client_programs(identity, bindir)
+
+
 def test_a_missing_program_is_refused(tmp_path):
     bindir = programs(tmp_path, pg_dump="pg_dump (PostgreSQL) 18.1")
     with pytest.raises(Refused, match=r"program pg_restore was not found in .*pg_bindir"):

@@ -5,13 +5,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import json
 import secrets
-import socket
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -19,11 +17,12 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.errors import Refused, RunbookError
+from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
 from ..plugin_utils.report.run import run_report
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
+from ..plugin_utils.run.controller import new_run_id, operator, process_start, this_controller
 from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord, code_of_task, succeeded
@@ -42,6 +41,9 @@ except ModuleNotFoundError as missing:
 
 # What is sent to the target, whichever the step is: ansible-core packs a module once in a run of a playbook.
 STEP_MODULE = "pgops.runbook.step"
+
+# Whatever happens on the controller, each step has left its receipt in the database.
+UNWRITTEN = "{} could not be written: {}. The ledger in the database has all receipts: playbooks/status.yml."
 
 # Steps that belong to no run, and how their outputs are told.
 REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report}
@@ -76,8 +78,8 @@ class ActionModule(ActionBase):
             )
         run = dict(arguments.get("run") or {})
         run["run_id"] = self._run_id(run, task_vars)
-        run["operator"] = run.get("operator") or _operator()
-        run["controller"] = _controller()
+        run["operator"] = run.get("operator") or operator()
+        run["controller"] = this_controller()
         arguments["run"] = run
         target = arguments.get("target") or {}
         try:
@@ -90,6 +92,7 @@ class ActionModule(ActionBase):
                     "database": target.get("login_db"),
                 },
                 writes=not self._task.check_mode,
+                carried=_carried(task_vars),
             )
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, time.monotonic())
@@ -102,6 +105,8 @@ class ActionModule(ActionBase):
                 )
             return result
         ended = record.content.get("ended")
+        if step == "announce" and ended and arguments.get("unannounced"):
+            return self._note_unannounced(record, arguments["unannounced"])
         if step == "announce":
             return self._conclude(
                 record.successor(self._new_run_id(task_vars)) if ended else record, arguments, task_vars
@@ -138,12 +143,14 @@ class ActionModule(ActionBase):
         try:
             record.begin(step)
         except OSError as error:
-            return {
-                "failed": True,
-                "reason_code": "artifacts_dir_unwritable",
-                "msg": f"artifacts_dir {record.artifacts_dir} cannot be written: {error.strerror}."
-                " Nothing was done: a run that cannot be recorded does not start.",
-            }
+            # What follows a change of production must not be left out because nobody can read of it.
+            if not record.has_begun_to_change():
+                return {
+                    "failed": True,
+                    "reason_code": "artifacts_dir_unwritable",
+                    "msg": f"artifacts_dir {record.artifacts_dir} cannot be written: {error.strerror}."
+                    " Nothing was done: a run that cannot be recorded does not start.",
+                }
         started = time.monotonic()
         try:
             result = self._execute_step(step, arguments, run, record, task_vars)
@@ -151,13 +158,15 @@ class ActionModule(ActionBase):
                 result["documents"] = write_documents(
                     run.get("sql_dir") or "sql", result["outputs"]["migrations"]
                 )
-            record.end(step, result)
         except Exception as error:
             # A defect of ours: the record must not look as if the step had never been, and rescue must run.
             reason = f"Step {step} met an error that nobody foresaw: {error!r}"
             result = _failure("step_crashed", reason, None, started)
             result["exception"] = traceback.format_exc()
+        try:
             record.end(step, result)
+        except OSError as error:
+            _hand_on(record, error, result)
         if result.get("failed"):
             # They are in the artifacts; on the screen of the person on call they would bury the reason.
             result.pop("receipts", None)
@@ -290,12 +299,26 @@ class ActionModule(ActionBase):
     def _may_take_over(self, result: dict[str, Any]) -> bool:
         """Whether the run that holds the database was started on this machine by a process that is gone."""
         holder = (result.get("details") or {}).get("holder") or {}
-        theirs, ours = holder.get("controller") or {}, _controller()
-        if not theirs or theirs.get("boot_id") != ours["boot_id"]:
+        theirs, ours = holder.get("controller") or {}, this_controller()
+        # Two containers on one kernel do not see each other's processes, and use the same numbers for them.
+        if not theirs or any(theirs.get(key) != ours[key] for key in ("boot_id", "pid_namespace")):
             return False
-        return _process_start(theirs.get("pid", 0)) != theirs.get("process_start")
+        return process_start(theirs.get("pid", 0)) != theirs.get("process_start")
 
     # The end of a run ------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _note_unannounced(record: RunRecord, announcements: list[dict[str, Any]]) -> dict[str, Any]:
+        """Add to the record of a run that has ended that nobody was told."""
+        record.note_unannounced(announcements)
+        warnings = [
+            f"Nobody was told of the {one['event']}: {one['reason']}" for one in record.content["unannounced"]
+        ]
+        try:
+            record.save()
+        except OSError as error:
+            warnings.append(f"And {record.path} could not be written: {error.strerror}.")
+        return {"changed": False, "warnings": warnings}
 
     def _conclude(
         self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]
@@ -304,18 +327,14 @@ class ActionModule(ActionBase):
         failure, failure_code = (str(arguments.get(key) or "") for key in ("reason", "reason_code"))
         if not record.writes:
             return _checked_only(failure, failure_code, arguments["run"])
+        record.note_unannounced(arguments.get("unannounced") or [])
+        content, unwritten = record.content, None
         try:
             record.conclude(failure, failure_code, boolean(arguments.get("fail_on_held_back", False)))
         except OSError as error:
-            reason = failure or "the run ended"
-            return {
-                "failed": True,
-                "reason_code": "artifacts_dir_unwritable",
-                "changed": False,
-                "msg": f"{reason} How it ended could not be written: artifacts_dir {record.artifacts_dir}:"
-                f" {error.strerror}.",
-            }
-        content = record.content
+            unwritten = UNWRITTEN.format(record.path, error.strerror)
+            content["reason"] = f"{content['reason']} {unwritten}" if content["reason"] else unwritten
+            content["reason_code"] = content["reason_code"] or "artifacts_dir_unwritable"
         result: dict[str, Any] = {"changed": False}
         if record.is_open_in_ledger():
             arguments["run"] = {**arguments["run"], "migration": ""}
@@ -334,6 +353,27 @@ class ActionModule(ActionBase):
         )
         result["succeeded"] = succeeded(content)
         return result
+
+
+def _hand_on(record: RunRecord, error: OSError, result: dict[str, Any]) -> None:
+    """Let the tasks that follow know what run.json does not: production may have been changed by now.
+
+    Ansible keeps facts of a task that went well; from one that failed the playbook's rescue takes the record.
+    """
+    unwritten = UNWRITTEN.format(record.path, error.strerror)
+    result["warnings"] = [*result.get("warnings", []), unwritten]
+    if result.get("failed"):
+        result["runbook_record"] = record.content
+    else:
+        result["ansible_facts"] = {"runbook_record": record.content}
+
+
+def _carried(task_vars: dict[str, Any]) -> list[dict[str, Any]]:
+    """Records that _hand_on() gave to tasks before this one."""
+    places = (task_vars, task_vars.get("ansible_facts") or {})
+    return [
+        json.loads(json.dumps(place["runbook_record"])) for place in places if place.get("runbook_record")
+    ]
 
 
 def _checked_only(failure: str, failure_code: str, run: dict[str, Any]) -> dict[str, Any]:
@@ -364,43 +404,3 @@ def _failure(code: str, reason: str, outcome: str | None, started: float) -> dic
         "seconds": round(time.monotonic() - started, 3),
         "receipts": [],
     }
-
-
-def new_run_id(target: str) -> str:
-    """A name that sorts by time and that two operators do not share."""
-    safe = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in target)[:40]
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{safe}-{secrets.token_hex(2)}"
-
-
-def _operator() -> str:
-    for name in ("SUDO_USER", "LOGNAME", "USER"):
-        if os.environ.get(name):
-            return f"{os.environ[name]}@{socket.gethostname()}"
-    return f"uid {os.getuid()}@{socket.gethostname()}"
-
-
-def _controller() -> dict[str, Any]:
-    """This ansible-playbook: enough to tell later, on the same machine, whether it still runs."""
-    pid = os.getppid()
-    return {
-        "host": socket.gethostname(),
-        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
-        "pid": pid,
-        "process_start": _process_start(pid),
-    }
-
-
-def _process_start(pid: int) -> str | None:
-    """Start time of a process in clock ticks since boot, which its successor under the same pid does not have."""
-    stat = _read(f"/proc/{int(pid)}/stat")
-    return stat.rsplit(")", 1)[-1].split()[19] if stat else None
-
-
-def _read(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-
-
-__all__ = ["ActionModule", "Refused", "new_run_id"]

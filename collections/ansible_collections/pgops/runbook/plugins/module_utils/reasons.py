@@ -132,7 +132,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Take that change back first, or make it a migration of its own.",
         ),
         "client_program_unusable": Reason(
-            "pg_dump or another of PostgreSQL's programs is missing, too old, or does not tell its version.",
+            "pg_dump or another of PostgreSQL's programs is missing, does not go with the server's version, or does not"
+            " tell its own.",
             "Install the client programs of the server's version on the host of the backup, or set pg_bindir.",
         ),
         "database_closed_by_restore": Reason(
@@ -315,7 +316,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Correct the script, or the rows that the reason names: COMMIT would have failed too.",
         ),
         "lock_not_available": Reason(
-            "A lock was not granted within lock_timeout_seconds and lock_attempts.",
+            "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads.",
             "The reason names who held it. Run again at a quieter time.",
         ),
         "postgresql_error": Reason(

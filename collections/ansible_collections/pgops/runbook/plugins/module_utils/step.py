@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Optional
 
-from .errors import Refused, RunbookError, known
+from .errors import Refused, RunbookError, StepFailed, known
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import (
@@ -25,6 +26,7 @@ from .ledger.receipts import (
 )
 from .ledger.upgrade import known_release
 from .postgres.answers import one_row
+from .postgres.blockers import sessions_that_hold
 from .postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
     TARGET_SPEC,
@@ -69,6 +71,10 @@ STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
 # How long a step waits for another step of the same database to end.
 LOCK_WAIT_SECONDS = 10
+
+# How long a lock is waited for that is needed to read the ledger, by steps whose work is of that kind all the time.
+PATIENCE_SECONDS: float = 10
+PATIENT_STEPS = ("preflight", "announce")
 
 
 def step_argument_spec(**options: Json) -> Json:
@@ -159,8 +165,12 @@ class Step:
         try:
             if first is not None:
                 first()
-            self._open()
-            outputs = work(self) or {}
+            self._connect()
+            with self._patience():
+                self._open()
+                outputs = work(self) or {} if self.name in PATIENT_STEPS else {}
+            if self.name not in PATIENT_STEPS:
+                outputs = work(self) or {}
             if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
                 with transaction(self.connection) as cursor:
                     self.record(cursor, "ok", outputs=outputs)
@@ -187,11 +197,37 @@ class Step:
             self.module.fail_json(**answer)
         self.module.exit_json(**answer)
 
-    def _open(self) -> None:
+    def _connect(self) -> None:
         try:
             self.connection = connect(self.params["target"])
         except ServerUnreachable as error:
             raise explain_unreachable(self.params["target"], error) from None
+
+    @contextlib.contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Nothing inside waits for a lock without an end.
+
+        Raises:
+            StepFailed: a lock was not granted in time; with the sessions that hold some.
+        """
+        with transaction(self.connection) as cursor:
+            _wait_not_long(cursor, local=False)
+        try:
+            yield
+        except psycopg2.errors.LockNotAvailable:
+            with transaction(self.connection) as cursor:
+                holders = sessions_that_hold(cursor)
+            raise StepFailed(
+                "lock_not_available",
+                f"Step {self.name} waited {PATIENCE_SECONDS:g} s for a lock. {'; '.join(holders) or 'It is free now'}."
+                " Type the same command again when that session has ended.",
+            ) from None
+        finally:
+            if not self.connection.closed:
+                with transaction(self.connection) as cursor:
+                    cursor.execute("SET lock_timeout = 0")  # what connect() has set, not what the role has
+
+    def _open(self) -> None:
         with transaction(self.connection) as cursor:
             self.started = utc_text(cursor)
             # Before there is an identity: into a layout that we do not know not even the failure is written.
@@ -317,6 +353,9 @@ class Step:
             outputs=outputs,
         )
         self.recorded.append(receipt)
+        if status == "ok":
+            # The step may have worked for longer than the lease, and the next one has yet to begin.
+            self.ledger.extend_lease(cursor, self.run_id)
         return receipt
 
     def forget_unwritten(self, count: int) -> None:
@@ -368,6 +407,7 @@ class Step:
             if self.connection.closed:
                 self.connection = connect(self.params["target"])
             with transaction(self.connection) as cursor:
+                _wait_not_long(cursor, local=True)
                 run = self.ledger.run(cursor, self.run_id)
                 if run is not None and not run["finished"] and run["playbook"] == self.playbook:
                     self.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})
@@ -408,6 +448,12 @@ class Step:
             StepFailed: when there is none; the gate has normally seen to it.
         """
         return outputs_in(self.receipts, step, migration)
+
+
+def _wait_not_long(cursor: Cursor, local: bool) -> None:
+    cursor.execute(
+        "SELECT pg_catalog.set_config('lock_timeout', %s, %s)", (f"{round(PATIENCE_SECONDS * 1000)}ms", local)
+    )
 
 
 def operator_name(given: str) -> str:

@@ -37,6 +37,13 @@ options:
     description: Whether deploys put back what a rollback keeps, which the report says only then.
     type: bool
     default: true
+  unannounced:
+    description:
+      - Announcements that reached nobody, each with its event and the reason, for run.json and the report.
+      - Of a run that has ended they are noted, and nothing else is done.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""

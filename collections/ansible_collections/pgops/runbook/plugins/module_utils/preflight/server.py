@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 OLDEST_SERVER = 15
+KNOWS_TRANSACTION_TIMEOUT = 17
 
 
 def check_server(identity: Identity) -> None:
@@ -46,13 +47,16 @@ def check_server(identity: Identity) -> None:
 
 
 def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:
-    """pg_dump and pg_restore as new as the server (manual, pg_dump, Notes).
+    """pg_dump and pg_restore as new as the server (manual, pg_dump, Notes), and none that it does not understand.
+
+    Those of 17 and newer set transaction_timeout wherever they restore, and servers before 17 do not know it (release
+    notes of 17).
 
     Returns:
         dict: program -> major version.
 
     Raises:
-        Refused: when one is missing or older.
+        Refused: when one is missing, older, or cannot restore into this server.
     """
     major = identity["server_version"] // 10000
     versions = {}
@@ -64,6 +68,13 @@ def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:
                 "client_program_unusable",
                 f"{path} is version {versions[program]} and the server is {major}. An older program cannot back it"
                 " up. Install the client programs of the server's version, or set pg_bindir.",
+            )
+        if versions[program] >= KNOWS_TRANSACTION_TIMEOUT > major:
+            raise Refused(
+                "client_program_unusable",
+                f"{path} is version {versions[program]} and the server is {major}: a restore would set"
+                " transaction_timeout, which this server does not know. Install the client programs of the server's"
+                " version, or set pg_bindir.",
             )
     return versions
 

@@ -35,6 +35,7 @@ def main() -> None:
             reason_code={"type": "str", "default": ""},
             fail_on_held_back={"type": "bool", "default": False},
             restore_salvage={"type": "bool", "default": True},
+            unannounced={"type": "list", "elements": "dict", "default": []},
             copy_target={"type": "dict", "options": TARGET_SPEC},
         ),
         supports_check_mode=True,

@@ -73,6 +73,10 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
     if run["outcome"] not in ("refused", "unchanged"):
         lines += _files(run.get("files"))
+    lines += [
+        f"Nobody was told of the {one['event']} of this run: {one['reason']}"
+        for one in run.get("unannounced") or []
+    ]
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines

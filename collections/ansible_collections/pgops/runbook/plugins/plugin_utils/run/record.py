@@ -9,6 +9,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,14 @@ def succeeded(run: dict[str, Any]) -> bool:
     return run["outcome"] == SUCCESS[run["playbook"]] and run["reason_code"] is None
 
 
+def _newest(
+    run_id: str, written: dict[str, Any] | None, carried: Iterable[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Of several contents of one record the one that knows most; none of another run."""
+    known = [one for one in (written, *carried) if one and one.get("run_id") == run_id]
+    return max(known, key=lambda one: (len(one["steps"]), bool(one["ended"])), default=None)
+
+
 def _complete(playbook: str, done: set[str]) -> bool:
     return any(done.issuperset(chain) for chain in CHAINS[playbook])
 
@@ -103,15 +112,23 @@ class RunRecord:
         run_id: name of the run.
         facts: playbook, target and database for a record that does not exist yet.
         writes: False in check mode.
+        carried: contents of run.json that could not be written, as tasks of this run have handed them on.
     """
 
-    def __init__(self, artifacts_dir: str, run_id: str, facts: dict[str, Any], writes: bool = True) -> None:
+    def __init__(
+        self,
+        artifacts_dir: str,
+        run_id: str,
+        facts: dict[str, Any],
+        writes: bool = True,
+        carried: Iterable[dict[str, Any]] = (),
+    ) -> None:
         self.artifacts_dir = Path(artifacts_dir).expanduser().absolute()
         self.folder = self.artifacts_dir / run_id
         self.path = self.folder / "run.json"
         self.writes = writes
         self._begun: str | None = None
-        self.content = self._read() or {
+        self.content = _newest(run_id, self._read(), carried) or {
             "run_id": run_id,
             "playbook": facts["playbook"],
             "target": facts["target"],
@@ -135,6 +152,7 @@ class RunRecord:
             "emergency_backup": None,
             "restore": None,
             "restorable_run": None,
+            "unannounced": [],
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -203,6 +221,11 @@ class RunRecord:
             for step in self.steps("apply")
         )
 
+    def has_begun_to_change(self) -> bool:
+        """Whether a step that changes production was begun."""
+        changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
+        return changes is not None and bool(self.steps(changes))
+
     def successor(self, run_id: str) -> RunRecord:
         """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
         facts = {key: self.content[key] for key in ("playbook", "target", "database")}
@@ -212,7 +235,11 @@ class RunRecord:
         return [step for step in self.content["steps"] if step["step"] == name]
 
     def end(self, step: str, result: dict[str, Any]) -> None:
-        """Take a step's result into the record and mirror its receipts."""
+        """Take a step's result into the record and mirror its receipts.
+
+        Raises:
+            OSError: the artifacts folder cannot be written; ``content`` has it all the same.
+        """
         failed = bool(result.get("failed"))
         outputs = result.get("outputs") or {}
         receipts = result.get("receipts") or []
@@ -265,10 +292,10 @@ class RunRecord:
             self.content["restore"] = outputs
         self._take_proof(step, failed, outputs)
         self.content["rows_waiting"] = rows_waiting(self.content)
-        self._mirror(step, receipts)
         outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
         if failed_step is not None:
             self.content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
+        self._mirror(step, receipts)
         self.save()
 
     def conclude(self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False) -> None:
@@ -278,6 +305,9 @@ class RunRecord:
             failure: message of the task that failed, when that was not a step of the chain.
             failure_code: the code of its reason, where it has one.
             fail_on_held_back: whether a deploy after which rows wait says so as a failure does.
+
+        Raises:
+            OSError: the artifacts folder cannot be written; ``content`` has it all the same.
         """
         content = self.content
         outcome, failed_step, code, reason = final_outcome(content["playbook"], content["steps"])
@@ -302,6 +332,12 @@ class RunRecord:
         content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()
+
+    def note_unannounced(self, announcements: list[dict[str, Any]]) -> None:
+        """Keep which announcements reached nobody, and why: dicts with event and reason. Does not save."""
+        self.content["unannounced"] = [
+            {key: str(one.get(key, "")) for key in ("event", "reason")} for one in announcements
+        ]
 
     def files_follow(self) -> bool:
         """Whether files on disk belong to this run: a migration changes paths, and the inventory has a library."""

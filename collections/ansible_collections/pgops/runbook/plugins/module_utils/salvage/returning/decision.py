@@ -70,10 +70,16 @@ def decide(rows: WaitingRows, prefer: str = "") -> None:
     changed = sql.SQL("k.kept IS NOT NULL AND (k.base IS NOT NULL OR k.columns IS NOT NULL)")
     added = sql.SQL("k.kept IS NOT NULL AND k.base IS NULL AND k.columns IS NULL")
     deleted = sql.SQL("k.kept IS NULL")
-    _decide_on_gone(rows, changed, prefer)
+    any_gone, any_added, any_deleted = rows.any(
+        sql.SQL("{} AND k.place IS NULL").format(changed), added, deleted
+    )
+    if any_gone:
+        _decide_on_gone(rows, changed, prefer)
     _decide_on_columns(rows, changed, prefer)
-    _decide_on_added(rows, added, prefer)
-    _decide_on_deleted(rows, deleted, prefer)
+    if any_added:
+        _decide_on_added(rows, added, prefer)
+    if any_deleted:
+        _decide_on_deleted(rows, deleted, prefer)
 
 
 def _decide_on_defaults(rows: WaitingRows) -> None:
@@ -93,16 +99,15 @@ def _decide_on_defaults(rows: WaitingRows) -> None:
                 first=sql.Literal(first),
                 new=sql.Literal(now[name]),
             )
-            if not rows.has_key:
-                # One that is not found may have been changed in anything.
-                rows.run(
-                    "UPDATE {work} k SET columns = array_append(k.columns, {name}) WHERE k.written_since"
-                    " AND k.reason IS NULL AND k.place IS NULL AND {theirs} = {first} AND {basis} = {first}",
-                    name=sql.Literal(name),
-                    theirs=fields("k.theirs", [name]),
-                    basis=fields("k.basis", [name]),
-                    first=sql.Literal(first),
-                )
+            # One that is not found, or whose key another row has, may have got another key.
+            rows.run(
+                "UPDATE {work} k SET columns = array_append(k.columns, {name}) WHERE k.written_since"
+                " AND (k.place IS NULL OR k.reason IS NOT NULL) AND {theirs} = {first} AND {basis} = {first}",
+                name=sql.Literal(name),
+                theirs=fields("k.theirs", [name]),
+                basis=fields("k.basis", [name]),
+                first=sql.Literal(first),
+            )
 
 
 def _decide_on_lost(rows: WaitingRows, prefer: str) -> None:
@@ -163,9 +168,11 @@ def _decide_on_columns(rows: WaitingRows, changed: sql.Composable, prefer: str) 
             conflicting.append(
                 sql.SQL("CASE WHEN {} AND NOT coalesce({}, false) THEN {} END").format(differs, free, literal)
             )
+    # OFFSET 0 keeps what is compared from being compared once for each time that it is named.
     rows.run(
-        "UPDATE {work} k SET columns = {settable}, conflict = {conflicting},"
-        " kind = CASE WHEN {settable} <> '{{}}' THEN {kind} END"
+        "UPDATE {work} k SET (columns, conflict, kind) = ("
+        "SELECT settable, conflicting, CASE WHEN settable <> '{{}}' THEN {kind} END"
+        " FROM (SELECT {settable} AS settable, {conflicting} AS conflicting OFFSET 0) AS decided)"
         " WHERE k.reason IS NULL AND {changed} AND k.place IS NOT NULL AND k.columns <> '{{}}'",
         settable=_names(settable),
         conflicting=_names(conflicting),

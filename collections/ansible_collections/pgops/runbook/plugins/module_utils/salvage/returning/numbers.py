@@ -108,10 +108,13 @@ def number_anew(rows: WaitingRows) -> None:
         name=sql.Identifier(name),
         target=rows.table.identifier(),
     )
+    rows.numbered_anew = rows.cursor.rowcount > 0
 
 
 def take_new_numbers(rows: WaitingRows) -> None:
     """Let rows be written with the numbers that number_anew() gave them."""
+    if not rows.numbered_anew:
+        return
     value = _with_fields(rows, "theirs", {name: name for name in rows.assigned}, "k.now")
     rows.run("UPDATE {work} k SET theirs = {value} WHERE anew", value=value)
 

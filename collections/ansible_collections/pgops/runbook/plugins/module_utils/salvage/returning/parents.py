@@ -17,11 +17,13 @@ KEY_OF_ANOTHER = "the key by which it refers to {} is that of another row now"
 
 SHAPE = "CREATE TEMPORARY TABLE {parent_shape} AS SELECT {parts} FROM {parent} WITH NO DATA"
 
-# The row that has the key now has nothing of the one that was meant, and another row has.
+# The row that has the key now has nothing of the one that was meant, and another row has. Where none has, one value may
+# have been corrected; several are not all of them corrected by chance.
+SEVERAL = 2
 IS_ANOTHER = """
     (k.columns IS NULL OR k.columns && {mine}::text[]) AND k.parents[{position}] IS NOT NULL
-    AND EXISTS (SELECT FROM {parent} p WHERE {same} AND ({alike}) IS NOT TRUE)
-    AND EXISTS (SELECT FROM {parent} p WHERE NOT ({same}) AND ({alike}))"""
+    AND EXISTS (SELECT FROM {parent} p WHERE {same} AND ({alike}) IS NOT TRUE
+                AND ({changed} >= {several} OR EXISTS (SELECT FROM {parent} p WHERE NOT ({same}) AND ({alike}))))"""
 
 
 def doubt_parents(rows: WaitingRows) -> None:
@@ -65,6 +67,13 @@ def _doubt(rows: WaitingRows, parent: Table, position: int, facts: dict[str, Any
                 sql.SQL("p.{0}::text = ({1}).{0}::text").format(sql.Identifier(name), meant)
                 for name in telling
             ),
+            changed=sql.SQL(" + ").join(
+                sql.SQL("(p.{0}::text IS DISTINCT FROM ({1}).{0}::text)::int").format(
+                    sql.Identifier(name), meant
+                )
+                for name in telling
+            ),
+            several=sql.Literal(SEVERAL),
         ),
         KEY_OF_ANOTHER.format(".".join(parent.name)),
     )

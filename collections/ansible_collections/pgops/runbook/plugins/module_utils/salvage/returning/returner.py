@@ -233,12 +233,12 @@ class _Merge:
                 if self.prefer != KEPT:
                     doubt_parents(self.rows[name])
                 decide(self.rows[name], self.prefer)
-                self.writers[name] = self._writer(self.rows[name])
         more = {
             one.item["item"]: count_more(self.cursor, one.item, one.work) for one in meant if one.defaults
         }
-        for one in self.rows.values():
+        for name, one in self.rows.items():
             take_new_numbers(one)
+            self.writers[name] = self._writer(one)
         self._write()
         for one in meant:
             self._hold_back(one, one.reasons())
@@ -279,7 +279,7 @@ class _Merge:
             table=one.table,
             work=one.work,
             columns=one.present,
-            settable=[name for name in one.present if name not in one.unsettable],
+            settable=[name for name in one.counting_columns() if name not in one.unsettable],
             value=_value,
             now=one.now(),
             key=one.key.columns,
@@ -293,7 +293,7 @@ class _Merge:
                 self._delete(self.rows[name])
         for one in self.rows.values():
             hold_back_moved(one, self.rows.values())
-            self._without_reason(one)
+            one.forget_what_stays()
         for group in self.groups:
             members = [self.rows[name] for name in group if self.rows[name].item["item"] in self.meant]
             if len(members) > 1 and self._write_ring(members, group):
@@ -310,7 +310,7 @@ class _Merge:
         if one.item["item"] not in self.meant:
             return
         hold_back_referred(self.cursor, one)
-        self._without_reason(one)
+        one.forget_what_stays()
         with triggers_and_rules_off(self.cursor, one.table.oid):
             self._stays(one, self.writers[one.name].write((DELETED,)))
 
@@ -356,16 +356,12 @@ class _Merge:
                     changes.parent_missing(constraint)
                 )
                 one.hold_back(missing, PARENT_GONE.format(".".join(constraint.parent)))
-        self._without_reason(one)
-
-    def _without_reason(self, one: WaitingRows) -> None:
-        """What stays is not written."""
-        one.run("UPDATE {work} SET kind = NULL WHERE reason IS NOT NULL AND kind IS NOT NULL")
+        one.forget_what_stays()
 
     def _stays(self, one: WaitingRows, reasons: dict[int, str]) -> None:
         for reason, numbers in _by_reason(reasons).items():
             one.hold_back(sql.SQL("k.number = ANY ({}::bigint[])").format(sql.Literal(numbers)), reason)
-        self._without_reason(one)
+        one.forget_what_stays()
 
     def _hold_back(self, one: WaitingRows, reasons: dict[int, str]) -> None:
         """Say in the salvage why rows stay, by number."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...postgres.answers import one_row
 from ...postgres.bisect import NotTaken, bisect, savepoint
 from ...postgres.connection import sql
 from ...postgres.tables import Table
+from ...rows.changes import CHANGED
 from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
 from ..identity import telling_columns
@@ -67,6 +69,8 @@ class WaitingRows:
         work: SQL identifier of the work table.
         placed: whether its rows have the places of those that have their keys, and these are still there.
         known_again: whether its rows have their places for good.
+        numbered_anew: whether any of its rows get a number that they did not have.
+        held_back: whether any were since forget_what_stays() was called.
     """
 
     def __init__(self, cursor: Cursor, item: dict[str, Any], table: Table) -> None:
@@ -94,6 +98,8 @@ class WaitingRows:
         self.parents: list[dict[str, Any]] = facts.get("parents", [])
         self.placed = False
         self.known_again = False
+        self.numbered_anew = False
+        self.held_back = False
         self.numbers: list[str] = self.assigned or (self.key.columns if self.numbered else [])
         # The migration has just made them, and holds its lock.
         self.settable_numbers = [name for name in table.always_identity if name in self.made]
@@ -108,6 +114,22 @@ class WaitingRows:
     def run(self, statement: str, **parts: sql.Composable) -> None:
         """Run SQL with the work table as {work}, the shape of its values as {shape}."""
         self.cursor.execute(sql.SQL(statement).format(work=self.work, shape=self.shape, **parts))
+
+    def any(self, *conditions: sql.Composable) -> tuple[bool, ...]:
+        """Whether there is a row k of the work table for each of the conditions."""
+        asked = sql.SQL(", ").join(
+            sql.SQL("coalesce(bool_or({}), false)").format(condition) for condition in conditions
+        )
+        self.run("SELECT {asked} FROM {work} k", asked=asked)
+        return one_row(self.cursor)
+
+    def counting_columns(self) -> list[str]:
+        """Names of the columns that count in any row to be changed."""
+        changed = [
+            sql.SQL("k.kind = {} AND {} = ANY (k.columns)").format(sql.Literal(CHANGED), sql.Literal(name))
+            for name in self.present
+        ]
+        return [name for name, counts in zip(self.present, self.any(*changed)) if counts]
 
     def now(self) -> sql.Composable:
         """SQL query for the rows of the table as they are: key, occurrence, place, partition, line and values."""
@@ -301,6 +323,13 @@ class WaitingRows:
             reason=sql.Literal(reason),
             condition=condition,
         )
+        self.held_back = self.held_back or self.cursor.rowcount > 0
+
+    def forget_what_stays(self) -> None:
+        """What stays is not written."""
+        if self.held_back:
+            self.run("UPDATE {work} SET kind = NULL WHERE reason IS NOT NULL AND kind IS NOT NULL")
+        self.held_back = False
 
     def reasons(self) -> dict[int, str]:
         """Number -> reason, of the rows that stay."""

@@ -1,0 +1,61 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who runs this: the operator, the controller's process, and the name of a new run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+__all__ = ["new_run_id", "operator", "process_start", "this_controller"]
+
+
+def new_run_id(target: str) -> str:
+    """A name that sorts by time and that two operators do not share."""
+    safe = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in target)[:40]
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{safe}-{secrets.token_hex(2)}"
+
+
+def operator() -> str:
+    """Who has typed the command: USER@HOST."""
+    for name in ("SUDO_USER", "LOGNAME", "USER"):
+        if os.environ.get(name):
+            return f"{os.environ[name]}@{socket.gethostname()}"
+    return f"uid {os.getuid()}@{socket.gethostname()}"
+
+
+def this_controller() -> dict[str, Any]:
+    """This ansible-playbook: enough to tell later, on the same machine, whether it still runs."""
+    pid = os.getppid()
+    return {
+        "host": socket.gethostname(),
+        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
+        "pid_namespace": _pid_namespace(),
+        "pid": pid,
+        "process_start": process_start(pid),
+    }
+
+
+def _pid_namespace() -> str | None:
+    """Which processes this one sees (pid_namespaces(7)); None where the system has no such thing."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return None
+
+
+def process_start(pid: int) -> str | None:
+    """Start time of a process in clock ticks since boot, which its successor under the same pid does not have."""
+    stat = _read(f"/proc/{int(pid)}/stat")
+    return stat.rsplit(")", 1)[-1].split()[19] if stat else None
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
