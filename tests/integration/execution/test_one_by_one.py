@@ -229,3 +229,66 @@ def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_pat
     ):
         run(table, migration)
     assert query(table, "SELECT count(*) FROM item WHERE name IN ('x', 'y')") == [(0,)]
+
+
+# The script's session -----------------------------------------------------------------------------------------
+
+
+OTHER_SCHEMA = """SET search_path = other;
+    SELECT set_config('own.note', 'kept', false);
+    CREATE TEMPORARY TABLE work AS SELECT 1 AS one;
+    CREATE INDEX CONCURRENTLY there ON item (name);
+    INSERT INTO item SELECT one, current_setting('own.note') FROM work;
+    SELECT 1 / count(*) FROM public.bar;"""
+
+
+def test_what_a_script_sets_holds_to_its_end_and_not_for_the_journal(table, tmp_path):
+    with transaction(table) as cursor:
+        cursor.execute("CREATE SCHEMA other; CREATE TABLE other.item (id int, name text)")
+        cursor.execute("CREATE TABLE bar AS SELECT 1; CREATE TEMPORARY TABLE ours AS SELECT 1")
+        cursor.execute("SELECT name, setting FROM pg_settings WHERE source = 'session' ORDER BY 1")
+        before = cursor.fetchall()
+    migration = script_of(tmp_path, OTHER_SCHEMA)
+    run(table, migration)
+    assert query(
+        table, "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'other.item'::regclass"
+    ) == [("other.there",)]
+    assert query(table, "SELECT name FROM other.item") == [("kept",)]
+    assert query(table, "SELECT to_regclass('work'), current_setting('own.note')") == [(None, "")]
+    with transaction(table) as cursor:
+        cursor.execute(
+            "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT LIKE '%timeout'"
+            " AND name <> 'temp_buffers' ORDER BY 1"
+        )
+        assert set(cursor.fetchall()) >= {one for one in before if "timeout" not in one[0]}
+
+
+def test_a_run_that_goes_on_has_what_the_script_had_set(server, database, table, tmp_path):
+    """It has another session than the run that stopped."""
+    with transaction(table) as cursor:
+        cursor.execute("CREATE SCHEMA other; CREATE TABLE other.item (id int, name text)")
+    text = OTHER_SCHEMA.replace("CREATE TEMPORARY TABLE", "CREATE TABLE")
+    migration = script_of(tmp_path, text)
+    with pytest.raises(StepFailed, match="5 of 6 statements are committed"):
+        run(table, migration)
+    text = text.replace(
+        "SELECT 1 / count(*) FROM public.bar", "CREATE INDEX CONCURRENTLY second ON item (id)"
+    )
+    migration = script_of(tmp_path, text)
+    with contextlib.closing(server.connect(database)) as another:
+        run(another, migration)
+    assert query(table, "SELECT count(*) FROM pg_index WHERE indrelid = 'other.item'::regclass") == [(2,)]
+
+
+def test_a_script_cannot_make_the_journal_unwritable(table, tmp_path):
+    with transaction(table) as cursor:
+        cursor.execute("DROP ROLE IF EXISTS one_by_one_guest; CREATE ROLE one_by_one_guest")
+        cursor.execute(
+            "GRANT CREATE ON SCHEMA public TO one_by_one_guest; ALTER TABLE item OWNER TO one_by_one_guest"
+        )
+    migration = script_of(tmp_path, f"SET ROLE one_by_one_guest; {BUILD}; UPDATE item SET name = 'x';")
+    run(table, migration)
+    assert query(table, "SELECT count(*) FROM runbook.journal_statement WHERE done IS NOT NULL") == [(3,)]
+    with transaction(table) as cursor:
+        cursor.execute("REASSIGN OWNED BY one_by_one_guest TO CURRENT_USER; DROP OWNED BY one_by_one_guest")
+        cursor.execute("DROP ROLE one_by_one_guest")

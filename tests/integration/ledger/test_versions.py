@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
@@ -101,10 +103,82 @@ def test_own_table_is_no_part_of_the_schema_and_a_similar_name_is(cursor):
     assert "index public.schema_migrations_archive_pkey" in before
 
 
-def test_it_is_found_by_the_search_path(cursor):
+@pytest.fixture
+def on_path(server, database, connection):
+    """A function: a cursor of a session whose role has this search_path."""
+    with contextlib.ExitStack() as stack:
+
+        def cursor_on(path):
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER DATABASE {database} SET search_path = {path}")
+            connection.commit()
+            opened = stack.enter_context(contextlib.closing(server.connect(database)))
+            return stack.enter_context(opened.cursor())
+
+        yield cursor_on
+
+
+def test_it_is_found_by_the_roles_search_path_whatever_the_session_has(cursor, on_path):
     cursor.execute("CREATE SCHEMA app; CREATE TABLE app.schema_migrations (version text)")
     assert VersionTable(cursor).name() is None
-    cursor.execute("SET search_path = app, public")
+    cursor.execute("SET search_path = app")
+    assert VersionTable(cursor).name() is None, "of a script"
+    cursor.connection.commit()
+    cursor = on_path("app, public")
+    for path in ("public", "''", "pg_catalog, pg_temp"):
+        cursor.execute(f"SET search_path = {path}")
+        assert VersionTable(cursor).name() == "app.schema_migrations"
     VersionTable(cursor).record("001", "first")
-    cursor.execute("SELECT version FROM app.schema_migrations")
-    assert cursor.fetchone() == ("001",)
+    cursor.execute("SELECT version, current_setting('search_path') FROM app.schema_migrations")
+    assert cursor.fetchone() == ("001", "pg_catalog, pg_temp")
+
+
+@pytest.mark.parametrize("path", ["''", "nowhere"])
+def test_without_a_schema_in_the_path_it_is_that_of_public(on_path, path):
+    cursor = on_path(path)
+    table = VersionTable(cursor)
+    table.record("001", "first")
+    assert (table.name(), table.applied()) == ("public.schema_migrations", {"001"})
+    table.forget("001")
+    assert table.name() is None
+
+
+def test_a_temporary_table_of_that_name_is_none(cursor):
+    cursor.execute("CREATE TEMPORARY TABLE schema_migrations (version text)")
+    assert VersionTable(cursor).name() is None
+
+
+def test_the_applications_trigger_finds_what_it_finds_for_the_application(on_path):
+    cursor = on_path("app, public")
+    cursor.execute(
+        """CREATE SCHEMA app; CREATE TABLE app.log (version text); CREATE TABLE app.schema_migrations (version text);
+           CREATE FUNCTION app.note() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN INSERT INTO log VALUES (coalesce(new.version, old.version)); RETURN NULL; END';
+           CREATE TRIGGER note AFTER INSERT OR DELETE ON app.schema_migrations
+             FOR EACH ROW EXECUTE FUNCTION app.note();
+           SET search_path = ''"""
+    )
+    VersionTable(cursor).record("001", "first")
+    VersionTable(cursor).forget("001")
+    cursor.execute("SELECT count(*) FROM app.log")
+    assert cursor.fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("script", "same"),
+    [
+        ("SELECT", True),
+        ("ALTER TABLE public.schema_migrations SET SCHEMA app", True),
+        ("DROP TABLE public.schema_migrations; CREATE TABLE app.schema_migrations (version text)", True),
+        ("CREATE TABLE app.schema_migrations (version text)", False),
+        ("ALTER TABLE public.schema_migrations RENAME TO old_migrations", False),
+    ],
+)
+def test_no_script_puts_another_one_before_it(on_path, script, same):
+    cursor = on_path("app, public")
+    cursor.execute("CREATE SCHEMA app; CREATE TABLE public.schema_migrations (version text)")
+    table = VersionTable(cursor)
+    before = table.find()
+    cursor.execute(script)
+    assert table.still_the_same(before) is same
+    assert table.still_the_same(None)

@@ -32,7 +32,6 @@ STATEMENTS = """
         extcondition = ARRAY['WHERE mine', ''] WHERE extname = 'hstore';
     CREATE SCHEMA runbook; CREATE TABLE runbook.receipts (id serial);
     CREATE SCHEMA runbook_salvage; CREATE TABLE runbook_salvage.kept (id serial);
-    CREATE TEMPORARY TABLE of_this_session (id serial);
     SET allow_system_table_mods = on; CREATE SCHEMA pg_like; CREATE TABLE pg_like.own (id serial);
     SET allow_system_table_mods = off;
 """

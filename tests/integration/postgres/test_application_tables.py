@@ -59,14 +59,20 @@ from tests.integration.postgres.every_kind import (
 @pytest.fixture
 def cursor(server: Any, database: str, connection: Any) -> Iterator[Any]:
     """In a database with every kind of relation, while another session has a temporary table."""
-    with contextlib.closing(server.connect(database)) as other, connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         make_every_kind(cursor)
-        connection.commit()
+        cursor.execute(f'ALTER DATABASE {database} SET search_path = public, "Odd Versions"')
+    connection.commit()
+    with (
+        contextlib.closing(server.connect(database)) as other,
+        contextlib.closing(server.connect(database)) as ours,
+    ):
         with other.cursor() as foreign:
             foreign.execute("CREATE TEMPORARY TABLE of_another_session (id serial)")
         other.commit()
-        cursor.execute('SET search_path = public, "Odd Versions"')
-        yield cursor
+        with ours.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE of_this_session (id serial)")
+            yield cursor
 
 
 def answer(cursor: Any, condition: str, values: dict[str, Any] | None = None) -> set[tuple[str, str]]:
@@ -183,13 +189,13 @@ def test_rows_are_counted_in_the_tables_of_users(cursor: Any) -> None:
     assert positions(cursor) == {("pgx", "plain_id_seq"): 1}
 
 
-def test_rows_written_are_those_of_users(cursor: Any, connection: Any) -> None:
+def test_rows_written_are_those_of_users(cursor: Any) -> None:
     cursor.execute("SELECT pg_stat_force_next_flush()")
-    connection.commit()
+    cursor.connection.commit()
     before = rows_written(cursor)
     for table in ("pgx.plain", "runbook.receipts", "runbook_salvage.kept", "pg_like.own"):
         cursor.execute(f"INSERT INTO {table} DEFAULT VALUES; SELECT pg_stat_force_next_flush()")
-    connection.commit()
+    cursor.connection.commit()
     assert rows_written(cursor) - before == 1
 
 
@@ -205,8 +211,19 @@ def test_the_schema_is_of_the_application_and_of_its_record_of_versions(cursor: 
     assert dead_column_slots(cursor) == {"pgx.plain": 1}
 
 
-def test_an_own_record_of_versions_is_no_schema_whatever_the_name_of_its_schema(cursor: Any) -> None:
-    cursor.execute('DROP TABLE "Odd Versions".schema_migrations; SET search_path = "Odd Versions"')
+def test_an_own_record_of_versions_is_no_schema_whatever_the_name_of_its_schema(
+    server: Any, database: str, cursor: Any
+) -> None:
+    cursor.execute(
+        'DROP TABLE "Odd Versions".schema_migrations;'
+        f' ALTER DATABASE {database} SET search_path = "Odd Versions"'
+    )
+    cursor.connection.commit()
+    with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        _own_record_is_no_schema(cursor)
+
+
+def _own_record_is_no_schema(cursor: Any) -> None:
     before = read_schema(cursor)
     VersionTable(cursor).record("001", "first")
     assert VersionTable(cursor).quoted_name() == VERSIONS

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.sequences import collisions
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearsal import Rehearsal
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_from_empty import (
     rehearse_from_empty,
 )
 
-from tests.integration.step_runs import migration, script
+from tests.integration.step_runs import migration, script, target
 
 BASE = """
     CREATE TABLE schema_migrations (version text PRIMARY KEY);
@@ -289,6 +290,21 @@ def test_ids_of_users_rows_are_known_only_when_there_are_some(connection):
         Refused, match=r"after the rollback of 002 sequence public\.book_id_seq would give 1 next"
     ):
         rehearse_from_empty(connection, [first, second], [], 1)
+
+
+def test_sample_rows_find_their_tables_as_the_migration_does(server, database):
+    """The runbook's own session has another search_path."""
+    book = {
+        **migration("001", ["CREATE TABLE book (id serial PRIMARY KEY)"], ["DROP TABLE book"]),
+        "requires": [],
+        "sample": script(
+            "INSERT INTO book SELECT FROM generate_series(1, current_setting('sample.files')::int)",
+            name="sample/001.sql",
+        ),
+    }
+    with contextlib.closing(connect(target(server, database))) as ours:
+        (proof,) = rehearse_from_empty(ours, [book], [], 3)
+    assert proof["sample_loaded"] is True
 
 
 @pytest.mark.parametrize(

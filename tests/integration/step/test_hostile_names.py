@@ -68,7 +68,7 @@ class Watched:
         for name in names:
             answer = run.step(name, **options)
             assert calls(self.runs, self.since) == [], (name, answer.get("msg"))
-            assert not answer.get("failed"), (name, answer)
+            assert not answer.get("failed"), (name, answer["msg"])
         return answer
 
     def deploy(self) -> StepRuns:

@@ -8,7 +8,11 @@ import dataclasses
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.module_utils.execution.parts import lines_of_changes, parts_of
+from ansible_collections.pgops.runbook.plugins.module_utils.execution.parts import (
+    lines_of_changes,
+    parts_of,
+    sets_session,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import check_rows_change_together
 from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Script
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import parse_script
@@ -53,3 +57,11 @@ def test_more_than_one_part_that_may_change_rows_is_refused() -> None:
     check_rows_change_together("x.sql", [2])
     with pytest.raises(Refused, match=r"^x\.sql may change rows in 2 places \(lines 2, 7\).*together"):
         check_rows_change_together("x.sql", [2, 7])
+
+
+def test_statements_that_only_set_something_may_be_said_again() -> None:
+    text = """SET work_mem = '8MB'; RESET work_mem; SET ROLE x;
+        SELECT pg_catalog.set_config('search_path', '', false); SELECT set_config('a.b', '', false);
+        SELECT setval('s', 1); UPDATE t SET a = 1; PREPARE p AS SELECT 1; SELECT a FROM t;"""
+    said = [sets_session(one) for one in script(text)["statements"]]
+    assert said == [True] * 5 + [False] * 4

@@ -279,3 +279,22 @@ def test_rows_that_a_rollback_does_not_give_back_are_named_and_the_state_says_so
         )
     (state,) = [line for line in lines if line.startswith("State:")]
     assert state.endswith("and its rows but for those that the rollback does not give back.")
+
+
+def test_limits_that_a_script_tried_to_lift_are_said_once_for_all_places():
+    measured = {
+        "seconds": 1.0,
+        "locks": [],
+        "rewritten": {},
+        "rows": {},
+        "wal_bytes": 0,
+        "statements": [
+            {"line": 1, "seconds": 0.0, "limits_lifted": ["lock_timeout = 0"]},
+            {"line": 2, "seconds": 1.0},
+        ],
+    }
+    lines = run_report(run("deployed", impact={"009": {"copy": measured, "production": measured}}), "x")
+    assert [line for line in lines if line.startswith("Limits")] == [
+        "Limits of 009: line 1 sets lock_timeout = 0, without effect: lock_timeout_seconds and"
+        " statement_timeout_seconds are the runbook's"
+    ]

@@ -229,6 +229,15 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A variable of the runbook has a value that cannot be used.",
             "Correct the variable that the reason names.",
         ),
+        "text_not_utf8": Reason(
+            "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",
+            "Give it again in UTF-8 (COMMENT ON, ALTER ... RENAME).",
+        ),
+        "version_table_hidden": Reason(
+            "A script puts another schema_migrations before the one in which versions are recorded, or takes that one"
+            " out of the role's search_path.",
+            "Leave the table where it is, or move its rows along in the same script and drop it.",
+        ),
         "version_table_unusable": Reason(
             "The table of applied migrations cannot record them.",
             "Give it a column version of type text.",

@@ -187,4 +187,6 @@ class Timing(TypedDict, total=False):
     wal_bytes: int
     rewritten: list[str]
     locks: list[Json]
+    #: Limits that it set to none or to a greater value, as in "lock_timeout = 0"; they were set again.
+    limits_lifted: list[str]
     destroyed: list[Json]

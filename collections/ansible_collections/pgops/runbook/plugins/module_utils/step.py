@@ -135,6 +135,19 @@ class Step:
     def connection(self, connection: Connection) -> None:
         self._connection = connection
 
+    def take_new_session(self) -> None:
+        """Leave the session and what a script has done to it; the run goes on in another one.
+
+        Between the two the database is not locked; a run that comes in between finds ours unfinished, and is refused.
+
+        Raises:
+            ServerUnreachable: as ``connect`` does.
+            Refused: another step of the same database did not end in time.
+        """
+        self.connection.close()
+        self.connection = connect(self.params["target"])
+        self.take_run_lock()
+
     # The frame -----------------------------------------------------------------------------------------
 
     def execute(self, work: Work, first: Callable[[], None] | None = None) -> None:
@@ -215,7 +228,7 @@ class Step:
         finally:
             if not self.connection.closed:
                 with transaction(self.connection) as cursor:
-                    cursor.execute("RESET lock_timeout")
+                    cursor.execute("SET lock_timeout = 0")  # what connect() has set, not what the role has
 
     def _open(self) -> None:
         with transaction(self.connection) as cursor:
@@ -381,6 +394,12 @@ class Step:
                 reason += (
                     " The database was made read-only, for all or for this role (default_transaction_read_only), or its"
                     " server is a standby by now. When it may be written again, type the same command again."
+                )
+            if error.pgcode == "22021":  # character_not_in_repertoire
+                code = "text_not_utf8"
+                reason += (
+                    " A name, a comment or a definition in the database is not UTF-8, whose encoding SQL_ASCII takes"
+                    " any bytes. Give it again in UTF-8, then type the same command again."
                 )
             if "row-level security policy" in message and isinstance(
                 error, psycopg2.errors.InsufficientPrivilege

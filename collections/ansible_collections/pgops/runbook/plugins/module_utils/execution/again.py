@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 
 from ..errors import StepFailed
-from ..shapes import Cursor, Statement
+from ..postgres.script_session import scripts_turn
+from ..shapes import Cursor, Runnable, Statement
 from .hooks import Work
 from .parts import parts_of
 from .script import apply_migration, run_script
@@ -41,7 +42,9 @@ def apply_again(cursor: Cursor, work: Work) -> None:
     """
     if work.one_by_one:
         rest = [one for part in _parts_after_rows_changed(work) for one in part]
-        run_script(cursor, {"name": work.script["name"], "statements": in_a_transaction(rest)})
+        with scripts_turn(cursor) as limits:
+            script: Runnable = {"name": work.script["name"], "statements": in_a_transaction(rest)}
+            run_script(cursor, script, limits=limits)
     apply = work.migration["apply"]
     if not apply["statements"]:
         raise StepFailed("statement_failed", f"{apply['name']} has no statement that can be run")

@@ -13,13 +13,15 @@ from ..impact.one_by_one import ImpactOneByOne
 from ..ledger.journal import Journal, open_journal
 from ..ledger.ledger import Ledger
 from ..postgres.connection import READ_COMMITTED, psycopg2
+from ..postgres.script_session import leave_nothing, scripts_turn
 from ..postgres.sequences import positions, put_back
+from ..postgres.statement_limits import StatementLimits
 from ..salvage.keeping.keeper import NotForeseen
 from ..salvage.watch import DestructionWatch
 from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Statement, Timing
 from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
-from .parts import Part, parts_of
+from .parts import Part, parts_of, sets_session
 from .script import deferred_done, run_script, with_lock_retries
 
 __all__ = ["begin_or_resume", "run_one_by_one"]
@@ -100,7 +102,7 @@ def run_one_by_one(
     statements = len(work.script["statements"])
     with hooks.blockers() as blockers, _autocommit(hooks.connection) as cursor:
         for part in parts_of(work.script, work.direction):
-            to_do = _to_do(cursor, journal, part)
+            to_do = _to_do(cursor, journal, work, part)
             impact.complete = impact.complete and len(to_do) == len(part.statements)
             if not to_do:
                 continue
@@ -117,19 +119,37 @@ def run_one_by_one(
                 raise StepFailed(
                     error.code, f"{error.reason.rstrip('.')}. {state}", **error.details
                 ) from None
+        leave_nothing(cursor, [])
     return timings
 
 
-def _to_do(cursor: Cursor, journal: Journal, part: Part) -> list[tuple[int, Statement]]:
+def _to_do(cursor: Cursor, journal: Journal, work: Work, part: Part) -> list[tuple[int, Statement]]:
     """(ordinal, statement) of those that are not done."""
     found = []
     for ordinal, statement in part.numbered():
         state = journal.state(cursor, ordinal, statement)
-        if state == "begun" and statement["alone"] and took_effect(cursor, statement):
+        if state == "begun" and statement["alone"] and _took_effect(cursor, work, part, statement):
             journal.note_done(cursor, ordinal)
         elif state != "done":
             found.append((ordinal, statement))
     return found
+
+
+@contextmanager
+def _turn(cursor: Cursor, work: Work, part: Part) -> Iterator[StatementLimits]:
+    """The script's turn for one part: its session is as the parts before it have set it.
+
+    Between parts the journal has its turn, and a run that goes on where another stopped has a session of its own.
+    """
+    with scripts_turn(cursor, whole=False) as limits:
+        before = [one for one in work.script["statements"][: part.first - 1] if sets_session(one)]
+        run_script(cursor, {"name": work.script["name"], "statements": before}, limits=limits)
+        yield limits
+
+
+def _took_effect(cursor: Cursor, work: Work, part: Part, statement: Statement) -> bool:
+    with _turn(cursor, work, part):
+        return took_effect(cursor, statement)
 
 
 class _PartRun:
@@ -174,21 +194,34 @@ class _PartRun:
 
     def _alone(self) -> list[Timing]:
         cursor = self.cursor
+        timings: list[Timing] = []
         ((ordinal, statement),) = self.to_do
         self.journal.note_begin(cursor, ordinal, statement)
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{ALONE_LOCK_TIMEOUT_SECONDS}s",))
         cursor.execute("SELECT set_config('statement_timeout', '0', false)")
         try:
-            with self.impact.alone(cursor) as timings:
-                timings += run_script(cursor, self.script)
-            after_success(cursor, statement)
+            with (
+                self.impact.alone(cursor) as timings,
+                _turn(cursor, self.work, self.part) as limits,
+            ):
+                self._run_alone(statement, limits, timings)
         except (StepFailed, psycopg2.Error):
             if not cursor.connection.closed:
-                after_failure(cursor, statement)
                 self.journal.forget(cursor, ordinal)
             raise
         self.journal.note_done(cursor, ordinal)
         return timings
+
+    def _run_alone(self, statement: Statement, limits: StatementLimits, timings: list[Timing]) -> None:
+        """Run it, and look at what it is about where it finds it."""
+        cursor = self.cursor
+        try:
+            timings += run_script(cursor, self.script, limits=limits)
+            after_success(cursor, statement)
+        except (StepFailed, psycopg2.Error):
+            if not cursor.connection.closed:
+                after_failure(cursor, statement)
+            raise
 
     def _foreseen(self) -> list[Timing]:
         while True:
@@ -206,8 +239,12 @@ class _PartRun:
             # The journal's entries are not of what is measured.
             for ordinal, statement in self.to_do:
                 self.journal.note_begin(cursor, ordinal, statement)
-            with self._rows_change(), self.impact.in_transaction(cursor) as meter:
-                timings = run_script(cursor, self.script, meter)
+            with (
+                self._rows_change(),
+                self.impact.in_transaction(cursor) as meter,
+                _turn(cursor, self.work, self.part) as limits,
+            ):
+                timings = run_script(cursor, self.script, meter, limits)
                 deferred_done(cursor, self.script, timings, meter)
             for ordinal, _ in self.to_do:
                 self.journal.note_done(cursor, ordinal)

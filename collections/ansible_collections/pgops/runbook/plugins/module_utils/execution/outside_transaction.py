@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ..errors import StepFailed
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
-from ..postgres.names import as_application, relation_oid, type_oid
+from ..postgres.script_session import on_our_path
 from ..shapes import Cursor, Json, Statement
 
 __all__ = ["after_failure", "after_success", "took_effect"]
@@ -42,10 +42,16 @@ def took_effect(cursor: Cursor, statement: Statement) -> bool:
         return _finish_detach(cursor, about)
     if command.startswith("ALTER TYPE ADD VALUE"):
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = %s AND enumlabel = %s)",
-            (type_oid(cursor, _quoted(cursor, about["type"])), about["label"]),
+            "SELECT pg_catalog.to_regtype(%s)::pg_catalog.oid::pg_catalog.int8",
+            (_quoted(cursor, about["type"]),),
         )
-        return one_row(cursor)[0]
+        oid = one_row(cursor)[0]
+        with on_our_path(cursor):
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = %s AND enumlabel = %s)",
+                (oid, about["label"]),
+            )
+            return one_row(cursor)[0]
     # VACUUM and CLUSTER change nothing that running them again would not.
     return False
 
@@ -78,53 +84,67 @@ def _quoted(cursor: Cursor, name: Sequence[str | None]) -> str:
     return sql.Identifier(*filter(None, name)).as_string(cursor)
 
 
+def _relation(cursor: Cursor, name: Sequence[str | None]) -> int | None:
+    """OID of what the script finds under this name, or None."""
+    cursor.execute(
+        "SELECT pg_catalog.to_regclass(%s)::pg_catalog.oid::pg_catalog.int8", (_quoted(cursor, name),)
+    )
+    return one_row(cursor)[0]
+
+
 def _index_exists(cursor: Cursor, about: Json) -> bool:
-    return relation_oid(cursor, _quoted(cursor, about["index"])) is not None
+    return _relation(cursor, about["index"]) is not None
 
 
 def _index_is_valid(cursor: Cursor, about: Json) -> bool:
-    cursor.execute(
-        "SELECT indisvalid AND indisready FROM pg_catalog.pg_index WHERE indexrelid = %s",
-        (relation_oid(cursor, _quoted(cursor, about["index"])),),
-    )
-    row = cursor.fetchone()
+    oid = _relation(cursor, about["index"])
+    with on_our_path(cursor):
+        cursor.execute(
+            "SELECT indisvalid AND indisready FROM pg_catalog.pg_index WHERE indexrelid = %s", (oid,)
+        )
+        row = cursor.fetchone()
     return bool(row and row[0])
 
 
 def _drop_invalid(cursor: Cursor, about: Json) -> bool:
     """Drop the index if it is there and invalid; always False: it must be built again."""
     if _index_exists(cursor, about) and not _index_is_valid(cursor, about):
-        drop = sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(*filter(None, about["index"])))
-        with as_application(cursor):
-            cursor.execute(drop)
+        cursor.execute(
+            sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(*filter(None, about["index"])))
+        )
     return False
 
 
 def _drop_what_reindex_left(cursor: Cursor) -> bool:
-    cursor.execute(
-        "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE NOT i.indisvalid AND c.relname ~ %s AND n.nspname <> 'pg_toast'",
-        (LEFT_BY_REINDEX,),
-    )
-    for name in cursor.fetchall():
+    with on_our_path(cursor):
+        cursor.execute(
+            "SELECT n.nspname, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE NOT i.indisvalid AND c.relname ~ %s AND n.nspname <> 'pg_toast'",
+            (LEFT_BY_REINDEX,),
+        )
+        left = cursor.fetchall()
+    for name in left:
         cursor.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(*name)))
     return False
 
 
 def _finish_detach(cursor: Cursor, about: Json) -> bool:
-    cursor.execute(
-        "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = %s AND inhparent = %s",
-        tuple(relation_oid(cursor, _quoted(cursor, about[name])) for name in ("partition", "table")),
-    )
-    row = cursor.fetchone()
+    partition, table = (_relation(cursor, about[name]) for name in ("partition", "table"))
+    with on_our_path(cursor):
+        cursor.execute(
+            "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = %s AND inhparent = %s",
+            (partition, table),
+        )
+        row = cursor.fetchone()
     if row is None:
         return True
     if row[0]:
-        finalize = sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
-            sql.Identifier(*filter(None, about["table"])), sql.Identifier(*filter(None, about["partition"]))
+        cursor.execute(
+            sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
+                sql.Identifier(*filter(None, about["table"])),
+                sql.Identifier(*filter(None, about["partition"])),
+            )
         )
-        with as_application(cursor):
-            cursor.execute(finalize)
         return True
     return False

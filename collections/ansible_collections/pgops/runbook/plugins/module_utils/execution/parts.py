@@ -9,11 +9,15 @@ rollback; only one part may destroy something.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ..shapes import Script, Statement
 
-__all__ = ["Part", "commits_one_by_one", "lines_of_changes", "parts_of"]
+__all__ = ["Part", "commits_one_by_one", "lines_of_changes", "parts_of", "sets_session"]
+
+# The other form of SET, in which pg_dump writes search_path.
+SET_CONFIG = re.compile(r"(?is)^\s*SELECT\s+(pg_catalog\s*\.\s*)?set_config\s*\(")
 
 
 def commits_one_by_one(script: Script | None) -> bool:
@@ -21,6 +25,11 @@ def commits_one_by_one(script: Script | None) -> bool:
     if not script:
         return False
     return script.get("transaction") == "none" or bool(script["forbids_transaction"])
+
+
+def sets_session(statement: Statement) -> bool:
+    """Whether a statement does nothing but set something of the session, so that it may be said again."""
+    return statement["kind"] == "VariableSetStmt" or SET_CONFIG.match(statement["sql"]) is not None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..errors import RunbookError, StepFailed
 from ..impact.one_by_one import ImpactOneByOne
 from ..impact.wal import SessionWal
 from ..ledger.journal import Journal
-from ..ledger.versions import VersionTable
+from ..ledger.versions import FoundTable, VersionTable
 from ..postgres.connection import psycopg2, read_committed, transaction
 from ..postgres.constraints import fire_deferred
 from ..postgres.sequences import collisions
@@ -28,7 +28,7 @@ from .hooks import Hooks, Work
 from .one_by_one import begin_or_resume, run_one_by_one
 from .parts import lines_of_changes
 from .recipe import prove_apply, prove_rollback
-from .script import run_checks, script_of
+from .script import refuse_hidden_versions, run_checks, script_of
 
 __all__ = ["apply_one_by_one", "roll_back_one_by_one"]
 
@@ -37,6 +37,7 @@ class _Begun(NamedTuple):
     work: Work
     journal: Journal
     collisions: dict[str, str]
+    versions: FoundTable | None
 
 
 def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
@@ -55,6 +56,7 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
         read_committed(cursor)
         hooks.begin(cursor)
         fire_deferred(cursor)
+        refuse_hidden_versions(work.script, VersionTable(cursor), begun.versions)
         VersionTable(cursor).record(work.version, migration["description"])
         returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
         returner.choose()
@@ -90,6 +92,7 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
             hooks.before_rows_change(cursor, work)
             hooks.after_rows_changed(cursor, work)
         fire_deferred(cursor)
+        refuse_hidden_versions(work.script, VersionTable(cursor), begun.versions)
         VersionTable(cursor).forget(work.version)
         guard = partial(_noted, cursor, work)
         prove_rollback(cursor, work, hooks, begun.collisions, guard)
@@ -113,9 +116,10 @@ def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -
     )
     hooks.before_script(cursor, work)
     work.run_id = journal.run_id or hooks.run_id
+    versions = VersionTable(cursor).find()
     if direction == "rollback":
-        return _Begun(work, journal, collisions(cursor, indexed_only=True))
-    return _Begun(work, journal, {})
+        return _Begun(work, journal, collisions(cursor, indexed_only=True), versions)
+    return _Begun(work, journal, {}, versions)
 
 
 def _run(begun: _Begun, hooks: Hooks) -> None:

@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from ..errors import Refused, StepFailed, known
 from ..impact.meter import ImpactMeter
-from ..ledger.versions import VersionTable
+from ..ledger.versions import FoundTable, VersionTable
 from ..postgres.connection import psycopg2
 from ..postgres.constraints import constraints_as_declared, fire_deferred
 from ..postgres.message import one_line
-from ..postgres.names import as_application
+from ..postgres.script_session import scripts_turn
+from ..postgres.statement_limits import StatementLimits
 from ..shapes import Cursor, Json, Migration, Runnable, Script, Timing
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "apply_migration",
     "check_script",
     "deferred_done",
+    "refuse_hidden_versions",
     "roll_back_migration",
     "run_checks",
     "run_script",
@@ -43,6 +45,9 @@ CANCELED = "57014"
 # Longest pause between two statements of a transaction that holds locks; it is for a module that hangs or whose
 # network is gone, since the module itself computes only for moments.
 IDLE_IN_TRANSACTION_SECONDS = 60
+
+# OIDs of date, time, timestamp, timestamptz, interval and timetz (pg_type.dat), which do not change.
+TYPES_OF_TIME = (1082, 1083, 1114, 1184, 1186, 1266)
 
 # Options of the modules that change production.
 LOCK_SPEC = {
@@ -119,16 +124,23 @@ class LockPolicy:
         return self.pause_seconds * (1 + random.random() / 2)  # noqa: S311  (jitter, not a secret)
 
 
-def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = None) -> list[Timing]:
+def run_script(
+    cursor: Cursor,
+    script: Runnable,
+    meter: ImpactMeter | None = None,
+    limits: StatementLimits | None = None,
+) -> list[Timing]:
     """Run every statement of ``script``.
 
     Args:
         cursor: of an open transaction.
         script: dict with name and statements ({"sql", "line", "column", "kind"}).
         meter: ImpactMeter that adds to each statement's timing what it did.
+        limits: set again after each statement, since it may have lifted them.
 
     Returns:
-        list of dict: line, kind, seconds and rows (None where the command counts none) of each statement.
+        list of dict: line, kind, seconds and rows (None where the command counts none) of each statement, and
+        limits_lifted where it tried to.
 
     Raises:
         ScriptFailed: naming file, line and PostgreSQL's message; lock errors go on as they are, so that
@@ -136,11 +148,9 @@ def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = Non
     """
     timings: list[Timing] = []
     for statement in script["statements"]:
+        started = time.monotonic()
         try:
-            with as_application(cursor):
-                started = time.monotonic()
-                cursor.execute(statement["sql"])
-                seconds = time.monotonic() - started
+            cursor.execute(statement["sql"])
         except psycopg2.Error as error:
             if error.pgcode in LOCK_CODES:
                 raise
@@ -156,10 +166,13 @@ def run_script(cursor: Cursor, script: Runnable, meter: ImpactMeter | None = Non
             {
                 "line": statement["line"],
                 "kind": statement["kind"],
-                "seconds": round(seconds, 6),
+                "seconds": round(time.monotonic() - started, 6),
                 "rows": cursor.rowcount if cursor.rowcount >= 0 else None,
             }
         )
+        lifted = limits.set_again(cursor) if limits is not None else []
+        if lifted:
+            timings[-1]["limits_lifted"] = lifted
         if meter is not None:
             meter.statement_done(timings[-1])
     return timings
@@ -213,27 +226,35 @@ def _failure(code: str, where: str, error: psycopg2.Error, **details: object) ->
     return ScriptFailed(code, f"{where}: {message}{extra}", **details, sqlstate=error.pgcode, message=message)
 
 
-def check_script(cursor: Cursor, script: Runnable) -> None:
+def check_script(cursor: Cursor, script: Runnable, limits: StatementLimits | None = None) -> None:
     """Run a verify or smoke script: it fails by raising, or by a row whose first column is boolean false.
+
+    Args:
+        cursor, script, limits: as for run_script.
 
     Raises:
         ScriptFailed: naming file and line.
     """
-    for statement in script["statements"]:
-        run_script(cursor, {"name": script["name"], "statements": [statement]})
-        if cursor.description is None:
-            continue
-        for row in cursor:
-            if row and row[0] is False:
-                raise ScriptFailed(
-                    "check_failed",
-                    f"{script['name']} line {statement['line']}: the check returned false: {row[1:]!r}"
-                    if len(row) > 1
-                    else f"{script['name']} line {statement['line']}: the check returned false",
-                    script=script["name"],
-                    line=statement["line"],
-                    statement=statement["sql"][:2000],
-                )
+    with cursor.connection.cursor() as own:
+        # The role's DateStyle may be one that Python does not read, and a person reads the text.
+        psycopg2.extensions.register_type(
+            psycopg2.extensions.new_type(TYPES_OF_TIME, "AS_TEXT", lambda value, _: value), own
+        )
+        for statement in script["statements"]:
+            run_script(own, {"name": script["name"], "statements": [statement]})
+            for row in own if own.description is not None else ():
+                if row and row[0] is False:
+                    raise ScriptFailed(
+                        "check_failed",
+                        f"{script['name']} line {statement['line']}: the check returned false: {row[1:]!r}"
+                        if len(row) > 1
+                        else f"{script['name']} line {statement['line']}: the check returned false",
+                        script=script["name"],
+                        line=statement["line"],
+                        statement=statement["sql"][:2000],
+                    )
+            if limits is not None:
+                limits.set_again(own)
 
 
 @contextmanager
@@ -254,13 +275,44 @@ def run_checks(cursor: Cursor, scripts: Iterable[Runnable]) -> None:
     for script in scripts:
         with undone_afterwards(cursor):
             constraints_as_declared(cursor)
-            check_script(cursor, script)
+            with scripts_turn(cursor) as limits:
+                check_script(cursor, script, limits)
+
+
+def _run_whole(cursor: Cursor, script: Script, meter: ImpactMeter | None) -> list[Timing]:
+    """Run a script in its own turn, with what it has left for COMMIT.
+
+    Raises:
+        ScriptFailed: it fails, or hides the record of versions.
+    """
+    versions = VersionTable(cursor)
+    before = versions.find()
+    with scripts_turn(cursor) as limits:
+        timings = run_script(cursor, script, meter, limits)
+        deferred_done(cursor, script, timings, meter)
+    refuse_hidden_versions(script, versions, before)
+    return timings
+
+
+def refuse_hidden_versions(script: Runnable, versions: VersionTable, before: FoundTable | None) -> None:
+    """
+    Raises:
+        ScriptFailed: what the script has made stands in front of the table in which versions are recorded.
+    """
+    if before is not None and not versions.still_the_same(before):
+        now = versions.name()
+        raise ScriptFailed(
+            "version_table_hidden",
+            f"{script['name']}: versions are recorded in {before.schema}.{before.name}, and after this script the"
+            f" role's search_path leads to {now or 'no schema_migrations'} instead, so that nothing would be known"
+            " to be applied. Leave that table where it is, or move its rows along in the same script and drop it.",
+            script=script["name"],
+        )
 
 
 def apply_migration(cursor: Cursor, migration: Migration, meter: ImpactMeter | None = None) -> list[Timing]:
     """Run the migration and record its version; returns the statements' timings."""
-    timings = run_script(cursor, migration["apply"], meter)
-    deferred_done(cursor, migration["apply"], timings, meter)
+    timings = _run_whole(cursor, migration["apply"], meter)
     VersionTable(cursor).record(migration["version"], migration["description"])
     return timings
 
@@ -275,9 +327,7 @@ def roll_back_migration(
     cursor: Cursor, migration: Migration, meter: ImpactMeter | None = None
 ) -> list[Timing]:
     """Run the rollback and take the version out; returns the statements' timings."""
-    script = script_of(migration, "rollback")
-    timings = run_script(cursor, script, meter)
-    deferred_done(cursor, script, timings, meter)
+    timings = _run_whole(cursor, script_of(migration, "rollback"), meter)
     VersionTable(cursor).forget(migration["version"])
     return timings
 

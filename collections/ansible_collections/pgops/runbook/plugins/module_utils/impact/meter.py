@@ -14,6 +14,7 @@ from typing import Any
 from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, STORED, TABLES, in_schemas, of_application
 from ..postgres.connection import sql
+from ..postgres.script_session import on_our_path
 from ..shapes import Cursor, Impact, Json, Timing
 
 __all__ = [
@@ -154,6 +155,10 @@ class ImpactMeter:
 
         May be told again of the last one, for what it had left to be done later.
         """
+        with on_our_path(self.cursor):
+            self._statement_done(timing)
+
+    def _statement_done(self, timing: Timing) -> None:
         position = wal_position(self.cursor)
         timing["wal_bytes"] = timing.get("wal_bytes", 0) + position - self._wal
         self._wal = position

@@ -113,7 +113,7 @@ class Ledger:
         cursor.execute(
             "INSERT INTO runbook.run (run_id, playbook, migrations, operator, controller, lease_until)"
             " VALUES (%s, %s, %s, %s, %s, clock_timestamp() + %s * interval '1 minute')",
-            (run_id, playbook, list(migrations), operator, json.dumps(controller), LEASE_MINUTES),
+            (run_id, playbook, list(migrations), operator, canonical_json(controller), LEASE_MINUTES),
         )
 
     def run(self, cursor: Cursor, run_id: str) -> Json | None:
@@ -335,7 +335,7 @@ class Ledger:
         digest = digest_of(catalog)
         cursor.execute(
             "INSERT INTO runbook.catalog VALUES (%s, %s) ON CONFLICT (digest) DO NOTHING",
-            (digest, json.dumps(catalog)),
+            (digest, canonical_json(catalog)),
         )
         return digest
 

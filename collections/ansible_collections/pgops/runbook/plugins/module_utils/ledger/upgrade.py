@@ -14,7 +14,7 @@ from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
 from ..postgres.connection import sql
-from ..postgres.names import SAFE_PATH
+from ..postgres.session import SAFE_PATH
 from ..shapes import Cursor
 from .schema import COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
 

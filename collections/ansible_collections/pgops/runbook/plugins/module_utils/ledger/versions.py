@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from ..errors import Refused, known
+from typing import NamedTuple
+
+from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
-from ..postgres.names import as_application, relation_oid
+from ..postgres.script_session import on_role_path, schemas_of_role
 from ..shapes import Cursor, TableName
 
 __all__ = ["MARK", "VersionTable"]
@@ -19,22 +21,62 @@ MARK = "Kept by the migration runbook; made by it because the application had no
 TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 
 
+# Where the role's search_path leads to no schema at all, PostgreSQL's own default is where people look.
+DEFAULT_SCHEMA = "public"
+
+FIND = """
+    SELECT n.nspname::text, c.relname::text, c.oid::bigint FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = 'schema_migrations' AND c.relkind IN ('r', 'p') AND n.nspname = ANY (%s)
+    ORDER BY pg_catalog.array_position(%s::pg_catalog.text[], n.nspname::pg_catalog.text) LIMIT 1"""
+
+
+class FoundTable(NamedTuple):
+    """The table of versions, as it was found."""
+
+    schema: str
+    name: str
+    oid: int
+
+
 class VersionTable:
-    """``schema_migrations`` as the application's search_path finds it."""
+    """``schema_migrations`` as the role's search_path finds it, whatever a script has made of the session's.
+
+    A temporary table of that name is none.
+    """
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
 
+    def _schemas(self) -> list[str]:
+        """Where it is looked for; it is made in the first of them."""
+        return schemas_of_role(self.cursor) or [DEFAULT_SCHEMA]
+
+    def find(self) -> FoundTable | None:
+        """The table, or None."""
+        schemas = self._schemas()
+        self.cursor.execute(FIND, (schemas, schemas))
+        row = self.cursor.fetchone()
+        return None if row is None else FoundTable(*row)
+
     def _table(self) -> TableName | None:
         """(schema, name) of the table, or None."""
-        self.cursor.execute(
-            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
-            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.oid = %s AND c.relkind IN ('r', 'p')",
-            (relation_oid(self.cursor, "schema_migrations"),),
-        )
-        row = self.cursor.fetchone()
-        return None if row is None else (row[0], row[1])
+        found = self.find()
+        return None if found is None else (found.schema, found.name)
+
+    def still_the_same(self, before: FoundTable | None) -> bool:
+        """Whether a script has left the record of versions where it was found before it.
+
+        It may make the first one, move it along the path, or drop it and make it anew; but not put another one in front
+        of it, or take it out of the path and leave us to make a second one.
+        """
+        if before is None:
+            return True
+        now = self.find()
+        if now is not None and now.oid == before.oid:
+            return True
+        self.cursor.execute("SELECT FROM pg_catalog.pg_class WHERE oid = %s", (before.oid,))
+        return self.cursor.fetchone() is None
 
     def _columns(self, table: TableName) -> dict[str, str]:
         name = sql.Identifier(*table).as_string(self.cursor)
@@ -71,22 +113,13 @@ class VersionTable:
 
         A row that is there already costs no sequence value, which INSERT ... ON CONFLICT would.
         """
-        table = self._table()
-        if table is None:
-            with as_application(self.cursor):
-                self.cursor.execute(
-                    "CREATE TABLE schema_migrations (version pg_catalog.text PRIMARY KEY,"
-                    " description pg_catalog.text,"
-                    " applied_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())"
-                )
-            table = known(self._table(), "the table that was just made")
-            self.cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(sql.Identifier(*table)), (MARK,))
+        table = self._table() or self._make()
         names = ["version"]
         values = [version]
         if "description" in self._columns(table):
             names.append("description")
             values.append(description)
-        statement = sql.SQL(
+        insert = sql.SQL(
             "INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS"
             " (SELECT FROM {} WHERE version OPERATOR(pg_catalog.=) %s::pg_catalog.text)"
         ).format(
@@ -95,17 +128,34 @@ class VersionTable:
             sql.SQL(", ").join(sql.Placeholder() * len(names)),
             sql.Identifier(*table),
         )
-        with as_application(self.cursor):  # its triggers
-            self.cursor.execute(statement, (*values, version))
+        # The application may have a trigger or a default there.
+        with on_role_path(self.cursor):
+            self.cursor.execute(insert, (*values, version))
+
+    def _make(self) -> TableName:
+        schema = self._schemas()[0]
+        table = sql.Identifier(schema, "schema_migrations")
+        self.cursor.execute(
+            sql.SQL(
+                "CREATE TABLE {} (version text PRIMARY KEY, description text,"
+                " applied_at timestamptz NOT NULL DEFAULT now())"
+            ).format(table)
+        )
+        self.cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(table), (MARK,))
+        return schema, "schema_migrations"
 
     def forget(self, version: str) -> None:
         """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""
         table = self._table()
         if table is None:
             return
-        statement = sql.SQL("DELETE FROM {} WHERE version OPERATOR(pg_catalog.=) %s::pg_catalog.text")
-        with as_application(self.cursor):
-            self.cursor.execute(statement.format(sql.Identifier(*table)), (version,))
+        with on_role_path(self.cursor):
+            self.cursor.execute(
+                sql.SQL("DELETE FROM {} WHERE version OPERATOR(pg_catalog.=) %s::pg_catalog.text").format(
+                    sql.Identifier(*table)
+                ),
+                (version,),
+            )
         if self.is_ours(table):
             self.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table)))
             if one_row(self.cursor)[0] == 0:
@@ -131,7 +181,7 @@ class VersionTable:
         table = self._table()
         if table is None:
             return None
-        # As the catalog's keys are written; a script may have reset the session's own value (RESET ALL).
-        self.cursor.execute("SELECT set_config('quote_all_identifiers', 'off', true)")
+        # As the catalog's keys are written, also in a session that is not ours.
+        self.cursor.execute("SELECT pg_catalog.set_config('quote_all_identifiers', 'off', true)")
         self.cursor.execute("SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(%s)", table)
         return one_row(self.cursor)[0]

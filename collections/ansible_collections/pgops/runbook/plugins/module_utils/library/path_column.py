@@ -12,7 +12,7 @@ from ..postgres.application_tables import RELATIONS
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 from ..postgres.keys import PRIMARY_KEY
-from ..postgres.names import relation_oid
+from ..postgres.script_session import relation_oid
 from ..shapes import Connection, Cursor
 
 __all__ = ["PathColumn", "has_table", "stream_rows"]
@@ -38,6 +38,7 @@ class PathColumn:
 
     def __init__(self, cursor: Cursor, names: Sequence[str]) -> None:
         shown = ".".join(names)
+        # As the migration finds it.
         cursor.execute(
             f"SELECT n.nspname, c.relname, c.oid::bigint, {PRIMARY_KEY} FROM {RELATIONS} WHERE c.oid = %s",
             (relation_oid(cursor, sql.Identifier(*names[:-1]).as_string(cursor)),),

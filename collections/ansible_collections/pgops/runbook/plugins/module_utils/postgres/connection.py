@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from ..errors import Refused, RunbookError
 from ..shapes import Connection, Cursor, Identity, Target
 from .answers import one_row
 from .message import one_line
-from .names import look_in_catalog_only
+from .script_session import STRINGS, STRINGS_OF_ROLE, take_our_turn
 
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
@@ -61,25 +62,14 @@ TARGET_SPEC = {
 
 CONNECT_TIMEOUT_SECONDS = 10
 
-# Without it the server notices that a killed client is gone only when its statement has ended, and keeps the
-# session's locks until then (manual, "TCP Settings"). PostgreSQL 13 does not have it.
-NOTICE_DEAD_CLIENT = """
-    SELECT set_config(name, '1s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"""
-
-# Kept rows wait in temporary tables, which go through the disk where they do not fit. It can be said only before a
-# session makes the first one, and is taken as it is needed (manual, "Resource Consumption").
-MORE_TEMPORARY = """
-    SELECT pg_catalog.set_config(name, '64MB', false) FROM pg_catalog.pg_settings
-    WHERE name = 'temp_buffers' AND setting::bigint < 8192"""
-
 # A transaction of REPEATABLE READ takes its snapshot before it has its locks: rows that others commit while it waits
 # for one would be in the table that it drops, and not in what it sees. So whatever database, role or server have as
 # default, ours is this one; what needs one snapshot of all says so itself.
 READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
 
-# Names are compared as text in many places. A role or a database that has every name quoted would give other texts
-# than its copy, or than a session that was pinned (see session.PINNED_SETTINGS).
-PLAIN_NAMES = "SET quote_all_identifiers = off"
+# Whatever the database or the role has: with the database's own, text that it cannot hold would be an error of ours
+# before the server sees it. A database of SQL_ASCII converts nothing, and may hold any bytes.
+CLIENT_ENCODING = "UTF8"
 
 
 class ServerUnreachable(RunbookError):
@@ -107,7 +97,7 @@ def connect(target: Target, database: str | None = None) -> Connection:
         database: another database of the same server; default is the target's own.
 
     Returns:
-        A psycopg2 connection outside of autocommit mode, whose transactions are of READ COMMITTED.
+        A psycopg2 connection outside of autocommit mode, in the runbook's own turn (see script_session).
 
     Raises:
         Refused: no database is named; libpq would take the one that is called like the role.
@@ -133,15 +123,15 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
         **parameters,
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": "pgops.runbook",
+        "client_encoding": CLIENT_ENCODING,
     }
     try:
         connection = psycopg2.connect(**parameters)
+        if connection.info.parameter_status(STRINGS) == "off":
+            connection.close()
+            connection = psycopg2.connect(**parameters, options=_with_standard_strings())
         with transaction(connection) as cursor:
-            look_in_catalog_only(cursor)
-            cursor.execute(NOTICE_DEAD_CLIENT)
-            cursor.execute(MORE_TEMPORARY)
-            cursor.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION {READ_COMMITTED}")
-            cursor.execute(PLAIN_NAMES)
+            take_our_turn(cursor)
         return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.
@@ -151,6 +141,17 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
             f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
             " Check db_host, db_port, db_name, db_user and db_password.",
         ) from None
+
+
+def _with_standard_strings() -> str:
+    """Options of a session that begins with backslashes as plain characters.
+
+    psycopg2 looks once, at the beginning, whether a constant needs the form E'...', and libpq at each constant whether
+    a backslash in it is doubled: where we changed the setting later, they would not agree.
+    """
+    return " ".join(
+        filter(None, (os.environ.get("PGOPTIONS"), f"-c {STRINGS}=on", f"-c {STRINGS_OF_ROLE}=off"))
+    )
 
 
 def client_options(target: Target, database: str | None = None) -> list[str]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from ..shapes import Cursor
 from .connection import sql
-from .names import as_application
 
 __all__ = ["constraints_as_declared", "fire_deferred"]
 
@@ -25,8 +24,7 @@ def fire_deferred(cursor: Cursor) -> None:
     Raises:
         psycopg2.Error: of a constraint that does not hold, or from a trigger.
     """
-    with as_application(cursor):  # its triggers
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def constraints_as_declared(cursor: Cursor) -> None:
@@ -39,5 +37,4 @@ def constraints_as_declared(cursor: Cursor) -> None:
     cursor.execute(DECLARED_IMMEDIATE)
     immediate = [sql.Identifier(*name) for name in cursor.fetchall()]
     if immediate:
-        with as_application(cursor):
-            cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(immediate)))
+        cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(immediate)))

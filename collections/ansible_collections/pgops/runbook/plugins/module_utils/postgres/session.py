@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..shapes import Cursor
-from .names import SAFE_PATH
 
-__all__ = ["PINNED_SETTINGS", "QUICKER_SETTINGS", "Pinned", "pin_session", "restore_session"]
+__all__ = ["PINNED_SETTINGS", "QUICKER_SETTINGS", "SAFE_PATH", "Pinned", "pin_session", "restore_session"]
+
+
+#: Whoever may create in a schema of the search_path can put a function or an operator there that fits the arguments of
+#: a statement better than that of pg_catalog, and has it called with the rights of who sends the statement
+#: (CVE-2018-1058; manual, "Writing SECURITY DEFINER Functions Safely"). Operators inside of IN, BETWEEN, USING and the
+#: like cannot be qualified. Temporary objects last: else a script could leave one in front of those of pg_catalog.
+SAFE_PATH = "pg_catalog, pg_temp"
 
 
 class Pinned(NamedTuple):

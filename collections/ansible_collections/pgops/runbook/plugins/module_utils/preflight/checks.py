@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
-from ..postgres.names import relation_oid
+from ..postgres.script_session import relation_oid
 from ..shapes import Cursor, IndexEntry, Json
 from .order import Index, cascade_order, dependents, pending, unmet_requirements
 
@@ -286,6 +286,7 @@ def _all_exist(cursor: Cursor, creates: dict[str, list[list[str | None]]]) -> bo
     if not tables and not columns:
         return False
     for schema, table, column in tables + columns:
+        # Where scripts find what they name without a schema.
         name = sql.Identifier(*filter(None, (schema, table))).as_string(cursor)
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = %(table)s"

@@ -12,7 +12,7 @@ from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
-from ..postgres.names import as_application
+from ..postgres.script_session import schemas_of_role
 from ..sentences import listed
 from ..shapes import Catalog, Cursor, Json, Migration
 
@@ -59,16 +59,17 @@ def _named_by_footprint(
 ) -> list[str]:
     """Those of ``keys`` that a footprint names."""
     functions = {key.split("(", 1)[0]: key for key in keys if "(" in key}
+    # What a script names without a schema it makes in the first one of the role's path.
+    schemas = schemas_of_role(cursor)
+    first = schemas[0] if schemas else None
     found: list[str] = []
-    with as_application(cursor):
-        cursor.execute("SELECT pg_catalog.current_schema()")
-    (first,) = one_row(cursor)
     for kind, words in WORDS.items():
         for schema, *names in creates[kind]:
             cursor.execute(
                 "SELECT string_agg(quote_ident(n), '.' ORDER BY position)"
-                " FROM unnest(array_prepend(%s::text, %s::text[])) WITH ORDINALITY AS name(n, position)",
-                (schema or first, names),
+                " FROM unnest(array_prepend(coalesce(%s, %s), %s::text[]))"
+                " WITH ORDINALITY AS name(n, position)",
+                (schema, first, names),
             )
             (identity,) = one_row(cursor)
             for word in words:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, sql, transaction
-from ..postgres.names import as_application
 from ..postgres.programs import find_program, program_major_version
+from ..postgres.script_session import path_of_role, schemas_of_role
 from ..shapes import Cursor, Identity, Target
 from .rights import check_role
 
@@ -124,19 +124,16 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
 
     A warning, because the first migration may be the one that makes the schema.
     """
-    with as_application(cursor):
-        cursor.execute(
-            "SELECT pg_catalog.current_schemas(false), pg_catalog.current_setting('search_path'),"
-            " pg_catalog.current_database(), session_user"
-        )
-    schemas, path, database, role = one_row(cursor)
-    if schemas:
+    if schemas_of_role(cursor):
         return
+    path = path_of_role(cursor)
+    cursor.execute("SELECT pg_catalog.current_database()::text, session_user::text")
+    database, role = one_row(cursor)
     command = sql.SQL("ALTER DATABASE {} SET search_path = ...").format(sql.Identifier(database))
     warn(
         f"No schema of the search_path ({path or 'empty'}) exists in database {database} for role {role}, so that"
-        " schema_migrations is not found, and scripts that do not name a schema fail. If no migration makes that"
-        f" schema, correct db_user, or type: {command.as_string(cursor)}"
+        " scripts that do not name a schema fail, and schema_migrations is that of schema public. If no migration makes"
+        f" that schema, correct db_user, or type: {command.as_string(cursor)}"
     )
 
 

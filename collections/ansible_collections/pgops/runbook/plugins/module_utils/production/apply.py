@@ -46,6 +46,8 @@ def apply_to_production(step: Step, migrations: list[Migration], policy: LockPol
         if earlier is not None and earlier["status"] == "ok":
             done.append(earlier["outputs"])  # committed before the controller was killed
             continue
+        if done:
+            step.take_new_session()  # as on the copy: the session of the one before ends with it
         hooks = ApplyHooks(step, policy, rehearsed[migration["version"]])
         one_by_one = commits_one_by_one(migration["apply"])
         work = (apply_one_by_one if one_by_one else apply_in_one_transaction)(migration, hooks)

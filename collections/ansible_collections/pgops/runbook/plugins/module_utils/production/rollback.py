@@ -68,6 +68,8 @@ def roll_back_production(step: Step, migrations: list[Migration], policy: LockPo
     else:
         done = []
         for migration in migrations:
+            if done:
+                step.take_new_session()
             if commits_one_by_one(migration["rollback"]):
                 done.append(roll_back_one_by_one(migration, hooks))
             else:

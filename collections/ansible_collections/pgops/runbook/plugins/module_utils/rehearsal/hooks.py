@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ..errors import Refused
@@ -12,12 +13,15 @@ from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
 from ..library.follow import PathsBefore, record_on_copy
-from ..postgres.connection import transaction
+from ..postgres.connection import connect_again, transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
 from ..shapes import Connection, Cursor, Script
 
 __all__ = ["CopyHooks", "refuse_collisions"]
+
+# Nobody else is on the copy. They are there so that a script that lifts limits is seen to, before it is in production.
+LIMITS = LockPolicy(timeout_seconds=60)
 
 T = TypeVar("T")
 
@@ -62,11 +66,28 @@ class CopyHooks(Hooks):
     def connection(self) -> Connection:
         return self._connection
 
+    @contextmanager
+    def own_session(self) -> Iterator[None]:
+        """Inside, the recipe has a session of its own, as it has in production: nothing is left of an earlier script's.
+
+        Raises:
+            ServerUnreachable: as ``connect`` does.
+        """
+        idle, self._connection = self._connection, connect_again(self._connection)
+        try:
+            yield
+        finally:
+            self._connection.close()
+            self._connection = idle
+
     def in_transaction(
         self, versions: list[str], direction: str, begins: bool, attempt: Callable[[Cursor], T]
     ) -> T:
         with transaction(self._connection) as cursor:
             return attempt(cursor)
+
+    def begin(self, cursor: Cursor) -> None:
+        LIMITS.set_in(cursor)
 
     def journal_begins(self, cursor: Cursor) -> None:
         # A copy of a database that no run has changed yet has no ledger.

@@ -22,7 +22,8 @@ from ..execution.recipe import apply_in_one_transaction, roll_back_in_one_transa
 from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
-from ..postgres.connection import transaction
+from ..postgres.connection import psycopg2, transaction
+from ..postgres.message import one_line
 from ..postgres.sequences import collisions, new_collisions
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Script
@@ -79,7 +80,7 @@ class Rehearsal:
         self.hooks.restore_salvage = puts_back
         self.hooks.keeps_paths = again
         run = apply_one_by_one if commits_one_by_one(migration["apply"]) else apply_in_one_transaction
-        with self._named(migration, "fails on the copy"):
+        with self._named(migration, "fails on the copy", "apply"), self.hooks.own_session():
             return run(migration, self.hooks)
 
     def roll_back(self, migration: Migration) -> Work:
@@ -89,7 +90,7 @@ class Rehearsal:
             Refused: it fails, or leaves a sequence at values that its column has.
         """
         before = self._collisions()
-        with self._named(migration, "fails to roll back on the copy"):
+        with self._named(migration, "fails to roll back on the copy", "rollback"), self.hooks.own_session():
             if commits_one_by_one(migration["rollback"]):
                 work = roll_back_one_by_one(migration, self.hooks)
             else:
@@ -114,8 +115,9 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             return dependency_edges(cursor)
 
-    def _named(self, migration: Migration, what: str) -> _RefusedAs:
-        return _RefusedAs(f"Migration {migration['version']} {what}: ")
+    def _named(self, migration: Migration, what: str, direction: str) -> _RefusedAs:
+        script = Work(migration, direction).script["name"]
+        return _RefusedAs(f"Migration {migration['version']} {what}: ", script)
 
     def rehearse(self, migrations: Sequence[Migration]) -> Json:
         """apply all, roll all back in reverse, compare after each, apply all again, compare again.
@@ -258,8 +260,9 @@ def _rows_of_users(impact: Impact) -> list[str]:
 class _RefusedAs:
     """What fails on a copy is a refusal for production; the sentence says which migration it was."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, script: str) -> None:
         self.prefix = prefix
+        self.script = script
 
     def __enter__(self) -> _RefusedAs:
         return self
@@ -272,4 +275,13 @@ class _RefusedAs:
                 error.code,
                 f"{self.prefix}{error.reason.rstrip('.')}. Production was not touched.",
                 **error.details,
+            ) from None
+        if isinstance(error, psycopg2.Error):
+            # Not of a statement of the script, which would be named: of what follows it, up to COMMIT.
+            raise Refused(
+                "postgresql_error",
+                f"{self.prefix}after the last statement of {self.script}: {one_line(error)}. Production was not"
+                " touched.",
+                script=self.script,
+                sqlstate=error.pgcode,
             ) from None

@@ -10,6 +10,7 @@ from ..catalog.difference import describe, difference
 from ..errors import Refused
 from ..execution.script import ScriptFailed, run_script
 from ..postgres.connection import transaction
+from ..postgres.script_session import scripts_turn
 from ..preflight.requirements import check_declared, makers_of_chain
 from ..sentences import listed
 from ..shapes import Connection, Json, Migration, Script
@@ -73,8 +74,8 @@ def _load_sample(connection: Connection, migration: Migration, sample_files: int
     if not script:
         return False
     try:
-        with transaction(connection) as cursor:
-            cursor.execute("SELECT set_config('sample.files', %s, true)", (str(sample_files),))
+        with transaction(connection) as cursor, scripts_turn(cursor):
+            cursor.execute("SELECT pg_catalog.set_config('sample.files', %s, true)", (str(sample_files),))
             run_script(cursor, script)
     except ScriptFailed as error:
         raise Refused(

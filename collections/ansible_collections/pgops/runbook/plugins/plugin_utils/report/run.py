@@ -69,6 +69,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
     lines += salvage_of_run(run, restores_salvage)
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
+        lines += _limits(version, impact)
         lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
     if run["outcome"] not in ("refused", "unchanged"):
         lines += _files(run.get("files"))
@@ -207,6 +208,22 @@ def _lint(version: str, findings: list[dict[str, Any]]) -> str:
     return f"Lint of {version}: " + "; ".join(
         f"{rule} (line {', '.join(at)})" for rule, at in lines_of.items()
     )
+
+
+def _limits(version: str, impact: dict[str, Any]) -> list[str]:
+    """A line where the script tried to lift limits, wherever that was seen."""
+    lifted = dict.fromkeys(
+        f"line {statement['line']} sets {limit}"
+        for measured in impact.values()
+        for statement in measured.get("statements", [])
+        for limit in statement.get("limits_lifted", [])
+    )
+    if not lifted:
+        return []
+    return [
+        f"Limits of {version}: {listed(list(lifted))}, without effect: lock_timeout_seconds and"
+        " statement_timeout_seconds are the runbook's"
+    ]
 
 
 def _impact(where: str, measured: dict[str, Any]) -> str:

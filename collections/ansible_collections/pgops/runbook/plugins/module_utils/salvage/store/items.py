@@ -9,10 +9,10 @@ their own types they would hold the very types and enum labels that a rollback h
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from ...content.row_digest import sums_as_text
+from ...digests import canonical_json
 from ...ledger.upgrade import upgrade
 from ...postgres.answers import one_row
 from ...postgres.connection import sql
@@ -114,7 +114,7 @@ class SalvageStore:
                 *table,
                 list(columns),
                 list(key_columns),
-                json.dumps(facts or {}),
+                canonical_json(facts or {}),
             ),
         )
         return one_row(self.cursor)[0]
@@ -164,7 +164,7 @@ class SalvageStore:
         self.cursor.execute(
             "UPDATE runbook_salvage.manifest SET facts = facts || %s, key_columns = coalesce(%s, key_columns)"
             " WHERE item = %s",
-            (json.dumps(facts), None if key_columns is None else list(key_columns), item),
+            (canonical_json(facts), None if key_columns is None else list(key_columns), item),
         )
 
     def note_dropped(self, table: TableName, migration: str) -> None:
