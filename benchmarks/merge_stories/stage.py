@@ -116,7 +116,7 @@ class Stage:
     def _fails_likewise(self, bare: str, error: Exception) -> bool:
         with self.ours.cursor() as cursor:
             try:
-                cursor.execute(bare)
+                Deployment.run_script(cursor, bare)
             except psycopg2.Error as own:
                 return type(own) is type(error)
             finally:

@@ -11,6 +11,10 @@ from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import content_fingerprint
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.meter import ImpactMeter
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.script_session import (
+    on_role_path,
+    scripts_turn,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import (
     NotForeseen,
     SalvageKeeper,
@@ -53,20 +57,26 @@ class Deployment:
             raise
 
     def execute(self, statements: str) -> None:
-        with self.transaction() as cursor:
+        with self.transaction() as cursor, on_role_path(cursor):
             cursor.execute(statements)
 
     def ask(self, query: str) -> list[tuple]:
-        with self.transaction() as cursor:
+        with self.transaction() as cursor, on_role_path(cursor):
             cursor.execute(query)
             return cursor.fetchall()
+
+    @staticmethod
+    def run_script(cursor: Any, script: str) -> None:
+        """As the runbook runs one: in the session that its role would have."""
+        with scripts_turn(cursor):
+            cursor.execute(script)
 
     def rehearse(self) -> None:
         """What a rehearsal sees: the rollback right after the migration, before anybody has written."""
         with self.connection.cursor() as cursor:
-            cursor.execute(self.apply)
+            self.run_script(cursor, self.apply)
             watch = DestructionWatch(cursor)
-            cursor.execute(self.rollback)
+            self.run_script(cursor, self.rollback)
             self.foreseen = losses_to_json(watch.losses())
         self.connection.rollback()
 
@@ -76,7 +86,7 @@ class Deployment:
             returner = SalvageReturner(cursor, "run", self.version, restore_salvage)
             returner.choose()
             meter = ImpactMeter(cursor)
-            cursor.execute(self.apply)
+            self.run_script(cursor, self.apply)
             meter.statement_done({"line": 1})
             self.written = set(meter.result()["written"])
             return returner.after()
@@ -93,8 +103,8 @@ class Deployment:
                         cursor, f"run {self.attempts}", self.version, self.foreseen, self.written, learnt
                     )
                     keeper.before()
-                    cursor.execute(self.rollback)
-                    return keeper.after(lambda: cursor.execute(self.apply))
+                    self.run_script(cursor, self.rollback)
+                    return keeper.after(lambda: self.run_script(cursor, self.apply))
             except NotForeseen as found:
                 learnt = found.learnt
         raise AssertionError("three attempts did not learn all that the rollback destroys")

@@ -187,7 +187,9 @@ def test_artifacts_dir_that_cannot_be_written(refusals: Application, untouched: 
     run = refusals.deploy("002", artifacts_dir=str(tmp_path / "file" / "artifacts"))
     assert run.status != 0
     assert "Nothing was done: a run that cannot be recorded does not start" in run.output
-    assert "How it ended could not be written: artifacts_dir" in run.output.split("Close the run")[-1]
+    assert "run.json could not be written: Not a directory" in " ".join(
+        run.output.split("Close the run")[-1].split()
+    )
     assert "Errno" not in run.output
     assert refusals.contents() == [untouched]
 

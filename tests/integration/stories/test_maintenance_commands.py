@@ -186,6 +186,8 @@ def test_that_nobody_could_be_told_stops_nothing(
     said = " ".join(run.output.split())
     for event in ("begin", "end"):
         assert f"obody was told of the {event} of this run: {reason}" in said
+    status = application.run("playbooks/status.yml")
+    assert (status.status, "CHANGED" in status.output) == (0, False), "what was added is no tampering"
 
 
 def test_a_window_that_does_not_close_hides_no_outcome_of_a_deploy(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from ...module_utils.ledger.receipts import digest_of_receipt
 from ...module_utils.ledger.signatures import is_signed
+from .record import digest_of_record
 
 __all__ = ["changed_artifacts", "unsigned_receipts"]
 
@@ -41,8 +42,9 @@ def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str
 def _record(path: Path, recorded: str | None) -> list[str]:
     if recorded is None or not path.exists():
         return []
-    if hashlib.sha256(path.read_bytes()).hexdigest() == recorded:
-        return []
+    with contextlib.suppress(ValueError, AttributeError):
+        if digest_of_record(json.loads(path.read_text(encoding="utf-8"))) == recorded:
+            return []
     return [f"{path} is not as the run left it"]
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -14,12 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ...module_utils.digests import digest_of
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.receipts import CHAINS
 from ...module_utils.ledger.signatures import is_signed, signature_of
 from .waiting import code_of_waiting, rows_waiting
 
-__all__ = ["RunRecord", "code_of_task", "final_outcome", "succeeded"]
+__all__ = ["RunRecord", "code_of_task", "digest_of_record", "final_outcome", "succeeded"]
 
 SUCCESS = {
     "deploy": "deployed",
@@ -100,6 +100,11 @@ def _newest(
     """Of several contents of one record the one that knows most; none of another run."""
     known = [one for one in (written, *carried) if one and one.get("run_id") == run_id]
     return max(known, key=lambda one: (len(one["steps"]), bool(one["ended"])), default=None)
+
+
+def digest_of_record(content: dict[str, Any]) -> str:
+    """SHA-256 (hex) of the content of run.json, but of what is added when the run has ended: whom nobody could tell."""
+    return digest_of({key: value for key, value in content.items() if key != "unannounced"})
 
 
 def _complete(playbook: str, done: set[str]) -> bool:
@@ -443,8 +448,8 @@ class RunRecord:
         return found
 
     def digest(self) -> str:
-        """SHA-256 of run.json as it is on disk."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """See digest_of_record()."""
+        return digest_of_record(self.content)
 
     def _mirror(self, step: str, receipts: list[dict[str, Any]]) -> None:
         if not receipts or not self.writes:
