@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.outcome import (
     final_outcome,
     succeeded,
 )

@@ -25,8 +25,9 @@ from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
 from ..plugin_utils.run.controller import new_run_id, operator, process_start, this_controller
 from ..plugin_utils.run.crash import explain_crash
+from ..plugin_utils.run.outcome import code_of_task, succeeded
 from ..plugin_utils.run.progress import shown_progress
-from ..plugin_utils.run.record import RUN_ID, RunRecord, code_of_task, succeeded
+from ..plugin_utils.run.record import RUN_ID, RunRecord
 
 try:
     from ..plugin_utils.report.documents import write_documents

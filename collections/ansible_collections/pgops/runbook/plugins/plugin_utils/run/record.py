@@ -15,26 +15,11 @@ from typing import Any
 
 from ...module_utils.digests import digest_of
 from ...module_utils.errors import Refused
-from ...module_utils.ledger.receipts import CHAINS
 from ...module_utils.ledger.signatures import is_signed, signature_of
+from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome
 from .waiting import code_of_waiting, rows_waiting
 
-__all__ = ["RunRecord", "code_of_task", "digest_of_record", "final_outcome", "succeeded"]
-
-SUCCESS = {
-    "deploy": "deployed",
-    "rehearse": "rehearsed",
-    "emergency_rollback": "rolled_back",
-    "restore": "restored",
-}
-
-# A failure before this step leaves production as it was.
-FIRST_STEP_THAT_CHANGES = {
-    "deploy": "apply",
-    "emergency_rollback": "emergency_rollback",
-    "rehearse": None,
-    "restore": "swap",
-}
+__all__ = ["RunRecord", "digest_of_record"]
 
 NOT_ENDED = "The run has not ended: it is still in progress, or was interrupted during {step}."
 
@@ -43,55 +28,6 @@ NOT_ENDED = "The run has not ended: it is still in progress, or was interrupted 
 DETAILS_KEPT = ("tables", "rows")
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
-
-
-def final_outcome(
-    playbook: str, steps: list[dict[str, Any]]
-) -> tuple[str, str | None, str | None, str | None]:
-    """How a run ended, from its steps.
-
-    Args:
-        playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
-        steps: those of run.json, in the order in which they ended.
-
-    Returns:
-        (outcome, failed_step, reason_code, reason). The code is that of the step that failed first, with which the
-        reason begins; what failed after it has its own in its step.
-    """
-    failed = [step for step in steps if step["status"] == "failed"]
-    if not failed:
-        return SUCCESS[playbook], None, None, None
-    first = failed[0]
-    at = first["step"], first.get("reason_code")
-    taken_back = next((step for step in steps if step["step"] == "emergency_rollback"), None)
-    if (
-        playbook == "deploy"
-        and taken_back is not None
-        and taken_back["status"] == "ok"
-        and taken_back["migrations"]
-    ):
-        behind = [one for one in steps[steps.index(taken_back) :] if one in failed]
-        if behind:
-            also = f"The database was rolled back, but the files have not followed: {behind[0]['reason']}"
-            return "failed", *at, f"{first['reason']} {also}"
-        return "rolled_back", *at, first["reason"]
-    if playbook == "deploy" and len(failed) > 1:
-        reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
-        if any(step["step"] == "swap" and step["status"] == "ok" for step in steps):
-            return "restored", *at, " ".join([*reasons, "The backup of this run was put back."])
-        reasons += [f"And so did the automatic restore: {step['reason']}" for step in failed[2:]]
-        return "failed", *at, " ".join(reasons)
-    return first["outcome"], *at, first["reason"]
-
-
-def code_of_task(failure: str, failure_code: str) -> str | None:
-    """The code of a failed task's message; a task beside the steps has none of its own."""
-    return (failure_code or "task_failed") if failure else None
-
-
-def succeeded(run: dict[str, Any]) -> bool:
-    """Whether the run did what was asked for: a rollback is a success only where a rollback was wanted."""
-    return run["outcome"] == SUCCESS[run["playbook"]] and run["reason_code"] is None
 
 
 def _newest(
@@ -105,10 +41,6 @@ def _newest(
 def digest_of_record(content: dict[str, Any]) -> str:
     """SHA-256 (hex) of the content of run.json, but of what is added when the run has ended: whom nobody could tell."""
     return digest_of({key: value for key, value in content.items() if key != "unannounced"})
-
-
-def _complete(playbook: str, done: set[str]) -> bool:
-    return any(done.issuperset(chain) for chain in CHAINS[playbook])
 
 
 def _make_own_folder(folder: Path) -> None:
@@ -336,7 +268,7 @@ class RunRecord:
             if self.files_follow():
                 reason = "the database had it; the files on disk, which were behind, have followed"
         elif failed_step is None and (
-            failure or self._files_left() or not _complete(content["playbook"], done)
+            failure or self._files_left() or not complete(content["playbook"], done)
         ):
             # The chain ended without one of its steps failing: a task beside them did, or some were left out.
             taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
