@@ -28,7 +28,7 @@ HANDED_ON = re.compile(
 )
 
 # Functions that return a code, alone or before a sentence.
-GIVE_A_CODE = ("code_of_task", "code_of_waiting", "explain_crash")
+GIVE_A_CODE = ("code_of_task", "code_of_waiting", "explain_crash", "explain_error")
 
 
 class Site(NamedTuple):

@@ -7,24 +7,16 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.production.applied import AUTHOR, VERSIONS
+from tests.integration.production.there_and_back import back, there
 from tests.integration.step_runs import StepRuns
 
 
 def deployed_and_back(runs: StepRuns, *versions: str) -> None:
     for version in versions:
-        run = runs.another(wanted=version)
-        run.up_to("verify")
-        run.steps("smoke_test")
-        run.conclude()
+        there(runs, version)
     assert runs.another("status").must("status")["outputs"]["drift"] == []
     for version in reversed(versions):
-        back = runs.another("emergency_rollback", version)
-        back.steps("preflight")
-        back.must("backup", purpose="emergency")
-        (taken,) = back.must("emergency_rollback")["outputs"]["migrations"]
-        assert taken["schema_restored"] is True
-        back.steps("smoke_test")
-        back.conclude("rolled_back")
+        back(runs, version)
 
 
 @pytest.fixture

@@ -391,7 +391,7 @@ def _hand_on(record: RunRecord, error: OSError, result: dict[str, Any]) -> None:
 
 
 def _carried(task_vars: dict[str, Any]) -> list[dict[str, Any]]:
-    """Records that _hand_on() gave to tasks before this one."""
+    """Records that _hand_on() gave to tasks before this one, without the tags that ansible-core puts on values."""
     places = (task_vars, task_vars.get("ansible_facts") or {})
     return [
         json.loads(json.dumps(place["runbook_record"])) for place in places if place.get("runbook_record")

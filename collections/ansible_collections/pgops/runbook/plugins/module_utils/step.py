@@ -39,7 +39,7 @@ from .postgres.connection import (
     transaction,
 )
 from .postgres.maintenance import explain_unreachable
-from .postgres.message import one_line
+from .postgres.message import explain_error, one_line
 from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
 
 if TYPE_CHECKING:
@@ -386,29 +386,9 @@ class Step:
         if isinstance(error, RunbookError):
             code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
         else:
-            message = one_line(error)
-            code, outcome, details = "postgresql_error", "failed", {"sqlstate": error.pgcode}
-            reason = f"PostgreSQL ended step {self.name}: {message}."
-            if error.pgcode == "25006":
-                code = "database_read_only"
-                reason += (
-                    " The database was made read-only, for all or for this role (default_transaction_read_only), or its"
-                    " server is a standby by now. When it may be written again, type the same command again."
-                )
-            if error.pgcode == "22021":  # character_not_in_repertoire
-                code = "text_not_utf8"
-                reason += (
-                    " A name, a comment or a definition in the database is not UTF-8, whose encoding SQL_ASCII takes"
-                    " any bytes. Give it again in UTF-8, then type the same command again."
-                )
-            if "row-level security policy" in message and isinstance(
-                error, psycopg2.errors.InsufficientPrivilege
-            ):
-                code = "role_lacks_privilege"
-                # Never with the rows that a policy lets through: the others would be taken for deleted ones.
-                reason += (
-                    " The runbook's role has to see every row: a superuser types ALTER ROLE ... BYPASSRLS."
-                )
+            outcome, details = "failed", {"sqlstate": error.pgcode}
+            code, said = explain_error(error)
+            reason = f"PostgreSQL ended step {self.name}: {said}"
         self._record_failure(code, reason)
         return {
             "failed": True,

@@ -194,7 +194,6 @@ class _PartRun:
 
     def _alone(self) -> list[Timing]:
         cursor = self.cursor
-        timings: list[Timing] = []
         ((ordinal, statement),) = self.to_do
         self.journal.note_begin(cursor, ordinal, statement)
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{ALONE_LOCK_TIMEOUT_SECONDS}s",))

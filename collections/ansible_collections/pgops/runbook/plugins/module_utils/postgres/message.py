@@ -1,10 +1,10 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""PostgreSQL's reason in one line."""
+"""PostgreSQL's reason in one line, and what can be done about it."""
 
 from __future__ import annotations
 
-__all__ = ["one_line"]
+__all__ = ["explain_error", "one_line"]
 
 
 def one_line(error: Exception, with_detail: bool = False) -> str:
@@ -18,3 +18,29 @@ def one_line(error: Exception, with_detail: bool = False) -> str:
     message = getattr(diagnostic, "message_primary", None) or str(error)
     detail = getattr(diagnostic, "message_detail", None) if with_detail else None
     return " ".join(". ".join(filter(None, (message, detail))).split())
+
+
+def explain_error(error: Exception) -> tuple[str, str]:
+    """An error that no statement of ours foresees: its reason_code, and its message with what there is to be done.
+
+    Args:
+        error: a psycopg2.Error.
+    """
+    message, sqlstate = one_line(error), getattr(error, "pgcode", None)
+    if "row-level security policy" in message and sqlstate == "42501":  # insufficient_privilege
+        # Never with the rows that a policy lets through: the others would be taken for deleted ones.
+        what = "The runbook's role has to see every row: a superuser types ALTER ROLE ... BYPASSRLS."
+        return "role_lacks_privilege", f"{message}. {what}"
+    if sqlstate == "25006":  # read_only_sql_transaction
+        what = (
+            "The database was made read-only, for all or for this role (default_transaction_read_only), or its"
+            " server is a standby by now. When it may be written again, type the same command again."
+        )
+        return "database_read_only", f"{message}. {what}"
+    if sqlstate == "22021":  # character_not_in_repertoire
+        what = (
+            "A name, a comment or a definition in the database is not UTF-8, whose encoding SQL_ASCII takes any"
+            " bytes. Give it again in UTF-8, then type the same command again."
+        )
+        return "text_not_utf8", f"{message}. {what}"
+    return "postgresql_error", f"{message}."
