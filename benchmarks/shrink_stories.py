@@ -154,7 +154,7 @@ def as_example(databases: Databases, outcome: Outcome, name: str) -> Example:
         on_old=texts.get("on the old schema") or NOTHING,
         expected={},
         waits=None,
-        edited=texts["apply again"] if texts["apply again"] != texts["apply"] else "",
+        edited="" if texts.get("apply again") in (None, texts["apply"]) else texts["apply again"],
     )
     return played(databases, example)
 
