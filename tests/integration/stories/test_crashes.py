@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ import psycopg2
 real = psycopg2.connect
 
 def connect(*arguments, **keywords):
-    names = list(sys.modules)
-    if any(name.endswith(".module_utils.steps.{step}") for name in names):
+    basic = sys.modules.get("ansible.module_utils.basic")
+    if b'"pgops.runbook.{step}"' in (getattr(basic, "_ANSIBLE_ARGS", None) or b""):
         {end}
     return real(*arguments, **keywords)
 
@@ -43,12 +44,17 @@ def python(folder: Path, *options: str, **environment: str) -> str:
     return str(path)
 
 
-def planted(folder: Path, step: str, end: str) -> str:
-    """An interpreter in which a step ends so."""
+def planted(folder: Path, way: str, step: str, end: str) -> dict[str, Any]:
+    """Options of a deploy in which a step ends so: sent to another Python, or forked on the controller's machine."""
     site = folder / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(PLANT.format(step=step, end=end), encoding="utf-8")
-    return python(folder, PYTHONPATH=str(site))
+    if way == "forked":
+        return {"env": {"PYTHONPATH": str(site)}}
+    return {"ansible_python_interpreter": python(folder, PYTHONPATH=str(site))}
+
+
+both_ways = pytest.mark.parametrize("way", ["sent", "forked"])
 
 
 def check(run: Run, outcome: str, step: str, code: str, *words: str) -> None:
@@ -67,25 +73,32 @@ def check(run: Run, outcome: str, step: str, code: str, *words: str) -> None:
     assert "CapturedErrorSummary" not in run.output + json.dumps(record)
 
 
-def test_a_module_that_raises_before_production_is_touched(application: Application, tmp_path: Path) -> None:
+@both_ways
+def test_a_module_that_raises_before_production_is_touched(
+    application: Application, tmp_path: Path, way: str
+) -> None:
     before = application.contents(ledger=False)
-    run = application.deploy("002", ansible_python_interpreter=planted(tmp_path, "backup", RAISE))
+    run = application.deploy("002", **planted(tmp_path, way, "backup", RAISE))
     check(run, "refused", "backup", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 10)")
     assert "Production was not touched." in run.output
     assert application.contents(ledger=False) == before
 
 
-def test_a_module_that_raises_in_production(application: Application, tmp_path: Path) -> None:
+@both_ways
+def test_a_module_that_raises_in_production(application: Application, tmp_path: Path, way: str) -> None:
     before = application.contents(ledger=False)
-    run = application.deploy("002", ansible_python_interpreter=planted(tmp_path, "apply", RAISE))
+    run = application.deploy("002", **planted(tmp_path, way, "apply", RAISE))
     check(run, "failed", "apply", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 10)")
     assert application.contents(ledger=False) == before
 
 
+@both_ways
 @pytest.mark.parametrize(("step", "outcome"), [("backup", "refused"), ("apply", "failed")])
-def test_a_module_that_is_killed(application: Application, tmp_path: Path, step: str, outcome: str) -> None:
+def test_a_module_that_is_killed(
+    application: Application, tmp_path: Path, way: str, step: str, outcome: str
+) -> None:
     before = application.contents(ledger=False)
-    run = application.deploy("002", ansible_python_interpreter=planted(tmp_path, step, KILL))
+    run = application.deploy("002", **planted(tmp_path, way, step, KILL))
     check(run, outcome, step, "step_killed", "killed by signal 9 (SIGKILL)")
     assert application.contents(ledger=False) == before
 

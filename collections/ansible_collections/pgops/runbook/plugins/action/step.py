@@ -16,6 +16,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
@@ -26,6 +27,7 @@ from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
 from ..plugin_utils.run.controller import new_run_id, operator, process_start, this_controller
 from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.outcome import code_of_task, succeeded
+from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 
@@ -253,10 +255,10 @@ class ActionModule(ActionBase):
             return _failure(error.code, error.reason, error.outcome, started)
         try:
             with self._progress(step, arguments):
-                result = self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
+                result = self._run_module(arguments, task_vars)
             if result.get("failed") and self._may_take_over(result):
                 arguments["take_over"] = result["details"]["holder"]["run_id"]
-                result = self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
+                result = self._run_module(arguments, task_vars)
         except AnsibleConnectionFailure as error:
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
             host = arguments.get("library_host") or task_vars.get("inventory_hostname")
@@ -267,6 +269,21 @@ class ActionModule(ActionBase):
         if result.get("failed") and "step" not in result:
             result["reason_code"], result["msg"] = explain_crash(step, result)
         return result
+
+    def _run_module(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The result of the module of all steps, sent to where the task runs or forked where that is here."""
+        host_vars = task_vars
+        if self._task.delegate_to:
+            host_vars = task_vars["ansible_delegated_vars"][self._task.delegate_to]
+        interpreter = self._templar.template(host_vars.get("ansible_python_interpreter"))
+        watched = "progress_file" in arguments  # by a thread, beside which nothing is forked
+        if watched or not is_own_machine(self._connection, interpreter, self._compute_environment_string()):
+            return self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
+        Display().vvv(f"Step {self._task.action} runs in a process of its own on this machine")
+        self._update_module_args(STEP_MODULE, arguments, task_vars)
+        result = self._parse_returned_data(execute(arguments), PROFILE)
+        remove_internal_keys(result)
+        return dict(result)
 
     def _progress(self, step: str, arguments: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
         """Show what a long step writes about its progress while it works."""
@@ -361,7 +378,7 @@ class ActionModule(ActionBase):
             arguments.update(
                 outcome=content["outcome"], reason=content["reason"] or "", record_sha256=record.digest()
             )
-            result = self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
+            result = self._run_module(arguments, task_vars)
             if result.get("failed"):
                 # The run's outcome stands; that its end is not in the ledger is said beside it.
                 result = {
