@@ -78,12 +78,12 @@ def test_a_warning_is_in_the_result(monkeypatch: Any) -> None:
     """On a controller ansible-core would show it, and no record of the run would have it."""
     real = status.AnsibleModule
 
-    class Warning(real):  # type: ignore[valid-type]
+    class WithWarning(real):  # type: ignore[valid-type]  # mypy knows no class in a variable
         def fail_json(self, *arguments: Any, **options: Any) -> None:
             self.warn("the moon is full")
             real.fail_json(self, *arguments, **options)
 
-    monkeypatch.setattr(status, "AnsibleModule", Warning)
+    monkeypatch.setattr(status, "AnsibleModule", WithWarning)
     answer = json.loads(execute(ARGUMENTS)["stdout"])
     assert "the moon is full" in json.dumps(answer["warnings"])
 

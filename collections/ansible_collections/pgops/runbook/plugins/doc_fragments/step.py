@@ -161,6 +161,28 @@ options:
     default: 900
 """
 
+    ENCRYPTION = r"""
+options:
+  encryption:
+    description: How the files of backups are encrypted on the host where this runs.
+    type: dict
+    suboptions:
+      method:
+        description: The program that does it; C(none) leaves them as pg_dump writes them.
+        type: str
+        default: none
+        choices: [none, age, gpg]
+      recipients:
+        description: Public keys of age, or names of keys that GnuPG knows.
+        type: list
+        elements: str
+        default: []
+      identity:
+        description: Of age a file with a secret key; of GnuPG its home folder, where empty means that of the user.
+        type: path
+        default: ''
+"""
+
     SALVAGE = r"""
 options:
   restore_salvage:

@@ -256,6 +256,12 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The backup folder cannot be made or written.",
             "Correct backup_dir, its owner or its permissions.",
         ),
+        "backup_encryption_unusable": Reason(
+            "The program of backup_encryption is missing, or cannot encrypt for backup_recipients, or cannot decrypt"
+            " with backup_identity.",
+            "Install it on the host that makes the backup, and correct backup_recipients or backup_identity there; or"
+            " go without: -e backup_encryption=none.",
+        ),
         "backup_exists": Reason(
             "This run has already made its backup.",
             "Start a new run.",

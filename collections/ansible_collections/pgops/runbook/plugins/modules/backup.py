@@ -16,6 +16,7 @@ author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.encryption
 options:
   purpose:
     description: Whether this is the backup before a deploy or the one before a rollback.

@@ -8,14 +8,16 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 
 from ..durable import write_file_durably
 from ..errors import Refused, StepFailed
 from ..postgres.connection import client_options
 from ..postgres.programs import find_program, run_program
 from ..shapes import Json, Target
+from .encryption import Encryption
 
-__all__ = ["BackupFiles", "check_room"]
+__all__ = ["BackupFiles", "check_room", "remove_unencrypted"]
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -67,11 +69,19 @@ def _sha256_of_file(path: str) -> str:
 
 
 class BackupFiles:
-    """The files of one backup: ``<backup_dir>/<run_id>/`` with ``dump/`` and ``manifest.json``."""
+    """The files of one backup: ``<backup_dir>/<run_id>/`` with ``dump/`` and ``manifest.json``.
 
-    def __init__(self, backup_dir: str, run_id: str, name: str = "backup") -> None:
+    Args:
+        encryption: of the files in ``dump/``; while a step works on them ``plain/`` has them as they are.
+    """
+
+    def __init__(
+        self, backup_dir: str, run_id: str, name: str = "backup", encryption: Encryption | None = None
+    ) -> None:
+        self.encryption = Encryption() if encryption is None else encryption
         self.folder = os.path.join(os.path.abspath(backup_dir), run_id, name)
         self.dump = os.path.join(self.folder, "dump")
+        self.plain = os.path.join(self.folder, "plain")
         self.manifest_path = os.path.join(self.folder, "manifest.json")
 
     def create_folder(self) -> None:
@@ -96,14 +106,17 @@ class BackupFiles:
 
     def make_dump(self, target: Target, bindir: str, snapshot: str, jobs: int) -> None:
         """Dump the target's database as the exported snapshot sees it."""
+        folder = self.plain if self.encryption else self.dump
         options = [
             *client_options(target),
             "--format=directory",
-            f"--file={self.dump}",
+            f"--file={folder}",
             f"--jobs={jobs}",
             f"--snapshot={snapshot}",
         ]
         run_program(find_program("pg_dump", bindir), options, target)
+        if self.encryption:
+            self.encryption.encrypt_folder(self.plain, self.dump)
         os.chmod(self.dump, 0o700)
         for name in os.listdir(self.dump):
             os.chmod(os.path.join(self.dump, name), 0o600)
@@ -173,7 +186,19 @@ class BackupFiles:
                 )
         return manifest
 
-    def restore(self, target: Target, database: str, bindir: str, jobs: int) -> None:
-        """Restore into ``database`` (empty) of the target's server; any error ends it."""
+    def restore(self, target: Target, database: str, bindir: str, jobs: int, method: str = "none") -> None:
+        """Restore into ``database`` (empty) of the target's server; any error ends it.
+
+        Args:
+            method: with which the manifest says that the files are encrypted.
+        """
         options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
-        run_program(find_program("pg_restore", bindir), options, target, [self.dump])
+        with self.encryption.as_was(method).decrypted(self.dump, self.plain) as folder:
+            run_program(find_program("pg_restore", bindir), options, target, [folder])
+
+
+def remove_unencrypted(backup_dir: str, run_ids: Iterable[str]) -> None:
+    """Remove what steps that were killed have left unencrypted beside the backups of these runs."""
+    for run_id in run_ids:
+        for name in ("backup", "emergency_backup"):
+            shutil.rmtree(BackupFiles(backup_dir, run_id, name).plain, ignore_errors=True)

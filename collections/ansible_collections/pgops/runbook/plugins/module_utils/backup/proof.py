@@ -77,7 +77,7 @@ def restore_and_compare(
     """
     clock = time.monotonic()
     copy.create(manifest["settings"])
-    files.restore(copy.target, copy.name, bindir, jobs)
+    files.restore(copy.target, copy.name, bindir, jobs, manifest.get("encryption", "none"))
     connection = copy.connect()
     try:
         with transaction(connection) as cursor:

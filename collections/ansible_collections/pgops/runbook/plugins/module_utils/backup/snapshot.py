@@ -116,7 +116,7 @@ def back_up(
         jobs: connections of pg_dump, and as many of the fingerprint.
 
     Returns:
-        dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, files,
+        dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, encryption (method), files,
         dead_column_slots, rows_written (by anybody, before the snapshot).
 
     Raises:
@@ -153,5 +153,6 @@ def back_up(
         "settings": settings,
         "dead_column_slots": slots,
         "rows_written": written,
+        "encryption": files.encryption.method,
         "files": files.files(),
     }

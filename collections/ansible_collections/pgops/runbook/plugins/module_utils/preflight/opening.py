@@ -12,7 +12,7 @@ from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
 from ..library.follow import versions_behind
-from ..shapes import Cursor, IndexEntry, Json
+from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step import Step
 from .checks import (
     check_scripts_to_apply,
@@ -26,6 +26,7 @@ from .server import warn_of_search_path
 
 __all__ = [
     "asking_for_files",
+    "backups_of",
     "close_dead_run",
     "ends_renaming",
     "paths_behind",
@@ -182,6 +183,13 @@ def verified_backup_before(ledger: Ledger, cursor: Cursor, version: str) -> Json
     if backup is None or proof is None or proof["status"] != "ok":
         return None
     return {"run_id": applied["run_id"], "folder": backup["outputs"]["folder"]}
+
+
+def backups_of(receipts: Sequence[Receipt], run_id: str) -> list[str]:
+    """Names of the runs in whose backups a run may have left something: itself, and that whose backup it restored."""
+    opening = latest(receipts, "preflight")
+    source = (opening["outputs"] if opening else {}).get("source") or {}
+    return [run_id, *([source["run_id"]] if source else [])]
 
 
 def close_dead_run(step: Step, cursor: Cursor) -> Json | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from ..backup.copy import database_settings
+from ..backup.encryption import Encryption
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..errors import Refused
@@ -44,7 +45,7 @@ def restore_beside(step: Step, source: Json) -> Json:
         Refused: its ledger is not the beginning of the live one.
     """
     target, bindir = step.params["target"], step.params["pg_bindir"]
-    files = BackupFiles(step.params["backup_dir"], source["run_id"])
+    files = BackupFiles(step.params["backup_dir"], source["run_id"], encryption=Encryption.of(step.params))
     manifest = files.read_manifest(source["manifest_sha256"])
     restored = RestoredDatabase(target, step.run_id)
     with transaction(step.connection) as cursor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from ..backup.files import remove_unencrypted
 from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
@@ -14,7 +15,7 @@ from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
-from ..preflight.opening import close_dead_run
+from ..preflight.opening import backups_of, close_dead_run
 from ..preflight.server import check_client_programs, check_server, check_writable
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
@@ -49,7 +50,7 @@ def refuse_missing_database(target: Target, backup_dir: str, run_id: str) -> Non
     if folder is not None:
         name = shlex.quote(target["login_db"])
         by_hand = (
-            " If it was dropped, restore the dump by hand and check its rows yourself:"
+            f" If it was dropped, restore the dump by hand and check its rows yourself{_unlocked(folder)}:"
             f" createdb --template=template0 {name} && pg_restore --exit-on-error --jobs=2 --dbname={name}"
             f" {shlex.quote(folder)}"
         )
@@ -58,6 +59,14 @@ def refuse_missing_database(target: Target, backup_dir: str, run_id: str) -> Non
         f"There is no database {target['login_db']} on this server, and so none that a backup could replace. Check"
         f" db_name.{by_hand}",
     )
+
+
+def _unlocked(folder: str) -> str:
+    """What has to be done before pg_restore can read the dump."""
+    ending = os.path.splitext(min(os.listdir(folder), default=""))[1]
+    if ending not in (".age", ".gpg"):
+        return ""
+    return f", after you have decrypted each of its files with {ending[1:]} into one without {ending}"
 
 
 def open_restore(step: Step, operator: str) -> Json:
@@ -114,6 +123,7 @@ def open_restore(step: Step, operator: str) -> Json:
         step.record(cursor, "ok", inputs={"manifest": source["manifest_sha256"]}, outputs=outputs)
     if interrupted is not None:
         drop_restored(params["target"], interrupted["run_id"], step.params["backup_dir"])
+        remove_unencrypted(params["backup_dir"], backups_of(receipts, interrupted["run_id"]))
     return outputs
 
 

@@ -14,6 +14,7 @@ from ..backup.emergency import (
     choose_kind,
     set_restore_point,
 )
+from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.files import BackupFiles, check_room
 from ..backup.snapshot import back_up
 from ..execution.parts import commits_one_by_one
@@ -27,7 +28,7 @@ from ..step import Step, step_argument_spec
 def work(step: Step) -> Json:
     params = step.params
     name = "backup" if params["purpose"] == "deploy" else "emergency_backup"
-    files = BackupFiles(params["backup_dir"], step.run_id, name)
+    files = BackupFiles(params["backup_dir"], step.run_id, name, Encryption.of(params))
     if step.module.check_mode:
         return {"folder": files.folder}
     if step.automatic and not committed_by_this_run(step, step.selected_migrations()):
@@ -53,6 +54,7 @@ def work(step: Step) -> Json:
     return {
         "folder": files.folder,
         **chosen,
+        "encryption": manifest["encryption"],
         "manifest_sha256": files.write_manifest(manifest),
         "catalog": manifest["catalog_digest"],
         "tables": len(manifest["content"]["tables"]),
@@ -87,6 +89,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             purpose={"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},
             **EMERGENCY_BACKUP_SPEC,
+            **ENCRYPTION_SPEC,
             automatic={"type": "bool", "default": False},
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},

@@ -8,7 +8,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, drop_forgotten
 from ..backup.emergency import EMERGENCY_BACKUP_SPEC, check_wanted
-from ..backup.files import check_room
+from ..backup.encryption import ENCRYPTION_SPEC, Encryption
+from ..backup.files import check_room, remove_unencrypted
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.privileges import check_rights_of_others
@@ -21,6 +22,7 @@ from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.opening import (
     asking_for_files,
+    backups_of,
     close_dead_run,
     ends_renaming,
     paths_behind,
@@ -53,6 +55,7 @@ def work(step: Step) -> Json:
         if step.playbook != "emergency_rollback":
             # A rollback needs the room only where its backup is a dump, which that step decides.
             check_room(step.params["backup_dir"], size)
+        Encryption.of(step.params).check()
     restore_point = _check_emergency_backup(step, selected)
     if not (selected or only_files) and step.params["run"]["migration"] == "pending":
         step.changed = False
@@ -108,6 +111,7 @@ def work(step: Step) -> Json:
         # Killed between verify_restore and rehearse, it could not drop its copy.
         CopyDatabase(copy_target, interrupted["run_id"]).drop()
         drop_restored(step.params["target"], interrupted["run_id"], step.params["backup_dir"])
+        remove_unencrypted(step.params["backup_dir"], backups_of(receipts, interrupted["run_id"]))
     return outputs
 
 
@@ -135,6 +139,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             emergency_backup=EMERGENCY_BACKUP_SPEC["kind"],
+            **ENCRYPTION_SPEC,
             cascade={"type": "bool", "default": False},
             copy_target={"type": "dict", "options": TARGET_SPEC},
             pg_bindir={"type": "path", "default": ""},

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..backup.encryption import ENCRYPTION_SPEC
 from ..ledger.ledger import Ledger
 from ..postgres.connection import transaction
 from ..restore.database import restore_beside
@@ -35,6 +36,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             automatic={"type": "bool", "default": False},
+            **ENCRYPTION_SPEC,
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},
         ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase
+from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..postgres.connection import TARGET_SPEC
@@ -19,7 +20,7 @@ def work(step: Step) -> Json:
     copy = CopyDatabase(params["copy_target"] or params["target"], step.run_id)
     if step.module.check_mode:
         return {"copy": copy.name}
-    files = BackupFiles(params["backup_dir"], step.run_id)
+    files = BackupFiles(params["backup_dir"], step.run_id, encryption=Encryption.of(params))
     manifest = files.read_manifest(step.outputs_of("backup")["manifest_sha256"])
     copy.drop()
     try:
@@ -41,6 +42,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
+            **ENCRYPTION_SPEC,
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},
         ),

@@ -167,7 +167,7 @@ class SalvageReturner:
             problems = [] if there else ["the sequence is gone"]
         elif item["kind"] == LABELS:
             problems = add_labels_again(self.cursor, facts["object"], facts["labels"])
-        else:
+        elif item["kind"] == PRIVILEGES:
             problems = change_privileges_again(
                 self.cursor,
                 facts["object"],
@@ -175,6 +175,9 @@ class SalvageReturner:
                 facts.get("granted", facts.get("privileges", [])),
                 facts.get("revoked", []),
             )
+        else:
+            # What is forgotten here is gone for good.
+            raise LookupError(f"Nothing is known of how salvage of kind {item['kind']} goes back")
         if problems:
             self.store.hold_back(item["item"], "; ".join(problems))
         else:
