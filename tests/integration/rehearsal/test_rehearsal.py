@@ -53,6 +53,19 @@ def test_an_exact_rollback_is_proven(rehearsal):
         assert cursor.fetchall() == [("009",)], "applied again at the end"
 
 
+@pytest.mark.parametrize("direction", ["apply", "rollback"])
+def test_a_statement_that_takes_longer_than_it_may_in_production_is_refused(rehearsal, direction):
+    slow = ["SELECT pg_sleep(30)"]
+    added = migration(
+        "009",
+        ["CREATE TABLE shelf ()", *(slow if direction == "apply" else [])],
+        ["DROP TABLE shelf", *(slow if direction == "rollback" else [])],
+    )
+    limited = Rehearsal(rehearsal.connection, statement_timeout_seconds=0.2)
+    with pytest.raises(Refused, match="statement_timeout_seconds is the greatest time of one statement"):
+        limited.rehearse([added])
+
+
 FORGETFUL = {
     "a new table": (
         ["CREATE TABLE shelf (n int)"],

@@ -20,6 +20,10 @@ extends_documentation_fragment:
   - pgops.runbook.step.copy_target
   - pgops.runbook.step.salvage
 options:
+  statement_timeout_seconds:
+    description: Greatest time of one statement on the copy, which is that in production; 0 means none.
+    type: float
+    default: 900
   max_lock_seconds:
     description:
       - How long a migration may hold a lock that stops reads or writes of a large table, measured on the copy.

@@ -20,8 +20,8 @@ from ..shapes import Connection, Cursor, Script
 
 __all__ = ["CopyHooks", "refuse_collisions"]
 
-# Nobody else is on the copy. They are there so that a script that lifts limits is seen to, before it is in production.
-LIMITS = LockPolicy(timeout_seconds=60)
+# Nobody else is on the copy. It is there so that a script that lifts limits is seen to, before it is in production.
+LOCK_TIMEOUT_SECONDS = 60
 
 T = TypeVar("T")
 
@@ -45,6 +45,7 @@ class CopyHooks(Hooks):
         connection: to the copy.
         smoke: smoke test scripts.
         files_follow: whether the inventory has a library, so that production's paths will be locked and compared.
+        statement_timeout_seconds: greatest time of one statement, as in production; 0 means none.
 
     Attributes:
         keeps_paths: whether the copy is now going to be as production will be, so that changed paths count.
@@ -55,8 +56,17 @@ class CopyHooks(Hooks):
     with_sizes = True
     keeps_paths = False
 
-    def __init__(self, connection: Connection, smoke: list[Script], files_follow: bool = False) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        smoke: list[Script],
+        files_follow: bool = False,
+        statement_timeout_seconds: float = 0,
+    ) -> None:
         self._connection = connection
+        self._limits = LockPolicy(
+            timeout_seconds=LOCK_TIMEOUT_SECONDS, statement_timeout_seconds=statement_timeout_seconds
+        )
         self.ledger = Ledger()
         self.policy = LockPolicy()
         self.smoke = smoke
@@ -87,7 +97,7 @@ class CopyHooks(Hooks):
             return attempt(cursor)
 
     def begin(self, cursor: Cursor) -> None:
-        LIMITS.set_in(cursor)
+        self._limits.set_in(cursor)
 
     def journal_begins(self, cursor: Cursor) -> None:
         # A copy of a database that no run has changed yet has no ledger.

@@ -45,6 +45,7 @@ class Rehearsal:
         production: idle connection to the database that the copy was made from, to name the rows that a rollback does
             not give back.
         accept_data_loss: whether rows that a rollback does not give back may stay so where the header declares it.
+        statement_timeout_seconds: greatest time of one statement, as in production; 0 means none.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Rehearsal:
         files_follow: bool = False,
         production: Connection | None = None,
         accept_data_loss: bool = False,
+        statement_timeout_seconds: float = 0,
     ) -> None:
         self.connection = connection
         self.production = production
@@ -62,7 +64,7 @@ class Rehearsal:
         self.accept_data_loss = accept_data_loss
         # Tables in which rollbacks have left other rows than there were: they say nothing about earlier migrations.
         self._left_otherwise: set[str] = set()
-        self.hooks = CopyHooks(connection, list(smoke), files_follow)
+        self.hooks = CopyHooks(connection, list(smoke), files_follow, statement_timeout_seconds)
 
     def state(self, only_columns: Mapping[str, Any] | None = None) -> tuple[Catalog, Content]:
         """(catalog, content) of the copy now."""

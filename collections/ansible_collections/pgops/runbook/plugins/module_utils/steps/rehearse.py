@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase
+from ..execution.script import LOCK_SPEC
 from ..impact.policy import POLICY_SPEC, refuse_by_policy
 from ..ledger.upgrade import upgrade
 from ..library.follow import bring_rehearsed, library_hosts_of
@@ -40,6 +41,7 @@ def work(step: Step) -> Json:
                 files_follow=bool(hosts),
                 production=step.connection,
                 accept_data_loss=step.params["accept_data_loss"],
+                statement_timeout_seconds=step.params["statement_timeout_seconds"],
             )
             result = rehearsal.rehearse(migrations)
             paths = _bring_paths(step, connection) if hosts else {}
@@ -74,7 +76,10 @@ def _check_dependencies(step: Step, migrations: list[Migration], result: Json) -
 def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
-            copy_target={"type": "dict", "options": TARGET_SPEC}, **POLICY_SPEC, **SALVAGE_SPEC
+            copy_target={"type": "dict", "options": TARGET_SPEC},
+            statement_timeout_seconds=LOCK_SPEC["statement_timeout_seconds"],
+            **POLICY_SPEC,
+            **SALVAGE_SPEC,
         ),
         supports_check_mode=True,
     )
