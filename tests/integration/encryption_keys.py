@@ -12,7 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 METHODS = ("age", "gpg")
+MISSING = [name for name in (*METHODS, "age-keygen") if shutil.which(name) is None]
+
+needs_programs = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 
 def age_key(folder: Path, name: str = "key.txt") -> dict[str, Any]:

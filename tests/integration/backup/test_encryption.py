@@ -20,8 +20,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot impo
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 
 from demo.local_server import LocalServer
-from tests.integration.encryption_keys import METHODS, age_key, keys
+from tests.integration.encryption_keys import METHODS, age_key, keys, needs_programs
 from tests.integration.step_runs import target
+
+pytestmark = needs_programs
 
 WORD = "Rumpelstilzchen"
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.encryption_keys import METHODS, age_key, keys
+from tests.integration.encryption_keys import METHODS, age_key, keys, needs_programs
 from tests.integration.stories.application import Application
 from tests.integration.stories.test_restore_playbook import ask, restorable  # noqa: F401 - a fixture
+
+pytestmark = needs_programs
 
 
 def variables(options: dict[str, Any]) -> dict[str, Any]:
