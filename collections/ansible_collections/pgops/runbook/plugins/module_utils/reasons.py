@@ -193,6 +193,16 @@ PARTS: dict[str, dict[str, Reason]] = {
             "It is not the time at which production may be changed.",
             "Run again within the window that the reason names.",
         ),
+        "rehearsal_server_is_production": Reason(
+            "The group rehearsal is to name another server, but its connection leads to production's own.",
+            "Give the host in group rehearsal an address that leads to its server from where the modules run; or take"
+            " the group out of the inventory.",
+        ),
+        "rehearsal_server_unusable": Reason(
+            "The server of group rehearsal cannot hold a copy: another major version, or roles or extensions are"
+            " missing.",
+            "Type what the reason says on that server, or name another one.",
+        ),
         "requirement_not_applied": Reason(
             "A migration that this one requires is not applied.",
             "Deploy it first, or all with -e migration=pending.",

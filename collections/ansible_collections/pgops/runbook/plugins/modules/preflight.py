@@ -20,6 +20,12 @@ extends_documentation_fragment:
   - pgops.runbook.step.encryption
   - pgops.runbook.step.copy_target
 options:
+  rehearsal_host:
+    description:
+      - Inventory name of the host in group C(rehearsal), where O(copy_target) is to be another server. Empty means that
+        the copy is on production's.
+    type: str
+    default: ''
   emergency_backup:
     description:
       - Which backup a rollback is to begin with, as O(pgops.runbook.backup#module:kind).

@@ -12,6 +12,7 @@ from ..postgres.connection import connect, sql, transaction
 from ..postgres.programs import find_program, program_major_version
 from ..postgres.script_session import path_of_role, schemas_of_role
 from ..shapes import Cursor, Identity, Target
+from .rehearsal_server import check_rehearsal_server
 from .rights import check_role
 
 __all__ = [
@@ -137,11 +138,12 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
     )
 
 
-def check_rights(cursor: Cursor, copy_target: Target, makes_copy: bool) -> None:
+def check_rights(cursor: Cursor, copy_target: Target, makes_copy: bool, rehearsal_host: str = "") -> None:
     """The role may write, and may do all that the run will ask of it, here and where copies are made.
 
     Args:
         makes_copy: whether the run restores a backup into a copy.
+        rehearsal_host: inventory name of the host where copies are made, where that is to be another server.
 
     Raises:
         Refused: naming every right that is missing, each with the command that grants it.
@@ -151,6 +153,8 @@ def check_rights(cursor: Cursor, copy_target: Target, makes_copy: bool) -> None:
     try:
         with transaction(connection) as copy_cursor:
             check_writable(copy_cursor)
+            if makes_copy and rehearsal_host:
+                check_rehearsal_server(cursor, copy_cursor, rehearsal_host)
             check_role(cursor, copy_cursor, makes_copy)
     finally:
         connection.close()

@@ -48,7 +48,9 @@ def work(step: Step) -> Json:
         selected = [] if only_files else select_migrations(step, cursor, applied)
         linted = step.playbook != "emergency_rollback" and step.plan["linted"]
         lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
-        check_rights(cursor, copy_target, step.playbook != "emergency_rollback")
+        check_rights(
+            cursor, copy_target, step.playbook != "emergency_rollback", step.params["rehearsal_host"]
+        )
         check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
         cursor.execute("SELECT pg_database_size(current_database())")
         size = one_row(cursor)[0]
@@ -142,6 +144,7 @@ def main() -> None:
             **ENCRYPTION_SPEC,
             cascade={"type": "bool", "default": False},
             copy_target={"type": "dict", "options": TARGET_SPEC},
+            rehearsal_host={"type": "str", "default": ""},
             pg_bindir={"type": "path", "default": ""},
             take_over={"type": "str", "default": ""},
             source_run_id={"type": "str", "default": ""},

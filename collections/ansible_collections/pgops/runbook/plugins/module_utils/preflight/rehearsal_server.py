@@ -1,0 +1,95 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A server of its own for the copies: that it is another one, and can hold what production has."""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..postgres.connection import server_identity, sql
+from ..sentences import listed
+from ..shapes import Cursor
+
+__all__ = ["check_rehearsal_server"]
+
+# Every role that a dump of this database names: owners, grantees, those of policies and default privileges (manual,
+# pg_shdepend, which has them all). Initial privileges of extensions (deptype i) are made by the extension.
+ROLES = """
+    SELECT DISTINCT r.rolname::text FROM pg_catalog.pg_shdepend d
+    JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid
+    WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.deptype IN ('o', 'a', 'r')
+      AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+    ORDER BY 1"""
+
+MISSING_ROLES = """
+    SELECT n FROM pg_catalog.unnest(%s::text[]) AS n
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname::text = n) ORDER BY 1"""
+
+EXTENSIONS = "SELECT extname::text FROM pg_catalog.pg_extension ORDER BY 1"
+
+MISSING_EXTENSIONS = """
+    SELECT n FROM pg_catalog.unnest(%s::text[]) AS n
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name::text = n) ORDER BY 1"""
+
+
+def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> None:
+    """The server of group rehearsal is not production's own, has its version, and knows its roles and extensions.
+
+    Args:
+        cursor: of a transaction in production; only reads.
+        copy_cursor: likewise, on the server where copies are made.
+        host: inventory name of the host in group rehearsal.
+
+    Raises:
+        Refused: naming everything that is missing there, with the command where there is one.
+    """
+    production, there = server_identity(cursor), server_identity(copy_cursor)
+    if production["system_identifier"] == there["system_identifier"]:
+        raise Refused(
+            "rehearsal_server_is_production",
+            f"Group rehearsal names {host}, but what db_host and db_port of {host} lead to is production's own server:"
+            " they are looked up on the host where the modules run, where the folder of a socket is that of its own"
+            " server. Nothing was changed. Name the address of the other server; or take the group out of the"
+            " inventory, to have the copy on production's server.",
+        )
+    obstacles = [
+        *_other_version(production["server_version"], there["server_version"]),
+        *_missing_roles(cursor, copy_cursor),
+        *_missing_extensions(cursor, copy_cursor),
+    ]
+    if obstacles:
+        raise Refused(
+            "rehearsal_server_unusable",
+            f"A copy of production cannot be made on {host}: {listed(obstacles)}. Nothing was changed.",
+            obstacles=obstacles,
+        )
+
+
+def _other_version(production: int, there: int) -> list[str]:
+    """
+    Args:
+        production, there: server_version_num, whose last four digits are the minor version.
+    """
+    if production // 10000 == there // 10000:
+        return []
+    return [f"it has PostgreSQL {there // 10000}, and production {production // 10000}"]
+
+
+def _missing_roles(cursor: Cursor, copy_cursor: Cursor) -> list[str]:
+    names = _missing(cursor, ROLES, copy_cursor, MISSING_ROLES)
+    commands = [
+        sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)).as_string(copy_cursor) for name in names
+    ]
+    if not commands:
+        return []
+    return [f"it lacks roles that production's objects name; there, type: {listed(commands)}"]
+
+
+def _missing_extensions(cursor: Cursor, copy_cursor: Cursor) -> list[str]:
+    names = _missing(cursor, EXTENSIONS, copy_cursor, MISSING_EXTENSIONS)
+    return [f"extensions of production are not installed on its machine: {listed(names)}"] if names else []
+
+
+def _missing(cursor: Cursor, query: str, copy_cursor: Cursor, missing: str) -> list[str]:
+    cursor.execute(query)
+    copy_cursor.execute(missing, ([name for (name,) in cursor.fetchall()],))
+    return [name for (name,) in copy_cursor.fetchall()]
