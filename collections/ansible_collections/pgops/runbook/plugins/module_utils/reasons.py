@@ -113,6 +113,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A statement cannot run in a transaction, and could not be resumed after a kill.",
             "Write it as the reason asks, or carry it out by hand outside of the runbook.",
         ),
+        "version_means_several_files": Reason(
+            "schema_migrations records a number that one file had when it was applied, and that several have by now.",
+            "Give each file that is not applied a number of its own; the reason names the one that is, where the ledger"
+            " knows it.",
+        ),
     },
     "Before a run begins": {
         "already_applied": Reason(

@@ -23,6 +23,7 @@ from .checks import (
 )
 from .drift import refuse_edited_scripts
 from .server import warn_of_search_path
+from .shared_numbers import refuse_shared_numbers
 
 __all__ = [
     "asking_for_files",
@@ -88,6 +89,8 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     accept_edited = step.params["accept_edited_scripts"]
     warn_of_search_path(cursor, step.module.warn)
     _refuse_half_done(step, cursor, wanted)
+    if wanted != "all":
+        refuse_shared_numbers(index, applied, Ledger().receipts(cursor))
     if step.playbook == "emergency_rollback":
         with _unless_a_run_is_in_progress(step, cursor):
             versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
