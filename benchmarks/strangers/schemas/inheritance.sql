@@ -13,3 +13,4 @@ INSERT INTO child (own) VALUES (1); INSERT INTO grandchild (own, id) VALUES (1, 
 -- Fault: ALTER TABLE right_one DROP CONSTRAINT alone
 -- Fault: ALTER TABLE grandchild ALTER a SET DEFAULT 'x'
 -- Fault: ALTER TABLE child DROP own
+-- Fault: ALTER TABLE right_one DROP CONSTRAINT alone, ADD CONSTRAINT alone CHECK (b <> '')

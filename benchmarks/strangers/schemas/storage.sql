@@ -1,4 +1,5 @@
 -- Storage, compression, statistics targets and options of columns, parameters of tables and of their TOAST tables.
+-- PostgreSQL: 16
 CREATE TABLE stored (a text STORAGE EXTERNAL COMPRESSION pglz, b text, c int, d jsonb)
     WITH (fillfactor = 70, autovacuum_enabled = off, toast.autovacuum_vacuum_threshold = 500, toast_tuple_target = 2000, parallel_workers = 3);
 ALTER TABLE stored ALTER b SET STORAGE MAIN, ALTER c SET STATISTICS 333, ALTER c SET (n_distinct = -0.5), ALTER d SET STORAGE EXTERNAL;
