@@ -104,6 +104,12 @@ def test_a_text_that_cannot_be_made_is_no_proof(cursor: Any) -> None:
         assert not difference_left(cursor, people, people), "the transaction goes on"
 
 
+def test_two_texts_that_cannot_be_made_are_not_one(cursor: Any) -> None:
+    key = "constraint public.t.words"
+    one, other = ({key: {"definition": f"CHECK (lost = {number})"}} for number in (1, 2))
+    assert list(difference_left(cursor, one, other).changed) == [key]
+
+
 def test_event_triggers_of_the_application_are_not_asked(cursor: Any) -> None:
     cursor.execute(
         "CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not here'; END$$;"
@@ -195,6 +201,22 @@ def test_a_change_on_one_side_only_is_seen(cursor: Any, connection: Any, stateme
     changes = [difference(before, both), difference(before, more)]
     assert Remade().difference_of_changes(cursor, changes[side], changes[1 - side])
     assert not Remade().difference_of_changes(cursor, changes[side], changes[side])
+
+
+def test_the_same_fact_changed_to_another_value_is_seen(cursor: Any) -> None:
+    before = read_catalog(cursor)
+    changes = []
+    for number in (5, 6):
+        cursor.execute(f"SAVEPOINT s; ALTER INDEX i SET (fillfactor = 5{number})")
+        changes.append(difference(before, read_catalog(cursor)))
+        cursor.execute("ROLLBACK TO SAVEPOINT s")
+    cursor.execute("COMMENT ON TABLE t IS 'one'")
+    commented = read_catalog(cursor)
+    for number in (5, 6):
+        cursor.execute(f"COMMENT ON TABLE t IS '{number}'")
+        changes.append(difference(commented, read_catalog(cursor)))
+    assert Remade().difference_of_changes(cursor, *changes[:2])
+    assert Remade().difference_of_changes(cursor, *changes[2:])
 
 
 def test_a_catalog_is_told_in_the_words_of_another(cursor: Any) -> None:
