@@ -6,7 +6,7 @@ SHELL := /bin/sh
 ifndef AT_ONCE
 .NOTPARALLEL:
 endif
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless mutants documents \
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless strangers mutants documents \
     transcripts collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
@@ -35,6 +35,7 @@ help: ## this list
 	@echo 'make sanity        ansible-test sanity on it as installed; needs a package index the first time'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
+	@echo 'make strangers     back up and prove the schemas of strangers, and plant differences in them'
 	@echo 'make mutants       make the code wrong in one place after the other, and see tests fail; ROOM=ledger, QUICK=1'
 	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
@@ -108,6 +109,9 @@ proof: venv
 
 lossless: venv
 	@python benchmarks/lossless.py $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
+
+strangers: venv
+	@python benchmarks/strangers.py
 
 # In copies of the checkout, which itself is never changed.
 mutants: venv

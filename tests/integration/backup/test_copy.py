@@ -228,3 +228,17 @@ def test_a_copy_in_use_and_a_young_one_are_not(server, admin, copy, left_behind)
 )
 def test_what_does_not_say_that_it_is_one_is_left_alone(server, left_behind, name, comment):
     assert left_behind(name, comment) not in drop_forgotten(target(server, "postgres"))
+
+
+def test_schema_public_is_missing_where_it_was_dropped(server, copy, database):
+    """Every new database has one, and no dump says that it was dropped."""
+    with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        for statement, expected in (("SELECT 1", 1), ("DROP SCHEMA public", 0)):
+            cursor.execute(statement)
+            copy.create(database_settings(cursor))
+            try:
+                with contextlib.closing(copy.connect()) as inside, inside.cursor() as own:
+                    own.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'public'")
+                    assert own.fetchone() == (expected,)
+            finally:
+                copy.drop()

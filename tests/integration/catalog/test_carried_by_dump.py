@@ -61,6 +61,27 @@ def test_disabled_triggers_of_a_foreign_key_are_in_the_schema_and_in_no_dump(tab
     assert not difference(before[1], after[1])
 
 
+def test_what_was_said_of_a_partitions_copy_of_a_trigger_is_in_the_schema_and_in_no_dump(
+    connection: Any,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+            "CREATE TABLE root (id int) PARTITION BY LIST (id); CREATE TABLE leaf PARTITION OF root DEFAULT;"
+            "CREATE TRIGGER acting AFTER INSERT ON root FOR EACH ROW EXECUTE FUNCTION act()"
+        )
+        connection.commit()
+        before = seen(connection)
+        cursor.execute("COMMENT ON TRIGGER acting ON leaf IS 'a copy'")
+        connection.commit()
+        after = seen(connection)
+        assert list(difference(before[0], after[0]).changed) == ["trigger public.leaf.acting"]
+        assert not difference(before[1], after[1])
+        cursor.execute("COMMENT ON TRIGGER acting ON root IS 'the original'")
+        connection.commit()
+    assert list(difference(after[1], seen(connection)[1]).changed) == ["trigger public.root.acting"]
+
+
 def test_the_properties_of_the_database_are_no_schema(tables: Any, database: str) -> None:
     before = seen(tables)
     with tables.cursor() as cursor:

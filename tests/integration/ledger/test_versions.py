@@ -78,6 +78,18 @@ def test_a_table_that_cannot_hold_versions_is_refused(cursor, definition, found)
         VersionTable(cursor).check()
 
 
+def test_without_any_schema_for_the_table_it_is_said_where_to_name_one(cursor):
+    cursor.execute("DROP SCHEMA public")
+    table = VersionTable(cursor)
+    table.check()
+    with pytest.raises(Refused, match=r"schema public was dropped.*ALTER DATABASE <name> SET search_path"):
+        table.record("001", "first")
+    # As a migration may do.
+    cursor.execute("CREATE SCHEMA public")
+    table.record("001", "first")
+    assert table.applied() == {"001"}
+
+
 def test_own_table_is_made_with_the_first_version_and_dropped_with_the_last(cursor):
     table = VersionTable(cursor)
     table.check()

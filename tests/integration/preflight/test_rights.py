@@ -108,3 +108,18 @@ def test_an_extension_that_only_a_superuser_may_make(lacking: StepRuns) -> None:
     assert missing.startswith("Extension pageinspect is not trusted")
     # A rollback makes no copy.
     assert "pageinspect" not in lacking.another("emergency_rollback").step("preflight").get("msg", "")
+
+
+def test_a_role_that_may_make_nothing_temporary_is_told_so(lacking: StepRuns) -> None:
+    lacking.execute(
+        f"REVOKE TEMPORARY ON DATABASE {lacking.database} FROM PUBLIC",
+        'GRANT "App Owner", reports TO deployer',
+        f"GRANT CREATE ON DATABASE {lacking.database} TO deployer",
+        "ALTER ROLE deployer BYPASSRLS CREATEDB",
+        "ALTER TABLE notes ADD CHECK (length(body) > 0 OR body::varchar(3) IN ('a', 'b'))",
+    )
+    lacking.user = "deployer"
+    (sentence,) = lacking.another().step("preflight")["details"]["missing"]
+    assert sentence.endswith(f'types: GRANT TEMPORARY ON DATABASE "{lacking.database}" TO "deployer"')
+    lacking.execute(sentence.split(" types: ")[1])
+    lacking.up_to("apply")

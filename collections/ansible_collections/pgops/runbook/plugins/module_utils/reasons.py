@@ -254,8 +254,9 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Leave the table where it is, or move its rows along in the same script and drop it.",
         ),
         "version_table_unusable": Reason(
-            "The table of applied migrations cannot record them.",
-            "Give it a column version of type text.",
+            "The table of applied migrations cannot record them, or there is no schema to make one in.",
+            "Give it a column version of type text. Where schema public was dropped, name another one in the"
+            " search_path of the database.",
         ),
     },
     "Backup and proof": {

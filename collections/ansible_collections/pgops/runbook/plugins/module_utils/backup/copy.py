@@ -83,7 +83,19 @@ class CopyDatabase:
                     )
         finally:
             connection.close()
-        self._let_owners_create(like.get("public_creators", []))
+        self._make_public_alike(like.get("public", True), like.get("public_creators", []))
+
+    def _make_public_alike(self, has_public: bool, creators: list[str]) -> None:
+        """No dump says that schema public was dropped, which every new database has."""
+        if not has_public:
+            connection = self.connect()
+            try:
+                with transaction(connection) as cursor:
+                    cursor.execute("DROP SCHEMA public")
+            finally:
+                connection.close()
+        else:
+            self._let_owners_create(creators)
 
     def _let_owners_create(self, roles: list[str]) -> None:
         """A dump grants at its end, and who is no superuser gives a table only to a role that may create in its schema.
@@ -228,7 +240,8 @@ def database_settings(cursor: Cursor) -> Json:
 
     Returns:
         dict: create (keyword -> value), settings of the database and role_settings of the current role in it
-        (lists of [name, value]), public_creators (roles that were granted to create in schema public).
+        (lists of [name, value]), public (whether there is such a schema), public_creators (roles that were granted to
+        create in it).
     """
     cursor.execute(
         "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding) FROM pg_catalog.pg_database d"
@@ -257,10 +270,13 @@ def database_settings(cursor: Cursor) -> Json:
         " AND acl.grantee NOT IN (0, n.nspowner) ORDER BY 1"
     )
     creators = [role for (role,) in cursor.fetchall()]
+    cursor.execute("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public')")
+    (has_public,) = one_row(cursor)
     return {
         "create": create,
         "settings": _settings(cursor, "0"),
         "role_settings": _settings(cursor, OWN_OID),
+        "public": has_public,
         "public_creators": creators,
     }
 

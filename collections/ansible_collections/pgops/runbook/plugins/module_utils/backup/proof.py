@@ -8,18 +8,18 @@ import time
 
 from ..catalog.application import read_schema
 from ..catalog.catalog import carried_by_dump
-from ..catalog.difference import describe, difference
+from ..catalog.difference import describe
+from ..catalog.remade import difference_left
 from ..content.difference import difference as content_difference
 from ..content.differing_rows import differing_rows, in_words
 from ..content.fingerprint import content_fingerprint
 from ..errors import StepFailed
-from ..postgres.connection import transaction
 from ..sentences import listed
-from ..shapes import Catalog, Connection, Content, Json
+from ..shapes import Catalog, Connection, Content, Cursor, Json
 from .copy import CopyDatabase
 from .files import BackupFiles
 
-__all__ = ["restore_and_compare", "sequences_outside"]
+__all__ = ["compare_with_backup", "restore_and_compare", "sequences_outside"]
 
 
 def sequences_outside(
@@ -80,12 +80,7 @@ def restore_and_compare(
     files.restore(copy.target, copy.name, bindir, jobs, manifest.get("encryption", "none"))
     connection = copy.connect()
     try:
-        with transaction(connection) as cursor:
-            catalog = read_schema(cursor)
-            content = content_fingerprint(cursor)
-        _check_schema(manifest["catalog"], catalog)
-        _check_rows(manifest["content"], content, production, connection)
-        _check_sequences(manifest, content)
+        content = compare_with_backup(connection, manifest, production)
     finally:
         connection.close()
     return {
@@ -97,9 +92,33 @@ def restore_and_compare(
     }
 
 
-def _check_schema(expected: Catalog, restored: Catalog) -> None:
+def compare_with_backup(
+    connection: Connection, manifest: Json, production: Connection | None = None
+) -> Content:
+    """Compare a restored database with what its backup must hold.
+
+    Args:
+        connection: to the restored database; a transaction that is open on it goes on.
+        manifest, production: see restore_and_compare.
+
+    Returns:
+        the restored content.
+
+    Raises:
+        StepFailed: with what differs.
+    """
+    with connection.cursor() as cursor:
+        catalog = read_schema(cursor)
+        content = content_fingerprint(cursor)
+        _check_schema(cursor, manifest["catalog"], catalog)
+    _check_rows(manifest["content"], content, production, connection)
+    _check_sequences(manifest, content)
+    return content
+
+
+def _check_schema(cursor: Cursor, expected: Catalog, restored: Catalog) -> None:
     # Each side without what no dump carries over: an invalid index of production is missing in every copy.
-    lines = describe(difference(carried_by_dump(expected), carried_by_dump(restored)))
+    lines = describe(difference_left(cursor, carried_by_dump(expected), carried_by_dump(restored)))
     if lines:
         raise StepFailed(
             "copy_differs_from_production",

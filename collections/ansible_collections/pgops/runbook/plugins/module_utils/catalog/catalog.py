@@ -78,12 +78,18 @@ def carried_by_dump(catalog: Catalog) -> Catalog:
     (manual, pg_dump, "Notes").
     """
     return {
-        key: {fact: value for fact, value in facts.items() if (key.split(" ", 1)[0], fact) not in _NOT_DUMPED}
+        key: {fact: value for fact, value in facts.items() if not _is_not_dumped(key, fact, facts)}
         for key, facts in catalog.items()
         if key != "database"
         and not key.startswith("database settings")
         and not (key.startswith("index ") and facts.get("valid") is False)
     }
+
+
+def _is_not_dumped(key: str, fact: str, facts: Mapping[str, Any]) -> bool:
+    noun = key.split(" ", 1)[0]
+    # PostgreSQL makes a partition's copy of its parent's trigger by itself; what was said of the copy is lost.
+    return (noun, fact) in _NOT_DUMPED or (noun == "trigger" and fact == "comment" and "tgparentid" in facts)
 
 
 # A dump does not say it and a restore does not need it.

@@ -112,6 +112,9 @@ class VersionTable:
         """Record ``version`` where the script did not; creates the table where the application has none.
 
         A row that is there already costs no sequence value, which INSERT ... ON CONFLICT would.
+
+        Raises:
+            Refused: there is no table, and no schema to make it in.
         """
         table = self._table() or self._make()
         names = ["version"]
@@ -134,6 +137,7 @@ class VersionTable:
 
     def _make(self) -> TableName:
         schema = self._schemas()[0]
+        self._must_be_there(schema)
         table = sql.Identifier(schema, "schema_migrations")
         self.cursor.execute(
             sql.SQL(
@@ -143,6 +147,18 @@ class VersionTable:
         )
         self.cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(table), (MARK,))
         return schema, "schema_migrations"
+
+    def _must_be_there(self, schema: str) -> None:
+        self.cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)", (schema,)
+        )
+        if not one_row(self.cursor)[0]:
+            raise Refused(
+                "version_table_unusable",
+                f"There is no table schema_migrations, and no schema to make it in: schema {schema} was dropped, and no"
+                " other one is in the search_path. Say where tables belong: ALTER DATABASE <name> SET search_path ="
+                " <schema>; then run the same command again.",
+            )
 
     def forget(self, version: str) -> None:
         """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""

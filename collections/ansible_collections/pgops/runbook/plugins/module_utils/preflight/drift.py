@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from ..catalog.application import read_schema
-from ..catalog.difference import describe, difference
+from ..catalog.difference import describe
+from ..catalog.remade import difference_left
 from ..digests import digest_of
 from ..errors import Refused
 from ..ledger.ledger import Ledger
@@ -58,7 +59,7 @@ def schema_drift(cursor: Cursor, ledger: Ledger, receipts: Sequence[Receipt]) ->
     current = read_schema(cursor)
     if recorded is None or digest_of(current) == recorded:
         return [], current
-    return describe(difference(ledger.catalog(cursor, recorded), current)), current
+    return describe(difference_left(cursor, ledger.catalog(cursor, recorded), current)), current
 
 
 def accept_or_refuse_drift(cursor: Cursor, ledger: Ledger, receipts: Sequence[Receipt], accept: bool) -> Json:

@@ -85,6 +85,18 @@ def missing_in_production(cursor: Cursor) -> list[str]:
     """A sentence on each right that is missing, which ends with the command."""
     role = _role(cursor)
     missing = missing_rights_to_upgrade(cursor)
+    cursor.execute(
+        "SELECT pg_catalog.has_database_privilege(current_database(), 'TEMP'), current_database()::text"
+    )
+    may_make_temporary, database = one_row(cursor)
+    if not may_make_temporary:
+        grant = sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(
+            sql.Identifier(database), sql.Identifier(role)
+        )
+        missing.append(
+            f"Role {role} may not make temporary tables, in which definitions and rows are compared."
+            f" Whoever may, types: {grant.as_string(cursor)}"
+        )
     cursor.execute(UNREADABLE)
     by_owner: dict[str, list[tuple[str, str]]] = {}
     for owner, *name in cursor.fetchall():

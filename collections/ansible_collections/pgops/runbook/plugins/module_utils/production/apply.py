@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from ..catalog.catalog import carried_by_dump
-from ..catalog.difference import describe, difference, to_json
+from ..catalog.difference import describe
+from ..catalog.remade import Remade
 from ..errors import RunbookError, Unchanged
 from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one
@@ -72,6 +73,7 @@ class ApplyHooks(ProductionHooks):
     def __init__(self, step: Step, policy: LockPolicy, proof: Json) -> None:
         super().__init__(step, policy)
         self.proof = proof
+        self.remade = Remade()
         self.restore_salvage = step.params["restore_salvage"]
         with transaction(step.connection) as cursor:
             self.rehearsed = tuple(
@@ -83,6 +85,7 @@ class ApplyHooks(ProductionHooks):
 
     def before_script(self, cursor: Cursor, work: Work) -> None:
         self._must_be_equal(
+            cursor,
             self.rehearsed[0],
             work.found,
             f"The schema of production is no longer the one that was rehearsed, so {work.version} was not applied",
@@ -95,8 +98,8 @@ class ApplyHooks(ProductionHooks):
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         end = "" if work.one_by_one else ", and was rolled back"
         what = f"Migration {work.version} made another schema in production than on the copy{end}"
-        self._must_be_equal(self.rehearsed[1], work.made, what)
-        self._must_change_alike(work, what)
+        self._must_be_equal(cursor, self.rehearsed[1], work.made, what)
+        self._must_change_alike(cursor, work, what)
         self._must_act_alike(
             work, f"Migration {work.version} did something else in production than on the copy{end}"
         )
@@ -114,17 +117,18 @@ class ApplyHooks(ProductionHooks):
             "salvage_returned": work.returned,
         }
 
-    def _must_be_equal(self, expected: Catalog, found: Catalog, what: str) -> None:
+    def _must_be_equal(self, cursor: Cursor, expected: Catalog, found: Catalog, what: str) -> None:
         self.refuse(
             "production_schema_differs_from_rehearsal",
             what,
-            describe(difference(*map(carried_by_dump, (expected, found)))),
+            describe(self.remade.difference(cursor, *map(carried_by_dump, (expected, found)))),
         )
 
-    def _must_change_alike(self, work: Work, what: str) -> None:
+    def _must_change_alike(self, cursor: Cursor, work: Work, what: str) -> None:
         """The same change on both sides, in what no dump carries over as well (a disabled trigger, for one)."""
-        real = difference(work.found, work.made)
-        if to_json(difference(*self.rehearsed)) != to_json(real):
+        real = self.remade.difference(cursor, work.found, work.made)
+        rehearsed = self.remade.difference(cursor, *self.rehearsed)
+        if self.remade.difference_of_changes(cursor, rehearsed, real):
             lines = describe(real)
             raise Unchanged(
                 "production_schema_differs_from_rehearsal",

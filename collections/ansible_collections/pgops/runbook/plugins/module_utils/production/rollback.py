@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ..catalog.application import read_schema
 from ..catalog.difference import Difference, describe, difference, undone
+from ..catalog.remade import Remade, difference_left
 from ..digests import digest_of
 from ..errors import RunbookError, Unchanged, known
 from ..execution.again import apply_again
@@ -130,7 +131,7 @@ class RollbackHooks(ProductionHooks):
         expected = work.notes["expected"]
         if expected is not None:
             expected = _give_privileges_again(cursor, work, expected)
-        must_give_back(work, expected)
+        must_give_back(work, expected, partial(difference_left, cursor))
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if work.one_by_one:
@@ -258,7 +259,8 @@ def _expected_schema(step: Step, cursor: Cursor, version: str, current: Catalog)
     after = Ledger().catalog(cursor, applied["outputs"]["catalog_after"])
     if digest_of(current) == applied["outputs"]["catalog_after"]:
         return before
-    return expected_after(version, current, before, after)
+    # After a restore, what the deploy had made has the texts that PostgreSQL writes since.
+    return expected_after(version, Remade().in_words_of(cursor, current, after), before, after)
 
 
 def expected_after(version: str, current: Catalog, before: Catalog, after: Catalog) -> Catalog:

@@ -12,6 +12,7 @@ from typing import Any
 from ..catalog.application import read_schema
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
 from ..catalog.difference import describe, difference
+from ..catalog.remade import difference_left
 from ..content.difference import difference as content_difference
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
@@ -70,6 +71,11 @@ class Rehearsal:
         """(catalog, content) of the copy now."""
         with transaction(self.connection) as cursor:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
+
+    def differing(self, before: Catalog, after: Catalog) -> list[str]:
+        """How the schema of the copy differs from an earlier one, for the person on call; see difference_left()."""
+        with transaction(self.connection) as cursor:
+            return describe(difference_left(cursor, before, after))
 
     def apply(self, migration: Migration, puts_back: bool = False, again: bool = False) -> Work:
         """Apply, verify, put salvage back, smoke test.
@@ -166,7 +172,7 @@ class Rehearsal:
             )
         for position, migration in enumerate(migrations):
             work = self.apply(migration, puts_back=self.restore_salvage, again=True)
-            lines = describe(difference(stages[position + 1][0], work.made))
+            lines = self.differing(stages[position + 1][0], work.made)
             if lines:
                 raise Refused(
                     "rehearsal_second_apply_differs",
@@ -191,7 +197,7 @@ class Rehearsal:
         work = self.roll_back(migration)
         catalog, content = self.state(only_columns=content_before)
         version = migration["version"]
-        lines = describe(difference(catalog_before, catalog))
+        lines = self.differing(catalog_before, catalog)
         if lines:
             raise Refused(
                 "rehearsal_rollback_schema_differs",

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..catalog.difference import describe, difference
 from ..errors import Refused
 from ..execution.script import ScriptFailed, run_script
 from ..postgres.connection import transaction
@@ -58,7 +57,7 @@ def rehearse_from_empty(
         evidence.append(proof)
     for position in range(len(migrations) - 1, -1, -1):
         rehearsal.roll_back(migrations[position])
-        lines = describe(difference(catalogs[position], rehearsal.state()[0]))
+        lines = rehearsal.differing(catalogs[position], rehearsal.state()[0])
         if lines:
             raise Refused(
                 "rehearsal_rollback_schema_differs",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..backup.copy import CopyDatabase, database_settings
 from ..catalog.application import read_schema
 from ..catalog.difference import difference
+from ..catalog.remade import Remade
 from ..errors import Refused
 from ..execution.script import apply_migration
 from ..ledger.receipts import script_digests
@@ -112,6 +113,9 @@ def find_in_place(
         empty = scratch.connect()
         try:
             made = made_by_each(empty, migrations)
+            with transaction(empty) as cursor:
+                # There everything can be made anew: the database itself is only read.
+                catalog = Remade().in_words_of(cursor, catalog, read_schema(cursor))
         finally:
             empty.close()
     finally:

@@ -1,0 +1,2 @@
+-- Nothing at all.
+-- Fault: CREATE TABLE new (id int)

@@ -1,0 +1,20 @@
+-- Triggers of every kind: columns, conditions, transition tables, constraint triggers, disabled, always, of a replica.
+CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TABLE doc (id int PRIMARY KEY, state varchar(10), body text);
+CREATE TRIGGER before_all BEFORE INSERT OR UPDATE OF state, body ON doc FOR EACH ROW
+    WHEN (NEW.state IN ('a', 'b') AND NEW.body IS DISTINCT FROM 'x') EXECUTE FUNCTION act('one', 'it''s');
+CREATE TRIGGER whole AFTER UPDATE ON doc REFERENCING OLD TABLE AS was NEW TABLE AS now_is FOR EACH STATEMENT EXECUTE FUNCTION act();
+CREATE TRIGGER emptied AFTER TRUNCATE ON doc EXECUTE FUNCTION act();
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON doc DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.state NOT IN ('c', 'd')) EXECUTE FUNCTION act();
+CREATE TRIGGER off AFTER DELETE ON doc FOR EACH ROW EXECUTE FUNCTION act();
+CREATE TRIGGER always AFTER DELETE ON doc FOR EACH ROW EXECUTE FUNCTION act();
+CREATE TRIGGER replica AFTER DELETE ON doc FOR EACH ROW WHEN (OLD.* IS NOT NULL) EXECUTE FUNCTION act();
+ALTER TABLE doc DISABLE TRIGGER off; ALTER TABLE doc ENABLE ALWAYS TRIGGER always; ALTER TABLE doc ENABLE REPLICA TRIGGER replica;
+INSERT INTO doc VALUES (1, 'a', 'b');
+-- Fault: DROP TRIGGER before_all ON doc; CREATE TRIGGER before_all BEFORE INSERT OR UPDATE OF state, body ON doc FOR EACH ROW WHEN (NEW.state IN ('a', 'c') AND NEW.body IS DISTINCT FROM 'x') EXECUTE FUNCTION act('one', 'it''s')
+-- Fault: DROP TRIGGER before_all ON doc; CREATE TRIGGER before_all BEFORE INSERT OR UPDATE OF state ON doc FOR EACH ROW WHEN (NEW.state IN ('a', 'b') AND NEW.body IS DISTINCT FROM 'x') EXECUTE FUNCTION act('one', 'it''s')
+-- Fault: DROP TRIGGER before_all ON doc; CREATE TRIGGER before_all BEFORE INSERT OR UPDATE OF state, body ON doc FOR EACH ROW WHEN (NEW.state IN ('a', 'b') AND NEW.body IS DISTINCT FROM 'x') EXECUTE FUNCTION act('two', 'it''s')
+-- Fault: ALTER TABLE doc ENABLE TRIGGER off
+-- Fault: ALTER TABLE doc ENABLE TRIGGER always
+-- Fault: DROP TRIGGER late ON doc
