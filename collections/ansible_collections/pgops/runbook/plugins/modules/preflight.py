@@ -18,6 +18,8 @@ author:
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.replica_lag
+  - pgops.runbook.step.slots
 options:
   emergency_backup:
     description:

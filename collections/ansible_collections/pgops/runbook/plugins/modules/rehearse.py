@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
   - pgops.runbook.step.salvage
+  - pgops.runbook.step.slots
 options:
   max_lock_seconds:
     description:

@@ -7,7 +7,9 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..execution.script import LOCK_SPEC, LockPolicy
+from ..preflight.replication import LAG_SPEC
 from ..production.committed import committed_by_this_run
+from ..production.replicas import look_before_rollback
 from ..production.rollback import roll_back_production
 from ..shapes import Json
 from ..step import Step, step_argument_spec
@@ -22,12 +24,16 @@ def work(step: Step) -> Json:
     if not migrations:
         step.changed = False
         return {"migrations": []}
-    return {"migrations": roll_back_production(step, migrations, LockPolicy.from_params(step.params))}
+    policy = LockPolicy.from_params(step.params)
+    said = look_before_rollback(step)
+    return {"migrations": roll_back_production(step, migrations, policy), "replication": said}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}, **LOCK_SPEC),
+        argument_spec=step_argument_spec(
+            automatic={"type": "bool", "default": False}, **LOCK_SPEC, **LAG_SPEC
+        ),
         supports_check_mode=True,
     )
     Step(module, "emergency_rollback", automatic=module.params["automatic"]).execute(work)

@@ -1,0 +1,158 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who receives the server's WAL: whether a COMMIT has to wait for one that is not there, and how far each is behind."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from ..errors import Refused
+from ..shapes import Cursor
+from .answers import one_row
+
+__all__ = [
+    "ON_SERVER_OF_COPY",
+    "Standby",
+    "asks_for_standbys",
+    "commit_without_standbys",
+    "endless_commit",
+    "may_see_standbys",
+    "position_now",
+    "read_standbys",
+    "refuse_endless_commit",
+    "standbys_asked_for",
+]
+
+# Straight from the server's memory: what pg_stat_replication joins is frozen for the rest of a transaction (manual,
+# "The Cumulative Statistics System"). Who only makes a base backup is no standby.
+WAL_SENDERS = """
+    SELECT coalesce(nullif(a.application_name, ''), 'pid ' || s.pid), s.state, s.sync_state,
+           greatest(0, pg_catalog.pg_wal_lsn_diff(
+               coalesce(%s::pg_lsn, pg_catalog.pg_current_wal_lsn()),
+               coalesce(s.replay_lsn, s.flush_lsn, s.write_lsn, s.sent_lsn)))::bigint
+    FROM pg_catalog.pg_stat_get_wal_senders() AS s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid
+    WHERE s.state IS DISTINCT FROM 'backup' ORDER BY 1, s.pid"""
+
+# Values of synchronous_commit at which COMMIT waits for no standby (manual, "Write Ahead Log", synchronous_commit).
+WAITS_FOR_NONE = ("off", "local")
+
+ASKED_FOR = """
+    SELECT pg_catalog.current_setting('synchronous_standby_names'),
+           pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('max_wal_senders')::int"""
+
+# FIRST 2 (a, b), ANY 2 (a, b), and the older 2 (a, b); a list without brackets asks for one (manual, "Primary Server",
+# synchronous_standby_names). A standby whose name begins like that has to be quoted there.
+NUMBER_ASKED_FOR = re.compile(r"\s*(?:(?:FIRST|ANY)\s+)?(\d+)\s*\(", re.IGNORECASE)
+
+
+#: Which server a refusal is about, where that is not the target's.
+ON_SERVER_OF_COPY = "On the server where the copy is made, "
+
+
+class Standby(NamedTuple):
+    """One receiver of WAL, as far as the role may see it.
+
+    Attributes:
+        name: its application_name, or the pid of the server's process for it.
+        state: streaming, catchup ...; None where the role may not see it.
+        sync_state: sync, quorum, potential or async; likewise.
+        behind: bytes of WAL that it has not replayed (not received, where it replays none); None where it has told
+            nothing yet, or likewise.
+    """
+
+    name: str
+    state: Optional[str]
+    sync_state: Optional[str]
+    behind: Optional[int]
+
+
+def may_see_standbys(cursor: Cursor) -> bool:
+    """Whether the role is shown more of pg_stat_replication than that there is somebody (manual, table 27.1)."""
+    cursor.execute("SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')")
+    return one_row(cursor)[0]
+
+
+def position_now(cursor: Cursor) -> str:
+    """The end of the WAL (an LSN as text): all that is committed by now comes before it."""
+    cursor.execute("SELECT pg_catalog.pg_current_wal_insert_lsn()::text")
+    return one_row(cursor)[0]
+
+
+def read_standbys(cursor: Cursor, position: str | None = None) -> list[Standby]:
+    """Who is connected.
+
+    Args:
+        position: LSN from which ``behind`` is counted; by default the end of what is written.
+    """
+    cursor.execute(WAL_SENDERS, (position,))
+    return [Standby(*row) for row in cursor.fetchall()]
+
+
+def standbys_asked_for(names: str) -> int:
+    """How many standbys have to confirm a COMMIT, by the text of synchronous_standby_names."""
+    if not names.strip():
+        return 0
+    number = NUMBER_ASKED_FOR.match(names)
+    return int(number.group(1)) if number else 1
+
+
+def _waits_for(cursor: Cursor) -> tuple[str, int]:
+    """synchronous_standby_names, and for how many of them a COMMIT of this session waits."""
+    cursor.execute(ASKED_FOR)
+    names, synchronous_commit, senders = one_row(cursor)
+    waits = senders > 0 and synchronous_commit not in WAITS_FOR_NONE
+    return names, standbys_asked_for(names) if waits else 0
+
+
+def asks_for_standbys(cursor: Cursor) -> bool:
+    """Whether a COMMIT of this session waits for a standby."""
+    return _waits_for(cursor)[1] > 0
+
+
+def endless_commit(cursor: Cursor) -> str | None:
+    """Why COMMIT in this session would not come back, or None where it would, or where that cannot be seen.
+
+    The server counts a standby only while it is streaming, and tells so by its sync_state: those that count are sync
+    or quorum, and potential only besides as many of these as are asked for.
+    """
+    names, needed = _waits_for(cursor)
+    if needed == 0:
+        return None
+    connected = read_standbys(cursor)
+    # What is hidden from the role may be one that counts: fewer than are asked for are too few all the same.
+    counting = [one for one in connected if one.sync_state in ("sync", "quorum") or one.state is None]
+    if len(counting) >= needed:
+        return None
+    others = [f"{one.name} ({one.state})" for one in connected if one not in counting]
+    besides = f"; connected besides: {', '.join(others)}" if others else ""
+    return (
+        f"COMMIT would wait without an end, and keep its locks meanwhile: synchronous_standby_names is '{names}', so"
+        f" that {needed} standby{'s have' if needed > 1 else ' has'} to confirm it, and {len(counting)} that could"
+        f" {'are' if len(counting) != 1 else 'is'} connected{besides}. Bring the standby back; or, if the server may do"
+        " without it, a superuser types: ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();"
+        " then type the same command again"
+    )
+
+
+def refuse_endless_commit(cursor: Cursor, where: str = "") -> None:
+    """Before anything is written: a COMMIT that hangs holds its locks, and the ledger's own first one would.
+
+    Args:
+        where: which server it is, where that is not plain.
+
+    Raises:
+        Refused: saying who is missing.
+    """
+    reason = endless_commit(cursor)
+    if reason is not None:
+        raise Refused("synchronous_standby_missing", f"{where}{reason}.")
+
+
+def commit_without_standbys(cursor: Cursor, local: bool = False) -> None:
+    """COMMIT waits for this server's disk alone: for what has to be written where the standby is missing.
+
+    Args:
+        local: until the end of the transaction instead of the session.
+    """
+    cursor.execute("SELECT pg_catalog.set_config('synchronous_commit', 'local', %s)", (local,))
