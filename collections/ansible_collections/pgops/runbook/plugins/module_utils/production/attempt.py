@@ -13,6 +13,7 @@ from ..execution.script import LockPolicy, with_lock_retries
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, transaction
 from ..postgres.message import one_line
+from ..postgres.pooler import backend_pid
 from ..postgres.sequences import positions, put_back
 from ..shapes import Receipt, TableName
 from ..step import Step
@@ -45,7 +46,7 @@ def in_production(step: Step, attempt: Callable[[], T], policy: LockPolicy, what
             raise
 
     try:
-        with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
+        with BlockerWatch(step.params["target"], backend_pid(step.connection)) as watch:
             return with_lock_retries(lambda: rolled_back(attempt), policy, watch.sentences)
     except CommitUnknown:
         raise

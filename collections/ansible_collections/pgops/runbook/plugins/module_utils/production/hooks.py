@@ -16,6 +16,7 @@ from ..ledger.receipts import script_digests
 from ..library.follow import PathsBefore, library_hosts_of, record_in_production
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
+from ..postgres.pooler import backend_pid
 from ..postgres.standbys import refuse_endless_commit
 from ..sentences import cut, listed
 from ..shapes import Connection, Cursor, Json
@@ -81,7 +82,7 @@ class ProductionHooks(Hooks):
 
     @contextmanager
     def blockers(self) -> Iterator[Callable[[], list[str]]]:
-        with BlockerWatch(self.step.params["target"], self.connection.get_backend_pid()) as watch:
+        with BlockerWatch(self.step.params["target"], backend_pid(self.connection)) as watch:
             yield watch.sentences
 
     def begin(self, cursor: Cursor) -> None:

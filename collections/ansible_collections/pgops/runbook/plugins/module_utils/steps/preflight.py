@@ -31,7 +31,7 @@ from ..preflight.opening import (
     verified_backup_before,
 )
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC, look_at_server_of_copy, look_at_standbys
-from ..preflight.server import check_client_programs, check_rights, check_server
+from ..preflight.server import check_client_programs, check_own_session, check_rights, check_server
 from ..restore.opening import open_restore, refuse_missing_database
 from ..restore.restored import drop_restored
 from ..shapes import Cursor, Json, Target
@@ -59,6 +59,7 @@ class Selected(NamedTuple):
 
 def work(step: Step) -> Json:
     check_server(step.identity)
+    check_own_session(step.connection, step.params["target"])
     with transaction(step.connection) as cursor:
         programs = check_client_programs(step.identity, step.params["pg_bindir"])
         selected = _select(step, cursor)
