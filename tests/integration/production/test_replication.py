@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import Journal
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres import standbys
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.standbys import endless_commit
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.replication import look_at_standbys
@@ -89,21 +90,40 @@ def test_a_rollback_is_only_told(runs: StepRuns, standby: Standby) -> None:
     assert answer["outputs"]["replication"][0].startswith("Standbys lag by more than 1 MB")
 
 
-def test_a_role_that_is_not_shown_the_state_says_so(runs: StepRuns, standby: Standby) -> None:
+def test_a_role_that_is_not_shown_the_state_says_so(server: LocalServer, standby: Standby) -> None:
     """Instead of guessing: neither that nobody lags, nor that all do."""
-    with ordinary_role(runs.server), changed_settings(runs.server, synchronous_standby_names="s1"):
-        connection = connect({**target(runs.server, "postgres"), "login_user": "ordinary"})
-        with contextlib.closing(connection), transaction(connection) as cursor:
-            (said,) = look_at_standbys(cursor, 1, refuses=True)
-        assert "it is not known whether they lag nor whether a COMMIT would wait without an end" in said
+    with ordinary_role(server):
+        (said,) = looked(server, "ordinary")
+        assert (
+            "is not shown how far the connected receiver of WAL got, so that nothing is known of a lag"
+            in said
+        )
         assert said.endswith('A superuser types: GRANT pg_read_all_stats TO "ordinary"')
-        assert endless(runs.server, "ordinary") is None, "one is connected, and may be the one"
-        with changed_settings(runs.server, synchronous_standby_names="2 (s1, s2)"):
-            assert "2 standbys have to confirm" in (endless(runs.server, "ordinary") or "")
-        execute(runs.server, "GRANT pg_read_all_stats TO ordinary")
-        connection = connect({**target(runs.server, "postgres"), "login_user": "ordinary"})
-        with contextlib.closing(connection), transaction(connection) as cursor:
-            assert look_at_standbys(cursor, 1, refuses=True) == []
+        execute(server, "GRANT pg_read_all_stats TO ordinary")
+        assert looked(server, "ordinary") == []
+
+
+def test_what_is_not_shown_is_tried(
+    server: LocalServer, standby: Standby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is connected may be the one that is asked for: a COMMIT tells."""
+    with ordinary_role(server):
+        with changed_settings(server, synchronous_standby_names="s1"):
+            until(lambda: endless(server) is None, "the server counts it")
+            assert endless(server, "ordinary") is None
+        monkeypatch.setattr(standbys, "TRIAL_SECONDS", 1)
+        with changed_settings(server, synchronous_standby_names="s2"):
+            assert endless(server) == endless(server, "ordinary").replace(
+                "its state is not shown", "streaming"
+            )
+        with changed_settings(server, synchronous_standby_names="2 (s1, s2)"):
+            assert "2 standbys have to confirm" in (endless(server, "ordinary") or "")
+
+
+def looked(server: LocalServer, role: str) -> list[str]:
+    connection = connect({**target(server, "postgres"), "login_user": role})
+    with contextlib.closing(connection), transaction(connection) as cursor:
+        return look_at_standbys(cursor, 1, refuses=True)
 
 
 @contextlib.contextmanager

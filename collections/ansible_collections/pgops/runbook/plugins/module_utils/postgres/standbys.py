@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import re
 from typing import NamedTuple, Optional
 
 from ..errors import Refused
-from ..shapes import Cursor
+from ..shapes import Connection, Cursor
 from .answers import one_row
+from .connection import connect_again
 
 __all__ = [
     "ON_SERVER_OF_COPY",
     "Standby",
-    "asks_for_standbys",
     "commit_without_standbys",
     "endless_commit",
     "may_see_standbys",
@@ -46,6 +47,9 @@ ASKED_FOR = """
 NUMBER_ASKED_FOR = re.compile(r"\s*(?:(?:FIRST|ANY)\s+)?(\d+)\s*\(", re.IGNORECASE)
 
 
+# How long a COMMIT may wait where nothing but trying tells whether it comes back.
+TRIAL_SECONDS: float = 10
+
 #: Which server a refusal is about, where that is not the target's.
 ON_SERVER_OF_COPY = "On the server where the copy is made, "
 
@@ -68,7 +72,10 @@ class Standby(NamedTuple):
 
 
 def may_see_standbys(cursor: Cursor) -> bool:
-    """Whether the role is shown more of pg_stat_replication than that there is somebody (manual, table 27.1)."""
+    """Whether the role is shown more of pg_stat_replication than that there is somebody.
+
+    PostgreSQL manual, "Viewing Statistics".
+    """
     cursor.execute("SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')")
     return one_row(cursor)[0]
 
@@ -105,26 +112,30 @@ def _waits_for(cursor: Cursor) -> tuple[str, int]:
     return names, standbys_asked_for(names) if waits else 0
 
 
-def asks_for_standbys(cursor: Cursor) -> bool:
-    """Whether a COMMIT of this session waits for a standby."""
-    return _waits_for(cursor)[1] > 0
-
-
-def endless_commit(cursor: Cursor) -> str | None:
-    """Why COMMIT in this session would not come back, or None where it would, or where that cannot be seen.
+def endless_commit(cursor: Cursor, tries: bool = True) -> str | None:
+    """Why COMMIT in this session would not come back, or None where it would.
 
     The server counts a standby only while it is streaming, and tells so by its sync_state: those that count are sync
-    or quorum, and potential only besides as many of these as are asked for.
+    or quorum, and potential only besides as many of these as are asked for. Where the role is not shown it, a COMMIT
+    that changes nothing is tried in another session.
+
+    Args:
+        tries: whether that may be done; else it is taken to come back.
     """
     names, needed = _waits_for(cursor)
     if needed == 0:
         return None
     connected = read_standbys(cursor)
     # What is hidden from the role may be one that counts: fewer than are asked for are too few all the same.
-    counting = [one for one in connected if one.sync_state in ("sync", "quorum") or one.state is None]
-    if len(counting) >= needed:
+    hidden = [one for one in connected if one.state is None]
+    counting = [one for one in connected if one.sync_state in ("sync", "quorum") or one in hidden]
+    if len(counting) >= needed and (not hidden or not tries or _comes_back(cursor.connection)):
         return None
-    others = [f"{one.name} ({one.state})" for one in connected if one not in counting]
+    if hidden:
+        counting = []
+    others = [
+        f"{one.name} ({one.state or 'its state is not shown'})" for one in connected if one not in counting
+    ]
     besides = f"; connected besides: {', '.join(others)}" if others else ""
     return (
         f"COMMIT would wait without an end, and keep its locks meanwhile: synchronous_standby_names is '{names}', so"
@@ -135,16 +146,43 @@ def endless_commit(cursor: Cursor) -> str | None:
     )
 
 
-def refuse_endless_commit(cursor: Cursor, where: str = "") -> None:
+def _comes_back(connection: Connection) -> bool:
+    """Whether a COMMIT of another session like this one does, in time.
+
+    One that is cancelled while it waits is done all the same (manual, "Synchronous Replication").
+
+    Raises:
+        Refused, ServerUnreachable: as connect_again.
+    """
+    trial = connect_again(connection)
+    try:
+        with trial.cursor() as cursor:
+            # Only who has written WAL waits; this is of no table, and no subscription takes it for a change.
+            cursor.execute("SELECT pg_catalog.pg_logical_emit_message(true, 'pgops.runbook', '')")
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            commit = executor.submit(trial.commit)
+            try:
+                commit.result(timeout=TRIAL_SECONDS)
+            except concurrent.futures.TimeoutError:
+                trial.cancel()
+                commit.result()
+                return False
+        return True
+    finally:
+        trial.close()
+
+
+def refuse_endless_commit(cursor: Cursor, where: str = "", tries: bool = True) -> None:
     """Before anything is written: a COMMIT that hangs holds its locks, and the ledger's own first one would.
 
     Args:
         where: which server it is, where that is not plain.
+        tries: see endless_commit.
 
     Raises:
         Refused: saying who is missing.
     """
-    reason = endless_commit(cursor)
+    reason = endless_commit(cursor, tries)
     if reason is not None:
         raise Refused("synchronous_standby_missing", f"{where}{reason}.")
 

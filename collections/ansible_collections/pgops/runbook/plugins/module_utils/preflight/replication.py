@@ -11,7 +11,6 @@ from ..postgres.answers import one_row
 from ..postgres.connection import connect, sql, transaction
 from ..postgres.standbys import (
     ON_SERVER_OF_COPY,
-    asks_for_standbys,
     may_see_standbys,
     read_standbys,
     refuse_endless_commit,
@@ -57,10 +56,10 @@ def look_at_standbys(cursor: Cursor, max_lag_mb: float, refuses: bool) -> list[s
         Refused: naming those that are too far behind.
     """
     standbys = read_standbys(cursor)
-    if standbys and not may_see_standbys(cursor):
-        return _hidden(cursor, len(standbys), max_lag_mb > 0)
-    if max_lag_mb <= 0:
+    if not standbys or max_lag_mb <= 0:
         return []
+    if not may_see_standbys(cursor):
+        return [_hidden(cursor, len(standbys))]
     late = [one for one in standbys if (one.behind or 0) > max_lag_mb * MEGABYTE]
     if not late:
         return []
@@ -78,30 +77,28 @@ def look_at_standbys(cursor: Cursor, max_lag_mb: float, refuses: bool) -> list[s
     )
 
 
-def _hidden(cursor: Cursor, count: int, asks_for_lag: bool) -> list[str]:
+def _hidden(cursor: Cursor, count: int) -> str:
     """What is not known because it is not shown."""
-    unknown = ["whether they lag"] if asks_for_lag else []
-    if asks_for_standbys(cursor):
-        unknown.append("whether a COMMIT would wait without an end")
-    if not unknown:
-        return []
     cursor.execute("SELECT current_user::text")
     role = one_row(cursor)[0]
     grant = sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(role)).as_string(cursor)
     receivers = "the connected receiver" if count == 1 else f"the {count} connected receivers"
-    return [
-        f"Role {role} is not shown how far {receivers} of WAL got, so that it is not known"
-        f" {' nor '.join(unknown)}. A superuser types: {grant}"
-    ]
+    return (
+        f"Role {role} is not shown how far {receivers} of WAL got, so that nothing is known of a lag. A superuser"
+        f" types: {grant}"
+    )
 
 
-def look_at_server_of_copy(target: Target, database_bytes: int, accept: bool) -> list[str]:
+def look_at_server_of_copy(
+    target: Target, database_bytes: int, accept: bool, tries: bool = True
+) -> list[str]:
     """Whether the backup can be restored into a copy there without harm to those who receive that server's WAL.
 
     Args:
         target: connection options of the server.
         database_bytes: size of what is restored, which writes about as much WAL.
         accept: whether a slot may be lost.
+        tries: see endless_commit.
 
     Returns:
         sentences for the person who runs this.
@@ -112,7 +109,7 @@ def look_at_server_of_copy(target: Target, database_bytes: int, accept: bool) ->
     connection = connect(target)
     try:
         with transaction(connection) as cursor:
-            refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY)
+            refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY, tries=tries)
             return look_at_slots(
                 cursor, database_bytes, "The copy on which the backup is proven takes about", accept
             )

@@ -126,7 +126,8 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     if makes_copy:
         # A rollback needs the room only where its backup is a dump, which that step decides.
         check_room(step.params["backup_dir"], size)
-        replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"])
+        tries = not step.module.check_mode
+        replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
     return size, replication
 
 
