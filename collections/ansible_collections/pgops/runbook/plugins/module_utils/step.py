@@ -126,6 +126,7 @@ class Step:
         self.recorded: list[Receipt] = []
         self.changed = True
         self.diff: Json | None = None
+        self.replication: list[str] = []  # what is to be said of standbys
 
     @property
     def connection(self) -> Connection:

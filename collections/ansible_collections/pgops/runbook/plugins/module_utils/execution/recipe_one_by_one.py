@@ -53,7 +53,7 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     )
     work = begun.work
     _run(begun, hooks)
-    with transaction(hooks.connection) as cursor:
+    with hooks.blockers(), transaction(hooks.connection) as cursor:
         read_committed(cursor)
         hooks.begin(cursor)
         fire_deferred(cursor)
@@ -85,7 +85,7 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     )
     work = begun.work
     _run(begun, hooks)
-    with transaction(hooks.connection) as cursor:
+    with hooks.blockers(), transaction(hooks.connection) as cursor:
         read_committed(cursor)
         hooks.begin(cursor)
         if not changes:

@@ -47,7 +47,9 @@ def in_production(step: Step, attempt: Callable[[], T], policy: LockPolicy, what
 
     try:
         with BlockerWatch(step.params["target"], backend_pid(step.connection)) as watch:
-            return with_lock_retries(lambda: rolled_back(attempt), policy, watch.sentences)
+            result = with_lock_retries(lambda: rolled_back(attempt), policy, watch.sentences)
+        step.replication += watch.said_of_standbys()
+        return result
     except CommitUnknown:
         raise
     except Unchanged:

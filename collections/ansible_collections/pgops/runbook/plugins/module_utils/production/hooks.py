@@ -84,6 +84,7 @@ class ProductionHooks(Hooks):
     def blockers(self) -> Iterator[Callable[[], list[str]]]:
         with BlockerWatch(self.step.params["target"], backend_pid(self.connection)) as watch:
             yield watch.sentences
+        self.step.replication += watch.said_of_standbys()
 
     def begin(self, cursor: Cursor) -> None:
         self.policy.set_in(cursor)

@@ -22,10 +22,10 @@ def work(step: Step) -> Json:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
     refuse_unless_all_hosts_checked(step.receipts)
     policy = LockPolicy.from_params(step.params)
-    said = look_before_apply(step, step.outputs_of("rehearse")["migrations"])
+    step.replication += look_before_apply(step, step.outputs_of("rehearse")["migrations"])
     applied = apply_to_production(step, migrations, policy)
-    said += wait_for_standbys(step.connection, step.params["replica_wait_seconds"])
-    return {"migrations": applied, "replication": said}
+    step.replication += wait_for_standbys(step.connection, step.params["replica_wait_seconds"])
+    return {"migrations": applied, "replication": step.replication}
 
 
 def main() -> None:

@@ -25,8 +25,9 @@ def work(step: Step) -> Json:
         step.changed = False
         return {"migrations": []}
     policy = LockPolicy.from_params(step.params)
-    said = look_before_rollback(step)
-    return {"migrations": roll_back_production(step, migrations, policy), "replication": said}
+    step.replication += look_before_rollback(step)
+    taken_back = roll_back_production(step, migrations, policy)
+    return {"migrations": taken_back, "replication": step.replication}
 
 
 def main() -> None:
