@@ -71,7 +71,9 @@ def test_a_connection_begins_in_our_turn_and_a_script_in_that_of_its_role(ours: 
         before = shown(cursor)
         for name, pinned in OUR_SETTINGS.items():
             assert before[name] in (pinned.value, None), name
-        assert before["synchronous_commit"] == "on", "a COMMIT that is reported stays"
+        assert before["synchronous_commit"] == "local", (
+            "a COMMIT that is reported stays, and waits for no standby"
+        )
         with scripts_turn(cursor):
             assert {name: shown(cursor)[name] for name in OF_ROLE} == OF_ROLE
         after = shown(cursor)

@@ -7,8 +7,16 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres import blockers
+from ansible_collections.pgops.runbook.plugins.module_utils.production import hooks
+from ansible_collections.pgops.runbook.plugins.module_utils.production.attempt import commit_or_find_out
+from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Receipt
+from ansible_collections.pgops.runbook.plugins.module_utils.step import Step
+
 from tests.integration.production.applied import applied
 from tests.integration.step_runs import StepRuns
+from tests.streaming import changed_settings
 
 
 def test_connection_lost_before_commit_took_effect(runs: StepRuns) -> None:
@@ -32,16 +40,37 @@ def test_connection_lost_before_commit_took_effect(runs: StepRuns) -> None:
     assert [one["status"] for one in answer["receipts"]] == ["failed"], "the lost receipt is not reported"
 
 
-def test_connection_lost_after_commit_took_effect(runs: StepRuns) -> None:
+def test_a_commit_that_no_standby_confirms_lets_its_locks_go(
+    runs: StepRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its wait is for a standby that went in the last moment; nothing else ends it."""
+    runs.execute(f"ALTER DATABASE {runs.database} SET synchronous_commit = local")
+    runs.up_to("rehearse")
+    wait_in_commit(monkeypatch)
+    monkeypatch.setattr(blockers, "STANDBY_SECONDS", 1)
+    with changed_settings(runs.server, synchronous_standby_names="nobody"):
+        answer = runs.step("apply")
+    assert not answer.get("failed"), answer
+    assert answer["outputs"]["replication"] == [blockers.UNCONFIRMED.format(seconds=1)]
+    assert applied(runs)
+    runs.steps("verify", "smoke_test")
+
+
+def wait_in_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """COMMIT waits for standbys, behind the look for missing ones, which is the last thing before it."""
+
+    def commit_waits(step: Step, receipt: Receipt) -> None:
+        step.connection.cursor().execute("SET LOCAL synchronous_commit = 'on'")
+        commit_or_find_out(step, receipt)
+
+    monkeypatch.setattr(hooks, "commit_or_find_out", commit_waits)
+
+
+def test_connection_lost_after_commit_took_effect(runs: StepRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """COMMIT is durable here and waits for a standby that does not exist; then its session is ended."""
     runs.execute(f"ALTER DATABASE {runs.database} SET synchronous_commit = local")
     runs.up_to("rehearse")
-    # Not from the script: what it sets ends with its turn.
-    runs.execute(
-        "CREATE FUNCTION runbook.wait() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN PERFORM set_config(''synchronous_commit'', ''on'', true); RETURN new; END'",
-        "CREATE TRIGGER wait BEFORE INSERT ON runbook.receipt FOR EACH ROW EXECUTE FUNCTION runbook.wait()",
-    )
+    wait_in_commit(monkeypatch)
     waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     ended = []
 

@@ -298,3 +298,11 @@ def test_limits_that_a_script_tried_to_lift_are_said_once_for_all_places():
         "Limits of 009: line 1 sets lock_timeout = 0, without effect: lock_timeout_seconds and"
         " statement_timeout_seconds are the runbook's"
     ]
+
+
+def test_what_is_said_of_replication_is_a_line_each():
+    lines = run_report(run("deployed", replication=["s1 lags.", "s2 too."]), "x")
+    assert [line for line in lines if "lags" in line or "too" in line] == [
+        "Replication: s1 lags.",
+        "Replication: s2 too.",
+    ]

@@ -127,3 +127,10 @@ def test_rows_that_a_rollback_does_not_give_back_are_in_the_proof(tmp_path):
     back = record(tmp_path, "emergency_rollback", run_id="run-2")
     back.end("emergency_rollback", ok({**proof, "schema_restored": True}))
     assert on_disk(back)["proof"]["data_restored"] is False
+
+
+def test_what_is_said_of_replication_is_kept_once(tmp_path):
+    made = run_until(record(tmp_path), "apply")
+    for step in ("apply", "verify"):
+        made.end(step, {**ok(), "outputs": {"replication": ["s1 lags"]}})
+    assert on_disk(made)["replication"] == ["s1 lags"]

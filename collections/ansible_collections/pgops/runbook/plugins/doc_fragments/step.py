@@ -192,6 +192,25 @@ options:
     default: true
 """
 
+    REPLICA_LAG = r"""
+options:
+  max_replica_lag_mb:
+    description:
+      - How many MB of WAL a connected standby may be behind when production is changed; 0 is no limit.
+      - The default is what a server keeps of WAL for nobody (C(max_wal_size)); a standby that is further behind and has
+        no slot is close to losing the connection. A rollback only says so.
+    type: float
+    default: 1024
+"""
+
+    SLOTS = r"""
+options:
+  accept_slot_loss:
+    description: Whether replication slots may be lost (C(max_slot_wal_keep_size)) by the WAL that the run writes.
+    type: bool
+    default: false
+"""
+
     LIBRARY = r"""
 options:
   library_host:

@@ -141,6 +141,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             " tell its own.",
             "Install the client programs of the server's version on the host of the backup, or set pg_bindir.",
         ),
+        "connection_pooled": Reason(
+            "The connection goes through a pooler that gives a session of the server for one transaction only, so that"
+            " neither the run's lock nor a setting stays where it was made.",
+            "Set db_host and db_port to the server itself, or to a pool with pool_mode = session.",
+        ),
         "database_closed_by_restore": Reason(
             "A restore keeps the application out, or was killed while it did; no row is lost.",
             "Wait until it has finished; if it no longer runs, finish it with the command that the reason names.",
@@ -208,6 +213,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             " missing.",
             "Type what the reason says on that server, or name another one.",
         ),
+        "replica_lags": Reason(
+            "A standby is further behind than max_replica_lag_mb, and the migration's WAL would come on top of it.",
+            "Wait until it has caught up (pg_stat_replication). For one that lags on purpose: -e max_replica_lag_mb=0.",
+        ),
         "requirement_not_applied": Reason(
             "A migration that this one requires is not applied.",
             "Deploy it first, or all with -e migration=pending.",
@@ -243,6 +252,18 @@ PARTS: dict[str, dict[str, Reason]] = {
         "setting_invalid": Reason(
             "A variable of the runbook has a value that cannot be used.",
             "Correct the variable that the reason names.",
+        ),
+        "slot_would_be_lost": Reason(
+            "The WAL that the run is going to write, as measured in the rehearsal or told by the size of the database,"
+            " is more than a replication slot survives (max_slot_wal_keep_size).",
+            "Let the slot's reader catch up, or raise max_slot_wal_keep_size. If it may be lost: -e"
+            " accept_slot_loss=true.",
+        ),
+        "synchronous_standby_missing": Reason(
+            "synchronous_standby_names asks for more standbys than are connected and streaming, so that COMMIT would"
+            " wait without an end, and keep its locks.",
+            "Bring the standby back. If the server may do without it, a superuser types: ALTER SYSTEM SET"
+            " synchronous_standby_names = ''; SELECT pg_reload_conf().",
         ),
         "text_not_utf8": Reason(
             "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",

@@ -40,6 +40,7 @@ from .postgres.connection import (
 )
 from .postgres.maintenance import explain_unreachable
 from .postgres.message import explain_error, one_line
+from .postgres.standbys import commit_without_standbys, refuse_endless_commit
 from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Step:
         self.recorded: list[Receipt] = []
         self.changed = True
         self.diff: Json | None = None
+        self.replication: list[str] = []  # what is to be said of standbys
 
     @property
     def connection(self) -> Connection:
@@ -236,6 +238,8 @@ class Step:
             # Before there is an identity: into a layout that we do not know not even the failure is written.
             known_release(cursor)
             self.identity = server_identity(cursor)
+            if self._commits():
+                refuse_endless_commit(cursor, tries=not self.module.check_mode)
         if self.name in UNGATED_STEPS:
             return
         if self.module.check_mode:
@@ -264,6 +268,16 @@ class Step:
             if preflight is not None and "smoke" in self.plan:
                 check_smoke_scripts(preflight["inputs"].get("smoke"), self.smoke_digests())
             self.ledger.extend_lease(cursor, self.run_id)
+
+    def _commits(self) -> bool:
+        """Whether the step writes to the target, or says what a run would meet that does.
+
+        Status and salvage do so only where they are asked to, and see to it themselves; what closes a run waits for no
+        standby.
+        """
+        if self.reads_only or self.identity["in_recovery"]:
+            return False
+        return self.name == "preflight" or not (self.name in UNGATED_STEPS or self.module.check_mode)
 
     def _take_signatures(self, cursor: Cursor) -> None:
         """Keep what the controller has signed; nothing of this run may be there that it has not.
@@ -408,6 +422,8 @@ class Step:
                 self.connection = connect(self.params["target"])
             with transaction(self.connection) as cursor:
                 _wait_not_long(cursor, local=True)
+                # It may be the very reason that a standby is missing.
+                commit_without_standbys(cursor, local=True)
                 run = self.ledger.run(cursor, self.run_id)
                 if run is not None and not run["finished"] and run["playbook"] == self.playbook:
                     self.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})

@@ -20,6 +20,16 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.locks
   - pgops.runbook.step.salvage
+  - pgops.runbook.step.replica_lag
+  - pgops.runbook.step.slots
+options:
+  replica_wait_seconds:
+    description:
+      - How long to wait after COMMIT until the standbys that are connected have replayed it. 0 does not wait, and does
+        not look.
+      - What is not there then is said in the report, and is no failure.
+    type: float
+    default: 0
 """
 
 EXAMPLES = r"""

@@ -19,6 +19,8 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.encryption
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.replica_lag
+  - pgops.runbook.step.slots
 options:
   rehearsal_host:
     description:

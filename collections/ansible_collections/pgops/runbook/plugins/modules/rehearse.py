@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
   - pgops.runbook.step.salvage
+  - pgops.runbook.step.slots
 options:
   statement_timeout_seconds:
     description: Greatest time of one statement on the copy, which is that in production; 0 means none.

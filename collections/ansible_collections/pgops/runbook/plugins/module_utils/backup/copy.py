@@ -11,6 +11,7 @@ from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, psycopg2, sql, transaction
 from ..postgres.replication import detach_subscriptions
+from ..postgres.standbys import ON_SERVER_OF_COPY, commit_without_standbys, refuse_endless_commit
 from ..shapes import Connection, Cursor, Json, Target
 
 __all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten"]
@@ -60,8 +61,18 @@ class CopyDatabase:
         connection.autocommit = True  # CREATE and DROP DATABASE cannot run in a transaction
         return connection
 
+    def _refuse_endless_commit(self) -> None:
+        """What restores into it and works in it waits for standbys, as everybody else."""
+        connection = connect(self.target)
+        try:
+            with transaction(connection) as cursor:
+                refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY)
+        finally:
+            connection.close()
+
     def create(self, like: Json | None = None) -> None:
         """Create it empty, with encoding, locale and settings of ``like`` (see database_settings)."""
+        self._refuse_endless_commit()
         like = like or {}
         options: sql.Composable = sql.SQL("TEMPLATE template0")
         for keyword, value in like.get("create", {}).items():
@@ -135,6 +146,7 @@ class CopyDatabase:
         connection = self._autocommit()
         try:
             with connection.cursor() as cursor:
+                commit_without_standbys(cursor)
                 cursor.execute(
                     "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = %s",
                     (self.name,),
@@ -188,6 +200,7 @@ def drop_forgotten(target: Target) -> list[str]:
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
+            commit_without_standbys(cursor)
             cursor.execute(WITHOUT_SESSION)
             for name, comment, now in cursor.fetchall():
                 if not _forgotten(name, comment or "", now):

@@ -15,6 +15,7 @@ from ..ledger.ledger import Ledger
 from ..postgres.connection import READ_COMMITTED, psycopg2
 from ..postgres.script_session import leave_nothing, scripts_turn
 from ..postgres.sequences import positions, put_back
+from ..postgres.standbys import endless_commit
 from ..postgres.statement_limits import StatementLimits
 from ..salvage.keeping.keeper import NotForeseen
 from ..salvage.watch import DestructionWatch
@@ -186,6 +187,9 @@ class _PartRun:
 
     def run(self, blockers: Callable[[], list[str]]) -> list[Timing]:
         """Run it, with lock retries; returns the timings."""
+        endless = endless_commit(self.cursor)
+        if endless is not None:
+            raise StepFailed("synchronous_standby_missing", endless)
         started = time.monotonic()
         attempt = self._alone if self.part.is_alone else self._foreseen
         timings = with_lock_retries(attempt, self.hooks.policy, blockers)

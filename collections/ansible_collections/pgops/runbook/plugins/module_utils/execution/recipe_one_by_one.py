@@ -21,6 +21,7 @@ from ..ledger.versions import FoundTable, VersionTable
 from ..postgres.connection import psycopg2, read_committed, transaction
 from ..postgres.constraints import fire_deferred
 from ..postgres.sequences import collisions
+from ..postgres.standbys import commit_without_standbys
 from ..preflight.checks import check_rows_change_together
 from ..salvage.returning.returner import SalvageReturner
 from ..shapes import Cursor, Migration
@@ -52,7 +53,7 @@ def apply_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     )
     work = begun.work
     _run(begun, hooks)
-    with transaction(hooks.connection) as cursor:
+    with hooks.blockers(), transaction(hooks.connection) as cursor:
         read_committed(cursor)
         hooks.begin(cursor)
         fire_deferred(cursor)
@@ -84,7 +85,7 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
     )
     work = begun.work
     _run(begun, hooks)
-    with transaction(hooks.connection) as cursor:
+    with hooks.blockers(), transaction(hooks.connection) as cursor:
         read_committed(cursor)
         hooks.begin(cursor)
         if not changes:
@@ -131,6 +132,8 @@ def _run(begun: _Begun, hooks: Hooks) -> None:
         work.statements = run_one_by_one(journal, work, hooks, impact)
     except StepFailed as error:
         with transaction(hooks.connection) as cursor:
+            # That a standby is missing may be why.
+            commit_without_standbys(cursor, local=True)
             not_begun = journal.drop_if_nothing_is_done(cursor)
         if not_begun:
             raise hooks.not_begun(work, error) from None

@@ -1,10 +1,11 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who blocks us: seen while we wait, since nobody can be asked any more once the wait has timed out."""
+"""What we wait for: seen while we wait, since nobody can be asked any more once the wait has timed out."""
 
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..errors import RunbookError
 from ..shapes import Cursor, Target
 from .connection import connect, psycopg2
 
-__all__ = ["BlockerWatch"]
+__all__ = ["UNCONFIRMED", "BlockerWatch"]
 
 LOOK_EVERY_SECONDS = 0.2
 
@@ -21,6 +22,17 @@ BLOCKERS = """
            extract(epoch FROM clock_timestamp() - coalesce(xact_start, backend_start))::int, left(query, 200)
     FROM pg_catalog.pg_stat_activity WHERE pid = ANY (pg_catalog.pg_blocking_pids(%s)) ORDER BY xact_start"""
 
+
+# How long a COMMIT keeps its locks for a standby that was there a moment before.
+STANDBY_SECONDS: float = 30
+
+WAITS_FOR_STANDBY = "SELECT FROM pg_catalog.pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
+
+UNCONFIRMED = (
+    "The standbys that synchronous_standby_names asks for did not confirm a COMMIT within {seconds:g} s. It is done on"
+    " this server, and its locks were let go; a failover to a standby that does not have it would lose it. Bring the"
+    " standby back before anybody fails over"
+)
 
 # Locks that keep readers or writers waiting (manual, table 13.2), of tables and not of the catalog.
 HOLDERS = """
@@ -51,6 +63,12 @@ def _session(pid: int, user: str, application: str | None, state: str, age: int,
 class BlockerWatch:
     """Watches from a second connection which sessions block a backend; a context manager.
 
+    A COMMIT that waits for a standby is done by then, and only keeps its locks and is not seen yet: that wait, which no
+    timeout ends, is ended here (manual, "Synchronous Replication").
+
+    Attributes:
+        unconfirmed: whether that was so.
+
     Args:
         target: connection options.
         backend_pid: the backend that may have to wait.
@@ -59,6 +77,7 @@ class BlockerWatch:
     def __init__(self, target: Target, backend_pid: int) -> None:
         self.target = target
         self.backend_pid = backend_pid
+        self.unconfirmed = False
         self._seen: list[tuple[Any, ...]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -77,6 +96,10 @@ class BlockerWatch:
         """The sessions last seen to block: pid, user, application, state, age of transaction, query."""
         return [_session(*seen) for seen in self._seen]
 
+    def said_of_standbys(self) -> list[str]:
+        """A sentence where a COMMIT was not confirmed."""
+        return [UNCONFIRMED.format(seconds=STANDBY_SECONDS)] if self.unconfirmed else []
+
     def _watch(self) -> None:
         try:
             connection = connect(self.target)
@@ -85,9 +108,15 @@ class BlockerWatch:
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
+                since = None
                 while not self._stop.wait(LOOK_EVERY_SECONDS):
                     cursor.execute(BLOCKERS, (self.backend_pid,))
                     self._seen = cursor.fetchall() or self._seen
+                    cursor.execute(WAITS_FOR_STANDBY, (self.backend_pid,))
+                    since = (since or time.monotonic()) if cursor.fetchone() is not None else None
+                    if since is not None and time.monotonic() - since >= STANDBY_SECONDS:
+                        cursor.execute("SELECT pg_catalog.pg_cancel_backend(%s)", (self.backend_pid,))
+                        self.unconfirmed = True
         except psycopg2.Error:
             pass  # the watch ends with its connection; the waiting itself is bounded elsewhere
         finally:

@@ -14,6 +14,7 @@ from ..errors import Refused, RunbookError
 from ..shapes import Connection, Cursor, Identity, Target
 from .answers import one_row
 from .message import one_line
+from .pooler import backend_pid, refuse_shared_session
 from .script_session import STRINGS, STRINGS_OF_ROLE, take_our_turn
 
 PSYCOPG2_IMPORT_ERROR: str | None = None
@@ -100,7 +101,8 @@ def connect(target: Target, database: str | None = None) -> Connection:
         A psycopg2 connection outside of autocommit mode, in the runbook's own turn (see script_session).
 
     Raises:
-        Refused: no database is named; libpq would take the one that is called like the role.
+        Refused: no database is named; libpq would take the one that is called like the role. Or a pooler gives each
+            transaction another session.
         ServerUnreachable: with the reason that libpq gives.
     """
     parameters = _parameters(target, database)
@@ -113,7 +115,7 @@ def connect_again(connection: Connection) -> Connection:
     """Another connection to the same database, as the same role.
 
     Raises:
-        ServerUnreachable: as ``connect`` does.
+        Refused, ServerUnreachable: as ``connect`` does.
     """
     return _open({**connection.info.dsn_parameters, "password": connection.info.password})
 
@@ -129,9 +131,18 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
         connection = psycopg2.connect(**parameters)
         if connection.info.parameter_status(STRINGS) == "off":
             connection.close()
-            connection = psycopg2.connect(**parameters, options=_with_standard_strings())
-        with transaction(connection) as cursor:
-            take_our_turn(cursor)
+            parameters["options"] = _with_standard_strings()
+            connection = psycopg2.connect(**parameters)
+        try:
+            # Before anything is set, which would stay in a session that is somebody else's next. Poolers cancel for
+            # their clients, and so give them a process id of their own.
+            if backend_pid(connection) != connection.info.backend_pid:
+                refuse_shared_session(connection, lambda: psycopg2.connect(**parameters))
+            with transaction(connection) as cursor:
+                take_our_turn(cursor)
+        except BaseException:
+            connection.close()
+            raise
         return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.

@@ -70,9 +70,10 @@ SET = """
     SELECT pg_catalog.set_config(n, v, false) FROM unnest(%s::pg_catalog.text[], %s::pg_catalog.text[]) AS s(n, v)
     WHERE pg_catalog.current_setting(n, true) <> v"""
 
-# A role whose COMMITs may be lost in a crash is one thing; that we report one and it is lost is another.
+# A role whose COMMITs may be lost in a crash is one thing; that we report one and it is lost is another. For standbys,
+# which such a role does not wait for, we do not wait either.
 COMMITS_STAY = """
-    SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
+    SELECT pg_catalog.set_config('synchronous_commit', 'local', false)
     WHERE pg_catalog.current_setting('synchronous_commit') = 'off'"""
 
 # Kept rows wait in temporary tables, which go through the disk where they do not fit. It can be said only before a

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, sql, transaction
+from ..postgres.pooler import refuse_shared_session
 from ..postgres.programs import find_program, program_major_version
 from ..postgres.script_session import path_of_role, schemas_of_role
-from ..shapes import Cursor, Identity, Target
+from ..shapes import Connection, Cursor, Identity, Target
 from .rehearsal_server import check_rehearsal_server
 from .rights import check_role
 
 __all__ = [
     "OLDEST_SERVER",
     "check_client_programs",
+    "check_own_session",
     "check_rights",
     "check_server",
     "check_writable",
@@ -45,6 +47,18 @@ def check_server(identity: Identity) -> None:
             "server_too_old",
             f"The server is PostgreSQL {major}, and the runbook needs {OLDEST_SERVER} or newer.",
         )
+
+
+def check_own_session(connection: Connection, target: Target) -> None:
+    """The session stays ours from one transaction to the next, also where a pooler hands on the server's process id.
+
+    Args:
+        connection: to the target, outside of a transaction.
+
+    Raises:
+        Refused: a pooler gives each transaction another session.
+    """
+    refuse_shared_session(connection, lambda: connect(target))
 
 
 def check_client_programs(identity: Identity, bindir: str) -> dict[str, int]:

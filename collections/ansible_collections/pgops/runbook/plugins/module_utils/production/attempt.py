@@ -13,6 +13,7 @@ from ..execution.script import LockPolicy, with_lock_retries
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, transaction
 from ..postgres.message import one_line
+from ..postgres.pooler import backend_pid
 from ..postgres.sequences import positions, put_back
 from ..shapes import Receipt, TableName
 from ..step import Step
@@ -45,8 +46,10 @@ def in_production(step: Step, attempt: Callable[[], T], policy: LockPolicy, what
             raise
 
     try:
-        with BlockerWatch(step.params["target"], step.connection.get_backend_pid()) as watch:
-            return with_lock_retries(lambda: rolled_back(attempt), policy, watch.sentences)
+        with BlockerWatch(step.params["target"], backend_pid(step.connection)) as watch:
+            result = with_lock_retries(lambda: rolled_back(attempt), policy, watch.sentences)
+        step.replication += watch.said_of_standbys()
+        return result
     except CommitUnknown:
         raise
     except Unchanged:

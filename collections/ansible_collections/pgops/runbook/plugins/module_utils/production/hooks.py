@@ -16,6 +16,8 @@ from ..ledger.receipts import script_digests
 from ..library.follow import PathsBefore, library_hosts_of, record_in_production
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
+from ..postgres.pooler import backend_pid
+from ..postgres.standbys import refuse_endless_commit
 from ..sentences import cut, listed
 from ..shapes import Connection, Cursor, Json
 from ..step import Step
@@ -60,6 +62,7 @@ class ProductionHooks(Hooks):
 
     def _committed(self, attempt: Callable[[Cursor], T]) -> T:
         with transaction(self.step.connection) as cursor:
+            refuse_endless_commit(cursor)
             return attempt(cursor)
 
     def attempt(self, attempt: Callable[[Cursor], T], written: int) -> T:
@@ -72,13 +75,16 @@ class ProductionHooks(Hooks):
         self.step.forget_unwritten(written)
         with self.step.connection.cursor() as cursor:
             result = attempt(cursor)
+            # In the time that the script took a standby may have gone.
+            refuse_endless_commit(cursor)
         commit_or_find_out(self.step, self.step.recorded[-1])
         return result
 
     @contextmanager
     def blockers(self) -> Iterator[Callable[[], list[str]]]:
-        with BlockerWatch(self.step.params["target"], self.connection.get_backend_pid()) as watch:
+        with BlockerWatch(self.step.params["target"], backend_pid(self.connection)) as watch:
             yield watch.sentences
+        self.step.replication += watch.said_of_standbys()
 
     def begin(self, cursor: Cursor) -> None:
         self.policy.set_in(cursor)

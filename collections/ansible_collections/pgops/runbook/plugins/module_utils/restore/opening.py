@@ -16,7 +16,7 @@ from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..preflight.opening import backups_of, close_dead_run
-from ..preflight.server import check_client_programs, check_server, check_writable
+from ..preflight.server import check_client_programs, check_own_session, check_server, check_writable
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
 from ..step import Step
@@ -85,6 +85,7 @@ def open_restore(step: Step, operator: str) -> Json:
     """
     check_server(step.identity)
     params = step.params
+    check_own_session(step.connection, params["target"])
     check_client_programs(step.identity, params["pg_bindir"])
     with transaction(step.connection) as cursor:
         check_writable(cursor)

@@ -18,6 +18,7 @@ from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import psycopg2, transaction
+from ..postgres.pooler import backend_pid
 from ..shapes import Connection, Cursor, IndexEntry, Json, Target
 from .facts import database_status
 
@@ -52,7 +53,7 @@ def read_status(connection: Connection, target: Target, ledger: Ledger, index: S
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         late = time.monotonic() >= deadline
-        with BlockerWatch(target, connection.get_backend_pid()) as watch:
+        with BlockerWatch(target, backend_pid(connection)) as watch:
             try:
                 found = _read(connection, ledger, index, watch.sentences)
             except psycopg2.Error as error:

@@ -9,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..backup.copy import CopyDatabase
 from ..library.follow import forget_rehearsed
 from ..postgres.connection import TARGET_SPEC, transaction
+from ..postgres.standbys import commit_without_standbys
 from ..restore.restored import drop_restored
 from ..shapes import Json
 from ..step import Step, step_argument_spec
@@ -22,6 +23,8 @@ def work(step: Step) -> Json:
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
     with transaction(step.connection) as cursor:
+        # A run that was refused because a standby is missing has to be closed all the same.
+        commit_without_standbys(cursor, local=True)
         forget_rehearsed(cursor)
         if params["run"]["signed"]:
             step.ledger.keep_signatures(cursor, step.run_id, params["run"]["signed"])

@@ -8,7 +8,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..execution.script import LOCK_SPEC, LockPolicy
 from ..library.follow import refuse_unless_all_hosts_checked
+from ..preflight.replication import LAG_SPEC, SLOT_SPEC
 from ..production.apply import apply_to_production
+from ..production.replicas import REPLICA_WAIT_SPEC, look_before_apply, wait_for_standbys
 from ..salvage.returning.returner import SALVAGE_SPEC
 from ..shapes import Json
 from ..step import Step, step_argument_spec
@@ -19,11 +21,18 @@ def work(step: Step) -> Json:
     if step.module.check_mode:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
     refuse_unless_all_hosts_checked(step.receipts)
-    return {"migrations": apply_to_production(step, migrations, LockPolicy.from_params(step.params))}
+    policy = LockPolicy.from_params(step.params)
+    step.replication += look_before_apply(step, step.outputs_of("rehearse")["migrations"])
+    applied = apply_to_production(step, migrations, policy)
+    step.replication += wait_for_standbys(step.connection, step.params["replica_wait_seconds"])
+    return {"migrations": applied, "replication": step.replication}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(**LOCK_SPEC, **SALVAGE_SPEC), supports_check_mode=True
+        argument_spec=step_argument_spec(
+            **LOCK_SPEC, **SALVAGE_SPEC, **LAG_SPEC, **SLOT_SPEC, **REPLICA_WAIT_SPEC
+        ),
+        supports_check_mode=True,
     )
     Step(module, "apply").execute(work)

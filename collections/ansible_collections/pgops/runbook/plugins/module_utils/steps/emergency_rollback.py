@@ -7,7 +7,9 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..execution.script import LOCK_SPEC, LockPolicy
+from ..preflight.replication import LAG_SPEC
 from ..production.committed import committed_by_this_run
+from ..production.replicas import look_before_rollback
 from ..production.rollback import roll_back_production
 from ..shapes import Json
 from ..step import Step, step_argument_spec
@@ -22,12 +24,17 @@ def work(step: Step) -> Json:
     if not migrations:
         step.changed = False
         return {"migrations": []}
-    return {"migrations": roll_back_production(step, migrations, LockPolicy.from_params(step.params))}
+    policy = LockPolicy.from_params(step.params)
+    step.replication += look_before_rollback(step)
+    taken_back = roll_back_production(step, migrations, policy)
+    return {"migrations": taken_back, "replication": step.replication}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}, **LOCK_SPEC),
+        argument_spec=step_argument_spec(
+            automatic={"type": "bool", "default": False}, **LOCK_SPEC, **LAG_SPEC
+        ),
         supports_check_mode=True,
     )
     Step(module, "emergency_rollback", automatic=module.params["automatic"]).execute(work)

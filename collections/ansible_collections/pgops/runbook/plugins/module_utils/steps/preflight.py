@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import NamedTuple, Optional
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, drop_forgotten
@@ -29,60 +32,115 @@ from ..preflight.opening import (
     select_migrations,
     verified_backup_before,
 )
-from ..preflight.server import check_client_programs, check_rights, check_server
+from ..preflight.replication import LAG_SPEC, SLOT_SPEC, look_at_server_of_copy, look_at_standbys
+from ..preflight.server import check_client_programs, check_own_session, check_rights, check_server
 from ..restore.opening import open_restore, refuse_missing_database
 from ..restore.restored import drop_restored
-from ..shapes import Json
+from ..shapes import Cursor, Json, Target
 from ..step import Step, operator_name, step_argument_spec
+
+
+class Selected(NamedTuple):
+    """What preflight reads of the database that another run may change.
+
+    Attributes:
+        applied: versions, by the application's own table.
+        migrations: versions that this run is about.
+        only_files: those for which it only ends what an earlier one began with files on disk.
+        lint: findings of the linter, or None where it was not asked.
+    """
+
+    applied: Collection[str]
+    migrations: list[str]
+    only_files: list[str]
+    lint: Optional[Json]
+
+    def has_work(self) -> bool:
+        return bool(self.migrations or self.only_files)
 
 
 def work(step: Step) -> Json:
     check_server(step.identity)
-    copy_target = step.params["copy_target"] or step.params["target"]
+    check_own_session(step.connection, step.params["target"])
     with transaction(step.connection) as cursor:
-        versions_of_programs = check_client_programs(step.identity, step.params["pg_bindir"])
-        VersionTable(cursor).check()
-        applied = VersionTable(cursor).applied()
-        files_behind = paths_behind(step, cursor)
-        only_files = files_behind if ends_renaming(step, applied, files_behind) else []
-        selected = [] if only_files else select_migrations(step, cursor, applied)
-        linted = step.playbook != "emergency_rollback" and step.plan["linted"]
-        lint = check_lint(step.plan["index"], selected, step.params["lint_gating_rules"]) if linted else None
-        check_rights(
-            cursor, copy_target, step.playbook != "emergency_rollback", step.params["rehearsal_host"]
-        )
-        check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
-        cursor.execute("SELECT pg_database_size(current_database())")
-        size = one_row(cursor)[0]
-        if step.playbook != "emergency_rollback":
-            # A rollback needs the room only where its backup is a dump, which that step decides.
-            check_room(step.params["backup_dir"], size)
-        Encryption.of(step.params).check()
-    restore_point = _check_emergency_backup(step, selected)
-    if not (selected or only_files) and step.params["run"]["migration"] == "pending":
+        programs = check_client_programs(step.identity, step.params["pg_bindir"])
+        selected = _select(step, cursor)
+        size, replication = _check_servers(step, cursor)
+    opens = selected.has_work() and not step.module.check_mode
+    if opens and not step.reads_only:
+        step.take_run_lock()
+        with transaction(step.connection) as cursor:
+            # Whoever held the lock until now may have deployed, or rolled back, what was pending or applied before.
+            selected = _select(step, cursor)
+        opens = selected.has_work()
+    if not selected.has_work() and step.params["run"]["migration"] == "pending":
         step.changed = False
     outputs = {
-        "migrations": selected,
-        "applied_before": sorted(applied),
+        "migrations": selected.migrations,
+        "applied_before": sorted(selected.applied),
         "database_bytes": size,
-        "lint": lint,
-        "client_programs": versions_of_programs,
+        "lint": selected.lint,
+        "client_programs": programs,
         "server_version": step.identity["server_version"],
-        "files": asking_for_files(step, selected, only_files),
-        "restore_point": restore_point,
+        "files": asking_for_files(step, selected.migrations, selected.only_files),
+        "restore_point": _check_emergency_backup(step, selected.migrations),
+        "replication": replication,
     }
     # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
     outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
-    if step.playbook == "emergency_rollback" and selected:
+    if step.playbook == "emergency_rollback" and selected.migrations:
         with transaction(step.connection) as cursor:
             # Before the oldest of them: the last one that is taken back.
-            backup = verified_backup_before(Ledger(), cursor, selected[-1])
+            backup = verified_backup_before(Ledger(), cursor, selected.migrations[-1])
         outputs["restorable_run"] = backup["run_id"] if backup else None
-    if step.module.check_mode or not (selected or only_files):
+    if not opens:
         with transaction(step.connection) as cursor:
             close_dead_run(step, cursor)
         return outputs
-    step.take_run_lock()
+    return _open_run(step, selected, outputs)
+
+
+def _select(step: Step, cursor: Cursor) -> Selected:
+    """
+    Raises:
+        Refused: an item of the checklist is not met.
+    """
+    VersionTable(cursor).check()
+    applied = VersionTable(cursor).applied()
+    files_behind = paths_behind(step, cursor)
+    only_files = files_behind if ends_renaming(step, applied, files_behind) else []
+    migrations = [] if only_files else select_migrations(step, cursor, applied)
+    linted = step.playbook != "emergency_rollback" and step.plan["linted"]
+    lint = check_lint(step.plan["index"], migrations, step.params["lint_gating_rules"]) if linted else None
+    return Selected(applied, migrations, only_files, lint)
+
+
+def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
+    """Rights, room and replication; the size of the database in bytes, and what is to be said of replication."""
+    copy_target = _copy_target(step)
+    makes_copy = step.playbook != "emergency_rollback"
+    check_rights(cursor, copy_target, makes_copy, step.params["rehearsal_host"])
+    check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
+    cursor.execute("SELECT pg_database_size(current_database())")
+    size = one_row(cursor)[0]
+    # Who has to take a migration back does not wait for a standby, and a rehearsal changes nothing.
+    replication = look_at_standbys(cursor, step.params["max_replica_lag_mb"], step.playbook == "deploy")
+    if makes_copy:
+        # A rollback needs the room only where its backup is a dump, which that step decides.
+        check_room(step.params["backup_dir"], size)
+        tries = not step.module.check_mode
+        replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
+    Encryption.of(step.params).check()
+    return size, replication
+
+
+def _copy_target(step: Step) -> Target:
+    return step.params["copy_target"] or step.params["target"]
+
+
+def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
+    """Open the run in the ledger; what an interrupted one has left is closed and removed."""
+    copy_target = _copy_target(step)
     if step.playbook != "emergency_rollback":
         outputs["forgotten_copies"] = drop_forgotten(copy_target)
     digests = step.script_digests()
@@ -102,10 +160,15 @@ def work(step: Step) -> Json:
             chain = step.ledger.receipts(cursor)
             outputs.update(accept_or_refuse_drift(cursor, Ledger(), chain, step.params["accept_drift"]))
         step.ledger.open_run(
-            cursor, step.run_id, step.playbook, selected, operator_name(run["operator"]), run["controller"]
+            cursor,
+            step.run_id,
+            step.playbook,
+            selected.migrations,
+            operator_name(run["operator"]),
+            run["controller"],
         )
         inputs = {
-            "scripts": {version: digests[version] for version in selected if version in digests},
+            "scripts": {version: digests[version] for version in selected.migrations if version in digests},
             "smoke": step.plan["smoke_digests"],
         }
         step.record(cursor, "ok", inputs=inputs, outputs=outputs)
@@ -151,6 +214,8 @@ def main() -> None:
             lint_gating_rules={"type": "list", "elements": "str", "default": []},
             accept_drift={"type": "bool", "default": False},
             accept_edited_scripts={"type": "bool", "default": False},
+            **LAG_SPEC,
+            **SLOT_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -12,6 +12,7 @@ from ..impact.policy import POLICY_SPEC, refuse_by_policy
 from ..ledger.upgrade import upgrade
 from ..library.follow import bring_rehearsed, library_hosts_of
 from ..postgres.connection import TARGET_SPEC, transaction
+from ..preflight.replication import SLOT_SPEC, look_at_slots, wal_of_rehearsal
 from ..preflight.requirements import check_declared, makers_in_production, makers_of_chain
 from ..rehearsal.rehearsal import Rehearsal
 from ..salvage.returning.returner import SALVAGE_SPEC
@@ -51,10 +52,18 @@ def work(step: Step) -> Json:
         copy.drop()
     _check_dependencies(step, migrations, result)
     refuse_by_policy(migrations, result["migrations"], step.params)
+    replication = _look_at_slots(step, result["migrations"])
     with transaction(step.connection) as cursor:
         for catalog in result["catalogs"].values():
             step.ledger.keep_catalog(cursor, catalog)
-    return {"migrations": result["migrations"], "paths_changed": paths}
+    return {"migrations": result["migrations"], "paths_changed": paths, "replication": replication}
+
+
+def _look_at_slots(step: Step, evidence: list[Json]) -> list[str]:
+    """Whether production's slots survive what was measured; a rehearsal by itself writes nothing there, and says it."""
+    accept = step.params["accept_slot_loss"] or step.playbook != "deploy"
+    with transaction(step.connection) as cursor:
+        return look_at_slots(cursor, wal_of_rehearsal(evidence), "On the copy the migration wrote", accept)
 
 
 def _bring_paths(step: Step, copy: Connection) -> Json:
@@ -80,6 +89,7 @@ def main() -> None:
             statement_timeout_seconds=LOCK_SPEC["statement_timeout_seconds"],
             **POLICY_SPEC,
             **SALVAGE_SPEC,
+            **SLOT_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -13,6 +13,7 @@ from ..by_hand.purge import confirm_purge, purge, to_purge
 from ..by_hand.put_back import check_put_back, put_back
 from ..execution.script import LOCK_SPEC, LockPolicy
 from ..postgres.connection import transaction
+from ..postgres.standbys import refuse_endless_commit
 from ..salvage.returning.decision import KEPT, PREFERENCES
 from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor, Json
@@ -98,6 +99,9 @@ ACTIONS = {"list": list_items, "export": export, "restore": restore, "purge": pu
 
 
 def work(step: Step) -> Json:
+    if step.params["action"] in ("restore", "purge") and not step.module.check_mode:
+        with transaction(step.connection) as cursor:
+            refuse_endless_commit(cursor)
     outputs = ACTIONS[step.params["action"]](step)
     return {"action": step.params["action"], "check_mode": step.module.check_mode, **outputs}
 

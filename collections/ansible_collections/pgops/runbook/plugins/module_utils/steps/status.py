@@ -9,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..backup.copy import CopyDatabase
 from ..ledger.ledger import Ledger
 from ..postgres.connection import TARGET_SPEC, transaction
+from ..postgres.standbys import refuse_endless_commit
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
 from ..status.reading import read_status
@@ -17,6 +18,9 @@ from ..step import Step, step_argument_spec
 
 def adopt(step: Step) -> dict[str, Json]:
     """Record what is in place; returns the placement of every unrecorded migration."""
+    if not step.module.check_mode:
+        with transaction(step.connection) as cursor:
+            refuse_endless_commit(cursor)
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
     found = find_in_place(step.connection, copy, step.plan["migrations"])
     in_place = [version for version, facts in found.items() if facts["state"] == "in place"]

@@ -77,6 +77,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         f"Nobody was told of the {one['event']} of this run: {one['reason']}"
         for one in run.get("unannounced") or []
     ]
+    lines += [f"Replication: {sentence}" for sentence in run.get("replication") or []]
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines

@@ -100,6 +100,7 @@ class RunRecord:
             "emergency_backup": None,
             "restore": None,
             "restorable_run": None,
+            "replication": [],
             "unannounced": [],
         }
 
@@ -240,6 +241,7 @@ class RunRecord:
             }
         if step == "swap" and not failed:
             self.content["restore"] = outputs
+        self._take_replication(outputs)
         self._take_proof(step, failed, outputs)
         self.content["rows_waiting"] = rows_waiting(self.content)
         outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
@@ -311,6 +313,11 @@ class RunRecord:
             return result["outcome"]
         reached = step == chain_changes or bool(self.steps(chain_changes or ""))
         return "failed" if reached else "refused"
+
+    def _take_replication(self, outputs: dict[str, Any]) -> None:
+        """What steps say of standbys and slots; several of them look, and may see the same."""
+        said = self.content.setdefault("replication", [])
+        said += [sentence for sentence in outputs.get("replication") or [] if sentence not in said]
 
     def _take_proof(self, step: str, failed: bool, outputs: dict[str, Any]) -> None:
         proof = self.content["proof"]
