@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.integration.stories.application import Application, Run
 
 # Python reads it at its start. One step ends in another way than it should, at its first connection.
 PLANT = """
+import os
 import sys
 import psycopg2
 
@@ -21,15 +23,53 @@ real = psycopg2.connect
 
 def connect(*arguments, **keywords):
     names = list(sys.modules)
-    if any(name.endswith(".module_utils.steps.{step}") for name in names):
+    if any(name.endswith(".module_utils.steps.{step}") for name in names) and not os.path.exists("{once}"):
+        open("{once}", "w").close()
         {end}
     return real(*arguments, **keywords)
 
 psycopg2.connect = connect
 """
 
+# It ends when the transaction is committed in which it wrote a receipt.
+AFTER_COMMIT = """
+import os
+import signal
+import sys
+import psycopg2
+import psycopg2.extensions
+
+real = psycopg2.connect
+
+class Cursor(psycopg2.extensions.cursor):
+    def execute(self, query, *arguments):
+        super().execute(query, *arguments)
+        self.connection.writes = "INSERT INTO runbook.receipt" in str(query) or self.connection.writes
+
+class Connection(psycopg2.extensions.connection):
+    writes = False
+
+    def cursor(self, *arguments, **keywords):
+        return super().cursor(*arguments, **{{"cursor_factory": Cursor, **keywords}})
+
+    def commit(self):
+        super().commit()
+        if self.writes and any(name.endswith(".module_utils.steps.{step}") for name in list(sys.modules)):
+            if not os.path.exists("{once}"):
+                open("{once}", "w").close()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+psycopg2.connect = lambda *arguments, **keywords: real(
+    *arguments, **{{"connection_factory": Connection, **keywords}}
+)
+"""
+
 RAISE = "raise ValueError('the moon\\nis full')"
-KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+# What is typed next, where the state is not known and where it is.
+LOOK = "ansible-playbook playbooks/status.yml"
+AGAIN = "It had committed nothing. When the cause is gone, type the same command again."
+
+KILL = "os.kill(os.getpid(), 9)"
 
 
 def python(folder: Path, *options: str, **environment: str) -> str:
@@ -44,20 +84,32 @@ def python(folder: Path, *options: str, **environment: str) -> str:
 
 
 def planted(folder: Path, step: str, end: str) -> str:
-    """An interpreter in which a step ends so."""
+    """An interpreter in which the first process of a step ends so."""
     site = folder / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(PLANT.format(step=step, end=end), encoding="utf-8")
+    (site / "sitecustomize.py").write_text(
+        PLANT.format(step=step, end=end, once=folder / "once"), encoding="utf-8"
+    )
     return python(folder, PYTHONPATH=str(site))
 
 
-def check(run: Run, outcome: str, step: str, code: str, *words: str) -> None:
+def killed_after_commit(folder: Path, step: str) -> str:
+    """An interpreter in which the first process of a step dies when it has committed."""
+    site = folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        AFTER_COMMIT.format(step=step, once=folder / "once"), encoding="utf-8"
+    )
+    return python(folder, PYTHONPATH=str(site))
+
+
+def check(run: Run, outcome: str, step: str, code: str, *words: str, look: str = LOOK) -> None:
     """One sentence in run.json and on the screen, with the outcome, what production has, and what to type."""
     record = run.record
     assert run.status not in (0, None), run.output
     assert (record["outcome"], record["failed_step"], record["reason_code"]) == (outcome, step, code), record
     assert run.step(step)["reason_code"] == code
-    for word in (*words, "ansible-playbook playbooks/status.yml"):
+    for word in (*words, look):
         assert word in record["reason"], record["reason"]
     assert "\n" not in record["reason"]
     said = " ".join(run.output.split())
@@ -70,7 +122,7 @@ def check(run: Run, outcome: str, step: str, code: str, *words: str) -> None:
 def test_a_module_that_raises_before_production_is_touched(application: Application, tmp_path: Path) -> None:
     before = application.contents(ledger=False)
     run = application.deploy("002", ansible_python_interpreter=planted(tmp_path, "backup", RAISE))
-    check(run, "refused", "backup", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 10)")
+    check(run, "refused", "backup", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 12)")
     assert "Production was not touched." in run.output
     assert application.contents(ledger=False) == before
 
@@ -78,16 +130,64 @@ def test_a_module_that_raises_before_production_is_touched(application: Applicat
 def test_a_module_that_raises_in_production(application: Application, tmp_path: Path) -> None:
     before = application.contents(ledger=False)
     run = application.deploy("002", ansible_python_interpreter=planted(tmp_path, "apply", RAISE))
-    check(run, "failed", "apply", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 10)")
+    check(
+        run, "unchanged", "apply", "step_crashed", "the moon is full (sitecustomize.py line 12)", look=AGAIN
+    )
     assert application.contents(ledger=False) == before
 
 
-@pytest.mark.parametrize(("step", "outcome"), [("backup", "refused"), ("apply", "failed")])
-def test_a_module_that_is_killed(application: Application, tmp_path: Path, step: str, outcome: str) -> None:
+@pytest.mark.parametrize(
+    ("step", "outcome", "look"), [("backup", "refused", LOOK), ("apply", "unchanged", AGAIN)]
+)
+def test_a_module_that_is_killed(
+    application: Application, tmp_path: Path, step: str, outcome: str, look: str
+) -> None:
     before = application.contents(ledger=False)
     run = application.deploy("002", ansible_python_interpreter=planted(tmp_path, step, KILL))
-    check(run, outcome, step, "step_killed", "killed by signal 9 (SIGKILL)")
+    check(run, outcome, step, "step_killed", "killed by signal 9 (SIGKILL)", look=look)
     assert application.contents(ledger=False) == before
+    assert outcome_in_ledger(application) == outcome
+    assert application.deploy("002").status == 0
+
+
+def test_a_deploy_whose_module_is_killed_after_its_commit_is_taken_back(
+    application: Application, tmp_path: Path
+) -> None:
+    before = application.contents(ledger=False)
+    run = application.deploy("002", ansible_python_interpreter=killed_after_commit(tmp_path, "apply"))
+    killed = "The process of step apply was killed by signal 9 (SIGKILL) before it could report."
+    assert (run.record["outcome"], run.record["reason_code"]) == ("rolled_back", "step_killed")
+    assert run.record["reason"] == f"{killed} It had committed 002."
+    assert run.step("apply")["committed"] == ["002"]
+    assert application.contents(ledger=False) == before
+    assert outcome_in_ledger(application) == "rolled_back"
+
+
+def test_a_rollback_whose_module_is_killed_after_its_commit_says_that_it_is_done(
+    application: Application, tmp_path: Path
+) -> None:
+    before = application.contents(ledger=False)
+    assert application.deploy("002").status == 0
+    interpreter = killed_after_commit(tmp_path, "emergency_rollback")
+    run = application.run(
+        "emergency_rollback.yml", "-e", "migration=002", ansible_python_interpreter=interpreter
+    )
+    assert (run.record["outcome"], run.record["reason_code"]) == ("failed", "step_killed")
+    assert run.record["reason"].endswith(" It had taken back 002.")
+    assert "Production WAS ROLLED BACK, but the run broke off before the check after it." in run.output
+    assert application.contents(ledger=False) == before
+    assert outcome_in_ledger(application) == "failed"
+
+
+def outcome_in_ledger(application: Application) -> str:
+    """Of the newest run."""
+    (database,) = application.databases
+    with (
+        contextlib.closing(application.server.connect(database)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT outcome FROM runbook.run ORDER BY started DESC LIMIT 1")
+        return cursor.fetchone()[0]
 
 
 def test_a_host_without_psycopg2(application: Application, tmp_path: Path) -> None:

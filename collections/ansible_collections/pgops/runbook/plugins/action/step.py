@@ -18,13 +18,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.errors import RunbookError
+from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
 from ..plugin_utils.report.run import run_report
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
 from ..plugin_utils.run.controller import new_run_id, operator, process_start, this_controller
-from ..plugin_utils.run.crash import explain_crash
+from ..plugin_utils.run.crash import LOOK, explain_crash
 from ..plugin_utils.run.outcome import code_of_task, succeeded
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord
@@ -225,6 +226,8 @@ class ActionModule(ActionBase):
     def _reason_to_skip(self, step: str, record: RunRecord, automatic: bool) -> str | None:
         if automatic and not record.may_have_committed():
             return "this run has committed nothing: there is nothing to roll back"
+        if automatic and step in RESTORING_STEPS and record.has_taken_back():
+            return "the rollback is done: there is nothing to restore"
         preflight = record.steps("preflight")
         if not preflight or preflight[-1]["status"] != "ok":
             return None
@@ -266,7 +269,19 @@ class ActionModule(ActionBase):
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
             result["reason_code"], result["msg"] = explain_crash(step, result)
+            if step in CHANGING_STEPS and not self._task.check_mode:
+                return self._aftermath(result, arguments, task_vars)
         return result
+
+    def _aftermath(
+        self, result: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the ledger says of a step whose process did not report; ``result`` where nobody can be asked."""
+        died = {"code": result["reason_code"], "reason": result["msg"].removesuffix(LOOK).rstrip()}
+        found = self._execute_module(
+            STEP_MODULE, {**arguments, "run": {**arguments["run"], "died": died}}, task_vars=task_vars
+        )
+        return {**result, **found} if "step" in found else result
 
     def _progress(self, step: str, arguments: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
         """Show what a long step writes about its progress while it works."""

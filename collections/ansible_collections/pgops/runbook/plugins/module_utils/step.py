@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Optional
 
 from .errors import Refused, RunbookError, StepFailed, known
+from .ledger.aftermath import CHANGING_STEPS, aftermath
+from .ledger.journal import open_journal
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import (
@@ -38,7 +40,7 @@ from .postgres.connection import (
     server_identity,
     transaction,
 )
-from .postgres.maintenance import explain_unreachable
+from .postgres.maintenance import explain_unreachable, reopen_after_interrupted_swap, reopened
 from .postgres.message import explain_error, one_line
 from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
 
@@ -64,6 +66,7 @@ RUN_SPEC = {
     "controller": {"type": "dict", "default": {}},
     "library_hosts": {"type": "list", "elements": "str", "default": []},
     "signed": {"type": "dict"},
+    "died": {"type": "dict", "options": {"code": {"type": "str"}, "reason": {"type": "str"}}},
 }
 
 # Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
@@ -74,6 +77,10 @@ STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
 # How long a step waits for another step of the same database to end.
 LOCK_WAIT_SECONDS = 10
+
+# How long the sessions of a step that has died may be at work, and its server be away, until nobody asks any more
+# what became of it.
+AFTERMATH_SECONDS: float = 60
 
 # How long a lock is waited for that is needed to read the ledger, by steps whose work is of that kind all the time.
 PATIENCE_SECONDS: float = 10
@@ -125,6 +132,8 @@ class Step:
         self.recorded: list[Receipt] = []
         self.changed = True
         self.diff: Json | None = None
+        # Said where a database that let nobody in was let in again.
+        self.reopened: str | None = None
 
     @property
     def connection(self) -> Connection:
@@ -177,7 +186,7 @@ class Step:
             if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
                 with transaction(self.connection) as cursor:
                     self.record(cursor, "ok", outputs=outputs)
-            answer = {"changed": self.changed, "outputs": outputs}
+            answer = {"changed": self.changed or self.reopened is not None, "outputs": outputs}
             if self.diff is not None:
                 answer["diff"] = self.diff
         except (RunbookError, psycopg2.Error) as error:
@@ -204,7 +213,24 @@ class Step:
         try:
             self.connection = connect(self.params["target"])
         except ServerUnreachable as error:
-            raise explain_unreachable(self.params["target"], error) from None
+            self.connection = self._connect_to_closed(error)
+
+    def _connect_to_closed(self, error: ServerUnreachable) -> Connection:
+        """The connection to a database that lets nobody in because a restore was killed in its swap.
+
+        Raises:
+            Refused: that restore is still at work, or may be: in check mode nobody is let in.
+            ServerUnreachable: ``error``, where that is not why.
+        """
+        target = self.params["target"]
+        explained = explain_unreachable(target, error)
+        if not isinstance(explained, Refused) or self.module.check_mode:
+            raise explained from None
+        found = reopen_after_interrupted_swap(target)
+        if found is not None:
+            self.reopened = reopened(found)
+            self.module.warn(self.reopened)
+        return connect(target)
 
     @contextlib.contextmanager
     def _patience(self) -> Iterator[None]:
@@ -240,6 +266,10 @@ class Step:
             return
         if self.module.check_mode:
             return
+        died = self.params["run"]["died"]
+        if died is not None:
+            code, reason = died["code"], died["reason"]
+            raise self._aftermath(code, reason)
         self.take_run_lock()
         with transaction(self.connection) as cursor:
             self.receipts = self.ledger.receipts(cursor, self.run_id)
@@ -315,17 +345,61 @@ class Step:
                 ages[needed] = (one_row(cursor)[0], self.params["backup_max_age_minutes"])
         return ages
 
-    def take_run_lock(self) -> None:
+    def _aftermath(self, code: str, reason: str) -> RunbookError:
+        """How this step ended, of which nothing is known but why it could not report: see ``aftermath``.
+
+        Raises:
+            psycopg2.Error, ServerUnreachable: the server could not be asked.
+        """
+        try:
+            # A session that outlives its process holds it until the server has noticed.
+            self.take_run_lock(AFTERMATH_SECONDS)
+        except Refused as error:
+            return StepFailed(
+                code,
+                f"{reason} What became of it is not known, because a session of it is still at work."
+                f" {error.reason}",
+            )
+        with transaction(self.connection) as cursor:
+            self.receipts = self.ledger.receipts(cursor, self.run_id)
+            journal = open_journal(cursor)
+            half_done = journal if journal is not None and journal["run_id"] == self.run_id else None
+            self.identity = server_identity(cursor)
+        # What it has written and could not hand over.
+        self.recorded = [receipt for receipt in self.receipts if receipt["step"] == self.name]
+        return aftermath(self.name, code, reason, self.receipts, self.identity, half_done)
+
+    def _find_out(self, code: str, reason: str) -> RunbookError:
+        """See ``_aftermath``, by a session of its own; a server that is away has some time to come back."""
+        deadline = time.monotonic() + AFTERMATH_SECONDS
+        while True:
+            try:
+                self.connection.close()
+                self._connect()
+                return self._aftermath(code, reason)
+            except (RunbookError, psycopg2.Error) as error:
+                if time.monotonic() >= deadline:
+                    return StepFailed(
+                        code,
+                        f"{reason} What became of it is not known, because the server does not answer"
+                        f" ({one_line(error)}). When it does: ansible-playbook playbooks/status.yml",
+                    )
+                time.sleep(1)
+
+    def take_run_lock(self, seconds: float | None = None) -> None:
         """One step at a time in one database.
 
         The lock is the session's: it ends with the connection, so a dead holder does not block.
+
+        Args:
+            seconds: how long to wait for another step; LOCK_WAIT_SECONDS.
 
         Raises:
             Refused: naming the session that holds it.
         """
         if self.reads_only:
             return
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        deadline = time.monotonic() + (LOCK_WAIT_SECONDS if seconds is None else seconds)
         while True:
             with transaction(self.connection) as cursor:
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", (RUN_LOCK,))
@@ -383,12 +457,16 @@ class Step:
         del self.recorded[count:]
 
     def _failure(self, error: RunbookError | psycopg2.Error) -> Json:
-        if isinstance(error, RunbookError):
-            code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
-        else:
-            outcome, details = "failed", {"sqlstate": error.pgcode}
+        if not isinstance(error, RunbookError):
             code, said = explain_error(error)
-            reason = f"PostgreSQL ended step {self.name}: {said}"
+            reason, sqlstate = f"PostgreSQL ended step {self.name}: {said}", error.pgcode
+            error = StepFailed(code, reason, sqlstate=sqlstate)
+            foreseen = False
+        else:
+            foreseen = not isinstance(error, ServerUnreachable)
+        if not foreseen and self.name in CHANGING_STEPS and not self.module.check_mode:
+            error = self._after_a_loss(error)
+        code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
         self._record_failure(code, reason)
         return {
             "failed": True,
@@ -398,6 +476,14 @@ class Step:
             "outcome": outcome,
             "changed": False,
         }
+
+    def _after_a_loss(self, error: RunbookError) -> RunbookError:
+        """What an error means that left nobody to say whether production was changed."""
+        if self._connection is None:
+            return Refused(error.code, f"{error.reason} Step {self.name} did not begin.", **error.details)
+        found = self._find_out(error.code, error.reason)
+        found.details.update(error.details)
+        return found
 
     def _record_failure(self, code: str, reason: str) -> None:
         """A failed step leaves a receipt too, if its run is open and the server still answers."""

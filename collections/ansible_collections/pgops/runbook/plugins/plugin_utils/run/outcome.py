@@ -56,6 +56,8 @@ def final_outcome(
             also = f"The database was rolled back, but the files have not followed: {behind[0]['reason']}"
             return "failed", *at, f"{first['reason']} {also}"
         return "rolled_back", *at, first["reason"]
+    if playbook == "deploy" and taken_back is not None and taken_back.get("done"):
+        return "rolled_back", *at, f"{first['reason']} {taken_back['reason']}"
     if playbook == "deploy" and len(failed) > 1:
         reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
         if any(step["step"] == "swap" and step["status"] == "ok" for step in steps):
