@@ -28,17 +28,19 @@ PROJECT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
-from benchmarks.fault_stories.commands import prepare  # noqa: E402 - as a script, the path has to be set first
+from benchmarks.fault_stories.commands import STARTS, count_statements, prepare  # noqa: E402 - as a script, the path has to be set first
+from benchmarks.fault_stories.hostile import hostile_names  # noqa: E402
 from benchmarks.fault_stories.judge import Command, Verdict  # noqa: E402
-from benchmarks.fault_stories.kills import Case, census, kills  # noqa: E402
+from benchmarks.fault_stories.kills import Case, kills  # noqa: E402
 from benchmarks.fault_stories.stage import Stage  # noqa: E402
+from benchmarks.fault_stories.surroundings import surroundings  # noqa: E402
 from benchmarks.measurement import columns  # noqa: E402
 from demo.local_server import LocalServerError  # noqa: E402
 
 __all__ = ["Row", "main", "play_all"]
 
-# Of every kind of fault a few, for a minute's look.
-QUICK_CASES = 6
+# For a minute's look.
+QUICK_CASES = 4
 
 
 @dataclass
@@ -121,10 +123,29 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def all_cases(stage: Stage, commands: dict[str, Command], names: Sequence[str], chance: Random) -> list[Case]:
+    """Every case of these commands."""
+    for name in names:
+        if name not in stage.counts:
+            stage.begin(STARTS[name])
+            count_statements(stage, name, commands[name].arguments)
+    counts = {name: stage.counts[name] for name in names}
+    found = [*kills(counts, stage.seconds, chance), *surroundings(counts, chance)]
+    return [*found, *hostile_names()] if "deploy" in names else found
+
+
 def _choose(cases: list[Case], options: argparse.Namespace, chance: Random) -> list[Case]:
-    chosen = [case for case in cases if all(word in case.name for word in options.only)]
+    chosen = [case for case in cases if all(word in f"{case.kind}: {case.name}" for word in options.only)]
     chance.shuffle(chosen)
-    return chosen[: options.cases] if options.cases else chosen
+    if not options.cases:
+        return chosen
+    # Of as many kinds as there is room for.
+    turns: dict[str, int] = {}
+    by_turn = []
+    for case in chosen:
+        turns[case.kind] = turns.get(case.kind, 0) + 1
+        by_turn.append((turns[case.kind], case))
+    return [case for _, case in sorted(by_turn, key=lambda one: one[0])][: options.cases]
 
 
 def main(arguments: list[str]) -> int:
@@ -136,12 +157,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="at a time (default: %(default)s)"
     )
-    parser.add_argument("--only", nargs="+", default=[], help="words that the name of a case must have")
+    parser.add_argument(
+        "--commands", nargs="+", choices=list(STARTS), default=list(STARTS), help="to which it happens"
+    )
+    parser.add_argument("--list", action="store_true", help="only say how many cases of which kind there are")
+    parser.add_argument("--only", nargs="+", default=[], help="words that kind and name of a case must have")
     options = parser.parse_args(arguments)
     if options.workers < 1:
         parser.error("--workers must be at least 1")
     if options.quick:
-        options.cases = options.cases or QUICK_CASES
+        options.cases, options.commands = options.cases or QUICK_CASES, ["deploy"]
     seed = secrets.randbits(32) if options.seed is None else options.seed
     # Without a handler SIGTERM would leave the servers behind; now it acts like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -150,13 +175,13 @@ def main(arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     try:
         with stages(folder, options.workers) as ready:
-            stage, commands = ready[0]
-            found = {name: census(stage, command) for name, command in commands.items()}
-            cases = kills(
-                {name: counts for name, (counts, _) in found.items()},
-                {name: seconds for name, (_, seconds) in found.items()},
-                chance,
-            )
+            cases = all_cases(*ready[0], options.commands, chance)
+            if options.list:
+                kinds = [case.kind for case in cases]
+                print(
+                    "\n".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys([*kinds])), len(kinds)
+                )
+                return 0
             rows = play_all(_choose(cases, options, chance), ready, lambda text: print(text, flush=True))
     except LocalServerError as error:
         print(f"faults: {error}", file=sys.stderr)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from benchmarks.fault_stories.application import DATABASE, MIGRATION, PREPARED, SCRIPTS, WRITTEN_SINCE
@@ -11,7 +12,7 @@ from benchmarks.fault_stories.judge import AFTER, AS_IT_WAS, BEFORE, TOUCHED_NOT
 from benchmarks.fault_stories.stage import Play, Stage
 from benchmarks.fault_stories.truth import State, state_of
 
-__all__ = ["STARTS", "prepare"]
+__all__ = ["STARTS", "count_statements", "prepare"]
 
 #: Command -> what is kept under this name is what it begins with.
 STARTS = {"deploy": "pristine", "rollback": "deployed", "restore": "deployed"}
@@ -43,7 +44,7 @@ def prepare(stage: Stage) -> dict[str, Command]:
     stage.begin("pristine")
     after_rollback = _by_hand(stage, WRITTEN_SINCE.replace(", 'ann'", ""))
     stage.begin("pristine")
-    deployed = _must(stage, DEPLOY)
+    deployed = count_statements(stage, "deploy", DEPLOY)
     stage.ask(WRITTEN_SINCE)
     with_rows = state_of(stage)
     stage.keep("deployed")
@@ -56,8 +57,8 @@ def prepare(stage: Stage) -> dict[str, Command]:
             {BEFORE: pristine, AFTER: after_deploy},
             ("already_applied", "applied_without_smoke_test"),
             PENDING,
-            "rolled_back",
-            {
+            undone="rolled_back",
+            says={
                 TOUCHED_NOT: (BEFORE,),
                 AS_IT_WAS: (BEFORE,),
                 IS_BEFORE: (BEFORE,),
@@ -72,8 +73,7 @@ def prepare(stage: Stage) -> dict[str, Command]:
             {BEFORE: with_rows, AFTER: after_rollback},
             ("not_applied",),
             DEPLOY,
-            "",
-            {
+            says={
                 TOUCHED_NOT: (BEFORE,),
                 AS_IT_WAS: (BEFORE,),
                 IS_BEFORE: (AFTER,),
@@ -87,16 +87,26 @@ def prepare(stage: Stage) -> dict[str, Command]:
             {BEFORE: with_rows, AFTER: pristine},
             (),
             PENDING,
-            "",
-            {TOUCHED_NOT: (BEFORE,), AS_IT_WAS: (BEFORE,), RESTORED: (AFTER,)},
+            says={TOUCHED_NOT: (BEFORE,), AS_IT_WAS: (BEFORE,), RESTORED: (AFTER,)},
         ),
     }
 
 
-def _must(stage: Stage, arguments: Sequence[str]) -> Play:
-    play = stage.play(*arguments)
+def count_statements(stage: Stage, name: str, arguments: Sequence[str]) -> Play:
+    """Run a command to which nothing happens, and keep in the stage how many statements each of its steps has.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    begun = time.monotonic()
+    play = stage.play(*arguments, fault={"step": "", "at": 0, "action": ""})
     if play.status != 0:
         raise RuntimeError(f"{' '.join(arguments)} failed without any fault: {play.output}")
+    stage.seconds[name] = time.monotonic() - begun
+    counts = stage.counts.setdefault(name, {})
+    for line in (stage.folder / "planted" / "census").read_text(encoding="utf-8").splitlines():
+        step, number = line.split()
+        counts[step] = max(int(number), counts.get(step, 0))
     return play
 
 

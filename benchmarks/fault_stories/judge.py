@@ -43,6 +43,8 @@ class Command:
     done_already: tuple[str, ...]
     afterwards: tuple[str, ...]
     undone: str = ""
+    #: Reason codes with which it may be refused for good, where nothing was changed.
+    impossible: tuple[str, ...] = ()
     #: Sentence of the report on the state of production -> the states in which it is true.
     says: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -88,6 +90,7 @@ def judge(
         say(f"afterwards: exit {last.status}")
         if last.status != 0:
             verdict.untrue.append(f"after the refusal {' '.join(command.afterwards)} failed: {_reason(last)}")
+    verdict.untrue += _untrue_at_last(stage, play)
     verdict.left += left_behind(stage, roles)
     return verdict
 
@@ -162,7 +165,8 @@ def _untrue_of_ledger(stage: Stage, command: Command, play: Play, now: str) -> l
         return found
     if record["ended"] and ledger["finished"] and ledger["outcome"] != record["outcome"]:
         found.append(f"the ledger says {ledger['outcome']} and run.json {record['outcome']}")
-    if record["ended"] and not ledger["finished"] and "ledger could not be closed" not in play.words:
+    said = play.interrupted or "ledger could not be closed" in play.words
+    if record["ended"] and not ledger["finished"] and not said:
         found.append("run.json has ended, the ledger has not, and nobody says so")
     changes = [
         step
@@ -174,11 +178,20 @@ def _untrue_of_ledger(stage: Stage, command: Command, play: Play, now: str) -> l
     return found
 
 
+def _untrue_at_last(stage: Stage, play: Play) -> list[str]:
+    """A run that has ended by its run.json has so in the ledger when others have come after it."""
+    record: dict[str, Any] = play.record or {}
+    ledger = ledger_of(stage, record["run_id"]) if record else None
+    if ledger is None or not record["ended"] or ledger["outcome"] == record["outcome"]:
+        return []
+    return [f"at last the ledger says {ledger['outcome']} of the run, and run.json {record['outcome']}"]
+
+
 def untrue_of_status(stage: Stage, command: Command, status: Play, now: str) -> list[str]:
     """What playbooks/status.yml says of the migration, and of what is left open."""
     if status.status != 0:
         return [f"the status failed: {status.words[-600:]}"]
-    lines = [line for line in status.output.splitlines() if f"{MIGRATION}_author" in line]
+    lines = [line for line in status.output.splitlines() if f"{MIGRATION}_" in line]
     word = "applied" if command.applied(now) else "pending"
     found = []
     if not any(word in line for line in lines):
@@ -197,4 +210,6 @@ def untrue_of_again(command: Command, again: Play, before: str, after: str) -> l
     code = (again.record or {}).get("reason_code")
     if before == AFTER and code in command.done_already:
         return [] if after == before else ["the same command again was refused, and has changed something"]
+    if before == after == BEFORE and code in command.impossible:
+        return []
     return [f"the same command again failed: {_reason(again)}"]

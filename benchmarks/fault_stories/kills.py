@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -14,7 +13,7 @@ from benchmarks.fault_stories.commands import STARTS
 from benchmarks.fault_stories.judge import Command, Verdict, judge
 from benchmarks.fault_stories.stage import Stage
 
-__all__ = ["ACTIONS", "Case", "Kill", "MomentOfKill", "census", "kills"]
+__all__ = ["ACTIONS", "Case", "Kill", "MomentOfKill", "kills"]
 
 #: What dies -> the action of plant.Fault.
 ACTIONS = {
@@ -76,24 +75,6 @@ class MomentOfKill(Case):
         play = stage.play(*command.arguments, after_seconds=self.after_seconds, by=self.by)
         say(f"{self.name}: exit {play.status}, {(play.record or {}).get('outcome')}")
         return judge(stage, command, play, say) if play.fired else None
-
-
-def census(stage: Stage, command: Command) -> tuple[dict[str, int], float]:
-    """How many statements each step of the command has, in its order, and how long it takes in seconds.
-
-    Raises:
-        RuntimeError: it failed without any fault.
-    """
-    stage.begin(STARTS[command.name])
-    begun = time.monotonic()
-    play = stage.play(*command.arguments, fault={"step": "", "at": 0, "action": ""})
-    if play.status != 0:
-        raise RuntimeError(f"{command.name} failed without any fault: {play.output}")
-    counts: dict[str, int] = {}
-    lines = (stage.folder / "planted" / "census").read_text(encoding="utf-8").splitlines()
-    for step, number in map(str.split, lines):
-        counts[step] = max(int(number), counts.get(step, 0))
-    return counts, time.monotonic() - begun
 
 
 def kills(

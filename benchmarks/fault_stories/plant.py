@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -62,7 +63,7 @@ class Fault:
         return True
 
     def act(self, connection: Any) -> None:
-        """One of: module, backend, terminate, server, or controller:<signal>."""
+        """One of: module, backend, terminate, server, delete, damage, or controller:<signal>."""
         what, _, name = self.action.partition(":")
         if what == "module":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -72,9 +73,28 @@ class Fault:
             terminate(connection)
         elif what == "server":
             os.kill(int((self.folder / "server.pid").read_text()), signal.SIGQUIT)
+        elif what in ("delete", "damage"):
+            spoil(Path((self.folder / "backups").read_text(encoding="utf-8")), what)
+            return
         elif what == "controller":
             os.kill(int((self.folder / "controller.pid").read_text()), getattr(signal, name))
         time.sleep(SIGNAL_ARRIVES_SECONDS)
+
+
+def spoil(backups: Path, what: str) -> None:
+    """The newest backup is deleted, or its largest file has one bit changed."""
+    newest = max(
+        (path for path in backups.iterdir() if (path / "manifest.json").exists()), key=lambda path: path.name
+    )
+    if what == "delete":
+        shutil.rmtree(newest)
+        return
+    largest = max(
+        (path for path in newest.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size
+    )
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
 
 
 def terminate(connection: Any) -> None:

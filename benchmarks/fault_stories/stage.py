@@ -76,9 +76,13 @@ class Stage:
     folder: Path
     variables: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    #: Command -> step -> how many statements it has; and how many seconds the command takes.
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.database = DATABASE
         self.server = LocalServer(self.folder / "server", fsync=False)
         self.sql_dir = write_scripts(self.folder / "sql")
         self.work = self.folder / "work"
@@ -110,7 +114,7 @@ class Stage:
     def begin(self, name: str) -> None:
         """Throw away all that there is for what ``keep`` has kept; forget variables and environment."""
         self.server.stop(immediate=True)
-        self.variables, self.environment = {}, {}
+        self.variables, self.environment, self.database = {}, {}, DATABASE
         for now, kept in ((self.server.data, "data"), (self.work, "work")):
             shutil.rmtree(now)
             _copy(self._kept / name / kept, now)
@@ -128,9 +132,9 @@ class Stage:
         self.server.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def ask(self, query: str, database: str = DATABASE) -> list[tuple[Any, ...]]:
-        """Rows of a query, in a session of its own."""
-        with contextlib.closing(self.server.connect(database)) as connection:
+    def ask(self, query: str, database: str = "") -> list[tuple[Any, ...]]:
+        """Rows of a query, in a session of its own, by default in the application's database."""
+        with contextlib.closing(self.server.connect(database or self.database)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(query)
@@ -156,6 +160,7 @@ class Stage:
         planted.mkdir()
         if fault is not None:
             (planted / "fault.json").write_text(json.dumps(fault), encoding="utf-8")
+            (planted / "backups").write_text(str(self.backups), encoding="utf-8")
             (planted / "server.pid").write_text(str(self.server.pid()), encoding="utf-8")
         before = self._records()
         log = planted / "output"
@@ -256,10 +261,14 @@ class Stage:
             "lock_timeout_seconds": 1,
             **self.variables,
         }
-        hosts = {DATABASE: {"db_name": variables.pop("db_name", DATABASE)}}
+        hosts = {DATABASE: {"db_name": self.database}}
         path = self.folder / "inventory.yml"
         path.write_text(yaml.safe_dump({"databases": {"hosts": hosts, "vars": variables}}), encoding="utf-8")
         return path
+
+    @property
+    def backups(self) -> Path:
+        return Path(self.variables.get("backup_dir", self.work / "backups"))
 
     @property
     def artifacts(self) -> Path:
@@ -273,10 +282,10 @@ class Stage:
         return json.loads(new[-1].read_text(encoding="utf-8")) if new else None
 
 
-def lets_in(stage: Stage, database: str = DATABASE) -> bool:
+def lets_in(stage: Stage) -> bool:
     """Whether the application could connect."""
     try:
-        stage.server.connect(database).close()
+        stage.server.connect(stage.database).close()
     except psycopg2.OperationalError:
         return False
     return True

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
+from psycopg2.extensions import make_dsn
 
-from benchmarks.fault_stories.application import DATABASE
 from benchmarks.fault_stories.stage import Stage
 
-__all__ = ["State", "ledger_of", "left_behind", "state_of"]
+__all__ = ["OWNED", "State", "ledger_of", "left_behind", "state_of"]
+
+# A name that only a shell or a template engine would have made of the hostile names.
+OWNED = "owned_by_a_name"
 
 OWN_SCHEMAS = ("runbook", "runbook_salvage")
 
@@ -35,14 +38,15 @@ class State:
     rows: tuple[tuple[str, str, str], ...]
 
 
-def state_of(stage: Stage, database: str = DATABASE) -> State:
+def state_of(stage: Stage) -> State:
     """What the application would find."""
+    database = stage.database
     server = stage.server
     schema = subprocess.run(
         [
             str(Path(server.bindir, "pg_dump")),
             *(f"--host={server.host}", f"--port={server.port}", f"--username={server.user}"),
-            *("--schema-only", "--restrict-key=0", f"--dbname=dbname='{database}'"),
+            *("--schema-only", "--restrict-key=0", f"--dbname={make_dsn(dbname=database)}"),
             *(f"--exclude-schema={name}" for name in OWN_SCHEMAS),
         ],
         capture_output=True,
@@ -122,4 +126,4 @@ def _is_forgotten(stage: Stage, path: Path) -> bool:
     # ansible-core's own folders, which it leaves when it is killed.
     if inside[0] == "ansible" or any(part.startswith(("ansible", ".ansible")) for part in inside):
         return False
-    return (inside[0] == "tmp" and len(inside) == 2) or path.name.startswith(".latest-")
+    return (inside[0] == "tmp" and len(inside) == 2) or path.name.startswith((".latest-", OWNED))

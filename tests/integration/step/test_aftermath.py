@@ -129,3 +129,12 @@ def test_the_databases_were_swapped_or_not(proven: StepRuns, swapped: bool) -> N
     assert answer["outcome"] == ("failed" if swapped else "unchanged")
     said = "It had swapped the databases" if swapped else "The databases were not swapped"
     assert said in answer["msg"]
+
+
+def test_a_run_that_was_done_and_not_closed_is_closed_as_what_it_did(runs: StepRuns) -> None:
+    runs.up_to("verify")
+    runs.must("smoke_test")
+    answer = runs.another("emergency_rollback").must("preflight", take_over=runs.run_id)
+    assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
+    closed = f"SELECT outcome, reason FROM runbook.run WHERE run_id = '{runs.run_id}'"
+    assert runs.ask(closed) == [("deployed", "its controller was gone before it closed the run")]

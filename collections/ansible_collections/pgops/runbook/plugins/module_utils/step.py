@@ -17,6 +17,7 @@ from .errors import Refused, RunbookError, StepFailed, known
 from .ledger.aftermath import CHANGING_STEPS, aftermath
 from .ledger.journal import open_journal
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
+from .ledger.maintenance import out_of_service
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import (
     RESTORING_STEPS,
@@ -72,6 +73,9 @@ RUN_SPEC = {
 # Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
 # opens and closes a run of its own.
 UNGATED_STEPS = ("preflight", "status", "salvage", "announce")
+
+# With one of them each command begins.
+FIRST_STEPS = ("preflight", "status", "salvage")
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
@@ -134,6 +138,8 @@ class Step:
         self.diff: Json | None = None
         # Said where a database that let nobody in was let in again.
         self.reopened: str | None = None
+        # Runs that have left the application out of service.
+        self.out_of_service: list[Json] = []
 
     @property
     def connection(self) -> Connection:
@@ -204,6 +210,7 @@ class Step:
         answer["seconds"] = round(time.monotonic() - clock, 3)
         answer["receipts"] = self.recorded
         answer["committed"] = self.committed()
+        answer["out_of_service"] = self.out_of_service
         answer["library_hosts"] = self.params["run"]["library_hosts"]
         if answer.get("failed"):
             self.module.fail_json(**answer)
@@ -262,6 +269,8 @@ class Step:
             # Before there is an identity: into a layout that we do not know not even the failure is written.
             known_release(cursor)
             self.identity = server_identity(cursor)
+            if self.name in FIRST_STEPS:
+                self.out_of_service = out_of_service(cursor, self.run_id)
         if self.name in UNGATED_STEPS:
             return
         if self.module.check_mode:

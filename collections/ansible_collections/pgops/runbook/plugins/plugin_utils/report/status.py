@@ -38,6 +38,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         )
     if status.get("reopened"):
         lines.append(f"OPENED AGAIN: {status['reopened']}")
+    lines += status.get("maintenance") or []
     lines += _at_work(status)
     lines += [f"NOT READ: {sentence}" for sentence in status.get("not_read") or []]
     lines += [

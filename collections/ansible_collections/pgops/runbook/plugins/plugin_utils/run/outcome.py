@@ -6,24 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.ledger.aftermath import FIRST_STEP_THAT_CHANGES, SUCCESS
 from ...module_utils.ledger.receipts import CHAINS
 
 __all__ = ["FIRST_STEP_THAT_CHANGES", "code_of_task", "complete", "final_outcome", "succeeded"]
-
-SUCCESS = {
-    "deploy": "deployed",
-    "rehearse": "rehearsed",
-    "emergency_rollback": "rolled_back",
-    "restore": "restored",
-}
-
-# A failure before this step leaves production as it was.
-FIRST_STEP_THAT_CHANGES = {
-    "deploy": "apply",
-    "emergency_rollback": "emergency_rollback",
-    "rehearse": None,
-    "restore": "swap",
-}
 
 
 def final_outcome(
