@@ -41,7 +41,7 @@ from .postgres.connection import (
     server_identity,
     transaction,
 )
-from .postgres.maintenance import explain_unreachable, reopen_after_interrupted_swap, reopened
+from .postgres.maintenance import connect_to_closed
 from .postgres.message import explain_error, one_line
 from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
 
@@ -220,24 +220,11 @@ class Step:
         try:
             self.connection = connect(self.params["target"])
         except ServerUnreachable as error:
-            self.connection = self._connect_to_closed(error)
-
-    def _connect_to_closed(self, error: ServerUnreachable) -> Connection:
-        """The connection to a database that lets nobody in because a restore was killed in its swap.
-
-        Raises:
-            Refused: that restore is still at work, or may be: in check mode nobody is let in.
-            ServerUnreachable: ``error``, where that is not why.
-        """
-        target = self.params["target"]
-        explained = explain_unreachable(target, error)
-        if not isinstance(explained, Refused) or self.module.check_mode:
-            raise explained from None
-        found = reopen_after_interrupted_swap(target)
-        if found is not None:
-            self.reopened = reopened(found)
-            self.module.warn(self.reopened)
-        return connect(target)
+            self.connection, self.reopened = connect_to_closed(
+                self.params["target"], error, writes=not self.module.check_mode
+            )
+            if self.reopened is not None:
+                self.module.warn(self.reopened)
 
     @contextlib.contextmanager
     def _patience(self) -> Iterator[None]:

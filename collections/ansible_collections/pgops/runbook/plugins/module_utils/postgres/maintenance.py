@@ -20,10 +20,9 @@ __all__ = [
     "SWAP_MARK",
     "allow_connections",
     "connect_maintenance",
-    "explain_unreachable",
+    "connect_to_closed",
     "interrupted_swap",
     "reopen_after_interrupted_swap",
-    "reopened",
     "swap_mark",
     "take_swap_lock",
 ]
@@ -115,7 +114,7 @@ def allow_connections(cursor: Cursor, database: str, allowed: bool) -> None:
     )
 
 
-def reopened(interrupted: Json) -> str:
+def _reopened(interrupted: Json) -> str:
     """What is said of a database that was let in again: see reopen_after_interrupted_swap."""
     return (
         f"Database {interrupted['database']} let nobody in: restore {interrupted['run_id']} was killed while it kept"
@@ -155,7 +154,30 @@ def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> Json |
         connection.close()
 
 
-def explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookError:
+def connect_to_closed(
+    target: Target, error: ServerUnreachable, writes: bool = True
+) -> tuple[Connection, str | None]:
+    """A connection to a database that let nobody in because a restore was killed in its swap.
+
+    Args:
+        error: of the attempt to connect.
+        writes: False in check mode, which lets nobody in.
+
+    Returns:
+        the connection, and what is to be said where everybody was let in again.
+
+    Raises:
+        Refused: that restore is still at work, or nobody may be let in.
+        ServerUnreachable: ``error``, where that is not why.
+    """
+    explained = _explain_unreachable(target, error)
+    if not isinstance(explained, Refused) or not writes:
+        raise explained from None
+    found = reopen_after_interrupted_swap(target)
+    return connect(target), _reopened(found) if found is not None else None
+
+
+def _explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookError:
     """The error, with what to type where an interrupted restore is why nobody is let in."""
     try:
         connection = connect_maintenance(target)
