@@ -337,3 +337,23 @@ def test_a_run_that_ends_by_itself_leaves_no_note_open(application: Application,
     assert run.status == 0, run.output
     assert noted(application, run.record["run_id"]) == (True, True)
     assert "SERVICE" not in application.run("playbooks/status.yml").output
+
+
+def test_a_run_of_another_machine_is_left_alone_until_it_is_named(
+    application: Application, commands: Commands
+) -> None:
+    run_id = left_out_of_service(application, signal.SIGKILL)
+    (database,) = application.databases
+    with (
+        contextlib.closing(application.server.connect(database)) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute('UPDATE runbook.run SET controller = controller || \'{"boot_id": "elsewhere"}\'')
+    commands.seen()
+    said = " ".join(application.run("playbooks/status.yml").output.split())
+    assert f"ansible-playbook playbooks/status.yml -e take_over={run_id}" in said
+    assert commands.seen() == []
+    assert application.run("playbooks/status.yml", "-e", f"take_over={run_id}").status == 0
+    assert [name for name, *_ in commands.seen()] == ["close"]
+    assert noted(application, run_id) == (True, True)

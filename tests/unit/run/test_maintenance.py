@@ -62,8 +62,12 @@ def test_a_process_under_the_number_of_a_dead_one_is_not_it():
 
 
 def test_the_one_command_that_takes_it_back():
-    in_progress = maintenance.out_of_service_sentence(run(), False, ["x"])
-    assert "which is in progress or was interrupted" in in_progress
+    at_work = maintenance.out_of_service_sentence(run(at_work=True), False, ["x"])
+    assert "of which a step is at work" in at_work
+    in_progress = maintenance.out_of_service_sentence(run(controller=this_controller()), False, ["x"])
+    assert "which is in progress. It takes the application back when it ends" in in_progress
+    elsewhere = maintenance.out_of_service_sentence(run(controller=ELSEWHERE), False, ["x"])
+    assert elsewhere.endswith("ansible-playbook playbooks/status.yml -e take_over=r1")
     known = maintenance.out_of_service_sentence(run(), True, ["x"])
     assert known.endswith("This takes the application back: ansible-playbook playbooks/status.yml")
     unknown = maintenance.out_of_service_sentence(run(), True, [])

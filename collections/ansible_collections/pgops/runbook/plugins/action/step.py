@@ -289,9 +289,12 @@ class ActionModule(ActionBase):
     ) -> None:
         """Take the application back that a run has left out of service; adds to ``result`` what there is to be said."""
         command = self._templar.template(task_vars.get("maintenance_window_close_command") or [])
+        take_over = str(
+            arguments.get("take_over") or self._templar.template(task_vars.get("take_over") or "")
+        )
         said = []
         for run in left:
-            left_over = is_left_over(run, str(arguments.get("take_over") or ""))
+            left_over = is_left_over(run, take_over)
             sentence = f"OUT OF SERVICE: {out_of_service_sentence(run, left_over, command)}"
             if left_over and command and not self._task.check_mode:
                 failure = take_back(command)

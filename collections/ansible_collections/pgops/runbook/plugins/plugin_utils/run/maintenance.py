@@ -46,10 +46,14 @@ def out_of_service_sentence(run: dict[str, Any], left_over: bool, command: Seque
     since = (
         f"The application is out of service since {run['since']}, by run {run['run_id']} ({run['playbook']})"
     )
+    if not left_over and run["at_work"]:
+        return f"{since}, of which a step is at work. If it is not back when that has ended: {STATUS}"
+    if not left_over and lives(run["controller"] or {}):
+        return f"{since}, which is in progress. It takes the application back when it ends"
     if not left_over:
         return (
-            f"{since}, which is in progress or was interrupted. It takes the application back when it ends; if it no"
-            f" longer runs, the next command does: {STATUS}"
+            f"{since}, which was started on another machine and may be in progress. If it is known to be dead, this"
+            f" takes the application back: {STATUS} -e take_over={run['run_id']}"
         )
     if command:
         return f"{since}, which has ended or was interrupted. This takes the application back: {STATUS}"
