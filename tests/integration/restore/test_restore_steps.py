@@ -315,10 +315,10 @@ def test_killed_while_the_application_is_held_off(proven: StepRuns, admin: StepR
             process.wait()
             process.stdout.close()
     assert closed(admin, proven.database)
-    answer = proven.another().step("status")
-    assert answer["failed"]
-    assert f"restore {restore.run.run_id} keeps the application out, or was killed" in answer["msg"]
-    assert f"ansible-playbook playbooks/restore.yml -e run_id={proven.run_id}" in answer["msg"]
+    said = proven.another("status").must("status")["outputs"]["reopened"]
+    assert f"restore {restore.run.run_id} was killed while it kept the application out" in said
+    assert f"ansible-playbook playbooks/restore.yml -e run_id={proven.run_id}" in said
+    assert not closed(admin, proven.database)
     # Typed: the run in between is taken over, as the action plugin does for one whose process is gone.
     again = Restore(proven)
     answer = again.step("preflight", take_over=restore.run.run_id)

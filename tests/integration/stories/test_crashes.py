@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.integration.stories.application import Application, Run
 
 # Python reads it at its start. One step ends in another way than it should, at its first connection.
 PLANT = """
+import os
 import sys
 import psycopg2
 
@@ -22,15 +24,54 @@ real = psycopg2.connect
 
 def connect(*arguments, **keywords):
     basic = sys.modules.get("ansible.module_utils.basic")
-    if b'"pgops.runbook.{step}"' in (getattr(basic, "_ANSIBLE_ARGS", None) or b""):
+    if b'"pgops.runbook.{step}"' in (getattr(basic, "_ANSIBLE_ARGS", None) or b"") and not os.path.exists("{once}"):
+        open("{once}", "w").close()
         {end}
     return real(*arguments, **keywords)
 
 psycopg2.connect = connect
 """
 
+# It ends when the transaction is committed in which it wrote a receipt.
+AFTER_COMMIT = """
+import os
+import signal
+import sys
+import psycopg2
+import psycopg2.extensions
+
+real = psycopg2.connect
+
+class Cursor(psycopg2.extensions.cursor):
+    def execute(self, query, *arguments):
+        super().execute(query, *arguments)
+        self.connection.writes = "INSERT INTO runbook.receipt" in str(query) or self.connection.writes
+
+class Connection(psycopg2.extensions.connection):
+    writes = False
+
+    def cursor(self, *arguments, **keywords):
+        return super().cursor(*arguments, **{{"cursor_factory": Cursor, **keywords}})
+
+    def commit(self):
+        super().commit()
+        basic = sys.modules.get("ansible.module_utils.basic")
+        if self.writes and b'"pgops.runbook.{step}"' in (getattr(basic, "_ANSIBLE_ARGS", None) or b""):
+            if not os.path.exists("{once}"):
+                open("{once}", "w").close()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+psycopg2.connect = lambda *arguments, **keywords: real(
+    *arguments, **{{"connection_factory": Connection, **keywords}}
+)
+"""
+
 RAISE = "raise ValueError('the moon\\nis full')"
-KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+# What is typed next, where the state is not known and where it is.
+LOOK = "ansible-playbook playbooks/status.yml"
+AGAIN = "It had committed nothing. When the cause is gone, type the same command again."
+
+KILL = "os.kill(os.getpid(), 9)"
 
 
 def python(folder: Path, *options: str, **environment: str) -> str:
@@ -45,10 +86,20 @@ def python(folder: Path, *options: str, **environment: str) -> str:
 
 
 def planted(folder: Path, way: str, step: str, end: str) -> dict[str, Any]:
-    """Options of a deploy in which a step ends so: sent to another Python, or forked on the controller's machine."""
+    """Options of a run in which the first process of a step ends so."""
+    return _with_site(folder, way, PLANT.format(step=step, end=end, once=folder / "once"))
+
+
+def killed_after_commit(folder: Path, way: str, step: str) -> dict[str, Any]:
+    """Options of a run in which the first process of a step dies when it has committed."""
+    return _with_site(folder, way, AFTER_COMMIT.format(step=step, once=folder / "once"))
+
+
+def _with_site(folder: Path, way: str, text: str) -> dict[str, Any]:
+    """Python begins with the text: one that steps are sent to, or that of ansible-playbook, which forks them."""
     site = folder / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(PLANT.format(step=step, end=end), encoding="utf-8")
+    (site / "sitecustomize.py").write_text(text, encoding="utf-8")
     if way == "forked":
         return {"env": {"PYTHONPATH": str(site)}}
     return {"ansible_python_interpreter": python(folder, PYTHONPATH=str(site))}
@@ -57,13 +108,13 @@ def planted(folder: Path, way: str, step: str, end: str) -> dict[str, Any]:
 both_ways = pytest.mark.parametrize("way", ["sent", "forked"])
 
 
-def check(run: Run, outcome: str, step: str, code: str, *words: str) -> None:
+def check(run: Run, outcome: str, step: str, code: str, *words: str, look: str = LOOK) -> None:
     """One sentence in run.json and on the screen, with the outcome, what production has, and what to type."""
     record = run.record
     assert run.status not in (0, None), run.output
     assert (record["outcome"], record["failed_step"], record["reason_code"]) == (outcome, step, code), record
     assert run.step(step)["reason_code"] == code
-    for word in (*words, "ansible-playbook playbooks/status.yml"):
+    for word in (*words, look):
         assert word in record["reason"], record["reason"]
     assert "\n" not in record["reason"]
     said = " ".join(run.output.split())
@@ -79,7 +130,7 @@ def test_a_module_that_raises_before_production_is_touched(
 ) -> None:
     before = application.contents(ledger=False)
     run = application.deploy("002", **planted(tmp_path, way, "backup", RAISE))
-    check(run, "refused", "backup", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 10)")
+    check(run, "refused", "backup", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 12)")
     assert "Production was not touched." in run.output
     assert application.contents(ledger=False) == before
 
@@ -88,19 +139,65 @@ def test_a_module_that_raises_before_production_is_touched(
 def test_a_module_that_raises_in_production(application: Application, tmp_path: Path, way: str) -> None:
     before = application.contents(ledger=False)
     run = application.deploy("002", **planted(tmp_path, way, "apply", RAISE))
-    check(run, "failed", "apply", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 10)")
+    check(
+        run, "unchanged", "apply", "step_crashed", "the moon is full (sitecustomize.py line 12)", look=AGAIN
+    )
     assert application.contents(ledger=False) == before
 
 
 @both_ways
-@pytest.mark.parametrize(("step", "outcome"), [("backup", "refused"), ("apply", "failed")])
+@pytest.mark.parametrize(
+    ("step", "outcome", "look"), [("backup", "refused", LOOK), ("apply", "unchanged", AGAIN)]
+)
 def test_a_module_that_is_killed(
-    application: Application, tmp_path: Path, way: str, step: str, outcome: str
+    application: Application, tmp_path: Path, way: str, step: str, outcome: str, look: str
 ) -> None:
     before = application.contents(ledger=False)
     run = application.deploy("002", **planted(tmp_path, way, step, KILL))
-    check(run, outcome, step, "step_killed", "killed by signal 9 (SIGKILL)")
+    check(run, outcome, step, "step_killed", "killed by signal 9 (SIGKILL)", look=look)
     assert application.contents(ledger=False) == before
+    assert outcome_in_ledger(application) == outcome
+    assert application.deploy("002").status == 0
+
+
+@both_ways
+def test_a_deploy_whose_module_is_killed_after_its_commit_is_taken_back(
+    application: Application, tmp_path: Path, way: str
+) -> None:
+    before = application.contents(ledger=False)
+    run = application.deploy("002", **killed_after_commit(tmp_path, way, "apply"))
+    killed = "The process of step apply was killed by signal 9 (SIGKILL) before it could report."
+    assert (run.record["outcome"], run.record["reason_code"]) == ("rolled_back", "step_killed")
+    assert run.record["reason"] == f"{killed} It had committed 002."
+    assert run.step("apply")["committed"] == ["002"]
+    assert application.contents(ledger=False) == before
+    assert outcome_in_ledger(application) == "rolled_back"
+
+
+@both_ways
+def test_a_rollback_whose_module_is_killed_after_its_commit_says_that_it_is_done(
+    application: Application, tmp_path: Path, way: str
+) -> None:
+    before = application.contents(ledger=False)
+    assert application.deploy("002").status == 0
+    options = killed_after_commit(tmp_path, way, "emergency_rollback")
+    run = application.run("emergency_rollback.yml", "-e", "migration=002", **options)
+    assert (run.record["outcome"], run.record["reason_code"]) == ("failed", "step_killed")
+    assert run.record["reason"].endswith(" It had taken back 002.")
+    assert "Production WAS ROLLED BACK, but the run broke off before the check after it." in run.output
+    assert application.contents(ledger=False) == before
+    assert outcome_in_ledger(application) == "failed"
+
+
+def outcome_in_ledger(application: Application) -> str:
+    """Of the newest run."""
+    (database,) = application.databases
+    with (
+        contextlib.closing(application.server.connect(database)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT outcome FROM runbook.run ORDER BY started DESC LIMIT 1")
+        return cursor.fetchone()[0]
 
 
 def test_a_host_without_psycopg2(application: Application, tmp_path: Path) -> None:

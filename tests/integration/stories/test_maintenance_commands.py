@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,3 +216,144 @@ def hides_no_outcome(application: Application, commands: Commands, run: Run, out
     ):
         cursor.execute("SELECT outcome FROM runbook.run ORDER BY started DESC LIMIT 1")
         assert cursor.fetchone() == (outcome,), "the run is closed in the ledger"
+
+
+# A run is killed while the application is out of service ------------------------------------------------
+
+
+def left_out_of_service(application: Application, by: int) -> str:
+    """A deploy whose controller dies while the application is out of service; returns its run_id."""
+    dies = application.folder / "dies"
+    dies.write_text(
+        f"#!/bin/sh\nexec 3<&0\npid=$PPID\n"
+        'while [ "$pid" -gt 1 ]; do\n'
+        "  tr '\\0' ' ' < /proc/$pid/cmdline | grep -q 'ansible-playbook.*deploy.yml' && found=$pid\n"
+        "  pid=$(cut -d' ' -f4 /proc/$pid/stat)\n"
+        f"done\n'{application.folder}/command' open\nkill -{by} \"$found\"\nsleep 5\n",
+        encoding="utf-8",
+    )
+    dies.chmod(0o755)
+    run = application.deploy("002", maintenance_window_open_command=[str(dies)])
+    assert run.status != 0, run.output
+    assert run.record["ended"] is None
+    return run.record["run_id"]
+
+
+def noted(application: Application, run_id: str) -> tuple[bool, bool]:
+    """Whether the ledger says that the run took the application out of service, and that it is back."""
+    (database,) = application.databases
+    with (
+        contextlib.closing(application.server.connect(database)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "SELECT out_of_service_since IS NOT NULL, in_service_again IS NOT NULL FROM runbook.run"
+            " WHERE run_id = %s",
+            (run_id,),
+        )
+        return cursor.fetchone()
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_the_status_takes_the_application_back_after_a_kill(
+    application: Application, commands: Commands, by: int
+) -> None:
+    run_id = left_out_of_service(application, by)
+    assert noted(application, run_id) == (True, False)
+    assert [name for name, *_ in commands.seen()] == ["announce", "open"]
+    looked = application.run("playbooks/status.yml", "--check")
+    assert "OUT OF SERVICE: The application is out of service since" in " ".join(looked.output.split())
+    assert commands.seen() == [], "check mode only says it"
+    status = application.run("playbooks/status.yml")
+    assert status.status == 0, status.output
+    assert f"IN SERVICE AGAIN: run {run_id} had taken the application out of service" in " ".join(
+        status.output.split()
+    )
+    assert [name for name, *_ in commands.seen()] == ["close"]
+    assert noted(application, run_id) == (True, True)
+    assert "SERVICE" not in application.run("playbooks/status.yml").output
+    assert commands.seen() == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("deploy.yml", "-e", "migration=002"),
+        ("deploy.yml", "-e", "migration=004"),  # refused: it requires another one
+        ("emergency_rollback.yml", "-e", "migration=002"),  # refused: it is not applied
+        ("playbooks/salvage.yml",),
+    ],
+)
+def test_any_other_command_does_so_too(
+    application: Application, commands: Commands, command: tuple[str, ...]
+) -> None:
+    run_id = left_out_of_service(application, signal.SIGKILL)
+    commands.seen()
+    run = application.run(*command)
+    names = [name for name, *_ in commands.seen() if name != "announce"]
+    assert names[0] == "close", run.output
+    assert f"IN SERVICE AGAIN: run {run_id}" in " ".join(run.output.split())
+    assert noted(application, run_id) == (True, True)
+    if command[-1] == "migration=002" and command[0] == "deploy.yml":
+        assert names == ["close", "open", "close"]
+        assert (run.status, run.record["outcome"]) == (0, "deployed"), run.output
+
+
+def test_without_the_command_the_status_says_how_it_is_taken_back(
+    application: Application, commands: Commands
+) -> None:
+    run_id = left_out_of_service(application, signal.SIGKILL)
+    commands.seen()
+    close = application.variables.pop("maintenance_window_close_command")
+    said = " ".join(application.run("playbooks/status.yml").output.split())
+    value = json.dumps({"maintenance_window_close_command": close})
+    assert f"ansible-playbook playbooks/status.yml -e '{value}'" in said.replace('\\"', '"'), said
+    assert noted(application, run_id) == (True, False)
+    assert application.run("playbooks/status.yml", "-e", value).status == 0
+    assert [name for name, *_ in commands.seen()] == ["close"]
+    assert noted(application, run_id) == (True, True)
+
+
+def test_a_command_that_fails_is_tried_again_by_the_next(
+    application: Application, commands: Commands
+) -> None:
+    commands.let_fail("close")
+    deploy = application.deploy("002")
+    run_id = deploy.record["run_id"]
+    assert noted(application, run_id) == (True, False)
+    status = application.run("playbooks/status.yml")
+    said = " ".join(status.output.split())
+    assert "OUT OF SERVICE" in said
+    assert "the load balancer does not answer" in said
+    commands.let_fail("none")
+    assert f"IN SERVICE AGAIN: run {run_id}" in " ".join(
+        application.run("playbooks/status.yml").output.split()
+    )
+    assert noted(application, run_id) == (True, True)
+
+
+def test_a_run_that_ends_by_itself_leaves_no_note_open(application: Application, commands: Commands) -> None:
+    run = application.deploy("002")
+    assert run.status == 0, run.output
+    assert noted(application, run.record["run_id"]) == (True, True)
+    assert "SERVICE" not in application.run("playbooks/status.yml").output
+
+
+def test_a_run_of_another_machine_is_left_alone_until_it_is_named(
+    application: Application, commands: Commands
+) -> None:
+    run_id = left_out_of_service(application, signal.SIGKILL)
+    (database,) = application.databases
+    with (
+        contextlib.closing(application.server.connect(database)) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute('UPDATE runbook.run SET controller = controller || \'{"boot_id": "elsewhere"}\'')
+    commands.seen()
+    said = " ".join(application.run("playbooks/status.yml").output.split())
+    assert f"ansible-playbook playbooks/status.yml -e take_over={run_id}" in said
+    assert commands.seen() == []
+    assert application.run("playbooks/status.yml", "-e", f"take_over={run_id}").status == 0
+    assert [name for name, *_ in commands.seen()] == ["close"]
+    assert noted(application, run_id) == (True, True)

@@ -170,6 +170,30 @@ def test_a_failure_says_what_is_known_about_production(playbook, steps, expected
     assert f"State: {expected}" in run_report(run("failed", playbook, steps), "x")
 
 
+@pytest.mark.parametrize(
+    ("playbook", "step", "expected"),
+    [
+        ("deploy", "apply", "Production STILL HAS the migration."),
+        (
+            "emergency_rollback",
+            "emergency_rollback",
+            "Production WAS ROLLED BACK, but the run broke off before the check after it.",
+        ),
+        (
+            "restore",
+            "swap",
+            "Production is the restored backup, but the run broke off before the check after it.",
+        ),
+    ],
+)
+def test_what_a_step_had_done_that_could_not_say_so(playbook, step, expected):
+    ended = run("failed", playbook, [(step, "failed")], restorable_run="r0")
+    ended["steps"][0]["done"] = True
+    lines = run_report(ended, "x")
+    assert f"State: {expected}" in lines
+    assert not [line for line in lines if "correct the rollback script" in line]
+
+
 def test_a_run_without_migration_or_times_is_reported_too():
     lines = run_report(run("refused", steps=[("preflight", "failed")], migrations=[], reason="no."), "x")
     assert lines[0].startswith("refused: no migration on")

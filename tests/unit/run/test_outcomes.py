@@ -176,6 +176,18 @@ def test_a_task_beside_the_steps_that_fails_and_is_taken_back(tmp_path):
     assert on_disk(made)["outcome"] == "rolled_back"
 
 
+def test_an_automatic_rollback_that_could_not_report_has_taken_back_what_the_ledger_says(tmp_path):
+    made = run_until(record(tmp_path), "verify")
+    made.end("verify", failed("the schema differs"))
+    made.end("emergency_backup", ok())
+    assert not made.has_taken_back()
+    made.end("emergency_rollback", {**failed("It was killed.", "failed"), "details": {"done": True}})
+    assert made.has_taken_back()
+    made.conclude()
+    content = on_disk(made)
+    assert (content["outcome"], content["reason"]) == ("rolled_back", "the schema differs It was killed.")
+
+
 def test_final_outcome_is_that_of_the_first_failure():
     steps = [
         {"step": "preflight", "status": "ok"},

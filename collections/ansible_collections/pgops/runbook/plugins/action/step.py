@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shlex
 import sys
 import time
 import traceback
@@ -19,13 +20,15 @@ from ansible.utils.display import Display
 from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
+from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
 from ..plugin_utils.report.run import run_report
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
-from ..plugin_utils.run.controller import new_run_id, operator, process_start, this_controller
-from ..plugin_utils.run.crash import explain_crash
+from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
+from ..plugin_utils.run.crash import LOOK, explain_crash
+from ..plugin_utils.run.maintenance import is_left_over, out_of_service_sentence, take_back
 from ..plugin_utils.run.outcome import code_of_task, succeeded
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.progress import shown_progress
@@ -58,6 +61,8 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
+    # Name of another step than the task's, while that is executed.
+    _executes = ""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -205,7 +210,7 @@ class ActionModule(ActionBase):
         """
         super()._update_module_args(module_name, module_args, *args, **options)
         if module_name == STEP_MODULE:
-            module_args["_ansible_module_name"] = self._task.action
+            module_args["_ansible_module_name"] = self._executes or self._task.action
 
     def _step_name(self, arguments: dict[str, Any]) -> str:
         name = self._task.action.rsplit(".", 1)[-1]
@@ -227,6 +232,8 @@ class ActionModule(ActionBase):
     def _reason_to_skip(self, step: str, record: RunRecord, automatic: bool) -> str | None:
         if automatic and not record.may_have_committed():
             return "this run has committed nothing: there is nothing to roll back"
+        if automatic and step in RESTORING_STEPS and record.has_taken_back():
+            return "the rollback is done: there is nothing to restore"
         preflight = record.steps("preflight")
         if not preflight or preflight[-1]["status"] != "ok":
             return None
@@ -268,6 +275,11 @@ class ActionModule(ActionBase):
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
             result["reason_code"], result["msg"] = explain_crash(step, result)
+            if step in CHANGING_STEPS and not self._task.check_mode:
+                return self._aftermath(result, arguments, task_vars)
+        left = result.pop("out_of_service", None)
+        if left:
+            self._end_maintenance(left, result, arguments, task_vars)
         return result
 
     def _run_module(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -285,6 +297,69 @@ class ActionModule(ActionBase):
         remove_internal_keys(result)
         return dict(result)
 
+    def _end_maintenance(
+        self,
+        left: list[dict[str, Any]],
+        result: dict[str, Any],
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+    ) -> None:
+        """Take the application back that a run has left out of service; adds to ``result`` what there is to be said."""
+        command = self._templar.template(task_vars.get("maintenance_window_close_command") or [])
+        take_over = str(
+            arguments.get("take_over") or self._templar.template(task_vars.get("take_over") or "")
+        )
+        said = []
+        for run in left:
+            left_over = is_left_over(run, take_over)
+            sentence = f"OUT OF SERVICE: {out_of_service_sentence(run, left_over, command)}"
+            if left_over and command and not self._task.check_mode:
+                failure = take_back(command)
+                by = f"maintenance_window_close_command ({shlex.join(map(str, command))})"
+                if failure is None:
+                    sentence = (
+                        f"IN SERVICE AGAIN: run {run['run_id']} had taken the application out of service at"
+                        f" {run['since']} and did not take it back; {by} has done so now."
+                    )
+                    sentence += self._note_in_service(run["run_id"], arguments, task_vars)
+                    result["changed"] = True
+                else:
+                    sentence += f". It was tried: {by} failed: {failure}"
+            said.append(sentence)
+        result.setdefault("warnings", []).extend(said)
+        if "outputs" in result:
+            result["outputs"]["maintenance"] = said
+
+    def _note_in_service(self, run_id: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
+        """Tell the ledger; returns what is to be said where it cannot be told."""
+        self._executes = "pgops.runbook.announce"
+        try:
+            noted = self._run_module(
+                {
+                    "target": arguments["target"],
+                    "run": {**arguments["run"], "run_id": run_id, "playbook": "deploy"},
+                    "backup_dir": arguments.get("backup_dir"),
+                    "maintenance_ended": True,
+                    "outcome": "",
+                },
+                task_vars,
+            )
+        finally:
+            self._executes = ""
+        if not noted.get("failed"):
+            return ""
+        return (
+            f" The ledger could not be told, so that the next command does it once more: {noted.get('msg')}"
+        )
+
+    def _aftermath(
+        self, result: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the ledger says of a step whose process did not report; ``result`` where nobody can be asked."""
+        died = {"code": result["reason_code"], "reason": result["msg"].removesuffix(LOOK).rstrip()}
+        found = self._run_module({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
+        return {**result, **found} if "step" in found else result
+
     def _progress(self, step: str, arguments: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
         """Show what a long step writes about its progress while it works."""
         if step != "files_rename" or self._task.check_mode:
@@ -299,7 +374,7 @@ class ActionModule(ActionBase):
         restoring = run["playbook"] == "restore"
         if step == "salvage":
             return {}
-        if step in RESTORING_STEPS or (restoring and step == "preflight"):
+        if step in RESTORING_STEPS or (restoring and step in ("preflight", "maintenance_window")):
             return {}  # a restore runs no SQL of the folder, which may be what is broken
         adopt = boolean(arguments.get("adopt", False))
         to_roll_back = run["playbook"] == "emergency_rollback" or boolean(arguments.get("automatic", False))
@@ -336,11 +411,7 @@ class ActionModule(ActionBase):
     def _may_take_over(self, result: dict[str, Any]) -> bool:
         """Whether the run that holds the database was started on this machine by a process that is gone."""
         holder = (result.get("details") or {}).get("holder") or {}
-        theirs, ours = holder.get("controller") or {}, this_controller()
-        # Two containers on one kernel do not see each other's processes, and use the same numbers for them.
-        if not theirs or any(theirs.get(key) != ours[key] for key in ("boot_id", "pid_namespace")):
-            return False
-        return process_start(theirs.get("pid", 0)) != theirs.get("process_start")
+        return lives(holder.get("controller") or {}) is False
 
     # The end of a run ------------------------------------------------------------------------------------
 

@@ -85,6 +85,18 @@ options:
           - Signatures of this run's receipts by digest, filled in by the action plugin where there is a receipt_key,
             which itself never leaves the controller.
         type: dict
+      died:
+        description:
+          - Why a process of this step could not report, filled in by the action plugin. The step then does nothing but
+            to say what the ledger tells of that process, when no session of it is at work any more.
+        type: dict
+        suboptions:
+          code:
+            description: The short name of the reason.
+            type: str
+          reason:
+            description: The reason, a sentence.
+            type: str
   plan:
     description:
       - The migrations with their statements and digests.

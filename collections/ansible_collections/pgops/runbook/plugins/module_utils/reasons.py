@@ -148,7 +148,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "database_closed_by_restore": Reason(
             "A restore keeps the application out, or was killed while it did; no row is lost.",
-            "Wait until it has finished; if it no longer runs, finish it with the command that the reason names.",
+            "Wait until it has finished; if it no longer runs, the next command lets everybody in again.",
         ),
         "database_not_adopted": Reason(
             "Objects of migrations are in place without being recorded.",

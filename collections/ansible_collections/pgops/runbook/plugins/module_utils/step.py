@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Optional
 
 from .errors import Refused, RunbookError, StepFailed, known
+from .ledger.aftermath import CHANGING_STEPS, aftermath
+from .ledger.journal import open_journal
 from .ledger.ledger import RUN_LOCK, Ledger, utc_text
+from .ledger.maintenance import out_of_service
 from .ledger.receipt_file import ReceiptFile
 from .ledger.receipts import (
     RESTORING_STEPS,
@@ -38,7 +41,7 @@ from .postgres.connection import (
     server_identity,
     transaction,
 )
-from .postgres.maintenance import explain_unreachable
+from .postgres.maintenance import connect_to_closed
 from .postgres.message import explain_error, one_line
 from .postgres.standbys import commit_without_standbys, refuse_endless_commit
 from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
@@ -65,16 +68,24 @@ RUN_SPEC = {
     "controller": {"type": "dict", "default": {}},
     "library_hosts": {"type": "list", "elements": "str", "default": []},
     "signed": {"type": "dict"},
+    "died": {"type": "dict", "options": {"code": {"type": "str"}, "reason": {"type": "str"}}},
 }
 
 # Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
 # opens and closes a run of its own.
 UNGATED_STEPS = ("preflight", "status", "salvage", "announce")
 
+# With one of them each command begins.
+FIRST_STEPS = ("preflight", "status", "salvage")
+
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
 # How long a step waits for another step of the same database to end.
 LOCK_WAIT_SECONDS = 10
+
+# How long the sessions of a step that has died may be at work, and its server be away, until nobody asks any more
+# what became of it.
+AFTERMATH_SECONDS: float = 60
 
 # How long a lock is waited for that is needed to read the ledger, by steps whose work is of that kind all the time.
 PATIENCE_SECONDS: float = 10
@@ -127,6 +138,10 @@ class Step:
         self.changed = True
         self.diff: Json | None = None
         self.replication: list[str] = []  # what is to be said of standbys
+        # Said where a database that let nobody in was let in again.
+        self.reopened: str | None = None
+        # Runs that have left the application out of service.
+        self.out_of_service: list[Json] = []
 
     @property
     def connection(self) -> Connection:
@@ -179,7 +194,7 @@ class Step:
             if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
                 with transaction(self.connection) as cursor:
                     self.record(cursor, "ok", outputs=outputs)
-            answer = {"changed": self.changed, "outputs": outputs}
+            answer = {"changed": self.changed or self.reopened is not None, "outputs": outputs}
             if self.diff is not None:
                 answer["diff"] = self.diff
         except (RunbookError, psycopg2.Error) as error:
@@ -197,6 +212,7 @@ class Step:
         answer["seconds"] = round(time.monotonic() - clock, 3)
         answer["receipts"] = self.recorded
         answer["committed"] = self.committed()
+        answer["out_of_service"] = self.out_of_service
         answer["library_hosts"] = self.params["run"]["library_hosts"]
         if answer.get("failed"):
             self.module.fail_json(**answer)
@@ -206,7 +222,11 @@ class Step:
         try:
             self.connection = connect(self.params["target"])
         except ServerUnreachable as error:
-            raise explain_unreachable(self.params["target"], error) from None
+            self.connection, self.reopened = connect_to_closed(
+                self.params["target"], error, writes=not self.module.check_mode
+            )
+            if self.reopened is not None:
+                self.module.warn(self.reopened)
 
     @contextlib.contextmanager
     def _patience(self) -> Iterator[None]:
@@ -240,10 +260,16 @@ class Step:
             self.identity = server_identity(cursor)
             if self._commits():
                 refuse_endless_commit(cursor, tries=not self.module.check_mode)
+            if self.name in FIRST_STEPS:
+                self.out_of_service = out_of_service(cursor, self.run_id)
         if self.name in UNGATED_STEPS:
             return
         if self.module.check_mode:
             return
+        died = self.params["run"]["died"]
+        if died is not None:
+            code, reason = died["code"], died["reason"]
+            raise self._aftermath(code, reason)
         self.take_run_lock()
         with transaction(self.connection) as cursor:
             self.receipts = self.ledger.receipts(cursor, self.run_id)
@@ -329,17 +355,61 @@ class Step:
                 ages[needed] = (one_row(cursor)[0], self.params["backup_max_age_minutes"])
         return ages
 
-    def take_run_lock(self) -> None:
+    def _aftermath(self, code: str, reason: str) -> RunbookError:
+        """How this step ended, of which nothing is known but why it could not report: see ``aftermath``.
+
+        Raises:
+            psycopg2.Error, ServerUnreachable: the server could not be asked.
+        """
+        try:
+            # A session that outlives its process holds it until the server has noticed.
+            self.take_run_lock(AFTERMATH_SECONDS)
+        except Refused as error:
+            return StepFailed(
+                code,
+                f"{reason} What became of it is not known, because a session of it is still at work."
+                f" {error.reason}",
+            )
+        with transaction(self.connection) as cursor:
+            self.receipts = self.ledger.receipts(cursor, self.run_id)
+            journal = open_journal(cursor)
+            half_done = journal if journal is not None and journal["run_id"] == self.run_id else None
+            self.identity = server_identity(cursor)
+        # What it has written and could not hand over.
+        self.recorded = [receipt for receipt in self.receipts if receipt["step"] == self.name]
+        return aftermath(self.name, code, reason, self.receipts, self.identity, half_done)
+
+    def _find_out(self, code: str, reason: str) -> RunbookError:
+        """See ``_aftermath``, by a session of its own; a server that is away has some time to come back."""
+        deadline = time.monotonic() + AFTERMATH_SECONDS
+        while True:
+            try:
+                self.connection.close()
+                self._connect()
+                return self._aftermath(code, reason)
+            except (RunbookError, psycopg2.Error) as error:
+                if time.monotonic() >= deadline:
+                    return StepFailed(
+                        code,
+                        f"{reason} What became of it is not known, because the server does not answer"
+                        f" ({one_line(error)}). When it does: ansible-playbook playbooks/status.yml",
+                    )
+                time.sleep(1)
+
+    def take_run_lock(self, seconds: float | None = None) -> None:
         """One step at a time in one database.
 
         The lock is the session's: it ends with the connection, so a dead holder does not block.
+
+        Args:
+            seconds: how long to wait for another step; LOCK_WAIT_SECONDS.
 
         Raises:
             Refused: naming the session that holds it.
         """
         if self.reads_only:
             return
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        deadline = time.monotonic() + (LOCK_WAIT_SECONDS if seconds is None else seconds)
         while True:
             with transaction(self.connection) as cursor:
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", (RUN_LOCK,))
@@ -397,12 +467,16 @@ class Step:
         del self.recorded[count:]
 
     def _failure(self, error: RunbookError | psycopg2.Error) -> Json:
-        if isinstance(error, RunbookError):
-            code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
-        else:
-            outcome, details = "failed", {"sqlstate": error.pgcode}
+        if not isinstance(error, RunbookError):
             code, said = explain_error(error)
-            reason = f"PostgreSQL ended step {self.name}: {said}"
+            reason, sqlstate = f"PostgreSQL ended step {self.name}: {said}", error.pgcode
+            error = StepFailed(code, reason, sqlstate=sqlstate)
+            foreseen = False
+        else:
+            foreseen = not isinstance(error, ServerUnreachable)
+        if not foreseen and self.name in CHANGING_STEPS and not self.module.check_mode:
+            error = self._after_a_loss(error)
+        code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
         self._record_failure(code, reason)
         return {
             "failed": True,
@@ -412,6 +486,14 @@ class Step:
             "outcome": outcome,
             "changed": False,
         }
+
+    def _after_a_loss(self, error: RunbookError) -> RunbookError:
+        """What an error means that left nobody to say whether production was changed."""
+        if self._connection is None:
+            return Refused(error.code, f"{error.reason} Step {self.name} did not begin.", **error.details)
+        found = self._find_out(error.code, error.reason)
+        found.details.update(error.details)
+        return found
 
     def _record_failure(self, code: str, reason: str) -> None:
         """A failed step leaves a receipt too, if its run is open and the server still answers."""

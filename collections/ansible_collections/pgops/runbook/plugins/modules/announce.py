@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - pgops.runbook.step.copy_target
 options:
   outcome:
-    description: How the run ended, filled in by the action plugin.
+    description: How the run ended, filled in by the action plugin. Empty leaves the run as it is.
     type: str
     default: failed
   reason:
@@ -41,6 +41,10 @@ options:
     description: Whether deploys put back what a rollback keeps, which the report says only then.
     type: bool
     default: true
+  maintenance_ended:
+    description: Whether the application was taken back into service, which the run had taken out of it.
+    type: bool
+    default: false
   unannounced:
     description:
       - Announcements that reached nobody, each with its event and the reason, for run.json and the report.

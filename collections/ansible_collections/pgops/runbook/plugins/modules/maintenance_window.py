@@ -10,7 +10,8 @@ module: maintenance_window
 short_description: Check that the migration happens inside the maintenance window
 description:
   - Refuses outside of the configured window; without one there is nothing to check.
-  - Opening and closing the window for users is the role's part; this records that it was opened.
+  - Opening and closing the window for users is the role's part; this notes in the ledger that it is about to be opened,
+    so that a run which is killed leaves no application out of service that nobody knows of.
 version_added: 0.1.0
 author:
   - The pgops runbook authors (!UNKNOWN)
@@ -40,6 +41,17 @@ options:
         type: list
         elements: str
         default: []
+  takes_out_of_service:
+    description: Whether the next task takes the application out of service.
+    type: bool
+    default: false
+  close_command:
+    description:
+      - The command on the controller that takes it back, a list of words.
+      - Kept for people to read. What is run later is the command that is set then.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

@@ -67,10 +67,13 @@ AUTOMATIC_ROLLBACK_REQUIRES = {
     "swap": ("preflight", "backup", "verify_restore", "restore", "count_rows"),
 }
 
-# Steps that belong to a run only where a migration's header asks for them and the inventory has a library. apply waits
+# Steps that belong to a run only where there is something for them to do. maintenance_window: a restore notes in it
+# that it takes the application out of service. The others: where a migration's header asks for them and the inventory
+# has a library. apply waits
 # for those of files_check by itself, one from each host. Nothing waits for files_rename: in a deploy it is the last
 # step, and after a rollback there is no way back.
-OPTIONAL_STEPS = {
+OPTIONAL_STEPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "maintenance_window": {"restore": ("preflight", "restore", "count_rows")},
     "files_check": {"deploy": DEPLOY_STEPS[: DEPLOY_STEPS.index("apply")]},
     "files_rename": {
         "deploy": DEPLOY_STEPS,

@@ -201,8 +201,15 @@ FOURTH: tuple[str, ...] = (
     "ALTER TABLE runbook.receipt ADD COLUMN signature text",
 )
 
+# Who kills a run that has taken the application out of service leaves nobody who knows of it but the ledger.
+FIFTH: tuple[str, ...] = (
+    "ALTER TABLE runbook.run ADD COLUMN out_of_service_since timestamptz",
+    "ALTER TABLE runbook.run ADD COLUMN in_service_again timestamptz",
+    "ALTER TABLE runbook.run ADD COLUMN close_command text[]",
+)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH}
+RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH}
 
 NEWEST = max(RELEASES)
 
@@ -227,6 +234,9 @@ COMMENTS: dict[str, str] = {
     "runbook.run.reason": "why it ended so, in a sentence",
     "runbook.run.record_sha256": "of its run.json, as it was written at its end; NULL: it was not closed by its"
     " controller, or by an earlier version",
+    "runbook.run.out_of_service_since": "when it was about to take the application out of service; NULL: it did not",
+    "runbook.run.in_service_again": "when the application was taken back; NULL while it is out of service",
+    "runbook.run.close_command": "words of the command that takes it back, for people to read",
     "runbook.receipt": "what each step did: a chain in which every receipt names the digest of the one before it",
     "runbook.receipt.position": "in the chain, from 1 without a gap",
     "runbook.receipt.digest": "SHA-256 of the document",

@@ -20,7 +20,7 @@ __all__ = [
     "SWAP_MARK",
     "allow_connections",
     "connect_maintenance",
-    "explain_unreachable",
+    "connect_to_closed",
     "interrupted_swap",
     "reopen_after_interrupted_swap",
     "swap_mark",
@@ -114,13 +114,25 @@ def allow_connections(cursor: Cursor, database: str, allowed: bool) -> None:
     )
 
 
-def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> None:
+def _reopened(interrupted: Json) -> str:
+    """What is said of a database that was let in again: see reopen_after_interrupted_swap."""
+    return (
+        f"Database {interrupted['database']} let nobody in: restore {interrupted['run_id']} was killed while it kept"
+        " the application out. It lets everybody in again. No row is lost, and nothing was swapped. To restore all the"
+        f" same: ansible-playbook playbooks/restore.yml -e run_id={interrupted['source']}"
+    )
+
+
+def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> Json | None:
     """Let the application in again where a restore was killed while it held it off.
 
     Until the swap is committed the live database is whole and has not changed.
 
     Args:
         writes: False in check mode.
+
+    Returns:
+        What interrupted_swap() says of that restore, where the application was let in now; else None.
 
     Raises:
         Refused: that restore is still at work.
@@ -136,11 +148,36 @@ def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> None:
                 found = interrupted_swap(cursor, target["login_db"])
                 if found and found["closed"]:
                     allow_connections(cursor, target["login_db"], True)
+                    return found
+        return None
     finally:
         connection.close()
 
 
-def explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookError:
+def connect_to_closed(
+    target: Target, error: ServerUnreachable, writes: bool = True
+) -> tuple[Connection, str | None]:
+    """A connection to a database that let nobody in because a restore was killed in its swap.
+
+    Args:
+        error: of the attempt to connect.
+        writes: False in check mode, which lets nobody in.
+
+    Returns:
+        the connection, and what is to be said where everybody was let in again.
+
+    Raises:
+        Refused: that restore is still at work, or nobody may be let in.
+        ServerUnreachable: ``error``, where that is not why.
+    """
+    explained = _explain_unreachable(target, error)
+    if not isinstance(explained, Refused) or not writes:
+        raise explained from None
+    found = reopen_after_interrupted_swap(target)
+    return connect(target), _reopened(found) if found is not None else None
+
+
+def _explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookError:
     """The error, with what to type where an interrupted restore is why nobody is let in."""
     try:
         connection = connect_maintenance(target)
@@ -156,6 +193,6 @@ def explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookErro
     return Refused(
         "database_closed_by_restore",
         f"Database {target['login_db']} lets nobody in: restore {found['run_id']} keeps the application out, or was"
-        " killed while it did. No row is lost, nothing was swapped. If it no longer runs, finish it:"
-        f" ansible-playbook playbooks/restore.yml -e run_id={found['source']}",
+        " killed while it did. No row is lost, nothing was swapped. If it no longer runs, this lets everybody in"
+        " again, as does any other command of the runbook: ansible-playbook playbooks/status.yml",
     )

@@ -43,4 +43,4 @@ def explain_error(error: Exception) -> tuple[str, str]:
             " bytes. Give it again in UTF-8, then type the same command again."
         )
         return "text_not_utf8", f"{message}. {what}"
-    return "postgresql_error", f"{message}."
+    return "postgresql_error", f"{message.rstrip('.')}."

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
+from ..ledger.aftermath import ended_as
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
@@ -209,7 +210,11 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
         return None
     _refuse_living_run(step, other)
     if not step.module.check_mode:
-        step.ledger.finish_run(cursor, other["run_id"], "failed", "interrupted: its controller was gone")
+        journal = open_journal(cursor)
+        half_done = journal if journal is not None and journal["run_id"] == other["run_id"] else None
+        receipts = step.ledger.receipts(cursor, other["run_id"])
+        outcome, reason = ended_as(other["playbook"], receipts, step.identity, half_done)
+        step.ledger.finish_run(cursor, other["run_id"], outcome, reason)
     return other
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase
+from ..ledger.maintenance import note_in_service
 from ..library.follow import forget_rehearsed
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import commit_without_standbys
@@ -19,6 +20,11 @@ def work(step: Step) -> Json:
     params = step.params
     step.changed = False
     if step.module.check_mode:
+        return {}
+    if params["maintenance_ended"]:
+        with transaction(step.connection) as cursor:
+            note_in_service(cursor, step.run_id)
+    if not params["outcome"]:
         return {}
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
@@ -43,6 +49,7 @@ def main() -> None:
             record_sha256={"type": "str", "default": ""},
             fail_on_held_back={"type": "bool", "default": False},
             restore_salvage={"type": "bool", "default": True},
+            maintenance_ended={"type": "bool", "default": False},
             unannounced={"type": "list", "elements": "dict", "default": []},
             copy_target={"type": "dict", "options": TARGET_SPEC},
         ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..errors import Refused
+from ..ledger.maintenance import note_out_of_service
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..preflight.hours import is_open, parse_window
@@ -23,6 +24,22 @@ WINDOW_SPEC = {
 
 def work(step: Step) -> Json:
     step.changed = False
+    entered = _check_hours(step)
+    if step.params["takes_out_of_service"] and not step.module.check_mode:
+        with transaction(step.connection) as cursor:
+            note_out_of_service(cursor, step.run_id, step.params["close_command"])
+        step.changed = True
+    return {**entered, "takes_out_of_service": step.params["takes_out_of_service"]}
+
+
+def _check_hours(step: Step) -> Json:
+    """
+    Returns:
+        dict for the receipt: window, and entered, the time there, where there is a window.
+
+    Raises:
+        Refused: it is outside of the window.
+    """
     given = step.params["window"]
     if not given:
         return {"window": None}
@@ -54,7 +71,11 @@ def work(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(window={"type": "dict", "options": WINDOW_SPEC}),
+        argument_spec=step_argument_spec(
+            window={"type": "dict", "options": WINDOW_SPEC},
+            takes_out_of_service={"type": "bool", "default": False},
+            close_command={"type": "list", "elements": "str", "default": []},
+        ),
         supports_check_mode=True,
     )
     Step(module, "maintenance_window").execute(work)

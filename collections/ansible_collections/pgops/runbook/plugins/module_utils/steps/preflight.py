@@ -20,7 +20,6 @@ from ..ledger.receipts import committed_versions
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import TARGET_SPEC, transaction
-from ..postgres.maintenance import reopen_after_interrupted_swap
 from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.opening import (
@@ -226,8 +225,6 @@ def main() -> None:
     def first() -> None:
         target = module.params["target"]
         refuse_missing_database(target, module.params["backup_dir"], module.params["source_run_id"])
-        # One that was killed while it held the application off let nobody in again, not even us.
-        reopen_after_interrupted_swap(target, not module.check_mode)
 
     step.execute(
         lambda step: open_restore(step, operator_name(module.params["run"]["operator"])), first=first

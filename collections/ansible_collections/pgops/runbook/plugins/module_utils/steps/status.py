@@ -47,6 +47,7 @@ def work(step: Step) -> Json:
     return {
         **read_status(step.connection, step.params["target"], Ledger(), step.plan["index"]),
         "adoption": adoption,
+        "reopened": step.reopened,
         "unusable": step.plan["unusable"],
         "ledger": _ledger(step),
     }

@@ -269,8 +269,9 @@ def _state(run: dict[str, Any]) -> str:
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]].format(migrations=migrations)
     if run["playbook"] == "restore":
-        swapped = any(step["step"] == "swap" and step["status"] == "ok" for step in run["steps"])
-        return "Production is the restored backup, but the check after it failed." if swapped else LOOK
+        if not _is_done(run, "swap"):
+            return LOOK
+        return f"Production is the restored backup, but {_check(run, 'swap')}."
     if run["playbook"] == "deploy" and any(
         step["step"] == "emergency_rollback" and step["status"] == "ok" and step.get("migrations")
         for step in run["steps"]
@@ -282,9 +283,9 @@ def _state(run: dict[str, Any]) -> str:
     if not run["migrations"] and run.get("files"):
         return "Production's database was only read; files on disk are behind it."
     changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
-    if any(step["step"] == changed and step["status"] == "ok" for step in run["steps"]):
+    if _is_done(run, changed):
         what = (
-            "WAS ROLLED BACK, but the check after it failed"
+            f"WAS ROLLED BACK, but {_check(run, changed)}"
             if changed != "apply"
             else f"STILL HAS the {migrations}"
         )
@@ -292,10 +293,24 @@ def _state(run: dict[str, Any]) -> str:
     return LOOK
 
 
+def _is_done(run: dict[str, Any], name: str) -> bool:
+    """Whether a step that changes production has done so, even where it could not say so itself."""
+    return any(
+        step["step"] == name and (step["status"] == "ok" or step.get("done", False)) for step in run["steps"]
+    )
+
+
+def _check(run: dict[str, Any], changed: str) -> str:
+    """What became of the check after a change."""
+    broke_off = any(step["step"] == changed and step["status"] == "failed" for step in run["steps"])
+    return "the run broke off before the check after it" if broke_off else "the check after it failed"
+
+
 def _next(run: dict[str, Any]) -> str | None:
     failed = [step["step"] for step in run["steps"] if step["status"] == "failed"]
     backup = run.get("restorable_run")
-    if run["playbook"] == "emergency_rollback" and "emergency_rollback" in failed and backup:
+    not_taken_back = "emergency_rollback" in failed and not _is_done(run, "emergency_rollback")
+    if run["playbook"] == "emergency_rollback" and not_taken_back and backup:
         return f"correct the rollback script, or put back the backup from before the deploy: {_restore_command(backup)}"
     if run["outcome"] == "deployed" and run.get("rows_waiting"):
         return f"{LIST_SALVAGE} says which rows wait, and what stands in the way of each"

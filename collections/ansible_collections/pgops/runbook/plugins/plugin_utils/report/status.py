@@ -36,6 +36,9 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f" by {last['operator']}: {last['outcome'] or 'not ended'}"
             + (f" ({last['reason']})" if last["reason"] else "")
         )
+    if status.get("reopened"):
+        lines.append(f"OPENED AGAIN: {status['reopened']}")
+    lines += status.get("maintenance") or []
     lines += _at_work(status)
     lines += [f"NOT READ: {sentence}" for sentence in status.get("not_read") or []]
     lines += [

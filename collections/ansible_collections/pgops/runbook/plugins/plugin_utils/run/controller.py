@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["new_run_id", "operator", "process_start", "this_controller"]
+__all__ = ["lives", "new_run_id", "operator", "process_start", "this_controller"]
 
 
 def new_run_id(target: str) -> str:
@@ -38,6 +38,17 @@ def this_controller() -> dict[str, Any]:
         "pid": pid,
         "process_start": process_start(pid),
     }
+
+
+def lives(controller: dict[str, Any]) -> bool | None:
+    """Whether a controller's process (see this_controller) still runs; None where it is another machine's.
+
+    Two containers on one kernel do not see each other's processes, and use the same numbers for them.
+    """
+    ours = this_controller()
+    if not controller or any(controller.get(key) != ours[key] for key in ("boot_id", "pid_namespace")):
+        return None
+    return process_start(controller.get("pid", 0)) == controller.get("process_start")
 
 
 def _pid_namespace() -> str | None:

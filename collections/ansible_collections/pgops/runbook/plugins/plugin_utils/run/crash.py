@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["explain_crash"]
+__all__ = ["LOOK", "explain_crash"]
 
 LOOK = "See what is true now: ansible-playbook playbooks/status.yml"
 

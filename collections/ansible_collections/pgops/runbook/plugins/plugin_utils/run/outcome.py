@@ -6,24 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.ledger.aftermath import FIRST_STEP_THAT_CHANGES, SUCCESS
 from ...module_utils.ledger.receipts import CHAINS
 
 __all__ = ["FIRST_STEP_THAT_CHANGES", "code_of_task", "complete", "final_outcome", "succeeded"]
-
-SUCCESS = {
-    "deploy": "deployed",
-    "rehearse": "rehearsed",
-    "emergency_rollback": "rolled_back",
-    "restore": "restored",
-}
-
-# A failure before this step leaves production as it was.
-FIRST_STEP_THAT_CHANGES = {
-    "deploy": "apply",
-    "emergency_rollback": "emergency_rollback",
-    "rehearse": None,
-    "restore": "swap",
-}
 
 
 def final_outcome(
@@ -56,6 +42,8 @@ def final_outcome(
             also = f"The database was rolled back, but the files have not followed: {behind[0]['reason']}"
             return "failed", *at, f"{first['reason']} {also}"
         return "rolled_back", *at, first["reason"]
+    if playbook == "deploy" and taken_back is not None and taken_back.get("done"):
+        return "rolled_back", *at, f"{first['reason']} {taken_back['reason']}"
     if playbook == "deploy" and len(failed) > 1:
         reasons = [first["reason"], f"The automatic rollback failed too: {failed[1]['reason']}"]
         if any(step["step"] == "swap" and step["status"] == "ok" for step in steps):

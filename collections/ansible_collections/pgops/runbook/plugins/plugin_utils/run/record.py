@@ -172,6 +172,10 @@ class RunRecord:
             for step in self.steps("apply")
         )
 
+    def has_taken_back(self) -> bool:
+        """Whether the rollback is done though its step could not say so, so that there is nothing to restore."""
+        return any(step.get("done", False) for step in self.steps("emergency_rollback"))
+
     def has_begun_to_change(self) -> bool:
         """Whether a step that changes production was begun."""
         changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
@@ -210,6 +214,9 @@ class RunRecord:
             }
             if details:
                 entry["details"] = details
+            # Of a step that changes production and could not report: the ledger says that the change is there.
+            if (result.get("details") or {}).get("done"):
+                entry["done"] = True
         if step == "apply":
             entry["committed"] = result.get("committed")
         if "migrations" in outputs:

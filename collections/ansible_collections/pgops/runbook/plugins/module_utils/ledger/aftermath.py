@@ -1,0 +1,114 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What became of a step that changes production and could not report, and of a run that nobody closed: the ledger says.
+
+Functions of values, as receipts.py; the frame of the steps asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import RunbookError, StepFailed, Unchanged
+from ..shapes import Identity, Json, Receipt
+from .receipts import CHAINS, committed_versions, latest
+
+__all__ = ["CHANGING_STEPS", "FIRST_STEP_THAT_CHANGES", "SUCCESS", "aftermath", "ended_as"]
+
+#: Playbook -> outcome of a run that did what was asked for.
+SUCCESS = {
+    "deploy": "deployed",
+    "rehearse": "rehearsed",
+    "emergency_rollback": "rolled_back",
+    "restore": "restored",
+}
+
+#: Playbook -> the step before which a failure leaves production as it was.
+FIRST_STEP_THAT_CHANGES = {
+    "deploy": "apply",
+    "emergency_rollback": "emergency_rollback",
+    "rehearse": None,
+    "restore": "swap",
+}
+
+#: The steps after which production is another one.
+CHANGING_STEPS = ("apply", "emergency_rollback", "swap")
+
+AGAIN = "When the cause is gone, type the same command again."
+
+DIRECTIONS = {"apply": "apply", "emergency_rollback": "rollback"}
+
+
+def aftermath(
+    step: str,
+    code: str,
+    reason: str,
+    receipts: Sequence[Receipt],
+    identity: Identity,
+    half_done: Json | None,
+) -> RunbookError:
+    """How a step ended that did not end by itself; no session of it may be at work any more.
+
+    Args:
+        step: one of CHANGING_STEPS.
+        code, reason: why it ended.
+        receipts: of its run, oldest first.
+        identity: of the database that has the name now.
+        half_done: the journal of its run that is not closed, or None (see journal.open_journal).
+
+    Returns:
+        Unchanged, or StepFailed with ``done`` among its details where production was changed.
+    """
+    if step == "swap":
+        restored = latest(receipts, "restore")
+        if restored is None or restored["outputs"].get("database_oid") != identity["database_oid"]:
+            return Unchanged(
+                code, f"{reason} The databases were not swapped, and the application is let in. {AGAIN}"
+            )
+        return StepFailed(
+            code, f"{reason} It had swapped the databases: production is the restored backup.", done=True
+        )
+    if half_done is not None and half_done["direction"] == DIRECTIONS[step]:
+        return StepFailed(
+            code,
+            f"{reason} Migration {half_done['migration']} is half done: {half_done['done']} statements of its"
+            f" {half_done['direction']} script are committed. The same command resumes where it stopped.",
+        )
+    versions = committed_versions(receipts, step)
+    what = "committed" if step == "apply" else "taken back"
+    if versions:
+        return StepFailed(code, f"{reason} It had {what} {', '.join(versions)}.", done=True)
+    return Unchanged(code, f"{reason} It had {what} nothing. {AGAIN}")
+
+
+def ended_as(
+    playbook: str, receipts: Sequence[Receipt], identity: Identity, half_done: Json | None
+) -> tuple[str, str]:
+    """Outcome and reason of a run that its controller did not close, as its run.json has it where it got so far.
+
+    Args:
+        playbook: of the run.
+        receipts, identity, half_done: see ``aftermath``.
+    """
+    done = {receipt["step"] for receipt in receipts if receipt["status"] == "ok"}
+    failed = next((receipt for receipt in receipts if receipt["status"] == "failed"), None)
+    interrupted = "failed", "interrupted: its controller was gone"
+    preflight = latest(receipts, "preflight")
+    if preflight is None or preflight["outputs"].get("files"):
+        return interrupted  # the hosts that have the files leave no receipt that all of them have followed
+    if failed is None:
+        complete = any(done.issuperset(chain) for chain in CHAINS.get(playbook, ()))
+        return (
+            (SUCCESS[playbook], "its controller was gone before it closed the run")
+            if complete
+            else interrupted
+        )
+    changes, reason = FIRST_STEP_THAT_CHANGES.get(playbook), failed["outputs"].get("reason", "")
+    if changes is None or not any(receipt["step"] == changes for receipt in receipts):
+        return "refused", reason
+    if playbook == "deploy" and "emergency_rollback" in done and not committed_versions(receipts):
+        return "rolled_back", reason
+    if failed["step"] != changes:
+        return interrupted
+    found = aftermath(changes, "", reason, receipts, identity, half_done)
+    return ("unchanged", reason) if isinstance(found, Unchanged) else interrupted

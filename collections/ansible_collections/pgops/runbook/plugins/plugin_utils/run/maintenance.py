@@ -1,0 +1,85 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An application that a run has taken out of service, and was killed before it took it back."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from .controller import lives
+
+__all__ = ["is_left_over", "out_of_service_sentence", "take_back"]
+
+STATUS = "ansible-playbook playbooks/status.yml"
+
+# A command that does not end must not keep anybody from looking.
+COMMAND_SECONDS: float = 300
+
+
+def is_left_over(run: dict[str, Any], take_over: str = "") -> bool:
+    """Whether nobody but us will take the application back.
+
+    Args:
+        run: see module_utils/ledger/maintenance.py, out_of_service.
+        take_over: run_id of a run that is known to be dead.
+    """
+    if run["ended"]:
+        return True
+    if run["at_work"]:
+        return False  # its process works on, and needs the application out of the way
+    alive = lives(run["controller"] or {})
+    if alive is None:
+        return bool(run["lease_expired"]) or run["run_id"] == take_over
+    return not alive
+
+
+def out_of_service_sentence(run: dict[str, Any], left_over: bool, command: Sequence[str]) -> str:
+    """That the application is out of service, since when and by whom, and the one command that takes it back.
+
+    Args:
+        command: maintenance_window_close_command, as it is set now.
+    """
+    since = (
+        f"The application is out of service since {run['since']}, by run {run['run_id']} ({run['playbook']})"
+    )
+    if not left_over and run["at_work"]:
+        return f"{since}, of which a step is at work. If it is not back when that has ended: {STATUS}"
+    if not left_over and lives(run["controller"] or {}):
+        return f"{since}, which is in progress. It takes the application back when it ends"
+    if not left_over:
+        return (
+            f"{since}, which was started on another machine and may be in progress. If it is known to be dead, this"
+            f" takes the application back: {STATUS} -e take_over={run['run_id']}"
+        )
+    if command:
+        return f"{since}, which has ended or was interrupted. This takes the application back: {STATUS}"
+    value = json.dumps({"maintenance_window_close_command": run["close_command"] or ["..."]})
+    return (
+        f"{since}, which has ended or was interrupted; maintenance_window_close_command is not set here. This takes"
+        f" the application back: {STATUS} -e {shlex.quote(value)}"
+    )
+
+
+def take_back(command: Sequence[str]) -> str | None:
+    """Run the command, on the controller; returns why it failed, or None."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it had not ended after {COMMAND_SECONDS:g} s"
+    except OSError as error:
+        return f"it could not be started: {error.strerror}"
+    if done.returncode == 0:
+        return None
+    return " ".join((done.stderr or done.stdout).split()) or f"it ended with {done.returncode}"

@@ -1,0 +1,127 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A selection of the faults leaves only true words, and the judge sees each lie and each left-over that is planted."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks import faults
+from benchmarks.fault_stories.commands import prepare
+from benchmarks.fault_stories.judge import AFTER, BEFORE, Command, untrue_of_run, untrue_of_status
+from benchmarks.fault_stories.kills import Kill
+from benchmarks.fault_stories.stage import Play, Stage
+from benchmarks.fault_stories.truth import left_behind, state_of
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, dict[str, Command]]]:
+    stage = Stage(tmp_path_factory.mktemp("stage"))
+    try:
+        yield stage, prepare(stage)
+    finally:
+        stage.remove()
+
+
+@pytest.fixture(scope="module")
+def deployed(prepared: tuple[Stage, dict[str, Command]]) -> tuple[Stage, Command, Play]:
+    """A deploy to which nothing has happened."""
+    stage, commands = prepared
+    stage.begin("pristine")
+    return stage, commands["deploy"], stage.play(*commands["deploy"].arguments)
+
+
+def changed(play: Play, **facts: Any) -> Play:
+    """The same run with another run.json."""
+    return dataclasses.replace(play, record={**copy.deepcopy(play.record), **facts})
+
+
+def test_a_module_that_is_killed_in_apply_leaves_only_true_words(
+    prepared: tuple[Stage, dict[str, Command]],
+) -> None:
+    stage, commands = prepared
+    case = Kill("module killed", "deploy", "in the middle of apply", "apply", 60, "module")
+    (row,) = faults.play_all([case], [(stage, commands)], lambda text: None)
+    assert (row.cases, row.untrue, row.left) == (1, [], [])
+
+
+def test_what_is_true_is_not_called_a_lie(deployed: tuple[Stage, Command, Play]) -> None:
+    stage, command, play = deployed
+    assert play.status == 0, play.output
+    assert command.states[AFTER] == state_of(stage)
+    assert untrue_of_run(stage, command, play, AFTER) == []
+    assert left_behind(stage, roles(stage)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "now", "found"),
+    [
+        ({"outcome": "unchanged"}, 2, AFTER, "outcome unchanged, and the state is that from after"),
+        ({"outcome": "refused"}, 2, AFTER, "outcome refused"),
+        ({"outcome": "rolled_back"}, 2, AFTER, "outcome rolled_back"),
+        ({}, 0, BEFORE, "exit status 0, outcome deployed, and the state is that from before"),
+        ({}, 2, AFTER, "exit status 2 and outcome deployed"),
+        ({"outcome": "failed", "reason": "?"}, 2, BEFORE, "outcome failed, and nothing was changed"),
+        ({"outcome": "failed", "reason": "?"}, 2, AFTER, "the ledger says deployed and run.json failed"),
+        ({}, 0, BEFORE, "the newest receipt of a change is apply, and the state is before"),
+        ({}, 0, BEFORE, "the report says 'Production has the migration.'"),
+        ({"run_id": "20260101T000000Z-nobody-0000"}, 0, AFTER, "the ledger knows nothing of a run"),
+    ],
+)
+def test_lies_are_found(
+    deployed: tuple[Stage, Command, Play], facts: dict[str, Any], status: int, now: str, found: str
+) -> None:
+    stage, command, play = deployed
+    said = untrue_of_run(stage, command, dataclasses.replace(changed(play, **facts), status=status), now)
+    assert any(found in sentence for sentence in said), said
+
+
+def test_a_status_that_does_not_know_it_is_found(deployed: tuple[Stage, Command, Play]) -> None:
+    stage, command, play = deployed
+    status = dataclasses.replace(play, output="  002_author  pending\n")
+    assert untrue_of_status(stage, command, status, BEFORE) == []
+    assert "does not say applied" in untrue_of_status(stage, command, status, AFTER)[0]
+    stage.out_of_service.touch()
+    try:
+        assert "out of service" in untrue_of_status(stage, command, status, BEFORE)[0]
+    finally:
+        stage.out_of_service.unlink()
+
+
+def test_left_overs_are_found(deployed: tuple[Stage, Command, Play]) -> None:
+    stage, _, _ = deployed
+    before = roles(stage)
+    stage.ask("CREATE DATABASE runbook_copy_x", "postgres")
+    stage.ask("CREATE ROLE left_by_somebody", "postgres")
+    (stage.work / "tmp" / "left.part").touch()
+    with contextlib.closing(stage.server.connect("postgres")) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(1)")
+        cursor.execute("SET application_name = 'pgops.runbook'")
+        found = "\n".join(left_behind(stage, before))
+    stage.ask("DROP DATABASE runbook_copy_x", "postgres")
+    stage.ask("DROP ROLE left_by_somebody", "postgres")
+    (stage.work / "tmp" / "left.part").unlink()
+    for what in (
+        "database runbook_copy_x",
+        "role left_by_somebody",
+        "advisory lock",
+        "session",
+        "tmp/left.part",
+    ):
+        assert what in found
+    assert left_behind(stage, before) == []
+
+
+def roles(stage: Stage) -> list[str]:
+    return [name for (name,) in stage.ask("SELECT rolname FROM pg_catalog.pg_roles", "postgres")]
+
+
+def test_a_few_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    assert faults.main(["--quick", "--seed", "7"]) == 0, capsys.readouterr().out
+    assert "untrue words" in capsys.readouterr().out

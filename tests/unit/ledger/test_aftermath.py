@@ -1,0 +1,101 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Of a step that could not report, its receipts and its journal say what became of it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed, Unchanged
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import aftermath, ended_as
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
+    DEPLOY_STEPS,
+    RESTORE_STEPS,
+    ROLLBACK_STEPS,
+    make_receipt,
+)
+
+IDENTITY = {"system_identifier": "7", "database": "shop", "database_oid": 5}
+HALF_DONE = {"migration": "002", "direction": "apply", "done": 1}
+
+
+def receipt(step, migration=None, **outputs):
+    return make_receipt("r", step, "ok", "", "", IDENTITY, "0", migration=migration, outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    ("step", "receipts", "half_done", "kind", "said"),
+    [
+        ("apply", [], None, Unchanged, "It had committed nothing."),
+        ("apply", [receipt("apply", "002")], None, StepFailed, "It had committed 002."),
+        ("apply", [], HALF_DONE, StepFailed, "Migration 002 is half done: 1 statements of its apply script"),
+        ("emergency_rollback", [receipt("apply", "002")], None, Unchanged, "It had taken back nothing."),
+        ("emergency_rollback", [], HALF_DONE, Unchanged, "It had taken back nothing."),
+        (
+            "emergency_rollback",
+            [receipt("apply", "002"), receipt("emergency_rollback", "002")],
+            None,
+            StepFailed,
+            "It had taken back 002.",
+        ),
+        ("swap", [], None, Unchanged, "The databases were not swapped"),
+        ("swap", [receipt("restore", database_oid=6)], None, Unchanged, "The databases were not swapped"),
+        ("swap", [receipt("restore", database_oid=5)], None, StepFailed, "It had swapped the databases"),
+    ],
+)
+def test_what_became_of_it(step, receipts, half_done, kind, said):
+    found = aftermath(step, "step_killed", "It was killed.", receipts, IDENTITY, half_done)
+    assert type(found) is kind
+    assert found.reason.startswith(f"It was killed. {said}")
+    assert found.code == "step_killed"
+    assert found.details.get("done", False) == (kind is StepFailed and half_done is None)
+
+
+def refusal(step):
+    return make_receipt("r", step, "failed", "", "", IDENTITY, "0", outputs={"reason": "No."})
+
+
+def chain(steps, *others, migration="002"):
+    """Receipts of these steps, one a migration where a step changes one."""
+    changes = ("apply", "emergency_rollback")
+    return [*(receipt(one, migration if one in changes else None) for one in steps), *others]
+
+
+UNTIL_APPLY = DEPLOY_STEPS[: DEPLOY_STEPS.index("apply")]
+UNTIL_VERIFY = DEPLOY_STEPS[: DEPLOY_STEPS.index("verify")]
+
+
+@pytest.mark.parametrize(
+    ("playbook", "receipts", "outcome"),
+    [
+        ("deploy", [], "failed"),
+        ("deploy", chain(DEPLOY_STEPS), "deployed"),
+        ("emergency_rollback", chain(ROLLBACK_STEPS), "rolled_back"),
+        ("restore", chain(RESTORE_STEPS), "restored"),
+        ("deploy", chain(DEPLOY_STEPS[:-1]), "failed"),
+        ("deploy", chain(UNTIL_APPLY, refusal("rehearse")), "refused"),
+        ("rehearse", chain(["preflight"], refusal("backup")), "refused"),
+        ("deploy", chain(UNTIL_APPLY, refusal("apply")), "unchanged"),
+        ("deploy", chain(UNTIL_VERIFY, refusal("verify")), "failed"),
+        (
+            "deploy",
+            chain(UNTIL_VERIFY, refusal("verify"), receipt("emergency_rollback", "002")),
+            "rolled_back",
+        ),
+        ("emergency_rollback", chain(ROLLBACK_STEPS[:2], refusal("emergency_rollback")), "unchanged"),
+        ("emergency_rollback", chain(ROLLBACK_STEPS[:3], refusal("smoke_test")), "failed"),
+        ("restore", chain(RESTORE_STEPS[:3], refusal("swap")), "unchanged"),
+        ("salvage", chain(["preflight"]), "failed"),
+    ],
+)
+def test_how_a_run_ended_that_nobody_closed(playbook, receipts, outcome):
+    assert ended_as(playbook, receipts, IDENTITY, None)[0] == outcome
+
+
+def test_a_run_whose_statements_are_half_done_was_interrupted():
+    receipts = chain(UNTIL_APPLY, refusal("apply"))
+    assert ended_as("deploy", receipts, IDENTITY, HALF_DONE)[0] == "failed"
+
+
+def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough():
+    receipts = [receipt("preflight", files=["002"]), *chain(DEPLOY_STEPS[1:])]
+    assert ended_as("deploy", receipts, IDENTITY, None)[0] == "failed"

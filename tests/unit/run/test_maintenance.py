@@ -1,0 +1,89 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""When an application is taken back that a run left out of service, and what is said of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run import maintenance
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import (
+    process_start,
+    this_controller,
+)
+
+ELSEWHERE = {**this_controller(), "boot_id": "another machine"}
+GONE = {**this_controller(), "process_start": "1"}
+
+
+def run(**facts):
+    return {
+        "run_id": "r1",
+        "playbook": "deploy",
+        "since": "2026-01-01T00:00:00Z",
+        "close_command": ["/bin/app", "it's back"],
+        "controller": GONE,
+        "ended": False,
+        "lease_expired": False,
+        "at_work": False,
+        **facts,
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "take_over", "expected"),
+    [
+        ({}, "", True),
+        ({"controller": this_controller()}, "", False),
+        ({"controller": this_controller(), "lease_expired": True}, "", False),
+        ({"controller": this_controller(), "ended": True}, "", True),
+        ({"at_work": True}, "", False),
+        ({"at_work": True, "ended": True}, "", True),
+        ({"controller": ELSEWHERE}, "", False),
+        ({"controller": ELSEWHERE}, "r1", True),
+        ({"controller": ELSEWHERE}, "r2", False),
+        ({"controller": ELSEWHERE, "lease_expired": True}, "", True),
+        ({"controller": ELSEWHERE, "lease_expired": True, "at_work": True}, "", False),
+    ],
+)
+def test_whose_application_is_taken_back(facts, take_over, expected):
+    assert maintenance.is_left_over(run(**facts), take_over) is expected
+
+
+def test_a_process_under_the_number_of_a_dead_one_is_not_it():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        controller = {**this_controller(), "pid": process.pid, "process_start": process_start(process.pid)}
+        assert not maintenance.is_left_over(run(controller=controller))
+        assert maintenance.is_left_over(run(controller={**controller, "process_start": "1"}))
+        process.communicate()
+    assert maintenance.is_left_over(run(controller=controller))
+
+
+def test_the_one_command_that_takes_it_back():
+    at_work = maintenance.out_of_service_sentence(run(at_work=True), False, ["x"])
+    assert "of which a step is at work" in at_work
+    in_progress = maintenance.out_of_service_sentence(run(controller=this_controller()), False, ["x"])
+    assert "which is in progress. It takes the application back when it ends" in in_progress
+    elsewhere = maintenance.out_of_service_sentence(run(controller=ELSEWHERE), False, ["x"])
+    assert elsewhere.endswith("ansible-playbook playbooks/status.yml -e take_over=r1")
+    known = maintenance.out_of_service_sentence(run(), True, ["x"])
+    assert known.endswith("This takes the application back: ansible-playbook playbooks/status.yml")
+    unknown = maintenance.out_of_service_sentence(run(), True, [])
+    typed = unknown.rpartition("status.yml -e ")[2]
+    read_by_a_shell = subprocess.run(
+        ["sh", "-c", f"printf %s {typed}"], capture_output=True, text=True, check=True
+    ).stdout
+    assert read_by_a_shell == '{"maintenance_window_close_command": ["/bin/app", "it\'s back"]}'
+
+
+def test_the_command_is_run_and_its_failure_told(tmp_path, monkeypatch):
+    done = tmp_path / "it's $(done)"
+    assert maintenance.take_back(["touch", str(done)]) is None
+    assert done.exists()
+    assert maintenance.take_back(["sh", "-c", "echo 'no\nanswer' >&2; exit 3"]) == "no answer"
+    assert maintenance.take_back(["sh", "-c", "exit 3"]) == "it ended with 3"
+    assert maintenance.take_back(["/nowhere/app"]) == "it could not be started: No such file or directory"
+    monkeypatch.setattr(maintenance, "COMMAND_SECONDS", 0.2)
+    assert maintenance.take_back(["sleep", "60"]) == "it had not ended after 0.2 s"
