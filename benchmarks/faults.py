@@ -64,11 +64,11 @@ class Row:
 
 @contextlib.contextmanager
 def stages(folder: Path, wanted: int) -> Iterator[list[tuple[Stage, dict[str, Command]]]]:
-    """So many stages, prepared; they are removed however this ends."""
+    """So many stages, prepared, in every other one of which steps are forked; they are removed however this ends."""
     made: list[Stage] = []
     try:
         for number in range(wanted):
-            made.append(Stage(folder / f"stage{number}"))
+            made.append(Stage(folder / f"stage{number}", forks=number % 2 == 0))
         with concurrent.futures.ThreadPoolExecutor(wanted) as pool:
             yield list(zip(made, pool.map(prepare, made), strict=True))
     finally:

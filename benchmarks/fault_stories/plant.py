@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -22,12 +23,15 @@ FOLDER = os.environ.get("PLANTED_FAULT", "")
 # How long a process that has sent a signal to another waits for what that does to itself.
 SIGNAL_ARRIVES_SECONDS = 0.5
 
-STEPS = ".plugins.module_utils.steps."
+# Among the arguments of every module, wherever its process comes from.
+NAME = re.compile(rb'"_ansible_module_name": "pgops\.runbook\.(\w+)"')
 
 
 def step_of_this_process() -> str:
     """Name of the step whose module this process is, or nothing."""
-    return next((name.rpartition(STEPS)[2] for name in list(sys.modules) if STEPS in name), "")
+    basic = sys.modules.get("ansible.module_utils.basic")
+    found = NAME.search(getattr(basic, "_ANSIBLE_ARGS", None) or b"")
+    return found[1].decode() if found else ""
 
 
 class Fault:

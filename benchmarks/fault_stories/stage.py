@@ -71,9 +71,11 @@ class Stage:
 
     Args:
         folder: everything lies below it, but for the server's data, whose place the server chooses.
+        forks: whether steps are forked from ansible-playbook's process; else they are sent to a Python of their own.
     """
 
     folder: Path
+    forks: bool = False
     variables: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     #: Command -> step -> how many statements it has; and how many seconds the command takes.
@@ -93,6 +95,12 @@ class Stage:
         site = self.folder / "site"
         site.mkdir(exist_ok=True)
         shutil.copyfile(Path(plant.__file__), site / "sitecustomize.py")
+
+    @staticmethod
+    def _python() -> str:
+        """This Python by another name, which is not known to be the same."""
+        python = Path(sys.executable)
+        return str(python.parent / ".." / python.parent.name / python.name)
 
     # What every case begins with -----------------------------------------------------------------------
 
@@ -246,7 +254,7 @@ class Stage:
     def _inventory(self) -> Path:
         variables = {
             "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}" if self.forks else self._python(),
             "db_host": self.server.host,
             "db_port": self.server.port,
             "db_user": self.server.user,

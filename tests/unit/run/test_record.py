@@ -129,6 +129,17 @@ def test_rows_that_a_rollback_does_not_give_back_are_in_the_proof(tmp_path):
     assert on_disk(back)["proof"]["data_restored"] is False
 
 
+def test_what_no_rollback_can_take_back_is_in_the_proof(tmp_path):
+    proof = {"version": "009", "schema_restored": True, "data_restored": True, "residue": ["column order t"]}
+    for step, made in {
+        "rehearse": record(tmp_path),
+        "emergency_rollback": record(tmp_path, "emergency_rollback", run_id="run-2"),
+    }.items():
+        made.end(step, ok(proof))
+        assert on_disk(made)["proof"]["residue"] == {"009": ["column order t"]}
+        assert on_disk(made)["proof"]["schema_restored"] is True
+
+
 def test_what_is_said_of_replication_is_kept_once(tmp_path):
     made = run_until(record(tmp_path), "apply")
     for step in ("apply", "verify"):

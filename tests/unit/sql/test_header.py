@@ -87,3 +87,25 @@ def test_a_fact_stated_twice_differently_is_refused() -> None:
     with pytest.raises(SqlScriptError, match="first on line 1"):
         parse_header("-- Risk Level: LOW\n-- Risk Level: HIGH")
     assert parse_header("-- Risk Level: LOW\n-- Risk Level: LOW").risk_level == "LOW"
+
+
+@pytest.mark.parametrize(
+    ("lines", "leaves"),
+    [
+        ("-- Leaves: column order orders\n", ("column order orders",)),
+        ("-- leaves:  column   order shop.orders\n", ("column order shop.orders",)),
+        (
+            "-- Leaves: column order orders\n-- Leaves: enum label mood.so so\n-- Leaves: column order orders\n",
+            ("column order orders", "enum label mood.so so"),
+        ),
+        ("-- Risk Level: LOW\n", ()),
+    ],
+)
+def test_what_a_rollback_leaves(lines: str, leaves: tuple[str, ...]) -> None:
+    assert parse_header(f"{lines}DROP TABLE x;").leaves == leaves
+
+
+@pytest.mark.parametrize("value", ["", "orders", "column orders", "enum label mood", "table orders"])
+def test_anything_else_that_it_leaves_is_an_error(value: str) -> None:
+    with pytest.raises(SqlScriptError, match="is neither"):
+        parse_header(f"-- Leaves: {value}\nDROP TABLE x;")

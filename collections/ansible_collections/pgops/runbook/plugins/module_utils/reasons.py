@@ -336,6 +336,12 @@ PARTS: dict[str, dict[str, Reason]] = {
             " need not come back (a time that a trigger sets, a log), let the header declare it (-- Data Loss: PARTIAL)"
             " and give -e accept_data_loss=true: both, because headers declare what users wrote as well.",
         ),
+        "rehearsal_rollback_leaves_residue": Reason(
+            "The rollback gives back the schema but for the place of a column or a label of an enum, which PostgreSQL"
+            " cannot take back, and its header does not say so.",
+            "If that may stay, add the lines that the reason gives to the header of the rollback script; or once:"
+            " -e accept_residue=true.",
+        ),
         "rehearsal_rollback_schema_differs": Reason(
             "On the copy the rollback does not give back the schema as it was before the migration.",
             "Correct the rollback script by the difference in the reason.",

@@ -105,6 +105,8 @@ class Migration(TypedDict):
     #: What the header says, if it does.
     risk_level: str | None
     data_loss: str | None
+    #: What the rollback's header says that it cannot take back (see catalog.residue).
+    leaves: list[str]
     #: Schema (may be left out), table and column whose paths files on disk follow.
     files: list[str] | None
     apply: Script

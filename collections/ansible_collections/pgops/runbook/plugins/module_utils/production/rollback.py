@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TypeVar
 
 from ..catalog.application import read_schema
 from ..catalog.difference import Difference, describe, difference, undone
 from ..catalog.remade import Remade, difference_left
+from ..catalog.residue import beyond_residue, undeclared
 from ..digests import digest_of
 from ..errors import RunbookError, Unchanged, known
 from ..execution.again import apply_again
@@ -111,6 +112,9 @@ class RollbackHooks(ProductionHooks):
 
     def before_script(self, cursor: Cursor, work: Work) -> None:
         work.notes["expected"] = _expected_schema(self.step, cursor, work.version, work.before)
+        # What the header declares by now, and what the rehearsal before the deploy saw and was allowed.
+        rehearsed = _rehearsed(self.step, cursor, work.version)[0].get("residue") or []
+        work.notes["may_leave"] = {*work.migration.get("leaves", []), *rehearsed}
 
     def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         proof, written = _rehearsed(self.step, cursor, work.version)
@@ -131,7 +135,7 @@ class RollbackHooks(ProductionHooks):
         expected = work.notes["expected"]
         if expected is not None:
             expected = _give_privileges_again(cursor, work, expected)
-        must_give_back(work, expected, partial(difference_left, cursor))
+        must_give_back(work, expected, partial(difference_left, cursor), work.notes["may_leave"])
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if work.one_by_one:
@@ -145,6 +149,7 @@ class RollbackHooks(ProductionHooks):
             "catalog_before": self.ledger.keep_catalog(cursor, work.before),
             "catalog_after": self.ledger.keep_catalog(cursor, work.after),
             "schema_restored": work.notes["schema_restored"],
+            "residue": work.notes["residue"],
             "salvage": work.salvage,
             # What the rehearsal saw, and the operator accepted.
             "not_given_back": work.notes.get("not_given_back", []),
@@ -159,6 +164,7 @@ def must_give_back(
     work: Work,
     expected: Json | None,
     compare: Callable[[Json, Json], Difference] = difference,
+    may_leave: Collection[str] = (),
 ) -> None:
     """Look at what a rollback gives, before COMMIT where it is one transaction.
 
@@ -166,11 +172,14 @@ def must_give_back(
         work: its ``made`` and ``collisions`` are looked at; notes whether the schema is restored.
         expected: the schema it must give, or None where that is not known.
         compare: says how two catalogs differ.
+        may_leave: what no rollback can take back and this one may leave (see catalog.residue).
 
     Raises:
         Unchanged: it gives another schema, or leaves a sequence at values that its column has.
     """
-    lines = describe(compare(expected, work.made)) if expected is not None else []
+    found, residue = beyond_residue(compare(expected, work.made) if expected is not None else Difference())
+    lines = [*describe(found), *undeclared(residue, may_leave)]
+    work.notes["residue"] = residue
     work.notes["schema_restored"] = not lines if expected is not None else None
     if work.one_by_one:
         done = f"The rollback of {work.version} was committed statement by statement"

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
-from ..catalog.difference import describe, difference
+from ..catalog.difference import Difference, describe, difference
 from ..catalog.remade import difference_left
+from ..catalog.residue import beyond_residue, header_line, undeclared
 from ..content.difference import difference as content_difference
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
@@ -47,6 +48,7 @@ class Rehearsal:
             not give back.
         accept_data_loss: whether rows that a rollback does not give back may stay so where the header declares it.
         statement_timeout_seconds: greatest time of one statement, as in production; 0 means none.
+        accept_residue: whether what no rollback can take back may stay though no header declares it.
     """
 
     def __init__(
@@ -58,11 +60,15 @@ class Rehearsal:
         production: Connection | None = None,
         accept_data_loss: bool = False,
         statement_timeout_seconds: float = 0,
+        accept_residue: bool = False,
     ) -> None:
         self.connection = connection
         self.production = production
         self.restore_salvage = restore_salvage
         self.accept_data_loss = accept_data_loss
+        self.accept_residue = accept_residue
+        # What rollbacks have left; the schemas before them are compared with that in place.
+        self._residue: set[str] = set()
         # Tables in which rollbacks have left other rows than there were: they say nothing about earlier migrations.
         self._left_otherwise: set[str] = set()
         self.hooks = CopyHooks(connection, list(smoke), files_follow, statement_timeout_seconds)
@@ -73,9 +79,43 @@ class Rehearsal:
             return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
 
     def differing(self, before: Catalog, after: Catalog) -> list[str]:
-        """How the schema of the copy differs from an earlier one, for the person on call; see difference_left()."""
+        """How the schema of the copy differs from an earlier one, for the person on call; see difference_left().
+
+        What rollbacks have rightly left does not count.
+        """
+        found, residue = self._parted(before, after)
+        return [*describe(found), *sorted(set(residue) - self._residue)]
+
+    def _parted(self, before: Catalog, after: Catalog) -> tuple[Difference, list[str]]:
         with transaction(self.connection) as cursor:
-            return describe(difference_left(cursor, before, after))
+            return beyond_residue(difference_left(cursor, before, after))
+
+    def _check_schema(self, migration: Migration, before: Catalog, after: Catalog) -> list[str]:
+        """What the rollback of the migration has left of it that it rightly may.
+
+        Raises:
+            Refused: it does not give back the schema, or leaves something that it does not declare.
+        """
+        found, residue = self._parted(before, after)
+        left = [one for one in residue if one not in self._residue]
+        if found:
+            raise Refused(
+                "rehearsal_rollback_schema_differs",
+                f"Checklist item 'rollback tested on a copy': the rollback of {migration['version']} does not give back"
+                f" the schema: {listed(describe(found))}. Correct the rollback script.",
+            )
+        silent = undeclared(left, migration.get("leaves", []))
+        if silent and not self.accept_residue:
+            raise Refused(
+                "rehearsal_rollback_leaves_residue",
+                f"Checklist item 'rollback tested on a copy': the rollback of {migration['version']} does not give back"
+                f" the schema: {listed(silent)}, which PostgreSQL cannot take back. If that may stay, say so in the"
+                f" header of the rollback script, one line each: {listed([header_line(one) for one in silent])}."
+                " Or accept it once: -e accept_residue=true",
+                residue=silent,
+            )
+        self._residue.update(left)
+        return left
 
     def apply(self, migration: Migration, puts_back: bool = False, again: bool = False) -> Work:
         """Apply, verify, put salvage back, smoke test.
@@ -196,17 +236,11 @@ class Rehearsal:
         clock = time.monotonic()
         work = self.roll_back(migration)
         catalog, content = self.state(only_columns=content_before)
-        version = migration["version"]
-        lines = self.differing(catalog_before, catalog)
-        if lines:
-            raise Refused(
-                "rehearsal_rollback_schema_differs",
-                f"Checklist item 'rollback tested on a copy': the rollback of {version} does not give back the"
-                f" schema: {listed(lines)}. Correct the rollback script.",
-            )
+        residue = self._check_schema(migration, catalog_before, catalog)
         lost, not_compared = self._loss(migration, content_before, content)
         return {
             "schema_restored": True,
+            "residue": residue,
             "data_restored": False if lost else None if not_compared or not content_before else True,
             "not_given_back": lost,
             "not_compared": not_compared,
@@ -214,7 +248,9 @@ class Rehearsal:
             "rollback_statements": work.statements,
             "rollback_impact": work.impact,
             "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
-            or bool(_rows_of_users(work.impact)),
+            or bool(_rows_of_users(work.impact))
+            # There may be nothing that it could take back, or it is left already by an earlier one.
+            or bool(residue or migration.get("leaves")),
             **_compared(content_before, content),
         }
 

@@ -24,6 +24,7 @@ def rehearse_from_empty(
     smoke: Sequence[Script],
     sample_files: int,
     accept_data_loss: bool = False,
+    accept_residue: bool = False,
 ) -> list[Json]:
     """Prove each rollback on the rows of the migrations before it, then all of them with rows everywhere.
 
@@ -32,7 +33,7 @@ def rehearse_from_empty(
         migrations: all of them, in order; each may have ``sample`` rows, loaded once it is in place.
         smoke: smoke test scripts.
         sample_files: value of the setting sample.files for the sample scripts.
-        accept_data_loss: see Rehearsal.
+        accept_data_loss, accept_residue: see Rehearsal.
 
     Returns:
         list of dict: evidence of each migration (see Rehearsal), with ``sample_loaded`` and
@@ -41,7 +42,7 @@ def rehearse_from_empty(
     Raises:
         Refused: at the first failure or difference.
     """
-    rehearsal = Rehearsal(connection, smoke, accept_data_loss=accept_data_loss)
+    rehearsal = Rehearsal(connection, smoke, accept_data_loss=accept_data_loss, accept_residue=accept_residue)
     catalogs = [rehearsal.state()[0]]
     evidence, made = [], {}
     # A script without the line requires all before it, so that nothing of it can be missing.

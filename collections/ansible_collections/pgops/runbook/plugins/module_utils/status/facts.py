@@ -52,7 +52,8 @@ def database_status(
         not all of which have; its changes are no drift), broken_receipt,
         cut_off (a sentence, or None), receipts (how many), rights_of_others (what lets others than the owner write the
         runbook's schemas, or read kept rows), drift, salvage, rows_waiting (migration that is applied -> rows of its
-        salvage that did not go back), files_behind, layout (release: of the runbook's own schemas, 0 for none; newest:
+        salvage that did not go back), residue (migration -> what its rollback could not take back), files_behind,
+        layout (release: of the runbook's own schemas, 0 for none; newest:
         that the next deploy brings them to).
     """
     recorded: set[str] | None = read(
@@ -96,6 +97,7 @@ def database_status(
         ),
         "salvage": salvage,
         "rows_waiting": _rows_waiting(salvage, applied),
+        "residue": _residue(receipts, applied),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
@@ -109,6 +111,21 @@ def _rows_waiting(salvage: Sequence[Json], applied: Collection[str]) -> dict[str
         if rows and item["migration"] in applied:
             waiting[item["migration"]] = waiting.get(item["migration"], 0) + rows
     return waiting
+
+
+def _residue(receipts: Sequence[Receipt], applied: Collection[str]) -> dict[str, list[str]]:
+    """Of which migration that was rolled back what is still there."""
+    left: dict[str, list[str]] = {}
+    for one in receipts:
+        if one["status"] != "ok":
+            continue
+        if one["step"] == "swap":
+            left.clear()  # an older database has taken the place of the one that had it
+        if one["step"] == "emergency_rollback" and one["migration"]:
+            # A later rollback leaves nothing that was not there before its deploy.
+            known = left.setdefault(one["migration"], [])
+            known += [name for name in one["outputs"].get("residue") or [] if name not in known]
+    return {version: residue for version, residue in left.items() if residue and version not in applied}
 
 
 def _migration(entry: IndexEntry, recorded: Collection[str] | None, receipts: Sequence[Receipt]) -> Json:

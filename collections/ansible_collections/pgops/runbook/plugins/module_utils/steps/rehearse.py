@@ -43,6 +43,7 @@ def work(step: Step) -> Json:
                 production=step.connection,
                 accept_data_loss=step.params["accept_data_loss"],
                 statement_timeout_seconds=step.params["statement_timeout_seconds"],
+                accept_residue=step.params["accept_residue"],
             )
             result = rehearsal.rehearse(migrations)
             paths = _bring_paths(step, connection) if hosts else {}
@@ -86,6 +87,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
+            accept_residue={"type": "bool", "default": False},
             statement_timeout_seconds=LOCK_SPEC["statement_timeout_seconds"],
             **POLICY_SPEC,
             **SALVAGE_SPEC,

@@ -31,6 +31,7 @@ def work(step: Step) -> Json:
                 step.smoke_scripts(),
                 step.params["sample_files"],
                 step.params["accept_data_loss"],
+                step.params["accept_residue"],
             )
         finally:
             connection.close()
@@ -45,6 +46,7 @@ def main() -> None:
             copy_target={"type": "dict", "options": TARGET_SPEC},
             sample_files={"type": "int", "default": 200},
             accept_data_loss={"type": "bool", "default": False},
+            accept_residue={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )

@@ -84,17 +84,24 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
 
 
 def _not_given_back(run: dict[str, Any]) -> list[str]:
-    """A line for each table of which a rollback does not give back the rows, as the rehearsal saw it."""
+    """A line for all that a rollback does not give back, as the rehearsal saw it."""
     proof = run.get("proof") or {}
     lines = [
         f"Rollback of {version} does not give back, as the header declares: {table['words']}"
         for version, tables in proof.get("not_given_back", {}).items()
         for table in tables
     ]
-    return lines + [
-        f"Rollback of {version}: the rows of {', '.join(tables)} could not be compared after the later rollbacks"
-        for version, tables in proof.get("not_compared", {}).items()
-    ]
+    return (
+        lines
+        + [
+            f"Rollback of {version}: the rows of {', '.join(tables)} could not be compared after the later rollbacks"
+            for version, tables in proof.get("not_compared", {}).items()
+        ]
+        + [
+            f"Rollback of {version} gives back the schema but for {listed(residue)}, which none can take back"
+            for version, residue in proof.get("residue", {}).items()
+        ]
+    )
 
 
 def _emergency_backup(backup: dict[str, Any]) -> str:

@@ -46,6 +46,10 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         f" again: {LIST_SALVAGE} says what stands in the way"
         for version, rows in (status.get("rows_waiting") or {}).items()
     ]
+    lines += [
+        f"LEFT: the rollback of {version} gave back the schema but for {listed(residue)}"
+        for version, residue in (status.get("residue") or {}).items()
+    ]
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))

@@ -358,8 +358,8 @@ class RunRecord:
             proof["schema_restored"] = None if None in values else all(values)
 
     def _take_loss(self, found: list[dict[str, Any]]) -> None:
-        """Rows that the rollback does not give back, by migration, where there are any."""
-        for key in ("not_given_back", "not_compared"):
+        """What the rollback does not give back, by migration, where there is anything."""
+        for key in ("not_given_back", "not_compared", "residue"):
             lost = {one["version"]: one[key] for one in found if one.get(key)}
             if lost:
                 self.content["proof"][key] = {**self.content["proof"].get(key, {}), **lost}

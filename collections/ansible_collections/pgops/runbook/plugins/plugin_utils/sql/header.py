@@ -18,12 +18,16 @@ DATA_LOSSES = ("NONE", "PARTIAL", "COMPLETE")
 _TRANSACTIONS = ("ONE", "NONE")
 
 _FACT = re.compile(
-    r"(migration|rollback|description|risk level|data loss|requires|transaction|files)\s*:(.*)", re.I | re.S
+    r"(migration|rollback|description|risk level|data loss|requires|transaction|files|leaves)\s*:(.*)",
+    re.I | re.S,
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # An identifier as SQL writes it, plain or in double quotes (PostgreSQL manual, Lexical Structure).
 _IDENTIFIER = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")'
 _RENAME = re.compile(rf"rename\s+({_IDENTIFIER}(?:\.{_IDENTIFIER}){{1,2}})(?:\s*\(.*\))?", re.I | re.S)
+_RESIDUE = re.compile(
+    rf"column\s+order\s+{_IDENTIFIER}(?:\.{_IDENTIFIER})?|enum\s+label\s+{_IDENTIFIER}\..+", re.S
+)
 _BLANK = " \t\n\r\f\v"
 
 
@@ -36,6 +40,7 @@ class Header:
         transaction: "one" or "none", as written in `-- Transaction:`.
         files: names of schema (may be left out), table and column from `-- Files: rename table.column`: the
             migration changes paths in that column, and the files on disk are renamed with it.
+        leaves: what a rollback cannot take back, one of each `-- Leaves:` line.
         present: at least one known line was found.
     """
 
@@ -45,6 +50,7 @@ class Header:
     requires: tuple[str, ...] | None = None
     transaction: str | None = None
     files: tuple[str, ...] | None = None
+    leaves: tuple[str, ...] = ()
     present: bool = False
 
 
@@ -82,6 +88,7 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         requires=_names(source, *found["requires"]) if "requires" in found else None,
         transaction=transaction.lower() if transaction else None,
         files=_path_column(source, *found["files"]) if "files" in found else None,
+        leaves=_residue(source, *found["leaves"]) if "leaves" in found else (),
         present=bool(found),
     )
 
@@ -95,8 +102,8 @@ def header_lines(text: str, path: str = "<script>") -> dict[str, tuple[int, int]
 def _facts(source: SqlText) -> dict[str, tuple[str, int]]:
     """Key -> (value, offset of the key); raises when a key is given twice with different values.
 
-    A description goes on in the next lines when they are indented deeper than its key, and so does a list of
-    requirements that ends with a comma.
+    Of what a rollback leaves each line names one thing; their values are lines. A description goes on in the next lines
+    when they are indented deeper than its key, and so does a list of requirements that ends with a comma.
     """
     found: dict[str, tuple[str, int]] = {}
     current, last_line, indent = "", 0, 0
@@ -115,6 +122,9 @@ def _facts(source: SqlText) -> dict[str, tuple[str, int]]:
         key = match[1].lower()
         current, last_line, indent = ("" if key in found else key), number, column
         value = match[2].strip()
+        if key == "leaves" and key in found:
+            found[key] = (f"{found[key][0]}\n{value}", found[key][1])
+            continue
         if key in found and found[key][0] != value:
             first = source.place(found[key][1])[0]
             raise source.error(
@@ -138,6 +148,18 @@ def _names(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
                 f'"Requires: {value}" is not a list of migrations: {name!r} is not a version or file name',
             )
     return tuple(dict.fromkeys(names))
+
+
+def _residue(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
+    lines = tuple(dict.fromkeys(value.split("\n")))
+    for line in lines:
+        if not _RESIDUE.fullmatch(line):
+            raise source.error(
+                "header_invalid",
+                offset,
+                f'"Leaves: {line}" is neither "column order <table>" nor "enum label <type>.<label>"',
+            )
+    return tuple(" ".join(line.split(None, 2)) for line in lines)
 
 
 def _path_column(source: SqlText, value: str, offset: int) -> tuple[str, ...] | None:

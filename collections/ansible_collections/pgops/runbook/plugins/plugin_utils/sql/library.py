@@ -197,6 +197,7 @@ class SqlLibrary:
                 "requires": list(m.requires),
                 "risk_level": m.risk_level,
                 "data_loss": m.data_loss,
+                "leaves": list(m.rollback.header.leaves) if m.rollback else [],
                 "files": _files(m),
                 "apply": _to_compare(m.apply) if to_roll_back else m.apply.payload(),
                 "rollback": m.rollback.payload() if m.rollback else None,
