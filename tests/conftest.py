@@ -22,6 +22,15 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+# Whole playbooks, tens of seconds each; what comes last is cheap, so that no worker waits long for the other.
+LONG = ("tests/integration/stories/", "tests/integration/demo/", "tests/integration/collection/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Start an embedded server for the session; removed at the end, on Ctrl-C and SIGTERM too."""

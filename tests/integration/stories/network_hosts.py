@@ -176,7 +176,9 @@ class NetworkHosts:
             "ansible_python_interpreter": PYTHON,
             "ansible_ssh_private_key_file": str(self.folder / "user"),
             "ansible_ssh_args": "-F none -o ControlMaster=auto -o ControlPersist=60s -o IdentitiesOnly=yes"
-            f" -o StrictHostKeyChecking=yes -o UserKnownHostsFile={self.folder}/known_hosts",
+            f" -o StrictHostKeyChecking=yes -o UserKnownHostsFile={self.folder}/known_hosts"
+            # As ansible.cfg has it, and sooner: a connection that is open would wait for a host that is cut off.
+            " -o ServerAliveInterval=2 -o ServerAliveCountMax=3",
             "ansible_control_path": str(self.folder / "%%h.socket"),
             "ansible_timeout": 5,
             "db_host": self.hosts[name].address,
