@@ -40,7 +40,7 @@ from demo.local_server import LocalServerError  # noqa: E402
 __all__ = ["Row", "main", "play_all"]
 
 # For a minute's look.
-QUICK_CASES = 4
+QUICK_CASES = 2
 
 
 @dataclass

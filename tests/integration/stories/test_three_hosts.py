@@ -110,7 +110,7 @@ def outcomes(records: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {host: record["outcome"] for host, record in records.items()}
 
 
-def test_deployed_taken_back_and_deployed_again_on_all_three(fleet: Fleet) -> None:
+def test_deployed_and_taken_back_on_all_three_and_deployed_again_on_one(fleet: Fleet) -> None:
     run = fleet.run("deploy.yml", "-e", "migration=002")
     assert run.status == 0, run.output
     assert outcomes(fleet.records("deploy")) == dict.fromkeys(HOSTS, "deployed")
@@ -125,10 +125,11 @@ def test_deployed_taken_back_and_deployed_again_on_all_three(fleet: Fleet) -> No
     assert outcomes(fleet.records("emergency_rollback")) == dict.fromkeys(HOSTS, "rolled_back")
     assert not any(fleet.has_column(host) for host in HOSTS)
 
-    run = fleet.run("deploy.yml", "-e", "migration=002")
+    run = fleet.run("deploy.yml", "-e", "migration=002", "--limit", "db1")
     assert run.status == 0, run.output
+    assert fleet.execute("db1", "SELECT author FROM notes WHERE id = 1") == [("db1",)]
+    assert not fleet.has_column("db2")
     for host in HOSTS:
-        assert fleet.execute(host, "SELECT author FROM notes WHERE id = 1") == [(host,)]
         left = fleet.execute(
             host, "SELECT datname FROM pg_database WHERE datname LIKE 'runbook%'", "postgres"
         )
