@@ -42,6 +42,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.replication
 )
 from psycopg2 import sql  # noqa: E402
 
+from benchmarks.library_database import target_of  # noqa: E402
 from benchmarks.measurement import Measurement, first_of, table  # noqa: E402
 from demo.local_server import LocalServer, LocalServerError  # noqa: E402
 from tests.fresh_database import fresh_database  # noqa: E402
@@ -155,14 +156,7 @@ def proven(server: LocalServer, stranger: Stranger, folder: Path) -> Proven:
                 with connection.cursor() as cursor:
                     cursor.execute(f"{statements}\n;SELECT 1")
                 connection.commit()
-        where = {
-            "login_host": server.host,
-            "login_port": server.port,
-            "login_user": server.user,
-            "login_password": "",
-            "login_db": database,
-            "ssl_mode": "prefer",
-        }
+        where = target_of(server, database)
         files = BackupFiles(str(folder), f"stranger-{stranger.name}")
         copy = CopyDatabase(where, f"stranger-{stranger.name}")
         with contextlib.closing(server.connect(database)) as connection:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -14,6 +13,7 @@ import pytest
 
 from demo.local_server import LocalServer
 from tests.fresh_database import fresh_database
+from tests.own_server import own_server
 
 # In CI a property test tries the same examples each time: a change is judged by what it changed. Everywhere else
 # the examples are new ones, and what they find is mended.
@@ -33,16 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """Start an embedded server for the session; removed at the end, on Ctrl-C and SIGTERM too."""
-    # Without a handler SIGTERM ends pytest before any fixture is torn down; now it acts like Ctrl-C.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server = LocalServer(tmp_path_factory.mktemp("server"), fsync=False)
-    try:
-        server.start()
+    """Start an embedded server for the session."""
+    with own_server(tmp_path_factory.mktemp("server")) as server:
         yield server
-    finally:
-        server.remove()
-        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from demo.local_server import LocalServer
 from demo.server_account import ServerAccount
 from demo.server_process import ServerProcess, free_port
 
-__all__ = ["Standby", "changed_settings", "execute", "no_commit_waits", "primary_server", "until"]
+__all__ = ["Standby", "changed_settings", "execute", "no_commit_waits", "until"]
 
 STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
 # One that is there answers sooner.
@@ -69,20 +68,6 @@ def _reloaded(server: LocalServer, name: str, value: str | None) -> None:
             return bool(cursor.fetchone()[0]) == (value is not None)
 
     until(has_it, f"{name} = {value}")
-
-
-@contextlib.contextmanager
-def primary_server(folder: Path) -> Iterator[LocalServer]:
-    """A server whose settings a test may change without disturbing others."""
-    # As for the server of the session (tests/conftest.py): SIGTERM leaves nothing behind.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server = LocalServer(folder, fsync=False)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -11,16 +11,13 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.rehearsal_
 
 from demo.local_server import LocalServer
 from tests.integration.step_runs import StepRuns, target
+from tests.own_server import own_server
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    server = LocalServer(tmp_path_factory.mktemp("rehearsal"), fsync=False)
-    try:
-        server.start()
+    with own_server(tmp_path_factory.mktemp("rehearsal")) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.production.replicas 
 
 from demo.local_server import LocalServer
 from tests.integration.step_runs import StepRuns, target
-from tests.streaming import Standby, changed_settings, execute, no_commit_waits, primary_server, until
+from tests.own_server import own_server
+from tests.streaming import Standby, changed_settings, execute, no_commit_waits, until
 
 SOME_WAL = "CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 3000)"
 
@@ -26,7 +27,7 @@ SOME_WAL = "CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A server of these tests' own."""
-    with primary_server(tmp_path_factory.mktemp("primary")) as server:
+    with own_server(tmp_path_factory.mktemp("primary")) as server:
         yield server
 
 

@@ -11,13 +11,14 @@ import pytest
 
 from demo.local_server import LocalServer
 from tests.integration.stories.application import Application
-from tests.streaming import Standby, changed_settings, no_commit_waits, primary_server
+from tests.own_server import own_server
+from tests.streaming import Standby, changed_settings, no_commit_waits
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """A server of these tests' own."""
-    with primary_server(tmp_path_factory.mktemp("primary")) as server:
+    with own_server(tmp_path_factory.mktemp("primary")) as server:
         yield server
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-import shlex
 import sys
 import time
 import traceback
@@ -28,7 +27,7 @@ from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
 from ..plugin_utils.run.crash import LOOK, explain_crash
-from ..plugin_utils.run.maintenance import is_left_over, out_of_service_sentence, take_back
+from ..plugin_utils.run.maintenance import end_maintenance
 from ..plugin_utils.run.outcome import code_of_task, succeeded
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.progress import shown_progress
@@ -304,28 +303,19 @@ class ActionModule(ActionBase):
         arguments: dict[str, Any],
         task_vars: dict[str, Any],
     ) -> None:
-        """Take the application back that a run has left out of service; adds to ``result`` what there is to be said."""
+        """See end_maintenance(); adds to ``result`` what there is to be said."""
         command = self._templar.template(task_vars.get("maintenance_window_close_command") or [])
         take_over = str(
             arguments.get("take_over") or self._templar.template(task_vars.get("take_over") or "")
         )
-        said = []
-        for run in left:
-            left_over = is_left_over(run, take_over)
-            sentence = f"OUT OF SERVICE: {out_of_service_sentence(run, left_over, command)}"
-            if left_over and command and not self._task.check_mode:
-                failure = take_back(command)
-                by = f"maintenance_window_close_command ({shlex.join(map(str, command))})"
-                if failure is None:
-                    sentence = (
-                        f"IN SERVICE AGAIN: run {run['run_id']} had taken the application out of service at"
-                        f" {run['since']} and did not take it back; {by} has done so now."
-                    )
-                    sentence += self._note_in_service(run["run_id"], arguments, task_vars)
-                    result["changed"] = True
-                else:
-                    sentence += f". It was tried: {by} failed: {failure}"
-            said.append(sentence)
+
+        def note(run_id: str) -> str:
+            result["changed"] = True
+            return self._note_in_service(run_id, arguments, task_vars)
+
+        said = [
+            end_maintenance(run, command, take_over, note, writes=not self._task.check_mode) for run in left
+        ]
         result.setdefault("warnings", []).extend(said)
         if "outputs" in result:
             result["outputs"]["maintenance"] = said

@@ -195,6 +195,16 @@ options:
         default: ''
 """
 
+    RESIDUE = r"""
+options:
+  accept_residue:
+    description:
+      - Whether what no rollback can take back (the place of a column, a label of an enum) may stay though the header of
+        the rollback script does not declare it.
+    type: bool
+    default: false
+"""
+
     SALVAGE = r"""
 options:
   restore_salvage:

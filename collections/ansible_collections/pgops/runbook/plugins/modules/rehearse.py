@@ -18,15 +18,10 @@ author:
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.residue
   - pgops.runbook.step.salvage
   - pgops.runbook.step.slots
 options:
-  accept_residue:
-    description:
-      - Whether what no rollback can take back (the place of a column, a label of an enum) may stay though the header of
-        the rollback script does not declare it.
-    type: bool
-    default: false
   statement_timeout_seconds:
     description: Greatest time of one statement on the copy, which is that in production; 0 means none.
     type: float

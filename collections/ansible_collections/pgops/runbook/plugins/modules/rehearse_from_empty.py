@@ -18,13 +18,8 @@ author:
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.residue
 options:
-  accept_residue:
-    description:
-      - Whether what no rollback can take back (the place of a column, a label of an enum) may stay though the header of
-        the rollback script does not declare it.
-    type: bool
-    default: false
   sample_files:
     description: Value of the setting C(sample.files) while sample scripts run.
     type: int

@@ -32,7 +32,9 @@ from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Scri
 from .data_loss import accepted_loss
 from .hooks import CopyHooks, refuse_collisions
 
-__all__ = ["Rehearsal"]
+__all__ = ["RESIDUE_SPEC", "Rehearsal"]
+
+RESIDUE_SPEC = {"accept_residue": {"type": "bool", "default": False}}
 
 
 class Rehearsal:

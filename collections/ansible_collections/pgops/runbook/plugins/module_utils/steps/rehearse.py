@@ -14,7 +14,7 @@ from ..library.follow import bring_rehearsed, library_hosts_of
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..preflight.replication import SLOT_SPEC, look_at_slots, wal_of_rehearsal
 from ..preflight.requirements import check_declared, makers_in_production, makers_of_chain
-from ..rehearsal.rehearsal import Rehearsal
+from ..rehearsal.rehearsal import RESIDUE_SPEC, Rehearsal
 from ..salvage.returning.returner import SALVAGE_SPEC
 from ..shapes import Connection, Json, Migration
 from ..step import Step, step_argument_spec
@@ -87,10 +87,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
-            accept_residue={"type": "bool", "default": False},
             statement_timeout_seconds=LOCK_SPEC["statement_timeout_seconds"],
             **POLICY_SPEC,
             **SALVAGE_SPEC,
+            **RESIDUE_SPEC,
             **SLOT_SPEC,
         ),
         supports_check_mode=True,

@@ -8,6 +8,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, database_settings
 from ..postgres.connection import TARGET_SPEC
+from ..rehearsal.rehearsal import RESIDUE_SPEC
 from ..rehearsal.rehearse_from_empty import rehearse_from_empty
 from ..shapes import Json
 from ..step import Step, step_argument_spec
@@ -46,7 +47,7 @@ def main() -> None:
             copy_target={"type": "dict", "options": TARGET_SPEC},
             sample_files={"type": "int", "default": 200},
             accept_data_loss={"type": "bool", "default": False},
-            accept_residue={"type": "bool", "default": False},
+            **RESIDUE_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -7,17 +7,43 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .controller import lives
 
-__all__ = ["is_left_over", "out_of_service_sentence", "take_back"]
+__all__ = ["end_maintenance", "is_left_over", "out_of_service_sentence", "take_back"]
 
 STATUS = "ansible-playbook playbooks/status.yml"
 
 # A command that does not end must not keep anybody from looking.
 COMMAND_SECONDS: float = 300
+
+
+def end_maintenance(
+    run: dict[str, Any], command: Sequence[str], take_over: str, note: Callable[[str], str], writes: bool
+) -> str:
+    """Take the application back that a run has left out of service, where nobody else will; what there is to be said.
+
+    Args:
+        run: see module_utils/ledger/maintenance.py, out_of_service.
+        command: maintenance_window_close_command, as it is set now.
+        take_over: run_id of a run that is known to be dead.
+        note: tells the ledger of the run that it is back; returns what is to be said where that was not possible.
+        writes: false in check mode.
+    """
+    left_over = is_left_over(run, take_over)
+    out = f"OUT OF SERVICE: {out_of_service_sentence(run, left_over, command)}"
+    if not (left_over and command and writes):
+        return out
+    failure = take_back(command)
+    by = f"maintenance_window_close_command ({shlex.join(map(str, command))})"
+    if failure is not None:
+        return f"{out}. It was tried: {by} failed: {failure}"
+    return (
+        f"IN SERVICE AGAIN: run {run['run_id']} had taken the application out of service at {run['since']} and did not"
+        f" take it back; {by} has done so now.{note(run['run_id'])}"
+    )
 
 
 def is_left_over(run: dict[str, Any], take_over: str = "") -> bool:
