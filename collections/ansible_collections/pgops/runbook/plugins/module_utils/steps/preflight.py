@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, drop_forgotten
-from ..backup.emergency import EMERGENCY_BACKUP_SPEC, check_wanted
+from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.files import check_room, remove_unencrypted
 from ..ledger.journal import open_journal
@@ -129,7 +129,9 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
         check_room(step.params["backup_dir"], size)
         tries = not step.module.check_mode
         replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
-    Encryption.of(step.params).check()
+    if makes_copy or step.params["emergency_backup"] in (AUTO, FULL):
+        # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
+        Encryption.of(step.params).check()
     return size, replication
 
 
