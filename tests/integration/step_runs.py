@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step, step_argument_spec
+from ansible_collections.pgops.runbook.plugins.module_utils.step.options import step_argument_spec
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 

@@ -80,7 +80,8 @@ def test_an_import_upwards_is_seen() -> None:
         "module_utils.production.apply",
         "module_utils.production.replicas",
         "module_utils.salvage.returning.returner",
-        "module_utils.step",
+        "module_utils.step.options",
+        "module_utils.step.step",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import RUN_LOCK
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.step_runs import StepRuns
 

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
 from ansible_collections.pgops.runbook.plugins.module_utils.production import attempt
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.step_runs import StepRuns
 

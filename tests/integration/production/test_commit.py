@@ -12,7 +12,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres import bloc
 from ansible_collections.pgops.runbook.plugins.module_utils.production import hooks
 from ansible_collections.pgops.runbook.plugins.module_utils.production.attempt import commit_or_find_out
 from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Receipt
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.production.applied import applied
 from tests.integration.step_runs import StepRuns

@@ -13,7 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.restore.steps import
     swap_databases,
     swapped_by,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.restore_runs import Restore, closed, replaced
 from tests.integration.step_runs import StepRuns

@@ -8,9 +8,9 @@ import contextlib
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import step as frame
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import RUN_LOCK
-from ansible_collections.pgops.runbook.plugins.module_utils.step import Step
+from ansible_collections.pgops.runbook.plugins.module_utils.step import inquiry
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.restore_runs import Restore
 from tests.integration.step_runs import StepRuns
@@ -74,7 +74,7 @@ def test_statements_that_commit_one_by_one_are_half_done(runs: StepRuns) -> None
 
 def test_a_session_of_it_is_still_at_work(runs: StepRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     runs.up_to("rehearse")
-    monkeypatch.setattr(frame, "AFTERMATH_SECONDS", 0.3)
+    monkeypatch.setattr(inquiry, "AFTERMATH_SECONDS", 0.3)
     with contextlib.closing(runs.server.connect(runs.database)) as outlives, outlives.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s), pg_backend_pid()", (RUN_LOCK,))
         (_, pid) = cursor.fetchone()
@@ -101,7 +101,7 @@ def test_the_server_ends_the_session_before_anything_is_changed(runs: StepRuns) 
 
 def test_a_server_that_stays_away_leaves_it_unknown(runs: StepRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     runs.up_to("rehearse")
-    monkeypatch.setattr(frame, "AFTERMATH_SECONDS", 0.1)
+    monkeypatch.setattr(inquiry, "AFTERMATH_SECONDS", 0.1)
 
     def work(step: Step) -> None:
         step.params["target"]["login_port"] = 1

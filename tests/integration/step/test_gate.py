@@ -8,10 +8,10 @@ import contextlib
 import json
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils import step
 from ansible_collections.pgops.runbook.plugins.module_utils.digests import canonical_json, digest_of
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import RUN_LOCK
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import altered
+from ansible_collections.pgops.runbook.plugins.module_utils.step import waiting
 
 from tests.integration.restore_runs import wait_for
 from tests.integration.step_runs import StepRuns
@@ -125,7 +125,7 @@ def test_every_step_leaves_a_receipt_however_it_ends(runs: StepRuns) -> None:
 
 
 def test_one_step_works_in_a_database_at_a_time(runs: StepRuns, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "LOCK_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(waiting, "LOCK_WAIT_SECONDS", 0.5)
     runs.steps("preflight")
     with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (RUN_LOCK,))
@@ -175,7 +175,7 @@ def test_no_step_waits_without_an_end_to_read(
     runs: StepRuns, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     runs.steps("preflight")
-    monkeypatch.setattr(step, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.2)
     with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         for name, one in (("preflight", runs.another()), ("maintenance_window", runs)):

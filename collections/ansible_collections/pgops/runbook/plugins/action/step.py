@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import sys
 import time
@@ -20,23 +19,22 @@ from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
-from ..module_utils.ledger.receipts import CHAINS, RESTORING_STEPS
-from ..plugin_utils.report.run import run_report
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
 from ..plugin_utils.run.crash import LOOK, explain_crash
+from ..plugin_utils.run.ending import conclude, note_unannounced
+from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.maintenance import end_maintenance
-from ..plugin_utils.run.outcome import code_of_task, succeeded
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord
+from ..plugin_utils.run.skipping import reason_to_skip
 
 try:
     from ..plugin_utils.report.documents import write_documents
-    from ..plugin_utils.run.plan import ALL, PENDING, check_smoke, plan_for, resolve_migration
-    from ..plugin_utils.sql.library import SqlLibrary, read_sql_library
+    from ..plugin_utils.run.plan import plan_of_run
 
     GRAMMAR_IS_MISSING = False
 except ModuleNotFoundError as missing:
@@ -47,9 +45,6 @@ except ModuleNotFoundError as missing:
 
 # What is sent to the target, whichever the step is: ansible-core packs a module once in a run of a playbook.
 STEP_MODULE = "pgops.runbook.step"
-
-# Whatever happens on the controller, each step has left its receipt in the database.
-UNWRITTEN = "{} could not be written: {}. The ledger in the database has all receipts: playbooks/status.yml."
 
 # Steps that belong to no run, and how their outputs are told.
 REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report}
@@ -100,7 +95,7 @@ class ActionModule(ActionBase):
                     "database": target.get("login_db"),
                 },
                 writes=not self._task.check_mode,
-                carried=_carried(task_vars),
+                carried=carried(task_vars),
                 key=self._receipt_key(task_vars),
             )
         except RunbookError as error:
@@ -120,10 +115,12 @@ class ActionModule(ActionBase):
             return result
         ended = record.content.get("ended")
         if step == "announce" and ended and arguments.get("unannounced"):
-            return self._note_unannounced(record, arguments["unannounced"])
+            return note_unannounced(record, arguments["unannounced"])
         if step == "announce":
-            return self._conclude(
-                record.successor(self._new_run_id(task_vars)) if ended else record, arguments, task_vars
+            return conclude(
+                record.successor(self._new_run_id(task_vars)) if ended else record,
+                arguments,
+                lambda options: self._run_module(options, task_vars),
             )
         if ended:
             # What it came to is written; another attempt must not write over it.
@@ -138,7 +135,7 @@ class ActionModule(ActionBase):
                 "outcome": "refused",
                 "run_id": run["run_id"],
             }
-        skipped = self._reason_to_skip(step, record, boolean(arguments.get("automatic", False)))
+        skipped = reason_to_skip(step, record, boolean(arguments.get("automatic", False)))
         if skipped:
             return {"changed": False, "skipped": True, "skip_reason": skipped}
         result = self._recorded_step(step, arguments, run, record, task_vars)
@@ -192,7 +189,7 @@ class ActionModule(ActionBase):
         try:
             record.end(step, result)
         except OSError as error:
-            _hand_on(record, error, result)
+            hand_on(record, error, result)
         if result.get("failed"):
             # They are in the artifacts; on the screen of the person on call they would bury the reason.
             result.pop("receipts", None)
@@ -228,22 +225,6 @@ class ActionModule(ActionBase):
     def _new_run_id(task_vars: dict[str, Any]) -> str:
         return new_run_id(str(task_vars.get("inventory_hostname", "target")))
 
-    def _reason_to_skip(self, step: str, record: RunRecord, automatic: bool) -> str | None:
-        if automatic and not record.may_have_committed():
-            return "this run has committed nothing: there is nothing to roll back"
-        if automatic and step in RESTORING_STEPS and record.has_taken_back():
-            return "the rollback is done: there is nothing to restore"
-        preflight = record.steps("preflight")
-        if not preflight or preflight[-1]["status"] != "ok":
-            return None
-        if step == "files_check" and not record.content["migrations"]:
-            return "nothing is applied in this run"
-        if step in ("files_check", "files_rename"):
-            return None if record.files_follow() else "no migration of this run changes paths of files"
-        if not record.content["migrations"]:
-            return "nothing is pending"
-        return None
-
     # One step --------------------------------------------------------------------------------------------
 
     def _execute_step(
@@ -256,7 +237,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         started = time.monotonic()
         try:
-            arguments["plan"] = self._plan(step, arguments, run, record)
+            arguments["plan"] = plan_of_run(step, run, record, arguments)
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, started)
         try:
@@ -357,141 +338,10 @@ class ActionModule(ActionBase):
         arguments["progress_file"] = f"/tmp/.pgops-runbook-progress-{secrets.token_hex(16)}"  # noqa: S108
         return shown_progress(arguments["progress_file"], self._low_level_execute_command, Display().display)
 
-    def _plan(
-        self, step: str, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord
-    ) -> dict[str, Any]:
-        """What the step is told about the SQL."""
-        restoring = run["playbook"] == "restore"
-        if step == "salvage":
-            return {}
-        if step in RESTORING_STEPS or (restoring and step in ("preflight", "maintenance_window")):
-            return {}  # a restore runs no SQL of the folder, which may be what is broken
-        adopt = boolean(arguments.get("adopt", False))
-        to_roll_back = run["playbook"] == "emergency_rollback" or boolean(arguments.get("automatic", False))
-        library = read_sql_library(
-            run.get("sql_dir") or "sql",
-            tolerant=restoring or to_roll_back or (step == "status" and not adopt),
-        )
-        if restoring:
-            return plan_for(step, library, [])
-        wanted = (
-            ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
-        )
-        run["migration"] = wanted
-        record.expect(wanted)
-        plan = plan_for(
-            step,
-            library,
-            self._versions(step, library, wanted, record),
-            with_statements=adopt,
-            to_roll_back=to_roll_back,
-        )
-        check_smoke(plan)
-        return plan
-
-    def _versions(self, step: str, library: SqlLibrary, wanted: str, record: RunRecord) -> list[str]:
-        """The versions whose scripts the step is told about."""
-        if step != "preflight" and record.content["migrations"]:
-            return list(record.content["migrations"])
-        everything = [migration.version for migration in library.migrations]
-        if step == "preflight" or wanted in (PENDING, ALL):
-            return everything
-        return [wanted]
-
     def _may_take_over(self, result: dict[str, Any]) -> bool:
         """Whether the run that holds the database was started on this machine by a process that is gone."""
         holder = (result.get("details") or {}).get("holder") or {}
         return lives(holder.get("controller") or {}) is False
-
-    # The end of a run ------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _note_unannounced(record: RunRecord, announcements: list[dict[str, Any]]) -> dict[str, Any]:
-        """Add to the record of a run that has ended that nobody was told."""
-        record.note_unannounced(announcements)
-        warnings = [
-            f"Nobody was told of the {one['event']}: {one['reason']}" for one in record.content["unannounced"]
-        ]
-        try:
-            record.save()
-        except OSError as error:
-            warnings.append(f"And {record.path} could not be written: {error.strerror}.")
-        return {"changed": False, "warnings": warnings}
-
-    def _conclude(
-        self, record: RunRecord, arguments: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Finish the record, and the run in the ledger where one was opened."""
-        failure, failure_code = (str(arguments.get(key) or "") for key in ("reason", "reason_code"))
-        if not record.writes:
-            return _checked_only(failure, failure_code, arguments["run"])
-        record.note_unannounced(arguments.get("unannounced") or [])
-        content, unwritten = record.content, None
-        try:
-            record.conclude(failure, failure_code, boolean(arguments.get("fail_on_held_back", False)))
-        except OSError as error:
-            unwritten = UNWRITTEN.format(record.path, error.strerror)
-            content["reason"] = f"{content['reason']} {unwritten}" if content["reason"] else unwritten
-            content["reason_code"] = content["reason_code"] or "artifacts_dir_unwritable"
-        result: dict[str, Any] = {"changed": False}
-        if record.is_open_in_ledger():
-            arguments["run"] = {**arguments["run"], "migration": ""}
-            arguments.update(
-                outcome=content["outcome"], reason=content["reason"] or "", record_sha256=record.digest()
-            )
-            result = self._run_module(arguments, task_vars)
-            if result.get("failed"):
-                # The run's outcome stands; that its end is not in the ledger is said beside it.
-                result = {
-                    "changed": False,
-                    "warnings": [f"The ledger could not be closed: {result.get('msg')}"],
-                }
-        result["run"] = content
-        result["run_json"] = str(record.path)
-        result["report"] = run_report(
-            content, str(record.path), boolean(arguments.get("restore_salvage", True))
-        )
-        result["succeeded"] = succeeded(content)
-        return result
-
-
-def _hand_on(record: RunRecord, error: OSError, result: dict[str, Any]) -> None:
-    """Let the tasks that follow know what run.json does not: production may have been changed by now.
-
-    Ansible keeps facts of a task that went well; from one that failed the playbook's rescue takes the record.
-    """
-    unwritten = UNWRITTEN.format(record.path, error.strerror)
-    result["warnings"] = [*result.get("warnings", []), unwritten]
-    if result.get("failed"):
-        result["runbook_record"] = record.content
-    else:
-        result["ansible_facts"] = {"runbook_record": record.content}
-
-
-def _carried(task_vars: dict[str, Any]) -> list[dict[str, Any]]:
-    """Records that _hand_on() gave to tasks before this one, without the tags that ansible-core puts on values."""
-    places = (task_vars, task_vars.get("ansible_facts") or {})
-    return [
-        json.loads(json.dumps(place["runbook_record"])) for place in places if place.get("runbook_record")
-    ]
-
-
-def _checked_only(failure: str, failure_code: str, run: dict[str, Any]) -> dict[str, Any]:
-    """The end of a run in check mode, which leaves no record to read from."""
-    outcome = "refused" if failure else "checked"
-    wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
-    what = f"{run['playbook']} of {wanted}" if wanted else f"this {run['playbook']}"
-    would = f"Preflight found no obstacle to {what}. The steps after it would be: {steps}."
-    return {
-        "changed": False,
-        "run": {
-            "outcome": outcome,
-            "reason_code": code_of_task(failure, failure_code),
-            "reason": failure or None,
-        },
-        "report": [f"Check mode, nothing was written. {failure or would}"],
-        "succeeded": not failure,
-    }
 
 
 def _failure(code: str, reason: str, outcome: str | None, started: float) -> dict[str, Any]:

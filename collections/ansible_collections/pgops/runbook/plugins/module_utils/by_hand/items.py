@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from ..errors import Refused
 from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor, Json, Receipt
-from ..step import Step, operator_name
+from ..step.options import operator_name
+from ..step.step import Step
 
 __all__ = ["COMMAND", "enter_run", "find_item", "kept_items", "refuse_beside_a_run"]
 

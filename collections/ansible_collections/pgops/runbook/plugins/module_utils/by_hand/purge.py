@@ -12,7 +12,7 @@ from ..errors import Refused
 from ..postgres.connection import transaction
 from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor, Json
-from ..step import Step
+from ..step.step import Step
 from .items import COMMAND, enter_run, find_item, kept_items, refuse_beside_a_run
 
 __all__ = ["confirm_purge", "purge", "to_purge"]

@@ -23,7 +23,7 @@ from ..salvage.returning.returner import SalvageReturner
 from ..salvage.store.items import LABELS, OF_TABLES, PRIVILEGES, ROWS, SalvageStore
 from ..salvage.store.rows import enter_changed, try_again
 from ..shapes import Cursor, Json
-from ..step import Step
+from ..step.step import Step
 from .items import COMMAND, enter_run, find_item, refuse_beside_a_run
 
 __all__ = ["check_put_back", "put_back"]

@@ -16,7 +16,7 @@ from typing import TypedDict
 from ..errors import Refused, StepFailed
 from ..postgres.connection import transaction
 from ..shapes import Json
-from ..step import Step
+from ..step.step import Step
 from .agreement import FileAgreement
 from .folder import LibraryFolder
 from .hosts import library_hosts_of

@@ -14,7 +14,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
 from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json, Receipt
-from ..step import Step
+from ..step.step import Step
 from .checks import (
     check_scripts_to_apply,
     check_scripts_to_roll_back,

@@ -19,7 +19,7 @@ from ..ledger.receipts import latest
 from ..postgres.connection import transaction
 from ..sentences import cut, listed
 from ..shapes import Catalog, Cursor, Json, Migration
-from ..step import Step
+from ..step.step import Step
 from .hooks import ProductionHooks
 
 __all__ = ["ApplyHooks", "apply_to_production"]

@@ -16,7 +16,7 @@ from ..postgres.message import one_line
 from ..postgres.pooler import backend_pid
 from ..postgres.sequences import positions, put_back
 from ..shapes import Receipt, TableName
-from ..step import Step
+from ..step.step import Step
 
 __all__ = ["CommitUnknown", "commit_or_find_out", "in_production", "undo_attempt"]
 

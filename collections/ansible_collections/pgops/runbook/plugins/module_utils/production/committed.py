@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..ledger.receipts import latest
 from ..shapes import Migration
-from ..step import Step
+from ..step.step import Step
 
 __all__ = ["committed_by_this_run"]
 

@@ -20,7 +20,7 @@ from ..postgres.pooler import backend_pid
 from ..postgres.standbys import refuse_endless_commit
 from ..sentences import cut, listed
 from ..shapes import Connection, Cursor, Json
-from ..step import Step
+from ..step.step import Step
 from .attempt import commit_or_find_out, in_production
 
 __all__ = ["ProductionHooks"]

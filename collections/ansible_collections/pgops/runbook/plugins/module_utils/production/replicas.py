@@ -13,7 +13,7 @@ from ..postgres.standbys import Standby, position_now, read_standbys
 from ..preflight.replication import look_at_slots, look_at_standbys, wal_of_rehearsal
 from ..sentences import listed
 from ..shapes import Connection, Json
-from ..step import Step
+from ..step.step import Step
 
 __all__ = ["REPLICA_WAIT_SPEC", "look_before_apply", "look_before_rollback", "wait_for_standbys"]
 

@@ -37,7 +37,7 @@ from ..salvage.privileges import (
 from ..salvage.store.items import SalvageStore
 from ..sentences import cut, listed
 from ..shapes import Catalog, Cursor, Json, Migration
-from ..step import Step
+from ..step.step import Step
 from .attempt import undo_attempt
 from .hooks import ProductionHooks
 

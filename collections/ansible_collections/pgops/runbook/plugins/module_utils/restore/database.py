@@ -22,7 +22,7 @@ from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.connection import client_options, sql, transaction
 from ..postgres.programs import find_program, run_program
 from ..shapes import Connection, Json, Receipt
-from ..step import Step
+from ..step.step import Step
 from .properties import tablespace_for
 from .restored import RestoredDatabase, ledger_dump
 

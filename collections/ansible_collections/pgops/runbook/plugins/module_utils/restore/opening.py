@@ -19,7 +19,7 @@ from ..preflight.opening import backups_of, close_dead_run
 from ..preflight.server import check_client_programs, check_own_session, check_server, check_writable
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
-from ..step import Step
+from ..step.step import Step
 from .restored import drop_restored
 from .source import dump_folder, find_backup
 

@@ -22,7 +22,7 @@ from ..rows.difference import TableDifference
 from ..rows.sequences import carry_sequences
 from ..salvage.store.moving import bring_items
 from ..shapes import Connection, Cursor, Json
-from ..step import Step
+from ..step.step import Step
 from .properties import carry_settings, read_properties
 from .swap import DatabaseSwap, replaced_name
 

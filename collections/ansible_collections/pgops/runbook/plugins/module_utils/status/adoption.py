@@ -16,7 +16,8 @@ from ..ledger.receipts import script_digests
 from ..ledger.versions import VersionTable
 from ..postgres.connection import transaction
 from ..shapes import Catalog, Connection, Json, Migration
-from ..step import Step, operator_name
+from ..step.options import operator_name
+from ..step.step import Step
 
 __all__ = ["find_in_place", "made_by_each", "placement", "record_in_place"]
 

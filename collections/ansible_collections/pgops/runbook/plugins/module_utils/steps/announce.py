@@ -13,7 +13,8 @@ from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import commit_without_standbys
 from ..restore.restored import drop_restored
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

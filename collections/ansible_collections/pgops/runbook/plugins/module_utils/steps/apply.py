@@ -13,7 +13,8 @@ from ..production.apply import apply_to_production
 from ..production.replicas import REPLICA_WAIT_SPEC, look_before_apply, wait_for_standbys
 from ..salvage.returning.returner import SALVAGE_SPEC
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

@@ -22,7 +22,8 @@ from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..production.committed import committed_by_this_run
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

@@ -8,7 +8,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..restore.steps import count_rows, swapped_by
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

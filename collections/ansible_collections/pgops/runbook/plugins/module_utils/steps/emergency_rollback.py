@@ -12,7 +12,8 @@ from ..production.committed import committed_by_this_run
 from ..production.replicas import look_before_rollback
 from ..production.rollback import roll_back_production
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

@@ -9,7 +9,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..library.progress import ProgressLines
 from ..library.steps import LIBRARY_SPEC, follow_database, library_of, show_renames
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

@@ -12,7 +12,8 @@ from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..preflight.hours import is_open, parse_window
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 WINDOW_SPEC = {
     "start": {"type": "str", "required": True},

@@ -36,7 +36,8 @@ from ..preflight.server import check_client_programs, check_own_session, check_r
 from ..restore.opening import open_restore, refuse_missing_database
 from ..restore.restored import drop_restored
 from ..shapes import Cursor, Json, Target
-from ..step import Step, operator_name, step_argument_spec
+from ..step.options import operator_name, step_argument_spec
+from ..step.step import Step
 
 
 class Selected(NamedTuple):

@@ -17,7 +17,8 @@ from ..preflight.requirements import check_declared, makers_in_production, maker
 from ..rehearsal.rehearsal import RESIDUE_SPEC, Rehearsal
 from ..salvage.returning.returner import SALVAGE_SPEC
 from ..shapes import Connection, Json, Migration
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

@@ -11,7 +11,8 @@ from ..postgres.connection import TARGET_SPEC
 from ..rehearsal.rehearsal import RESIDUE_SPEC
 from ..rehearsal.rehearse_from_empty import rehearse_from_empty
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

@@ -14,7 +14,8 @@ from ..restore.opening import check_replaceable
 from ..restore.source import find_backup
 from ..restore.steps import swapped_by
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

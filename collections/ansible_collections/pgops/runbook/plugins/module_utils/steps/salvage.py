@@ -17,7 +17,8 @@ from ..postgres.standbys import refuse_endless_commit
 from ..salvage.returning.decision import KEPT, PREFERENCES
 from ..salvage.store.items import SalvageStore
 from ..shapes import Cursor, Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def list_items(step: Step) -> Json:

@@ -9,7 +9,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..execution.script import run_checks
 from ..postgres.connection import transaction
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

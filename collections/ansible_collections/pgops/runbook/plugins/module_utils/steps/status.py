@@ -13,7 +13,8 @@ from ..postgres.standbys import refuse_endless_commit
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
 from ..status.reading import read_status
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def adopt(step: Step) -> dict[str, Json]:

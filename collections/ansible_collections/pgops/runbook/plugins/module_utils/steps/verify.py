@@ -15,7 +15,8 @@ from ..ledger.versions import VersionTable
 from ..postgres.connection import transaction
 from ..sentences import listed
 from ..shapes import Json, Migration, Script
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

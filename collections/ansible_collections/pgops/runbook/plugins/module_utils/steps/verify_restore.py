@@ -12,7 +12,8 @@ from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..postgres.connection import TARGET_SPEC
 from ..shapes import Json
-from ..step import Step, step_argument_spec
+from ..step.options import step_argument_spec
+from ..step.step import Step
 
 
 def work(step: Step) -> Json:

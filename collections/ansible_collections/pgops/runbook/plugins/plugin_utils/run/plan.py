@@ -6,13 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ...module_utils.errors import Refused
 from ...module_utils.execution.parts import lines_of_changes
-from ..sql.library import Migration, Script, SqlLibrary
+from ...module_utils.ledger.receipts import RESTORING_STEPS
+from ..sql.library import Migration, Script, SqlLibrary, read_sql_library
 from ..sql.lint import lint
 from ..sql.script import SqlScriptError
+from .record import RunRecord
 
-__all__ = ["ALL", "PENDING", "plan_for", "resolve_migration"]
+__all__ = ["ALL", "PENDING", "plan_for", "plan_of_run", "resolve_migration"]
 
 PENDING = "pending"
 ALL = "all"
@@ -21,6 +25,54 @@ ALL = "all"
 STEPS_OF_FACTS = ("preflight", "status")
 
 FACTS_OF_DEPENDENCIES = ("version", "requires", "requires_declared", "creates")
+
+
+def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict[str, Any]) -> dict[str, Any]:
+    """What a step of a run is told about the SQL; the record learns which migration is meant.
+
+    Args:
+        step: name of the step.
+        run: its option ``run``; ``migration`` in it becomes the version that is meant, or the word for several.
+        record: of the run.
+        options: the others of the step; ``adopt`` and ``automatic`` are looked at.
+
+    Raises:
+        RunbookError: the folder cannot be read, or a script that the step needs cannot be used.
+    """
+    restoring = run["playbook"] == "restore"
+    if step == "salvage":
+        return {}
+    if step in RESTORING_STEPS or (restoring and step in ("preflight", "maintenance_window")):
+        return {}  # a restore runs no SQL of the folder, which may be what is broken
+    adopt = boolean(options.get("adopt", False))
+    to_roll_back = run["playbook"] == "emergency_rollback" or boolean(options.get("automatic", False))
+    library = read_sql_library(
+        run.get("sql_dir") or "sql",
+        tolerant=restoring or to_roll_back or (step == "status" and not adopt),
+    )
+    if restoring:
+        return plan_for(step, library, [])
+    wanted = ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
+    run["migration"] = wanted
+    record.expect(wanted)
+    plan = plan_for(
+        step,
+        library,
+        _versions(step, library, wanted, record),
+        with_statements=adopt,
+        to_roll_back=to_roll_back,
+    )
+    check_smoke(plan)
+    return plan
+
+
+def _versions(step: str, library: SqlLibrary, wanted: str, record: RunRecord) -> list[str]:
+    """The versions whose scripts the step is told about."""
+    if step != "preflight" and record.content["migrations"]:
+        return list(record.content["migrations"])
+    if step == "preflight" or wanted in (PENDING, ALL):
+        return [migration.version for migration in library.migrations]
+    return [wanted]
 
 
 def resolve_migration(library: SqlLibrary, playbook: str, wanted: object) -> str:

@@ -4,22 +4,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Optional
 
-from .errors import Refused, RunbookError, StepFailed, known
-from .ledger.aftermath import CHANGING_STEPS, aftermath
-from .ledger.journal import open_journal
-from .ledger.ledger import RUN_LOCK, Ledger, utc_text
-from .ledger.maintenance import out_of_service
-from .ledger.receipt_file import ReceiptFile
-from .ledger.receipts import (
+from ..errors import Refused, RunbookError, StepFailed, known
+from ..ledger.aftermath import CHANGING_STEPS
+from ..ledger.ledger import Ledger, utc_text
+from ..ledger.maintenance import out_of_service
+from ..ledger.receipt_file import ReceiptFile
+from ..ledger.receipts import (
     RESTORING_STEPS,
     check_gate,
     check_smoke_scripts,
@@ -28,23 +25,23 @@ from .ledger.receipts import (
     outputs_in,
     script_digests,
 )
-from .ledger.signatures import check_signed
-from .ledger.upgrade import known_release
-from .postgres.answers import one_row
-from .postgres.blockers import sessions_that_hold
-from .postgres.connection import (
+from ..ledger.signatures import check_signed
+from ..ledger.upgrade import known_release
+from ..postgres.answers import one_row
+from ..postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
-    TARGET_SPEC,
     ServerUnreachable,
     connect,
     psycopg2,
     server_identity,
     transaction,
 )
-from .postgres.maintenance import connect_to_closed
-from .postgres.message import explain_error, one_line
-from .postgres.standbys import commit_without_standbys, refuse_endless_commit
-from .shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
+from ..postgres.maintenance import connect_to_closed
+from ..postgres.message import explain_error, one_line
+from ..postgres.standbys import commit_without_standbys, refuse_endless_commit
+from ..shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
+from .inquiry import ask_the_ledger, ask_until_answered
+from .waiting import patience, take_run_lock, wait_not_long
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -52,24 +49,7 @@ if TYPE_CHECKING:
     #: What a step does; returns the outputs for its receipt.
     Work = Callable[["Step"], Optional[Json]]
 
-__all__ = ["RUN_SPEC", "Step", "step_argument_spec"]
-
-RUN_SPEC = {
-    "run_id": {"type": "str", "required": True},
-    "playbook": {
-        "type": "str",
-        "required": True,
-        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status"],
-    },
-    "migration": {"type": "str", "default": ""},
-    "sql_dir": {"type": "str", "default": "sql"},
-    "artifacts_dir": {"type": "str", "default": "artifacts"},
-    "operator": {"type": "str", "default": ""},
-    "controller": {"type": "dict", "default": {}},
-    "library_hosts": {"type": "list", "elements": "str", "default": []},
-    "signed": {"type": "dict"},
-    "died": {"type": "dict", "options": {"code": {"type": "str"}, "reason": {"type": "str"}}},
-}
+__all__ = ["Step"]
 
 # Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
 # opens and closes a run of its own.
@@ -80,28 +60,8 @@ FIRST_STEPS = ("preflight", "status", "salvage")
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
-# How long a step waits for another step of the same database to end.
-LOCK_WAIT_SECONDS = 10
-
-# How long the sessions of a step that has died may be at work, and its server be away, until nobody asks any more
-# what became of it.
-AFTERMATH_SECONDS: float = 60
-
-# How long a lock is waited for that is needed to read the ledger, by steps whose work is of that kind all the time.
-PATIENCE_SECONDS: float = 10
+# Steps whose work is to read and write the ledger, which waits for locks.
 PATIENT_STEPS = ("preflight", "announce")
-
-
-def step_argument_spec(**options: Json) -> Json:
-    """The options that every step has, and those of one step."""
-    return {
-        "target": {"type": "dict", "required": True, "options": TARGET_SPEC},
-        "run": {"type": "dict", "required": True, "options": RUN_SPEC},
-        "plan": {"type": "dict", "default": {}},
-        "backup_dir": {"type": "path", "default": "backups"},
-        "backup_max_age_minutes": {"type": "int", "default": 60},
-        **options,
-    }
 
 
 class Step:
@@ -186,7 +146,7 @@ class Step:
             if first is not None:
                 first()
             self._connect()
-            with self._patience():
+            with patience(self.connection, self.name):
                 self._open()
                 outputs = work(self) or {} if self.name in PATIENT_STEPS else {}
             if self.name not in PATIENT_STEPS:
@@ -227,30 +187,6 @@ class Step:
             )
             if self.reopened is not None:
                 self.module.warn(self.reopened)
-
-    @contextlib.contextmanager
-    def _patience(self) -> Iterator[None]:
-        """Nothing inside waits for a lock without an end.
-
-        Raises:
-            StepFailed: a lock was not granted in time; with the sessions that hold some.
-        """
-        with transaction(self.connection) as cursor:
-            _wait_not_long(cursor, local=False)
-        try:
-            yield
-        except psycopg2.errors.LockNotAvailable:
-            with transaction(self.connection) as cursor:
-                holders = sessions_that_hold(cursor)
-            raise StepFailed(
-                "lock_not_available",
-                f"Step {self.name} waited {PATIENCE_SECONDS:g} s for a lock. {'; '.join(holders) or 'It is free now'}."
-                " Type the same command again when that session has ended.",
-            ) from None
-        finally:
-            if not self.connection.closed:
-                with transaction(self.connection) as cursor:
-                    cursor.execute("SET lock_timeout = 0")  # what connect() has set, not what the role has
 
     def _open(self) -> None:
         with transaction(self.connection) as cursor:
@@ -356,83 +292,24 @@ class Step:
         return ages
 
     def _aftermath(self, code: str, reason: str) -> RunbookError:
-        """How this step ended, of which nothing is known but why it could not report: see ``aftermath``.
-
-        Raises:
-            psycopg2.Error, ServerUnreachable: the server could not be asked.
-        """
-        try:
-            # A session that outlives its process holds it until the server has noticed.
-            self.take_run_lock(AFTERMATH_SECONDS)
-        except Refused as error:
-            return StepFailed(
-                code,
-                f"{reason} What became of it is not known, because a session of it is still at work."
-                f" {error.reason}",
-            )
-        with transaction(self.connection) as cursor:
-            self.receipts = self.ledger.receipts(cursor, self.run_id)
-            journal = open_journal(cursor)
-            half_done = journal if journal is not None and journal["run_id"] == self.run_id else None
-            self.identity = server_identity(cursor)
-        # What it has written and could not hand over.
+        """How this step ended, which could not report; what it has written and could not hand over is ours now."""
+        found = ask_the_ledger(self.connection, self.run_id, self.name, code, reason)
+        if found.identity is None:
+            return found.error
+        self.receipts, self.identity = found.receipts, found.identity
         self.recorded = [receipt for receipt in self.receipts if receipt["step"] == self.name]
-        return aftermath(self.name, code, reason, self.receipts, self.identity, half_done)
+        return found.error
 
-    def _find_out(self, code: str, reason: str) -> RunbookError:
-        """See ``_aftermath``, by a session of its own; a server that is away has some time to come back."""
-        deadline = time.monotonic() + AFTERMATH_SECONDS
-        while True:
-            try:
-                self.connection.close()
-                self._connect()
-                return self._aftermath(code, reason)
-            except (RunbookError, psycopg2.Error) as error:
-                if time.monotonic() >= deadline:
-                    return StepFailed(
-                        code,
-                        f"{reason} What became of it is not known, because the server does not answer"
-                        f" ({one_line(error)}). When it does: ansible-playbook playbooks/status.yml",
-                    )
-                time.sleep(1)
+    def _ask_again(self, code: str, reason: str) -> RunbookError:
+        """See ``_aftermath``, by a session of its own."""
+        self.connection.close()
+        self._connect()
+        return self._aftermath(code, reason)
 
-    def take_run_lock(self, seconds: float | None = None) -> None:
-        """One step at a time in one database.
-
-        The lock is the session's: it ends with the connection, so a dead holder does not block.
-
-        Args:
-            seconds: how long to wait for another step; LOCK_WAIT_SECONDS.
-
-        Raises:
-            Refused: naming the session that holds it.
-        """
-        if self.reads_only:
-            return
-        deadline = time.monotonic() + (LOCK_WAIT_SECONDS if seconds is None else seconds)
-        while True:
-            with transaction(self.connection) as cursor:
-                cursor.execute("SELECT pg_try_advisory_lock(%s)", (RUN_LOCK,))
-                if one_row(cursor)[0]:
-                    return
-                holder = Ledger().session_at_work(cursor)
-            if time.monotonic() >= deadline:
-                raise Refused("another_run_in_progress", self._held_by(holder))
-            time.sleep(0.25)
-
-    def _held_by(self, session: Json | None) -> str:
-        with transaction(self.connection) as cursor:
-            run = self.ledger.unfinished_run(cursor)
-        name = f": {run['run_id']} by {run['operator']}, since {run['started']}" if run else ""
-        at_work = (
-            f" (server session pid {session['pid']} of user {session['user']}, since {session['since']})"
-            if session
-            else ""
-        )
-        return (
-            f"Another run is in progress in this database{name}{at_work}."
-            " Wait until it has finished; ansible-playbook playbooks/status.yml shows it."
-        )
+    def take_run_lock(self) -> None:
+        """Be the one step at work in this database; see ``waiting.take_run_lock``."""
+        if not self.reads_only:
+            take_run_lock(self.connection)
 
     # Receipts ------------------------------------------------------------------------------------------
 
@@ -491,7 +368,8 @@ class Step:
         """What an error means that left nobody to say whether production was changed."""
         if self._connection is None:
             return Refused(error.code, f"{error.reason} Step {self.name} did not begin.", **error.details)
-        found = self._find_out(error.code, error.reason)
+        code, reason = error.code, error.reason
+        found = ask_until_answered(lambda: self._ask_again(code, reason), code, reason)
         found.details.update(error.details)
         return found
 
@@ -503,7 +381,7 @@ class Step:
             if self.connection.closed:
                 self.connection = connect(self.params["target"])
             with transaction(self.connection) as cursor:
-                _wait_not_long(cursor, local=True)
+                wait_not_long(cursor, local=True)
                 # It may be the very reason that a standby is missing.
                 commit_without_standbys(cursor, local=True)
                 run = self.ledger.run(cursor, self.run_id)
@@ -550,14 +428,3 @@ class Step:
             StepFailed: when there is none; the gate has normally seen to it.
         """
         return outputs_in(self.receipts, step, migration)
-
-
-def _wait_not_long(cursor: Cursor, local: bool) -> None:
-    cursor.execute(
-        "SELECT pg_catalog.set_config('lock_timeout', %s, %s)", (f"{round(PATIENCE_SECONDS * 1000)}ms", local)
-    )
-
-
-def operator_name(given: str) -> str:
-    """Who runs this: as given by the controller, or the operating system's user."""
-    return given or getpass.getuser()

@@ -1,0 +1,94 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The end of a run: its record is finished, and the ledger is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ...module_utils.ledger.receipts import CHAINS
+from ..report.run import run_report
+from .handing_on import UNWRITTEN
+from .outcome import code_of_task, succeeded
+from .record import RunRecord
+
+__all__ = ["conclude", "note_unannounced"]
+
+Result = dict[str, Any]
+
+
+def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Result], Result]) -> Result:
+    """Finish the record, and the run in the ledger where one was opened.
+
+    Args:
+        record: of the run.
+        options: of the step announce.
+        tell_the_ledger: runs the module of that step with such options; returns its result.
+
+    Returns:
+        The task's result: run, report (lines), succeeded and, where something is written, run_json.
+    """
+    failure, failure_code = (str(options.get(key) or "") for key in ("reason", "reason_code"))
+    if not record.writes:
+        return _checked_only(failure, failure_code, options["run"])
+    record.note_unannounced(options.get("unannounced") or [])
+    content, unwritten = record.content, None
+    try:
+        record.conclude(failure, failure_code, boolean(options.get("fail_on_held_back", False)))
+    except OSError as error:
+        unwritten = UNWRITTEN.format(record.path, error.strerror)
+        content["reason"] = f"{content['reason']} {unwritten}" if content["reason"] else unwritten
+        content["reason_code"] = content["reason_code"] or "artifacts_dir_unwritable"
+    result: Result = {"changed": False}
+    if record.is_open_in_ledger():
+        told = tell_the_ledger(
+            {
+                **options,
+                "run": {**options["run"], "migration": ""},
+                "outcome": content["outcome"],
+                "reason": content["reason"] or "",
+                "record_sha256": record.digest(),
+            }
+        )
+        # The run's outcome stands; that its end is not in the ledger is said beside it.
+        failed = {"changed": False, "warnings": [f"The ledger could not be closed: {told.get('msg')}"]}
+        result = failed if told.get("failed") else told
+    result["run"] = content
+    result["run_json"] = str(record.path)
+    result["report"] = run_report(content, str(record.path), boolean(options.get("restore_salvage", True)))
+    result["succeeded"] = succeeded(content)
+    return result
+
+
+def note_unannounced(record: RunRecord, announcements: list[Result]) -> Result:
+    """Add to the record of a run that has ended that nobody was told; returns the task's result."""
+    record.note_unannounced(announcements)
+    warnings = [
+        f"Nobody was told of the {one['event']}: {one['reason']}" for one in record.content["unannounced"]
+    ]
+    try:
+        record.save()
+    except OSError as error:
+        warnings.append(f"And {record.path} could not be written: {error.strerror}.")
+    return {"changed": False, "warnings": warnings}
+
+
+def _checked_only(failure: str, failure_code: str, run: Result) -> Result:
+    """The end of a run in check mode, which leaves no record to read from."""
+    outcome = "refused" if failure else "checked"
+    wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
+    what = f"{run['playbook']} of {wanted}" if wanted else f"this {run['playbook']}"
+    would = f"Preflight found no obstacle to {what}. The steps after it would be: {steps}."
+    return {
+        "changed": False,
+        "run": {
+            "outcome": outcome,
+            "reason_code": code_of_task(failure, failure_code),
+            "reason": failure or None,
+        },
+        "report": [f"Check mode, nothing was written. {failure or would}"],
+        "succeeded": not failure,
+    }

@@ -1,0 +1,34 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Steps that have nothing to do in a run."""
+
+from __future__ import annotations
+
+from ...module_utils.ledger.receipts import RESTORING_STEPS
+from .record import RunRecord
+
+__all__ = ["reason_to_skip"]
+
+
+def reason_to_skip(step: str, record: RunRecord, automatic: bool) -> str | None:
+    """Why a step has nothing to do, as the run's record tells; None where it has.
+
+    Args:
+        step: name of the step.
+        record: of the run.
+        automatic: whether this is of the rollback that a failed deploy does by itself.
+    """
+    if automatic and not record.may_have_committed():
+        return "this run has committed nothing: there is nothing to roll back"
+    if automatic and step in RESTORING_STEPS and record.has_taken_back():
+        return "the rollback is done: there is nothing to restore"
+    preflight = record.steps("preflight")
+    if not preflight or preflight[-1]["status"] != "ok":
+        return None
+    if step == "files_check" and not record.content["migrations"]:
+        return "nothing is applied in this run"
+    if step in ("files_check", "files_rename"):
+        return None if record.files_follow() else "no migration of this run changes paths of files"
+    if not record.content["migrations"]:
+        return "nothing is pending"
+    return None

@@ -1,0 +1,83 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The end of a run, on the controller."""
+
+from __future__ import annotations
+
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run import handing_on
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.ending import conclude, note_unannounced
+
+from tests.unit.run.records import failed, ok, on_disk, record, run_until
+
+OPTIONS = {"run": {"playbook": "deploy", "migration": "009", "run_id": "run-1"}, "target": {}}
+
+
+class LedgerThatAnswers:
+    """Stands for the module of the step announce, which other tests run for real."""
+
+    def __init__(self, **answer):
+        self.answer, self.told = answer, []
+
+    def __call__(self, options):
+        self.told.append(options)
+        return dict(self.answer)
+
+
+def test_the_ledger_is_told_what_the_record_says(tmp_path):
+    made = run_until(record(tmp_path), "apply")
+    made.end("apply", failed("it did not work", outcome="unchanged"))
+    ledger = LedgerThatAnswers(changed=True)
+    result = conclude(made, OPTIONS, ledger)
+    (told,) = ledger.told
+    assert told["outcome"] == on_disk(made)["outcome"] == "unchanged"
+    assert told["reason"] == "it did not work"
+    assert told["record_sha256"] == made.digest()
+    assert result["changed"] is True
+    assert result["succeeded"] is False
+
+
+def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path):
+    made = run_until(record(tmp_path), "announce")
+    result = conclude(made, OPTIONS, LedgerThatAnswers(failed=True, msg="the server is away"))
+    assert result["run"]["outcome"] == "deployed"
+    assert result["warnings"] == ["The ledger could not be closed: the server is away"]
+
+
+def test_check_mode_says_what_would_be_done_and_tells_nobody(tmp_path):
+    ledger = LedgerThatAnswers(changed=True)
+    result = conclude(record(tmp_path, writes=False), OPTIONS, ledger)
+    assert result["run"]["outcome"] == "checked"
+    assert "would be: maintenance_window, backup" in result["report"][0]
+    assert ledger.told == []
+
+
+def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp_path, monkeypatch):
+    made = run_until(record(tmp_path), "announce")
+
+    def full():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(made, "save", full)
+    result = conclude(made, OPTIONS, LedgerThatAnswers(changed=True))
+    assert result["run"]["reason_code"] == "artifacts_dir_unwritable"
+    assert "No space left on device. The ledger in the database has all receipts" in result["run"]["reason"]
+
+
+def test_that_nobody_was_told_is_added_to_a_record_that_is_closed(tmp_path):
+    made = run_until(record(tmp_path), "announce")
+    conclude(made, OPTIONS, LedgerThatAnswers())
+    result = note_unannounced(made, [{"event": "end", "reason": "exit status 1"}])
+    assert result["warnings"] == ["Nobody was told of the end: exit status 1"]
+    assert on_disk(made)["unannounced"][0]["reason"] == "exit status 1"
+
+
+def test_a_record_that_cannot_be_written_is_handed_on(tmp_path):
+    made = run_until(record(tmp_path), "verify")
+    full = OSError(28, "No space left on device")
+    went_well, went_wrong = ok("009"), failed()
+    handing_on.hand_on(made, full, went_well)
+    handing_on.hand_on(made, full, went_wrong)
+    assert "No space left on device" in went_well["warnings"][0]
+    assert handing_on.carried({"ansible_facts": went_well["ansible_facts"]}) == [made.content]
+    assert handing_on.carried({"runbook_record": went_wrong["runbook_record"]}) == [made.content]
+    assert handing_on.carried({}) == []
