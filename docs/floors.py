@@ -25,6 +25,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
         "shapes": "the values that rooms hand to each other, as types",
+        "activity": "what this process is doing, for whoever watches it",
     },
     {"postgres": "connections, sessions, the client programs, what the server says of tables and sequences"},
     {
@@ -63,6 +64,7 @@ CONTROLLER_ROOMS: dict[str, str] = {
     "sql": "reading, parsing and ordering the scripts of sql_dir",
     "run": "the plan of a run, its record and its progress",
     "report": "what a person reads of a run",
+    "screen": "what a person sees while a run is at work",
 }
 
 #: Rooms with one door: the file that others import, and the steps whose work is in the room itself.

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.activity import doing
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.library import renaming as renaming_module
 from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import LibraryFolder
 from ansible_collections.pgops.runbook.plugins.module_utils.library.journal import BATCH, RenameJournal
 from ansible_collections.pgops.runbook.plugins.module_utils.library.plan import RenamePlan
@@ -21,7 +23,6 @@ IDENTITY = {"system_identifier": "7", "database": "library", "database_oid": 5}
 class Renaming:
     def __init__(self, root: Path, state: Path, plan: RenamePlan, folder: LibraryFolder) -> None:
         self.root, self.state, self.plan, self.folder = root, state, plan, folder
-        self.told: list[tuple[int, int]] = []
 
     def wanted(self, **names: str) -> None:
         for source, target in names.items():
@@ -32,9 +33,7 @@ class Renaming:
         with contextlib.closing(self._journal()) as journal:
             journal.open(True)
             list(journal.read())
-            return rename_files(
-                self.plan, self.folder, journal, lambda done, total: self.told.append((done, total))
-            )
+            return rename_files(self.plan, self.folder, journal)
 
     def noted(self) -> list[tuple[bytes, bytes, int]]:
         with contextlib.closing(self._journal()) as journal:
@@ -86,7 +85,10 @@ def test_a_file_that_went_away_is_named_before_its_batch_begins(renaming: Renami
     assert renaming.noted() == []
 
 
-def test_progress_is_told_after_each_batch(renaming: Renaming) -> None:
+def test_progress_is_told_after_each_batch(renaming: Renaming, monkeypatch: pytest.MonkeyPatch) -> None:
     renaming.wanted(**{f"old{number}": f"new{number}" for number in range(BATCH + 1)})
+    told: list[int] = []
+    monkeypatch.setattr(renaming_module, "advance", told.append)
     assert renaming.done() == BATCH + 1
-    assert renaming.told == [(BATCH, BATCH + 1), (BATCH + 1, BATCH + 1)]
+    assert told == [BATCH, 1]
+    assert doing()["total"] == BATCH + 1

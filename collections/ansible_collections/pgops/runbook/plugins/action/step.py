@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import sys
 import time
@@ -28,9 +27,10 @@ from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.maintenance import end_maintenance
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
-from ..plugin_utils.run.progress import shown_progress
+from ..plugin_utils.run.progress import followed, newest_line
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip
+from ..plugin_utils.screen.moving import MovingLine
 
 try:
     from ..plugin_utils.report.documents import write_documents
@@ -241,11 +241,10 @@ class ActionModule(ActionBase):
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, started)
         try:
-            with self._progress(step, arguments):
-                result = self._run_module(arguments, task_vars)
+            result = self._with_progress(step, arguments, task_vars)
             if result.get("failed") and self._may_take_over(result):
                 arguments["take_over"] = result["details"]["holder"]["run_id"]
-                result = self._run_module(arguments, task_vars)
+                result = self._with_progress(step, arguments, task_vars)
         except AnsibleConnectionFailure as error:
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
             host = arguments.get("library_host") or task_vars.get("inventory_hostname")
@@ -262,18 +261,28 @@ class ActionModule(ActionBase):
             self._end_maintenance(left, result, arguments, task_vars)
         return result
 
-    def _run_module(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The result of the module of all steps, sent to where the task runs or forked where that is here."""
+    def _run_module(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any], line: MovingLine | None = None
+    ) -> dict[str, Any]:
+        """The result of the module of all steps, sent to where the task runs or forked where that is here.
+
+        Args:
+            line: shows how far the module is, while it works.
+        """
         host_vars = task_vars
         if self._task.delegate_to:
             host_vars = task_vars["ansible_delegated_vars"][self._task.delegate_to]
         interpreter = self._templar.template(host_vars.get("ansible_python_interpreter"))
-        watched = "progress_file" in arguments  # by a thread, beside which nothing is forked
-        if watched or not is_own_machine(self._connection, interpreter, self._compute_environment_string()):
-            return self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
+        path = str(arguments.get("progress_file") or "")
+        if not is_own_machine(self._connection, interpreter, self._compute_environment_string()):
+            if line is None:
+                return self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
+            with followed(path, self._low_level_execute_command, line.show):
+                return self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
         Display().vvv(f"Step {self._task.action} runs in a process of its own on this machine")
         self._update_module_args(STEP_MODULE, arguments, task_vars)
-        result = self._parse_returned_data(execute(arguments), PROFILE)
+        meanwhile = (lambda: None) if line is None else (lambda: line.show(newest_line(path)))
+        result = self._parse_returned_data(execute(arguments, meanwhile), PROFILE)
         remove_internal_keys(result)
         return dict(result)
 
@@ -331,12 +340,18 @@ class ActionModule(ActionBase):
         found = self._run_module({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
         return {**result, **found} if "step" in found else result
 
-    def _progress(self, step: str, arguments: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
-        """Show what a long step writes about its progress while it works."""
-        if step != "files_rename" or self._task.check_mode:
-            return contextlib.nullcontext()
-        arguments["progress_file"] = f"/tmp/.pgops-runbook-progress-{secrets.token_hex(16)}"  # noqa: S108
-        return shown_progress(arguments["progress_file"], self._low_level_execute_command, Display().display)
+    def _with_progress(
+        self, step: str, arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """See _run_module(); how far the module is stands on the screen while it works."""
+        if self._task.check_mode:
+            return self._run_module(arguments, task_vars)
+        path = f"/tmp/.pgops-runbook-progress-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess it
+        line = MovingLine(step, Display().display)
+        try:
+            return self._run_module({**arguments, "progress_file": path}, task_vars, line)
+        finally:
+            line.clear()
 
     def _may_take_over(self, result: dict[str, Any]) -> bool:
         """Whether the run that holds the database was started on this machine by a process that is gone."""

@@ -103,6 +103,12 @@ options:
       - Read from the SQL folder by the action plugin on the controller; do not fill it in by hand.
     type: dict
     default: {}
+  progress_file:
+    description:
+      - New file for lines about the progress, on the host where the step works. Filled in by the action plugin, which
+        reads it meanwhile.
+    type: path
+    default: ''
   backup_dir:
     description: Folder for backups on the host where the module runs.
     type: path

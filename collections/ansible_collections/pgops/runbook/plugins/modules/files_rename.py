@@ -27,10 +27,6 @@ options:
     description: Whether this follows the rollback that a failed deploy does by itself.
     type: bool
     default: false
-  progress_file:
-    description: New file for lines about the progress, filled in by the action plugin.
-    type: path
-    default: ''
 attributes:
   diff_mode:
     description: Returns every pair of old and new path, in check mode too.

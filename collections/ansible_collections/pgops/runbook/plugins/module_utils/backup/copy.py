@@ -61,6 +61,20 @@ class CopyDatabase:
         connection.autocommit = True  # CREATE and DROP DATABASE cannot run in a transaction
         return connection
 
+    def size(self) -> int:
+        """How many bytes it has by now; 0 before it is there."""
+        connection = connect(self.target)
+        try:
+            with transaction(connection) as cursor:
+                cursor.execute(
+                    "SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname = %s",
+                    (self.name,),
+                )
+                found = cursor.fetchone()
+                return found[0] if found else 0
+        finally:
+            connection.close()
+
     def _refuse_endless_commit(self) -> None:
         """What restores into it and works in it waits for standbys, as everybody else."""
         connection = connect(self.target)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from ..activity import begin
 from ..catalog.application import read_schema
 from ..catalog.catalog import carried_by_dump
 from ..catalog.difference import describe
@@ -77,6 +78,8 @@ def restore_and_compare(
         StepFailed: with what differs; ``details`` has the tables, and the rows as differing_rows() gives them.
     """
     clock = time.monotonic()
+    # Of backups of older releases nobody knows how large their database was.
+    begin("restoring", manifest.get("database_bytes"), "bytes", copy.size)
     copy.create(manifest["settings"])
     files.restore(copy.target, copy.name, bindir, jobs, manifest.get("encryption", "none"))
     connection = copy.connect()

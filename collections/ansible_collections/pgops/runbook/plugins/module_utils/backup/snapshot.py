@@ -117,7 +117,7 @@ def back_up(
 
     Returns:
         dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, encryption (method), files,
-        dead_column_slots, rows_written (by anybody, before the snapshot).
+        dead_column_slots, rows_written (by anybody, before the snapshot), database_bytes.
 
     Raises:
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
@@ -127,6 +127,8 @@ def back_up(
         # Before the snapshot: what is written after this may be in the backup, and is counted as written since.
         with transaction(connection) as cursor:
             written = rows_written(cursor)
+            cursor.execute("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
+            size = one_row(cursor)[0]
         cursor, snapshot = _hold_snapshot(connection, lock_timeout_seconds)
         try:
             # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
@@ -153,6 +155,7 @@ def back_up(
         "settings": settings,
         "dead_column_slots": slots,
         "rows_written": written,
+        "database_bytes": size,
         "encryption": files.encryption.method,
         "files": files.files(),
     }

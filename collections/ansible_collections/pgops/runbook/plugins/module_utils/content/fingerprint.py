@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..activity import advance, begin
 from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.connection import psycopg2, sql
@@ -81,11 +82,15 @@ def content_fingerprint(cursor: Cursor, only_columns: Mapping[str, Any] | None =
     with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         previous = pin_session(own, local=True)
         tables = {}
-        for table in stored_tables(own):
+        found = [table for table in stored_tables(own) if wanted is None or table.name in wanted]
+        if found:
+            begin("reading tables", len(found))
+        for table in found:
             if wanted is None:
                 tables[table.name] = table_fingerprint(own, table)
-            elif table.name in wanted:
+            else:
                 tables[table.name] = table_fingerprint(own, table, wanted[table.name])
+            advance()
         result: dict[str, dict[str, Any]] = {
             "tables": tables,
             "sequences": _sequences(own),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import queue
 from concurrent.futures import ThreadPoolExecutor
 
+from ..activity import advance, begin
 from ..postgres.connection import connect
 from ..postgres.session import pin_session, restore_session
 from ..shapes import Content, Cursor, Json, Target
@@ -30,12 +31,14 @@ def content_of_snapshot(cursor: Cursor, target: Target, snapshot: str, workers: 
     """
     tables: queue.SimpleQueue[StoredTable] = queue.SimpleQueue()
     previous = pin_session(cursor, local=True)
-    for table in stored_tables(cursor):  # the largest first, so that none is left for the end
+    found = stored_tables(cursor)  # the largest first, so that none is left for the end
+    for table in found:
         tables.put(table)
+    begin("reading and dumping tables", len(found))
     restore_session(cursor, previous, local=True)
 
     def work(_number: int) -> Json:
-        found: Json = {}
+        mine: Json = {}
         connection = connect(target)
         try:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
@@ -46,8 +49,9 @@ def content_of_snapshot(cursor: Cursor, target: Target, snapshot: str, workers: 
                     try:
                         table = tables.get_nowait()
                     except queue.Empty:
-                        return found
-                    found[table.name] = table_fingerprint(own, table)
+                        return mine
+                    mine[table.name] = table_fingerprint(own, table)
+                    advance()
         finally:
             connection.close()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from ..activity import advance, begin
 from ..errors import Refused, StepFailed, known
 from ..impact.meter import ImpactMeter
 from ..ledger.versions import FoundTable, VersionTable
@@ -147,6 +148,7 @@ def run_script(
             the caller may try again.
     """
     timings: list[Timing] = []
+    begin(f"{script['name']}: statements", len(script["statements"]))
     for statement in script["statements"]:
         started = time.monotonic()
         try:
@@ -175,6 +177,7 @@ def run_script(
             timings[-1]["limits_lifted"] = lifted
         if meter is not None:
             meter.statement_done(timings[-1])
+        advance()
     return timings
 
 

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from ..activity import advance, begin
 from ..errors import StepFailed
 from .folder import LibraryFolder, Unreachable
 from .journal import BATCH, Move, RenameJournal
@@ -16,16 +17,13 @@ from .plan import RenamePlan
 __all__ = ["rename_files"]
 
 
-def rename_files(
-    plan: RenamePlan, folder: LibraryFolder, journal: RenameJournal, progress: Callable[[int, int], None]
-) -> int:
+def rename_files(plan: RenamePlan, folder: LibraryFolder, journal: RenameJournal) -> int:
     """Do every move of the plan.
 
     Args:
         plan: found to be without obstacles.
         folder: of the library.
         journal: open and read.
-        progress: is told how many moves are done and how many there are.
 
     Returns:
         How many moves were done.
@@ -35,6 +33,7 @@ def rename_files(
             next run goes on from the journal.
     """
     _, total = plan.count()
+    begin("renaming files", total)
     done = 0
     moves = plan.moves()
     while True:
@@ -56,7 +55,7 @@ def rename_files(
                 f"Renaming stopped at {what} after {done} of {total} renames: {getattr(error, 'strerror', error)}."
                 " Remove the cause, and run the same command again: it resumes from its journal.",
             ) from None
-        progress(done, total)
+        advance(len(batch))
 
 
 def _entries(folder: LibraryFolder, batch: Iterable[tuple[str, bytes, bytes]]) -> list[Move]:

@@ -97,9 +97,7 @@ def show_renames(library: Library, pairs: Pairs | None) -> dict[str, str]:
     }
 
 
-def follow_database(
-    step: Step, library: Library, write: bool, show_pairs: bool, progress: Callable[[int, int], None]
-) -> tuple[Json, Pairs | None]:
+def follow_database(step: Step, library: Library, write: bool, show_pairs: bool) -> tuple[Json, Pairs | None]:
     """Make the files of this host agree with the database.
 
     Args:
@@ -107,7 +105,6 @@ def follow_database(
         library: see library_of.
         write: whether files are renamed; otherwise they are only looked at.
         show_pairs: whether all pairs of old and new path are returned.
-        progress: see rename_files.
 
     Returns:
         (outputs for the receipt, list of (old path, new path) or None).
@@ -147,7 +144,7 @@ def follow_database(
             return outputs, pairs
         if outputs["renamed"]:
             journal.check_place(plan.renames(), plan.count()[1])
-        rename_files(plan, folder, journal, progress)
+        rename_files(plan, folder, journal)
         outputs.update(_proof(step, library, pending, folder, outputs["renamed"]))
         with transaction(step.connection) as cursor:
             pending.close(cursor, library["hosts"])

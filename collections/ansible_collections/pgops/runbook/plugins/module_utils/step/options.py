@@ -35,6 +35,7 @@ def step_argument_spec(**options: Json) -> Json:
         "target": {"type": "dict", "required": True, "options": TARGET_SPEC},
         "run": {"type": "dict", "required": True, "options": RUN_SPEC},
         "plan": {"type": "dict", "default": {}},
+        "progress_file": {"type": "path", "default": ""},
         "backup_dir": {"type": "path", "default": "backups"},
         "backup_max_age_minutes": {"type": "int", "default": 60},
         **options,

@@ -41,6 +41,7 @@ from ..postgres.message import explain_error, one_line
 from ..postgres.standbys import commit_without_standbys, refuse_endless_commit
 from ..shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
 from .inquiry import ask_the_ledger, ask_until_answered
+from .progress import progress_told
 from .waiting import patience, take_run_lock, wait_not_long
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ class Step:
                 self._open()
                 outputs = work(self) or {} if self.name in PATIENT_STEPS else {}
             if self.name not in PATIENT_STEPS:
-                outputs = work(self) or {}
+                with progress_told(self.params["progress_file"], self.params["target"]):
+                    outputs = work(self) or {}
             if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
                 with transaction(self.connection) as cursor:
                     self.record(cursor, "ok", outputs=outputs)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..library.progress import ProgressLines
 from ..library.steps import LIBRARY_SPEC, follow_database, library_of, show_renames
 from ..shapes import Json
 from ..step.options import step_argument_spec
@@ -14,11 +13,10 @@ from ..step.step import Step
 
 
 def work(step: Step) -> Json:
-    params, module = step.params, step.module
+    module = step.module
     library = library_of(step)
-    progress = ProgressLines(params["progress_file"], params["library_host"])
     show_pairs = module.check_mode or module._diff
-    outputs, pairs = follow_database(step, library, not module.check_mode, show_pairs, progress.files_renamed)
+    outputs, pairs = follow_database(step, library, not module.check_mode, show_pairs)
     if show_pairs:
         step.diff = show_renames(library, pairs)
     if module.check_mode:
@@ -34,7 +32,6 @@ def main() -> None:
         argument_spec=step_argument_spec(
             **LIBRARY_SPEC,
             automatic={"type": "bool", "default": False},
-            progress_file={"type": "path", "default": ""},
         ),
         supports_check_mode=True,
     )

@@ -10,7 +10,7 @@ from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
 from .salvage import salvage_of_run
 
-__all__ = ["LIST_SALVAGE", "run_report"]
+__all__ = ["LIST_SALVAGE", "run_report", "short_report"]
 
 STATE_OF_PRODUCTION = {
     "deployed": "Production has the {migrations}.",
@@ -36,6 +36,38 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         run_json: its path.
         restores_salvage: whether deploys put back what rollbacks keep.
     """
+    return [
+        *_ending(run),
+        *_findings(run, restores_salvage),
+        *_measured(run),
+        "Steps: " + ", ".join(_step(step) for step in run["steps"]),
+        *_way_back(run),
+        f"Record: {run_json}",
+    ]
+
+
+def short_report(
+    run: dict[str, Any], run_json: str, restores_salvage: bool = True, limit: int = 15
+) -> list[str]:
+    """How a run ended, in at most ``limit`` lines, where each step has had a line of its own before.
+
+    The outcome, what is to be typed next and where the rest stands are never cut.
+
+    Args:
+        run, run_json, restores_salvage: as of ``run_report``.
+        limit: number of lines, at least 10.
+    """
+    head, tail = _ending(run), [*_way_back(run), f"Record: {run_json}"]
+    between = [*_findings(run, restores_salvage), *_proven(run), *_locked(run)]
+    room = limit - len(head) - len(tail)
+    if len(between) > room:
+        left = len(between) - max(room - 1, 0)
+        between = [*between[: max(room - 1, 0)], f"And {left} more lines, of which the record has the facts."]
+    return head + between + tail
+
+
+def _ending(run: dict[str, Any]) -> list[str]:
+    """The outcome, its reason, what production is in and what to type next."""
     names = ", ".join(run["migrations"]) or "no migration"
     if not run["migrations"] and run.get("files"):
         names = f"files of {', '.join(run['files']['migrations'])}"
@@ -49,11 +81,15 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
     lines.append(f"State: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
-    if run.get("restore"):
-        lines += _restore(run["restore"])
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
+    return lines
+
+
+def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
+    """What a person should know of the run beyond its outcome, the most important first."""
+    lines = _restore(run["restore"]) if run.get("restore") else []
     lines += [
         f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
@@ -67,10 +103,6 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
             " the deploy"
         )
     lines += salvage_of_run(run, restores_salvage)
-    lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
-    for version, impact in run.get("impact", {}).items():
-        lines += _limits(version, impact)
-        lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
     if run["outcome"] not in ("refused", "unchanged"):
         lines += _files(run.get("files"))
     lines += [
@@ -78,9 +110,52 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         for one in run.get("unannounced") or []
     ]
     lines += [f"Replication: {sentence}" for sentence in run.get("replication") or []]
-    lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
-    lines.append(f"Record: {run_json}")
+    for version, impact in run.get("impact", {}).items():
+        lines += _limits(version, impact)
     return lines
+
+
+def _measured(run: dict[str, Any]) -> list[str]:
+    """What the linter and the measurements say of each migration."""
+    lines = [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
+    for version, impact in run.get("impact", {}).items():
+        lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
+    return lines
+
+
+def _proven(run: dict[str, Any]) -> list[str]:
+    """What the rehearsal has shown of the rollback, in a line."""
+    proof = run.get("proof") or {}
+    rehearsed = proof.get("rehearsed") or []
+    if not rehearsed or not proof.get("schema_restored"):
+        return []
+    back = "schema and rows came back" if proof.get("data_restored") else "the schema came back"
+    return [
+        f"Proven: the rollback of {listed(rehearsed, separator=', ')}, on a copy of this database: {back}"
+    ]
+
+
+def _locked(run: dict[str, Any]) -> list[str]:
+    """How long the run held up others in production: a line a migration that did."""
+    lines = []
+    for version, impact in run.get("impact", {}).items():
+        held = [
+            f"{lock['table']} for {lock['held_seconds']:.2f} s ({lock['mode']})"
+            for lock in impact.get("production", {}).get("locks", [])
+            if lock["mode"] not in HARMLESS_LOCKS
+        ]
+        if held:
+            lines.append(f"Locked by {version}: {listed(held, separator=', ')}")
+    return lines
+
+
+def _way_back(run: dict[str, Any]) -> list[str]:
+    """The command that takes back what a deploy has done: the newest migration first."""
+    if run["outcome"] != "deployed" or not run["migrations"]:
+        return []
+    *others, newest = run["migrations"]
+    order = f", newest first (then {', '.join(reversed(others))})" if others else ""
+    return [f"Roll back{order}: ansible-playbook emergency_rollback.yml -e migration={newest}"]
 
 
 def _not_given_back(run: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ import os
 import pkgutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
@@ -25,6 +25,8 @@ from ansible import constants
 from ansible.module_utils import _internal
 from ansible.module_utils._internal._ansiballz._loader import run_module
 from ansible.module_utils.common.json import Direction, get_module_encoder
+
+from .progress import SECONDS_BETWEEN
 
 __all__ = ["PROFILE", "execute", "is_own_machine"]
 
@@ -67,11 +69,13 @@ def is_own_machine(connection: Any, interpreter: object, environment: str) -> bo
     )
 
 
-def execute(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def execute(arguments: Mapping[str, Any], meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Run the module of all steps in a process of its own and wait for its end.
 
     Args:
         arguments: of the module, with those that ansible-core adds.
+        meanwhile: called every SECONDS_BETWEEN while the module works. (A thread could not: beside one nothing is
+            forked.)
 
     Returns:
         dict: stdout (the module's result as JSON; empty where it was killed), stderr, and rc, the exit status, which is
@@ -86,6 +90,8 @@ def execute(arguments: Mapping[str, Any]) -> dict[str, Any]:
     sender.close()
     stdout = stderr = ""
     with receiver, contextlib.suppress(EOFError):
+        while not receiver.poll(SECONDS_BETWEEN):
+            meanwhile()
         stdout, stderr = receiver.recv()
     process.join()
     return {"rc": process.exitcode, "stdout": stdout, "stderr": stderr}

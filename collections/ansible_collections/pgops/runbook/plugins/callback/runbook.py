@@ -1,0 +1,254 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the person on call sees: one line a step, each failure once, and at the end the report."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: runbook
+type: stdout
+short_description: one line a step of the runbook
+version_added: 0.3.0
+description:
+  - Shows one line for each step of the runbook, with what it found and how long it took, each failure once, and the
+    report of the run at the end.
+  - Tasks that are not steps have a line where they changed something or failed; those in which Ansible validates
+    variables or sets facts have none.
+  - With C(-v) it shows what the callback P(ansible.builtin.default#callback) shows.
+author:
+  - The pgops runbook authors (@pgops)
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - Set C(stdout_callback = pgops.runbook.runbook) in the section C([defaults]) of ansible.cfg.
+"""
+
+import sys
+from typing import Any
+
+from ansible import constants
+from ansible.executor.task_result import CallbackTaskResult
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+from ..plugin_utils.report.run import short_report
+from ..plugin_utils.screen.found import found_by
+from ..plugin_utils.screen.lines import MARKS, PLAIN_MARKS, Said, indented, step_line
+from ..plugin_utils.screen.moving import Screen
+
+STEPS = "pgops.runbook."
+
+# Their outputs are told by the report, which a task of its own prints.
+REPORTED_BY_A_TASK = ("announce", "status", "salvage")
+
+# What they change is not the world.
+SILENT_ACTIONS = (
+    "set_fact",
+    "validate_argument_spec",
+    "assert",
+    "meta",
+    "add_host",
+    "group_by",
+    "include_vars",
+)
+
+
+class CallbackModule(DefaultCallback):
+    """One line a step; everything else as the callback ``default`` has it."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "pgops.runbook.runbook"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = Said()
+        self._play_name = ""
+        # (play, host) of the heading that was printed last.
+        self._heading: tuple[str, str] | None = None
+        # Hosts whose run has a report, which is more than a recap could say.
+        self._reported: set[str] = set()
+        self._printed_report = ""
+
+    def set_options(self, *args: Any, **options: Any) -> None:
+        super().set_options(*args, **options)
+        Screen.moves = sys.stdout.isatty() and not self._is_verbose()
+        Screen.width = self._display.columns
+
+    # Events ----------------------------------------------------------------------------------------------
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._play_name = play.get_name().strip()
+        self._heading = None
+        self._said = Said()
+        if self._is_verbose():
+            super().v2_playbook_on_play_start(play)
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        if self._is_verbose():
+            super().v2_playbook_on_task_start(task, is_conditional)
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        if self._is_verbose():
+            super().v2_playbook_on_handler_task_start(task)
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        if self._is_verbose():
+            super().v2_playbook_on_include(included_file)
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        if self._is_verbose():
+            super().v2_runner_on_start(host, task)
+
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
+        if self._is_verbose():
+            super().v2_runner_on_ok(result)
+            return
+        self._handle_warnings(result.result)
+        content, action = result.result, _action(result)
+        if "results" not in content:
+            self._show_success(result, content)
+        if "run_json" in content:
+            self._show_report(result, content)
+        elif action == "debug" and isinstance(content.get("msg"), str):
+            self._show_message(result, content["msg"])
+
+    def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
+        if self._is_verbose():
+            super().v2_runner_item_on_ok(result)
+            return
+        self._handle_warnings(result.result)
+        self._show_success(result, result.result)
+
+    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
+        if self._is_verbose():
+            super().v2_runner_on_failed(result, ignore_errors)
+            return
+        self._handle_warnings(result.result)
+        # Of a loop each item has told its own.
+        if "results" not in result.result:
+            self._show_failure(result, ignore_errors)
+
+    def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
+        if self._is_verbose():
+            super().v2_runner_item_on_failed(result)
+            return
+        self._handle_warnings(result.result)
+        self._show_failure(result)
+
+    def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
+        if self._is_verbose():
+            super().v2_runner_on_unreachable(result)
+            return
+        self._handle_warnings(result.result)
+        self._show_failure(result)
+
+    def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
+        if self._is_verbose():
+            super().v2_runner_on_skipped(result)
+
+    def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
+        if self._is_verbose():
+            super().v2_runner_item_on_skipped(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        if self._is_verbose():
+            super().v2_playbook_on_stats(stats)
+            return
+        for host in sorted(set(stats.processed) - self._reported):
+            found = stats.summarize(host)
+            counts = ", ".join(
+                f"{name}={found[name]}" for name in ("ok", "changed", "failures", "unreachable")
+            )
+            self._print(
+                f"{host}: {counts}", constants.COLOR_OK if not found["failures"] else constants.COLOR_ERROR
+            )
+
+    # What is printed -------------------------------------------------------------------------------------
+
+    def _show_success(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
+        action, step = _action(result), _step(result)
+        if step in REPORTED_BY_A_TASK or content.get("skipped"):
+            return
+        if step:
+            # In check mode a step has done nothing that it could have found something by.
+            outputs = content.get("outputs") or {}
+            found = found_by(step, outputs) if not result.task.check_mode or step == "preflight" else ""
+            self._show_line(result, "ok", step, content.get("seconds"), found)
+        elif content.get("changed") and action not in SILENT_ACTIONS:
+            self._show_line(result, "ok", result.task.get_name().strip(), None)
+
+    def _show_failure(self, result: CallbackTaskResult, ignored: bool = False) -> None:
+        content = result.result
+        reason = str(content.get("msg") or content.get("stderr") or "it failed without a message")
+        if not self._said.is_new(reason) or (_action(result) == "fail" and self._said.repeats(reason)):
+            return
+        step = _step(result)
+        name, seconds = (step, content.get("seconds")) if step else (result.task.get_name().strip(), None)
+        self._show_line(result, "failed", name, seconds, str(content.get("reason_code") or ""))
+        for line in indented(reason, self._display.columns):
+            self._print(line, constants.COLOR_ERROR)
+        if ignored:
+            self._print("    It is ignored.", constants.COLOR_SKIP)
+        self._said.add(reason)
+
+    def _show_report(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
+        """How the run ended: the short form, as the steps have been told; a task that prints the long one is not."""
+        self._show_heading(result)
+        self._reported.add(result.host.get_name())
+        self._printed_report = "\n".join(content["report"])
+        restores = boolean(result.task.args.get("restore_salvage", True), strict=False)
+        self._print("", None)
+        first, *others = self._said.without(short_report(content["run"], content["run_json"], restores))
+        self._print(first, constants.COLOR_OK if content.get("succeeded") else constants.COLOR_ERROR)
+        for line in others:
+            self._print(line, None)
+
+    def _show_message(self, result: CallbackTaskResult, message: str) -> None:
+        """What a task of debug says: a report that belongs to no run, or something of the user's."""
+        if message == self._printed_report:
+            return
+        self._show_heading(result)
+        self._reported.add(result.host.get_name())
+        for line in self._said.without(message.splitlines()):
+            self._print(line, None)
+
+    def _show_line(
+        self, result: CallbackTaskResult, mark: str, name: str, seconds: float | None, found: str = ""
+    ) -> None:
+        self._show_heading(result)
+        colour = constants.COLOR_ERROR if mark == "failed" else constants.COLOR_OK
+        if mark == "ok" and result.result.get("changed"):
+            colour = constants.COLOR_CHANGED
+        self._print(step_line(self._marks()[mark], name, seconds, found), colour)
+
+    def _show_heading(self, result: CallbackTaskResult) -> None:
+        heading = (self._play_name, result.host.get_name())
+        if heading != self._heading:
+            self._heading = heading
+            self._print(f"{heading[0]}: {heading[1]}", None)
+
+    def _print(self, line: str, colour: str | None) -> None:
+        self._display.display(line, color=colour)
+
+    def _is_verbose(self) -> bool:
+        return bool(self._display.verbosity)
+
+    @staticmethod
+    def _marks() -> dict[str, str]:
+        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+        return MARKS if encoding == "utf8" else PLAIN_MARKS
+
+
+def _action(result: CallbackTaskResult) -> str:
+    return str(result.task.action).rsplit(".", 1)[-1]
+
+
+def _step(result: CallbackTaskResult) -> str:
+    """Name of the step that the task calls; empty where it calls none."""
+    action = str(result.task.action)
+    if not action.startswith(STEPS):
+        return ""
+    emergency = result.task.args.get("purpose") == "emergency"
+    return "emergency_backup" if emergency else action.removeprefix(STEPS)

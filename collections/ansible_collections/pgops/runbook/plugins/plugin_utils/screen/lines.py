@@ -1,0 +1,85 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lines of the screen: one a step, and a failure told once."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+__all__ = ["MARKS", "PLAIN_MARKS", "Said", "indented", "step_line"]
+
+#: How a line begins, where the terminal has the characters and where it does not.
+MARKS = {"ok": "✓", "failed": "✗"}
+PLAIN_MARKS = {"ok": "ok    ", "failed": "FAILED"}
+
+NAME_WIDTH = len("emergency_rollback")
+SECONDS_WIDTH = len("1,234.5 s")
+
+
+def step_line(mark: str, name: str, seconds: float | None, found: str = "") -> str:
+    """``  ✓ backup               0.4 s  27 tables with 1,204 rows``.
+
+    Args:
+        mark: one of MARKS or PLAIN_MARKS.
+        name: of the step, or of another task.
+        seconds: how long it took; None where that is not known.
+        found: what it found or did.
+    """
+    took = "" if seconds is None else f"{seconds:,.1f} s"
+    return f"  {mark} {name:<{NAME_WIDTH}} {took:>{SECONDS_WIDTH}}  {found}".rstrip()
+
+
+def indented(text: str, width: int) -> list[str]:
+    """A text of sentences below the line of its step, in lines of at most ``width`` characters.
+
+    A word is never broken, as it may be a command to copy.
+    """
+    return [
+        line
+        for paragraph in text.splitlines()
+        for line in textwrap.wrap(
+            paragraph,
+            max(width, 40),
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [""]
+    ]
+
+
+class Said:
+    """What was said of failures, so that no task says it again."""
+
+    def __init__(self) -> None:
+        self._reasons: list[str] = []
+
+    def add(self, reason: str) -> None:
+        """Remember a reason that was printed."""
+        if reason.strip():
+            self._reasons.append(_plain(reason))
+
+    def is_new(self, text: str) -> bool:
+        """Whether a text says anything that was not said."""
+        rest = _plain(text)
+        for reason in self._reasons:
+            rest = rest.replace(reason, "")
+        return any(character.isalnum() for character in rest)
+
+    def without(self, lines: Iterable[str]) -> list[str]:
+        """The lines of a report but for a reason that was printed as such."""
+        return [
+            line
+            for line in lines
+            if not line.startswith("Reason: ") or self.is_new(line.removeprefix("Reason: "))
+        ]
+
+    def repeats(self, text: str) -> bool:
+        """Whether a text only wraps what was said, as the last task of a run does that fails because the run did."""
+        return any(reason in _plain(text) for reason in self._reasons)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

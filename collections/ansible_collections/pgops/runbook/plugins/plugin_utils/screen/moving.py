@@ -1,0 +1,115 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The line that moves while a step works; without a terminal, a line now and then."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .found import megabytes
+from .lines import NAME_WIDTH, SECONDS_WIDTH
+
+__all__ = ["CLEARED", "MovingLine", "Screen", "progress_in_words"]
+
+#: Back to the begin of the line, and nothing on it any more.
+CLEARED = "\r\x1b[K"
+
+SECONDS_BETWEEN_LINES = 10
+
+
+class Screen:
+    """How the screen is; set by the stdout callback, and known to the processes of tasks, which are forked later.
+
+    Attributes:
+        moves: whether a line may be written over again and again.
+        width: of the terminal, in characters.
+    """
+
+    moves = False
+    width = 80
+
+
+def progress_in_words(told: dict[str, Any]) -> str:
+    """``restoring: 120 MB of 400 MB, 28 s left; 2 sessions wait behind it``.
+
+    Args:
+        told: a line of the module: what, done, total, unit, seconds, server, percent, rows_copied, waiting; each may be
+            missing.
+    """
+    parts = [_counted(told), _of_server(told)]
+    waiting = told.get("waiting")
+    if waiting:
+        parts.append(
+            f"{waiting} session{'' if waiting == 1 else 's'} wait{'s' if waiting == 1 else ''} behind it"
+        )
+    return "; ".join(filter(None, parts))
+
+
+def _counted(told: dict[str, Any]) -> str:
+    what, done, total = told.get("what", ""), told.get("done") or 0, told.get("total")
+    if not what or total is None:
+        return what
+    if told.get("unit") == "bytes":
+        words = f"{what}: {megabytes(done)} of {megabytes(total)}"
+    else:
+        words = f"{what}: {done:,} of {total:,}"
+    left = _seconds_left(done, total, told.get("seconds") or 0)
+    return f"{words}, {left:,.0f} s left" if left else words
+
+
+def _seconds_left(done: float, total: float, seconds: float) -> float:
+    """At the rate until now; 0 where there is none yet."""
+    return (total - done) * seconds / done if 0 < done < total and seconds >= 2 else 0
+
+
+def _of_server(told: dict[str, Any]) -> str:
+    if told.get("server"):
+        percent = told.get("percent")
+        return told["server"] if percent is None else f"{told['server']} {percent} %"
+    rows = told.get("rows_copied")
+    return f"{rows:,} rows of the tables at work" if rows else ""
+
+
+class MovingLine:
+    """One step on the screen while it works.
+
+    Args:
+        step: its name.
+        display: Display.display, which the process of a task may call at any time.
+    """
+
+    def __init__(self, step: str, display: Callable[..., None]) -> None:
+        self._step = step
+        self._display = display
+        self._started = time.monotonic()
+        self._next_line = self._started + SECONDS_BETWEEN_LINES
+        self._is_shown = False
+
+    def show(self, line: str) -> None:
+        """Show how far the step is.
+
+        Args:
+            line: of JSON, as the module wrote it; empty where it has written none.
+        """
+        now = time.monotonic()
+        if not Screen.moves and now < self._next_line:
+            return
+        self._next_line = now + SECONDS_BETWEEN_LINES
+        try:
+            words = progress_in_words(json.loads(line)) if line else ""
+        except ValueError:  # half of a line
+            words = ""
+        text = f"  · {self._step:<{NAME_WIDTH}} {f'{now - self._started:,.0f} s':>{SECONDS_WIDTH}}  {words}".rstrip()
+        if Screen.moves:
+            self._display(f"{CLEARED}{text[: Screen.width - 1]}", newline=False, screen_only=True)
+            self._is_shown = True
+        else:
+            self._display(text)
+
+    def clear(self) -> None:
+        """Leave an empty line for what comes next."""
+        if self._is_shown:
+            self._display(CLEARED, newline=False, screen_only=True)

@@ -1,0 +1,158 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lines of the screen."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.found import WORDS, found_by, megabytes
+from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.lines import Said, indented, step_line
+from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.moving import (
+    MovingLine,
+    Screen,
+    progress_in_words,
+)
+
+
+def test_lines_of_steps_stand_below_each_other() -> None:
+    lines = [
+        step_line("✓", "backup", 0.44, "27 tables"),
+        step_line("✓", "emergency_rollback", 1234.5, "taken back: 009"),
+    ]
+    assert lines == [
+        "  ✓ backup                 0.4 s  27 tables",
+        "  ✓ emergency_rollback 1,234.5 s  taken back: 009",
+    ]
+    assert step_line("✗", "apply", None) == "  ✗ apply"
+
+
+def test_a_command_within_a_reason_is_never_broken() -> None:
+    command = "-e consent=" + "x" * 80
+    lines = indented(f"Refused. Type: ansible-playbook deploy.yml {command}\n\nSecond paragraph.", 60)
+    assert [line.strip() for line in lines if command.split()[1] in line] == [command.split()[1]]
+    assert lines[-2:] == ["", "    Second paragraph."]
+
+
+@pytest.mark.parametrize(
+    ("step", "outputs", "words"),
+    [
+        (
+            "preflight",
+            {"migrations": ["009"], "server_version": 180001, "database_bytes": 44 * 2**20},
+            "to do: 009; PostgreSQL 18.1; 44 MB",
+        ),
+        ("preflight", {"migrations": []}, "nothing to do"),
+        ("maintenance_window", {"window": None}, "always open"),
+        ("backup", {"tables": 1, "rows": 1204, "bytes": 400151}, "1 table with 1,204 rows; 0.4 MB on disk"),
+        (
+            "backup",
+            {"tables": 2, "rows": 1, "bytes": 2**30, "encryption": "age"},
+            "2 tables with 1 row; 1,024 MB on disk; encrypted with age",
+        ),
+        ("emergency_backup", {"folder": None, "kind": "salvage"}, "what the rollback keeps is the backup"),
+        (
+            "rehearse",
+            {"migrations": [{"version": "009", "schema_restored": True, "data_restored": False}]},
+            "applied, rolled back, applied again: the schema came back",
+        ),
+        ("apply", {"migrations": [{"version": "009"}, {"version": "010"}]}, "committed: 009, 010"),
+        ("apply", {"migrations": []}, "nothing was pending"),
+        ("emergency_rollback", {"migrations": [{"version": "009"}]}, "taken back: 009"),
+        ("smoke_test", {"smoke_scripts": []}, "there are no smoke scripts"),
+        ("a step of somebody's own", {"x": 1}, ""),
+    ],
+)
+def test_what_a_step_found(step: str, outputs: dict[str, object], words: str) -> None:
+    assert found_by(step, outputs) == words
+
+
+@pytest.mark.parametrize("step", sorted(set(WORDS) - {"backup", "emergency_backup"}))
+def test_a_step_that_had_nothing_to_do_breaks_no_line(step: str) -> None:
+    found_by(step, {})
+
+
+def test_sizes_are_read_at_a_glance() -> None:
+    assert [megabytes(size) for size in (0, 2**19, 10 * 2**20, 1204 * 2**20)] == [
+        "0.0 MB",
+        "0.5 MB",
+        "10 MB",
+        "1,204 MB",
+    ]
+
+
+def test_a_failure_is_told_once() -> None:
+    said = Said()
+    said.add("Migration 010 is\nalready applied.")
+    assert not said.is_new("Migration 010 is already applied.")
+    assert said.repeats("refused: Migration 010 is already applied.")
+    assert said.is_new("Migration 010 is already applied. The automatic rollback failed too: no lock.")
+    assert said.without(["refused: 010", "Reason: Migration 010 is already applied.", "State: …"]) == [
+        "refused: 010",
+        "State: …",
+    ]
+    assert said.without(["Reason: another one"]) == ["Reason: another one"]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, ""),
+        ({"what": "reading tables", "done": 3, "total": 27, "seconds": 1}, "reading tables: 3 of 27"),
+        (
+            {"what": "restoring", "done": 2**20 * 100, "total": 2**20 * 400, "unit": "bytes", "seconds": 10},
+            "restoring: 100 MB of 400 MB, 30 s left",
+        ),
+        (
+            {
+                "what": "001.sql: statements",
+                "done": 1,
+                "total": 2,
+                "server": "CREATE INDEX building",
+                "percent": 45,
+            },
+            "001.sql: statements: 1 of 2; CREATE INDEX building 45 %",
+        ),
+        (
+            {"what": "x", "rows_copied": 1204, "waiting": 1},
+            "x; 1,204 rows of the tables at work; 1 session waits behind it",
+        ),
+        ({"waiting": 2}, "2 sessions wait behind it"),
+    ],
+)
+def test_counters_in_words(told: dict[str, object], words: str) -> None:
+    assert progress_in_words(told) == words
+
+
+class Printed:
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, text: str, newline: bool = True, **_: object) -> None:
+        self.texts.append(text + ("\n" if newline else ""))
+
+
+def test_on_a_terminal_the_line_is_written_over_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "moves", True)
+    printed = Printed()
+    line = MovingLine("backup", printed)
+    line.show('{"what": "reading tables", "done": 1, "total": 2}')
+    line.show('{"what": "reading tables", "done": 2, "tot')  # half of a line
+    line.clear()
+    assert all(text.startswith("\r\x1b[K") and not text.endswith("\n") for text in printed.texts)
+    assert "reading tables: 1 of 2" in printed.texts[0]
+    assert printed.texts[-1] == "\r\x1b[K"
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "moves", False)
+    printed = Printed()
+    line = MovingLine("backup", printed)
+    line.show('{"what": "reading tables"}')
+    assert printed.texts == [], "the first seconds are silent"
+    line._next_line = 0
+    line.show('{"what": "reading tables"}')
+    line.show('{"what": "reading tables"}')
+    line.clear()
+    (text,) = printed.texts
+    assert text.endswith("reading tables\n")
+    assert "\x1b" not in text
