@@ -194,7 +194,7 @@ def test_both_hosts_follow_and_come_back(library: Library) -> None:
         "media1": FILES,
         "media2": FILES,
     }
-    look = run.output[run.output.index("TASK [files_check") : run.output.index("TASK [apply")]
+    look = run.output[run.output.index("✓ rehearse") : run.output.index("✓ apply")]
     assert "-a song 17.mid" in look
     assert "+a_song_17.mid" in look
     back = library.run("emergency_rollback.yml")

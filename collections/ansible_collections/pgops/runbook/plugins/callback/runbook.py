@@ -8,7 +8,7 @@ DOCUMENTATION = """
 name: runbook
 type: stdout
 short_description: one line a step of the runbook
-version_added: 0.3.0
+version_added: 0.2.0
 description:
   - Shows one line for each step of the runbook, with what it found and how long it took, each failure once, and the
     report of the run at the end.
@@ -164,6 +164,11 @@ class CallbackModule(DefaultCallback):
             self._print(
                 f"{host}: {counts}", constants.COLOR_OK if not found["failures"] else constants.COLOR_ERROR
             )
+
+    def _print_task_banner(self, task: Any) -> None:
+        """Of the callback default, which begins with it what it prints of a task, as its diff."""
+        if self._is_verbose():
+            super()._print_task_banner(task)
 
     # What is printed -------------------------------------------------------------------------------------
 
