@@ -15,7 +15,16 @@ import pytest
 
 from tests.integration.stories.application import PROJECT, Application, write_scripts
 
-STEPS = ["preflight", "maintenance_window", "backup", "verify_restore", "rehearse", "apply", "verify", "smoke_test"]
+STEPS = [
+    "preflight",
+    "maintenance_window",
+    "backup",
+    "verify_restore",
+    "rehearse",
+    "apply",
+    "verify",
+    "smoke_test",
+]
 
 # The same Python by another name, which is not known to be the same.
 SENT = {"ansible_python_interpreter": "{{ ansible_playbook_python | dirname }}/../bin/python"}
@@ -97,7 +106,11 @@ def test_where_a_step_is_sent_the_line_moves_as_well(slow: Application) -> None:
 
 @pytest.mark.parametrize(
     ("migration", "reason"),
-    [("004", "migration 004 requires 003"), ("013", "check constraint"), ("999", "there is no migration '999'")],
+    [
+        ("004", "migration 004 requires 003"),
+        ("013", "check constraint"),
+        ("999", "there is no migration '999'"),
+    ],
 )
 def test_a_failure_is_said_once_with_what_production_is_in(
     application: Application, migration: str, reason: str

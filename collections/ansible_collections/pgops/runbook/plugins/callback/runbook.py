@@ -203,9 +203,10 @@ class CallbackModule(DefaultCallback):
         self._show_heading(result)
         self._reported.add(result.host.get_name())
         self._printed_report = "\n".join(content["report"])
+        page = next(iter(content.get("report_files") or []), None)
         restores = boolean(result.task.args.get("restore_salvage", True), strict=False)
         self._print("", None)
-        first, *others = self._said.without(short_report(content["run"], content["run_json"], restores))
+        first, *others = self._said.without(short_report(content["run"], content["run_json"], restores, page))
         self._print(first, constants.COLOR_OK if content.get("succeeded") else constants.COLOR_ERROR)
         for line in others:
             self._print(line, None)

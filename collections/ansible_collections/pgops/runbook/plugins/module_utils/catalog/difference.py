@@ -11,7 +11,17 @@ from typing import Any
 
 from .rights import without
 
-__all__ = ["Difference", "describe", "difference", "from_json", "to_json", "undone", "without_last_name"]
+__all__ = [
+    "Difference",
+    "describe",
+    "difference",
+    "from_json",
+    "part_of",
+    "relation_of",
+    "to_json",
+    "undone",
+    "without_last_name",
+]
 
 _LONGEST_VALUE = 100
 
@@ -107,7 +117,7 @@ def describe(value: Difference) -> list[str]:
 _CONTAINERS = ("table ", "foreign table ", "view ", "materialized view ", "composite type ")
 
 
-def _part_of(key: str, facts: Mapping[str, Any]) -> str | None:
+def part_of(key: str, facts: Mapping[str, Any]) -> str | None:
     """Identity of the relation that the entry is a part of and disappears with, if any.
 
     The keys "column", "constraint", "trigger", "rule" and "policy" end with "<relation>.<name>".
@@ -130,7 +140,8 @@ def without_last_name(identity: str) -> str:
     return re.sub(r'\.(?:"(?:[^"]|"")*"|[^."]*)$', "", identity)
 
 
-def _identity(key: str) -> str | None:
+def relation_of(key: str) -> str | None:
+    """Identity of the relation that the key is of; None where it is of something else."""
     for container in _CONTAINERS:
         if key.startswith(container):
             return key[len(container) :]
@@ -138,16 +149,16 @@ def _identity(key: str) -> str | None:
 
 
 def _whole_objects(entries: Mapping[str, Mapping[str, Any]], words: str) -> Iterable[str]:
-    parts = {identity: 0 for identity in map(_identity, entries) if identity}
+    parts = {identity: 0 for identity in map(relation_of, entries) if identity}
     alone = []
     for key, facts in entries.items():
-        owner = _part_of(key, facts)
+        owner = part_of(key, facts)
         if owner in parts:
             parts[owner] += 1
         else:
             alone.append(key)
     for key in alone:
-        count = parts.get(_identity(key) or "", 0)
+        count = parts.get(relation_of(key) or "", 0)
         yield f"{key}: {words}" + (f" (with {count} columns, constraints and other parts)" if count else "")
 
 
@@ -258,7 +269,7 @@ def _take_parts_along(
     conflicts = []
     for key, facts in list(expected.items()):
         # What was there before belongs to a relation that the migration made anew (a view for a table).
-        if _part_of(key, facts) in made and key not in before:
+        if part_of(key, facts) in made and key not in before:
             del expected[key]
             conflicts.append(f"{key}: was put on a relation that the migration made")
     return conflicts

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from ..catalog.application import read_schema
+from ..catalog.changes import schema_changes
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
 from ..catalog.difference import Difference, describe, difference
 from ..catalog.remade import difference_left
@@ -201,6 +202,7 @@ class Rehearsal:
                     "uses": used_objects((stages[-1][0], edges_before), (catalog, edges)),
                     "dropped_tables": _names(change.removed, "table"),
                     "dropped_columns": _names(change.removed, "column"),
+                    "schema_changes": schema_changes(change),
                 }
             )
             stages.append((catalog, content))

@@ -47,7 +47,11 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
 
 
 def short_report(
-    run: dict[str, Any], run_json: str, restores_salvage: bool = True, limit: int = 15
+    run: dict[str, Any],
+    run_json: str,
+    restores_salvage: bool = True,
+    report_file: str | None = None,
+    limit: int = 15,
 ) -> list[str]:
     """How a run ended, in at most ``limit`` lines, where each step has had a line of its own before.
 
@@ -55,9 +59,11 @@ def short_report(
 
     Args:
         run, run_json, restores_salvage: as of ``run_report``.
+        report_file: path of the page that has all of it; None where it was not written.
         limit: number of lines, at least 10.
     """
-    head, tail = _ending(run), [*_way_back(run), f"Record: {run_json}"]
+    written = [f"Report: {report_file}"] if report_file else []
+    head, tail = _ending(run), [*_way_back(run), *written, f"Record: {run_json}"]
     between = [*_findings(run, restores_salvage), *_proven(run), *_locked(run)]
     room = limit - len(head) - len(tail)
     if len(between) > room:

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ...module_utils.ledger.receipts import CHAINS
+from ..report.page import write_reports
 from ..report.run import run_report
 from .handing_on import UNWRITTEN
 from .outcome import code_of_task, succeeded
@@ -58,8 +59,14 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
         result = failed if told.get("failed") else told
     result["run"] = content
     result["run_json"] = str(record.path)
+    restores = boolean(options.get("restore_salvage", True))
     result["report"] = run_report(content, str(record.path), boolean(options.get("restore_salvage", True)))
     result["succeeded"] = succeeded(content)
+    try:
+        result["report_files"] = write_reports(content, record.folder, restores)
+    except OSError as error:
+        # All of it is in run.json, or it was said that this could not be written either.
+        result.setdefault("warnings", []).append(f"The report could not be written: {error.strerror}.")
     return result
 
 

@@ -344,6 +344,9 @@ class RunRecord:
             proof["schema_restored"] = all(one["schema_restored"] for one in found)
             proof["data_restored"] = all(one["data_restored"] for one in found)
             proof["rehearsed"] = [one["version"] for one in found]
+            self.content["schema_changes"] = {
+                one["version"]: one["schema_changes"] for one in found if one.get("schema_changes")
+            }
             self._take_loss(found)
             proof["depends_on"] = {one["version"]: one["depends_on"] for one in found if "depends_on" in one}
             proof["sequences_moved"] = {
