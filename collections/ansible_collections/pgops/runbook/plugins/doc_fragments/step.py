@@ -61,6 +61,10 @@ options:
         description: Folder of the SQL on the controller.
         type: str
         default: sql
+      sql_layout:
+        description: How that folder is laid out; V(auto) finds it out by looking.
+        type: str
+        default: auto
       artifacts_dir:
         description: Folder for run.json and the receipts' mirror on the controller.
         type: str

@@ -254,12 +254,12 @@ def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> Non
         raise Refused(
             "rollback_script_missing",
             f"Checklist item 'rollback script exists': migration {entry['version']} has no"
-            f" rollback/{entry['stem']}_rollback.sql.{instead}",
+            f" {entry['rollback_place']}.{instead}",
         )
     if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
         raise Refused(
             "rollback_script_missing",
-            f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}",
+            f"Checklist item 'rollback script exists': {entry['rollback_place']} is empty.{instead}",
         )
 
 

@@ -29,6 +29,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [
         f"UNUSABLE, and no deploy until it is corrected: {problem}" for problem in status.get("unusable", [])
     ]
+    lines += status.get("sql") or []
     last = status["last_run"]
     if last:
         lines.append(

@@ -11,6 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ...module_utils.errors import Refused
 from ...module_utils.execution.parts import lines_of_changes
 from ...module_utils.ledger.receipts import RESTORING_STEPS
+from ..sql.layouts.choice import AUTO
 from ..sql.library import Migration, Script, SqlLibrary, read_sql_library
 from ..sql.lint import lint
 from ..sql.script import SqlScriptError
@@ -49,6 +50,7 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     library = read_sql_library(
         run.get("sql_dir") or "sql",
         tolerant=restoring or to_roll_back or (step == "status" and not adopt),
+        layout=run.get("sql_layout") or AUTO,
     )
     if restoring:
         return plan_for(step, library, [])
@@ -128,6 +130,7 @@ def plan_for(
             "warnings": list(library.warnings),
             "unusable": library.problems(),
             "linted": findings is not None,
+            "layout": {"name": library.layout.name, "sentence": library.layout.in_words()},
         }
     plan: dict[str, Any] = {
         "migrations": library.payload(versions, to_roll_back),
