@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.folder import SqlLibraryError
@@ -53,7 +54,7 @@ def read(root: Path, files: dict[str, str], layout: str = "auto", tolerant: bool
     return list(read_sql_library(write_all(root, files), tolerant, layout).migrations)
 
 
-def statements(script: object) -> list[tuple[int, str]]:
+def statements(script: Any) -> list[tuple[int, str]]:
     """(line, SQL) of each statement of a script."""
     return [(one.line, one.sql) for one in script.parse().statements]
 

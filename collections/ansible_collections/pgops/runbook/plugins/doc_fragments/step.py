@@ -61,6 +61,12 @@ options:
         description: Folder of the SQL on the controller.
         type: str
         default: sql
+      version_table:
+        description:
+          - The application's own record of what is applied. Name of a tool, or a dictionary with C(tool), C(table),
+            C(version) and C(description). Read on the controller; what modules need of it is in O(plan).
+        type: raw
+        default: ''
       sql_layout:
         description: How that folder is laid out; V(auto) finds it out by looking.
         type: str

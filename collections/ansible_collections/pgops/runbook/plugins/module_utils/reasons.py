@@ -137,6 +137,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A statement cannot run in a transaction, and could not be resumed after a kill.",
             "Write it as the reason asks, or carry it out by hand outside of the runbook.",
         ),
+        "version_key_unknown": Reason(
+            "The files of a migration do not say by what the application's own tool knows it.",
+            "Add the line to its header that the reason names: -- Recorded as: ...",
+        ),
         "version_means_several_files": Reason(
             "schema_migrations records a number that one file had when it was applied, and that several have by now.",
             "Give each file that is not applied a number of its own; the reason names the one that is, where the ledger"
@@ -297,15 +301,23 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",
             "Give it again in UTF-8 (COMMENT ON, ALTER ... RENAME).",
         ),
+        "version_table_dirty": Reason(
+            "The application's own tool has recorded that a migration began or failed, and was not put right.",
+            "See what of it is in place, put that right, and let the tool say so; the reason names its command.",
+        ),
         "version_table_hidden": Reason(
             "A script puts another schema_migrations before the one in which versions are recorded, or takes that one"
             " out of the role's search_path.",
             "Leave the table where it is, or move its rows along in the same script and drop it.",
         ),
+        "version_table_one_number": Reason(
+            "golang-migrate's table holds one number, and would say of other migrations what is not true.",
+            "Deploy in the order of the numbers, and roll back the newest first; cascade=true takes all at once.",
+        ),
         "version_table_unusable": Reason(
             "The table of applied migrations cannot record them, or there is no schema to make one in.",
-            "Give it a column version of type text. Where schema public was dropped, name another one in the"
-            " search_path of the database.",
+            "Give it a column version of type text, or say with version_table which tool's it is. Where schema public"
+            " was dropped, name another one in the search_path of the database.",
         ),
     },
     "Backup and proof": {

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..errors import Refused
+from ..ledger.bookkeeping import recorded_in
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.script_session import relation_oid
@@ -52,7 +53,7 @@ def select_for_deploy(index: Index, wanted: str, applied: Collection[str]) -> li
         return pending(index, applied)
     if wanted in applied:
         raise Refused(
-            "already_applied", f"Migration {wanted} is already applied: schema_migrations records it."
+            "already_applied", f"Migration {wanted} is already applied: {recorded_in()} records it."
         )
     unmet = unmet_requirements(index, wanted, applied)
     if unmet:
@@ -72,7 +73,7 @@ def select_for_rollback(index: Index, wanted: str, applied: Collection[str], cas
     """
     if wanted not in applied:
         raise Refused(
-            "not_applied", f"Migration {wanted} is not applied: schema_migrations does not record it."
+            "not_applied", f"Migration {wanted} is not applied: {recorded_in()} does not record it."
         )
     needed_by = dependents(index, wanted, applied)
     if needed_by and not cascade:

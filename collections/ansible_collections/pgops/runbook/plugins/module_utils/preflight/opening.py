@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from ..errors import Refused
 from ..ledger.aftermath import ended_as
+from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
@@ -139,7 +140,7 @@ def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collectio
     if tested is None or tested["status"] != "ok":
         raise Refused(
             "applied_without_smoke_test",
-            f"Migration {wanted} is already applied: schema_migrations records it. Run {receipt['run_id']} applied"
+            f"Migration {wanted} is already applied: {recorded_in()} records it. Run {receipt['run_id']} applied"
             " it, but ended before the smoke tests had succeeded. If the application works, leave it as it is. To"
             f" deploy it anew, first: ansible-playbook emergency_rollback.yml -e migration={wanted}",
         )
@@ -171,7 +172,7 @@ def _refuse_unrecorded(cursor: Cursor, index: Sequence[IndexEntry], applied: Col
     if unrecorded:
         raise Refused(
             "database_not_adopted",
-            f"The objects of {', '.join(unrecorded)} are in place, but schema_migrations does not record"
+            f"The objects of {', '.join(unrecorded)} are in place, but {recorded_in()} does not record"
             " these migrations. Look: ansible-playbook playbooks/status.yml;"
             " then record what is in place: ansible-playbook playbooks/status.yml -e adopt=true",
         )

@@ -21,6 +21,7 @@ RUN_SPEC = {
     "migration": {"type": "str", "default": ""},
     "sql_dir": {"type": "str", "default": "sql"},
     "sql_layout": {"type": "str", "default": "auto"},
+    "version_table": {"type": "raw", "default": ""},
     "artifacts_dir": {"type": "str", "default": "artifacts"},
     "operator": {"type": "str", "default": ""},
     "controller": {"type": "dict", "default": {}},

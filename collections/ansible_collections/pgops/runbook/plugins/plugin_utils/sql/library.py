@@ -26,6 +26,7 @@ from .order import UnknownRequirement, cycle_error, in_order_of_rank, requiremen
 from .script import SqlScriptError
 
 __all__ = [
+    "NO_LIBRARY",
     "AmbiguousMigration",
     "Migration",
     "Script",
@@ -200,6 +201,10 @@ def _creates(script: Script) -> dict[str, Any] | None:
         return script.parse().creates
     except SqlScriptError:
         return None
+
+
+#: Where there is none that can be read.
+NO_LIBRARY = SqlLibrary("", (), (), (), Layout("plain", ""))
 
 
 def read_sql_library(sql_dir: str | Path, tolerant: bool = False, layout: str = AUTO) -> SqlLibrary:

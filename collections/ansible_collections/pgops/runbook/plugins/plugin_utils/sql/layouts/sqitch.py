@@ -17,7 +17,7 @@ from ..header import Header, parse_header
 from ..source import SqlScriptError
 from .sqitch_plan import Change, Plan, read_plan
 
-__all__ = ["PLAN", "read", "versions_of_plan"]
+__all__ = ["PLAN", "place_of", "read", "versions_of_plan"]
 
 PLAN = "sqitch.plan"
 
@@ -66,25 +66,27 @@ def _file_name(change: Change, root: Path) -> str:
 
 
 def _requires(plan: Plan, place: int, versions: list[str]) -> tuple[str, ...] | None:
-    """Versions that a change requires; None where the plan says nothing, so that all before it are.
+    """Versions that a change requires; None where the plan says nothing, so that all before it are."""
+    stated = plan.changes[place].requires
+    if not stated:
+        return None
+    places = {need: place_of(need, plan, place) for need in stated}
+    return tuple(need if at is None else versions[at] for need, at in places.items())
+
+
+def place_of(need: str, plan: Plan, place: int) -> int | None:
+    """Place in the plan of what the change at ``place`` requires, or None: it is of another project.
 
     A name stands for the last change so called before this one, `name@tag` for the one that the tag's state has, and a
     tag alone for the change that it follows.
     """
-    stated = plan.changes[place].requires
-    if not stated:
-        return None
-    return tuple(_named(need.removeprefix(f"{plan.project}:"), plan, place, versions) for need in stated)
-
-
-def _named(need: str, plan: Plan, place: int, versions: list[str]) -> str:
-    name, _sign, tag = need.partition("@")
+    name, _sign, tag = need.removeprefix(f"{plan.project}:").partition("@")
     earlier = plan.changes[:place]
     if tag:
         tagged = [at for at, one in enumerate(earlier) if tag in [found.name for found in one.tags]]
         earlier = earlier[: tagged[0] + 1] if tagged else ()
     places = [at for at, one in enumerate(earlier) if name in ("", one.name)]
-    return versions[places[-1]] if places else need
+    return places[-1] if places else None
 
 
 def _deploys(root: Path, name: str, plan_file: Script, change: Change, tolerant: bool) -> Script:
