@@ -98,6 +98,7 @@ class StepRuns:
     library_hosts: tuple[str, ...] = ()
     user: str | None = None
     version_table: Any = ""
+    limits: dict[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -152,7 +153,7 @@ class StepRuns:
                 "migration": self.migration,
                 "library_hosts": list(self.library_hosts),
             },
-            "plan": {**plan, "books": books_of(self.version_table, library)},
+            "plan": {**plan, "books": books_of(self.version_table, library), **self.limits},
             "backup_dir": str(self.backups),
             **({"pg_bindir": self.server.bindir} if name in STEPS_WITH_PROGRAMS else {}),
             **options,

@@ -65,3 +65,21 @@ def test_preflight_and_status_are_told_of_the_layout(folder: Path) -> None:
     assert "by 1_a.down.sql" in found["layout"]["sentence"]
     with pytest.raises(Refused, match=r"has no migrations/"):
         plan(folder, "preflight", sql_layout="plain")
+
+
+def test_what_is_left_out_need_not_be_readable(folder: Path) -> None:
+    (folder / "2_b.up.sql").write_text("-- Risk Level: none at all\nSELECT 1")
+    limits = {"migration": "pending", "skip": "2_b"}
+    found = plan(folder, "preflight", **limits)
+    assert (found["until"], found["skip"]) == ("", ["2"])
+    assert plan(folder, "preflight", migration="pending", until=1, skip=["2"])["until"] == "1"
+    with pytest.raises(Refused, match="none at all"):
+        plan(folder, "preflight", migration="pending")
+    with pytest.raises(Refused, match="there is no migration '7'"):
+        plan(folder, "preflight", migration="pending", skip="2, 7")
+
+
+def test_limits_are_for_pending_ones(folder: Path) -> None:
+    with pytest.raises(Refused, match="-e migration=pending") as caught:
+        plan(folder, "preflight", until="1")
+    assert caught.value.code == "setting_invalid"

@@ -61,6 +61,14 @@ options:
         description: Folder of the SQL on the controller.
         type: str
         default: sql
+      until:
+        description: Of pending migrations the last one that is wanted. Empty means all.
+        type: str
+        default: ''
+      skip:
+        description: Of pending migrations those that are left out, and with them what requires them.
+        type: raw
+        default: ''
       version_table:
         description:
           - The application's own record of what is applied. Name of a tool, or a dictionary with C(tool), C(table),

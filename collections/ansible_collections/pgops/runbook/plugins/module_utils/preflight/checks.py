@@ -38,19 +38,22 @@ RESUMABLE_COMMANDS = (
 )
 
 
-def select_for_deploy(index: Index, wanted: str, applied: Collection[str]) -> list[str]:
+def select_for_deploy(
+    index: Index, wanted: str, applied: Collection[str], until: str = "", skip: Collection[str] = ()
+) -> list[str]:
     """The versions that this deploy applies, in order.
 
     Args:
         index: the migrations of sql_dir, in order (see the SQL library's index).
         wanted: a version, or "pending".
         applied: recorded versions.
+        until, skip: of pending ones, see order.pending.
 
     Raises:
         Refused: already applied, or a requirement is not met.
     """
     if wanted == "pending":
-        return pending(index, applied)
+        return pending(index, applied, until, skip)
     if wanted in applied:
         raise Refused(
             "already_applied", f"Migration {wanted} is already applied: {recorded_in()} records it."

@@ -24,6 +24,7 @@ from .checks import (
     select_for_rollback,
 )
 from .drift import refuse_edited_scripts
+from .order import left_out
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
 
@@ -32,6 +33,7 @@ __all__ = [
     "backups_of",
     "close_dead_run",
     "ends_renaming",
+    "left_out_of",
     "paths_behind",
     "select_migrations",
     "verified_backup_before",
@@ -57,7 +59,7 @@ def ends_renaming(step: Step, applied: Collection[str], files_behind: Sequence[s
         return (wanted in applied) == (step.playbook == "deploy")
     if not files_behind or step.playbook != "deploy":
         return False
-    if wanted == "pending" and not select_for_deploy(step.plan["index"], wanted, applied):
+    if wanted == "pending" and not select_for_deploy(step.plan["index"], wanted, applied, **_limits(step)):
         return True
     version = files_behind[-1]
     finish = "deploy" if version in applied else "emergency_rollback"
@@ -66,6 +68,16 @@ def ends_renaming(step: Step, applied: Collection[str], files_behind: Sequence[s
         f"The files on disk have not followed migration {version}: an earlier run was stopped before they had. Finish"
         f" that first: ansible-playbook {finish}.yml -e migration={version}",
     )
+
+
+def _limits(step: Step) -> Json:
+    """Which of the pending migrations the person who started the run wants."""
+    return {"until": step.plan.get("until", ""), "skip": step.plan.get("skip", [])}
+
+
+def left_out_of(step: Step, applied: Collection[str]) -> dict[str, str]:
+    """Pending version -> for which one it is left out (see order.left_out)."""
+    return left_out(step.plan["index"], applied, **_limits(step))
 
 
 def asking_for_files(step: Step, selected: Sequence[str], only_files: list[str]) -> list[str]:
@@ -110,7 +122,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     if step.playbook == "deploy":
         _refuse_untested(step, cursor, wanted, applied)
     with _unless_a_run_is_in_progress(step, cursor):
-        versions = select_for_deploy(index, wanted, applied)
+        versions = select_for_deploy(index, wanted, applied, **_limits(step))
     check_scripts_to_apply(index, versions)
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)

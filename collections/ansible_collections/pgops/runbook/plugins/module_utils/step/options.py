@@ -19,6 +19,8 @@ RUN_SPEC = {
         "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status"],
     },
     "migration": {"type": "str", "default": ""},
+    "until": {"type": "str", "default": ""},
+    "skip": {"type": "raw", "default": ""},
     "sql_dir": {"type": "str", "default": "sql"},
     "sql_layout": {"type": "str", "default": "auto"},
     "version_table": {"type": "raw", "default": ""},

@@ -27,6 +27,7 @@ from ..preflight.opening import (
     backups_of,
     close_dead_run,
     ends_renaming,
+    left_out_of,
     paths_behind,
     select_migrations,
     verified_backup_before,
@@ -84,6 +85,7 @@ def work(step: Step) -> Json:
     outputs = {
         "migrations": selected.migrations,
         "sql_layout": step.plan["layout"]["name"],
+        "left_out": left_out_of(step, selected.applied),
         "applied_before": sorted(selected.applied),
         "database_bytes": size,
         "lint": selected.lint,

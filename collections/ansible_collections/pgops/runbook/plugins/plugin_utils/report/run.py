@@ -10,7 +10,7 @@ from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
 from .salvage import salvage_of_run
 
-__all__ = ["LIST_SALVAGE", "run_report"]
+__all__ = ["LIST_SALVAGE", "left_out_in_words", "run_report"]
 
 STATE_OF_PRODUCTION = {
     "deployed": "Production has the {migrations}.",
@@ -67,6 +67,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
             " the deploy"
         )
     lines += salvage_of_run(run, restores_salvage)
+    lines += [f"Left out: {left_out_in_words(one)}" for one in (run.get("left_out") or {}).items()]
     lines += [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
     for version, impact in run.get("impact", {}).items():
         lines += _limits(version, impact)
@@ -81,6 +82,16 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
     lines.append("Steps: " + ", ".join(_step(step) for step in run["steps"]))
     lines.append(f"Record: {run_json}")
     return lines
+
+
+def left_out_in_words(one: tuple[str, str]) -> str:
+    """A pending migration, and for which one it was left out."""
+    version, skipped = one
+    return (
+        f"{version}, by -e skip={version}"
+        if version == skipped
+        else f"{version}, since it requires {skipped}"
+    )
 
 
 def _not_given_back(run: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -48,7 +49,9 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         return _books_alone(run)
     adopt = boolean(options.get("adopt", False))
     to_roll_back = run["playbook"] == "emergency_rollback" or boolean(options.get("automatic", False))
-    tolerant = restoring or to_roll_back or (step == "status" and not adopt)
+    limited = bool(run.get("until") or run.get("skip"))
+    # What is left out may be what cannot be read; what is selected is looked at before anything is done.
+    tolerant = restoring or to_roll_back or (step == "status" and not adopt) or limited
     library = _library(run, tolerant)
     books = books_of(run.get("version_table"), library, tolerant)
     if restoring:
@@ -64,7 +67,26 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         to_roll_back=to_roll_back,
     )
     check_smoke(plan)
-    return {**plan, "books": books}
+    return {**plan, "books": books, **(_limits(library, run) if limited else {})}
+
+
+def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:
+    """Of pending migrations the last that is wanted, and those that are not.
+
+    Raises:
+        Refused: there is no such migration, or one is named already.
+    """
+    if run["migration"] != PENDING:
+        raise Refused(
+            "setting_invalid",
+            "until and skip choose among pending migrations: -e migration=pending. Nothing was done.",
+        )
+    skip = run.get("skip") or []
+    names = re.split(r"[,\s]+", skip.strip()) if isinstance(skip, str) else [str(name) for name in skip]
+    return {
+        "until": library.find(run["until"]).version if run.get("until") else "",
+        "skip": [library.find(name).version for name in names],
+    }
 
 
 def _library(run: dict[str, Any], tolerant: bool) -> SqlLibrary:
