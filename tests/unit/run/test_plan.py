@@ -72,7 +72,7 @@ def test_what_is_left_out_need_not_be_readable(folder: Path) -> None:
     limits = {"migration": "pending", "skip": "2_b"}
     found = plan(folder, "preflight", **limits)
     assert (found["until"], found["skip"]) == ("", ["2"])
-    assert plan(folder, "preflight", migration="pending", until=1, skip=["2"])["until"] == "1"
+    assert plan(folder, "preflight", migration="pending", up_to=1, skip=["2"])["until"] == "1"
     with pytest.raises(Refused, match="none at all"):
         plan(folder, "preflight", migration="pending")
     with pytest.raises(Refused, match="there is no migration '7'"):
@@ -81,5 +81,5 @@ def test_what_is_left_out_need_not_be_readable(folder: Path) -> None:
 
 def test_limits_are_for_pending_ones(folder: Path) -> None:
     with pytest.raises(Refused, match="-e migration=pending") as caught:
-        plan(folder, "preflight", until="1")
+        plan(folder, "preflight", up_to="1")
     assert caught.value.code == "setting_invalid"

@@ -61,7 +61,7 @@ options:
         description: Folder of the SQL on the controller.
         type: str
         default: sql
-      until:
+      up_to:
         description: Of pending migrations the last one that is wanted. Empty means all.
         type: str
         default: ''

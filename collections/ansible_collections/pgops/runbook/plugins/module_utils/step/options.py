@@ -19,7 +19,7 @@ RUN_SPEC = {
         "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status"],
     },
     "migration": {"type": "str", "default": ""},
-    "until": {"type": "str", "default": ""},
+    "up_to": {"type": "str", "default": ""},
     "skip": {"type": "raw", "default": ""},
     "sql_dir": {"type": "str", "default": "sql"},
     "sql_layout": {"type": "str", "default": "auto"},

@@ -49,7 +49,7 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         return _books_alone(run)
     adopt = boolean(options.get("adopt", False))
     to_roll_back = run["playbook"] == "emergency_rollback" or boolean(options.get("automatic", False))
-    limited = bool(run.get("until") or run.get("skip"))
+    limited = bool(run.get("up_to") or run.get("skip"))
     # What is left out may be what cannot be read; what is selected is looked at before anything is done.
     tolerant = restoring or to_roll_back or (step == "status" and not adopt) or limited
     library = _library(run, tolerant)
@@ -84,7 +84,7 @@ def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:
     skip = run.get("skip") or []
     names = re.split(r"[,\s]+", skip.strip()) if isinstance(skip, str) else [str(name) for name in skip]
     return {
-        "until": library.find(run["until"]).version if run.get("until") else "",
+        "until": library.find(run["up_to"]).version if run.get("up_to") else "",
         "skip": [library.find(name).version for name in names],
     }
 
