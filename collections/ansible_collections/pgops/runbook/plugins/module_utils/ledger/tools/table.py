@@ -13,6 +13,7 @@ from ...shapes import Cursor, Json, TableName
 __all__ = ["INTEGER_TYPES", "TEXT_TYPES", "RecordTable", "delete", "insert", "there_is"]
 
 TEXT_TYPES = ("text", "varchar", "bpchar", "name")
+RARE = ("bpchar", "name")  # will do, and are not what anybody is told to take
 INTEGER_TYPES = ("int2", "int4", "int8")
 
 
@@ -130,7 +131,7 @@ def need_columns(table: TableName, columns: Dict[str, str], needed: Dict[str, tu
             raise Refused(
                 "version_table_unusable",
                 f"Table {'.'.join(table)} cannot record migrations: its column {column} is {found},"
-                f" and has to be of type {' or '.join(types[:2])}.",
+                f" and has to be of type {' or '.join(one for one in types if one not in RARE)}.",
             )
 
 

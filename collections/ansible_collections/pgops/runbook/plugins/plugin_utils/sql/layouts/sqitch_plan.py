@@ -77,7 +77,9 @@ def read_plan(text: str, path: str) -> Plan:
         if pragma:
             pragmas[pragma["name"]] = pragma["value"]
         elif match is None or match["sign"] == "-" or (match["sign"] == "@" and not changes):
-            raise source.error("sqitch_plan_wrong", start, f"this is no line of a plan: {bare[:80]!r}")
+            raise source.error(
+                "sqitch_plan_wrong", start, f"this is no line of a plan: {source.line_at(start)!r}"
+            )
         elif match["sign"] == "@":
             changes[-1].tags.append(Tag(match["name"], *_who(match)))
         else:
