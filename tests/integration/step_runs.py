@@ -22,6 +22,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pgops.runbook.plugins.module_utils.step.options import step_argument_spec
 from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.books import books_of
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 from demo.local_server import LocalServer
@@ -96,6 +97,8 @@ class StepRuns:
     migration: str = "002"
     library_hosts: tuple[str, ...] = ()
     user: str | None = None
+    version_table: Any = ""
+    limits: dict[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -116,7 +119,14 @@ class StepRuns:
     def another(self, playbook: str = "deploy", wanted: str = "002") -> StepRuns:
         """A new run in the same database with the same SQL."""
         return StepRuns(
-            self.server, self.database, self.folder, playbook, wanted, self.library_hosts, self.user
+            self.server,
+            self.database,
+            self.folder,
+            playbook,
+            wanted,
+            self.library_hosts,
+            self.user,
+            self.version_table,
         )
 
     def arguments(self, name: str, **options: Any) -> dict[str, Any]:
@@ -143,7 +153,7 @@ class StepRuns:
                 "migration": self.migration,
                 "library_hosts": list(self.library_hosts),
             },
-            "plan": plan,
+            "plan": {**plan, "books": books_of(self.version_table, library), **self.limits},
             "backup_dir": str(self.backups),
             **({"pg_bindir": self.server.bindir} if name in STEPS_WITH_PROGRAMS else {}),
             **options,

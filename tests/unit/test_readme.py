@@ -31,7 +31,13 @@ IN_WORDS = {
     "salvage_item": "none",
     "salvage_older_than_days": "none",
 }
-ON_THE_COMMAND_LINE = {"adopt": "false", "cascade": "false", "run_id": "none"}
+ON_THE_COMMAND_LINE = {
+    "adopt": "false",
+    "cascade": "false",
+    "run_id": "none",
+    "skip": "none",
+    "until": "none",
+}
 
 
 def _as_word(name: str, value: Any) -> str:

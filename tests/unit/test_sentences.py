@@ -27,6 +27,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "line[:97]",
     "migration.apply.sha256[:DIGEST_LENGTH]",
     "migration.rollback.sha256[:DIGEST_LENGTH]",
+    "migration.description[:200]",  # Flyway's column has that length
     "names[:TABLES_LOOKED_AT]",
     "record[:5]",
     "row.as_column()[:2]",

@@ -117,8 +117,8 @@ def test_what_the_parameters_ask_for(cursor: Any, condition: str, expected: set[
 
 
 def test_the_record_of_versions_is_left_out_by_its_quoted_name(cursor: Any) -> None:
-    condition = of_application(TABLES, version_table="%(versions)s")
-    assert answer(cursor, condition, {"versions": VERSIONS}) == LEAVES | PARENTS
+    condition = of_application(TABLES, version_tables="%(versions)s")
+    assert answer(cursor, condition, {"versions": [VERSIONS]}) == LEAVES | PARENTS
     assert answer(cursor, condition, {"versions": None}) == TABLES_OF_USERS
 
 
@@ -226,5 +226,5 @@ def test_an_own_record_of_versions_is_no_schema_whatever_the_name_of_its_schema(
 def _own_record_is_no_schema(cursor: Any) -> None:
     before = read_schema(cursor)
     VersionTable(cursor).record("001", "first")
-    assert VersionTable(cursor).quoted_name() == VERSIONS
+    assert VersionTable(cursor).quoted_names() == [VERSIONS]
     assert read_schema(cursor) == before

@@ -30,11 +30,11 @@ def cursor(connection: Any) -> Iterator[Any]:
 
 def kept(cursor: Any, *statements: str) -> list[tuple[str, str]]:
     """(sequence, next value) of what is kept when the statements are a rollback."""
-    before = sequence_positions(cursor, None)
+    before = sequence_positions(cursor, [])
     assert {name: before[name] for name in (UP, DOWN)} == {UP: (10, 1), DOWN: (-10, -1)}
     for statement in statements:
         cursor.execute(statement)
-    keep_positions(SalvageStore(cursor), "run", "002", before, sequence_positions(cursor, None))
+    keep_positions(SalvageStore(cursor), "run", "002", before, sequence_positions(cursor, []))
     cursor.execute("SELECT to_regclass('runbook_salvage.manifest') IS NOT NULL")
     if not cursor.fetchone()[0]:
         return []

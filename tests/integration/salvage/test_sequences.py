@@ -39,7 +39,7 @@ def next_of(cursor: Any, name: str) -> int:
 
 
 def test_a_position_is_what_is_given_out_next(cursor: Any) -> None:
-    positions = sequence_positions(cursor, None)
+    positions = sequence_positions(cursor, [])
     assert positions == {UP: (11, 5), DOWN: (-2, -1), ("public", "unused"): (1, 1)}
     assert next_of(cursor, "up") == 11
 
@@ -47,15 +47,15 @@ def test_a_position_is_what_is_given_out_next(cursor: Any) -> None:
 def test_the_sequence_of_the_record_of_versions_and_those_of_the_runbook_are_left_out(cursor: Any) -> None:
     SalvageStore(cursor).create()
     cursor.execute("CREATE TABLE versions (id serial, version text)")
-    assert set(sequence_positions(cursor, "versions")) == {UP, DOWN, ("public", "unused")}
-    assert ("public", "versions_id_seq") in sequence_positions(cursor, None)
+    assert set(sequence_positions(cursor, ["versions"])) == {UP, DOWN, ("public", "unused")}
+    assert ("public", "versions_id_seq") in sequence_positions(cursor, [])
 
 
 def test_what_was_set_back_or_is_gone_is_kept(cursor: Any) -> None:
-    before = sequence_positions(cursor, None)
+    before = sequence_positions(cursor, [])
     cursor.execute("DROP SEQUENCE down; ALTER SEQUENCE up RESTART 1; SELECT nextval('unused')")
     store = SalvageStore(cursor)
-    items = keep_positions(store, "r1", "009", before, sequence_positions(cursor, None))
+    items = keep_positions(store, "r1", "009", before, sequence_positions(cursor, []))
     assert [(item["table"], item["kind"], item["rows"]) for item in items] == [
         ("public.down", SEQUENCE, 1),
         ("public.up", SEQUENCE, 1),

@@ -32,6 +32,7 @@ def entry(version, requires=(), **facts):
         "requires": list(requires),
         "apply_name": f"migrations/{version}_name.sql",
         "rollback_name": f"rollback/{version}_name_rollback.sql",
+        "rollback_place": f"rollback/{version}_name_rollback.sql",
         "problems": [],
         "rollback_problems": [],
         "statements": 2,

@@ -9,6 +9,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.order import (
     cascade_order,
     dependents,
+    left_out,
     pending,
     unknown_applied,
     unmet_requirements,
@@ -33,6 +34,18 @@ INDEX = index_of(a="", b="a", c="a", d="b", e="c d")
 def test_pending_keeps_the_order_and_ignores_unknown_records() -> None:
     assert pending(INDEX, {"a", "c", "gone"}) == ["b", "d", "e"]
     assert pending(INDEX, set("abcde")) == []
+
+
+def test_pending_ends_where_it_is_told_to_and_leaves_out_what_requires_what_is_skipped() -> None:
+    index = index_of(**{"1": "", "2": "1", "3": "2", "4": "1", "5": "3"})
+    assert pending(index, {"1"}, until="3") == ["2", "3"]
+    assert pending(index, {"1"}, skip=["2"]) == ["4"]
+    assert pending(index, {"1"}, until="4", skip=["3"]) == ["2", "4"]
+    assert left_out(index, {"1"}, ["2"]) == {"2": "2", "3": "2", "5": "2"}
+    assert left_out(index, {"1"}, ["2"], until="3") == {"2": "2", "3": "2"}
+    assert left_out(index, {"1", "2"}, ["2"]) == {}, (
+        "what is applied is not left out, and what requires it need not be"
+    )
 
 
 def test_unmet_requirements_reach_through_others_in_the_order_to_apply() -> None:

@@ -164,6 +164,7 @@ def test_what_is_handed_to_a_module_is_the_script_or_its_name(tmp_path: Path) ->
     assert json.loads(json.dumps(script.payload())) == {
         "name": "migrations/a.sql",
         "sha256": script.sha256,
+        "file_sha256": script.sha256,
         "statements": [
             {
                 "sql": "CREATE INDEX CONCURRENTLY i ON t (a)",
@@ -183,6 +184,7 @@ def test_what_is_handed_to_a_module_is_the_script_or_its_name(tmp_path: Path) ->
     assert script.named() == {
         "name": "migrations/a.sql",
         "sha256": script.sha256,
+        "file_sha256": script.sha256,
         "statements": [],
         "forbids_transaction": [],
         "transaction": "none",

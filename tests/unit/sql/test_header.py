@@ -39,6 +39,11 @@ BEGIN;
     assert header_lines(text)["requires"] == (9, 6)
 
 
+def test_by_what_another_tool_knows_the_migration_is_read_as_written() -> None:
+    assert parse_header("-- recorded as: polls 0002_Votes \nSELECT 1").recorded_as == "polls 0002_Votes"
+    assert parse_header("-- Recorded as:").recorded_as is None
+
+
 @pytest.mark.parametrize(
     ("line", "names"),
     [

@@ -32,6 +32,13 @@ def test_what_the_runbook_does_itself_is_not_asked_of_the_script(scripts):
     assert not rules & {"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"}
 
 
+def test_of_a_file_with_both_halves_only_the_migration_is_asked(tmp_path):
+    text = "-- migrate:up\n\nALTER TABLE t ALTER c TYPE int;\n-- migrate:down\nALTER TABLE t ALTER c TYPE text;\n"
+    (tmp_path / "1_a.sql").write_text(text)
+    found = lint(migration.apply for migration in read_sql_library(tmp_path).migrations)
+    assert [(one["rule"], one["line"]) for one in found["1_a.sql"]] == [("changing-column-type", 3)]
+
+
 def entry(version, *rules):
     found = [{"rule": rule, "line": 3, "message": "A reason."} for rule in rules]
     return {"version": version, "apply_name": f"migrations/{version}.sql", "lint": found}

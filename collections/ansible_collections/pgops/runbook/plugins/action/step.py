@@ -179,7 +179,9 @@ class ActionModule(ActionBase):
             result = self._execute_step(step, arguments, run, record, task_vars)
             if step == "rehearse_from_empty" and not result.get("failed") and record.writes:
                 result["documents"] = write_documents(
-                    run.get("sql_dir") or "sql", result["outputs"]["migrations"]
+                    run.get("sql_dir") or "sql",
+                    result["outputs"]["migrations"],
+                    run.get("sql_layout") or "auto",
                 )
         except Exception as error:
             # A defect of ours: the record must not look as if the step had never been, and rescue must run.

@@ -61,6 +61,24 @@ options:
         description: Folder of the SQL on the controller.
         type: str
         default: sql
+      up_to:
+        description: Of pending migrations the last one that is wanted. Empty means all.
+        type: str
+        default: ''
+      skip:
+        description: Of pending migrations those that are left out, and with them what requires them.
+        type: raw
+        default: ''
+      version_table:
+        description:
+          - The application's own record of what is applied. Name of a tool, or a dictionary with C(tool), C(table),
+            C(version) and C(description). Read on the controller; what modules need of it is in O(plan).
+        type: raw
+        default: ''
+      sql_layout:
+        description: How that folder is laid out; V(auto) finds it out by looking.
+        type: str
+        default: auto
       artifacts_dir:
         description: Folder for run.json and the receipts' mirror on the controller.
         type: str

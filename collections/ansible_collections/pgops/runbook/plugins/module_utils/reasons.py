@@ -32,6 +32,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A header comment of a script has a value that is not allowed, or states a fact twice.",
             "Correct the header at the line that the reason names.",
         ),
+        "layout_foreign": Reason(
+            "A file is one of another layout than the folder's: both halves of it would run as one script.",
+            "Name the layout with -e sql_layout=<layout>, or bring the file into that of the others.",
+        ),
+        "layout_mark_wrong": Reason(
+            "A file that holds a migration and its rollback has no mark for a half, or has it twice or misplaced.",
+            "Correct the line that the reason names, as the tool would want it too.",
+        ),
         "migration_ambiguous": Reason(
             "Several migrations share the number that was given.",
             "Give the full name of the one that is meant; the reason lists them.",
@@ -77,6 +85,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The rows of sample/, which a rehearsal from an empty database loads, cannot be loaded.",
             "Correct the sample script so that it fits the schema after its migration.",
         ),
+        "script_has_placeholders": Reason(
+            "A script has placeholders, for which its tool would put in values that the runbook does not know.",
+            "Write what is meant in their place; where they are none, say so as the reason tells.",
+        ),
         "script_must_be_split": Reason(
             "A script mixes statements that belong in one transaction with others that cannot run in one.",
             "Split it into two migrations.",
@@ -97,6 +109,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A script cannot be read: it is not UTF-8 text, or its permissions forbid it.",
             "Save it as UTF-8, and check its permissions.",
         ),
+        "sqitch_plan_wrong": Reason(
+            "sqitch.plan has a line that Sqitch would not read, or names a change that has no script.",
+            "Correct the plan at the line that the reason names, or add the script.",
+        ),
         "sql_dir_changed": Reason(
             "The scripts are no longer those with which this run began.",
             "Start a new run, so that what is applied is what was rehearsed.",
@@ -104,6 +120,14 @@ PARTS: dict[str, dict[str, Reason]] = {
         "sql_dir_unusable": Reason(
             "The SQL folder is missing or cannot be read.",
             "Set sql_dir to the folder that holds migrations/, and check its permissions.",
+        ),
+        "sql_layout_ambiguous": Reason(
+            "The SQL folder holds files of several layouts, and a file of one would run wrongly as one of another.",
+            "Keep one layout in a folder, or name the one that is meant: -e sql_layout=<layout>.",
+        ),
+        "sql_layout_unknown": Reason(
+            "There is no layout of that name.",
+            "Set sql_layout to one of those that the reason lists.",
         ),
         "statement_forbidden": Reason(
             "A script holds a statement that would break the transaction or change the whole server.",
@@ -113,10 +137,18 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A statement cannot run in a transaction, and could not be resumed after a kill.",
             "Write it as the reason asks, or carry it out by hand outside of the runbook.",
         ),
+        "version_key_unknown": Reason(
+            "The files of a migration do not say by what the application's own tool knows it.",
+            "Add the line to its header that the reason names: -- Recorded as: ...",
+        ),
         "version_means_several_files": Reason(
             "schema_migrations records a number that one file had when it was applied, and that several have by now.",
             "Give each file that is not applied a number of its own; the reason names the one that is, where the ledger"
             " knows it.",
+        ),
+        "version_not_unique": Reason(
+            "Several files have one version, which the tool of this layout does not allow either.",
+            "Give each file a version of its own; the reason names them.",
         ),
     },
     "Before a run begins": {
@@ -269,15 +301,23 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",
             "Give it again in UTF-8 (COMMENT ON, ALTER ... RENAME).",
         ),
+        "version_table_dirty": Reason(
+            "The application's own tool has recorded that a migration began or failed, and was not put right.",
+            "See what of it is in place, put that right, and let the tool say so; the reason names its command.",
+        ),
         "version_table_hidden": Reason(
             "A script puts another schema_migrations before the one in which versions are recorded, or takes that one"
             " out of the role's search_path.",
             "Leave the table where it is, or move its rows along in the same script and drop it.",
         ),
+        "version_table_one_number": Reason(
+            "golang-migrate's table holds one number, and would say of other migrations what is not true.",
+            "Deploy in the order of the numbers, and roll back the newest first; cascade=true takes all at once.",
+        ),
         "version_table_unusable": Reason(
             "The table of applied migrations cannot record them, or there is no schema to make one in.",
-            "Give it a column version of type text. Where schema public was dropped, name another one in the"
-            " search_path of the database.",
+            "Give it a column version of type text, or say with version_table which tool's it is. Where schema public"
+            " was dropped, name another one in the search_path of the database.",
         ),
     },
     "Backup and proof": {

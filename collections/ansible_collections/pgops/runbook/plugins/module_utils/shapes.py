@@ -86,6 +86,8 @@ class Script(TypedDict):
 
     name: str
     sha256: str
+    #: Of the file that it is in, which may hold other scripts too.
+    file_sha256: str
     statements: list[Statement]
     #: [line, command] of each statement that forbids a transaction.
     forbids_transaction: list[list[Any]]
@@ -137,6 +139,8 @@ class IndexEntry(TypedDict):
     files: list[str] | None
     apply_name: str
     rollback_name: str | None
+    #: Where its rollback is, or would be, in words.
+    rollback_place: str
     #: reason_code and reason of each script that cannot be run.
     problems: list[dict[str, str]]
     rollback_problems: list[dict[str, str]]

@@ -14,19 +14,20 @@ __all__ = ["read_schema"]
 def read_schema(cursor: Cursor) -> Catalog:
     """Catalog of the application's schema as the cursor's transaction sees it.
 
-    A ``schema_migrations`` that the runbook had to make is left out, as the ledger is: it comes and goes
+    A record of versions that the runbook had to make is left out, as the ledger is: it comes and goes
     with the first and the last recorded version, not with a migration.
     """
     catalog = read_catalog(cursor)
     # Owner, comment and privileges of the database itself: no dump of a database carries them to another.
     catalog.pop("database", None)
     table = VersionTable(cursor)
-    name = table.quoted_name()
-    if name is not None and table.is_ours():
-        catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, name)}
+    names = table.quoted_names()
+    if names and table.is_ours():
+        beside = tuple(f" {name}" for name in (names[0], *table.quoted_beside()))
+        catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, names[0], beside)}
     return catalog
 
 
-def _belongs_to(key: str, table: str) -> bool:
+def _belongs_to(key: str, table: str, beside: tuple[str, ...]) -> bool:
     """Whether a catalog key names the table or a part of it (``table x``, ``column x.y``, ``index x_pkey``)."""
-    return key.endswith((f" {table}", f" {table}_pkey")) or f" {table}." in key
+    return key.endswith(beside) or f" {table}." in key

@@ -13,6 +13,7 @@ from typing import TypeVar
 from ..activity import advance, begin
 from ..errors import Refused, StepFailed, known
 from ..impact.meter import ImpactMeter
+from ..ledger.bookkeeping import recorded_in
 from ..ledger.versions import FoundTable, VersionTable
 from ..postgres.connection import psycopg2
 from ..postgres.constraints import constraints_as_declared, fire_deferred
@@ -307,7 +308,7 @@ def refuse_hidden_versions(script: Runnable, versions: VersionTable, before: Fou
         raise ScriptFailed(
             "version_table_hidden",
             f"{script['name']}: versions are recorded in {before.schema}.{before.name}, and after this script the"
-            f" role's search_path leads to {now or 'no schema_migrations'} instead, so that nothing would be known"
+            f" role's search_path leads to {now or f'no {recorded_in()}'} instead, so that nothing would be known"
             " to be applied. Leave that table where it is, or move its rows along in the same script and drop it.",
             script=script["name"],
         )

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""``schema_migrations``: the application's own record of what is applied, kept right for every migration."""
+"""The application's own record of what is applied, kept right for every migration: its own table, or a tool's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from ..postgres.answers import one_row
 from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 from ..postgres.script_session import on_role_path, schemas_of_role
-from ..shapes import Cursor, TableName
+from ..shapes import Content, Cursor, TableName
+from .bookkeeping import books, recorded_in
 
 __all__ = ["MARK", "VersionTable"]
 
 # Says that the runbook made the table, so that the runbook takes it away again with the last version.
 MARK = "Kept by the migration runbook; made by it because the application had no such table."
-
-TEXT_TYPES = ("text", "varchar", "bpchar", "name")
 
 
 # Where the role's search_path leads to no schema at all, PostgreSQL's own default is where people look.
@@ -27,7 +26,7 @@ DEFAULT_SCHEMA = "public"
 FIND = """
     SELECT n.nspname::text, c.relname::text, c.oid::bigint FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = 'schema_migrations' AND c.relkind IN ('r', 'p') AND n.nspname = ANY (%s)
+    WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND n.nspname = ANY (%s)
     ORDER BY pg_catalog.array_position(%s::pg_catalog.text[], n.nspname::pg_catalog.text) LIMIT 1"""
 
 
@@ -40,22 +39,25 @@ class FoundTable(NamedTuple):
 
 
 class VersionTable:
-    """``schema_migrations`` as the role's search_path finds it, whatever a script has made of the session's.
+    """The record of versions as the role's search_path finds it, whatever a script has made of the session's.
 
     A temporary table of that name is none.
     """
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
+        self.books = books()
 
     def _schemas(self) -> list[str]:
         """Where it is looked for; it is made in the first of them."""
+        if self.books.schema is not None:
+            return [self.books.schema]
         return schemas_of_role(self.cursor) or [DEFAULT_SCHEMA]
 
     def find(self) -> FoundTable | None:
         """The table, or None."""
         schemas = self._schemas()
-        self.cursor.execute(FIND, (schemas, schemas))
+        self.cursor.execute(FIND, (self.books.table, schemas, schemas))
         row = self.cursor.fetchone()
         return None if row is None else FoundTable(*row)
 
@@ -83,70 +85,49 @@ class VersionTable:
         return {column.name: column.type_name for column in columns_of(self.cursor, name)}
 
     def check(self) -> None:
-        """Refuse a table that cannot hold our versions.
+        """Refuse a table that cannot hold our versions, and one that says that something is half done.
 
         Raises:
-            Refused: when it has no text column ``version``.
+            Refused: naming what is wrong with it.
         """
         table = self._table()
-        if table is None:
-            return
-        kind = self._columns(table).get("version")
-        if kind not in TEXT_TYPES:
-            found = f"of type {kind}" if kind else "missing"
+        if table is not None:
+            self.books.check(self.cursor, table, self._columns(table))
+        elif not self.books.made:
             raise Refused(
                 "version_table_unusable",
-                f"Table {'.'.join(table)} cannot record migrations: its column version is {found},"
-                " and has to be of type text or varchar.",
+                f"There is no table {recorded_in()}, and only {self.books.name} can make it. Let it make its tables,"
+                " for example by deploying its first change, then type the same command again.",
             )
 
     def applied(self) -> set[str]:
         """The recorded versions, a set of str; empty where there is no table."""
         table = self._table()
-        if table is None:
-            return set()
-        self.cursor.execute(sql.SQL("SELECT version FROM {}").format(sql.Identifier(*table)))
-        return {version for (version,) in self.cursor.fetchall()}
+        return set() if table is None else self.books.applied(self.cursor, table)
 
     def record(self, version: str, description: str) -> None:
         """Record ``version`` where the script did not; creates the table where the application has none.
 
-        A row that is there already costs no sequence value, which INSERT ... ON CONFLICT would.
-
         Raises:
-            Refused: there is no table, and no schema to make it in.
+            Refused: there is no table, and no schema to make it in; or it cannot say so (see RecordTable).
         """
         table = self._table() or self._make()
-        names = ["version"]
-        values = [version]
-        if "description" in self._columns(table):
-            names.append("description")
-            values.append(description)
-        insert = sql.SQL(
-            "INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS"
-            " (SELECT FROM {} WHERE version OPERATOR(pg_catalog.=) %s::pg_catalog.text)"
-        ).format(
-            sql.Identifier(*table),
-            sql.SQL(", ").join(map(sql.Identifier, names)),
-            sql.SQL(", ").join(sql.Placeholder() * len(names)),
-            sql.Identifier(*table),
-        )
         # The application may have a trigger or a default there.
+        columns = self._columns(table)
         with on_role_path(self.cursor):
-            self.cursor.execute(insert, (*values, version))
+            self.books.record(self.cursor, table, version, description, columns)
 
     def _make(self) -> TableName:
-        schema = self._schemas()[0]
+        schema, name = self._schemas()[0], self.books.table
         self._must_be_there(schema)
-        table = sql.Identifier(schema, "schema_migrations")
-        self.cursor.execute(
-            sql.SQL(
-                "CREATE TABLE {} (version text PRIMARY KEY, description text,"
-                " applied_at timestamptz NOT NULL DEFAULT now())"
-            ).format(table)
-        )
+        table = sql.Identifier(schema, name)
+        beside = {suffix: sql.Identifier(f"{name}_{suffix}") for suffix in ("pk", "s_idx")}
+        for statement in self.books.made:
+            self.cursor.execute(
+                sql.SQL(statement).format(t=table, t_pk=beside["pk"], t_s_idx=beside["s_idx"])
+            )
         self.cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(table), (MARK,))
-        return schema, "schema_migrations"
+        return schema, name
 
     def _must_be_there(self, schema: str) -> None:
         self.cursor.execute(
@@ -155,8 +136,8 @@ class VersionTable:
         if not one_row(self.cursor)[0]:
             raise Refused(
                 "version_table_unusable",
-                f"There is no table schema_migrations, and no schema to make it in: schema {schema} was dropped, and no"
-                " other one is in the search_path. Say where tables belong: ALTER DATABASE <name> SET search_path ="
+                f"There is no table {self.books.table}, and no schema to make it in: schema {schema} was dropped, and"
+                " no other one is in the search_path. Say where tables belong: ALTER DATABASE <name> SET search_path ="
                 " <schema>; then run the same command again.",
             )
 
@@ -166,16 +147,9 @@ class VersionTable:
         if table is None:
             return
         with on_role_path(self.cursor):
-            self.cursor.execute(
-                sql.SQL("DELETE FROM {} WHERE version OPERATOR(pg_catalog.=) %s::pg_catalog.text").format(
-                    sql.Identifier(*table)
-                ),
-                (version,),
-            )
-        if self.is_ours(table):
-            self.cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table)))
-            if one_row(self.cursor)[0] == 0:
-                self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
+            self.books.forget(self.cursor, table, version)
+        if self.is_ours(table) and self.books.is_empty(self.cursor, table):
+            self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
 
     def is_ours(self, table: TableName | None = None) -> bool:
         """Whether the runbook made the table."""
@@ -192,12 +166,54 @@ class VersionTable:
         table = self._table()
         return ".".join(table) if table else None
 
-    def quoted_name(self) -> str | None:
-        """The name as PostgreSQL reads and writes it: with its schema, and with quotes where it needs them; or None."""
+    def names(self) -> list[TableName]:
+        """(schema, name) of it and of the tables that belong to it; empty where there is no table."""
         table = self._table()
-        if table is None:
-            return None
+        return [] if table is None else [(table[0], name) for name in (table[1], *self.books.others)]
+
+    def quoted_names(self) -> list[str]:
+        """Its name and those of the tables that belong to it, as PostgreSQL reads and writes them.
+
+        With their schema, and with quotes where they need them; empty where there is no table.
+        """
+        names = self.names()
+        if not names:
+            return []
         # As the catalog's keys are written, also in a session that is not ours.
         self.cursor.execute("SELECT pg_catalog.set_config('quote_all_identifiers', 'off', true)")
-        self.cursor.execute("SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(%s)", table)
-        return one_row(self.cursor)[0]
+        self.cursor.execute(
+            "SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(name)"
+            " FROM pg_catalog.unnest(%s::pg_catalog.text[]) WITH ORDINALITY AS t (name, place) ORDER BY place",
+            (names[0][0], [name for _schema, name in names]),
+        )
+        return [name for (name,) in self.cursor.fetchall()]
+
+    def quoted_beside(self) -> list[str]:
+        """Names, likewise, of what comes with a table that the runbook has made: keys, indexes, sequences."""
+        table = self._table()
+        if table is None:
+            return []
+        self.cursor.execute(
+            "SELECT pg_catalog.quote_ident(%s) || '.' || pg_catalog.quote_ident(name)"
+            " FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS t (name)",
+            (table[0], [name.replace("{t}", table[1]) for name in self.books.beside]),
+        )
+        return [name for (name,) in self.cursor.fetchall()]
+
+    def without_books(self, content: Content) -> Content:
+        """A fingerprint of rows without those of a tool's own tables, which come and go with every migration.
+
+        An application's own table counts: it may have more rows than those that the runbook writes.
+        """
+        if not self.books.name:
+            return content
+        names = self.quoted_names()
+        return {
+            **content,
+            "tables": {name: facts for name, facts in content["tables"].items() if name not in names},
+            "sequences": {
+                name: value
+                for name, value in content["sequences"].items()
+                if not name.startswith(tuple(f"{one}_" for one in names))
+            },
+        }

@@ -25,6 +25,7 @@ __all__ = [
     "SEQUENCES",
     "STORED",
     "TABLES",
+    "among",
     "in_schemas",
     "of_application",
 ]
@@ -81,12 +82,20 @@ def in_schemas(whose: str = APPLICATION, name: str = "n.nspname") -> str:
     return f"(NOT pg_catalog.starts_with({name}::text, 'pg_') AND {name} NOT IN ({listed}))"
 
 
+def among(tables: str, oid: str = "c.oid") -> str:
+    """SQL condition: an OID is that of one of the tables whose quoted names an array has."""
+    return (
+        f"EXISTS (SELECT FROM pg_catalog.unnest({tables}::pg_catalog.text[]) AS listed (name)"
+        f" WHERE pg_catalog.to_regclass(listed.name) = {oid})"
+    )
+
+
 def of_application(
     kinds: str,
     whose: str = APPLICATION,
     members: str = LEFT_OUT,
     partitions: bool = True,
-    version_table: str | None = None,
+    version_tables: str | None = None,
 ) -> str:
     """SQL condition on ``c`` and ``n`` of RELATIONS: a relation is the application's.
 
@@ -95,14 +104,14 @@ def of_application(
         whose: as for in_schemas().
         members: LEFT_OUT, SAVED or INCLUDED: what belongs to an extension.
         partitions: whether partitions count, each by itself; else their topmost table stands for all of them.
-        version_table: SQL expression (a placeholder, say) of the quoted name of the record of versions, which is
-            left out: its rows come and go with every migration. A NULL leaves nothing out. None: it counts.
+        version_tables: SQL expression (a placeholder, say) of the quoted names of the record of versions, an array,
+            which are left out: their rows come and go with every migration. None: they count.
     """
     listed = ", ".join(f"'{kind}'" for kind in kinds)
     return (
         f"(c.relkind IN ({listed}) AND {in_schemas(whose)}"
         + ("" if partitions else " AND NOT c.relispartition")
-        + (f" AND c.oid IS DISTINCT FROM pg_catalog.to_regclass({version_table})" if version_table else "")
+        + (f" AND NOT {among(version_tables)}" if version_tables else "")
         + _MEMBERS[members]
         + ")"
     )

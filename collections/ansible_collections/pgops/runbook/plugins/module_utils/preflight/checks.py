@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..errors import Refused
+from ..ledger.bookkeeping import recorded_in
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.script_session import relation_oid
@@ -37,22 +38,25 @@ RESUMABLE_COMMANDS = (
 )
 
 
-def select_for_deploy(index: Index, wanted: str, applied: Collection[str]) -> list[str]:
+def select_for_deploy(
+    index: Index, wanted: str, applied: Collection[str], until: str = "", skip: Collection[str] = ()
+) -> list[str]:
     """The versions that this deploy applies, in order.
 
     Args:
         index: the migrations of sql_dir, in order (see the SQL library's index).
         wanted: a version, or "pending".
         applied: recorded versions.
+        until, skip: of pending ones, see order.pending.
 
     Raises:
         Refused: already applied, or a requirement is not met.
     """
     if wanted == "pending":
-        return pending(index, applied)
+        return pending(index, applied, until, skip)
     if wanted in applied:
         raise Refused(
-            "already_applied", f"Migration {wanted} is already applied: schema_migrations records it."
+            "already_applied", f"Migration {wanted} is already applied: {recorded_in()} records it."
         )
     unmet = unmet_requirements(index, wanted, applied)
     if unmet:
@@ -72,7 +76,7 @@ def select_for_rollback(index: Index, wanted: str, applied: Collection[str], cas
     """
     if wanted not in applied:
         raise Refused(
-            "not_applied", f"Migration {wanted} is not applied: schema_migrations does not record it."
+            "not_applied", f"Migration {wanted} is not applied: {recorded_in()} does not record it."
         )
     needed_by = dependents(index, wanted, applied)
     if needed_by and not cascade:
@@ -254,12 +258,12 @@ def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> Non
         raise Refused(
             "rollback_script_missing",
             f"Checklist item 'rollback script exists': migration {entry['version']} has no"
-            f" rollback/{entry['stem']}_rollback.sql.{instead}",
+            f" {entry['rollback_place']}.{instead}",
         )
     if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
         raise Refused(
             "rollback_script_missing",
-            f"Checklist item 'rollback script exists': {entry['rollback_name']} is empty.{instead}",
+            f"Checklist item 'rollback script exists': {entry['rollback_place']} is empty.{instead}",
         )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from ..errors import Refused
 from ..ledger.aftermath import ended_as
+from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
@@ -23,6 +24,7 @@ from .checks import (
     select_for_rollback,
 )
 from .drift import refuse_edited_scripts
+from .order import left_out
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
 
@@ -31,6 +33,7 @@ __all__ = [
     "backups_of",
     "close_dead_run",
     "ends_renaming",
+    "left_out_of",
     "paths_behind",
     "select_migrations",
     "verified_backup_before",
@@ -56,7 +59,7 @@ def ends_renaming(step: Step, applied: Collection[str], files_behind: Sequence[s
         return (wanted in applied) == (step.playbook == "deploy")
     if not files_behind or step.playbook != "deploy":
         return False
-    if wanted == "pending" and not select_for_deploy(step.plan["index"], wanted, applied):
+    if wanted == "pending" and not select_for_deploy(step.plan["index"], wanted, applied, **_limits(step)):
         return True
     version = files_behind[-1]
     finish = "deploy" if version in applied else "emergency_rollback"
@@ -65,6 +68,16 @@ def ends_renaming(step: Step, applied: Collection[str], files_behind: Sequence[s
         f"The files on disk have not followed migration {version}: an earlier run was stopped before they had. Finish"
         f" that first: ansible-playbook {finish}.yml -e migration={version}",
     )
+
+
+def _limits(step: Step) -> Json:
+    """Which of the pending migrations the person who started the run wants."""
+    return {"until": step.plan.get("until", ""), "skip": step.plan.get("skip", [])}
+
+
+def left_out_of(step: Step, applied: Collection[str]) -> dict[str, str]:
+    """Pending version -> for which one it is left out (see order.left_out)."""
+    return left_out(step.plan["index"], applied, **_limits(step))
 
 
 def asking_for_files(step: Step, selected: Sequence[str], only_files: list[str]) -> list[str]:
@@ -109,7 +122,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     if step.playbook == "deploy":
         _refuse_untested(step, cursor, wanted, applied)
     with _unless_a_run_is_in_progress(step, cursor):
-        versions = select_for_deploy(index, wanted, applied)
+        versions = select_for_deploy(index, wanted, applied, **_limits(step))
     check_scripts_to_apply(index, versions)
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
@@ -139,7 +152,7 @@ def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collectio
     if tested is None or tested["status"] != "ok":
         raise Refused(
             "applied_without_smoke_test",
-            f"Migration {wanted} is already applied: schema_migrations records it. Run {receipt['run_id']} applied"
+            f"Migration {wanted} is already applied: {recorded_in()} records it. Run {receipt['run_id']} applied"
             " it, but ended before the smoke tests had succeeded. If the application works, leave it as it is. To"
             f" deploy it anew, first: ansible-playbook emergency_rollback.yml -e migration={wanted}",
         )
@@ -171,7 +184,7 @@ def _refuse_unrecorded(cursor: Cursor, index: Sequence[IndexEntry], applied: Col
     if unrecorded:
         raise Refused(
             "database_not_adopted",
-            f"The objects of {', '.join(unrecorded)} are in place, but schema_migrations does not record"
+            f"The objects of {', '.join(unrecorded)} are in place, but {recorded_in()} does not record"
             " these migrations. Look: ansible-playbook playbooks/status.yml;"
             " then record what is in place: ansible-playbook playbooks/status.yml -e adopt=true",
         )

@@ -13,14 +13,43 @@ from typing import Any
 
 from ..errors import Refused
 
-__all__ = ["cascade_order", "dependents", "pending", "unknown_applied", "unmet_requirements"]
+__all__ = ["cascade_order", "dependents", "left_out", "pending", "unknown_applied", "unmet_requirements"]
 
 Index = Sequence[Mapping[str, Any]]
 
 
-def pending(index: Index, applied: Collection[str]) -> list[str]:
-    """The versions that are not applied, in the order in which to apply them."""
-    return [entry["version"] for entry in index if entry["version"] not in applied]
+def pending(index: Index, applied: Collection[str], until: str = "", skip: Collection[str] = ()) -> list[str]:
+    """The versions that are not applied, in the order in which to apply them.
+
+    Args:
+        until: the last that is wanted; empty for all.
+        skip: versions to leave out, and with them what requires them.
+    """
+    without = left_out(index, applied, skip)
+    wanted = [entry["version"] for entry in _up_to(index, until)]
+    return [version for version in wanted if version not in applied and version not in without]
+
+
+def left_out(
+    index: Index, applied: Collection[str], skip: Collection[str], until: str = ""
+) -> dict[str, str]:
+    """Pending version -> the version that is skipped for which it is left out: itself, or one that it requires."""
+    found: dict[str, str] = {}
+    skipped = set(skip) - set(applied)
+    for entry in _up_to(index, until):
+        version = entry["version"]
+        if version in applied:
+            continue  # nor does it matter to those that require it
+        cause = next((one for one in (version, *entry["requires"]) if one in skipped or one in found), None)
+        if cause is not None:
+            found[version] = found.get(cause, cause)
+    return found
+
+
+def _up_to(index: Index, until: str) -> Index:
+    """The migrations up to and with one; all, where none is named."""
+    versions = [entry["version"] for entry in index]
+    return index[: versions.index(until) + 1] if until else index
 
 
 def unmet_requirements(index: Index, version: str, applied: Collection[str]) -> list[str]:

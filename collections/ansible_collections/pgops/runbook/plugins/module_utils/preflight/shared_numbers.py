@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from ..errors import Refused
+from ..ledger.bookkeeping import recorded_in
 from ..ledger.receipts import in_force
 from ..sentences import listed
 from ..shapes import IndexEntry, Receipt
@@ -38,7 +39,7 @@ def refuse_shared_numbers(
             files = [entry["apply_name"] for entry in sharing]
             raise Refused(
                 "version_means_several_files",
-                f"schema_migrations records {recorded}, and {listed(files, 5, ', ')} have that number."
+                f"{recorded_in()} records {recorded}, and {listed(files, 5, ', ')} have that number."
                 f" {_which(recorded, sharing, receipts)} Nothing was changed. Give each file that is not applied a"
                 " number of its own (its rollback and verify script too), then type the same command again.",
                 version=recorded,

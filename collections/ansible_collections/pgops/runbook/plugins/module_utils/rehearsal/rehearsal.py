@@ -23,8 +23,10 @@ from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one
 from ..execution.recipe import apply_in_one_transaction, roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
+from ..ledger.bookkeeping import books
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
+from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2, transaction
 from ..postgres.message import one_line
 from ..postgres.sequences import collisions, new_collisions
@@ -74,12 +76,14 @@ class Rehearsal:
         self._residue: set[str] = set()
         # Tables in which rollbacks have left other rows than there were: they say nothing about earlier migrations.
         self._left_otherwise: set[str] = set()
+        self._books = books().table
         self.hooks = CopyHooks(connection, list(smoke), files_follow, statement_timeout_seconds)
 
     def state(self, only_columns: Mapping[str, Any] | None = None) -> tuple[Catalog, Content]:
         """(catalog, content) of the copy now."""
         with transaction(self.connection) as cursor:
-            return read_schema(cursor), content_fingerprint(cursor, only_columns=only_columns)
+            content = content_fingerprint(cursor, only_columns=only_columns)
+            return read_schema(cursor), VersionTable(cursor).without_books(content)
 
     def differing(self, before: Catalog, after: Catalog) -> list[str]:
         """How the schema of the copy differs from an earlier one, for the person on call; see difference_left().
@@ -161,6 +165,15 @@ class Rehearsal:
             if half_done is None or half_done["direction"] != "apply":
                 return None
             return Ledger().catalog(cursor, half_done["catalog_before"])
+
+    def _rows_of_users(self, impact: Impact) -> list[str]:
+        """Tables in which rows were changed, not counting the record of versions."""
+        with transaction(self.connection) as cursor:
+            names = VersionTable(cursor).quoted_names()
+        # Of one that went with its last version nothing but the name is known.
+        return [
+            table for table in impact["rows"] if table not in names and not table.endswith(f".{self._books}")
+        ]
 
     def _edges(self) -> set[Edge]:
         with transaction(self.connection) as cursor:
@@ -252,7 +265,7 @@ class Rehearsal:
             "rollback_statements": work.statements,
             "rollback_impact": work.impact,
             "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
-            or bool(_rows_of_users(work.impact))
+            or bool(self._rows_of_users(work.impact))
             # There may be nothing that it could take back, or it is left already by an earlier one.
             or bool(residue or migration.get("leaves")),
             **_compared(content_before, content),
@@ -298,11 +311,6 @@ def _names(keys: Iterable[str], kind: str) -> list[str]:
     return sorted(
         name for name in found if not name.startswith("order ") and name.rsplit(".", 1)[0] not in tables
     )
-
-
-def _rows_of_users(impact: Impact) -> list[str]:
-    """Rows that were changed, not counting the record of versions."""
-    return [table for table in impact["rows"] if not table.endswith(".schema_migrations")]
 
 
 class _RefusedAs:

@@ -53,12 +53,12 @@ class RowComparison:
         known_sums: list[tuple[CommonTable, dict[int, tuple]]] | None = None,
     ) -> None:
         self.live, self.new = live, new
-        versions = [VersionTable(cursor).name() for cursor in (live, new)]
+        versions = [VersionTable(cursor).names() for cursor in (live, new)]
         for cursor in (live, new):
             pin_session(cursor, local=True)
         there, here = read_relations(live, ledger), read_relations(new, ledger)
-        for name, relations in zip(versions, (there, here)):
-            for key in [key for key in relations if ".".join(key) == name]:
+        for names, relations in zip(versions, (there, here)):
+            for key in [key for key in relations if key in names]:
                 del relations[key]
         self.tables = in_common(there, here)
         self.only_live = only_in(there, here)

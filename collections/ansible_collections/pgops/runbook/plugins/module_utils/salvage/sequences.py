@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..errors import known
 from ..postgres.answers import one_row
-from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, of_application
+from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, among, of_application
 from ..postgres.bisect import NotTaken, savepoint
 from ..postgres.connection import sql
 from ..shapes import Cursor, Json, TableName
@@ -23,24 +23,24 @@ WITH_INCREMENT = f"""
     WHERE {of_application(SEQUENCES, members=INCLUDED)}
       -- The one of the record of versions moves with every migration.
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                      AND d.objid = c.oid AND d.refobjid = to_regclass(%s))"""
+                      AND d.objid = c.oid AND {among("%s", "d.refobjid")})"""
 
 
 #: Next value and increment.
 Position = tuple[int, int]
 
 
-def sequence_positions(cursor: Cursor, version_table: str | None) -> dict[TableName, Position]:
+def sequence_positions(cursor: Cursor, version_tables: list[str]) -> dict[TableName, Position]:
     """Next value and increment of every sequence of the application.
 
     Args:
         cursor: of a transaction.
-        version_table: quoted name of the record of versions, whose own sequence is left out.
+        version_tables: quoted names of the record of versions, whose own sequences are left out.
 
     Returns:
         dict (schema, name) -> (next value, increment).
     """
-    cursor.execute(WITH_INCREMENT, (version_table,))
+    cursor.execute(WITH_INCREMENT, (version_tables,))
     found = {}
     for schema, name, increment in cursor.fetchall():
         cursor.execute(
@@ -61,7 +61,7 @@ def set_aside_positions(cursor: Cursor) -> None:
     Args:
         cursor: in a savepoint.
     """
-    for name, (value, _) in sequence_positions(cursor, None).items():
+    for name, (value, _) in sequence_positions(cursor, []).items():
         try:
             with savepoint(cursor):
                 cursor.execute(

@@ -38,7 +38,7 @@ WATCHED = f"""
         ) AS fields ON coalesce(e.typrelid, t.typrelid) <> 0
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     ) AS columns
-    WHERE {of_application(TABLES, version_table="%(versions)s")}"""
+    WHERE {of_application(TABLES, version_tables="%(versions)s")}"""
 
 CHANGED_ROWS = """
     SELECT relid::bigint, n_tup_upd + n_tup_del, n_tup_ins FROM pg_catalog.pg_stat_xact_user_tables
@@ -85,7 +85,7 @@ class DestructionWatch:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         # Its row goes and comes with every migration, and is no user's.
-        self.versions = VersionTable(cursor).quoted_name()
+        self.versions = VersionTable(cursor).quoted_names()
         self.before = self._tables()
         self._counted = self._counts_rows()
         self._rows = self._changed_rows()

@@ -52,7 +52,8 @@ def database_status(
         not all of which have; its changes are no drift), broken_receipt,
         cut_off (a sentence, or None), receipts (how many), rights_of_others (what lets others than the owner write the
         runbook's schemas, or read kept rows), drift, salvage, rows_waiting (migration that is applied -> rows of its
-        salvage that did not go back), residue (migration -> what its rollback could not take back), files_behind,
+        salvage that did not go back), residue (migration -> what its rollback could not take back), left_out (pending
+        migration -> run_id of the run that left it out, skipped: the one for which it did), files_behind,
         layout (release: of the runbook's own schemas, 0 for none; newest:
         that the next deploy brings them to).
     """
@@ -98,6 +99,7 @@ def database_status(
         "salvage": salvage,
         "rows_waiting": _rows_waiting(salvage, applied),
         "residue": _residue(receipts, applied),
+        "left_out": _left_out(index, receipts, applied),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
@@ -126,6 +128,22 @@ def _residue(receipts: Sequence[Receipt], applied: Collection[str]) -> dict[str,
             known = left.setdefault(one["migration"], [])
             known += [name for name in one["outputs"].get("residue") or [] if name not in known]
     return {version: residue for version, residue in left.items() if residue and version not in applied}
+
+
+def _left_out(
+    index: Sequence[IndexEntry], receipts: Sequence[Receipt], applied: Collection[str]
+) -> dict[str, Json]:
+    """What runs of pending migrations have left out and nobody has deployed since."""
+    found: dict[str, Json] = {}
+    for one in receipts:
+        if one["step"] == "preflight" and one["status"] == "ok":
+            for version, skipped in (one["outputs"].get("left_out") or {}).items():
+                found[version] = {"run_id": one["run_id"], "skipped": skipped}
+    return {
+        entry["version"]: found[entry["version"]]
+        for entry in index
+        if entry["version"] in found and entry["version"] not in applied
+    }
 
 
 def _migration(entry: IndexEntry, recorded: Collection[str] | None, receipts: Sequence[Receipt]) -> Json:

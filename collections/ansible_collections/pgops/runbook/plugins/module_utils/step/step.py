@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ..errors import Refused, RunbookError, StepFailed, known
 from ..ledger.aftermath import CHANGING_STEPS
+from ..ledger.bookkeeping import keep_books_in
 from ..ledger.ledger import Ledger, utc_text
 from ..ledger.maintenance import out_of_service
 from ..ledger.receipt_file import ReceiptFile
@@ -86,6 +87,7 @@ class Step:
         self.run_id = self.params["run"]["run_id"]
         self.playbook = self.params["run"]["playbook"]
         self.plan = self.params["plan"]
+        keep_books_in(self.plan.get("books"))
         # A rehearsal only reads production: its receipts lie beside its backup instead.
         self.reads_only = self.playbook == "rehearse"
         self.ledger: Ledger | ReceiptFile = (

@@ -27,6 +27,7 @@ from ..preflight.opening import (
     backups_of,
     close_dead_run,
     ends_renaming,
+    left_out_of,
     paths_behind,
     select_migrations,
     verified_backup_before,
@@ -59,7 +60,13 @@ class Selected(NamedTuple):
         return bool(self.migrations or self.only_files)
 
 
+def _say_what_is_read(step: Step) -> None:
+    for sentence in filter(None, (step.plan["layout"]["sentence"], *step.plan["warnings"])):
+        step.module.warn(sentence)
+
+
 def work(step: Step) -> Json:
+    _say_what_is_read(step)
     check_server(step.identity)
     check_own_session(step.connection, step.params["target"])
     with transaction(step.connection) as cursor:
@@ -77,6 +84,8 @@ def work(step: Step) -> Json:
         step.changed = False
     outputs = {
         "migrations": selected.migrations,
+        "sql_layout": step.plan["layout"]["name"],
+        "left_out": left_out_of(step, selected.applied),
         "applied_before": sorted(selected.applied),
         "database_bytes": size,
         "lint": selected.lint,

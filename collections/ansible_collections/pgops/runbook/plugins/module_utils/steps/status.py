@@ -50,6 +50,7 @@ def work(step: Step) -> Json:
         "adoption": adoption,
         "reopened": step.reopened,
         "unusable": step.plan["unusable"],
+        "sql": [*filter(None, [step.plan["layout"]["sentence"]]), *step.plan["warnings"]],
         "ledger": _ledger(step),
     }
 

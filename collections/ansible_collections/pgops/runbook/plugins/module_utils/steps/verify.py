@@ -10,6 +10,7 @@ from ..catalog.application import read_schema
 from ..catalog.difference import describe, difference
 from ..errors import StepFailed
 from ..execution.script import run_checks
+from ..ledger.bookkeeping import recorded_in
 from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
 from ..postgres.connection import transaction
@@ -32,7 +33,7 @@ def work(step: Step) -> Json:
         if missing:
             raise StepFailed(
                 "version_not_recorded",
-                f"After the deploy schema_migrations does not record {', '.join(missing)}: something else writes to"
+                f"After the deploy {recorded_in()} does not record {', '.join(missing)}: something else writes to"
                 " it.",
             )
         lines = describe(difference(Ledger().catalog(cursor, committed), read_schema(cursor)))

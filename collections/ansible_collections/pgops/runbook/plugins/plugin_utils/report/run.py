@@ -10,7 +10,7 @@ from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
 from .salvage import salvage_of_run
 
-__all__ = ["LIST_SALVAGE", "run_report", "short_report"]
+__all__ = ["LIST_SALVAGE", "left_out_in_words", "run_report", "short_report"]
 
 STATE_OF_PRODUCTION = {
     "deployed": "Production has the {migrations}.",
@@ -109,6 +109,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
             " the deploy"
         )
     lines += salvage_of_run(run, restores_salvage)
+    lines += [f"Left out: {left_out_in_words(one)}" for one in (run.get("left_out") or {}).items()]
     if run["outcome"] not in ("refused", "unchanged"):
         lines += _files(run.get("files"))
     lines += [
@@ -162,6 +163,16 @@ def _way_back(run: dict[str, Any]) -> list[str]:
     *others, newest = run["migrations"]
     order = f", newest first (then {', '.join(reversed(others))})" if others else ""
     return [f"Roll back{order}: ansible-playbook emergency_rollback.yml -e migration={newest}"]
+
+
+def left_out_in_words(one: tuple[str, str]) -> str:
+    """A pending migration, and for which one it was left out."""
+    version, skipped = one
+    return (
+        f"{version}, by -e skip={version}"
+        if version == skipped
+        else f"{version}, since it requires {skipped}"
+    )
 
 
 def _not_given_back(run: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...module_utils.sentences import cut, listed
 from ..run.waiting import waiting_in_words
-from .run import LIST_SALVAGE
+from .run import LIST_SALVAGE, left_out_in_words
 from .salvage import salvage_line
 
 __all__ = ["status_report"]
@@ -29,6 +29,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [
         f"UNUSABLE, and no deploy until it is corrected: {problem}" for problem in status.get("unusable", [])
     ]
+    lines += status.get("sql") or []
     last = status["last_run"]
     if last:
         lines.append(
@@ -49,6 +50,10 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [
         f"LEFT: the rollback of {version} gave back the schema but for {listed(residue)}"
         for version, residue in (status.get("residue") or {}).items()
+    ]
+    lines += [
+        f"LEFT OUT of run {one['run_id']}: {left_out_in_words((version, one['skipped']))}"
+        for version, one in (status.get("left_out") or {}).items()
     ]
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]

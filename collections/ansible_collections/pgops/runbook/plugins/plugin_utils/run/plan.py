@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ...module_utils.errors import Refused
+from ...module_utils.errors import Refused, RunbookError
 from ...module_utils.execution.parts import lines_of_changes
 from ...module_utils.ledger.receipts import RESTORING_STEPS
-from ..sql.library import Migration, Script, SqlLibrary, read_sql_library
+from ..sql.books import books_of
+from ..sql.layouts.choice import AUTO
+from ..sql.library import NO_LIBRARY, Migration, Script, SqlLibrary, read_sql_library
 from ..sql.lint import lint
 from ..sql.script import SqlScriptError
 from .record import RunRecord
@@ -40,18 +43,19 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         RunbookError: the folder cannot be read, or a script that the step needs cannot be used.
     """
     restoring = run["playbook"] == "restore"
-    if step == "salvage":
-        return {}
-    if step in RESTORING_STEPS or (restoring and step in ("preflight", "maintenance_window")):
-        return {}  # a restore runs no SQL of the folder, which may be what is broken
+    if step == "salvage" or step in RESTORING_STEPS:
+        return _books_alone(run)
+    if restoring and step in ("preflight", "maintenance_window"):
+        return _books_alone(run)
     adopt = boolean(options.get("adopt", False))
     to_roll_back = run["playbook"] == "emergency_rollback" or boolean(options.get("automatic", False))
-    library = read_sql_library(
-        run.get("sql_dir") or "sql",
-        tolerant=restoring or to_roll_back or (step == "status" and not adopt),
-    )
+    limited = bool(run.get("up_to") or run.get("skip"))
+    # What is left out may be what cannot be read; what is selected is looked at before anything is done.
+    tolerant = restoring or to_roll_back or (step == "status" and not adopt) or limited
+    library = _library(run, tolerant)
+    books = books_of(run.get("version_table"), library, tolerant)
     if restoring:
-        return plan_for(step, library, [])
+        return {**plan_for(step, library, []), "books": books}
     wanted = ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
     run["migration"] = wanted
     record.expect(wanted)
@@ -63,7 +67,40 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         to_roll_back=to_roll_back,
     )
     check_smoke(plan)
-    return plan
+    return {**plan, "books": books, **(_limits(library, run) if limited else {})}
+
+
+def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:
+    """Of pending migrations the last that is wanted, and those that are not.
+
+    Raises:
+        Refused: there is no such migration, or one is named already.
+    """
+    if run["migration"] != PENDING:
+        raise Refused(
+            "setting_invalid",
+            "until and skip choose among pending migrations: -e migration=pending. Nothing was done.",
+        )
+    skip = run.get("skip") or []
+    names = re.split(r"[,\s]+", skip.strip()) if isinstance(skip, str) else [str(name) for name in skip]
+    return {
+        "until": library.find(run["up_to"]).version if run.get("up_to") else "",
+        "skip": [library.find(name).version for name in names],
+    }
+
+
+def _library(run: dict[str, Any], tolerant: bool) -> SqlLibrary:
+    return read_sql_library(run.get("sql_dir") or "sql", tolerant, run.get("sql_layout") or AUTO)
+
+
+def _books_alone(run: dict[str, Any]) -> dict[str, Any]:
+    """Of a step that runs no SQL of the folder, which may be what is broken: only where versions are recorded."""
+    if not run.get("version_table"):
+        return {}
+    try:
+        return {"books": books_of(run["version_table"], _library(run, tolerant=True), tolerant=True)}
+    except RunbookError:
+        return {"books": books_of(run["version_table"], NO_LIBRARY)}
 
 
 def _versions(step: str, library: SqlLibrary, wanted: str, record: RunRecord) -> list[str]:
@@ -128,6 +165,7 @@ def plan_for(
             "warnings": list(library.warnings),
             "unusable": library.problems(),
             "linted": findings is not None,
+            "layout": {"name": library.layout.name, "sentence": library.layout.in_words()},
         }
     plan: dict[str, Any] = {
         "migrations": library.payload(versions, to_roll_back),

@@ -95,6 +95,7 @@ class RunRecord:
             "rows_waiting": 0,
             "impact": {},
             "lint": None,
+            "left_out": {},
             "interrupted_run": None,
             "files": None,
             "emergency_backup": None,
@@ -227,6 +228,7 @@ class RunRecord:
         if step == "preflight" and not failed:
             self.content["migrations"] = list(outputs.get("migrations", []))
             self.content["lint"] = outputs.get("lint")
+            self.content["left_out"] = outputs.get("left_out") or {}
             self.content["interrupted_run"] = outputs.get("interrupted_run")
             self.content["restorable_run"] = outputs.get("restorable_run")
             if outputs.get("files"):

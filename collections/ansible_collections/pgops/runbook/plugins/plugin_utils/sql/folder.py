@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from .script import Header, ParsedScript, SqlScriptError, decode_script, parse_header, parse_script
 
-__all__ = ["Script", "SqlLibraryError", "read_folder"]
+__all__ = ["Script", "SqlLibraryError", "names_in", "read_folder", "read_script", "unusable"]
 
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -25,13 +26,17 @@ class SqlLibraryError(Refused):
 
 @dataclass(frozen=True)
 class Script:
-    """One SQL file as it was read.
+    """One SQL file as it was read, or the part of one that is a script (see layouts.halves).
 
     Attributes:
         path: absolute.
         name: relative to the SQL folder, with forward slashes.
-        sha256: of the file's bytes; empty where they cannot be read.
+        text: of a part, with as many lines before it as the file has.
+        sha256: of the file's bytes, or of the part; empty where they cannot be read.
         problem: why the file cannot be used, where the reader went on without it.
+        part: the line that begins it, of a file that holds several scripts.
+        file_sha256: of the whole file, where the script is a part of it.
+        may_undo_itself: it is a check, and may end with ROLLBACK.
     """
 
     path: str
@@ -40,12 +45,15 @@ class Script:
     sha256: str
     header: Header
     problem: SqlScriptError | None = None
+    part: str = ""
+    file_sha256: str = ""
+    may_undo_itself: bool = False
 
     @cached_property
     def _parsed(self) -> ParsedScript:
         if self.problem is not None:
             raise self.problem
-        return parse_script(self.text, self.path)
+        return parse_script(self.text, self.path, self.may_undo_itself)
 
     def parse(self) -> ParsedScript:
         """The parsed script; parsed once.
@@ -60,6 +68,7 @@ class Script:
         return {
             "name": self.name,
             "sha256": self.sha256,
+            "file_sha256": self.file_sha256 or self.sha256,
             "statements": [],
             "forbids_transaction": [],
             "transaction": self.header.transaction,
@@ -77,6 +86,7 @@ class Script:
         return {
             "name": self.name,
             "sha256": self.sha256,
+            "file_sha256": self.file_sha256 or self.sha256,
             "statements": [
                 {
                     "sql": one.sql,
@@ -97,70 +107,95 @@ class Script:
 
 
 def read_folder(
-    root: Path, name: str, *, required: bool = False, tolerant: bool = False
+    root: Path,
+    name: str,
+    *,
+    required: bool = False,
+    tolerant: bool = False,
+    header: Callable[[str, str], Header] = parse_header,
 ) -> dict[str, Script]:
     """Stem -> script of every .sql file directly in a folder, sorted by name.
 
     Args:
+        name: of the folder below ``root``; empty for that itself.
         tolerant: a file that cannot be used becomes a script with a problem, which is raised when somebody
             wants to run it; one whose name is unusable is left out.
+        header: reads text and path of a script as parse_header does.
 
     Raises:
         SqlLibraryError: the folder is missing and required, something is unreadable, or a file's
             name is unusable.
         SqlScriptError: a file is not UTF-8 text, or its header states a wrong value.
     """
-    folder = root / name
-    try:
-        root.stat()
-        if not required and not folder.exists():
-            return {}
-        # Everything but folders, so that a dangling link is an error and not a script less.
-        entries = sorted(folder.iterdir())
-        files = [path for path in entries if path.suffix.lower() == ".sql" and not path.is_dir()]
-    except OSError as error:
-        raise SqlLibraryError("sql_dir_unusable", _cannot_read(root, folder, error)) from None
     scripts = {}
-    for path in files:
-        if path.name.startswith("."):
+    for file in names_in(root, name, required=required):
+        path = root / name / file
+        if path.suffix.lower() != ".sql":
             continue
         if path.suffix != ".sql" or not _STEM.fullmatch(path.stem):
             if tolerant:
                 continue
             raise SqlLibraryError(
                 "script_name_unusable",
-                f"the file name {path.name!r} in {folder} cannot be used: it may have letters, digits, '_', '-' and"
+                f"the file name {file!r} in {path.parent} cannot be used: it may have letters, digits, '_', '-' and"
                 " '.', begins with a letter or digit, and ends with .sql",
             )
-        scripts[path.stem] = _read_script(root, folder, path, tolerant)
+        scripts[path.stem] = read_script(root, path, tolerant=tolerant, header=header)
     return scripts
 
 
-def _read_script(root: Path, folder: Path, path: Path, tolerant: bool) -> Script:
-    text, digest, problem = "", "", None
+def names_in(root: Path, name: str, *, required: bool = False) -> list[str]:
+    """Names of all files directly in a folder below ``root``, sorted, without those that begin with a dot.
+
+    Raises:
+        SqlLibraryError: the folder is missing and required, or cannot be read.
+    """
+    folder = root / name
+    try:
+        root.stat()
+        if not required and not folder.exists():
+            return []
+        # Everything but folders, so that a dangling link is an error and not a script less.
+        return sorted(
+            path.name for path in folder.iterdir() if not path.name.startswith(".") and not path.is_dir()
+        )
+    except OSError as error:
+        raise SqlLibraryError("sql_dir_unusable", _cannot_read(root, folder, error)) from None
+
+
+def read_script(
+    root: Path,
+    path: Path,
+    *,
+    tolerant: bool = False,
+    header: Callable[[str, str], Header] = parse_header,
+) -> Script:
+    """One file below ``root``; the arguments are those of read_folder.
+
+    Raises:
+        SqlLibraryError: it cannot be read.
+        SqlScriptError: it is not UTF-8 text, or its header states a wrong value.
+    """
+    script = Script(str(path), path.relative_to(root).as_posix(), "", "", Header())
     try:
         content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        text = decode_script(content, str(path))
-        header = parse_header(text, str(path))
+        script = replace(script, sha256=hashlib.sha256(content).hexdigest())
+        script = replace(script, text=decode_script(content, str(path)))
+        return replace(script, header=header(script.text, str(path)))
     except OSError as error:
         if not tolerant:
-            raise SqlLibraryError("sql_dir_unusable", _cannot_read(root, folder, error)) from None
-        problem = SqlScriptError(
-            "script_unreadable", f"the file cannot be read ({error.strerror})", str(path), 1, 1
-        )
+            raise SqlLibraryError("sql_dir_unusable", _cannot_read(root, path.parent, error)) from None
+        what = f"the file cannot be read ({error.strerror})"
+        return replace(script, problem=SqlScriptError("script_unreadable", what, str(path), 1, 1))
     except SqlScriptError as error:
-        if not tolerant:
-            raise
-        problem = error
-    return Script(
-        path=str(path),
-        name=f"{folder.name}/{path.name}",
-        text=text,
-        sha256=digest,
-        header=header if problem is None else Header(),
-        problem=problem,
-    )
+        return unusable(script, error, tolerant)
+
+
+def unusable(script: Script, error: SqlScriptError, tolerant: bool) -> Script:
+    """The script with what is wrong with it as its problem; raises that where the reader is not tolerant."""
+    if not tolerant:
+        raise error
+    return replace(script, problem=error)
 
 
 def _cannot_read(root: Path, folder: Path, error: OSError) -> str:

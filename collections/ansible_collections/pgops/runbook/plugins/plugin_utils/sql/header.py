@@ -18,7 +18,7 @@ DATA_LOSSES = ("NONE", "PARTIAL", "COMPLETE")
 _TRANSACTIONS = ("ONE", "NONE")
 
 _FACT = re.compile(
-    r"(migration|rollback|description|risk level|data loss|requires|transaction|files|leaves)\s*:(.*)",
+    r"(migration|rollback|description|risk level|data loss|requires|transaction|files|leaves|recorded as)\s*:(.*)",
     re.I | re.S,
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -41,6 +41,7 @@ class Header:
         files: names of schema (may be left out), table and column from `-- Files: rename table.column`: the
             migration changes paths in that column, and the files on disk are renamed with it.
         leaves: what a rollback cannot take back, one of each `-- Leaves:` line.
+        recorded_as: by what the application's own tool knows the migration, where its name does not say.
         present: at least one known line was found.
     """
 
@@ -51,6 +52,7 @@ class Header:
     transaction: str | None = None
     files: tuple[str, ...] | None = None
     leaves: tuple[str, ...] = ()
+    recorded_as: str | None = None
     present: bool = False
 
 
@@ -89,6 +91,7 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         transaction=transaction.lower() if transaction else None,
         files=_path_column(source, *found["files"]) if "files" in found else None,
         leaves=_residue(source, *found["leaves"]) if "leaves" in found else (),
+        recorded_as=found["recorded as"][0] or None if "recorded as" in found else None,
         present=bool(found),
     )
 

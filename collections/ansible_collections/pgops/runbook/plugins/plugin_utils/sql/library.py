@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,14 @@ from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from ...module_utils.sentences import listed
 from .folder import Script, SqlLibraryError, read_folder
-from .header import DATA_LOSSES, RISK_LEVELS
-from .order import (
-    UnknownRequirement,
-    cycle_error,
-    in_order_of_names,
-    number_of,
-    requirements,
-    topological_order,
-    versions_of,
-)
+from .found import Contents, Found, number_of
+from .layouts.choice import AUTO, Layout, layout_of
+from .migration import Migration
+from .order import UnknownRequirement, cycle_error, in_order_of_rank, requirements, topological_order
 from .script import SqlScriptError
 
 __all__ = [
+    "NO_LIBRARY",
     "AmbiguousMigration",
     "Migration",
     "Script",
@@ -53,43 +48,6 @@ class AmbiguousMigration(Refused):
 
 
 @dataclass(frozen=True)
-class Migration:
-    """One migration: its script and those that belong to it.
-
-    Attributes:
-        version: how it is recorded; see versions_of.
-        number: the leading number of the stem.
-        requires: versions, in the order of the library. Without a `-- Requires:` line all earlier migrations.
-    """
-
-    version: str
-    stem: str
-    number: int | None
-    apply: Script
-    rollback: Script | None
-    verify: Script | None
-    sample: Script | None
-    requires: tuple[str, ...]
-    requires_declared: bool
-    description: str
-
-    @property
-    def risk_level(self) -> str | None:
-        """The graver of what the script and its rollback declare."""
-        return self._gravest(RISK_LEVELS, "risk_level")
-
-    @property
-    def data_loss(self) -> str | None:
-        """The graver of what the script and its rollback declare."""
-        return self._gravest(DATA_LOSSES, "data_loss")
-
-    def _gravest(self, scale: tuple[str, ...], fact: str) -> str | None:
-        scripts = [script for script in (self.apply, self.rollback) if script]
-        stated = [value for script in scripts if (value := getattr(script.header, fact))]
-        return max(stated, key=scale.index, default=None)
-
-
-@dataclass(frozen=True)
 class SqlLibrary:
     """All migrations of a folder, in the order in which to apply them."""
 
@@ -97,6 +55,7 @@ class SqlLibrary:
     migrations: tuple[Migration, ...]
     smoke: tuple[Script, ...]
     warnings: tuple[str, ...]
+    layout: Layout
 
     def find(self, name: object) -> Migration:
         """The migration with this version or stem.
@@ -136,7 +95,7 @@ class SqlLibrary:
 
     def _offer(self, text: str) -> str:
         if not self.migrations:
-            return "its folder migrations/ holds no .sql file"
+            return "it holds no migration"
         names = {m.version: m.version for m in self.migrations} | {m.stem: m.version for m in self.migrations}
         same_number = [m.version for m in self.migrations if text.isdecimal() and m.number == int(text[:18])]
         close = [names[found] for found in difflib.get_close_matches(text[:200], names, n=5)]
@@ -164,6 +123,7 @@ class SqlLibrary:
                 "verify_sha256": m.verify.sha256 if m.verify else None,
                 "creates": _creates(m.apply),
                 "files": _files(m),
+                "rollback_place": m.rollback_place,
             }
             for m in self.migrations
         ]
@@ -243,94 +203,88 @@ def _creates(script: Script) -> dict[str, Any] | None:
         return None
 
 
-def read_sql_library(sql_dir: str | Path, tolerant: bool = False) -> SqlLibrary:
-    """Read a folder of SQL: migrations/, rollback/, verify/, sample/ and smoke/.
+#: Where there is none that can be read.
+NO_LIBRARY = SqlLibrary("", (), (), (), Layout("plain", ""))
+
+
+def read_sql_library(sql_dir: str | Path, tolerant: bool = False, layout: str = AUTO) -> SqlLibrary:
+    """Read a folder of SQL: its migrations, as the layout has them, and smoke/.
 
     Args:
         tolerant: go on without files that cannot be used. A rollback must not wait until somebody has corrected a
             script that it does not run.
+        layout: one of layouts.choice.LAYOUTS, or the word that lets it be found by looking.
 
     Raises:
-        SqlLibraryError: the folder or its migrations/ is missing or unreadable, a file's name is unusable, or
-            the requirements form a circle.
+        SqlLibraryError: the folder or its migrations are missing or unreadable, a file's name is unusable, files are
+            those of another layout, or the requirements form a circle.
         SqlScriptError: a file is not UTF-8 text, or its header states a wrong value or requires a migration
             that the folder does not have.
     """
     root = Path(sql_dir).expanduser().absolute()
-    applies = read_folder(root, "migrations", required=True, tolerant=tolerant)
-    for reserved in _WORDS_OF_THE_COMMAND:
-        if reserved in applies and not tolerant:
+    chosen = layout_of(root, layout, tolerant)
+    contents = chosen.read(root, tolerant)
+    for one in contents.found:
+        if one.stem in _WORDS_OF_THE_COMMAND and not tolerant:
             raise SqlLibraryError(
                 "script_name_unusable",
-                f"{applies[reserved].path}: a migration cannot be called {reserved!r}; rename it",
+                f"{one.apply.path}: a migration cannot be called {one.stem!r}; rename it",
             )
-    warnings: list[str] = []
-    rollbacks = _rollbacks(read_folder(root, "rollback", tolerant=tolerant), applies, warnings)
-    verifies, samples = (read_folder(root, name, tolerant=tolerant) for name in ("verify", "sample"))
-    for scripts in (verifies, samples):
-        warnings += [
-            f"{scripts[stem].name} belongs to no migration (there is no migrations/{stem}.sql)"
-            for stem in scripts
-            if stem not in applies
-        ]
+    smoke = read_folder(root, "smoke", tolerant=tolerant)
+    checks = tuple(replace(script, may_undo_itself=True) for script in smoke.values())
+    return SqlLibrary(str(root), _in_order(contents, tolerant), checks, contents.warnings, chosen)
 
-    version_of = versions_of(applies)
-    requires = _requirements(applies, version_of, tolerant)
-    stem_of = {version: stem for stem, version in version_of.items()}
-    order = topological_order(requires, stem_of)
+
+def _in_order(contents: Contents, tolerant: bool) -> tuple[Migration, ...]:
+    """
+    Raises:
+        SqlLibraryError: the requirements form a circle.
+        SqlScriptError: a migration is required that the folder does not have.
+    """
+    found = {one.version: one for one in contents.found}
+    requires = _requirements(found, tolerant)
+    rank = {version: one.rank for version, one in found.items()}
+    order = topological_order(requires, rank)
     if len(order) < len(requires) and tolerant:
-        order += in_order_of_names(set(requires) - set(order), stem_of)
+        order += in_order_of_rank(set(requires) - set(order), rank)
     if len(order) < len(requires):
-        silent = {version_of[stem] for stem, script in applies.items() if script.header.requires is None}
+        silent = {version for version, one in found.items() if _stated(one) is None}
         raise cycle_error({v: requires[v] for v in requires if v not in order}, silent)
     place = {version: position for position, version in enumerate(order)}
-    migrations = []
-    for version in order:
-        stem = stem_of[version]
-        header = applies[stem].header
-        words = re.sub(r"[_.-]+", " ", re.sub(r"^\d+(?=[_.-])", "", stem)).strip()
-        migrations.append(
-            Migration(
-                version=version,
-                stem=stem,
-                number=number_of(stem),
-                apply=applies[stem],
-                rollback=rollbacks.get(stem),
-                verify=verifies.get(stem),
-                sample=samples.get(stem),
-                requires=tuple(sorted(requires[version], key=place.__getitem__)),
-                requires_declared=header.requires is not None,
-                description=header.description or words,
-            )
-        )
-    smoke = read_folder(root, "smoke", tolerant=tolerant)
-    return SqlLibrary(str(root), tuple(migrations), tuple(smoke.values()), tuple(warnings))
+    return tuple(
+        _migration(found[version], sorted(requires[version], key=place.__getitem__)) for version in order
+    )
 
 
-def _requirements(
-    applies: dict[str, Script], version_of: Mapping[str, str], tolerant: bool
-) -> dict[str, list[str]]:
-    """As ``requirements``; tolerant, a header that requires what there is not becomes its script's problem."""
+def _stated(one: Found) -> tuple[str, ...] | None:
+    """What layout or header say that it requires; None where neither says anything."""
+    return one.apply.header.requires if one.requires is None else one.requires
+
+
+def _migration(one: Found, requires: Iterable[str]) -> Migration:
+    return Migration(
+        version=one.version,
+        stem=one.stem,
+        number=number_of(one.stem),
+        apply=one.apply,
+        rollback=one.rollback,
+        verify=replace(one.verify, may_undo_itself=True) if one.verify else None,
+        sample=one.sample,
+        requires=tuple(requires),
+        requires_declared=_stated(one) is not None,
+        description=one.apply.header.description or one.description,
+        rollback_place=one.rollback_place,
+    )
+
+
+def _requirements(found: dict[str, Found], tolerant: bool) -> dict[str, list[str]]:
+    """As ``requirements``; tolerant, one that requires what there is not has that as its script's problem."""
     while True:
         try:
-            return requirements(applies, version_of)
+            return requirements(list(found.values()))
         except UnknownRequirement as error:
             if not tolerant:
                 raise
-            applies[error.stem] = replace(applies[error.stem], problem=error)
-
-
-def _rollbacks(
-    found: Mapping[str, Script], applies: Mapping[str, Script], warnings: list[str]
-) -> dict[str, Script]:
-    """Stem of the migration -> its rollback; notes the files that belong to none."""
-    rollbacks = {}
-    for name, script in found.items():
-        stem = name.removesuffix("_rollback")
-        if name.endswith("_rollback") and stem in applies:
-            rollbacks[stem] = script
-        else:
-            hint = f"rollback/{name}_rollback.sql" if name in applies else f"migrations/{stem}.sql"
-            known = "its name should be" if name in applies else "there is no"
-            warnings.append(f"{script.name} belongs to no migration ({known} {hint})")
-    return rollbacks
+            version = next(one.version for one in found.values() if one.stem == error.stem)
+            script = replace(found[version].apply, problem=error)
+            found[version] = replace(found[version], apply=script)

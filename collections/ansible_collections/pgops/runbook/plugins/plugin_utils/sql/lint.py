@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,26 @@ def lint(scripts: Iterable[Script]) -> dict[str, list[dict[str, Any]]] | None:
         dict: name of the script -> list of {"rule", "line", "message"}, sorted by line; None where squawk is
         not installed or gives no answer that can be read.
     """
-    by_path = {script.path: script.name for script in scripts}
+    scripts = list(scripts)
     squawk = find_squawk()
-    if squawk is None or not by_path:
+    if squawk is None or not scripts:
         return None if squawk is None else {}
+    with tempfile.TemporaryDirectory(prefix="pgops-runbook-lint-") as folder:
+        return _findings(
+            squawk, {_path(script, Path(folder), n): script.name for n, script in enumerate(scripts)}
+        )
+
+
+def _path(script: Script, folder: Path, number: int) -> str:
+    """Path of a file with nothing but the script: its own, or of a part of a file a new one in ``folder``."""
+    if not script.part:
+        return script.path
+    copy = folder / f"{number}.sql"
+    copy.write_text(script.text, encoding="utf-8")
+    return str(copy)
+
+
+def _findings(squawk: str, by_path: dict[str, str]) -> dict[str, list[dict[str, Any]]] | None:
     try:
         answer = subprocess.run(
             [squawk, "--reporter", "Json", *by_path],

@@ -7,59 +7,38 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from .folder import Script, SqlLibraryError
+from .folder import SqlLibraryError
+from .found import Found
 from .script import SqlScriptError, header_lines
 
 __all__ = [
     "UnknownRequirement",
     "cycle_error",
-    "in_order_of_names",
-    "number_of",
+    "in_order_of_rank",
     "requirements",
     "topological_order",
-    "versions_of",
 ]
 
-
-def number_of(stem: str) -> int | None:
-    """The leading number of a file's stem (`009_text_metadata` -> 9), or None."""
-    match = re.match(r"(\d+)(?=[_.-]|$)", stem)
-    return int(match[1]) if match else None
+Rank = tuple[Any, ...]
 
 
 class UnknownRequirement(SqlScriptError):
-    """A header requires what is no migration; ``stem`` is the migration whose header it is."""
+    """Something requires what is no migration; ``stem`` is the migration that does."""
 
     def __init__(self, code: str, what: str, path: str, line: int, column: int, stem: str) -> None:
         super().__init__(code, what, path, line, column)
         self.stem = stem
 
 
-def versions_of(stems: Iterable[str]) -> dict[str, str]:
-    """Stem -> version: the digits as written; the whole stem without number, or where a number is shared."""
-    stems = list(stems)
-    shared = [number_of(stem) for stem in stems]
-    versions = {}
-    for stem, number in zip(stems, shared, strict=True):
-        unique = number is not None and shared.count(number) == 1
-        versions[stem] = re.match(r"\d+", stem)[0] if unique else stem  # type: ignore[index]  # unique: it has a number
-    return versions
+def in_order_of_rank(versions: Iterable[str], rank: Mapping[str, Rank]) -> list[str]:
+    """Without regard to requirements."""
+    return sorted(versions, key=rank.__getitem__)
 
 
-def _rank(stem: str) -> tuple[bool, int, str]:
-    """Sort key without regard to requirements: by number, then those without a number by name."""
-    number = number_of(stem)
-    return number is None, number or 0, stem
-
-
-def in_order_of_names(versions: Iterable[str], stem_of: Mapping[str, str]) -> list[str]:
-    """By number, then those without a number by name."""
-    return sorted(versions, key=lambda version: _rank(stem_of[version]))
-
-
-def topological_order(requires: Mapping[str, Sequence[str]], stem_of: Mapping[str, str]) -> list[str]:
-    """Versions so that each follows its requirements; otherwise by number and name.
+def topological_order(requires: Mapping[str, Sequence[str]], rank: Mapping[str, Rank]) -> list[str]:
+    """Versions so that each follows its requirements; otherwise by rank.
 
     Of a cycle and what stands on it nothing is returned; see cycle_error.
     """
@@ -68,7 +47,7 @@ def topological_order(requires: Mapping[str, Sequence[str]], stem_of: Mapping[st
     for version, needed in missing.items():
         for requirement in needed:
             needed_by[requirement].append(version)
-    ready = [(_rank(stem_of[version]), version) for version, needed in missing.items() if not needed]
+    ready = [(rank[version], version) for version, needed in missing.items() if not needed]
     heapq.heapify(ready)
     order = []
     while ready:
@@ -77,7 +56,7 @@ def topological_order(requires: Mapping[str, Sequence[str]], stem_of: Mapping[st
         for dependent in needed_by[version]:
             missing[dependent].discard(version)
             if not missing[dependent]:
-                heapq.heappush(ready, (_rank(stem_of[dependent]), dependent))
+                heapq.heappush(ready, (rank[dependent], dependent))
     return order
 
 
@@ -102,34 +81,37 @@ def _find_cycle(requires: Mapping[str, Sequence[str]]) -> list[str] | None:
     return None
 
 
-def requirements(applies: Mapping[str, Script], version_of: Mapping[str, str]) -> dict[str, list[str]]:
-    """Version -> the versions it requires: declared, or cautiously all that come earlier by number and name.
+def requirements(found: Collection[Found]) -> dict[str, list[str]]:
+    """Version -> the versions it requires: stated by layout or header, or cautiously all that come earlier by rank.
 
     Raises:
-        SqlScriptError: a header names a migration that the folder does not have, or several could be meant.
+        UnknownRequirement: a migration is required that the folder does not have, or several could be meant.
     """
     requires: dict[str, list[str]] = {}
-    by_name = {version: version for version in version_of.values()} | dict(version_of)
+    by_name = {one.version: one.version for one in found} | {one.stem: one.version for one in found}
     earlier: list[str] = []
-    for stem in sorted(applies, key=_rank):
-        script, version = applies[stem], version_of[stem]
-        declared = script.header.requires
+    for one in sorted(found, key=lambda one: one.rank):
         # What a script requires that cannot be read is not known. Only a rollback comes as far as here with one, and
         # compares the schema before COMMIT.
-        requires[version] = [] if script.problem else list(earlier)
-        earlier.append(version)
-        if declared is None or script.problem:
+        requires[one.version] = [] if one.apply.problem else list(earlier)
+        earlier.append(one.version)
+        stated = one.apply.header.requires if one.requires is None else one.requires
+        if stated is None or one.apply.problem:
             continue
-        for name in declared:
+        for name in stated:
             if name not in by_name:
-                line, column = header_lines(script.text)["requires"]
-                sharing = [other for other in applies if re.match(r"\d*", other)[0] == name]  # type: ignore[index]  # matches nothing, too
-                why = f"could be {' or '.join(sharing)}" if sharing else "is no migration of this folder"
-                raise UnknownRequirement(
-                    "requirement_unknown", f"requires {name}, which {why}", script.path, line, column, stem
-                )
-        requires[version] = list(dict.fromkeys(by_name[name] for name in declared))
+                raise _unknown(one, name, found)
+        requires[one.version] = list(dict.fromkeys(by_name[name] for name in stated))
     return requires
+
+
+def _unknown(one: Found, name: str, found: Iterable[Found]) -> UnknownRequirement:
+    line, column = header_lines(one.apply.text)["requires"] if one.requires is None else (1, 1)
+    sharing = [other.stem for other in found if re.match(r"\d*", other.stem)[0] == name]  # type: ignore[index]  # matches nothing, too
+    why = f"could be {' or '.join(sharing)}" if sharing else "is no migration of this folder"
+    return UnknownRequirement(
+        "requirement_unknown", f"requires {name}, which {why}", one.apply.path, line, column, one.stem
+    )
 
 
 def cycle_error(requires: Mapping[str, Sequence[str]], silent: Collection[str]) -> SqlLibraryError:

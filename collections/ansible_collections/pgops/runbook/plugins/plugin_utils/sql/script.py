@@ -12,6 +12,7 @@ Decisions where psql and the runbook differ:
   COMMIT too (psql would undo it on leaving); `ParsedScript.notes` mentions all three.
 * `SET LOCAL search_path` or `role` in a block with statements after its COMMIT is refused: in one transaction
   it would hold on, and the later objects would land in another schema or belong to another role.
+* A check may end with ROLLBACK, as verify scripts do that are written for psql: what it does is undone anyway.
 * Only what the server's grammar rejects is looked at as psql syntax. `a[1:n]` is an array slice for the
   server, although psql would put in its variable n.
 """
@@ -97,12 +98,13 @@ class ParsedScript:
         return not self.statements
 
 
-def parse_script(text: str, path: str) -> ParsedScript:
+def parse_script(text: str, path: str, may_undo_itself: bool = False) -> ParsedScript:
     """Parse a script and check that the runbook can execute it in a transaction of its own.
 
     Args:
         text: the file's text; see decode_script for bytes.
         path: names the file in errors.
+        may_undo_itself: its last statement may be ROLLBACK.
 
     Raises:
         SqlScriptError: a syntax error; psql's meta-commands, variables or COPY data; a statement that would
@@ -117,6 +119,9 @@ def parse_script(text: str, path: str) -> ParsedScript:
 
     control = _TransactionControl(source)
     kept: list[tuple[Statement, ast.Node]] = []
+    if may_undo_itself and raw and _is_rollback(raw[-1].stmt):
+        raw = raw[:-1]
+        control.undone()
     for item in raw:
         node, start = item.stmt, item.stmt_location
         _refuse(source, node, start)
@@ -154,6 +159,7 @@ class _TransactionControl:
         self._local: tuple[int, str] | None = None
         self._ended: tuple[int, str] | None = None
         self._notes: list[str] = []
+        self._undone = False
 
     def takes(self, node: ast.Node, start: int) -> bool:
         """True when the statement is transaction control and must not be executed.
@@ -191,12 +197,20 @@ class _TransactionControl:
             self.blocks += 1
         return True
 
+    def undone(self) -> None:
+        """The last block is closed by a ROLLBACK of the script's own."""
+        self._undone = True
+
     def notes(self) -> tuple[str, ...]:
         notes = list(self._notes)
-        if self._open_at is not None:
+        if self._open_at is not None and not self._undone:
             line = self.source.place(self._open_at)[0]
             notes.append(f"line {line}: BEGIN without COMMIT; the runbook commits it all the same")
         return tuple(notes)
+
+
+def _is_rollback(node: ast.Node) -> bool:
+    return isinstance(node, ast.TransactionStmt) and node.kind == _Kind.TRANS_STMT_ROLLBACK and not node.chain
 
 
 def _refuse(source: SqlText, node: ast.Node, start: int) -> None:

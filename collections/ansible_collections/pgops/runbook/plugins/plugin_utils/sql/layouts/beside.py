@@ -1,0 +1,41 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What stands beside the migrations in every layout: verify/ and sample/, by the name of the migration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ..folder import read_folder
+from ..found import Contents, Found
+
+__all__ = ["with_scripts_beside"]
+
+
+def with_scripts_beside(
+    root: Path, found: Iterable[Found], warnings: Iterable[str], tolerant: bool
+) -> Contents:
+    """The migrations with their verify and sample scripts, and a sentence about each that belongs to none.
+
+    Raises:
+        SqlLibraryError: a folder or a file is unreadable.
+        SqlScriptError: a script is not UTF-8 text, or its header states a wrong value.
+    """
+    found = list(found)
+    verifies, samples = (read_folder(root, name, tolerant=tolerant) for name in ("verify", "sample"))
+    stems = {one.stem for one in found}
+    strays = [
+        f"{scripts[stem].name} belongs to no migration (there is none called {stem})"
+        for scripts in (verifies, samples)
+        for stem in scripts
+        if stem not in stems
+    ]
+    return Contents(
+        tuple(
+            replace(one, verify=one.verify or verifies.get(one.stem), sample=samples.get(one.stem))
+            for one in found
+        ),
+        (*warnings, *strays),
+    )
