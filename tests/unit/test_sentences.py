@@ -25,6 +25,9 @@ NOT_LISTS_OF_A_SENTENCE = {
     "hashlib.sha256(run_id.encode('utf-8')).hexdigest()[:16]",
     "left[:LEFT_SHOWN]",
     "line[:97]",
+    "lines[:LIMIT]",  # of a report, which says how many more there are
+    "text[:LONGEST_DEFINITION]",
+    "(step.get('receipt') or '')[:12]",
     "migration.apply.sha256[:DIGEST_LENGTH]",
     "migration.rollback.sha256[:DIGEST_LENGTH]",
     "migration.description[:200]",  # Flyway's column has that length

@@ -85,9 +85,9 @@ def facts_of(run: dict[str, Any], run_json: str, restores_salvage: bool = True) 
         restores_salvage: whether deploys put back what rollbacks keep.
 
     Returns:
-        dict: run; ended; lines (the whole report as sentences: a list of (word, text)); steps (of the time line: name, status,
-        seconds, begin and width in hundredths of the whole, receipt); total (seconds); schema, impact and lint (by
-        migration); proof (sentences); rows (sentences about salvage).
+        dict: run; ended; lines (the report as sentences: a list of (word, text)); steps (of the time line: name,
+        status, seconds, begin and width in hundredths of the whole, receipt); total (seconds); schema, impact and lint
+        (by migration); proof (sentences); rows (sentences about salvage).
     """
     steps, total = _time_line(run["steps"])
     lines = [_parted(line) for line in run_report(run, run_json, restores_salvage)[1:]]
