@@ -56,6 +56,19 @@ def test_all_kinds_are_written(cursor: Any, ask: Any, policy: Policy) -> None:
     assert ask("SELECT * FROM book ORDER BY id") == [(1, 1, "one"), (2, 2, "zwei"), (4, 1, "three")]
 
 
+@pytest.mark.parametrize(("title", "indexed"), [("zwei", 0), ("one", 1)])
+def test_where_it_goes_by_parts_each_is_looked_up_by_its_numbers(
+    cursor: Any, ask: Any, title: str, indexed: int
+) -> None:
+    """Not where all goes at once: to make the index takes as long as to write the rows."""
+    writer = TableWriter(
+        cursor, changes(cursor, "book", [("changed", 2, 1, title), ("added", 4, 1, "x")]), LEAVE
+    )
+    for _ in range(1 + indexed):
+        writer.write(ALL)
+    assert ask("SELECT count(*) FROM pg_index WHERE indrelid = 'work_book'::regclass") == [(indexed,)]
+
+
 @BOTH
 def test_unique_values_that_change_places_are_taken_out_first(cursor: Any, ask: Any, policy: Policy) -> None:
     cursor.execute("CREATE INDEX ON book (shelf)")

@@ -10,7 +10,9 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.identity import identity_of
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.key import (
     Key,
+    alike,
     numbered_rows,
+    plain_columns,
     record,
 )
 from psycopg2 import sql
@@ -110,3 +112,43 @@ def test_a_record_tells_null_from_the_empty_string(connection: Any) -> None:
         cursor.execute("CREATE TABLE t (a text, b text); INSERT INTO t VALUES (NULL, ''), ('a\"b', 'c,d')")
         cursor.execute(sql.SQL("SELECT {} FROM t ORDER BY a").format(record(["a", "b"], alias="t")))
         assert cursor.fetchall() == [('("a""b","c,d")',), ('(,"")',)]
+
+
+COMPARED = """
+    CREATE DOMAIN label AS text;
+    CREATE TABLE compared (i int, t text, v varchar(9), u uuid, z timestamptz, n numeric, f float8, c char(3), l label,
+                           a int[], j jsonb, d interval)"""
+
+
+def test_of_plain_columns_equal_values_are_written_alike(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(COMPARED)
+        assert plain_columns(cursor, sql.Identifier("compared")) == {"i", "t", "v", "u", "z"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1, 'a', 1.0, '{1}'", "1, 'a', 1.0, '{1}'", True),
+        ("NULL, NULL, NULL, NULL", "NULL, NULL, NULL, NULL", True),
+        ("1, 'a', 1.0, '{1}'", "1, 'a', 1.00, '{1}'", False),
+        ("1, 'a', 1.0, '{1}'", "1, NULL, 1.0, '{1}'", False),
+        ("1, '', NULL, NULL", "1, NULL, NULL, NULL", False),
+        ("1, 'a', 1.0, '{1}'", "2, 'a', 1.0, '{1}'", False),
+        ("1, 'a', 1.0, '{1}'", "1, 'a', 1.0, '{2}'", False),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_values_are_alike_that_are_written_alike(
+    connection: Any, one: str, other: str, same: bool, known: bool
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE compared (i int, t text, n numeric, a int[])")
+        plain = plain_columns(cursor, sql.Identifier("compared")) if known else ()
+        condition = alike("x", "y", ["i", "t", "n", "a"], plain)
+        cursor.execute(
+            sql.SQL("SELECT {} FROM (SELECT ROW({})::compared AS x, ROW({})::compared AS y) AS rows").format(
+                condition, sql.SQL(one), sql.SQL(other)
+            )
+        )
+        assert cursor.fetchone() == (same,)

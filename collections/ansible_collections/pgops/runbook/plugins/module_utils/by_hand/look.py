@@ -45,6 +45,7 @@ def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
     reasons = reasons_of_rows(cursor, item["item"])
     try_again(cursor, [item["item"]])
     rows = WaitingRows(cursor, item, table)
+    rows.make()
     rows.read()
     rows.find_places()
     rows.run(VALUES, most=sql.Literal(MOST_ROWS))

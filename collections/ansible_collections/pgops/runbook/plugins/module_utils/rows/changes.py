@@ -21,7 +21,13 @@ WAITING = "k.kind = {kind} AND NOT k.written{some}"
 ITS_ROW = "t.ctid = k.place AND t.tableoid = k.partition"
 
 DELETE = "DELETE FROM {target} t USING {work} k WHERE " + ITS_ROW + " AND " + WAITING
-UPDATE = "UPDATE {target} t SET {assignments} FROM {work} k WHERE " + ITS_ROW + " AND " + WAITING
+# Joined are the values that are set, not whole rows.
+UPDATE = (
+    "UPDATE {target} t SET {assignments} FROM (SELECT k.number, k.place, k.partition, {read} FROM {work} k WHERE "
+    + WAITING
+    + " OFFSET 0) AS k WHERE "
+    + ITS_ROW
+)
 INSERT = (
     "INSERT INTO {into} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {work} k WHERE " + WAITING
 )
@@ -93,7 +99,7 @@ class TableChanges:
             return sql.SQL(INSERT + " ORDER BY k.number").format(**self._new_rows(), **parts)
         if not self.settable:
             return None
-        return sql.SQL(UPDATE).format(assignments=self._assignments(self.settable, self.value), **parts)
+        return sql.SQL(UPDATE).format(**self._assignments(self.settable, self.value), **parts)
 
     def rewrite(self, low: int, high: int) -> sql.Composable:
         """Write changed rows anew in the place of those that are there."""
@@ -101,8 +107,8 @@ class TableChanges:
 
     def clear(self, names: Iterable[str], low: int, high: int) -> sql.Composable:
         """Take the values of these columns out of the rows that are to be changed."""
-        assignments = self._assignments(names, lambda name: sql.NULL)
-        return sql.SQL(CLEAR).format(assignments=assignments, **self._parts(CHANGED, low, high))
+        assignments = self._assignments(names, lambda name: None)
+        return sql.SQL(CLEAR).format(**assignments, **self._parts(CHANGED, low, high))
 
     def mark_written(self, kinds: Sequence[str], low: int, high: int) -> sql.Composable:
         return sql.SQL(
@@ -130,15 +136,38 @@ class TableChanges:
             "values": sql.SQL(", ").join(map(self.value, self.columns)),
         }
 
-    def _assignments(self, names: Iterable[str], value: Callable[[str], sql.Composable]) -> sql.Composable:
-        """A new value for each of the columns that count in row k; the others stay as they are in row t."""
-        return sql.SQL(", ").join(self._assignment(name, value(name)) for name in names)
+    def _assignments(
+        self, names: Iterable[str], value: Callable[[str], sql.Composable | None]
+    ) -> dict[str, sql.Composable]:
+        """A new value for each of the columns that count in row k; the others stay as they are in row t.
 
-    def _assignment(self, name: str, value: sql.Composable) -> sql.Composable:
+        Args:
+            value: of the name of a column: SQL of its value in row k; None: NULL.
+        """
+        read: list[sql.Composable] = []
+        assignments = [self._assignment(name, value(name), read) for name in names]
+        return {
+            "read": sql.SQL(", ").join(read or [sql.SQL("1")]),
+            "assignments": sql.SQL(", ").join(assignments),
+        }
+
+    def _assignment(
+        self, name: str, value: sql.Composable | None, read: list[sql.Composable]
+    ) -> sql.Composable:
+        """What the column is set to; adds what has to be read for that, under names of its own."""
+
+        def known_as(expression: sql.Composable) -> sql.Composable:
+            alias = sql.Identifier(f"read {len(read)}")
+            read.append(sql.SQL("{} AS {}").format(expression, alias))
+            return sql.SQL("k.{}").format(alias)
+
+        found = sql.NULL if value is None else known_as(value)
         counts = self.counts(name)
         if counts is not None:
-            value = sql.SQL("CASE WHEN {} THEN {} ELSE t.{} END").format(counts, value, sql.Identifier(name))
-        return sql.SQL("{} = {}").format(sql.Identifier(name), value)
+            found = sql.SQL("CASE WHEN {} THEN {} ELSE t.{} END").format(
+                known_as(counts), found, sql.Identifier(name)
+            )
+        return sql.SQL("{} = {}").format(sql.Identifier(name), found)
 
     # What waits, and what it needs -------------------------------------------------------------------------
 

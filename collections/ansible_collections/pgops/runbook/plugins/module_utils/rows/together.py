@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..postgres.bisect import NotTaken, savepoint
-from ..postgres.connection import sql
 from ..postgres.references import Reference, checked_at_the_end, parents_first
 from ..postgres.triggers import triggers_and_rules_off
 from ..shapes import Cursor
@@ -89,13 +88,6 @@ class _Together:
         return True
 
     def in_parts(self) -> list[LeftRow]:
-        for writer in self.writers.values():
-            # Parts are many, and each is looked up by its numbers.
-            self.cursor.execute(
-                sql.SQL("CREATE UNIQUE INDEX ON {work} (number); ANALYZE {work}").format(
-                    work=writer.changes.work
-                )
-            )
         left = {
             (kind, name): dict.fromkeys(self.writers[name].waiting((kind,)), "")
             for kind, group in self._stages()

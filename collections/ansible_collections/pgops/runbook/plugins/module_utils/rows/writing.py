@@ -105,11 +105,23 @@ class TableWriter:
         return ways
 
     def _write_in_parts(self, kinds: Sequence[str], numbers: Sequence[int]) -> dict[int, NotTaken]:
+        self._index_numbers()
         part = partial(self._write_part, kinds)
         before, failing = len(numbers), bisect(self.cursor, part, numbers)
         while 0 < len(failing) < before:
             before, failing = len(failing), bisect(self.cursor, part, sorted(failing))
         return failing
+
+    def _index_numbers(self) -> None:
+        """Parts are many, and each is looked up by its numbers."""
+        work = self.changes.work
+        self.cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = %s::pg_catalog.regclass)",
+            (work.as_string(self.cursor),),
+        )
+        if not one_row(self.cursor)[0]:
+            statement = "CREATE UNIQUE INDEX ON {work} (number); ANALYZE {work} (number, kind, written)"
+            self.cursor.execute(sql.SQL(statement).format(work=work))
 
     def _goes(self, way: Callable[[int, int], None], numbers: Sequence[int]) -> bool:
         try:

@@ -43,9 +43,10 @@ def written_since(oid: int, names: Iterable[str]) -> sql.Composed:
     A row has the number of the transaction that wrote it (manual, "System Columns", xmin), and so have the entries of
     a column and of its default; the older one of both counts, for either may have been altered since.
     """
+    # Asked of the catalog once, not for each row.
     return sql.SQL(
-        "pg_catalog.age(xmin) < ANY (SELECT greatest(pg_catalog.age(a.xmin), pg_catalog.age(d.xmin))"
+        "coalesce(pg_catalog.age(xmin) < (SELECT max(greatest(pg_catalog.age(a.xmin), pg_catalog.age(d.xmin)))"
         " FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d"
         " ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)"
-        " WHERE a.attrelid = {} AND a.attname = ANY ({}::text[]))"
+        " WHERE a.attrelid = {} AND a.attname = ANY ({}::text[])), false)"
     ).format(sql.Literal(oid), sql.Literal(list(names)))

@@ -4,13 +4,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from ..content.row_digest import row_text
 from ..postgres.connection import sql
+from ..shapes import Cursor
 
-__all__ = ["Key", "alike", "fields", "numbered_rows", "record"]
+__all__ = ["Key", "alike", "fields", "numbered_rows", "plain_columns", "record"]
+
+# Types of which equal values are written alike and others are not, so that no text has to be made to compare them:
+# not numeric (1.0 and 1.00), float (0 and -0), char(n), interval, jsonb, arrays.
+PLAIN_TYPES = (
+    *("bool", "int2", "int4", "int8", "oid", "text", "varchar", "uuid", "bytea"),
+    *("date", "timestamp", "timestamptz"),
+)
+
+PLAIN = """
+    SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+    WHERE a.attrelid = {}::pg_catalog.regclass AND a.attnum > 0 AND t.typname = ANY ({})
+      AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.collisdeterministic IS NOT FALSE"""
 
 
 class Key(NamedTuple):
@@ -37,22 +51,48 @@ def fields(row: str, names: Sequence[str]) -> sql.Composed:
 
 
 def _row(row: str, names: Sequence[str]) -> sql.Composed:
+    return sql.SQL("ROW({})").format(sql.SQL(", ").join(_field(row, name) for name in names))
+
+
+def _field(row: str, name: str) -> sql.Composed:
     whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
-    return sql.SQL("ROW({})").format(
-        sql.SQL(", ").join(sql.SQL("({}).{}").format(whole, sql.Identifier(name)) for name in names)
-    )
+    return sql.SQL("({}).{}").format(whole, sql.Identifier(name))
 
 
-def alike(one: str, other: str, names: Sequence[str]) -> sql.Composed:
+def plain_columns(cursor: Cursor, table: sql.Composable) -> frozenset[str]:
+    """Names of the columns whose values are written alike exactly where they are equal.
+
+    Args:
+        table: SQL identifier.
+    """
+    name = table.as_string(cursor)
+    cursor.execute(sql.SQL(PLAIN).format(sql.Literal(name), sql.Literal(list(PLAIN_TYPES))))
+    return frozenset(found for (found,) in cursor.fetchall())
+
+
+def alike(one: str, other: str, names: Sequence[str], plain: Collection[str] = ()) -> sql.Composed:
     """SQL condition: fields of two composite values of one type are written alike; never NULL.
 
     For rows that are found otherwise: no join is made by it. Where the bytes are the same so is the text, which is
     then not made (manual, "Composite Type Comparison"); values of other bytes may still be written alike.
+
+    Args:
+        plain: of the fields those whose values need not be written to be compared: see plain_columns().
     """
-    # Two rows that are not cast would be compared column by column.
-    return sql.SQL("({}::record OPERATOR(pg_catalog.*=) {}::record OR {} = {})").format(
-        _row(one, names), _row(other, names), fields(one, names), fields(other, names)
-    )
+    conditions = [
+        sql.SQL("{} IS NOT DISTINCT FROM {}").format(_field(one, name), _field(other, name))
+        for name in names
+        if name in plain
+    ]
+    rest = [name for name in names if name not in plain]
+    if rest or not conditions:
+        # Two rows that are not cast would be compared column by column.
+        conditions.append(
+            sql.SQL("({}::record OPERATOR(pg_catalog.*=) {}::record OR {} = {})").format(
+                _row(one, rest), _row(other, rest), fields(one, rest), fields(other, rest)
+            )
+        )
+    return sql.SQL("({})").format(sql.SQL(" AND ").join(conditions))
 
 
 def numbered_rows(

@@ -16,7 +16,7 @@ from ...postgres.answers import one_row
 from ...postgres.connection import sql
 from ...postgres.tables import ForeignKey, Table
 from ...shapes import Cursor, Json, TableName
-from ..key import alike, fields
+from ..key import alike, fields, plain_columns
 from .image import TableImage
 from .settling import settled_identity
 
@@ -24,9 +24,9 @@ __all__ = ["Difference"]
 
 MAKE = """
     CREATE TEMPORARY TABLE {shape} AS SELECT {names} FROM {target} WITH NO DATA;
-    CREATE TEMPORARY TABLE {work} (number bigint GENERATED ALWAYS AS IDENTITY, key text, occurrence bigint,
-        kept text, base text, columns text[], written_since boolean, untouched boolean, recorded boolean,
-        parents text[], theirs {shape}, basis {shape})"""
+    CREATE TEMPORARY TABLE {work} (number bigint GENERATED ALWAYS AS IDENTITY, partition oid, place tid, key text,
+        occurrence bigint, kept text, base text, columns text[], written_since boolean, untouched boolean,
+        recorded boolean, parents text[], theirs {shape}, basis {shape})"""
 
 ENUMS = """
     SELECT a.attname::text, CASE WHEN t.typtype = 'e' THEN '::text' ELSE '::text[]' END
@@ -34,15 +34,23 @@ ENUMS = """
     LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
     WHERE a.attrelid = %s AND a.attnum > 0 AND 'e' IN (t.typtype, e.typtype)"""
 
+# OFFSET 0 keeps a record that is cast from being read anew for each of its columns.
 FIND = """
-    INSERT INTO {work} (key, occurrence, kept, base, recorded, written_since, untouched, theirs, basis, columns)
+    INSERT INTO {work} (partition, place, key, occurrence, kept, base, recorded, written_since, untouched, theirs,
+        basis, columns)
     SELECT found.*, CASE WHEN found.kept IS NOT NULL AND found.base IS NOT NULL THEN {differing} END
-    FROM (SELECT coalesce(now.key, was.key), coalesce(now.occurrence, was.occurrence), was.line AS kept,
-                 now.line AS base, was.line IS NULL AND {recorded}, {written}, {untouched},
-                 CAST(was.line AS {shape}) AS theirs, CAST(now.line AS {shape}) AS basis
+    FROM (SELECT coalesce(was.partition, now.partition), coalesce(was.place, now.place), coalesce(now.key, was.key),
+                 coalesce(now.occurrence, was.occurrence), was.line AS kept, now.line AS base,
+                 was.line IS NULL AND {recorded}, {written}, {untouched}, CAST(was.line AS {shape}) AS theirs,
+                 now.values AS basis
           FROM {image} was FULL JOIN ({now}) AS now ON now.key = was.key AND now.occurrence = was.occurrence
-          WHERE was.line IS DISTINCT FROM now.line
-          ORDER BY was.partition, was.place, now.partition, now.place) AS found"""
+          WHERE was.line IS DISTINCT FROM now.line OFFSET 0) AS found"""
+
+# Whether there are rows of users that the migration does not make, such as it makes beyond them, and records.
+UNMATCHED = """
+    SELECT coalesce(bool_or(kept IS NOT NULL AND base IS NULL), false),
+           coalesce(bool_or(kept IS NULL AND NOT recorded), false), coalesce(bool_or(recorded), false),
+           coalesce(bool_or(columns = '{{}}'), false) FROM {work}"""
 
 # A row that the rollback itself adds is a record of what it did, unless it had been in another table.
 FORGET_RECORDS = "DELETE FROM {work} k WHERE k.recorded{elsewhere}"
@@ -52,8 +60,8 @@ ELSEWHERE = " AND NOT EXISTS (SELECT FROM {others} o WHERE o.base IS NULL AND {t
 PAIR = """
     WITH found AS (
         SELECT mine.number AS mine, other.number AS other, other.base, other.basis, other.key, other.occurrence,
-               row_number() OVER (PARTITION BY mine.number ORDER BY other.number) AS of_mine,
-               row_number() OVER (PARTITION BY other.number ORDER BY mine.number) AS of_other
+               row_number() OVER (PARTITION BY mine.number ORDER BY other.partition, other.place) AS of_mine,
+               row_number() OVER (PARTITION BY other.number ORDER BY mine.partition, mine.place) AS of_other
         FROM {work} mine JOIN {work} other ON {same}
         WHERE mine.base IS NULL AND other.kept IS NULL AND NOT other.recorded),
     pairs AS (SELECT * FROM found WHERE of_mine = 1 AND of_other = 1),
@@ -89,8 +97,10 @@ CONTEXT = """
            OR now.reference IN (SELECT {basis} FROM {children} k WHERE {counts}))
       AND NOT EXISTS (SELECT FROM {work} known WHERE known.key = now.key AND known.occurrence = now.occurrence)"""
 
-OUT = """COPY (SELECT {item}, key, occurrence, kept, base, columns, written_since, parents FROM {work} ORDER BY number)
-    TO STDOUT"""
+# As the rows lay; what was added for others to refer to comes behind them.
+OUT = """
+    COPY (SELECT {item}, key, occurrence, kept, base, columns, written_since, parents FROM {work}
+          ORDER BY kept IS NULL, partition, place, number) TO STDOUT"""
 
 
 class Difference:
@@ -124,18 +134,29 @@ class Difference:
         self.shape = sql.Identifier("pg_temp", f"runbook_made_again_{image.label}")
         target = sql.Identifier(*table.name)
         self.run(MAKE, names=self._shape(), target=target)
+        self.plain = plain_columns(cursor, self.shape)
         identity = settled_identity(cursor, image, table, self.shape, old_keys)
         if identity != image.identity:
             image.know_by(identity, self.shape)
         # What has this transaction's own number was there before the savepoint in which it was applied again.
         mine = sql.SQL("xmin = pg_catalog.pg_current_xact_id()::xid")
         recorded = sql.SQL("now.of_the_rollback" if only_grew else "false")
-        self.run(FIND, recorded=recorded, differing=self._differing(), now=image.rows(of_the_rollback=mine))
+        now = image.rows(of_the_rollback=mine, values=self._values())
+        self.run(FIND, recorded=recorded, differing=self._differing(), now=now)
+        self.run(UNMATCHED)
+        theirs_alone, base_alone, self.recorded, equal = one_row(cursor)
+        if theirs_alone and base_alone:
+            self._pair()
+        #: Whether rows may be in the work table that differ in nothing.
+        self.may_be_equal = equal or (theirs_alone and base_alone)
+
+    def _pair(self) -> None:
+        """Let what did not find its match stand with what has none either."""
         for columns in self._names():
-            if columns == image.identity.assigned and not self._numbers_are_stable():
+            if columns == self.image.identity.assigned and not self._numbers_are_stable():
                 continue
             self.run(PAIR, same=self._equal("mine", "theirs", "other", "basis", columns))
-        if image.identity.has_key and not image.identity.by_content:
+        if self.image.identity.has_key and not self.image.identity.by_content:
             self._pair_by_content()
         self.run(SAY_COLUMNS, differing=self._differing())
 
@@ -154,12 +175,21 @@ class Difference:
 
     def _shape(self) -> sql.Composable:
         """SQL: the columns; of an enum as text: people may have given it labels that the migration does not."""
+        return sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(value, sql.Identifier(name)) for name, value in self._columns().items()
+        )
+
+    def _values(self) -> sql.Composable:
+        """SQL: a row of the table as a value of the shape."""
+        return sql.SQL("ROW({})::{}").format(sql.SQL(", ").join(self._columns().values()), self.shape)
+
+    def _columns(self) -> dict[str, sql.Composable]:
         self.cursor.execute(ENUMS, (self.table.oid,))
         enums = dict(self.cursor.fetchall())
-        return sql.SQL(", ").join(
-            sql.SQL("{0}{1} AS {0}").format(sql.Identifier(name), sql.SQL(enums.get(name, "")))
+        return {
+            name: sql.SQL("{}{}").format(sql.Identifier(name), sql.SQL(enums.get(name, "")))
             for name in self.image.columns
-        )
+        }
 
     @staticmethod
     def _equal(one: str, row: str, other: str, other_row: str, columns: Sequence[str]) -> sql.Composable:
@@ -206,7 +236,7 @@ class Difference:
         """SQL: names of the columns in which both records differ."""
         names = sql.SQL(", ").join(
             sql.SQL("CASE WHEN NOT {} THEN {} END").format(
-                alike("theirs", "basis", [name]), sql.Literal(name)
+                alike("theirs", "basis", [name], self.plain), sql.Literal(name)
             )
             for name in self.image.columns
         )
@@ -241,6 +271,7 @@ class Difference:
                 )
             )
             if parent.renumbers(key.referred):
+                self.may_be_equal = True
                 self.run(
                     SAME_PARENT,
                     theirs=fields("k.theirs", key.columns),
@@ -258,6 +289,8 @@ class Difference:
 
     def forget_records(self, others: dict[TableName, Difference]) -> None:
         """Forget rows that a rollback, which does nothing else with the table, added to it."""
+        if not self.recorded:
+            return
         elsewhere: list[sql.Composable] = []
         for other in others.values():
             common = [name for name in self.image.columns if name in other.image.columns]
@@ -275,7 +308,8 @@ class Difference:
 
     def forget_equal(self) -> None:
         """Forget rows that differ in nothing."""
-        self.run("DELETE FROM {work} WHERE columns = '{{}}'")
+        if self.may_be_equal:
+            self.run("DELETE FROM {work} WHERE columns = '{{}}'")
 
     def add_context(self, others: dict[TableName, Difference]) -> None:
         """Keep, beside rows that refer to numbered ones, these: to know again which they meant."""

@@ -57,7 +57,8 @@ class TableImage:
         cursor.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(self.table, self.rows(**more))
         )
-        cursor.execute(sql.SQL("ANALYZE {}").format(self.table))
+        # By these rows are found; what else there is of them would be sorted to no use.
+        cursor.execute(sql.SQL("ANALYZE {} (partition, place, key, occurrence)").format(self.table))
 
     def rows(self, **more: sql.Composable) -> sql.Composable:
         """SQL query for the rows of the table of that name now: key, occurrence, line and what refers to it.

@@ -138,42 +138,59 @@ def _volatile(rows: Difference) -> list[str]:
 
     Those that it hands out and that are the same in no row; and those into which it writes the time.
     """
-    rows.cursor.execute(
-        sql.SQL(
-            "SELECT (SELECT count(*) FROM {image}) - count(*) FILTER (WHERE base IS NULL AND kept IS NOT NULL)"
-            " FROM {work}"
-        ).format(image=rows.image.table, work=rows.work)
-    )
-    both = one_row(rows.cursor)[0]
-    found = []
+    candidates: dict[str, tuple[bool, sql.Composable]] = {}
     for column in columns_of(rows.cursor, rows.table.oid):
         name = column.name
         if name not in rows.image.columns or name in rows.image.identity.numbers:
             continue
-        if name in rows.image.identity.generated and hands_out_numbers(column):
-            condition: sql.Composable = sql.SQL("true")
-        elif name in rows.image.identity.generated:
-            condition = sql.SQL("count(*) = {}").format(sql.Literal(both))
+        if name in rows.image.identity.generated:
+            candidates[name] = not hands_out_numbers(column), sql.SQL("true")
         elif column.type_name in ("timestamptz", "timestamp", "date"):
-            condition = sql.SQL("bool_and((basis).{} = CAST({} AS {}))").format(
+            moment = sql.SQL("(basis).{} = CAST({} AS {})").format(
                 sql.Identifier(name), _moment(rows, column.type_name), sql.SQL(column.type)
             )
+            candidates[name] = False, sql.SQL("bool_and({}) FILTER (WHERE {})").format(moment, _counts(name))
         elif column.type_name == "uuid" and (not rows.image.made or name in rows.image.made):
             # Written by the migration, another one each time: a row that nobody has touched since has one too, or all
             # are such as are made by chance or by the time. Of other types it may be what the rollback has cut short.
-            condition = sql.SQL(
-                "count(*) = {} AND (bool_or(untouched) OR bool_and((basis).{}::text ~ {}))"
-            ).format(sql.Literal(both), sql.Identifier(name), sql.Literal(MADE_UP_UUID))
-        else:
-            continue
-        rows.cursor.execute(
-            sql.SQL("SELECT count(*) > 0 AND {} FROM {} WHERE {} = ANY (columns)").format(
-                condition, rows.work, sql.Literal(name)
+            made_up = sql.SQL("(basis).{}::text ~ {}").format(sql.Identifier(name), sql.Literal(MADE_UP_UUID))
+            candidates[name] = (
+                True,
+                sql.SQL(
+                    "(bool_or(untouched) FILTER (WHERE {counts}) OR bool_and({made_up}) FILTER (WHERE {counts}))"
+                ).format(counts=_counts(name), made_up=made_up),
             )
-        )
-        if one_row(rows.cursor)[0]:
-            found.append(name)
-    return found
+    return _those_that_hold(rows, candidates)
+
+
+def _those_that_hold(rows: Difference, candidates: dict[str, tuple[bool, sql.Composable]]) -> list[str]:
+    """Of columns those that differ in a row, or in all that are on both sides, and of which a condition holds.
+
+    Args:
+        candidates: name -> (whether all rows must differ, SQL aggregate of a boolean).
+    """
+    if not candidates:
+        return []
+    asked = [
+        sql.SQL("count(*) FILTER (WHERE {}), {}").format(_counts(name), condition)
+        for name, (_, condition) in candidates.items()
+    ]
+    rows.cursor.execute(
+        sql.SQL(
+            "SELECT (SELECT count(*) FROM {}) - count(*) FILTER (WHERE base IS NULL AND kept IS NOT NULL), {} FROM {}"
+        ).format(rows.image.table, sql.SQL(", ").join(asked), rows.work)
+    )
+    both, *answers = one_row(rows.cursor)
+    found = zip(candidates.items(), answers[::2], answers[1::2])
+    return [
+        name
+        for (name, (in_all, _)), differing, holds in found
+        if holds and differing and (differing == both or not in_all)
+    ]
+
+
+def _counts(name: str) -> sql.Composable:
+    return sql.SQL("{} = ANY (columns)").format(sql.Literal(name))
 
 
 def _moment(rows: Difference, kind: str) -> sql.Composable:

@@ -157,8 +157,9 @@ def _decide_on_columns(rows: WaitingRows, changed: sql.Composable, prefer: str) 
             continue  # rows.numbers gives numbers back
         literal = sql.Literal(name)
         counts = sql.SQL("{} = ANY (k.columns)").format(literal)
-        differs = sql.SQL("{} AND NOT {}").format(counts, alike("k.now", "k.theirs", [name]))
-        free: sql.Composable = sql.SQL("k.base IS NOT NULL AND {}").format(alike("k.now", "k.basis", [name]))
+        differs = sql.SQL("{} AND NOT {}").format(counts, alike("k.now", "k.theirs", [name], rows.plain))
+        unchanged = alike("k.now", "k.basis", [name], rows.plain)
+        free: sql.Composable = sql.SQL("k.base IS NOT NULL AND {}").format(unchanged)
         if name in rows.volatile or prefer == KEPT:
             free = sql.SQL("true")
         if name in rows.lost or name in rows.unsettable or prefer == NOW:
@@ -173,7 +174,8 @@ def _decide_on_columns(rows: WaitingRows, changed: sql.Composable, prefer: str) 
         "UPDATE {work} k SET (columns, conflict, kind) = ("
         "SELECT settable, conflicting, CASE WHEN settable <> '{{}}' THEN {kind} END"
         " FROM (SELECT {settable} AS settable, {conflicting} AS conflicting OFFSET 0) AS decided)"
-        " WHERE k.reason IS NULL AND {changed} AND k.place IS NOT NULL AND k.columns <> '{{}}'",
+        " WHERE k.reason IS NULL AND {changed} AND k.place IS NOT NULL AND k.columns <> '{{}}' AND {open}",
+        open=sql.SQL("true" if prefer == NOW else "k.kind IS NULL"),
         settable=_names(settable),
         conflicting=_names(conflicting),
         kind=sql.Literal(CHANGED),
@@ -204,7 +206,7 @@ def _decide_on_added(rows: WaitingRows, added: sql.Composable, prefer: str) -> N
             there=there,
         )
     elif compared and prefer != NOW:
-        other = sql.SQL("{} AND NOT {}").format(there, alike("k.now", "k.theirs", compared))
+        other = sql.SQL("{} AND NOT {}").format(there, alike("k.now", "k.theirs", compared, rows.plain))
         rows.hold_back(other, ROW_MADE if rows.base_known else BASE_UNKNOWN)
 
 
@@ -214,7 +216,7 @@ def _decide_on_deleted(rows: WaitingRows, deleted: sql.Composable, prefer: str) 
     there = sql.SQL("{} AND k.place IS NOT NULL").format(deleted)
     if compared and prefer == "":
         rows.hold_back(
-            sql.SQL("{} AND NOT {}").format(there, alike("k.now", "k.basis", compared)),
+            sql.SQL("{} AND NOT {}").format(there, alike("k.now", "k.basis", compared, rows.plain)),
             ROW_CHANGED,
         )
     if prefer != NOW:

@@ -202,7 +202,7 @@ def follow_parents(rows: WaitingRows, parents: Mapping[TableName, WaitingRows]) 
                 )
             if parent.numbers:
                 rows.run(
-                    "UPDATE {work} k SET {mine} = {value} FROM {parents} p"
+                    "UPDATE {work} k SET {mine} = {value}, undisturbed = false, kind = NULL FROM {parents} p"
                     " WHERE (p.place IS NOT NULL OR p.anew) AND {same} AND {now} <> {then}",
                     mine=sql.Identifier(mine),
                     value=_with_fields(rows, mine, dict(zip(key.columns, key.referred))),

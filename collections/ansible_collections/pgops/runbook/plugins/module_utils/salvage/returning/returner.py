@@ -44,6 +44,7 @@ from .numbers import (
     take_new_numbers,
 )
 from .parents import doubt_parents
+from .undisturbed import write_undisturbed
 from .waiting import WaitingRows
 
 __all__ = ["SALVAGE_SPEC", "SalvageReturner"]
@@ -224,6 +225,10 @@ class _Merge:
     def run(self) -> dict[int, int]:
         """Merge; gives item -> rows that count though they were not counted."""
         meant = [one for one in self.rows.values() if one.item["item"] in self.meant]
+        for one in self.rows.values():
+            one.make()
+            if not self.prefer and one.item["item"] in self.meant:
+                write_undisturbed(one)
         for one in self.rows.values():
             self._hold_back(one, one.read())
         for group in self.groups:

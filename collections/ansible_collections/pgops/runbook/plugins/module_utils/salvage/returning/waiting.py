@@ -19,7 +19,7 @@ from ...rows.changes import CHANGED
 from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
 from ..identity import telling_columns
-from ..key import Key, alike, fields, numbered_rows
+from ..key import Key, alike, fields, numbered_rows, plain_columns
 from ..store.returning import range_of_numbers, read_kept
 
 __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
@@ -29,14 +29,23 @@ ANOTHER_OR_CHANGED = "nothing in its row is as it was: another row may have its 
 OTHER_VALUE = "the types of its table no longer hold its values as they were"
 
 # Besides what the engine of rows wants: the columns that count (NULL: all), whether there is a record on each side
-# (NULL: none) and its values, the row as it is now, columns that stay, and why the row does.
+# (NULL: none) and its values, the row as it is now, whether that is base to the letter, columns that stay, and why the
+# row does.
 WORK_TABLE = """
-    CREATE TEMPORARY TABLE {work} (number bigint PRIMARY KEY, key text, occurrence bigint, columns text[],
-        kept boolean, base boolean, made boolean, written_since boolean, parents text[],
-        theirs {shape}, basis {shape}, now {shape}, place tid, partition oid,
-        parent_rows bigint[] NOT NULL DEFAULT '{{}}',
-        anew boolean NOT NULL DEFAULT false,
-        conflict text[] NOT NULL DEFAULT '{{}}', reason text, kind text, written boolean)"""
+    CREATE TEMPORARY TABLE {work} (number bigint, occurrence bigint, place tid, partition oid,
+        kept boolean, base boolean, made boolean, written_since boolean, undisturbed boolean, written boolean,
+        anew boolean NOT NULL DEFAULT false, kind text, reason text, key text, columns text[], parents text[],
+        parent_rows bigint[] NOT NULL DEFAULT '{{}}', conflict text[] NOT NULL DEFAULT '{{}}',
+        theirs {shape}, basis {shape}, now {shape})"""
+
+# By which rows are found and chosen; to sort the values of whole rows would take long, and tell the planner nothing.
+ANALYZED = "ANALYZE {work} (number, occurrence, place, partition, kind, reason, key)"
+
+# What the migration makes of the row by itself, and nothing else: what users had made of it goes back.
+UNDISTURBED = """
+    CASE WHEN columns <> '{{}}' AND NOT columns && {stuck}::text[] AND kept <> base THEN {kind} END"""
+
+NOT_FOUND = "place = NULL, partition = NULL, now = NULL, undisturbed = false, kind = NULL"
 
 PLACE = """
     UPDATE {work} k SET place = now.place, partition = now.partition, now = now.values
@@ -67,6 +76,7 @@ class WaitingRows:
         unsettable: of the table's those that no UPDATE may set.
         settable_numbers: those that one may, while numbers_settable() lets it.
         work: SQL identifier of the work table.
+        plain: of the columns those that are compared without being written, once they are read.
         placed: whether its rows have the places of those that have their keys, and these are still there.
         known_again: whether its rows have their places for good.
         numbered_anew: whether any of its rows get a number that they did not have.
@@ -104,6 +114,8 @@ class WaitingRows:
         # The migration has just made them, and holds its lock.
         self.settable_numbers = [name for name in table.always_identity if name in self.made]
         self.unsettable = [name for name in table.always_identity if name not in self.made]
+        self.plain: frozenset[str] = frozenset()
+        self._telling: list[str] | None = None
         self.work = sql.Identifier("pg_temp", f"runbook_row_{item['item']}")
         self.shape = sql.Identifier("pg_temp", f"runbook_shape_{item['item']}")
 
@@ -146,8 +158,8 @@ class WaitingRows:
 
     # Reading ---------------------------------------------------------------------------------------------
 
-    def read(self) -> dict[int, str]:
-        """Read the kept records; gives number -> reason of those that the table's types do not hold."""
+    def make(self) -> None:
+        """Make the work table, and the shape of its values."""
         parts = [
             sql.SQL("{} AS {}").format(
                 sql.Identifier(name) if name in self.present else sql.SQL("NULL::text"), sql.Identifier(name)
@@ -159,7 +171,11 @@ class WaitingRows:
             parts=sql.SQL(", ").join(parts),
             target=sql.Identifier(*self.table.name),
         )
+        self.plain = plain_columns(self.cursor, self.shape)
         self.run(WORK_TABLE)
+
+    def read(self) -> dict[int, str]:
+        """Read the kept records; gives number -> reason of those that the table's types do not hold."""
         numbers, failing = range_of_numbers(self.cursor, self.item), {}
         if numbers:
             try:
@@ -169,11 +185,20 @@ class WaitingRows:
             except NotTaken:
                 # Joined with the table once for all of them, not once for each part.
                 failing = bisect(self.cursor, self._read, numbers)
-        self.run("ANALYZE {work}")
+        self.run(ANALYZED)
         return {number: HOLD_BACK.reason(failure) for number, failure in failing.items()}
 
     def _read(self, low: int, high: int, now: sql.Composable | None = None) -> None:
-        read_kept(self.cursor, self.item, self.work, self.shape, low, high, OTHER_VALUE, now)
+        read_kept(
+            self.cursor, self.item, self.work, self.shape, low, high, OTHER_VALUE, now, self._undisturbed()
+        )
+
+    def _undisturbed(self) -> sql.Composable | None:
+        """SQL: the kind of a kept row of which nothing but base is there now; None where that cannot be told."""
+        if self.lost:
+            return None
+        stuck = sql.Literal([*self.numbers, *self.unsettable])
+        return sql.SQL(UNDISTURBED).format(stuck=stuck, kind=sql.Literal(CHANGED))
 
     # Knowing again ---------------------------------------------------------------------------------------
 
@@ -185,7 +210,7 @@ class WaitingRows:
         """
         self._follow_references()
         if not self.placed:
-            self.run("UPDATE {work} SET place = NULL, partition = NULL, now = NULL WHERE place IS NOT NULL")
+            self.run("UPDATE {work} SET " + NOT_FOUND + " WHERE place IS NOT NULL")
             by_key = sql.SQL("now.key = k.key AND now.occurrence = k.occurrence")
             self.run(PLACE, now=self.now(), same=by_key)
         self.placed = False
@@ -238,10 +263,7 @@ class WaitingRows:
 
     def _doubt_numbers(self) -> None:
         """A number alone names nothing: applied again, the migration may hand it out to another row."""
-        self.run(
-            "UPDATE {work} SET place = NULL, partition = NULL, now = NULL"
-            " WHERE base IS NOT NULL AND place IS NOT NULL"
-        )
+        self.run("UPDATE {work} SET " + NOT_FOUND + " WHERE base IS NOT NULL AND place IS NOT NULL")
 
     def _say_another(self) -> None:
         """Say of rows that are not found that another thing has their number, where one has."""
@@ -258,9 +280,7 @@ class WaitingRows:
         """Rows that the migration makes under another number each time: by another key, else by their content."""
         # Under the number of one that the migration brings there may be another one that it brings.
         doubted = sql.SQL("k.made AND k.reason = {}").format(sql.Literal(ANOTHER_OR_CHANGED))
-        self.run(
-            "UPDATE {work} k SET place = NULL, partition = NULL, now = NULL WHERE {doubted}", doubted=doubted
-        )
+        self.run("UPDATE {work} k SET " + NOT_FOUND + " WHERE {doubted}", doubted=doubted)
         made_again = sql.SQL(
             "k.base IS NOT NULL AND ({} OR k.reason IS NULL AND (k.kept IS NULL OR k.columns && {}::text[]))"
         ).format(doubted, sql.Literal(self.numbers))
@@ -283,17 +303,12 @@ class WaitingRows:
 
         A row that only the migration brings is the same if all of it is.
         """
-        new = [] if set(self.made) >= set(self.columns) else self.made
-        content = self._content([*self.key.columns, *new])
+        content = self.telling()
         if not content:
             return
-        if not self.numbered or self.table_dropped:
-            # A key that people give may be given again, and a number is handed out anew where an earlier migration
-            # makes the table again; and in a column of few values rows are alike by chance.
-            content = telling_columns(self.cursor, self.table.identifier(), content) or content
         equal = sql.SQL(" OR ").join(
             sql.SQL("((basis).{} IS NOT NULL AND {})").format(
-                sql.Identifier(name), alike("now", "basis", [name])
+                sql.Identifier(name), alike("now", "basis", [name], self.plain)
             )
             for name in content
         )
@@ -302,12 +317,24 @@ class WaitingRows:
         )
         self.run(
             "UPDATE {work} SET reason = {reason} WHERE base IS NOT NULL AND place IS NOT NULL"
-            " AND CASE WHEN made THEN NOT {same} ELSE ({known}) AND NOT ({equal}) END",
+            " AND NOT undisturbed AND CASE WHEN made THEN NOT {same} ELSE ({known}) AND NOT ({equal}) END",
             reason=sql.Literal(ANOTHER_OR_CHANGED),
             known=known,
             equal=equal,
-            same=alike("now", "basis", content),
+            same=alike("now", "basis", content, self.plain),
         )
+
+    def telling(self) -> list[str]:
+        """Columns that tell whether a row with the key is the same: of the rows as they are at the first call."""
+        if self._telling is None:
+            new = [] if set(self.made) >= set(self.columns) else self.made
+            content = self._content([*self.key.columns, *new])
+            if content and (not self.numbered or self.table_dropped):
+                # A key that people give may be given again, and a number is handed out anew where an earlier migration
+                # makes the table again; and in a column of few values rows are alike by chance.
+                content = telling_columns(self.cursor, self.table.identifier(), content) or content
+            self._telling = content
+        return self._telling
 
     # What stays ------------------------------------------------------------------------------------------
 

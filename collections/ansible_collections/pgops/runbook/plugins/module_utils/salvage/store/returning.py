@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...postgres.answers import one_row
@@ -11,12 +12,14 @@ from ...postgres.connection import sql
 from ...shapes import Cursor
 
 __all__ = [
+    "columns_that_count",
     "count_kept",
     "count_more",
     "hold_back_conflicts",
     "hold_back_older",
     "hold_back_older_item",
     "note_returned",
+    "put_back_undisturbed",
     "range_of_numbers",
     "read_kept",
     "reasons_of_held_back",
@@ -37,15 +40,43 @@ OLDER_ITEM = """
 
 # OFFSET 0 keeps a record that is cast from being read anew for each of its columns.
 READ = """
-    INSERT INTO {work} (number, key, occurrence, columns, kept, base, made, written_since, parents, theirs, basis,
-        written, reason, place, partition, now)
+    INSERT INTO {work} (number, key, occurrence, columns, kept, base, made, written_since, parents, written, reason,
+        theirs, basis, place, partition, now, undisturbed, kind)
     SELECT number, k.key, k.occurrence, columns, nullif(kept IS NOT NULL, false), nullif(base IS NOT NULL, false), made,
-           written_since, parents, theirs, basis, false,
-           CASE WHEN columns IS DISTINCT FROM '{{}}' AND theirs::text <> kept THEN {reason} END, {place}
-    FROM (SELECT *, CAST(kept AS {shape}) AS theirs, CAST(base AS {shape}) AS basis FROM runbook_salvage.kept_row
-          WHERE item = {item} AND held_back IS NULL AND number BETWEEN {low} AND {high} OFFSET 0) AS k {of_now}
-    ORDER BY number"""
-OF_NOW = "LEFT JOIN ({}) AS now ON now.key = k.key AND now.occurrence = k.occurrence"
+           written_since, parents, false,
+           CASE WHEN columns IS DISTINCT FROM '{{}}' AND NOT as_kept THEN {reason} END, theirs, {of_now}
+    FROM (SELECT *, theirs::text = kept AS as_kept
+          FROM (SELECT *, CAST(kept AS {shape}) AS theirs FROM runbook_salvage.kept_row
+                WHERE item = {item} AND held_back IS NULL AND number BETWEEN {low} AND {high} OFFSET 0) AS as_read
+          OFFSET 0) AS k"""
+ALONE = "CAST(base AS {shape}), NULL, NULL, NULL, false, NULL"
+
+# What the row is now is not read from a text where it is written as base is; and then theirs goes back.
+OF_NOW = """
+    CASE WHEN now.line = base THEN now.values ELSE CAST(base AS {shape}) END, now.place, now.partition, now.values,
+    coalesce(now.line = base, false), CASE WHEN now.line = base AND as_kept THEN {undisturbed} END"""
+JOINED = " LEFT JOIN ({now}) AS now ON now.key = k.key AND now.occurrence = k.occurrence"
+
+# The line is looked at where the key is found, and not joined by: it would be written twice. Of what was kept the place
+# is known, and nothing has to be looked up.
+UNDISTURBED = """
+    WITH written AS (
+        UPDATE {target} t SET {assignments}
+        FROM (SELECT k."kept place", k."kept number", k."kept key", k."kept columns", k."kept base", {read}
+              FROM (SELECT ctid AS "kept place", number AS "kept number", key AS "kept key", columns AS "kept columns",
+                           base AS "kept base", kept AS "kept line", CAST(kept AS {shape}) AS theirs
+                    FROM runbook_salvage.kept_row
+                    WHERE item = {item} AND held_back IS NULL AND occurrence = 1 AND columns <> '{{}}'
+                      AND columns <@ {settable}::text[] AND kept <> base OFFSET 0) AS k
+              WHERE k.theirs::text = k."kept line" OFFSET 0) AS k
+        WHERE {key} = k."kept key" AND ({line} = k."kept base") IS TRUE
+        RETURNING k."kept place" AS kept, k."kept number" AS number, k."kept key" AS key, t.ctid AS place,
+            t.tableoid AS partition),
+    gone AS (DELETE FROM runbook_salvage.kept_row k USING written WHERE k.ctid = written.kept)
+    {claim}"""
+CLAIM = """
+    INSERT INTO {claims} (number, key, occurrence, place, partition, kept, columns, undisturbed, written)
+    SELECT number, key, 1, place, partition, true, '{{}}', false, true FROM written"""
 
 CONFLICTS = """
     UPDATE runbook_salvage.kept_row SET columns = k.conflict, held_back = {reason} || array_to_string(k.conflict, ', ')
@@ -87,6 +118,7 @@ def read_kept(
     high: int,
     reason: str,
     now: sql.Composable | None = None,
+    undisturbed: sql.Composable | None = None,
 ) -> None:
     """Read the records of a range into the work table, as values of the types that ``shape`` has.
 
@@ -94,20 +126,46 @@ def read_kept(
         work, shape: SQL identifiers.
         reason: why a row stays whose values are others in these types.
         now: SQL query for the rows of the table, as numbered_rows() makes it, with values: each kept row is told the
-            one that has its key.
+            one that has its key. Its line has the columns of the record.
+        undisturbed: SQL: the kind of a row that is now written as base is, or NULL; on the row of the salvage.
     """
+    parts = {
+        "shape": shape,
+        "undisturbed": undisturbed or sql.SQL("NULL"),
+        "item": sql.Literal(item["item"]),
+        "low": sql.Literal(low),
+        "high": sql.Literal(high),
+        "reason": sql.Literal(reason),
+    }
+    values, joined = (ALONE, sql.SQL("")) if now is None else (OF_NOW, sql.SQL(JOINED).format(now=now))
+    of_now = sql.SQL(values).format(**parts)
+    cursor.execute(sql.SQL(READ + "{joined}").format(work=work, of_now=of_now, joined=joined, **parts))
+
+
+def columns_that_count(
+    cursor: Cursor, item: dict[str, Any], settable: Sequence[str]
+) -> dict[tuple[str, ...], int]:
+    """The lists of columns that count in rows with a base -> rows, of rows in which none counts but these."""
     cursor.execute(
-        sql.SQL(READ).format(
-            place=sql.SQL("NULL, NULL, NULL" if now is None else "now.place, now.partition, now.values"),
-            of_now=sql.SQL("") if now is None else sql.SQL(OF_NOW).format(now),
-            work=work,
-            shape=shape,
-            item=sql.Literal(item["item"]),
-            low=sql.Literal(low),
-            high=sql.Literal(high),
-            reason=sql.Literal(reason),
-        )
+        "SELECT columns, count(*) FROM runbook_salvage.kept_row WHERE item = %s AND held_back IS NULL"
+        " AND kept <> base AND columns <> '{}' AND columns <@ %s::text[] GROUP BY columns",
+        (item["item"], list(settable)),
     )
+    return {tuple(columns): rows for columns, rows in cursor.fetchall()}
+
+
+def put_back_undisturbed(
+    cursor: Cursor, item: dict[str, Any], parts: dict[str, sql.Composable], claims: sql.Composable | None
+) -> None:
+    """Set what counts in rows t that are written as base is, and forget the kept rows.
+
+    Args:
+        parts: SQL of the target table, of the shape of its values, of the names that may count (settable), of what is
+            read from a kept row k and assigned, and of the key and the whole line of a row t.
+        claims: SQL identifier of a work table that is told which rows are taken, or None.
+    """
+    claim = sql.SQL("SELECT") if claims is None else sql.SQL(CLAIM).format(claims=claims)
+    cursor.execute(sql.SQL(UNDISTURBED).format(claim=claim, item=sql.Literal(item["item"]), **parts))
 
 
 def hold_back_conflicts(cursor: Cursor, item: dict[str, Any], work: sql.Composable, reason: str) -> None:

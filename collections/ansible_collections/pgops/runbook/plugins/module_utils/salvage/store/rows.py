@@ -27,6 +27,9 @@ __all__ = [
 #: Bytes of a large object that one row holds: as text they are well below the 1 GB of a value.
 CHUNK = 64 * 1024 * 1024
 
+#: Bytes of a file that are sent at a time.
+CHUNK_OF_FILE = 1024 * 1024
+
 # The mode is INV_READ, and the last 2 is SEEK_END (manual, "Large Objects", "Server-Side Functions").
 CHUNKS = """
     INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept)
@@ -73,6 +76,7 @@ def enter_rows(cursor: Cursor, file: IO[bytes]) -> None:
         "COPY runbook_salvage.kept_row (item, key, occurrence, kept, base, columns, written_since, parents)"
         " FROM STDIN",
         file,
+        CHUNK_OF_FILE,
     )
 
 
@@ -80,12 +84,12 @@ def enter_changed(cursor: Cursor, item: int, rows: sql.Composable) -> None:
     """Enter the rows into an item that were there before.
 
     Args:
-        rows: SQL identifier of a table with number, key, occurrence, kept, base and columns, as Difference makes it.
+        rows: SQL identifier of a table as Difference makes it.
     """
     cursor.execute(
         sql.SQL(
             "INSERT INTO runbook_salvage.kept_row (item, key, occurrence, kept, base, columns)"
-            " SELECT {}, key, occurrence, kept, base, columns FROM {} WHERE kept IS NOT NULL ORDER BY number"
+            " SELECT {}, key, occurrence, kept, base, columns FROM {} WHERE kept IS NOT NULL ORDER BY partition, place"
         ).format(sql.Literal(item), rows)
     )
 
