@@ -16,9 +16,6 @@ from .record import digest_of_record
 
 __all__ = ["changed_artifacts", "unsigned_receipts"]
 
-# They end with their only step, so that none comes after it that could bring the signature.
-NEVER_SIGNED = ("adopt", "salvage")
-
 
 def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str]:
     """Sentences on artifacts that are no longer as they were written, and on receipts that the ledger has lost.
@@ -89,8 +86,6 @@ def unsigned_receipts(receipts: Sequence[Mapping[str, Any]], key: str) -> list[s
         what = f"receipt {one['position']} ({one['step']} in run {one['run_id']})"
         if one["signature"] and not is_signed(one["digest"], one["signature"], key):
             found.append(f"{what} was not signed with receipt_key: it was changed, or the key is another one")
-        elif one["signature"] or one["step"] in NEVER_SIGNED:
-            continue
-        elif first is not None and one["position"] > first and one["ended"]:
+        elif not one["signature"] and first is not None and one["position"] > first and one["ended"]:
             found.append(f"{what} has no signature: its controller was stopped, or somebody else wrote it")
     return found
