@@ -63,12 +63,16 @@ class Row:
 
 
 @contextlib.contextmanager
-def stages(folder: Path, wanted: int) -> Iterator[list[tuple[Stage, dict[str, Command]]]]:
-    """So many stages, prepared, in every other one of which steps are forked; they are removed however this ends."""
+def stages(folder: Path, wanted: int, sent: int) -> Iterator[list[tuple[Stage, dict[str, Command]]]]:
+    """So many stages, prepared; they are removed however this ends.
+
+    Args:
+        sent: in how many of them steps are sent to a Python of their own, and not forked.
+    """
     made: list[Stage] = []
     try:
         for number in range(wanted):
-            made.append(Stage(folder / f"stage{number}", forks=number % 2 == 0))
+            made.append(Stage(folder / f"stage{number}", forks=number < wanted - sent))
         with concurrent.futures.ThreadPoolExecutor(wanted) as pool:
             yield list(zip(made, pool.map(prepare, made), strict=True))
     finally:
@@ -158,6 +162,10 @@ def choose(cases: list[Case], options: argparse.Namespace, chance: Random) -> li
     return in_turn[options.skip : options.skip + options.cases]
 
 
+def _sent(options: argparse.Namespace) -> int:
+    return options.workers // 2 if options.sent is None else min(options.sent, options.workers)
+
+
 def main(arguments: list[str]) -> int:
     """Run the command line; exit status 0 when every word is true and nothing is left behind, 1 otherwise."""
     parser = argparse.ArgumentParser(description="See that after any fault every word is true.")
@@ -169,6 +177,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="of an earlier run (default: a new one)")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sent",
+        type=int,
+        help="of these, to how many steps are sent, which takes twice as long (default: half)",
     )
     parser.add_argument(
         "--commands", nargs="+", choices=list(STARTS), default=list(STARTS), help="to which it happens"
@@ -188,7 +201,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     found: dict[str, Row] = {}
     try:
-        with stages(folder, options.workers) as ready:
+        with stages(folder, options.workers, _sent(options)) as ready:
             cases = all_cases(*ready[0], options.commands, chance)
             if options.list:
                 kinds = [case.kind for case in cases]
