@@ -66,6 +66,12 @@ options:
     description: Whether scripts of applied migrations may differ from those that were deployed.
     type: bool
     default: false
+  accept_broken_chain:
+    description:
+      - Whether a deploy goes on although receipts were changed, or are missing at the end of their chain.
+      - What was found is written into the receipt, with which the chain begins anew.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,7 @@ from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
+from ..preflight.chain import refuse_broken_chain
 from ..preflight.opening import backups_of, close_dead_run
 from ..preflight.server import check_client_programs, check_own_session, check_server, check_writable
 from ..sentences import listed
@@ -78,7 +79,8 @@ def open_restore(step: Step, operator: str) -> Json:
 
     Returns:
         dict for the receipt: migrations (of the run whose backup is put back), source, swapped_by (the run that was
-        killed after it had swapped the databases for this very backup, or None), and what check_replaceable found.
+        killed after it had swapped the databases for this very backup, or None), broken_chain (what was wrong with the
+        receipts), and what check_replaceable found.
 
     Raises:
         Refused: naming what is missing.
@@ -89,11 +91,13 @@ def open_restore(step: Step, operator: str) -> Json:
     check_client_programs(step.identity, params["pg_bindir"])
     with transaction(step.connection) as cursor:
         check_writable(cursor)
+        broken_chain = refuse_broken_chain(step, cursor)
         source = find_backup(Ledger(), cursor, params["backup_dir"], params["source_run_id"], step.identity)
         outputs = {
             "migrations": source["migrations"],
             "source": source,
             "swapped_by": None,
+            "broken_chain": broken_chain,
             **check_replaceable(cursor, params["target"]),
         }
     if step.module.check_mode:
