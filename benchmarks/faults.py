@@ -29,7 +29,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
 from benchmarks.fault_stories.commands import STARTS, count_statements, prepare  # noqa: E402 - as a script, the path has to be set first
-from benchmarks.fault_stories.hostile import hostile_names  # noqa: E402
+from benchmarks.fault_stories.hostile import hostile_names, names_by_chance  # noqa: E402
 from benchmarks.fault_stories.judge import Command, Verdict  # noqa: E402
 from benchmarks.fault_stories.kills import Case, kills  # noqa: E402
 from benchmarks.fault_stories.stage import Stage  # noqa: E402
@@ -171,6 +171,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="See that after any fault every word is true.")
     parser.add_argument("--cases", type=int, default=0, help="how many of the cases (default: all)")
     parser.add_argument(
+        "--names", type=int, default=0, help="so many hostile names by chance, and nothing else"
+    )
+    parser.add_argument(
         "--skip", type=int, default=0, help="leave out so many, which an earlier run has played"
     )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_CASES} cases")
@@ -202,7 +205,11 @@ def main(arguments: list[str]) -> int:
     found: dict[str, Row] = {}
     try:
         with stages(folder, options.workers, _sent(options)) as ready:
-            cases = all_cases(*ready[0], options.commands, chance)
+            cases = (
+                names_by_chance(seed, options.names)
+                if options.names
+                else all_cases(*ready[0], options.commands, chance)
+            )
             if options.list:
                 kinds = [case.kind for case in cases]
                 print(
