@@ -70,8 +70,12 @@ class HostileName(Case):
             (stage.work / self.where).mkdir()
         else:
             command = self._write_sql(stage, command)
+        roles = [name for (name,) in stage.ask("SELECT rolname FROM pg_catalog.pg_roles", "postgres")]
         play = stage.play(*command.arguments)
         say(f"{self.name}: exit {play.status}")
+        if self.where == "file" and (play.record or {}).get("reason_code") == "script_name_unusable":
+            changed = state_of(stage) != command.states[BEFORE]
+            return Verdict(["refused, and changed something"] * changed, left_behind(stage, roles))
         verdict = judge(stage, command, play, say)
         if play.status != 0:
             verdict.untrue.append(

@@ -32,6 +32,7 @@ from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.progress import shown_progress
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip
+from ..plugin_utils.run.taking_over import ended_here
 
 try:
     from ..plugin_utils.report.documents import write_documents
@@ -271,7 +272,10 @@ class ActionModule(ActionBase):
             with self._progress(step, arguments):
                 result = self._run_module(arguments, task_vars)
             if result.get("failed") and self._may_take_over(result):
-                arguments["take_over"] = result["details"]["holder"]["run_id"]
+                holder = result["details"]["holder"]["run_id"]
+                arguments["take_over"] = holder
+                if step == "preflight":
+                    arguments["ended_elsewhere"] = ended_here(record.artifacts_dir, holder)
                 result = self._run_module(arguments, task_vars)
         except AnsibleConnectionFailure as error:
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.

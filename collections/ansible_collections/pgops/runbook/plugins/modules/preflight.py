@@ -43,6 +43,25 @@ options:
     description: Folder of PostgreSQL's client programs; empty means those on PATH.
     type: path
     default: ''
+  ended_elsewhere:
+    description:
+      - How the run named by O(take_over) ended by its run.json, whose end could not be written to the ledger; filled in
+        by the action plugin.
+      - It counts only where the ledger knows of no change that the run has made.
+    type: dict
+    suboptions:
+      run_id:
+        description: Its name.
+        type: str
+      outcome:
+        description: Its outcome.
+        type: str
+      reason:
+        description: Why it ended so.
+        type: str
+      record_sha256:
+        description: Digest of its run.json.
+        type: str
   take_over:
     description: Run whose controller is known to be dead and which no longer holds the database.
     type: str

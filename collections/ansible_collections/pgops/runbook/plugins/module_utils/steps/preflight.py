@@ -24,6 +24,7 @@ from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.opening import (
+    ENDED_SPEC,
     asking_for_files,
     backups_of,
     close_dead_run,
@@ -215,6 +216,7 @@ def main() -> None:
             rehearsal_host={"type": "str", "default": ""},
             pg_bindir={"type": "path", "default": ""},
             take_over={"type": "str", "default": ""},
+            ended_elsewhere={"type": "dict", "options": ENDED_SPEC},
             source_run_id={"type": "str", "default": ""},
             lint_gating_rules={"type": "list", "elements": "str", "default": []},
             accept_drift={"type": "bool", "default": False},
