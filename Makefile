@@ -36,7 +36,7 @@ help: ## this list
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
 	@echo 'make strangers     back up and prove the schemas of strangers, and plant differences in them'
-	@echo 'make faults        let everything go wrong that can, and see that every word is true; QUICK=1, SEED=1 likewise'
+	@echo 'make faults        let everything go wrong that can, and see that every word is true; QUICK=1, SEED=1 likewise, NAMES=500 hostile names'
 	@echo 'make mutants       make the code wrong in one place after the other, and see tests fail; ROOM=ledger, QUICK=1'
 	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
@@ -116,7 +116,7 @@ strangers: venv
 
 # Its small disks need root; without it these cases are left out.
 faults: venv
-	@python benchmarks/faults.py $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
+	@python benchmarks/faults.py $(if $(QUICK),--quick) $(if $(NAMES),--names '$(NAMES)') $(if $(SEED),--seed '$(SEED)')
 
 # In copies of the checkout, which itself is never changed.
 mutants: venv

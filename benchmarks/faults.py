@@ -29,7 +29,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
 from benchmarks.fault_stories.commands import STARTS, count_statements, prepare  # noqa: E402 - as a script, the path has to be set first
-from benchmarks.fault_stories.hostile import hostile_names  # noqa: E402
+from benchmarks.fault_stories.hostile import hostile_names, names_by_chance  # noqa: E402
 from benchmarks.fault_stories.judge import Command, Verdict  # noqa: E402
 from benchmarks.fault_stories.kills import Case, kills  # noqa: E402
 from benchmarks.fault_stories.stage import Stage  # noqa: E402
@@ -37,7 +37,7 @@ from benchmarks.fault_stories.surroundings import surroundings  # noqa: E402
 from benchmarks.measurement import columns  # noqa: E402
 from demo.local_server import LocalServerError  # noqa: E402
 
-__all__ = ["Row", "main", "play_all"]
+__all__ = ["Row", "choose", "main", "play_all"]
 
 # For a minute's look.
 QUICK_CASES = 2
@@ -63,12 +63,16 @@ class Row:
 
 
 @contextlib.contextmanager
-def stages(folder: Path, wanted: int) -> Iterator[list[tuple[Stage, dict[str, Command]]]]:
-    """So many stages, prepared, in every other one of which steps are forked; they are removed however this ends."""
+def stages(folder: Path, wanted: int, sent: int) -> Iterator[list[tuple[Stage, dict[str, Command]]]]:
+    """So many stages, prepared; they are removed however this ends.
+
+    Args:
+        sent: in how many of them steps are sent to a Python of their own, and not forked.
+    """
     made: list[Stage] = []
     try:
         for number in range(wanted):
-            made.append(Stage(folder / f"stage{number}", forks=number % 2 == 0))
+            made.append(Stage(folder / f"stage{number}", forks=number < wanted - sent))
         with concurrent.futures.ThreadPoolExecutor(wanted) as pool:
             yield list(zip(made, pool.map(prepare, made), strict=True))
     finally:
@@ -77,13 +81,21 @@ def stages(folder: Path, wanted: int) -> Iterator[list[tuple[Stage, dict[str, Co
 
 
 def play_all(
-    cases: Sequence[Case], ready: Sequence[tuple[Stage, dict[str, Command]]], say: Callable[[str], None]
+    cases: Sequence[Case],
+    ready: Sequence[tuple[Stage, dict[str, Command]]],
+    say: Callable[[str], None],
+    rows: dict[str, Row] | None = None,
 ) -> list[Row]:
-    """Play all cases on the stages that there are."""
+    """Play all cases on the stages that there are.
+
+    Args:
+        rows: filled while cases end, so that whoever interrupts has what was found until then.
+    """
+    rows = {} if rows is None else rows
     free: queue.Queue[tuple[Stage, dict[str, Command]]] = queue.Queue()
     for one in ready:
         free.put(one)
-    rows = {case.kind: Row(case.kind) for case in cases}
+    rows.update({case.kind: Row(case.kind) for case in cases})
 
     def play(case: Case) -> tuple[Case, Verdict | None]:
         stage, commands = free.get()
@@ -134,28 +146,45 @@ def all_cases(stage: Stage, commands: dict[str, Command], names: Sequence[str], 
     return [*found, *hostile_names()] if "deploy" in names else found
 
 
-def _choose(cases: list[Case], options: argparse.Namespace, chance: Random) -> list[Case]:
+def choose(cases: list[Case], options: argparse.Namespace, chance: Random) -> list[Case]:
+    """The cases that the command line asks for, in the order in which they are played."""
     chosen = [case for case in cases if all(word in f"{case.kind}: {case.name}" for word in options.only)]
     chance.shuffle(chosen)
     if not options.cases:
-        return chosen
+        return chosen[options.skip :]
     # Of as many kinds as there is room for.
     turns: dict[str, int] = {}
     by_turn = []
     for case in chosen:
         turns[case.kind] = turns.get(case.kind, 0) + 1
         by_turn.append((turns[case.kind], case))
-    return [case for _, case in sorted(by_turn, key=lambda one: one[0])][: options.cases]
+    in_turn = [case for _, case in sorted(by_turn, key=lambda one: one[0])]
+    return in_turn[options.skip : options.skip + options.cases]
+
+
+def _sent(options: argparse.Namespace) -> int:
+    return options.workers // 2 if options.sent is None else min(options.sent, options.workers)
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line; exit status 0 when every word is true and nothing is left behind, 1 otherwise."""
     parser = argparse.ArgumentParser(description="See that after any fault every word is true.")
     parser.add_argument("--cases", type=int, default=0, help="how many of the cases (default: all)")
+    parser.add_argument(
+        "--names", type=int, default=0, help="so many hostile names by chance, and nothing else"
+    )
+    parser.add_argument(
+        "--skip", type=int, default=0, help="leave out so many, which an earlier run has played"
+    )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_CASES} cases")
     parser.add_argument("--seed", type=int, help="of an earlier run (default: a new one)")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sent",
+        type=int,
+        help="of these, to how many steps are sent, which takes twice as long (default: half)",
     )
     parser.add_argument(
         "--commands", nargs="+", choices=list(STARTS), default=list(STARTS), help="to which it happens"
@@ -173,20 +202,27 @@ def main(arguments: list[str]) -> int:
     print(f"Seed {seed}: python benchmarks/faults.py --seed {seed} repeats the same choices.", flush=True)
     chance = Random(seed)  # noqa: S311 - to be repeatable, not secret
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    found: dict[str, Row] = {}
     try:
-        with stages(folder, options.workers) as ready:
-            cases = all_cases(*ready[0], options.commands, chance)
+        with stages(folder, options.workers, _sent(options)) as ready:
+            cases = (
+                names_by_chance(seed, options.names)
+                if options.names
+                else all_cases(*ready[0], options.commands, chance)
+            )
             if options.list:
                 kinds = [case.kind for case in cases]
                 print(
                     "\n".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys([*kinds])), len(kinds)
                 )
                 return 0
-            rows = play_all(_choose(cases, options, chance), ready, lambda text: print(text, flush=True))
+            chosen = choose(cases, options, chance)
+            rows = play_all(chosen, ready, lambda text: print(text, flush=True), found)
     except LocalServerError as error:
         print(f"faults: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print(f"\n{table(list(found.values()))}")
         print("faults: interrupted; the servers are removed", file=sys.stderr)
         return 130
     finally:

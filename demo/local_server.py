@@ -70,6 +70,9 @@ MEMORY_ROOT = Path("/dev/shm")  # noqa: S108 - likewise
 MEMORY_NEEDED = 4 * 2**30  # bytes; two servers with their WAL and some databases
 SOCKET_PATH_MAX = 107  # sun_path of a Linux socket address without the closing NUL: unix(7)
 START_SECONDS = 60
+# Sorts and folds Unicode the same on every machine, whatever locales are installed.
+UNICODE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+BUILTIN_SINCE = 17
 
 
 class LocalServer:
@@ -78,6 +81,8 @@ class LocalServer:
     Args:
         state_dir: folder for the state; created when missing.
         fsync: False makes commits faster and a power loss fatal; right for tests only.
+        programs: folder of initdb, postgres, pg_dump ... of another release, where every user may run them.
+        roles: database roles as which one may connect over the socket; by default, from PostgreSQL 16 on, all.
 
     Attributes:
         host: folder of the Unix socket, as libpq wants it in ``host``.
@@ -90,13 +95,22 @@ class LocalServer:
         os_user: the operating system user that the server runs as.
     """
 
-    def __init__(self, state_dir: Path | str, *, fsync: bool = True) -> None:
+    def __init__(
+        self,
+        state_dir: Path | str,
+        *,
+        fsync: bool = True,
+        programs: Path | None = None,
+        roles: tuple[str, ...] = (),
+    ) -> None:
         self.state_dir = Path(state_dir).resolve()
         self.fsync = fsync
         self.user = SUPERUSER
         self.port = 0
         self.password = ""
-        self.bindir = str(installed_programs())
+        self._programs = programs
+        self._roles = roles
+        self.bindir = str(programs or installed_programs())
         self._account = ServerAccount()
         self.os_user = self._account.name
         digest = hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:10]
@@ -226,12 +240,12 @@ class LocalServer:
         self._socket_dir.mkdir(exist_ok=True)
         self._socket_dir.chmod(0o711)
         self._account.own(self._socket_dir)
-        self.bindir = str(reachable_programs(self._account, self._place))
+        self.bindir = str(self._programs or reachable_programs(self._account, self._place))
 
     def _initialise(self) -> None:
         """Make the data folder; an interrupted attempt leaves no half one."""
         version = self._account.run(self._place, Path(self.bindir, "postgres"), "--version").stdout
-        major = version.split()[-1].partition(".")[0]
+        major = version.split()[2].partition(".")[0]  # behind it some add who has packed it
         if self.data.exists():
             mark = self.data / "PG_VERSION"
             found = mark.read_text().strip() if mark.exists() else "an unknown release"
@@ -249,10 +263,8 @@ class LocalServer:
             f"--pgdata={fresh}",
             f"--username={self.user}",
             "--encoding=UTF8",
-            # Sorts and folds Unicode the same on every machine, whatever locales are installed.
             "--locale=C",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
+            *(UNICODE if int(major) >= BUILTIN_SINCE else ()),
             "--auth=reject",  # until our own pg_hba.conf is in place
             *([] if self.fsync else ["--no-sync"]),
         )
@@ -291,7 +303,7 @@ class LocalServer:
         for name, text in (
             ("postgresql.conf", postgresql_conf(self.host, self.port, self.fsync)),
             ("pg_hba.conf", pg_hba_conf()),
-            ("pg_ident.conf", pg_ident_conf({self._account.name, self._account.caller})),
+            ("pg_ident.conf", pg_ident_conf({self._account.name, self._account.caller}, self._roles)),
         ):
             path = self.data / name
             path.write_text(text)

@@ -43,9 +43,10 @@ def pg_hba_conf() -> str:
     return "local all,replication all peer map=owner\nhost all,replication all 127.0.0.1/32 scram-sha-256\n"
 
 
-def pg_ident_conf(os_users: set[str]) -> str:
-    """Return pg_ident.conf: these operating system users may connect under every database role.
+def pg_ident_conf(os_users: set[str], roles: tuple[str, ...] = ()) -> str:
+    """Return pg_ident.conf: these operating system users may connect under these database roles, by default under all.
 
     ``all`` as the database user of a map: PostgreSQL 16 and newer, manual "User Name Maps".
     """
-    return "".join(f'owner "{name}" all\n' for name in sorted(os_users))
+    known = [f'"{role}"' for role in roles] or ["all"]
+    return "".join(f'owner "{name}" {role}\n' for name in sorted(os_users) for role in known)

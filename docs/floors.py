@@ -24,6 +24,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "sentences": "lists in sentences",
         "digests": "one digest of a value",
         "durable": "files written whole or not at all",
+        "own_files": "folders and files of ours where others may have planted theirs",
         "shapes": "the values that rooms hand to each other, as types",
         "activity": "what this process is doing, for whoever watches it",
     },

@@ -23,7 +23,7 @@ from benchmarks.fault_stories import plant
 from benchmarks.fault_stories.application import DATABASE, write_scripts
 from demo.local_server import LocalServer
 
-__all__ = ["PROJECT", "Play", "Stage"]
+__all__ = ["PROJECT", "Play", "Stage", "Unsafe"]
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -271,7 +271,8 @@ class Stage:
         }
         hosts = {DATABASE: {"db_name": self.database}}
         path = self.folder / "inventory.yml"
-        path.write_text(yaml.safe_dump({"databases": {"hosts": hosts, "vars": variables}}), encoding="utf-8")
+        text = yaml.dump({"databases": {"hosts": hosts, "vars": variables}}, Dumper=_Dumper)
+        path.write_text(text, encoding="utf-8")
         return path
 
     @property
@@ -288,6 +289,19 @@ class Stage:
     def _newest(self, before: set[Path]) -> dict[str, Any] | None:
         new = sorted(self._records() - before)
         return json.loads(new[-1].read_text(encoding="utf-8")) if new else None
+
+
+class Unsafe(str):
+    """A value of a variable that Ansible is not to take for a template, as people write it in their inventory."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes Unsafe with its tag."""
+
+
+_Dumper.add_representer(
+    Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value), style='"')
+)
 
 
 def lets_in(stage: Stage) -> bool:

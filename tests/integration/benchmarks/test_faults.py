@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import copy
 import dataclasses
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +16,15 @@ import pytest
 
 from benchmarks import faults
 from benchmarks.fault_stories.commands import prepare
-from benchmarks.fault_stories.judge import AFTER, BEFORE, Command, untrue_of_run, untrue_of_status
-from benchmarks.fault_stories.kills import Kill
+from benchmarks.fault_stories.judge import (
+    AFTER,
+    BEFORE,
+    Command,
+    Verdict,
+    untrue_of_run,
+    untrue_of_status,
+)
+from benchmarks.fault_stories.kills import Case, Kill
 from benchmarks.fault_stories.stage import Play, Stage
 from benchmarks.fault_stories.truth import left_behind, state_of
 
@@ -49,6 +58,31 @@ def test_a_module_that_is_killed_in_apply_leaves_only_true_words(
     case = Kill("module killed", "deploy", "in the middle of apply", "apply", 60, "module")
     (row,) = faults.play_all([case], [(stage, commands)], lambda text: None)
     assert (row.cases, row.untrue, row.left) == (1, [], [])
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_cases_that_are_left() -> None:
+    cases = [Case(f"kind {one % 3}", "deploy", f"case {one}") for one in range(9)]
+
+    def chosen(skip: int, many: int) -> list[Case]:
+        options = argparse.Namespace(only=[], cases=many, skip=skip)
+        return faults.choose(cases, options, random.Random(1))
+
+    assert [*chosen(0, 4), *chosen(4, 3)] == chosen(0, 7)
+    assert [*chosen(0, 0)[:4], *chosen(4, 0)] == chosen(0, 0)
+
+
+def test_what_was_found_is_there_when_somebody_interrupts(prepared: tuple[Stage, dict[str, Command]]) -> None:
+    class Lie(Case):
+        def play(self, *arguments: Any) -> Verdict:
+            return Verdict(["a lie"])
+
+    def interrupt(text: str) -> None:
+        raise KeyboardInterrupt
+
+    rows: dict[str, faults.Row] = {}
+    with pytest.raises(KeyboardInterrupt):
+        faults.play_all([Lie("kind", "deploy", "one")], [prepared], interrupt, rows)
+    assert "UNTRUE one: a lie" in faults.table(list(rows.values()))
 
 
 def test_what_is_true_is_not_called_a_lie(deployed: tuple[Stage, Command, Play]) -> None:

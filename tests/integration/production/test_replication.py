@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.replicatio
 from ansible_collections.pgops.runbook.plugins.module_utils.production.replicas import wait_for_standbys
 
 from demo.local_server import LocalServer
+from tests.integration.restore_runs import Restore
 from tests.integration.step_runs import StepRuns, target
 from tests.own_server import own_server
 from tests.streaming import Standby, changed_settings, execute, no_commit_waits, until
@@ -284,6 +285,28 @@ def test_a_slot_that_the_copy_would_overrun_is_seen_in_preflight(runs: StepRuns)
         assert "-e accept_slot_loss=true" in answer["msg"]
         (said,) = runs.must("preflight", accept_slot_loss=True)["outputs"]["replication"]
         assert said.startswith("The copy on which the backup is proven takes about")
+
+
+def test_a_slot_that_a_restore_would_overrun_is_seen_before_anything_is_restored(runs: StepRuns) -> None:
+    runs.execute("CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 40000)")
+    runs.up_to("verify_restore")
+    runs.conclude("failed")
+    with slot(runs.server), changed_settings(runs.server, max_slot_wal_keep_size="32MB"):
+        answer = Restore(runs).step("preflight")
+        assert ended(answer) == ("refused", "slot_would_be_lost"), answer
+        assert "The restored database takes about" in answer["msg"]
+        assert "-e accept_slot_loss=true" in answer["msg"]
+        (said,) = Restore(runs).step("preflight", accept_slot_loss=True)["outputs"]["replication"]
+        assert said.startswith("The restored database takes about")
+
+
+def test_a_restore_is_only_told_of_a_lag(runs: StepRuns, standby: Standby) -> None:
+    runs.up_to("verify_restore")
+    runs.conclude("failed")
+    with standby.paused():
+        behind_by_a_megabyte(runs)
+        (said,) = Restore(runs).step("preflight", max_replica_lag_mb=1)["outputs"]["replication"]
+    assert said.startswith("Standbys lag by more than 1 MB of WAL: s1")
 
 
 def test_a_slot_that_the_migration_would_overrun_is_seen_when_it_was_measured(runs: StepRuns) -> None:

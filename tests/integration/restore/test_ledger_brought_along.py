@@ -63,6 +63,19 @@ def test_a_run_that_does_not_come_along_ends_the_swap(
     nothing_was_swapped(prepared, proven, admin, f"{NOT_WHOLE} (runbook.run:")
 
 
+def test_a_chain_that_was_broken_before_the_restore_began_is_brought_along(
+    proven: StepRuns, admin: StepRuns
+) -> None:
+    other = proven.another()
+    other.must("preflight")
+    other.conclude("failed")
+    edit = "UPDATE runbook.receipt SET document = replace(document, '\"ok\"', '\"OK\"') WHERE run_id = '{}'"
+    proven.execute(edit.format(other.run_id))
+    restore = Restore(proven)
+    restore.steps("preflight", "restore", "count_rows", "swap")
+    assert len(replaced(admin, proven.database)) == 1
+
+
 def test_a_chain_that_somebody_rewrote_is_not_gone_on_with(
     proven: StepRuns, prepared: Restore, admin: StepRuns
 ) -> None:

@@ -153,6 +153,9 @@ def opened(restore: Restore) -> dict:
         lambda step: open_restore(step, "ada"),
         source_run_id=restore.source,
         take_over=restore.run.run_id,
+        ended_elsewhere=None,
+        max_replica_lag_mb=1024,
+        accept_slot_loss=False,
     )
 
 

@@ -138,3 +138,28 @@ def test_a_run_that_was_done_and_not_closed_is_closed_as_what_it_did(runs: StepR
     assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
     closed = f"SELECT outcome, reason FROM runbook.run WHERE run_id = '{runs.run_id}'"
     assert runs.ask(closed) == [("deployed", "its controller was gone before it closed the run")]
+
+
+@pytest.mark.parametrize(
+    ("last", "outcome", "expected"),
+    [
+        ("preflight", "refused", ("refused", "its disk was full", "ab")),
+        ("preflight", "deployed", ("failed", "interrupted: its controller was gone", None)),
+        ("apply", "refused", ("failed", "interrupted: its controller was gone", None)),
+    ],
+)
+def test_a_run_that_could_not_write_that_it_was_refused(
+    runs: StepRuns, last: str, outcome: str, expected: tuple
+) -> None:
+    """Its controller knows; where production was changed, or may have been, the ledger decides."""
+    runs.up_to(last)
+    ended = {
+        "run_id": runs.run_id,
+        "outcome": outcome,
+        "reason": "its disk was full",
+        "record_sha256": "ab",
+    }
+    back = runs.another("emergency_rollback" if last == "apply" else "deploy")
+    back.must("preflight", take_over=runs.run_id, ended_elsewhere=ended)
+    query = f"SELECT outcome, reason, record_sha256 FROM runbook.run WHERE run_id = '{runs.run_id}'"
+    assert runs.ask(query) == [expected]

@@ -126,6 +126,47 @@ def test_deployed_rolled_back_and_by_hand(planted: StepRuns, tmp_path) -> None:
     watched(by_hand.another("salvage"), "salvage", action="purge", item=item, confirm=confirm)
 
 
+def test_kept_rows_put_back_by_hand(planted: StepRuns) -> None:
+    """The columns and the table are there again without a deploy, which would have put the rows back itself."""
+    watched = Watched(planted)
+    watched.deploy()
+    planted.execute(
+        "INSERT INTO app.star VALUES (1, 'a'), (2, NULL)",
+        "UPDATE app.notes SET author = 'ada' WHERE id OPERATOR(pg_catalog.=) 1",
+    )
+    watched.roll_back()
+    planted.execute(
+        "ALTER TABLE app.notes ADD COLUMN author pg_catalog.text",
+        "CREATE TABLE app.star (id pg_catalog.int4 PRIMARY KEY, mark pg_catalog.text)",
+    )
+    items = watched(planted.another("salvage"), "salvage")["outputs"]["items"]
+    assert len(items) == 2, items
+    for item in items:
+        watched(planted.another("salvage"), "salvage", action="restore", item=item["item"], prefer="kept")
+    assert planted.ask("SELECT pg_catalog.count(*) FROM app.star") == [(2,)]
+    assert planted.ask("SELECT author FROM app.notes WHERE id OPERATOR(pg_catalog.=) 1") == [("ada",)]
+
+
+def test_rehearsed_from_an_empty_database(planted: StepRuns) -> None:
+    """A role has planted in the database that new ones are copies of, too."""
+    template = StepRuns(planted.server, "template1", planted.folder)
+    template.execute("CREATE SCHEMA app")
+    try:
+        plant(template, "app")
+        planted.write(
+            migrations__001_notes="CREATE TABLE notes (id pg_catalog.int4 PRIMARY KEY, body pg_catalog.text);",
+        )
+        (planted.sql_dir / "smoke/notes.sql").unlink()  # it would fail where 001 is rolled back
+        watched = Watched(planted)
+        run = planted.another("rehearse", "all")
+        watched(run, "preflight")
+        run.migration = "pending"  # as the plan of that step is made: with all scripts
+        proofs = watched(run, "rehearse_from_empty")["outputs"]["migrations"]
+        assert [one["version"] for one in proofs] == ["001", "002"]
+    finally:
+        template.execute("DROP OWNED BY planter CASCADE", "DROP SCHEMA app CASCADE")
+
+
 def test_one_by_one(planted: StepRuns) -> None:
     planted.write(**ONE_BY_ONE)
     watched = Watched(planted)

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.integration.production.there_and_back import back
+from tests.integration.step_runs import StepRuns
 from tests.integration.stories.application import Application
 
 KEY = "a-key-that-is-nowhere-else"
@@ -72,3 +74,30 @@ def test_a_deploy_is_signed_and_the_key_stays_on_the_controller(application: App
     assert "NOT SIGNED: receipt 3 (" in status.output
     assert "NOT SIGNED: receipt 5 (" in status.output
     assert "run.json is not as the run left it" in status.output.replace("\n", " ")
+
+
+def test_what_is_adopted_and_what_is_put_back_by_hand_is_signed(runs: StepRuns) -> None:
+    runs.up_to("apply")
+    runs.conclude()
+    runs.execute("INSERT INTO notes (body, author) VALUES ('four', 'ann'), ('five', 'bob')")
+    back(runs)
+    written = runs.ask("SELECT count(*) FROM runbook.receipt")[0][0]
+    runs.execute("ALTER TABLE notes ADD COLUMN author text")
+    application = Application(runs.server, runs.folder, runs.sql_dir, [runs.database])
+    application.variables["receipt_key"] = KEY
+
+    status = application.run("playbooks/status.yml", "-e", "adopt=true")
+    assert status.status == 0, status.output
+    assert "NOT SIGNED" not in status.output
+    assert "and signed" in status.output
+    restored = application.run(
+        "playbooks/salvage.yml", "-e", "salvage_action=restore", "-e", "salvage_item=1"
+    )
+    assert restored.status == 0, restored.output
+    steps = f"SELECT step, signature IS NOT NULL FROM runbook.receipt WHERE position > {written} ORDER BY position"
+    assert execute(application, steps) == [
+        ("adopt", True),
+        ("salvage_restore", True),
+    ]
+    status = application.run("playbooks/status.yml")
+    assert "NOT SIGNED" not in status.output

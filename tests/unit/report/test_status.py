@@ -47,7 +47,17 @@ def test_status_of_a_sound_database():
         ),
         (
             {"broken_receipt": {"run_id": "r7", "step": "apply", "migration": "009", "finished": "t"}},
-            "RECEIPTS CHANGED: the one of apply 009 in run r7 is no longer as it was written, or one before it is gone",
+            "RECEIPTS CHANGED: the one of apply 009 in run r7 is no longer as it was written, or one before it is gone;"
+            " a deploy is refused until somebody types -e accept_broken_chain=true with it",
+        ),
+        (
+            {"cut_off": "receipt 6 was the last one"},
+            "RECEIPTS CUT OFF: receipt 6 was the last one; a deploy is refused until somebody types"
+            " -e accept_broken_chain=true with it",
+        ),
+        (
+            {"accepted_chain": [{"run_id": "r9", "faults": ["receipt 6 was the last one"]}]},
+            "RECEIPTS ACCEPTED: run r9 went on although receipt 6 was the last one",
         ),
         (
             {"unfinished_run": {"run_id": "r8", "operator": "ada@host", "started": "t0"}},

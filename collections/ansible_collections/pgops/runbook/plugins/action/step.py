@@ -18,6 +18,7 @@ from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
+from ..module_utils.ledger.signatures import signatures_of
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
@@ -30,6 +31,7 @@ from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.progress import followed, newest_line
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip
+from ..plugin_utils.run.taking_over import ended_here
 from ..plugin_utils.screen.moving import MovingLine
 
 try:
@@ -107,8 +109,9 @@ class ActionModule(ActionBase):
             # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
             result = self._execute_step(step, arguments, run, record, task_vars)
             if not result.get("failed"):
+                signed = self._sign(result, record.key, arguments, task_vars)
                 if step == "status":
-                    self._compare(result["outputs"], record)
+                    self._compare(result["outputs"], record, signed)
                 result["report"] = REPORTS_WITHOUT_RUN[step](
                     result["outputs"], str(task_vars.get("inventory_hostname"))
                 )
@@ -146,10 +149,35 @@ class ActionModule(ActionBase):
         """The key of the receipts; of the variables, so that no argument of a module has it."""
         return str(self._templar.template(task_vars.get("runbook_receipt_key") or ""))
 
+    def _sign(
+        self, result: dict[str, Any], key: str, arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, str]:
+        """Sign the receipts of a step that nothing comes after; returns digest -> signature of what is in the ledger.
+
+        Adds a warning to ``result`` where the ledger cannot be told: what was done stands.
+        """
+        receipts = result.get("receipts")
+        if not key or not receipts:
+            return {}
+        signed = signatures_of(receipts, key)
+        told = self._tell_the_ledger({"signed": signed}, {}, arguments, task_vars)
+        if not told.get("failed"):
+            return signed
+        result.setdefault("warnings", []).append(
+            f"It is done, and its receipts are not signed: the ledger could not be told: {told.get('msg')}"
+        )
+        return {}
+
     @staticmethod
-    def _compare(outputs: dict[str, Any], record: RunRecord) -> None:
-        """Add to the status what only the controller can tell: it has the artifacts and the key."""
+    def _compare(outputs: dict[str, Any], record: RunRecord, signed: dict[str, str]) -> None:
+        """Add to the status what only the controller can tell: it has the artifacts and the key.
+
+        Args:
+            signed: digest -> signature of receipts that were signed after the ledger was read.
+        """
         ledger = outputs.pop("ledger")
+        for receipt in ledger["receipts"]:
+            receipt["signature"] = signed.get(receipt["digest"], receipt["signature"])
         outputs["artifacts_changed"] = changed_artifacts(str(record.artifacts_dir), ledger)
         outputs["signed"] = bool(record.key)
         outputs["unsigned"] = unsigned_receipts(ledger["receipts"], record.key) if record.key else []
@@ -245,7 +273,10 @@ class ActionModule(ActionBase):
         try:
             result = self._with_progress(step, arguments, task_vars)
             if result.get("failed") and self._may_take_over(result):
-                arguments["take_over"] = result["details"]["holder"]["run_id"]
+                holder = result["details"]["holder"]["run_id"]
+                arguments["take_over"] = holder
+                if step == "preflight":
+                    arguments["ended_elsewhere"] = ended_here(record.artifacts_dir, holder)
                 result = self._with_progress(step, arguments, task_vars)
         except AnsibleConnectionFailure as error:
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
@@ -314,25 +345,41 @@ class ActionModule(ActionBase):
 
     def _note_in_service(self, run_id: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
         """Tell the ledger; returns what is to be said where it cannot be told."""
-        self._executes = "pgops.runbook.announce"
-        try:
-            noted = self._run_module(
-                {
-                    "target": arguments["target"],
-                    "run": {**arguments["run"], "run_id": run_id, "playbook": "deploy"},
-                    "backup_dir": arguments.get("backup_dir"),
-                    "maintenance_ended": True,
-                    "outcome": "",
-                },
-                task_vars,
-            )
-        finally:
-            self._executes = ""
+        run = {"run_id": run_id, "playbook": "deploy"}
+        noted = self._tell_the_ledger(run, {"maintenance_ended": True}, arguments, task_vars)
         if not noted.get("failed"):
             return ""
         return (
             f" The ledger could not be told, so that the next command does it once more: {noted.get('msg')}"
         )
+
+    def _tell_the_ledger(
+        self,
+        run: dict[str, Any],
+        options: dict[str, Any],
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Have the step announce write down one thing, and leave the run as it is; returns its result.
+
+        Args:
+            run: what its option ``run`` has other than that of ``arguments``.
+            options: its other options.
+        """
+        self._executes = "pgops.runbook.announce"
+        try:
+            return self._run_module(
+                {
+                    "target": arguments["target"],
+                    "run": {**arguments["run"], **run},
+                    "backup_dir": arguments.get("backup_dir"),
+                    "outcome": "",
+                    **options,
+                },
+                task_vars,
+            )
+        finally:
+            self._executes = ""
 
     def _aftermath(
         self, result: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]

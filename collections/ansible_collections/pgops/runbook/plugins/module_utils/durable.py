@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 __all__ = ["write_file_durably"]
@@ -12,7 +13,9 @@ __all__ = ["write_file_durably"]
 def write_file_durably(path: str, text: str) -> None:
     """Write a 0600 file whole or not at all, and on disk before this returns."""
     temporary = f"{path}.part"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)  # of a process that was killed
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

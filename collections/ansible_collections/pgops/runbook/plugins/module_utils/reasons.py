@@ -643,6 +643,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A receipt was changed after it was written, so that the run no longer proves anything.",
             "Start a new run; find out who writes to schema runbook or to backup_dir.",
         ),
+        "receipt_chain_broken": Reason(
+            "Receipts of earlier runs were changed, or are missing at the end of their chain.",
+            "Find out who writes to schema runbook; what the status says is what is left to rely on. To deploy all the"
+            " same: -e accept_broken_chain=true.",
+        ),
         "receipt_of_another_database": Reason(
             "A receipt of this run belongs to another database.",
             "Start a new run against one database; check db_host and db_name.",

@@ -43,6 +43,25 @@ options:
     description: Folder of PostgreSQL's client programs; empty means those on PATH.
     type: path
     default: ''
+  ended_elsewhere:
+    description:
+      - How the run named by O(take_over) ended by its run.json, whose end could not be written to the ledger; filled in
+        by the action plugin.
+      - It counts only where the ledger knows of no change that the run has made.
+    type: dict
+    suboptions:
+      run_id:
+        description: Its name.
+        type: str
+      outcome:
+        description: Its outcome.
+        type: str
+      reason:
+        description: Why it ended so.
+        type: str
+      record_sha256:
+        description: Digest of its run.json.
+        type: str
   take_over:
     description: Run whose controller is known to be dead and which no longer holds the database.
     type: str
@@ -64,6 +83,12 @@ options:
     default: false
   accept_edited_scripts:
     description: Whether scripts of applied migrations may differ from those that were deployed.
+    type: bool
+    default: false
+  accept_broken_chain:
+    description:
+      - Whether a deploy goes on although receipts were changed, or are missing at the end of their chain.
+      - What was found is written into the receipt, with which the chain begins anew.
     type: bool
     default: false
 """

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 from ..durable import write_file_durably
 from ..errors import Refused, StepFailed
+from ..ledger.run_folder import make_run_folder
+from ..own_files import is_link_of_another, open_regular, read_regular
 from ..postgres.connection import client_options
 from ..postgres.programs import find_program, run_program
 from ..shapes import Json, Target
@@ -32,6 +34,12 @@ def check_room(folder: str, needed_bytes: int) -> None:
     Raises:
         Refused: saying what is wrong.
     """
+    if is_link_of_another(folder):
+        raise Refused(
+            "backup_dir_unusable",
+            f"backup_dir {folder} is a link that another user has made, who decides where backups would be written."
+            " Choose another backup_dir, or name the folder itself.",
+        )
     existing = os.path.abspath(folder)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
@@ -62,7 +70,7 @@ def check_room(folder: str, needed_bytes: int) -> None:
 
 def _sha256_of_file(path: str) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         for block in iter(lambda: file.read(BLOCK_BYTES), b""):
             digest.update(block)
     return digest.hexdigest()
@@ -91,7 +99,7 @@ class BackupFiles:
             Refused: when it cannot be made, or exists already.
         """
         try:
-            os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
+            make_run_folder(os.path.dirname(self.folder))
             os.mkdir(self.folder, 0o700)
         except FileExistsError:
             raise Refused(
@@ -148,8 +156,7 @@ class BackupFiles:
             StepFailed: it is missing or changed.
         """
         try:
-            with open(self.manifest_path, encoding="utf-8") as file:
-                text = file.read()
+            text = read_regular(self.manifest_path)
         except (OSError, UnicodeDecodeError) as error:
             raise StepFailed(
                 "backup_damaged",

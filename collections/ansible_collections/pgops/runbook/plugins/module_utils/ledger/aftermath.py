@@ -13,7 +13,7 @@ from ..errors import RunbookError, StepFailed, Unchanged
 from ..shapes import Identity, Json, Receipt
 from .receipts import CHAINS, committed_versions, latest
 
-__all__ = ["CHANGING_STEPS", "FIRST_STEP_THAT_CHANGES", "SUCCESS", "aftermath", "ended_as"]
+__all__ = ["CHANGING_STEPS", "FIRST_STEP_THAT_CHANGES", "SUCCESS", "aftermath", "ended_as", "has_changed"]
 
 #: Playbook -> outcome of a run that did what was asked for.
 SUCCESS = {
@@ -79,6 +79,15 @@ def aftermath(
     if versions:
         return StepFailed(code, f"{reason} It had {what} {', '.join(versions)}.", done=True)
     return Unchanged(code, f"{reason} It had {what} nothing. {AGAIN}")
+
+
+def has_changed(receipts: Sequence[Receipt]) -> bool:
+    """Whether a run has begun to change production, as far as its receipts tell.
+
+    Args:
+        receipts: of the run.
+    """
+    return any(receipt["step"] in CHANGING_STEPS for receipt in receipts)
 
 
 def ended_as(

@@ -235,13 +235,30 @@ class Ledger:
             " FROM runbook.chain_end e LEFT JOIN runbook.receipt r ON true GROUP BY e.position"
         )
         row = cursor.fetchone()
-        if row is None or (row[0] == row[1] and row[2]):
-            return None
-        written, newest, _ = row
-        return (
-            f"receipt {written} was the last one that was written, and the ledger ends with {newest}"
-            if written != newest
-            else f"receipt {newest}, the last one, is not the one that was written"
+        if row is None:
+            return self._no_end_known(cursor)
+        written, newest, is_whole = row
+        if written == newest:
+            return None if is_whole else f"receipt {newest}, the last one, is not the one that was written"
+        if written > newest:
+            return f"receipt {written} was the last one that was written, and the ledger ends with {newest}"
+        # Written by runs that did not wait, or by hand.
+        return f"receipt {written} was the end of the chain, and those up to {newest} do not follow from it"
+
+    @staticmethod
+    def _no_end_known(cursor: Cursor) -> str | None:
+        """Each run that was opened has left a receipt, and with the first of them the end of the chain was known."""
+        cursor.execute("SELECT EXISTS (SELECT FROM runbook.run) OR EXISTS (SELECT FROM runbook.receipt)")
+        return "it is no longer known which receipt was the last one" if one_row(cursor)[0] else None
+
+    def take_as_whole(self, cursor: Cursor) -> None:
+        """Let the chain go on from the receipts that there are, whatever was written once."""
+        cursor.execute("DELETE FROM runbook.chain_end")
+        cursor.execute(
+            "INSERT INTO runbook.chain_end (position, digest)"
+            " (SELECT position, digest FROM runbook.receipt ORDER BY position DESC LIMIT 1)"
+            " UNION ALL SELECT 0, %s WHERE NOT EXISTS (SELECT FROM runbook.receipt)",
+            (FIRST_PREVIOUS,),
         )
 
     def applied_receipt(self, cursor: Cursor, version: str) -> Receipt | None:
@@ -321,12 +338,24 @@ class Ledger:
             "INSERT INTO runbook.receipt (position, digest, document) VALUES (%s, %s, %s)",
             (position + 1, receipt["digest"], canonical_json(document)),
         )
-        cursor.execute(
-            "INSERT INTO runbook.chain_end (position, digest) VALUES (%s, %s)"
-            " ON CONFLICT (one) DO UPDATE SET position = excluded.position, digest = excluded.digest",
-            (position + 1, receipt["digest"]),
-        )
+        self._move_end(cursor, receipt, position)
         return receipt
+
+    @staticmethod
+    def _move_end(cursor: Cursor, receipt: Receipt, position: int) -> None:
+        """The chain ends with this receipt; not where it was broken before: that stays to be seen.
+
+        Args:
+            position: of the receipt before it, 0 for none.
+        """
+        cursor.execute(
+            "INSERT INTO runbook.chain_end (position, digest) SELECT %s, %s"
+            " WHERE EXISTS (SELECT FROM runbook.chain_end)"
+            " OR (SELECT count(*) FROM runbook.receipt) = 1 AND (SELECT count(*) FROM runbook.run) <= 1"
+            " ON CONFLICT (one) DO UPDATE SET position = excluded.position, digest = excluded.digest"
+            " WHERE chain_end.position = %s AND chain_end.digest = %s",
+            (position + 1, receipt["digest"], position, receipt["previous"]),
+        )
 
     # Catalogs ------------------------------------------------------------------------------------------
 

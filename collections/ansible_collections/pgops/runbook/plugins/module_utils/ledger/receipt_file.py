@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from ..digests import canonical_json
 from ..durable import write_file_durably
-from ..errors import known
+from ..errors import Refused, known
+from ..own_files import NotOurs, read_regular
 from ..shapes import Catalog, Identity, Json, Receipt
 from .receipts import FIRST_PREVIOUS, broken_link, make_receipt
+from .run_folder import make_run_folder
 
 __all__ = ["ReceiptFile"]
 
@@ -31,10 +33,15 @@ class ReceiptFile:
 
     def _read(self) -> Json | None:
         try:
-            with open(self.path, encoding="utf-8") as file:
-                return json.load(file)
-        except FileNotFoundError:
+            return json.loads(read_regular(self.path))
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except NotOurs as error:
+            raise Refused(
+                "backup_dir_unusable",
+                f"The receipts of this rehearsal cannot be read: {error.strerror}. Find out who made it, and start a"
+                " new run.",
+            ) from None
 
     def create(self, cursor: object) -> bool:
         return False
@@ -48,7 +55,7 @@ class ReceiptFile:
         operator: str,
         controller: Json,
     ) -> None:
-        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+        make_run_folder(os.path.dirname(self.path))
         write_file_durably(
             self.path,
             canonical_json(

@@ -144,9 +144,12 @@ def digest_of_receipt(receipt: Receipt) -> str:
     return digest_of({key: value for key, value in receipt.items() if key not in ("digest", "signature")})
 
 
-def broken_link(receipts: Iterable[Receipt]) -> Receipt | None:
-    """The first receipt of a whole chain, in order, that was changed or whose predecessor is gone, or None."""
-    previous = FIRST_PREVIOUS
+def broken_link(receipts: Iterable[Receipt], previous: str = FIRST_PREVIOUS) -> Receipt | None:
+    """The first receipt of a chain, in order, that was changed or whose predecessor is gone, or None.
+
+    Args:
+        previous: digest of the receipt before the first of these.
+    """
     for receipt in receipts:
         if receipt.get("digest") != digest_of_receipt(receipt) or receipt.get("previous") != previous:
             return receipt

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from ..errors import Refused
 from ..shapes import Receipt
 
-__all__ = ["check_signed", "is_signed", "signature_of"]
+__all__ = ["check_signed", "is_signed", "signature_of", "signatures_of"]
 
 # Another use of the same key would sign another text.
 WHAT = "pgops.runbook receipt "
@@ -24,6 +24,11 @@ WHAT = "pgops.runbook receipt "
 def signature_of(digest: str, key: str) -> str:
     """The signature (hex) of the receipt with this digest."""
     return hmac.new(key.encode("utf-8"), (WHAT + digest).encode("ascii"), hashlib.sha256).hexdigest()
+
+
+def signatures_of(receipts: Iterable[Receipt], key: str) -> dict[str, str]:
+    """digest -> signature of each receipt."""
+    return {receipt["digest"]: signature_of(receipt["digest"], key) for receipt in receipts}
 
 
 def is_signed(digest: str, signature: str | None, key: str) -> bool:

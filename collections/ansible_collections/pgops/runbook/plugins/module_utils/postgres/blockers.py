@@ -26,7 +26,15 @@ BLOCKERS = """
 # How long a COMMIT keeps its locks for a standby that was there a moment before.
 STANDBY_SECONDS: float = 30
 
-WAITS_FOR_STANDBY = "SELECT FROM pg_catalog.pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
+# One statement of a session differs from the next by its query_start.
+WAITS_FOR_STANDBY = (
+    "SELECT query_start::text FROM pg_catalog.pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
+)
+
+# The server looks once more itself: by now the COMMIT may have been confirmed, and its session be at another statement.
+LET_GO = """
+    SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity
+    WHERE pid = %s AND wait_event = 'SyncRep' AND query_start = %s::timestamptz"""
 
 UNCONFIRMED = (
     "The standbys that synchronous_standby_names asks for did not confirm a COMMIT within {seconds:g} s. It is done on"
@@ -108,16 +116,29 @@ class BlockerWatch:
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
-                since = None
+                waits: tuple[str, float] | None = None
                 while not self._stop.wait(LOOK_EVERY_SECONDS):
                     cursor.execute(BLOCKERS, (self.backend_pid,))
                     self._seen = cursor.fetchall() or self._seen
-                    cursor.execute(WAITS_FOR_STANDBY, (self.backend_pid,))
-                    since = (since or time.monotonic()) if cursor.fetchone() is not None else None
-                    if since is not None and time.monotonic() - since >= STANDBY_SECONDS:
-                        cursor.execute("SELECT pg_catalog.pg_cancel_backend(%s)", (self.backend_pid,))
-                        self.unconfirmed = True
+                    waits = self._look_at_commit(cursor, waits)
         except psycopg2.Error:
             pass  # the watch ends with its connection; the waiting itself is bounded elsewhere
         finally:
             connection.close()
+
+    def _look_at_commit(self, cursor: Cursor, waits: tuple[str, float] | None) -> tuple[str, float] | None:
+        """Let a COMMIT go that waits for a standby too long.
+
+        Args:
+            waits: what this returned the last time: which statement waits, and since when by our clock; or None.
+        """
+        cursor.execute(WAITS_FOR_STANDBY, (self.backend_pid,))
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        if waits is None or waits[0] != row[0]:
+            waits = (row[0], time.monotonic())
+        if time.monotonic() - waits[1] >= STANDBY_SECONDS:
+            cursor.execute(LET_GO, (self.backend_pid, waits[0]))
+            self.unconfirmed = self.unconfirmed or cursor.fetchone() is not None
+        return waits

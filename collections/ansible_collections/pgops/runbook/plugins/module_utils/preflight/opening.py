@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
-from ..ledger.aftermath import ended_as
+from ..ledger.aftermath import ended_as, has_changed
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
@@ -28,7 +28,11 @@ from .order import left_out
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
 
+#: How a run ended, by the run.json of its controller.
+ENDED_SPEC = {key: {"type": "str"} for key in ("run_id", "outcome", "reason", "record_sha256")}
+
 __all__ = [
+    "ENDED_SPEC",
     "asking_for_files",
     "backups_of",
     "close_dead_run",
@@ -226,9 +230,22 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
         journal = open_journal(cursor)
         half_done = journal if journal is not None and journal["run_id"] == other["run_id"] else None
         receipts = step.ledger.receipts(cursor, other["run_id"])
-        outcome, reason = ended_as(other["playbook"], receipts, step.identity, half_done)
-        step.ledger.finish_run(cursor, other["run_id"], outcome, reason)
+        ended = _ended_elsewhere(step, other, receipts) or ended_as(
+            other["playbook"], receipts, step.identity, half_done
+        )
+        step.ledger.finish_run(cursor, other["run_id"], *ended)
     return other
+
+
+def _ended_elsewhere(step: Step, other: Json, receipts: Sequence[Receipt]) -> tuple[str, str, str] | None:
+    """Outcome, reason and digest of run.json of a run that was refused and could not write that into the ledger.
+
+    Its disk was full, or the server away. Whatever run.json says, the ledger decides where production was changed.
+    """
+    ended = step.params["ended_elsewhere"] or {}
+    if ended.get("run_id") != other["run_id"] or ended["outcome"] != "refused" or has_changed(receipts):
+        return None
+    return ended["outcome"], ended["reason"], ended["record_sha256"]
 
 
 def _refuse_living_run(step: Step, other: Json | None) -> None:

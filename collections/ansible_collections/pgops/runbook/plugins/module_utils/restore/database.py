@@ -16,6 +16,7 @@ from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
 from ..errors import Refused
 from ..ledger.ledger import Ledger
+from ..ledger.run_folder import make_run_folder
 from ..ledger.upgrade import upgrade
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA
@@ -129,7 +130,7 @@ def _replace_ledger(step: Step, connection: Connection, restored: RestoredDataba
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(LEDGER_SCHEMA)))
     target = step.params["target"]
     path = ledger_dump(step.params["backup_dir"], step.run_id)
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    make_run_folder(os.path.dirname(path))
     try:
         # Made by us first, so that nobody else can read it at any time.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))

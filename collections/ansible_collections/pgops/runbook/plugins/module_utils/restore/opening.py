@@ -15,7 +15,9 @@ from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
+from ..preflight.chain import refuse_broken_chain
 from ..preflight.opening import backups_of, close_dead_run
+from ..preflight.replication import look_at_slots, look_at_standbys
 from ..preflight.server import check_client_programs, check_own_session, check_server, check_writable
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
@@ -78,7 +80,8 @@ def open_restore(step: Step, operator: str) -> Json:
 
     Returns:
         dict for the receipt: migrations (of the run whose backup is put back), source, swapped_by (the run that was
-        killed after it had swapped the databases for this very backup, or None), and what check_replaceable found.
+        killed after it had swapped the databases for this very backup, or None), broken_chain (what was wrong with the
+        receipts), replication (what is to be said of standbys and slots), and what check_replaceable found.
 
     Raises:
         Refused: naming what is missing.
@@ -89,13 +92,16 @@ def open_restore(step: Step, operator: str) -> Json:
     check_client_programs(step.identity, params["pg_bindir"])
     with transaction(step.connection) as cursor:
         check_writable(cursor)
+        broken_chain = refuse_broken_chain(step, cursor)
         source = find_backup(Ledger(), cursor, params["backup_dir"], params["source_run_id"], step.identity)
         outputs = {
             "migrations": source["migrations"],
             "source": source,
             "swapped_by": None,
+            "broken_chain": broken_chain,
             **check_replaceable(cursor, params["target"]),
         }
+        outputs["replication"] = _look_at_replication(step, cursor, outputs["database_bytes"])
     if step.module.check_mode:
         with transaction(step.connection) as cursor:
             close_dead_run(step, cursor)
@@ -126,6 +132,19 @@ def open_restore(step: Step, operator: str) -> Json:
         drop_restored(params["target"], interrupted["run_id"], step.params["backup_dir"])
         remove_unencrypted(params["backup_dir"], backups_of(receipts, interrupted["run_id"]))
     return outputs
+
+
+def _look_at_replication(step: Step, cursor: Cursor, database_bytes: int) -> list[str]:
+    """What is to be said of those who receive the server's WAL, of which a restore writes about as much as it restores.
+
+    Who has to put a backup back does not wait until a standby has caught up; a slot that is lost is lost for good.
+
+    Raises:
+        Refused: a slot would be lost, and that was not accepted.
+    """
+    said = look_at_standbys(cursor, step.params["max_replica_lag_mb"], refuses=False)
+    what = "The restored database takes about"
+    return said + look_at_slots(cursor, database_bytes, what, step.params["accept_slot_loss"])
 
 
 def _swapped(receipts: list[Receipt], source: Json, identity: Identity) -> bool:

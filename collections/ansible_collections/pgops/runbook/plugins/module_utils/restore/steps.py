@@ -125,7 +125,8 @@ def _bring_along(step: Step, swap: DatabaseSwap, new: Connection) -> Json:
     with transaction(new) as new_cursor:
         views = refresh_materialized_views(new_cursor) if carried_over and rows["tables"] else []
     with transaction(step.connection) as live_cursor, transaction(new) as new_cursor:
-        _bring_ledger(Ledger(), live_cursor, new_cursor)
+        known_broken = bool(step.outputs_of("preflight").get("broken_chain"))
+        _bring_ledger(Ledger(), live_cursor, new_cursor, known_broken)
         salvage = bring_items(live_cursor, new_cursor)
     with transaction(new) as new_cursor:
         # The renaming does it once more; here so that the schema that is recorded is the one that there will be.
@@ -143,8 +144,11 @@ def _bring_along(step: Step, swap: DatabaseSwap, new: Connection) -> Json:
         }
 
 
-def _bring_ledger(ledger: Ledger, live_cursor: Cursor, new_cursor: Cursor) -> None:
+def _bring_ledger(ledger: Ledger, live_cursor: Cursor, new_cursor: Cursor, known_broken: bool) -> None:
     """What runs have written since the live ledger was put into the restored database.
+
+    Args:
+        known_broken: whether the chain of receipts was broken before this restore began, which went on all the same.
 
     Raises:
         StepFailed: it did not come whole.
@@ -152,7 +156,7 @@ def _bring_ledger(ledger: Ledger, live_cursor: Cursor, new_cursor: Cursor) -> No
     comparison = RowComparison(live_cursor, new_cursor, ledger=True)
     left = comparison.carry(comparison.differences())
     receipts = ledger.receipts(new_cursor)
-    whole = broken_link(receipts) is None and receipts == ledger.receipts(live_cursor)
+    whole = (known_broken or broken_link(receipts) is None) and receipts == ledger.receipts(live_cursor)
     if left or not whole or release_of(new_cursor) != release_of(live_cursor):
         reason = f" ({left[0]['table']}: {left[0]['reason']})" if left else ""
         raise StepFailed(

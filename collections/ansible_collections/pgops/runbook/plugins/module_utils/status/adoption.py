@@ -15,7 +15,7 @@ from ..execution.script import apply_migration
 from ..ledger.receipts import script_digests
 from ..ledger.versions import VersionTable
 from ..postgres.connection import transaction
-from ..shapes import Catalog, Connection, Json, Migration
+from ..shapes import Catalog, Connection, Json, Migration, Receipt
 from ..step.options import operator_name
 from ..step.step import Step
 
@@ -133,6 +133,7 @@ def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:
     step.take_run_lock()
     run = step.params["run"]
     versions = [migration["version"] for migration in migrations]
+    receipts: list[Receipt] = []
     with transaction(step.connection) as cursor:
         step.ledger.create(cursor)
         other = step.ledger.unfinished_run(cursor)
@@ -149,7 +150,7 @@ def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:
             VersionTable(cursor).record(migration["version"], migration["description"])
         catalog = step.ledger.keep_catalog(cursor, read_schema(cursor))
         for migration in migrations:
-            step.ledger.append(
+            receipt = step.ledger.append(
                 cursor,
                 step.run_id,
                 "adopt",
@@ -160,4 +161,6 @@ def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:
                 inputs=script_digests(migration),
                 outputs={"catalog_after": catalog},
             )
+            receipts.append(receipt)
         step.ledger.finish_run(cursor, step.run_id, "adopted", f"recorded {', '.join(versions)}")
+    step.recorded += receipts

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
+from ..ledger.chain import accepted_faults, broken_receipt
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.privileges import rights_of_others
-from ..ledger.receipts import broken_link, in_force, latest
+from ..ledger.receipts import in_force, latest
 from ..ledger.schema import NEWEST
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
@@ -50,7 +51,8 @@ def database_status(
         migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, at_work (the session of
         a step that is at work, or None), half_done (the journal of a migration whose statements commit one by one, and
         not all of which have; its changes are no drift), broken_receipt,
-        cut_off (a sentence, or None), receipts (how many), rights_of_others (what lets others than the owner write the
+        cut_off (a sentence, or None), accepted_chain (runs that went on although the chain was broken, each with its
+        faults), receipts (how many), rights_of_others (what lets others than the owner write the
         runbook's schemas, or read kept rows), drift, salvage, rows_waiting (migration that is applied -> rows of its
         salvage that did not go back), residue (migration -> what its rollback could not take back), left_out (pending
         migration -> run_id of the run that left it out, skipped: the one for which it did), files_behind,
@@ -62,7 +64,7 @@ def database_status(
     )
     applied = recorded or set()
     receipts = ledger.receipts(cursor)
-    broken = broken_link(receipts)
+    broken = broken_receipt(receipts)
     half_done = open_journal(cursor)
     salvage = read("the salvage was not read", SalvageStore(cursor).summary, [])
     return {
@@ -83,6 +85,7 @@ def database_status(
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
         ),
         "cut_off": ledger.cut_off(cursor),
+        "accepted_chain": accepted_faults(receipts),
         "receipts": len(receipts),
         "rights_of_others": [
             {"role": one.role, "name": one.name, "privileges": one.privileges, "revoke": one.revoke}

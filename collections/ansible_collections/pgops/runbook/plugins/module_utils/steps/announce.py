@@ -26,6 +26,7 @@ def work(step: Step) -> Json:
         with transaction(step.connection) as cursor:
             note_in_service(cursor, step.run_id)
     if not params["outcome"]:
+        _keep_signatures(step)
         return {}
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
@@ -33,12 +34,20 @@ def work(step: Step) -> Json:
         # A run that was refused because a standby is missing has to be closed all the same.
         commit_without_standbys(cursor, local=True)
         forget_rehearsed(cursor)
-        if params["run"]["signed"]:
-            step.ledger.keep_signatures(cursor, step.run_id, params["run"]["signed"])
+        step.ledger.keep_signatures(cursor, step.run_id, params["run"]["signed"] or {})
         closed = step.ledger.finish_run(
             cursor, step.run_id, params["outcome"], params["reason"], params["record_sha256"]
         )
     return {"copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
+
+
+def _keep_signatures(step: Step) -> None:
+    """Of a run that began, did its work and ended in one step: nothing comes after it that could bring them."""
+    if not step.params["run"]["signed"]:
+        return
+    with transaction(step.connection) as cursor:
+        commit_without_standbys(cursor, local=True)
+        step.ledger.keep_signatures(cursor, step.run_id, step.params["run"]["signed"])
 
 
 def main() -> None:

@@ -20,9 +20,11 @@ from ..ledger.receipts import committed_versions
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import TARGET_SPEC, transaction
+from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.opening import (
+    ENDED_SPEC,
     asking_for_files,
     backups_of,
     close_dead_run,
@@ -130,6 +132,7 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     makes_copy = step.playbook != "emergency_rollback"
     check_rights(cursor, copy_target, makes_copy, step.params["rehearsal_host"])
     check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
+    refuse_broken_chain(step, cursor)
     cursor.execute("SELECT pg_database_size(current_database())")
     size = one_row(cursor)[0]
     # Who has to take a migration back does not wait for a standby, and a rehearsal changes nothing.
@@ -166,6 +169,7 @@ def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
                 "rolled_back": committed_versions(receipts, "emergency_rollback"),
             }
         run = step.params["run"]
+        outputs.update(accept_or_refuse_chain(step, cursor))
         # Of a migration that is half done the journal says why the schema is neither the old nor the new one.
         if step.playbook == "deploy" and open_journal(cursor) is None:
             chain = step.ledger.receipts(cursor)
@@ -221,10 +225,12 @@ def main() -> None:
             rehearsal_host={"type": "str", "default": ""},
             pg_bindir={"type": "path", "default": ""},
             take_over={"type": "str", "default": ""},
+            ended_elsewhere={"type": "dict", "options": ENDED_SPEC},
             source_run_id={"type": "str", "default": ""},
             lint_gating_rules={"type": "list", "elements": "str", "default": []},
             accept_drift={"type": "bool", "default": False},
             accept_edited_scripts={"type": "bool", "default": False},
+            accept_broken_chain={"type": "bool", "default": False},
             **LAG_SPEC,
             **SLOT_SPEC,
         ),

@@ -11,6 +11,9 @@ from ..run.waiting import waiting_in_words
 from .run import LIST_SALVAGE, left_out_in_words
 from .salvage import salvage_line
 
+# What a chain of receipts that is broken means for who deploys next.
+GOES_ON = "a deploy is refused until somebody types -e accept_broken_chain=true with it"
+
 __all__ = ["status_report"]
 
 
@@ -58,6 +61,10 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [f"Salvage of {salvage_line(item)}" for item in status.get("salvage") or []]
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))
+    lines += [
+        f"RECEIPTS ACCEPTED: run {one['run_id']} went on although {listed(one['faults'])}"
+        for one in status.get("accepted_chain") or []
+    ]
     lines += [f"NOT SIGNED: {sentence}" for sentence in cut(status.get("unsigned") or [])]
     lines += [f"CHANGED: {sentence}" for sentence in cut(status.get("artifacts_changed") or [])]
     lines += [
@@ -125,14 +132,14 @@ def _files_behind(one: dict[str, Any], status: dict[str, Any]) -> str:
 def _chain(status: dict[str, Any]) -> str:
     broken = status["broken_receipt"]
     if broken is None and status.get("cut_off"):
-        return f"RECEIPTS CUT OFF: {status['cut_off']}"
+        return f"RECEIPTS CUT OFF: {status['cut_off']}; {GOES_ON}"
     if broken is None:
         signed = status.get("signed") and status["receipts"] and not status.get("unsigned")
         return f"Receipts: {status['receipts']}, the chain is whole" + (" and signed" if signed else "")
     what = f"{broken['step']} {broken['migration'] or ''}".strip()
     return (
         f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is no longer as it was written,"
-        " or one before it is gone"
+        f" or one before it is gone; {GOES_ON}"
     )
 
 

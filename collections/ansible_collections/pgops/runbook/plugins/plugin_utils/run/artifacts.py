@@ -12,12 +12,10 @@ from typing import Any
 
 from ...module_utils.ledger.receipts import digest_of_receipt
 from ...module_utils.ledger.signatures import is_signed
+from ...module_utils.own_files import read_regular
 from .record import digest_of_record
 
 __all__ = ["changed_artifacts", "unsigned_receipts"]
-
-# They end with their only step, so that none comes after it that could bring the signature.
-NEVER_SIGNED = ("adopt", "salvage")
 
 
 def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str]:
@@ -42,8 +40,8 @@ def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str
 def _record(path: Path, recorded: str | None) -> list[str]:
     if recorded is None or not path.exists():
         return []
-    with contextlib.suppress(ValueError, AttributeError):
-        if digest_of_record(json.loads(path.read_text(encoding="utf-8"))) == recorded:
+    with contextlib.suppress(ValueError, AttributeError, OSError):
+        if digest_of_record(json.loads(read_regular(str(path)))) == recorded:
             return []
     return [f"{path} is not as the run left it"]
 
@@ -52,10 +50,10 @@ def _receipts(folder: Path, run: Mapping[str, Any] | None, identity: Mapping[str
     found = []
     for path in sorted((folder / "receipts").glob("*.json")):
         try:
-            receipt = json.loads(path.read_text(encoding="utf-8"))
+            receipt = json.loads(read_regular(str(path)))
             whole = receipt["digest"] == digest_of_receipt(receipt)
             theirs, playbook = receipt["identity"], receipt["run_id"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OSError):
             found.append(f"{path} is not as the run left it")
             continue
         if not whole or playbook != folder.name:
@@ -72,7 +70,7 @@ def _receipts(folder: Path, run: Mapping[str, Any] | None, identity: Mapping[str
 def _is_of_ledger(folder: Path) -> bool:
     """Whether the run wrote its receipts into the database; a rehearsal does not."""
     try:
-        return bool(json.loads((folder / "run.json").read_text(encoding="utf-8"))["playbook"] != "rehearse")
+        return bool(json.loads(read_regular(str(folder / "run.json")))["playbook"] != "rehearse")
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -89,8 +87,6 @@ def unsigned_receipts(receipts: Sequence[Mapping[str, Any]], key: str) -> list[s
         what = f"receipt {one['position']} ({one['step']} in run {one['run_id']})"
         if one["signature"] and not is_signed(one["digest"], one["signature"], key):
             found.append(f"{what} was not signed with receipt_key: it was changed, or the key is another one")
-        elif one["signature"] or one["step"] in NEVER_SIGNED:
-            continue
-        elif first is not None and one["position"] > first and one["ended"]:
+        elif not one["signature"] and first is not None and one["position"] > first and one["ended"]:
             found.append(f"{what} has no signature: its controller was stopped, or somebody else wrote it")
     return found

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
+import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +18,12 @@ from typing import Any
 from ...module_utils.digests import digest_of
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.signatures import is_signed, signature_of
+from ...module_utils.own_files import (
+    NotOurs,
+    is_link_of_another,
+    make_own_folder,
+    read_regular,
+)
 from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome
 from .waiting import code_of_waiting, rows_waiting
 
@@ -41,12 +49,6 @@ def _newest(
 def digest_of_record(content: dict[str, Any]) -> str:
     """SHA-256 (hex) of the content of run.json, but of what is added when the run has ended: whom nobody could tell."""
     return digest_of({key: value for key, value in content.items() if key != "unannounced"})
-
-
-def _make_own_folder(folder: Path) -> None:
-    """A folder for its owner only; those above it are the person's, and made like any other of theirs."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 class RunRecord:
@@ -107,7 +109,7 @@ class RunRecord:
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            return json.loads(self.path.read_text(encoding="utf-8"))
+            return json.loads(read_regular(str(self.path)))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -125,25 +127,31 @@ class RunRecord:
         """Replace run.json as a whole, and point ``latest`` to it.
 
         Raises:
-            OSError: the artifacts folder cannot be written.
+            OSError: the artifacts folder cannot be written, or what is there is not ours (own_files.NotOurs).
         """
         if not self.writes:
             return
-        _make_own_folder(self.folder)
+        self._make_folder()
         self._replace(self.path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
         link = self.artifacts_dir / "latest"
         if not link.is_symlink() or link.readlink().name < self.folder.name:
-            temporary = self.artifacts_dir / f".latest-{os.getpid()}"
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+            temporary = self.artifacts_dir / f".latest-{secrets.token_hex(8)}"
             temporary.symlink_to(self.folder.name)
             temporary.replace(link)
+
+    def _make_folder(self) -> None:
+        if is_link_of_another(str(self.artifacts_dir)):
+            raise NotOurs(errno.ELOOP, "it is a link that another user has made", str(self.artifacts_dir))
+        self.artifacts_dir.mkdir(parents=True, exist_ok=True)
+        make_own_folder(str(self.folder))
 
     @staticmethod
     def _replace(path: Path, text: str) -> None:
         temporary = path.with_suffix(".part")
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()  # of a process that was killed
         # Reports quote statements, names and rows: they are of no concern to other users of the controller.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -391,8 +399,10 @@ class RunRecord:
         """digest -> signature of this run's receipts, of those copies whose signature is right."""
         found = {}
         for path in sorted((self.folder / "receipts").glob("*.json")):
-            with contextlib.suppress(ValueError):  # a damaged copy is as good as none, and the step says so
-                receipt = json.loads(path.read_text(encoding="utf-8"))
+            with contextlib.suppress(
+                ValueError, OSError
+            ):  # a damaged copy is as good as none, and the step says so
+                receipt = json.loads(read_regular(str(path)))
                 digest, signature = receipt.get("digest", ""), receipt.get("signature")
                 if is_signed(digest, signature, key):
                     found[digest] = signature
@@ -406,8 +416,8 @@ class RunRecord:
         if not receipts or not self.writes:
             return
         folder = self.folder / "receipts"
-        _make_own_folder(self.folder)
-        _make_own_folder(folder)
+        self._make_folder()
+        make_own_folder(str(folder))
         number = len(list(folder.glob("*.json")))
         for receipt in receipts:
             number += 1
