@@ -126,6 +126,16 @@ def test_a_failure_is_said_once_with_what_production_is_in(
         assert foreign not in run.output
 
 
+def test_what_a_command_said_that_failed_is_shown(application: Application) -> None:
+    run = application.deploy(
+        "002", maintenance_window_open_command=["sh", "-c", "echo to the one; echo to the other >&2; exit 3"]
+    )
+    assert run.status != 0
+    assert "to the one" in run.output
+    assert run.output.count("to the other") >= 1
+    assert "State: Production was not touched." in run.output
+
+
 def test_verbose_shows_what_ansible_shows(application: Application) -> None:
     run = application.deploy("004", "-v")
     assert run.status != 0

@@ -26,11 +26,10 @@ def test_lines_of_steps_stand_below_each_other() -> None:
     assert step_line("✗", "apply", None) == "  ✗ apply"
 
 
-def test_a_command_within_a_reason_is_never_broken() -> None:
-    command = "-e consent=" + "x" * 80
-    lines = indented(f"Refused. Type: ansible-playbook deploy.yml {command}\n\nSecond paragraph.", 60)
-    assert [line.strip() for line in lines if command.split()[1] in line] == [command.split()[1]]
-    assert lines[-2:] == ["", "    Second paragraph."]
+def test_a_command_within_a_reason_can_be_copied() -> None:
+    command = "ansible-playbook deploy.yml -e migration=009 -e consent=" + "x" * 180
+    lines = indented(f"Refused. Type: {command}\n\nSecond paragraph.")
+    assert lines == [f"    Refused. Type: {command}", "", "    Second paragraph."]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,9 @@ STEPS = "pgops.runbook."
 # Their outputs are told by the report, which a task of its own prints.
 REPORTED_BY_A_TASK = ("announce", "status", "salvage")
 
+# How much of what a command has said is shown where it failed.
+LONGEST_OUTPUT = 2000
+
 # What they change is not the world.
 SILENT_ACTIONS = (
     "set_fact",
@@ -186,13 +189,13 @@ class CallbackModule(DefaultCallback):
 
     def _show_failure(self, result: CallbackTaskResult, ignored: bool = False) -> None:
         content = result.result
-        reason = str(content.get("msg") or content.get("stderr") or "it failed without a message")
+        reason = _reason(content)
         if not self._said.is_new(reason) or (_action(result) == "fail" and self._said.repeats(reason)):
             return
         step = _step(result)
         name, seconds = (step, content.get("seconds")) if step else (result.task.get_name().strip(), None)
         self._show_line(result, "failed", name, seconds, str(content.get("reason_code") or ""))
-        for line in indented(reason, self._display.columns):
+        for line in indented(reason):
             self._print(line, constants.COLOR_ERROR)
         if ignored:
             self._print("    It is ignored.", constants.COLOR_SKIP)
@@ -249,6 +252,13 @@ class CallbackModule(DefaultCallback):
 
 def _action(result: CallbackTaskResult) -> str:
     return str(result.task.action).rsplit(".", 1)[-1]
+
+
+def _reason(content: dict[str, Any]) -> str:
+    """Why a task failed; of one that has run a command also what that has said, at its end."""
+    said = [str(content.get(name) or "").strip() for name in ("stdout", "stderr")]
+    words = [str(content.get("msg") or "").strip(), *(text[-LONGEST_OUTPUT:] for text in said)]
+    return "\n".join(filter(None, words)) or "it failed without a message"
 
 
 def _step(result: CallbackTaskResult) -> str:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 
 __all__ = ["MARKS", "PLAIN_MARKS", "Said", "indented", "step_line"]
@@ -30,24 +29,13 @@ def step_line(mark: str, name: str, seconds: float | None, found: str = "") -> s
     return f"  {mark} {name:<{NAME_WIDTH}} {took:>{SECONDS_WIDTH}}  {found}".rstrip()
 
 
-def indented(text: str, width: int) -> list[str]:
-    """A text of sentences below the line of its step, in lines of at most ``width`` characters.
+def indented(text: str) -> list[str]:
+    """A text of sentences below the line of its step.
 
-    A word is never broken, as it may be a command to copy.
+    Lines are left as long as they are: a terminal shows a long one on several of its own, and what is copied from it,
+    as a command, is still one.
     """
-    return [
-        line
-        for paragraph in text.splitlines()
-        for line in textwrap.wrap(
-            paragraph,
-            max(width, 40),
-            initial_indent="    ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        or [""]
-    ]
+    return [f"    {line}".rstrip() for line in text.splitlines()]
 
 
 class Said:
