@@ -247,8 +247,11 @@ class Ledger:
 
     @staticmethod
     def _no_end_known(cursor: Cursor) -> str | None:
-        """Each run that was opened has left a receipt, and with the first of them the end of the chain was known."""
-        cursor.execute("SELECT EXISTS (SELECT FROM runbook.run) OR EXISTS (SELECT FROM runbook.receipt)")
+        """Each run that has ended had left a receipt, and with the first of them the end of the chain was known."""
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM runbook.run WHERE finished IS NOT NULL)"
+            " OR EXISTS (SELECT FROM runbook.receipt)"
+        )
         return "it is no longer known which receipt was the last one" if one_row(cursor)[0] else None
 
     def take_as_whole(self, cursor: Cursor) -> None:
