@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,9 @@ VIEW = {
     "migrations/020_view.sql": "-- Requires: 001\n-- Data Loss: PARTIAL\nDROP VIEW seen;\n"
     "CREATE VIEW seen AS SELECT id, body FROM notes;\nUPDATE notes SET body = body || '!' WHERE id = 1;\n",
     "rollback/020_view_rollback.sql": "DROP VIEW seen;\nCREATE VIEW seen AS SELECT id FROM notes;\n",
-    "migrations/021_slow.sql": "-- Requires: 001\nALTER TABLE notes ADD COLUMN slow text;\nSELECT pg_sleep(8);\n",
+    "migrations/021_slow.sql": "-- Requires: 001\nALTER TABLE notes ADD COLUMN slow text;\n"
+    # Of one database: the copy does not wait for it.
+    "SELECT pg_advisory_xact_lock(815);\n",
     "rollback/021_slow_rollback.sql": "ALTER TABLE notes DROP COLUMN slow;\n",
 }
 
@@ -61,15 +64,17 @@ def test_the_status_and_a_rollback_beside_a_deploy(application: Application, tmp
     database = written(application, tmp_path)
     first = application.deploy("003")
     assert first.status == 0, first.output
-    process = application.start("deploy.yml", "-e", "migration=021")
-    wait_for(
-        lambda: database.ask(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(8)%'"
-            " AND pid <> pg_backend_pid()"
+    with contextlib.closing(application.server.connect(application.databases[0])) as holder:
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(815)")
+        process = application.start("deploy.yml", "-e", "migration=021", "-e", "lock_timeout_seconds=600")
+        wait_for(
+            lambda: database.ask(
+                "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 815 AND NOT granted"
+            )
         )
-    )
-    status = application.run("playbooks/status.yml")
-    back = application.run("emergency_rollback.yml", "-e", "migration=021")
+        status = application.run("playbooks/status.yml")
+        back = application.run("emergency_rollback.yml", "-e", "migration=021")
     deployed = application.finish(process)
     assert deployed.status == 0, deployed.output
     assert status.status == 0, status.output
