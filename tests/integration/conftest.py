@@ -34,6 +34,19 @@ def runs(server: LocalServer, database: str, tmp_path: Path) -> StepRuns:
 
 
 @pytest.fixture
+def deployed(runs: StepRuns) -> StepRuns:
+    """A database in which the runbook has deployed 002, and a migration 003 that is next."""
+    runs.up_to("verify")
+    runs.steps("smoke_test")
+    runs.conclude()
+    runs.write(
+        migrations__003_tag="ALTER TABLE notes ADD COLUMN tag text;",
+        rollback__003_tag_rollback="ALTER TABLE notes DROP COLUMN tag;",
+    )
+    return runs
+
+
+@pytest.fixture
 def admin(runs: StepRuns) -> StepRuns:
     """Statements in the maintenance database of a server on which no earlier test has left a copy."""
     statements = StepRuns(runs.server, "postgres", runs.folder)

@@ -25,19 +25,6 @@ BREAKS = {
 }
 
 
-@pytest.fixture
-def deployed(runs: StepRuns) -> StepRuns:
-    """002 is deployed, 003 is next."""
-    runs.up_to("verify")
-    runs.steps("smoke_test")
-    runs.conclude()
-    runs.write(
-        migrations__003_tag="ALTER TABLE notes ADD COLUMN tag text;",
-        rollback__003_tag_rollback="ALTER TABLE notes DROP COLUMN tag;",
-    )
-    return runs
-
-
 def status(runs: StepRuns) -> dict:
     return runs.another("status").must("status")["outputs"]
 

@@ -17,19 +17,6 @@ from tests.integration.step_runs import StepRuns
 RUNS = "SELECT count(*) FROM runbook.run"
 
 
-@pytest.fixture
-def deployed(runs: StepRuns) -> StepRuns:
-    """A database in which the runbook has deployed 002, and a migration 003 that is next."""
-    runs.up_to("verify")
-    runs.steps("smoke_test")
-    runs.conclude()
-    runs.write(
-        migrations__003_tag="ALTER TABLE notes ADD COLUMN tag text;",
-        rollback__003_tag_rollback="ALTER TABLE notes DROP COLUMN tag;",
-    )
-    return runs
-
-
 def refused(runs: StepRuns, reason: str, name: str = "preflight", **options: object) -> None:
     """The step refuses, and a refused preflight opens no run."""
     known = runs.ask(RUNS) if name == "preflight" else None

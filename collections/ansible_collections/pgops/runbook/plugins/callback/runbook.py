@@ -185,7 +185,7 @@ class CallbackModule(DefaultCallback):
             found = found_by(step, outputs) if not result.task.check_mode or step == "preflight" else ""
             self._show_line(result, "ok", step, content.get("seconds"), found)
         elif content.get("changed") and action not in SILENT_ACTIONS:
-            self._show_line(result, "ok", result.task.get_name().strip(), None)
+            self._show_line(result, "ok", self._name(result), None)
 
     def _show_failure(self, result: CallbackTaskResult, ignored: bool = False) -> None:
         content = result.result
@@ -193,13 +193,18 @@ class CallbackModule(DefaultCallback):
         if not self._said.is_new(reason) or (_action(result) == "fail" and self._said.repeats(reason)):
             return
         step = _step(result)
-        name, seconds = (step, content.get("seconds")) if step else (result.task.get_name().strip(), None)
+        name, seconds = (step, content.get("seconds")) if step else (self._name(result), None)
         self._show_line(result, "failed", name, seconds, str(content.get("reason_code") or ""))
         for line in indented(reason):
             self._print(line, constants.COLOR_ERROR)
         if ignored:
             self._print("    It is ignored.", constants.COLOR_SKIP)
         self._said.add(reason)
+
+    def _name(self, result: CallbackTaskResult) -> str:
+        """The task's name; in a loop with what tells this item from the others."""
+        name = result.task.get_name().strip()
+        return f"{name} ({self._get_item_label(result.result)})" if result.task.loop else name
 
     def _show_report(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
         """How the run ended: the short form, as the steps have been told; a task that prints the long one is not."""
