@@ -24,7 +24,9 @@ requirements:
   - Set C(stdout_callback = pgops.runbook.runbook) in the section C([defaults]) of ansible.cfg.
 """
 
+import functools
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ansible import constants
@@ -42,6 +44,9 @@ STEPS = "pgops.runbook."
 # Their outputs are told by the report, which a task of its own prints.
 REPORTED_BY_A_TASK = ("announce", "status", "salvage")
 
+# Of a command, and of a module that died.
+WHAT_WAS_SAID = ("stdout", "stderr", "module_stdout", "module_stderr")
+
 # How much of what a command has said is shown where it failed.
 LONGEST_OUTPUT = 2000
 
@@ -55,6 +60,19 @@ SILENT_ACTIONS = (
     "group_by",
     "include_vars",
 )
+
+
+def without_v(show: Callable[..., None]) -> Callable[..., None]:
+    """Of an event: what ``show`` does; with -v instead what the callback default does."""
+
+    @functools.wraps(show)
+    def event(self: CallbackModule, *args: Any, **options: Any) -> None:
+        if self._is_verbose():
+            getattr(super(CallbackModule, self), show.__name__)(*args, **options)
+        else:
+            show(self, *args, **options)
+
+    return event
 
 
 class CallbackModule(DefaultCallback):
@@ -81,103 +99,88 @@ class CallbackModule(DefaultCallback):
 
     # Events ----------------------------------------------------------------------------------------------
 
+    @without_v
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play_name = play.get_name().strip()
         self._heading = None
         self._said = Said()
-        if self._is_verbose():
-            super().v2_playbook_on_play_start(play)
 
+    @without_v
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        if self._is_verbose():
-            super().v2_playbook_on_task_start(task, is_conditional)
+        """What comes of it has a line."""
 
+    @without_v
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        if self._is_verbose():
-            super().v2_playbook_on_handler_task_start(task)
+        """Likewise."""
 
+    @without_v
     def v2_playbook_on_include(self, included_file: Any) -> None:
-        if self._is_verbose():
-            super().v2_playbook_on_include(included_file)
+        """Its tasks have lines."""
 
+    @without_v
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        if self._is_verbose():
-            super().v2_runner_on_start(host, task)
+        """What comes of it has a line."""
 
+    @without_v
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
-        if self._is_verbose():
-            super().v2_runner_on_ok(result)
-            return
         self._handle_warnings(result.result)
-        content, action = result.result, _action(result)
+        content = result.result
         if "results" not in content:
             self._show_success(result, content)
         if "run_json" in content:
             self._show_report(result, content)
-        elif action == "debug" and isinstance(content.get("msg"), str):
-            self._show_message(result, content["msg"])
+        elif _action(result) == "debug":
+            self._show_debug(result, content)
 
+    @without_v
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
-        if self._is_verbose():
-            super().v2_runner_item_on_ok(result)
-            return
         self._handle_warnings(result.result)
         self._show_success(result, result.result)
 
+    @without_v
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
-        if self._is_verbose():
-            super().v2_runner_on_failed(result, ignore_errors)
-            return
         self._handle_warnings(result.result)
         # Of a loop each item has told its own.
         if "results" not in result.result:
             self._show_failure(result, ignore_errors)
 
+    @without_v
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
-        if self._is_verbose():
-            super().v2_runner_item_on_failed(result)
-            return
         self._handle_warnings(result.result)
         self._show_failure(result)
 
+    @without_v
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
-        if self._is_verbose():
-            super().v2_runner_on_unreachable(result)
-            return
         self._handle_warnings(result.result)
         self._show_failure(result)
 
+    @without_v
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
-        if self._is_verbose():
-            super().v2_runner_on_skipped(result)
+        """Why a step was left out is in the record, where it matters."""
 
+    @without_v
     def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
-        if self._is_verbose():
-            super().v2_runner_item_on_skipped(result)
+        """Likewise."""
 
+    @without_v
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        if self._is_verbose():
-            super().v2_playbook_on_stats(stats)
-            return
         for host in sorted(set(stats.processed) - self._reported):
             found = stats.summarize(host)
-            counts = ", ".join(
-                f"{name}={found[name]}" for name in ("ok", "changed", "failures", "unreachable")
-            )
-            self._print(
-                f"{host}: {counts}", constants.COLOR_OK if not found["failures"] else constants.COLOR_ERROR
-            )
+            counts = [f"{name}={found[name]}" for name in ("ok", "changed", "failures", "unreachable")]
+            went_well = not found["failures"] and not found["unreachable"]
+            colour = constants.COLOR_OK if went_well else constants.COLOR_ERROR
+            self._print(f"{host}: {', '.join(counts)}", colour)
 
+    @without_v
     def _print_task_banner(self, task: Any) -> None:
         """Of the callback default, which begins with it what it prints of a task, as its diff."""
-        if self._is_verbose():
-            super()._print_task_banner(task)
 
     # What is printed -------------------------------------------------------------------------------------
 
     def _show_success(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
         action, step = _action(result), _step(result)
-        if step in REPORTED_BY_A_TASK or content.get("skipped"):
+        if step in REPORTED_BY_A_TASK:
+            self._reported.add(result.host.get_name())
             return
         if step:
             # In check mode a step has done nothing that it could have found something by.
@@ -219,13 +222,16 @@ class CallbackModule(DefaultCallback):
         for line in others:
             self._print(line, None)
 
-    def _show_message(self, result: CallbackTaskResult, message: str) -> None:
-        """What a task of debug says: a report that belongs to no run, or something of the user's."""
+    def _show_debug(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
+        """What a task of debug says: the report of a status, or something of the user's."""
+        message = content.get("msg")
         if message == self._printed_report:
             return
+        if not isinstance(message, str):
+            self._clean_results(content, result.task.action)
+            message = self._dump_results(content)
         self._show_heading(result)
-        self._reported.add(result.host.get_name())
-        for line in self._said.without(message.splitlines()):
+        for line in message.splitlines():
             self._print(line, None)
 
     def _show_line(
@@ -260,8 +266,8 @@ def _action(result: CallbackTaskResult) -> str:
 
 
 def _reason(content: dict[str, Any]) -> str:
-    """Why a task failed; of one that has run a command also what that has said, at its end."""
-    said = [str(content.get(name) or "").strip() for name in ("stdout", "stderr")]
+    """Why a task failed; of one whose command or module has said something also that, at its end."""
+    said = [str(content.get(name) or "").strip() for name in WHAT_WAS_SAID]
     words = [str(content.get("msg") or "").strip(), *(text[-LONGEST_OUTPUT:] for text in said)]
     return "\n".join(filter(None, words)) or "it failed without a message"
 
