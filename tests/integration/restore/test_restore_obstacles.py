@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import _replication
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.restored import stays_behind
 from psycopg2 import sql
 
 from demo.local_server import LocalServer
@@ -336,7 +336,7 @@ def test_replication_out_of_and_into_the_database_is_said_to_stay_with_the_repla
         assert shop.ask(ours.format("shop")) == [(False,)]
         assert shop.ask(ours.format(replaced_one)) == [(False,)]
         source.execute("INSERT INTO feed VALUES (2, 'after')")
-        detach, *attach = re.findall(r"ALTER SUBSCRIPTION [^;]*;", "\n".join(_replication(swap)))
+        detach, *attach = re.findall(r"ALTER SUBSCRIPTION [^;]*;", "\n".join(stays_behind(swap)))
         StepRuns(shop.server, replaced_one, tmp_path).execute(detach)
         shop.execute(*attach)
         wait_for_rows(shop, 2)

@@ -8,6 +8,8 @@ from typing import Any
 
 from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
+from .measured import limits_lifted, locked, measured
+from .restored import restored
 from .salvage import salvage_of_run
 
 __all__ = ["LIST_SALVAGE", "left_out_in_words", "run_report", "short_report"]
@@ -25,8 +27,6 @@ LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
 
 LOOK = "What is in production is not known here."
 
-HARMLESS_LOCKS = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock")
-
 
 def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True) -> list[str]:
     """How a run ended.
@@ -39,7 +39,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
     return [
         *_ending(run),
         *_findings(run, restores_salvage),
-        *_measured(run),
+        *measured(run),
         "Steps: " + ", ".join(_step(step) for step in run["steps"]),
         *_way_back(run),
         f"Record: {run_json}",
@@ -64,7 +64,7 @@ def short_report(
     """
     written = [f"Report: {report_file}"] if report_file else []
     head, tail = _ending(run), [*_way_back(run), *written, f"Record: {run_json}"]
-    between = [*_findings(run, restores_salvage), *_proven(run), *_locked(run)]
+    between = [*_findings(run, restores_salvage), *_proven(run), *locked(run)]
     room = limit - len(head) - len(tail)
     if len(between) > room:
         left = len(between) - max(room - 1, 0)
@@ -95,7 +95,7 @@ def _ending(run: dict[str, Any]) -> list[str]:
 
 def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     """What a person should know of the run beyond its outcome, the most important first."""
-    lines = _restore(run["restore"]) if run.get("restore") else []
+    lines = restored(run["restore"]) if run.get("restore") else []
     lines += [
         f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
@@ -118,15 +118,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     ]
     lines += [f"Replication: {sentence}" for sentence in run.get("replication") or []]
     for version, impact in run.get("impact", {}).items():
-        lines += _limits(version, impact)
-    return lines
-
-
-def _measured(run: dict[str, Any]) -> list[str]:
-    """What the linter and the measurements say of each migration."""
-    lines = [_lint(version, found) for version, found in (run.get("lint") or {}).items() if found]
-    for version, impact in run.get("impact", {}).items():
-        lines += [f"Impact of {version} {_impact(where, measured)}" for where, measured in impact.items()]
+        lines += limits_lifted(version, impact)
     return lines
 
 
@@ -140,20 +132,6 @@ def _proven(run: dict[str, Any]) -> list[str]:
     return [
         f"Proven: the rollback of {listed(rehearsed, separator=', ')}, on a copy of this database: {back}"
     ]
-
-
-def _locked(run: dict[str, Any]) -> list[str]:
-    """How long the run held up others in production: a line a migration that did."""
-    lines = []
-    for version, impact in run.get("impact", {}).items():
-        held = [
-            f"{lock['table']} for {lock['held_seconds']:.2f} s ({lock['mode']})"
-            for lock in impact.get("production", {}).get("locks", [])
-            if lock["mode"] not in HARMLESS_LOCKS
-        ]
-        if held:
-            lines.append(f"Locked by {version}: {listed(held, separator=', ')}")
-    return lines
 
 
 def _way_back(run: dict[str, Any]) -> list[str]:
@@ -231,63 +209,6 @@ def _files(files: dict[str, Any] | None) -> list[str]:
     return lines
 
 
-def _restore(restore: dict[str, Any]) -> list[str]:
-    """Where the replaced database is, and what became of the rows that it has more."""
-    lines = [f"Replaced: database {restore['replaced']} holds what production was."]
-    if restore.get("swapped_by"):
-        return [
-            *lines,
-            f"The databases were swapped by run {restore['swapped_by']}, which was interrupted after it.",
-        ]
-    lines.append(f"Held off: the application, for {restore['held_off_seconds']:.1f} s.")
-    rows = restore["rows"]
-    for table, counts in rows["tables"].items():
-        changes = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        lines.append(f"Since the backup: {table}: {changes}")
-    if rows["tables"]:
-        lines.append(
-            "Those rows were carried over."
-            if restore["carried_over"]
-            else f"Those rows are only in {restore['replaced']}: carry_over was not given."
-        )
-    for table, count in restore["left"]["tables"].items():
-        lines.append(f"NOT CARRIED OVER: {count} rows of {table}")
-    lines += [
-        f"  {row['table']} {row['key'] or 'a row without a key'}: {row['reason']}"
-        for row in restore["left"]["rows"]
-    ]
-    only = rows["only_live"]
-    lines += [f"Not in the backup: table {name}, {count} rows" for name, count in only["tables"].items()]
-    lines += [f"Not in the backup: column {name}, in {count} rows" for name, count in only["columns"].items()]
-    if rows["large_objects"]:
-        lines.append(f"Not carried over: large objects, {rows['large_objects']} more than in the backup")
-    lines += [
-        f"Files on disk: NOT MOVED BACK, while {count} values of {column} are those of the backup again: they lie"
-        " where the replaced database says"
-        for column, count in rows.get("paths_changed", {}).items()
-    ]
-    lines += [f"For a superuser: {statement}" for statement in restore["not_carried"]]
-    return lines + _replication(restore)
-
-
-def _replication(restore: dict[str, Any]) -> list[str]:
-    """What of logical replication did not come along."""
-    lines = []
-    if restore.get("slots"):
-        lines.append(
-            f"Replication slots {', '.join(restore['slots'])} belong to {restore['replaced']}: who reads from them"
-            " needs new ones in the restored database; drop the old ones, they keep WAL."
-        )
-    for name in restore.get("subscriptions") or []:
-        quoted = '"' + name.replace('"', '""') + '"'
-        lines += [
-            f"Subscription {name} is disabled. In {restore['replaced']}: ALTER SUBSCRIPTION {quoted} SET (slot_name ="
-            f" NONE); then here: ALTER SUBSCRIPTION {quoted} ENABLE; ALTER SUBSCRIPTION {quoted} REFRESH PUBLICATION"
-            " WITH (copy_data = false);",
-        ]
-    return lines
-
-
 def _interrupted(run: dict[str, Any]) -> str:
     """What is true of the run that was found dead."""
     done = [
@@ -298,60 +219,6 @@ def _interrupted(run: dict[str, Any]) -> str:
     committed = " and ".join(done) or "committed nothing"
     name = f"{run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])})"
     return f"Before: run {name} was interrupted; it had {committed}."
-
-
-def _lint(version: str, findings: list[dict[str, Any]]) -> str:
-    """One line: how often each rule was broken, and where."""
-    lines_of: dict[str, list[str]] = {}
-    for one in findings:
-        lines_of.setdefault(one["rule"], []).append(str(one["line"]))
-    return f"Lint of {version}: " + "; ".join(
-        f"{rule} (line {', '.join(at)})" for rule, at in lines_of.items()
-    )
-
-
-def _limits(version: str, impact: dict[str, Any]) -> list[str]:
-    """A line where the script tried to lift limits, wherever that was seen."""
-    lifted = dict.fromkeys(
-        f"line {statement['line']} sets {limit}"
-        for measured in impact.values()
-        for statement in measured.get("statements", [])
-        for limit in statement.get("limits_lifted", [])
-    )
-    if not lifted:
-        return []
-    return [
-        f"Limits of {version}: {listed(list(lifted))}, without effect: lock_timeout_seconds and"
-        " statement_timeout_seconds are the runbook's"
-    ]
-
-
-def _impact(where: str, measured: dict[str, Any]) -> str:
-    """One line: time, locks that stop somebody, rewrites, rows, WAL."""
-    parts = [f"{measured['seconds']:.2f} s"]
-    parts += [
-        f"{lock['mode']} on {lock['table']} for {lock['held_seconds']:.2f} s"
-        for lock in measured["locks"]
-        if lock["mode"] not in HARMLESS_LOCKS
-    ]
-    parts += [f"rewrites {table}" for table in measured["rewritten"]]
-    for table, rows in measured["rows"].items():
-        changes = ", ".join(f"{count} {what}" for what, count in rows.items() if count)
-        parts.append(f"{table}: {changes}")
-    parts.append(_wal(measured))
-    return f"{'on the copy' if where == 'copy' else 'in production'}: " + "; ".join(parts)
-
-
-def _wal(measured: dict[str, Any]) -> str:
-    """Full-page images apart where the server tells: how many there are depends on the last checkpoint."""
-    wal = measured.get("session_wal")
-    if wal is None:
-        return f"{measured['wal_bytes'] / 2**20:.1f} MB of WAL of the whole server, full-page images included"
-    images = wal["bytes"] - wal["bytes_without_images"]
-    return (
-        f"{wal['records']} WAL records in {wal['bytes'] / 2**20:.1f} MB, up to {images / 2**20:.1f} MB of it"
-        " full-page images"
-    )
 
 
 def _state(run: dict[str, Any]) -> str:
