@@ -33,7 +33,7 @@ def check(cursor: Cursor, kind: str, **facts: Any) -> None:
 
 
 @pytest.mark.parametrize("migration", ["002", "003"])
-@pytest.mark.parametrize("kind", ["dropped table", "sequence", "privileges", "enum labels"])
+@pytest.mark.parametrize("kind", ["dropped table", "sequence", "privileges", "enum labels", "large objects"])
 def test_what_has_its_table_can_go_back(cursor: Cursor, kind: str, migration: str) -> None:
     check(cursor, kind, migration=migration)
 
