@@ -26,7 +26,7 @@ from benchmarks.merge_stories.stories import MakeMigration, Outcome, Story
 from demo.local_server import LocalServer
 from tests.integration.salvage.deployment import Deployment
 
-__all__ = ["measure", "story_as_text", "tell"]
+__all__ = ["measure", "measure_stories", "story_as_text", "tell"]
 
 STORIES = (*EXAMPLES, *SHRUNK)
 NEVER = (LOST, OVERWRITTEN, RISEN, DOUBLED, MISPLACED, REFUSED, UNLIKE_THE_SCRIPT)
@@ -51,38 +51,52 @@ def measure(
     wanted: int,
     chance: Random,
     say: Callable[[str], None],
+) -> list[Measurement]:
+    """Play the small stories, then tell others by chance; one row of the table for each thing.
+
+    Args:
+        server: LocalServer.
+        wanted: how many by chance.
+    """
+    with Databases(server) as databases:
+        return [_row_of_examples(databases), *measure_stories(databases, wanted, chance, say)]
+
+
+def measure_stories(
+    databases: Databases,
+    wanted: int,
+    chance: Random,
+    say: Callable[[str], None],
     deployment: type[Deployment] = Deployment,
     kinds: Sequence[MakeMigration] = KINDS,
 ) -> list[Measurement]:
     """Tell stories of each kind in turn; one row of the table for each kind, and one for each thing that must not be.
 
     Args:
-        server: LocalServer.
+        databases: in which they happen.
         wanted: how many.
         deployment: what deploys and rolls back.
         kinds: of migrations.
     """
     of_kind: dict[str, list[tuple[str, Outcome]]] = {}
-    with Databases(server) as databases:
-        examples = _row_of_examples(databases, deployment)
-        for number in range(wanted):
-            make = kinds[number % len(kinds)]
-            level, seed = number // len(kinds) % 2, chance.getrandbits(32)
-            outcome = tell(databases, make, seed, level, deployment)
-            name = f"python benchmarks/tell_story.py {make.__name__} {seed} --level {level}"
-            of_kind.setdefault(outcome.kind, []).append((name, outcome))
-            if (number + 1) % 100 == 0:
-                say(f"{number + 1} stories")
+    for number in range(wanted):
+        make = kinds[number % len(kinds)]
+        level, seed = number // len(kinds) % 2, chance.getrandbits(32)
+        outcome = tell(databases, make, seed, level, deployment)
+        name = f"python benchmarks/tell_story.py {make.__name__} {seed} --level {level}"
+        of_kind.setdefault(outcome.kind, []).append((name, outcome))
+        if (number + 1) % 100 == 0:
+            say(f"{number + 1} stories")
     rows = [_row_of_kind(kind, told) for kind, told in of_kind.items()]
-    return [examples, *rows, *_rows_of_all([one for told in of_kind.values() for _, one in told])]
+    return [*rows, *_rows_of_all([one for told in of_kind.values() for _, one in told])]
 
 
-def _row_of_examples(databases: Databases, deployment: type[Deployment]) -> Measurement:
+def _row_of_examples(databases: Databases) -> Measurement:
     notes = []
     for one in STORIES:
         ours = databases.fresh(0).ours
         try:
-            wrong = play(deployment(ours, one.apply, one.rollback), one)
+            wrong = play(Deployment(ours, one.apply, one.rollback), one)
         except Exception as error:
             ours.rollback()
             wrong = [f"{type(error).__name__}: {str(error).strip()}"]

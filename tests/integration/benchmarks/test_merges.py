@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks import proof_of_merges, tell_story
 from benchmarks.measurement import Measurement, table
+from benchmarks.merge_stories.databases import Databases
 from benchmarks.merge_stories.examples import EXAMPLES, Example, play
 from benchmarks.merge_stories.judge import DOUBLED, LOST, OVERWRITTEN, REFUSED, RISEN, UNLIKE_THE_SCRIPT
 from benchmarks.merge_stories.kinds import KINDS
@@ -54,12 +56,20 @@ class Faulty(Deployment):
         return items
 
 
-def stories(server: LocalServer, fault: str, wanted: int = 20) -> dict[str, Measurement]:
+@pytest.fixture(scope="module")
+def databases(server: LocalServer) -> Iterator[Databases]:
+    with Databases(server) as databases:
+        yield databases
+
+
+def stories(databases: Databases, fault: str, wanted: int = 20) -> dict[str, Measurement]:
     class Planted(Faulty):
         pass
 
     Planted.fault = fault
-    found = proof_of_merges.measure(server, wanted, Random(7), lambda text: None, Planted, [keyless])
+    found = proof_of_merges.measure_stories(
+        databases, wanted, Random(7), lambda text: None, Planted, [keyless]
+    )
     return {one.what: one for one in found}
 
 
@@ -73,8 +83,8 @@ def stories(server: LocalServer, fault: str, wanted: int = 20) -> dict[str, Meas
         ("SELECT 1 / 0", REFUSED),
     ],
 )
-def test_a_fault_is_seen_and_its_story_is_named(server: LocalServer, fault: str, what: str) -> None:
-    found = stories(server, fault)
+def test_a_fault_is_seen_and_its_story_is_named(databases: Databases, fault: str, what: str) -> None:
+    found = stories(databases, fault)
     assert found[f"stories in which {what}"].found > 0
     of_kind = found["stories of tables without a key"]
     assert not of_kind.passed
@@ -82,22 +92,24 @@ def test_a_fault_is_seen_and_its_story_is_named(server: LocalServer, fault: str,
     assert "-- on the old schema" in table([of_kind])
 
 
-def test_a_rollback_that_does_more_than_its_script_is_seen(server: LocalServer) -> None:
+def test_a_rollback_that_does_more_than_its_script_is_seen(databases: Databases) -> None:
     class Planted(Deployment):
         def roll_back(self) -> list[dict[str, Any]]:
             items = super().roll_back()
             self.execute("DELETE FROM line")
             return items
 
-    found = proof_of_merges.measure(server, 4, Random(7), lambda text: None, Planted, [keyless])
+    found = proof_of_merges.measure_stories(databases, 4, Random(7), lambda text: None, Planted, [keyless])
     assert {one.what: one.found for one in found}[f"stories in which {UNLIKE_THE_SCRIPT}"] > 0
 
 
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_a_story_of_each_kind_ends_well_and_its_model_is_the_migration(
-    server: LocalServer, name: str
+    databases: Databases, name: str
 ) -> None:
-    found = proof_of_merges.measure(server, 1, Random(name), lambda text: None, kinds=[BY_NAME[name]])
+    found = proof_of_merges.measure_stories(
+        databases, 1, Random(name), lambda text: None, kinds=[BY_NAME[name]]
+    )
     row = {one.what: one for one in found}[f"stories in which {UNLIKE_THE_SCRIPT}"]
     assert row.passed
     assert [one.what for one in found if one.what.startswith("stories in which") and not one.passed] == []

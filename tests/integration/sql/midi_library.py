@@ -39,6 +39,10 @@ def script(kind: str, stem: str) -> str:
     return (PROJECT / "sql" / kind / f"{stem}{suffix}.sql").read_text(encoding="utf-8")
 
 
+# There may be several of them on one server, as a session's and a test's own.
+NUMBERS = itertools.count(1)
+
+
 class Databases:
     """Databases with the library at its stages, made once, and throw-away copies of them.
 
@@ -47,7 +51,6 @@ class Databases:
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server
-        self._numbers = itertools.count(1)
         self._made: dict[str, str] = {}
 
     def connect(self, database: str):
@@ -59,7 +62,7 @@ class Databases:
     @contextlib.contextmanager
     def copy(self, template: str) -> Iterator[str]:
         """A copy of a database, dropped afterwards."""
-        name = f"sql_copy_{next(self._numbers)}"
+        name = f"sql_copy_{next(NUMBERS)}"
         self._create(name, template)
         try:
             yield name
@@ -82,7 +85,7 @@ class Databases:
         """The database with these migrations and their sample rows, in this order; not to be written to."""
         key = " ".join(stems)
         if key not in self._made:
-            name = f"sql_stack_{next(self._numbers)}"
+            name = f"sql_stack_{next(NUMBERS)}"
             self._create(name, self.stack(stems[:-1]) if stems else "template0")
             for stem in stems[-1:]:
                 execute(self, name, script("migrations", stem))
