@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from demo.local_server import LocalServer
+from tests.warm_ansible import WarmAnsible
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -61,6 +63,16 @@ PREPARED = """
     CREATE TABLE notes (id serial PRIMARY KEY, body text NOT NULL);
     INSERT INTO notes (body) VALUES ('first'), ('zweite Zeile äöü'), ('it''s "quoted"'), ('');
 """
+
+
+def own_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
+
+
+@functools.cache
+def warm_ansible() -> WarmAnsible:
+    """One for all tests of this process."""
+    return WarmAnsible(own_environment())
 
 
 def write_scripts(folder: Path) -> Path:
@@ -143,6 +155,21 @@ class Application:
 
     def start(self, playbook: str, *arguments: str, env: dict[str, str] | None = None, **variables: Any):
         """Start ansible-playbook; ``variables`` go into the inventory, for all hosts."""
+        inventory = self._write_inventory(variables)
+        return subprocess.Popen(
+            [
+                str(Path(sys.executable).with_name("ansible-playbook")),
+                *("-i", str(inventory), playbook, *arguments),
+            ],
+            cwd=PROJECT,
+            env={**own_environment(), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _write_inventory(self, variables: dict[str, Any]) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         inventory = self.folder / "inventory.yml"
         shared = {
@@ -163,28 +190,23 @@ class Application:
         inventory.write_text(
             yaml.safe_dump({"databases": {"hosts": hosts, "vars": shared}}), encoding="utf-8"
         )
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)
-        }
-        return subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                *("-i", str(inventory), playbook, *arguments),
-            ],
-            cwd=PROJECT,
-            env={**environment, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return inventory
 
     def finish(self, process: subprocess.Popen) -> Run:
         output, _ = process.communicate(timeout=900)
         return Run(process.returncode, output, self.artifacts)
 
-    def run(self, playbook: str, *arguments: str, **options: Any) -> Run:
-        return self.finish(self.start(playbook, *arguments, **options))
+    def run(self, playbook: str, *arguments: str, env: dict[str, str] | None = None, **variables: Any) -> Run:
+        """Run a playbook to its end.
+
+        Args:
+            env: what the environment has besides. Whoever needs the process itself starts it.
+        """
+        if env:
+            return self.finish(self.start(playbook, *arguments, env=env, **variables))
+        inventory = self._write_inventory(variables)
+        status, output = warm_ansible().run(["-i", str(inventory), playbook, *arguments], own_environment())
+        return Run(status, output, self.artifacts)
 
     def deploy(self, migration: str, *arguments: str, **options: Any) -> Run:
         return self.run("deploy.yml", "-e", f"migration={migration}", *arguments, **options)

@@ -233,7 +233,9 @@ def left_out_of_service(application: Application, by: int) -> str:
         encoding="utf-8",
     )
     dies.chmod(0o755)
-    run = application.deploy("002", maintenance_window_open_command=[str(dies)])
+    run = application.finish(
+        application.start("deploy.yml", "-e", "migration=002", maintenance_window_open_command=[str(dies)])
+    )
     assert run.status != 0, run.output
     assert run.record["ended"] is None
     return run.record["run_id"]
