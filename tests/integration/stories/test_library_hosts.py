@@ -93,7 +93,7 @@ class Library:
         return self.application.start(playbook, "-i", str(self.inventory), "-e", "migration=002", *arguments)
 
     def run(self, playbook: str = "deploy.yml", *arguments: str) -> Run:
-        return self.application.finish(self.start(playbook, *arguments))
+        return self.application.run(playbook, "-i", str(self.inventory), "-e", "migration=002", *arguments)
 
     def has(self, host: str, pattern: str) -> bool:
         """Whether the host has exactly all files under names of this form, each with its own content."""
