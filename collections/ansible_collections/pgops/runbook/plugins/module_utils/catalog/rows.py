@@ -64,12 +64,11 @@ class CatalogReader:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self.columns: dict[str, dict[str, Column]] = {}
+        self.columns = _readable_columns(cursor)
         self.scope: dict[str, list[int]] = {}
         self.rows: list[Row] = []
         self.members: dict[str, list[int]] = {}
         self._without_columns: list[int] = []
-        self._describe_catalogs()
         self._read_members()
         cursor.execute(f"SELECT n.oid::bigint FROM pg_namespace n WHERE NOT {in_schemas()}")
         self.namespaces_left_out = [oid for (oid,) in cursor.fetchall()]
@@ -78,37 +77,6 @@ class CatalogReader:
         """Read every catalog that is not left out; an unknown one by the default rule."""
         for catalog in [*RULES, *self.columns]:
             self._read(catalog)
-
-    def _describe_catalogs(self) -> None:
-        # pg_get_catalog_foreign_keys(): PostgreSQL manual, "System Catalog Information Functions".
-        self._cursor.execute("SELECT fktable::text, fkcols, pktable::text FROM pg_get_catalog_foreign_keys()")
-        refers: dict[tuple[str, str], str] = {}
-        numbers: dict[tuple[str, str], str] = {}
-        for catalog, columns, target in self._cursor.fetchall():
-            if len(columns) == 1:
-                refers[catalog, columns[0]] = target
-            else:
-                numbers[catalog, columns[1]] = columns[0]
-        self._cursor.execute(
-            "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL) FROM pg_class c"
-            " JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'pg_catalog'::regnamespace"
-            " AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
-            " AND has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY c.relname, a.attnum"
-        )
-        for catalog, name, type_name in self._cursor.fetchall():
-            if catalog in CATALOGS_LEFT_OUT:
-                continue
-            rule = RULES.get(catalog, Rule())
-            self.columns.setdefault(catalog, {})[name] = Column(
-                name,
-                type_name,
-                refers.get((catalog, name)),
-                numbers.get((catalog, name)) or rule.columns_of.get(name),
-            )
-        self.columns.setdefault("pg_user_mapping", {}).update(
-            (name, Column(name, "oid", refers.get(("pg_user_mapping", name))))
-            for name in ("oid", "umuser", "umserver")
-        )
 
     def _read_members(self) -> None:
         self._cursor.execute(
@@ -193,6 +161,60 @@ class CatalogReader:
                 yield f"r.{column.name} <> ALL (%(namespaces)s::oid[])"
         if catalog == "pg_namespace":
             yield "r.oid <> ALL (%(namespaces)s::oid[])"
+
+
+#: Columns of all catalogs by server version, which decides on them (manual, "System Catalogs"); a step asks often.
+_DESCRIBED: dict[int, Mapping[str, Mapping[str, Column]]] = {}
+
+
+def _readable_columns(cursor: Cursor) -> dict[str, dict[str, Column]]:
+    """The columns of each catalog that this role may read."""
+    version = cursor.connection.server_version
+    if version not in _DESCRIBED:
+        _DESCRIBED[version] = _describe_catalogs(cursor)
+    cursor.execute(
+        "SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+        " AND NOT has_table_privilege(c.oid, 'SELECT') AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')"
+    )
+    kept_back = set(cursor.fetchall())
+    readable = {
+        catalog: {name: column for name, column in columns.items() if (catalog, name) not in kept_back}
+        for catalog, columns in _DESCRIBED[version].items()
+    }
+    refers = _DESCRIBED[version]["pg_user_mapping"]
+    # Read from a view that everybody may read (RULES).
+    readable["pg_user_mapping"].update({name: refers[name] for name in ("oid", "umuser", "umserver")})
+    return {catalog: columns for catalog, columns in readable.items() if columns}
+
+
+def _describe_catalogs(cursor: Cursor) -> dict[str, dict[str, Column]]:
+    # pg_get_catalog_foreign_keys(): PostgreSQL manual, "System Catalog Information Functions".
+    cursor.execute("SELECT fktable::text, fkcols, pktable::text FROM pg_get_catalog_foreign_keys()")
+    refers: dict[tuple[str, str], str] = {}
+    numbers: dict[tuple[str, str], str] = {}
+    for catalog, columns, target in cursor.fetchall():
+        if len(columns) == 1:
+            refers[catalog, columns[0]] = target
+        else:
+            numbers[catalog, columns[1]] = columns[0]
+    cursor.execute(
+        "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL) FROM pg_class c"
+        " JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'pg_catalog'::regnamespace"
+        " AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum"
+    )
+    described: dict[str, dict[str, Column]] = {}
+    for catalog, name, type_name in cursor.fetchall():
+        if catalog in CATALOGS_LEFT_OUT:
+            continue
+        rule = RULES.get(catalog, Rule())
+        described.setdefault(catalog, {})[name] = Column(
+            name,
+            type_name,
+            refers.get((catalog, name)),
+            numbers.get((catalog, name)) or rule.columns_of.get(name),
+        )
+    return described
 
 
 def _facts(catalog: str, rule: Rule, columns: Mapping[str, Column]) -> list[tuple[str, str]]:
