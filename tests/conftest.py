@@ -23,7 +23,7 @@ if os.environ.get("CI"):
 
 
 # Whole playbooks, tens of seconds each; what comes last is cheap, so that no worker waits long for the other.
-LONG = ("tests/integration/stories/", "tests/integration/demo/", "tests/integration/collection/")
+LONG = tuple(f"tests/integration/{room}/" for room in ("stories", "benchmarks", "demo", "collection"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
