@@ -148,5 +148,7 @@ def roles(stage: Stage) -> list[str]:
 
 
 def test_a_few_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    assert faults.main(["--quick", "--seed", "7", "--workers", "1", "--sent", "0"]) == 0, capsys.readouterr().out
+    assert faults.main(["--quick", "--seed", "7", "--workers", "1", "--sent", "0"]) == 0, (
+        capsys.readouterr().out
+    )
     assert "untrue words" in capsys.readouterr().out
