@@ -69,7 +69,8 @@ def _serve(requests: socket.socket) -> None:
         pid = os.fork()
         if pid == 0:
             requests.close()
-            _become_ansible_playbook(*json.loads(request), descriptors[0])
+            arguments, environment = json.loads(request)
+            _become_ansible_playbook(arguments, environment, descriptors[0])
         os.close(descriptors[0])
         _, status = os.waitpid(pid, 0)
         requests.send(str(os.waitstatus_to_exitcode(status)).encode())
