@@ -62,6 +62,7 @@ FLOORS: tuple[dict[str, str], ...] = (
 
 #: Rooms of plugins/plugin_utils, which run on the controller only.
 CONTROLLER_ROOMS: dict[str, str] = {
+    "bytecode": "the collection's own code, compiled once",
     "sql": "reading, parsing and ordering the scripts of sql_dir",
     "run": "the plan of a run, its record and its progress",
     "report": "what a person reads of a run",

@@ -8,6 +8,8 @@ is imported by the worker of each task anew. After preflight, with which every r
 
 from __future__ import annotations
 
+# Before all that is imported after it.
+from ..plugin_utils import bytecode  # noqa: F401
 from .step import ActionModule
 
 __all__ = ["ActionModule"]

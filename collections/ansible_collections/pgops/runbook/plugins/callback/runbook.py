@@ -34,6 +34,7 @@ from ansible.executor.task_result import CallbackTaskResult
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
+from ..plugin_utils import bytecode  # noqa: F401 - before all that is imported after it
 from ..plugin_utils.report.run import short_report
 from ..plugin_utils.screen.found import found_by
 from ..plugin_utils.screen.lines import MARKS, PLAIN_MARKS, Said, indented, step_line
