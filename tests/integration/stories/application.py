@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from demo.local_server import LocalServer
+from tests.record_schema import check_record
 from tests.warm_ansible import WarmAnsible
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -122,8 +123,10 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """run.json of the newest run."""
-        return json.loads((self.artifacts / "latest" / "run.json").read_text(encoding="utf-8"))
+        """run.json of the newest run, which is as the schema says."""
+        content = json.loads((self.artifacts / "latest" / "run.json").read_text(encoding="utf-8"))
+        check_record(content)
+        return content
 
     def step(self, name: str) -> dict[str, Any]:
         """The entry of a step; KeyError when it did not run."""

@@ -54,6 +54,15 @@ def test_a_record_that_was_just_made_and_one_that_ended_have_a_page(tmp_path):
     assert "no migration" not in as_html(facts_of(on_disk(made), "run.json"))
 
 
+def test_who_ran_what_and_agreed_to_what_is_said():
+    made = run("deployed", operator="alice@laptop", consents={"accept_drift": True})
+    made["sql_commit"] = {"commit": "0123456789abcdef" * 2 + "01234567", "changed": True}
+    for text in (as_html(facts_of(made, "run.json")), as_markdown(facts_of(made, "run.json"))):
+        assert "By alice@laptop" in text
+        assert "Scripts of commit 0123456789ab, with changes of its own" in text
+        assert "Accepted: accept_drift=True" in text
+
+
 def test_names_are_text_and_never_markup():
     hostile = run(
         "failed",

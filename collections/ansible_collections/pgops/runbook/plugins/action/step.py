@@ -22,6 +22,7 @@ from ..module_utils.ledger.signatures import signatures_of
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
+from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
 from ..plugin_utils.run.crash import LOOK, explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
@@ -33,6 +34,7 @@ from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip
 from ..plugin_utils.run.taking_over import ended_here
 from ..plugin_utils.screen.moving import MovingLine
+from ..plugin_utils.sql.commit import commit_of
 
 try:
     from ..plugin_utils.report.documents import write_documents
@@ -95,6 +97,7 @@ class ActionModule(ActionBase):
                     "playbook": run.get("playbook"),
                     "target": task_vars.get("inventory_hostname"),
                     "database": target.get("login_db"),
+                    "operator": run["operator"],
                 },
                 writes=not self._task.check_mode,
                 carried=carried(task_vars),
@@ -191,6 +194,9 @@ class ActionModule(ActionBase):
         task_vars: dict[str, Any],
     ) -> dict[str, Any]:
         """Execute the step, and have it in run.json before and after."""
+        record.agree(consents_of(arguments))
+        if step == "preflight":
+            record.content["sql_commit"] = commit_of(run.get("sql_dir") or "sql")
         try:
             record.begin(step)
         except OSError as error:

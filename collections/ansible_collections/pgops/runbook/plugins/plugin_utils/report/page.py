@@ -85,15 +85,16 @@ def facts_of(run: dict[str, Any], run_json: str, restores_salvage: bool = True) 
         restores_salvage: whether deploys put back what rollbacks keep.
 
     Returns:
-        dict: run; ended; lines (the report as sentences: a list of (word, text)); steps (of the time line: name,
-        status, seconds, begin and width in hundredths of the whole, receipt); total (seconds); schema, impact and lint
-        (by migration); proof (sentences); rows (sentences about salvage).
+        dict: run; ended; origin (who ran what: sentences); lines (the report as sentences: a list of (word, text));
+            steps (of the time line: name, status, seconds, begin and width in hundredths of the whole, receipt);
+            total (seconds); schema, impact and lint (by migration); proof (sentences); rows (sentences about salvage).
     """
     steps, total = _time_line(run["steps"])
     lines = [_parted(line) for line in run_report(run, run_json, restores_salvage)[1:]]
     return {
         "run": run,
         "ended": run.get("ended"),
+        "origin": _origin(run),
         "lines": [(word, text) for word, text in lines if not word.startswith(WITH_A_SECTION)],
         "steps": steps,
         "total": total,
@@ -104,6 +105,21 @@ def facts_of(run: dict[str, Any], run_json: str, restores_salvage: bool = True) 
         "rows": salvage_of_run(run, restores_salvage) if "salvage" in run else [],
         "succeeded": run["reason_code"] is None,
     }
+
+
+def _origin(run: dict[str, Any]) -> list[str]:
+    """Who typed the command, of which commit the scripts were, and what was agreed to."""
+    commit, consents = run.get("sql_commit"), run.get("consents") or {}
+    changed = {True: ", with changes of its own", False: "", None: ""}
+    return [
+        *([f"By {run['operator']}"] if run.get("operator") else []),
+        *([f"Scripts of commit {commit['commit'][:12]}{changed[commit['changed']]}"] if commit else []),
+        *(
+            [f"Accepted: {', '.join(f'{name}={value}' for name, value in consents.items())}"]
+            if consents
+            else []
+        ),
+    ]
 
 
 def _parted(line: str) -> tuple[str, str]:

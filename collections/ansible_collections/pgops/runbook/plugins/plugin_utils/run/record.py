@@ -17,6 +17,7 @@ from typing import Any
 
 from ...module_utils.digests import digest_of
 from ...module_utils.errors import Refused
+from ...module_utils.ledger.schema import COLLECTION_VERSION
 from ...module_utils.ledger.signatures import is_signed, signature_of
 from ...module_utils.own_files import (
     NotOurs,
@@ -27,7 +28,10 @@ from ...module_utils.own_files import (
 from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome
 from .waiting import code_of_waiting, rows_waiting
 
-__all__ = ["RunRecord", "digest_of_record"]
+__all__ = ["FORMAT", "RunRecord", "digest_of_record"]
+
+#: Of run.json, as run.schema.json beside this file describes it; a larger number where a reader would be misled.
+FORMAT = 1
 
 NOT_ENDED = "The run has not ended: it is still in progress, or was interrupted during {step}."
 
@@ -57,7 +61,7 @@ class RunRecord:
     Args:
         artifacts_dir: holds one folder for each run, and ``latest``.
         run_id: name of the run.
-        facts: playbook, target and database for a record that does not exist yet.
+        facts: playbook, target, database and operator for a record that does not exist yet.
         writes: False in check mode.
         carried: contents of run.json that could not be written, as tasks of this run have handed them on.
         key: signs the receipts; none are signed without one.
@@ -79,10 +83,15 @@ class RunRecord:
         self.writes = writes
         self._begun: str | None = None
         self.content = _newest(run_id, self._read(), carried) or {
+            "format": FORMAT,
+            "runbook_version": COLLECTION_VERSION,
             "run_id": run_id,
             "playbook": facts["playbook"],
             "target": facts["target"],
             "database": facts["database"],
+            "operator": facts.get("operator"),
+            "sql_commit": None,
+            "consents": {},
             "migrations": [],
             "outcome": "failed",
             "failed_step": None,
@@ -96,6 +105,7 @@ class RunRecord:
             "privileges_again": [],
             "rows_waiting": 0,
             "impact": {},
+            "schema_changes": {},
             "lint": None,
             "left_out": {},
             "interrupted_run": None,
@@ -166,6 +176,10 @@ class RunRecord:
             self.content["reason"] = NOT_ENDED.format(step=f"step {step}")
         self.save()
 
+    def agree(self, consents: dict[str, Any]) -> None:
+        """Note what a step was allowed that it would have refused. Does not save."""
+        self.content.setdefault("consents", {}).update(consents)
+
     def expect(self, wanted: str) -> None:
         """Name the migration that was asked for, as long as preflight has not selected any."""
         if not self.content["steps"] and wanted not in ("pending", "all"):
@@ -192,7 +206,7 @@ class RunRecord:
 
     def successor(self, run_id: str) -> RunRecord:
         """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
-        facts = {key: self.content[key] for key in ("playbook", "target", "database")}
+        facts = {key: self.content[key] for key in ("playbook", "target", "database", "operator")}
         return RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes, key=self.key)
 
     def steps(self, name: str) -> list[dict[str, Any]]:
