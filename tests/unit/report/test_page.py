@@ -116,12 +116,12 @@ def test_the_copy_stands_beside_production():
     assert "Rewritten, copy: public.files" in page
 
 
-def test_both_are_written_beside_the_record(tmp_path):
+def test_all_forms_are_written_beside_the_record(tmp_path):
     made = run_until(record(tmp_path), "announce")
     made.end("announce", ok())
     content = json.loads(made.path.read_text())
-    html, markdown = write_reports(content, made.folder)
-    assert (html, markdown) == (str(made.folder / "report.html"), str(made.folder / "report.md"))
+    written = write_reports(content, made.folder)
+    assert written == [str(made.folder / name) for name in ("report.html", "report.md", "junit.xml")]
     assert made.folder.joinpath("report.md").read_text().count("\n| ") >= 8
 
 

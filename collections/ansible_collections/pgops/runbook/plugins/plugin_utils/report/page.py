@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ...module_utils.durable import write_file_durably
+from .junit import REPORT_JUNIT, as_junit
 from .run import run_report
 from .salvage import salvage_of_run
 
@@ -30,7 +31,7 @@ STATEMENT = "Stmt"
 
 
 def write_reports(run: dict[str, Any], folder: Path, restores_salvage: bool = True) -> list[str]:
-    """Write both forms into the folder of the run.
+    """Write all forms into the folder of the run.
 
     Args:
         run: content of run.json.
@@ -44,12 +45,10 @@ def write_reports(run: dict[str, Any], folder: Path, restores_salvage: bool = Tr
         OSError: they cannot be written.
     """
     facts = facts_of(run, str(folder / "run.json"), restores_salvage)
-    written = []
-    for name, render in ((REPORT_HTML, as_html), (REPORT_MD, as_markdown)):
-        path = str(folder / name)
-        write_file_durably(path, render(facts))
-        written.append(path)
-    return written
+    forms = {REPORT_HTML: as_html(facts), REPORT_MD: as_markdown(facts), REPORT_JUNIT: as_junit(run)}
+    for name, text in forms.items():
+        write_file_durably(str(folder / name), text)
+    return [str(folder / name) for name in forms]
 
 
 def as_html(facts: dict[str, Any]) -> str:
