@@ -21,7 +21,9 @@ _numbers = itertools.count(1)
 def fresh_database(server: LocalServer) -> Iterator[str]:
     """An empty database; it is dropped at the end, even if connections to it were left open."""
     name = f"test_{next(_numbers)}"
-    _outside_transaction(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    _outside_transaction(
+        server, sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(name))
+    )
     yield name
     _outside_transaction(
         server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -89,6 +90,8 @@ def _import_all() -> None:
         (strategy_loader, "linear"),
     ):
         loader.get(name, class_only=True)
+    # What is here stays: a process that is forked neither looks at it for garbage nor copies it for that.
+    gc.freeze()
 
 
 def _become_ansible_playbook(arguments: list[str], environment: dict[str, str], output: int) -> None:
