@@ -22,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.steps import (
     emergency_rollback,
     files_check,
     files_rename,
+    history,
     maintenance_window,
     preflight,
     rehearse,
@@ -42,7 +43,16 @@ STEPS = {
     module.__name__.rpartition(".")[-1]: module
     for module in (
         *(announce, apply, backup, count_rows, emergency_rollback, files_check, files_rename),
-        *(maintenance_window, preflight, rehearse, rehearse_from_empty, restore, salvage, smoke_test),
+        *(
+            history,
+            maintenance_window,
+            preflight,
+            rehearse,
+            rehearse_from_empty,
+            restore,
+            salvage,
+            smoke_test,
+        ),
         *(status, swap, verify, verify_restore),
     )
 }

@@ -19,6 +19,7 @@ from ansible.vars.clean import remove_internal_keys
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.signatures import signatures_of
+from ..plugin_utils.report.history import history_report, write_history
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
@@ -51,7 +52,7 @@ except ModuleNotFoundError as missing:
 STEP_MODULE = "pgops.runbook.step"
 
 # Steps that belong to no run, and how their outputs are told.
-REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report}
+REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report, "history": history_report}
 
 
 class ActionModule(ActionBase):
@@ -115,6 +116,8 @@ class ActionModule(ActionBase):
                 signed = self._sign(result, record.key, arguments, task_vars)
                 if step == "status":
                     self._compare(result["outputs"], record, signed)
+                if step == "history" and record.writes:
+                    self._write_history(result, record, str(task_vars.get("inventory_hostname")))
                 result["report"] = REPORTS_WITHOUT_RUN[step](
                     result["outputs"], str(task_vars.get("inventory_hostname"))
                 )
@@ -170,6 +173,16 @@ class ActionModule(ActionBase):
             f"It is done, and its receipts are not signed: the ledger could not be told: {told.get('msg')}"
         )
         return {}
+
+    @staticmethod
+    def _write_history(result: dict[str, Any], record: RunRecord, target: str) -> None:
+        """Write the page; where that cannot be, the runs are on the screen all the same."""
+        try:
+            result["outputs"]["page"] = write_history(result["outputs"], target, record.artifacts_dir)
+        except OSError as error:
+            result.setdefault("warnings", []).append(
+                f"The page of the history could not be written to {record.artifacts_dir}: {error.strerror}."
+            )
 
     @staticmethod
     def _compare(outputs: dict[str, Any], record: RunRecord, signed: dict[str, str]) -> None:

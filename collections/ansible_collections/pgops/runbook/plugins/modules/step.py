@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         emergency_rollback,
         files_check,
         files_rename,
+        history,
         maintenance_window,
         preflight,
         rehearse,

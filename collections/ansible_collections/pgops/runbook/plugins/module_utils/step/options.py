@@ -16,7 +16,7 @@ RUN_SPEC = {
     "playbook": {
         "type": "str",
         "required": True,
-        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status"],
+        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status", "history"],
     },
     "migration": {"type": "str", "default": ""},
     "up_to": {"type": "str", "default": ""},

@@ -55,10 +55,10 @@ __all__ = ["Step"]
 
 # Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
 # opens and closes a run of its own.
-UNGATED_STEPS = ("preflight", "status", "salvage", "announce")
+UNGATED_STEPS = ("preflight", "status", "history", "salvage", "announce")
 
 # With one of them each command begins.
-FIRST_STEPS = ("preflight", "status", "salvage")
+FIRST_STEPS = ("preflight", "status", "history", "salvage")
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
@@ -379,7 +379,8 @@ class Step:
 
     def _record_failure(self, code: str, reason: str) -> None:
         """A failed step leaves a receipt too, if its run is open and the server still answers."""
-        if not self.identity or self.module.check_mode or self.name in ("status", "salvage", "announce"):
+        belongs_to_a_run = self.name == "preflight" or self.name not in UNGATED_STEPS
+        if not self.identity or self.module.check_mode or not belongs_to_a_run:
             return
         try:
             if self.connection.closed:

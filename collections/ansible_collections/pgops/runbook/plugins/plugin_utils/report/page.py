@@ -16,7 +16,7 @@ from .junit import REPORT_JUNIT, as_junit
 from .run import run_report
 from .salvage import salvage_of_run
 
-__all__ = ["REPORT_HTML", "REPORT_MD", "as_html", "as_markdown", "facts_of", "write_reports"]
+__all__ = ["REPORT_HTML", "REPORT_MD", "as_html", "as_markdown", "facts_of", "templates", "write_reports"]
 
 REPORT_HTML = "report.html"
 REPORT_MD = "report.md"
@@ -53,16 +53,17 @@ def write_reports(run: dict[str, Any], folder: Path, restores_salvage: bool = Tr
 
 def as_html(facts: dict[str, Any]) -> str:
     """The page, of ``facts_of``."""
-    return _templates().get_template("report.html.j2").render(**facts)
+    return templates().get_template("report.html.j2").render(**facts)
 
 
 def as_markdown(facts: dict[str, Any]) -> str:
     """The text for a ticket or a pull request, of ``facts_of``."""
-    return _templates().get_template("report.md.j2").render(**facts)
+    return templates().get_template("report.md.j2").render(**facts)
 
 
 @functools.cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Of all pages."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html.j2"]),

@@ -1,0 +1,55 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All runs of a database, from its ledger: what is lost on a controller is there."""
+
+from __future__ import annotations
+
+from ..shapes import Cursor, Json
+from .ledger import UTC_TEXT, Ledger
+
+__all__ = ["read_history"]
+
+
+def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str = "") -> list[Json]:
+    """Runs of the ledger, the newest first.
+
+    A rehearsal writes nothing to production, and so is not among them.
+
+    Args:
+        limit: at most so many.
+        migration: only runs of this version; of all where it is empty.
+        outcome: only runs that ended so; "not ended" for those that have not.
+
+    Returns:
+        list: a dict a run: run_id, playbook, migrations, operator, started, finished, outcome, reason, seconds (from
+            its opening to its end; None without one), and steps: dicts with step, migration, status, started and
+            seconds, of the receipts in the order in which they were written.
+    """
+    if not Ledger().exists(cursor):
+        return []
+    cursor.execute(
+        f"SELECT n.run_id, n.playbook, n.migrations, n.operator, {UTC_TEXT.format('n.started')},"
+        f" {UTC_TEXT.format('n.finished')}, n.outcome, n.reason,"
+        " extract(epoch FROM n.finished - n.started)::float8,"
+        " coalesce((SELECT json_agg(json_build_object('step', r.step, 'migration', r.migration, 'status', r.status,"
+        "   'started', r.document::json ->> 'started', 'seconds', extract(epoch FROM"
+        "   (r.document::json ->> 'finished')::timestamptz - (r.document::json ->> 'started')::timestamptz)::float8)"
+        "   ORDER BY r.position) FROM runbook.receipt r WHERE r.run_id = n.run_id), '[]')"
+        " FROM runbook.run n WHERE (%(migration)s = '' OR %(migration)s = ANY (n.migrations))"
+        " AND (%(outcome)s = '' OR coalesce(n.outcome, 'not ended') = %(outcome)s)"
+        " ORDER BY n.started DESC, n.run_id DESC LIMIT %(limit)s",
+        {"migration": migration, "outcome": outcome, "limit": limit},
+    )
+    names = (
+        "run_id",
+        "playbook",
+        "migrations",
+        "operator",
+        "started",
+        "finished",
+        "outcome",
+        "reason",
+        "seconds",
+        "steps",
+    )
+    return [dict(zip(names, row)) for row in cursor.fetchall()]
