@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The report of a real run in a real browser: on a phone, a tablet and a desk, in the light and in the dark."""
+"""The pages of a real run in a real browser: on a phone, a tablet and a desk, in the light and in the dark."""
 
 from __future__ import annotations
 
@@ -42,15 +42,23 @@ AROUND = """<!DOCTYPE html><html><body><pre id="answer"></pre>
 
 
 @pytest.fixture(scope="module")
-def report(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a deploy with a little of everything."""
+def pages(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The report of a deploy with a little of everything, and the history with it and a run that was refused."""
     folder = tmp_path_factory.mktemp("report")
     with fresh_database(server) as database:
         prepare(server, database)
         application = Application(server, folder, write_scripts(folder / "sql"), [database])
         run = application.deploy("002")
         assert run.status == 0, run.output
-        return application.artifacts / run.record["run_id"] / "report.html"
+        report = application.artifacts / run.record["run_id"] / "report.html"
+        assert application.deploy("013").record["outcome"] == "refused"
+        assert application.run("playbooks/history.yml").status == 0
+        return {"report": report, "history": application.artifacts / f"history-{database}.html"}
+
+
+@pytest.fixture
+def report(pages: dict[str, Path]) -> Path:
+    return pages["report"]
 
 
 def in_browser(page: str, width: int, folder: Path, *options: str) -> tuple[dict[str, Any], list[str]]:
@@ -81,8 +89,9 @@ def in_browser(page: str, width: int, folder: Path, *options: str) -> tuple[dict
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_wrong_at_any_width(report: Path, width: int, tmp_path: Path) -> None:
-    found, console = in_browser(report.read_text(encoding="utf-8"), width, tmp_path)
+@pytest.mark.parametrize("name", ["report", "history"])
+def test_nothing_is_wrong_at_any_width(pages: dict[str, Path], name: str, width: int, tmp_path: Path) -> None:
+    found, console = in_browser(pages[name].read_text(encoding="utf-8"), width, tmp_path)
     assert found["width"] == width
     assert found["scrolled"] <= found["room"], "the page scrolls sideways"
     assert found["violations"] == []
@@ -90,9 +99,10 @@ def test_nothing_is_wrong_at_any_width(report: Path, width: int, tmp_path: Path)
     assert console == []
 
 
-def test_nothing_is_wrong_in_the_dark(report: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["report", "history"])
+def test_nothing_is_wrong_in_the_dark(pages: dict[str, Path], name: str, tmp_path: Path) -> None:
     found, _ = in_browser(
-        report.read_text(encoding="utf-8"), 800, tmp_path, "--blink-settings=preferredColorScheme=0"
+        pages[name].read_text(encoding="utf-8"), 800, tmp_path, "--blink-settings=preferredColorScheme=0"
     )
     assert found["dark"]
     assert found["violations"] == []
@@ -119,3 +129,11 @@ def test_it_needs_no_network_and_every_section_is_filled(report: Path) -> None:
     assert "The rows came back: yes" in sections["proof"]
     assert sections["steps"].count("<svg") == 8
     assert "ansible-playbook emergency_rollback.yml -e migration=002" in sections["outcome"]
+
+
+def test_the_history_leads_to_the_reports_and_nowhere_else(pages: dict[str, Path]) -> None:
+    text = pages["history"].read_text(encoding="utf-8")
+    assert not re.search(r"src\s*=|url\(|@import", text)
+    links = re.findall(r'href="([^"]*)"', text)
+    assert [(pages["history"].parent / link).is_file() for link in links] == [True]
+    assert text.count("<svg") == 2

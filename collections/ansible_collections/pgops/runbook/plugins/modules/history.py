@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: history
 short_description: List the runs of a database, as its ledger has them
 description:
-  - Reads the ledger, which is there also where the artifacts of the runs are lost. Rehearsals write nothing to
-    production, and so are not in it.
+  - Reads the ledger, which is there also where the artifacts of the runs are lost. Rehearsals, and
+    what preflight has refused, write nothing to production, and so are not in it.
 version_added: 0.2.0
 author:
   - The pgops runbook authors (!UNKNOWN)

@@ -13,7 +13,7 @@ __all__ = ["read_history"]
 def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str = "") -> list[Json]:
     """Runs of the ledger, the newest first.
 
-    A rehearsal writes nothing to production, and so is not among them.
+    A rehearsal and what preflight has refused write nothing to production, and so are not among them.
 
     Args:
         limit: at most so many.
