@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema  # type: ignore[import-untyped]  # it has no types
 from jsonschema import ValidationError
 
 __all__ = ["SCHEMA", "ValidationError", "check_record", "check_schema"]

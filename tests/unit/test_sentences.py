@@ -18,6 +18,7 @@ PLUGINS = Path(__file__).resolve().parents[2] / "collections/ansible_collections
 # that counts them beside it.
 NOT_LISTS_OF_A_SENTENCE = {
     "''.join((letter if letter.isalnum() and letter.isascii() else '_' for letter in target))[:40]",
+    "commit['commit'][:12]",
     "digest[:12]",
     "digest[:8]",
     "hashlib.sha256(file.encode('utf-8')).hexdigest()[:32]",
@@ -34,6 +35,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "names[:TABLES_LOOKED_AT]",
     "record[:5]",
     "row.as_column()[:2]",
+    "run['started'][:19]",
     "statement['sql'][:2000]",
     "text[:200]",
     "text[:77]",

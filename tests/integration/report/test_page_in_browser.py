@@ -135,5 +135,5 @@ def test_the_history_leads_to_the_reports_and_nowhere_else(pages: dict[str, Path
     text = pages["history"].read_text(encoding="utf-8")
     assert not re.search(r"src\s*=|url\(|@import", text)
     links = re.findall(r'href="([^"]*)"', text)
-    assert [(pages["history"].parent / link).is_file() for link in links] == [True]
+    assert [(pages["history"].parent / link).is_file() for link in links] == [True, True]
     assert text.count("<svg") == 2

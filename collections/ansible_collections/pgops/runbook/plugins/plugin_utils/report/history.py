@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.durable import write_file_durably
+from ...module_utils.sentences import cut
 from .page import REPORT_HTML, templates
 
 __all__ = ["history_page", "history_report", "write_history"]
-
-# Runs that are named on the screen; the page has them all.
-SHOWN = 20
 
 # Of a target's name, which an inventory may spell in any way.
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]")
@@ -32,9 +30,7 @@ def history_report(outputs: dict[str, Any], target: str) -> list[str]:
     """
     runs = outputs["runs"]
     lines = [f"{target}: {len(runs)} run{'' if len(runs) == 1 else 's'}"]
-    lines += [f"  {_line(run)}" for run in runs[:SHOWN]]
-    if len(runs) > SHOWN:
-        lines.append(f"  and {len(runs) - SHOWN} more")
+    lines += [f"  {line}" for line in cut([_line(run) for run in runs])]
     if outputs.get("page"):
         lines.append(f"Page: {outputs['page']}")
     return lines
