@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,6 +140,35 @@ def test_what_a_command_said_that_failed_is_shown(application: Application) -> N
     assert "to the one" in run.output
     assert run.output.count("to the other") >= 1
     assert "State: Production was not touched." in run.output
+
+
+@pytest.mark.parametrize(
+    ("step", "state"),
+    [
+        ("rehearse", "Production was not touched. Type the same command again."),
+        ("apply", "What production has is in its ledger. Look: ansible-playbook playbooks/status.yml"),
+    ],
+)
+def test_an_interrupted_run_says_what_production_is_in(slow: Application, step: str, state: str) -> None:
+    process = slow.start("deploy.yml", "-e", "migration=020")
+    (database,) = slow.databases
+    where = database if step == "apply" else "runbook_copy_%"
+    with contextlib.closing(slow.server.connect("postgres")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        wait_for(lambda: _sleeps(cursor, where))
+    process.send_signal(signal.SIGINT)
+    run = slow.finish(process)
+    assert run.status != 0
+    lines = [line.strip() for line in run.output.splitlines()]
+    assert lines[-2:] == [f"Interrupted in step {step} on {database}.", f"State: {state}"], run.output
+
+
+def _sleeps(cursor: Any, database: str) -> bool:
+    cursor.execute(
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname LIKE %s AND wait_event = 'PgSleep'",
+        (database,),
+    )
+    return cursor.fetchone()[0]
 
 
 def test_verbose_shows_what_ansible_shows(application: Application) -> None:

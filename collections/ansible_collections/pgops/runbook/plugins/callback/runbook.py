@@ -24,6 +24,7 @@ requirements:
   - Set C(stdout_callback = pgops.runbook.runbook) in the section C([defaults]) of ansible.cfg.
 """
 
+import atexit
 import functools
 import sys
 from collections.abc import Callable
@@ -37,6 +38,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ..plugin_utils import bytecode  # noqa: F401 - before all that is imported after it
 from ..plugin_utils.report.run import short_report
 from ..plugin_utils.screen.found import found_by
+from ..plugin_utils.screen.interrupted import AtWork
 from ..plugin_utils.screen.lines import MARKS, PLAIN_MARKS, Said, indented, step_line
 from ..plugin_utils.screen.moving import Screen
 
@@ -92,6 +94,9 @@ class CallbackModule(DefaultCallback):
         # Hosts whose run has a report, which is more than a recap could say.
         self._reported: set[str] = set()
         self._printed_report = ""
+        self._at_work = AtWork()
+        # Of Ctrl-C a callback hears nothing; but then no statistics came before the end.
+        atexit.register(self._say_what_was_interrupted)
 
     def set_options(self, *args: Any, **options: Any) -> None:
         super().set_options(*args, **options)
@@ -105,6 +110,7 @@ class CallbackModule(DefaultCallback):
         self._play_name = play.get_name().strip()
         self._heading = None
         self._said = Said()
+        self._at_work.begin_play(play.get_vars().get("runbook_playbook"))
 
     @without_v
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
@@ -121,6 +127,7 @@ class CallbackModule(DefaultCallback):
     @without_v
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """What comes of it has a line."""
+        self._at_work.begin_step(host.get_name(), _step_of(task))
 
     @without_v
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
@@ -165,6 +172,7 @@ class CallbackModule(DefaultCallback):
 
     @without_v
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._at_work.end()
         for host in sorted(set(stats.processed) - self._reported):
             found = stats.summarize(host)
             counts = [f"{name}={found[name]}" for name in ("ok", "changed", "failures", "unreachable")]
@@ -244,6 +252,10 @@ class CallbackModule(DefaultCallback):
             colour = constants.COLOR_CHANGED
         self._print(step_line(self._marks()[mark], name, seconds, found), colour)
 
+    def _say_what_was_interrupted(self) -> None:
+        for line in self._at_work.interrupted():
+            self._print(line, constants.COLOR_ERROR)
+
     def _show_heading(self, result: CallbackTaskResult) -> None:
         heading = (self._play_name, result.host.get_name())
         if heading != self._heading:
@@ -274,9 +286,13 @@ def _reason(content: dict[str, Any]) -> str:
 
 
 def _step(result: CallbackTaskResult) -> str:
+    return _step_of(result.task)
+
+
+def _step_of(task: Any) -> str:
     """Name of the step that the task calls; empty where it calls none."""
-    action = str(result.task.action)
+    action = str(task.action)
     if not action.startswith(STEPS):
         return ""
-    emergency = result.task.args.get("purpose") == "emergency"
+    emergency = task.args.get("purpose") == "emergency"
     return "emergency_backup" if emergency else action.removeprefix(STEPS)

@@ -1,0 +1,67 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What somebody reads who has interrupted a run."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.interrupted import (
+    LOOK,
+    NOT_TOUCHED,
+    AtWork,
+)
+
+
+def at_work(playbook: str | None, *steps: str) -> AtWork:
+    made = AtWork()
+    made.begin_play(playbook)
+    for step in steps:
+        made.begin_step("books", step)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("playbook", "steps", "state"),
+    [
+        ("deploy", ("preflight", "backup"), NOT_TOUCHED),
+        ("deploy", ("preflight", "backup", "apply"), LOOK),
+        ("deploy", ("apply", "verify"), LOOK),
+        ("emergency_rollback", ("preflight", "emergency_backup"), NOT_TOUCHED),
+        ("emergency_rollback", ("preflight", "emergency_rollback"), LOOK),
+        ("restore", ("preflight", "restore", "swap"), LOOK),
+        ("restore", ("preflight", "restore"), NOT_TOUCHED),
+        ("rehearse", ("preflight", "rehearse"), NOT_TOUCHED),
+    ],
+)
+def test_a_run_of_the_runbook(playbook: str, steps: tuple[str, ...], state: str) -> None:
+    assert at_work(playbook, *steps).interrupted() == [
+        "",
+        f"Interrupted in step {steps[-1]} on books.",
+        state,
+    ]
+
+
+def test_of_several_databases_each_is_its_own() -> None:
+    made = at_work("deploy", "apply")
+    made.begin_step("films", "backup")
+    assert made.interrupted()[1:] == ["Interrupted in step backup on films.", NOT_TOUCHED]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        at_work(None, "apply"),
+        at_work("status", "status"),
+        at_work("deploy"),
+        at_work("deploy", ""),
+    ],
+    ids=["another play", "the status", "before the first step", "a task that is none"],
+)
+def test_of_what_is_no_run_nothing_is_said(made: AtWork) -> None:
+    assert made.interrupted() == []
+
+
+def test_nor_of_one_that_has_ended_by_itself() -> None:
+    made = at_work("deploy", "apply")
+    made.end()
+    assert made.interrupted() == []
