@@ -282,7 +282,7 @@ def _reason(content: dict[str, Any]) -> str:
     """Why a task failed; of one whose command or module has said something also that, at its end."""
     said = [str(content.get(name) or "").strip() for name in WHAT_WAS_SAID]
     words = [str(content.get("msg") or "").strip(), *(text[-LONGEST_OUTPUT:] for text in said)]
-    return "\n".join(filter(None, words)) or "it failed without a message"
+    return "\n".join(filter(None, words)) or str(content.get("censored") or "it failed without a message")
 
 
 def _step(result: CallbackTaskResult) -> str:
