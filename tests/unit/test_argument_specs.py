@@ -43,6 +43,7 @@ MAGIC = {
     "hostvars",
     "inventory_dir",
     "inventory_hostname",
+    "lookup",
     "now",
     "omit",
     "playbook_dir",
