@@ -54,3 +54,8 @@ def test_a_step_that_failed_is_there(deployed: StepRuns) -> None:
     run.conclude("refused")
     (found,) = history(deployed, outcome="refused")
     assert [(step["step"], step["status"]) for step in found["steps"]][-1] == ("rehearse", "failed")
+
+
+def test_a_limit_that_is_none_is_refused(deployed: StepRuns) -> None:
+    answer = deployed.another("history").step("history", limit=-1)
+    assert (answer["failed"], answer["reason_code"]) == (True, "setting_invalid")

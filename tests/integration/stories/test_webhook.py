@@ -120,6 +120,31 @@ def test_a_template_that_is_wrong_stops_nothing(application: Application, hook: 
     assert SECRET not in run.output + json.dumps(run.record)
 
 
+WRONG = {"announce_webhook_format": "smoke", "announce_timeout_seconds": "soon"}
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_a_wrong_value_is_refused_before_anything_is_touched(
+    application: Application, hook: Server, name: str
+) -> None:
+    before = application.contents(ledger=False)
+    application.variables[name] = WRONG[name]
+    run = application.deploy("002")
+    assert (run.record["outcome"], bool(run.record["ended"])) == ("refused", True), run.output
+    assert name in run.record["reason"]
+    assert application.contents(ledger=False) == before
+
+
+def test_a_rollback_is_held_up_by_none_and_ends(application: Application, hook: Server) -> None:
+    assert application.deploy("002").status == 0
+    application.variables.update(WRONG)
+    run = application.run("emergency_rollback.yml", "-e", "migration=002")
+    assert (run.status, run.record["outcome"], bool(run.record["ended"])) == (0, "rolled_back", True), (
+        run.output
+    )
+    assert [one["event"] for one in run.record["unannounced"]] == ["end"]
+
+
 def test_nobody_is_there(application: Application, hook: Server) -> None:
     application.variables.update(announce_webhook_url="http://127.0.0.1:1/hook")
     run = application.deploy("002")

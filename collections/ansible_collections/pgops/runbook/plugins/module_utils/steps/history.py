@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..errors import Refused
 from ..ledger.history import read_history
 from ..postgres.connection import transaction
 from ..shapes import Json
@@ -15,6 +16,8 @@ from ..step.step import Step
 
 def work(step: Step) -> Json:
     step.changed = False
+    if step.params["limit"] < 1:
+        raise Refused("setting_invalid", "history_limit must be 1 or more. Nothing was done.")
     with transaction(step.connection) as cursor:
         return {
             "runs": read_history(
