@@ -11,6 +11,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -197,6 +198,13 @@ class NetworkHosts:
                 process.terminate()
             for process in host.processes:
                 process.wait()
+            # An sshd leaves its sessions to themselves, and one whose client was cut off would wait for hours.
+            inside = subprocess.run(
+                ["ip", "netns", "pids", host.namespace], capture_output=True, text=True, check=False
+            )
+            for pid in inside.stdout.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             # The clean-up of a namespace is asynchronous; the outer end goes with its peer.
             for command in (
                 ("ip", "link", "delete", f"{host.namespace}o"),
