@@ -14,6 +14,7 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,9 @@ __all__ = ["WarmAnsible"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 LONGEST_REQUEST = 1 << 20  # bytes
+
+# Far beyond any run; only one that no longer ends takes as long, and its test fails.
+SECONDS_ALLOWED = 900
 
 
 class WarmAnsible:
@@ -96,6 +100,7 @@ def _import_all() -> None:
 
 def _become_ansible_playbook(arguments: list[str], environment: dict[str, str], output: int) -> None:
     """The child: run the command with its output, and end as it ends."""
+    signal.alarm(SECONDS_ALLOWED)
     os.environ.clear()
     os.environ.update(environment)
     os.dup2(output, 1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -101,14 +100,11 @@ def test_a_refusal_in_the_form_of_a_messenger(application: Application, hook: Se
 def test_that_nobody_could_be_told_stops_nothing(application: Application, hook: Server, answer: int) -> None:
     hook.answer = answer
     application.variables.update(announce_timeout_seconds=1)
-    began = time.monotonic()
     run = application.deploy("002")
     assert (run.status, run.record["outcome"]) == (0, "deployed"), run.output
     assert [one["event"] for one in run.record["unannounced"]] == ["begin", "end"]
     assert all(one["reason"].startswith("the webhook: ") for one in run.record["unannounced"])
     assert SECRET not in run.output + json.dumps(run.record)
-    # It waits for no answer for ever; how long a deploy takes beside it is no subject here.
-    assert time.monotonic() - began < 300
 
 
 def test_a_template_that_is_wrong_stops_nothing(application: Application, hook: Server) -> None:

@@ -33,8 +33,8 @@ def as_junit(run: dict[str, Any]) -> str:
     Args:
         run: content of run.json.
     """
-    name = f"{run['playbook']} of {', '.join(run['migrations']) or 'no migration'} on {run['target']}"
-    suite = Element("testsuite", name=_text(name))
+    title = f"{run['playbook']} of {', '.join(run['migrations']) or 'no migration'} on {run['target']}"
+    suite = Element("testsuite", name=_text(title))
     done = {step["step"] for step in run["steps"]}
     for step in run["steps"]:
         case = _case(suite, STEPS, step["step"], step.get("seconds"))
