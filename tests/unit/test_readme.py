@@ -37,6 +37,7 @@ ON_THE_COMMAND_LINE = {
     "run_id": "none",
     "skip": "none",
     "until": "none",
+    "to": "none",
 }
 
 

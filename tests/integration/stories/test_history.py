@@ -12,7 +12,7 @@ from tests.integration.stories.application import Application
 
 def test_all_runs_and_those_of_one_kind(application: Application) -> None:
     deploy = application.deploy("002").record["run_id"]
-    rollback = application.run("emergency_rollback.yml", "-e", "migration=002").record["run_id"]
+    rollback = application.run("emergency_rollback.yml", "-e", "to=001").record["run_id"]
     before = application.contents()
     shutil.rmtree(application.artifacts / deploy)
     run = application.run("playbooks/history.yml")

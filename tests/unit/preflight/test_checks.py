@@ -11,6 +11,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks imp
     check_scripts_to_roll_back,
     select_for_deploy,
     select_for_rollback,
+    select_later,
 )
 
 
@@ -98,6 +99,15 @@ def test_a_rollback_of_what_is_not_applied():
 def test_a_rollback_under_dependents_names_them_and_the_way_out():
     with pytest.raises(Refused, match=r"003, 002 depend on it.*-e cascade=true"):
         select_for_rollback(INDEX, "001", {"001", "002", "003"}, False)
+
+
+def test_a_rollback_to_what_is_not_applied():
+    with pytest.raises(Refused, match=r"Migration 002, which is to stay, is not applied.*-e to=<version>"):
+        select_later(INDEX, "002", {"001", "003"})
+
+
+def test_a_rollback_to_what_is_the_last_takes_nothing_back():
+    assert select_later(INDEX, "002", {"001", "002"}) == []
 
 
 # Server and programs -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.order import (
     cascade_order,
     dependents,
+    later_than,
     left_out,
     pending,
     unknown_applied,
@@ -108,6 +109,32 @@ def test_applying_the_pending_in_order_never_lacks_a_requirement(index: Index, d
                 assert dependents(index, step, applied) == []
                 applied.discard(step)
         assert all(unmet_requirements(index, left, applied) == [] for left in applied)
+
+
+@given(indexes(), st.data())
+def test_rolling_back_to_a_migration_leaves_just_those_up_to_it(index: Index, data: st.DataObject) -> None:
+    everything = [str(entry["version"]) for entry in index]
+    applied = set(data.draw(st.lists(st.sampled_from(everything), unique=True, min_size=1)))
+    stays = data.draw(st.sampled_from(sorted(applied)))
+    left = set(applied)
+    for version in later_than(index, stays, applied):
+        assert dependents(index, version, left) == []
+        left.remove(version)
+    assert left == {version for version in applied if version <= stays}
+
+
+def test_what_would_stay_must_not_need_what_goes() -> None:
+    # As a header may say where the numbers do not.
+    index = [
+        {"version": "001", "requires": ["003"]},
+        {"version": "002", "requires": []},
+        {"version": "003", "requires": []},
+    ]
+    with pytest.raises(
+        Refused, match=r"Migration 003 comes after 002, but 001 would stay and depend on it\."
+    ):
+        later_than(index, "002", {"001", "002", "003"})
+    assert later_than(index, "002", {"002", "003"}) == ["003"]
 
 
 @given(indexes(), st.data())

@@ -129,6 +129,13 @@ def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_p
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("unchanged", "no lock")
 
 
+def test_nothing_later_to_roll_back_is_a_success(tmp_path):
+    made = record(tmp_path, "emergency_rollback")
+    made.end("preflight", {**ok(), "outputs": {"migrations": []}})
+    made.conclude()
+    assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("rolled_back", "nothing later was applied")
+
+
 def test_nothing_pending_is_a_success(tmp_path):
     made = record(tmp_path)
     made.end("preflight", {**ok(), "outputs": {"migrations": []}})

@@ -83,3 +83,24 @@ def test_limits_are_for_pending_ones(folder: Path) -> None:
     with pytest.raises(Refused, match="-e migration=pending") as caught:
         plan(folder, "preflight", up_to="1")
     assert caught.value.code == "setting_invalid"
+
+
+def test_a_rollback_down_to_a_migration_is_told_which_one_stays(folder: Path) -> None:
+    found = plan(folder, "preflight", "emergency_rollback", migration="", down_to="1_a")
+    assert found["down_to"] == "1"
+    assert [entry["version"] for entry in found["migrations"]] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options", "reason"),
+    [
+        ("deploy", {"migration": "", "down_to": "1"}, "Type it alone: .* -e to=1"),
+        ("emergency_rollback", {"migration": "1", "down_to": "1"}, "Type it alone: .* -e to=1"),
+        ("emergency_rollback", {"migration": "", "down_to": "7"}, "there is no migration '7'"),
+    ],
+)
+def test_which_one_stays_is_said_to_a_rollback_and_alone(
+    folder: Path, playbook: str, options: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(Refused, match=reason):
+        plan(folder, "preflight", playbook, **options)

@@ -69,6 +69,12 @@ options:
         description: Of pending migrations those that are left out, and with them what requires them.
         type: raw
         default: ''
+      down_to:
+        description:
+          - Of an emergency rollback the migration that stays; all that are applied and come after it are taken back.
+            Empty means that O(run.migration) says which one is.
+        type: str
+        default: ''
       version_table:
         description:
           - The application's own record of what is applied. Name of a tool, or a dictionary with C(tool), C(table),

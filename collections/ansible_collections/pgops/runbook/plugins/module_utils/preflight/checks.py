@@ -12,7 +12,7 @@ from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.script_session import relation_oid
 from ..shapes import Cursor, IndexEntry, Json
-from .order import Index, cascade_order, dependents, pending, unmet_requirements
+from .order import Index, cascade_order, dependents, later_than, pending, unmet_requirements
 
 __all__ = [
     "check_lint",
@@ -22,6 +22,7 @@ __all__ = [
     "in_place_but_unrecorded",
     "select_for_deploy",
     "select_for_rollback",
+    "select_later",
 ]
 
 
@@ -86,6 +87,21 @@ def select_for_rollback(index: Index, wanted: str, applied: Collection[str], cas
             " Roll these back first, or all together, newest first, with -e cascade=true.",
         )
     return cascade_order(index, wanted, applied)
+
+
+def select_later(index: Index, stays: str, applied: Collection[str]) -> list[str]:
+    """The versions that a rollback down to ``stays`` takes back, in the order in which that happens; maybe none.
+
+    Raises:
+        Refused: ``stays`` is not applied, or what would stay requires one of them.
+    """
+    if stays not in applied:
+        raise Refused(
+            "not_applied",
+            f"Migration {stays}, which is to stay, is not applied: {recorded_in()} does not record it. Name the last"
+            " one that is to stay: -e to=<version>. What is applied: ansible-playbook playbooks/status.yml",
+        )
+    return later_than(index, stays, applied)
 
 
 def check_scripts_to_apply(index: Iterable[IndexEntry], versions: Iterable[str]) -> None:

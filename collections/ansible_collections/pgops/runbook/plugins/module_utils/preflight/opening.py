@@ -22,6 +22,7 @@ from .checks import (
     in_place_but_unrecorded,
     select_for_deploy,
     select_for_rollback,
+    select_later,
 )
 from .drift import refuse_edited_scripts
 from .order import left_out
@@ -111,7 +112,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         refuse_shared_numbers(index, applied, Ledger().receipts(cursor))
     if step.playbook == "emergency_rollback":
         with _unless_a_run_is_in_progress(step, cursor):
-            versions = select_for_rollback(index, wanted, applied, step.params["cascade"])
+            versions = _select_for_rollback(step, applied)
         check_scripts_to_roll_back(
             index, versions, lambda version: verified_backup_before(Ledger(), cursor, version)
         )
@@ -131,6 +132,13 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
     return versions
+
+
+def _select_for_rollback(step: Step, applied: Collection[str]) -> list[str]:
+    index = step.plan["index"]
+    if step.plan.get("down_to"):
+        return select_later(index, step.plan["down_to"], applied)
+    return select_for_rollback(index, step.params["run"]["migration"], applied, step.params["cascade"])
 
 
 @contextmanager

@@ -13,7 +13,15 @@ from typing import Any
 
 from ..errors import Refused
 
-__all__ = ["cascade_order", "dependents", "left_out", "pending", "unknown_applied", "unmet_requirements"]
+__all__ = [
+    "cascade_order",
+    "dependents",
+    "later_than",
+    "left_out",
+    "pending",
+    "unknown_applied",
+    "unmet_requirements",
+]
 
 Index = Sequence[Mapping[str, Any]]
 
@@ -92,6 +100,26 @@ def cascade_order(index: Index, version: str, applied: Collection[str]) -> list[
         Refused: the index does not know the version.
     """
     return [*dependents(index, version, applied), version]
+
+
+def later_than(index: Index, version: str, applied: Collection[str]) -> list[str]:
+    """The applied migrations that come after `version`, in the order in which to roll them back.
+
+    Raises:
+        Refused: the index does not know the version, or what would stay requires one of them.
+    """
+    _edges(index, version)
+    versions = [entry["version"] for entry in index]
+    later = [name for name in reversed(versions[versions.index(version) + 1 :]) if name in applied]
+    for one in later:
+        staying = [name for name in dependents(index, one, applied) if name not in later]
+        if staying:
+            raise Refused(
+                "needed_by_later_migration",
+                f"Migration {one} comes after {version}, but {', '.join(staying)} would stay and depend on it."
+                f" Take them back first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
+            )
+    return later
 
 
 def unknown_applied(index: Index, applied: Collection[str]) -> list[str]:

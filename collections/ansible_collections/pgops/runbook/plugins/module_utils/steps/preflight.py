@@ -82,7 +82,7 @@ def work(step: Step) -> Json:
             # Whoever held the lock until now may have deployed, or rolled back, what was pending or applied before.
             selected = _select(step, cursor)
         opens = selected.has_work()
-    if not selected.has_work() and step.params["run"]["migration"] == "pending":
+    if not selected.has_work():
         step.changed = False
     outputs = {
         "migrations": selected.migrations,

@@ -227,6 +227,8 @@ def _state(run: dict[str, Any]) -> str:
         return "Production's database was only read; the files on disk now agree with it."
     if run["outcome"] == "deployed" and not run["migrations"]:
         return "Nothing was pending, and nothing was done."
+    if run["outcome"] == "rolled_back" and not run["migrations"]:
+        return "Nothing later was applied, and nothing was done."
     if run["outcome"] == "rolled_back" and (run.get("proof") or {}).get("not_given_back"):
         return (
             f"The rollback was committed: production has the schema from before the {migrations}, and its rows but for"

@@ -56,18 +56,41 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     books = books_of(run.get("version_table"), library, tolerant)
     if restoring:
         return {**plan_for(step, library, []), "books": books}
-    wanted = ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
-    run["migration"] = wanted
-    record.expect(wanted)
+    down_to = _down_to(library, run)
+    if down_to:
+        # For the ledger and for people; preflight is told which version stays.
+        run["migration"] = wanted = f"{ALL} after {down_to}"
+    else:
+        run["migration"] = wanted = (
+            ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
+        )
+        record.expect(wanted)
     plan = plan_for(
         step,
         library,
-        _versions(step, library, wanted, record),
+        _versions(step, library, ALL if down_to else wanted, record),
         with_statements=adopt,
         to_roll_back=to_roll_back,
     )
     check_smoke(plan)
-    return {**plan, "books": books, **(_limits(library, run) if limited else {})}
+    return {**plan, "books": books, "down_to": down_to, **(_limits(library, run) if limited else {})}
+
+
+def _down_to(library: SqlLibrary, run: dict[str, Any]) -> str:
+    """The version that an emergency rollback leaves in place, while it takes all later ones back; empty for none.
+
+    Raises:
+        Refused: there is no such migration, or it says something else than the run's other options.
+    """
+    if not run.get("down_to"):
+        return ""
+    if run["playbook"] != "emergency_rollback" or run.get("migration"):
+        raise Refused(
+            "setting_invalid",
+            "to names the migration that an emergency rollback leaves in place, while it takes all later ones back."
+            f" Type it alone: ansible-playbook emergency_rollback.yml -e to={run['down_to']}. Nothing was done.",
+        )
+    return library.find(run["down_to"]).version
 
 
 def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:

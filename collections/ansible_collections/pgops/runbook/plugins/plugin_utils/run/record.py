@@ -297,7 +297,11 @@ class RunRecord:
         done = {step["step"] for step in content["steps"]}
         nothing_pending = "preflight" in done and not content["migrations"] and not failure
         if failed_step is None and nothing_pending and not self._files_left():
-            reason = "nothing was pending"
+            reason = (
+                "nothing later was applied"
+                if content["playbook"] == "emergency_rollback"
+                else "nothing was pending"
+            )
             if self.files_follow():
                 reason = "the database had it; the files on disk, which were behind, have followed"
         elif failed_step is None and (

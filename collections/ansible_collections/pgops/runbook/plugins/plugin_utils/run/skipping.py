@@ -30,5 +30,6 @@ def reason_to_skip(step: str, record: RunRecord, automatic: bool) -> str | None:
     if step in ("files_check", "files_rename"):
         return None if record.files_follow() else "no migration of this run changes paths of files"
     if not record.content["migrations"]:
-        return "nothing is pending"
+        rolls_back = record.content["playbook"] == "emergency_rollback"
+        return "nothing later is applied" if rolls_back else "nothing is pending"
     return None
