@@ -30,12 +30,8 @@ def privileges_beyond_schema(cursor: Cursor, reader: CatalogReader) -> dict[str,
         **{f"members_{name}": reader.members.get(_class_of(name), []) for name in catalogs},
         **{f"read_{name}": reader.scope[_class_of(name)] for name in catalogs},
     }
-    # The cheap question first: which catalogs have such objects at all?
-    cursor.execute(
-        " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT {_rows(name)})" for name in catalogs),
-        parameters,
-    )
-    for (name,) in cursor.fetchall():
+    for name, oids in _may_differ(cursor, catalogs, reader).items():
+        parameters["found"] = oids
         column, kind = _acl(name)
         owner = next(
             (c.name for c in reader.columns[name].values() if c.refers_to == "pg_authid"),
@@ -46,7 +42,8 @@ def privileges_beyond_schema(cursor: Cursor, reader: CatalogReader) -> dict[str,
         cursor.execute(
             f"SELECT i.type || ' ' || i.identity, coalesce(changed.acl, changed.born)::text[],"
             f" coalesce(changed.initprivs, changed.born)::text[] FROM (SELECT {oid} AS oid, {number} AS number,"
-            f" r.{column} AS acl, {default} AS born, p.initprivs {_rows(name)} OFFSET 0) AS changed,"
+            f" r.{column} AS acl, {default} AS born, p.initprivs {_rows(name)}"
+            f" AND {oid} = ANY (%(found)s::oid[]) OFFSET 0) AS changed,"
             f" LATERAL pg_identify_object('pg_catalog.{_class_of(name)}'::regclass, oid, number) AS i",
             parameters,
         )
@@ -54,6 +51,40 @@ def privileges_beyond_schema(cursor: Cursor, reader: CatalogReader) -> dict[str,
             if sorted(now) != sorted(initially):
                 found[f"privileges of {key}"] = {"privileges": sorted(now)}
     return found
+
+
+def _may_differ(cursor: Cursor, catalogs: list[str], reader: CatalogReader) -> dict[str, list[int]]:
+    """Catalog -> OIDs of such objects, and perhaps of others: a cheap question, asked under locks of production.
+
+    One pass over each catalog finds the few rows that have privileges at all; all others have those of birth.
+    """
+    now = " UNION ALL ".join(map(_with_privileges, catalogs))
+    cursor.execute(
+        "SELECT coalesce(now.catalog, CASE born.objsubid WHEN 0 THEN born.classoid::regclass::text"
+        " ELSE 'pg_attribute' END) AS catalog, array_agg(coalesce(now.oid, born.objoid)::bigint)"
+        f" FROM ({now}) AS now FULL JOIN pg_catalog.pg_init_privs AS born ON born.classoid = now.class"
+        " AND born.objoid = now.oid AND born.objsubid = now.number WHERE now.acl IS DISTINCT FROM born.initprivs"
+        f" AND (coalesce(now.oid, born.objoid) < {FIRST_USER_OID}"
+        " OR coalesce(now.oid, born.objoid) = ANY (%(members)s::oid[]))"
+        " AND coalesce(now.oid, born.objoid) <> ALL (%(read)s::oid[]) GROUP BY 1",
+        {
+            "members": [oid for members in reader.members.values() for oid in members],
+            # All others that are read are of users, and no members.
+            "read": [oid for scope in reader.scope.values() for oid in scope if oid < FIRST_USER_OID],
+        },
+    )
+    return {name: oids for name, oids in cursor.fetchall() if name in catalogs}
+
+
+def _with_privileges(catalog: str) -> str:
+    """SELECT of the objects that have privileges of their own: catalog, class, oid, number and acl."""
+    oid, number = _address(catalog)
+    column, _ = _acl(catalog)
+    return (
+        f"SELECT '{catalog}' AS catalog, 'pg_catalog.{_class_of(catalog)}'::regclass::oid AS class, {oid} AS oid,"
+        f" {number}::int4 AS number, r.{column} AS acl FROM pg_catalog.{catalog} AS r"
+        f" WHERE r.{column} IS NOT NULL AND NOT ({_OF_INFORMATION_SCHEMA.get(catalog, 'false')})"
+    )
 
 
 def _acl(catalog: str) -> tuple[str, str]:

@@ -70,6 +70,7 @@ class CatalogReader:
         self.members: dict[str, list[int]] = {}
         self._without_columns: list[int] = []
         self._read_members()
+        self._empty = self._without_rows()
         cursor.execute(f"SELECT n.oid::bigint FROM pg_namespace n WHERE NOT {in_schemas()}")
         self.namespaces_left_out = [oid for (oid,) in cursor.fetchall()]
 
@@ -77,6 +78,21 @@ class CatalogReader:
         """Read every catalog that is not left out; an unknown one by the default rule."""
         for catalog in [*RULES, *self.columns]:
             self._read(catalog)
+
+    def _without_rows(self) -> set[str]:
+        """Catalogs that have no row of a user: most of them in most databases, which are then asked nothing else."""
+        asked = [
+            catalog
+            for catalog, columns in self.columns.items()
+            if _has_users_rows_only(catalog, columns) and not RULES.get(catalog, Rule()).source
+        ]
+        self._cursor.execute(
+            " UNION ALL ".join(
+                f"SELECT '{catalog}' WHERE EXISTS (SELECT FROM pg_catalog.{catalog} WHERE oid >= {FIRST_USER_OID})"
+                for catalog in asked
+            )
+        )
+        return set(asked) - {catalog for (catalog,) in self._cursor.fetchall()}
 
     def _read_members(self) -> None:
         self._cursor.execute(
@@ -91,7 +107,8 @@ class CatalogReader:
         rule = RULES.get(catalog, Rule())
         for _, parent in rule.parents:
             self._read(parent)
-        if rule.parents and not any(self.scope[parent] for _, parent in rule.parents):
+        without_parents = rule.parents and not any(self.scope[parent] for _, parent in rule.parents)
+        if without_parents or catalog in self._empty:
             self.scope[catalog] = []
             return
         columns = self.columns[catalog]
@@ -152,7 +169,7 @@ class CatalogReader:
         if rule.parents:
             parts = (f"r.{column} = ANY (%(of_{parent})s::oid[])" for column, parent in rule.parents)
             yield f"({' OR '.join(parts)})"
-        elif "oid" in columns and catalog not in ("pg_namespace", "pg_database"):
+        elif _has_users_rows_only(catalog, columns):
             yield f"r.oid >= {FIRST_USER_OID}"
         if "oid" in columns:
             yield "r.oid <> ALL (%(members)s::oid[])"
@@ -161,6 +178,12 @@ class CatalogReader:
                 yield f"r.{column.name} <> ALL (%(namespaces)s::oid[])"
         if catalog == "pg_namespace":
             yield "r.oid <> ALL (%(namespaces)s::oid[])"
+
+
+def _has_users_rows_only(catalog: str, columns: Mapping[str, Column]) -> bool:
+    """Whether only rows with OIDs of users are read: those of a part come with the object that it is part of."""
+    parts = RULES.get(catalog, Rule()).parents
+    return not parts and "oid" in columns and catalog not in ("pg_namespace", "pg_database")
 
 
 #: Columns of all catalogs by server version, which decides on them (manual, "System Catalogs"); a step asks often.
