@@ -63,6 +63,24 @@ def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp
     assert "No space left on device. The ledger in the database has all receipts" in result["run"]["reason"]
 
 
+def test_the_metrics_are_where_they_are_wanted(tmp_path):
+    made = run_until(record(tmp_path), "announce")
+    result = conclude(made, {**OPTIONS, "metrics_dir": str(tmp_path)}, LedgerThatAnswers())
+    assert "warnings" not in result
+    (path,) = tmp_path.glob("*.prom")
+    assert (
+        'pgops_runbook_run_success{target="library",database="midi",playbook="deploy"} 1' in path.read_text()
+    )
+
+
+def test_metrics_that_cannot_be_written_are_a_warning(tmp_path):
+    made = run_until(record(tmp_path), "announce")
+    gone = str(tmp_path / "gone")
+    result = conclude(made, {**OPTIONS, "metrics_dir": gone}, LedgerThatAnswers())
+    assert result["succeeded"] is True
+    assert result["warnings"] == [f"The metrics could not be written to {gone}: No such file or directory."]
+
+
 def test_that_nobody_was_told_is_added_to_a_record_that_is_closed(tmp_path):
     made = run_until(record(tmp_path), "announce")
     conclude(made, OPTIONS, LedgerThatAnswers())

@@ -10,13 +10,18 @@ import os
 __all__ = ["write_file_durably"]
 
 
-def write_file_durably(path: str, text: str) -> None:
-    """Write a 0600 file whole or not at all, and on disk before this returns."""
+def write_file_durably(path: str, text: str, mode: int = 0o600) -> None:
+    """Write a file of this mode whole or not at all, and on disk before this returns.
+
+    Raises:
+        OSError: it could not be written; one that was there is there as it was.
+    """
     temporary = f"{path}.part"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)  # of a process that was killed
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, mode)  # whatever the umask is
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -45,6 +45,11 @@ options:
     description: Whether the application was taken back into service, which the run had taken out of it.
     type: bool
     default: false
+  metrics_dir:
+    description:
+      - Folder on the controller in which the run is told as metrics of Prometheus. Empty writes none.
+    type: str
+    default: ''
   unannounced:
     description:
       - Announcements that reached nobody, each with its event and the reason, for run.json and the report.

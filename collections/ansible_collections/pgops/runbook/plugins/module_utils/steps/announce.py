@@ -60,6 +60,7 @@ def main() -> None:
             fail_on_held_back={"type": "bool", "default": False},
             restore_salvage={"type": "bool", "default": True},
             maintenance_ended={"type": "bool", "default": False},
+            metrics_dir={"type": "str", "default": ""},
             unannounced={"type": "list", "elements": "dict", "default": []},
             copy_target={"type": "dict", "options": TARGET_SPEC},
         ),

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ...module_utils.ledger.receipts import CHAINS
+from ..report.metrics import write_metrics
 from ..report.page import write_reports
 from ..report.run import run_report
 from .handing_on import UNWRITTEN
@@ -67,6 +68,13 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
     except OSError as error:
         # All of it is in run.json, or it was said that this could not be written either.
         result.setdefault("warnings", []).append(f"The report could not be written: {error.strerror}.")
+    if options.get("metrics_dir"):
+        try:
+            write_metrics(content, options["metrics_dir"])
+        except OSError as error:
+            result.setdefault("warnings", []).append(
+                f"The metrics could not be written to {options['metrics_dir']}: {error.strerror}."
+            )
     return result
 
 
