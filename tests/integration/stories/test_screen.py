@@ -143,14 +143,17 @@ def test_what_a_command_said_that_failed_is_shown(application: Application) -> N
 
 
 @pytest.mark.parametrize(
-    ("step", "state"),
+    ("step", "state", "arguments"),
     [
-        ("rehearse", "Production was not touched. Type the same command again."),
-        ("apply", "What production has is in its ledger. Look: ansible-playbook playbooks/status.yml"),
+        ("rehearse", "Production was not touched. Type the same command again.", ["-v"]),
+        ("apply", "What production has is in its ledger. Look: ansible-playbook playbooks/status.yml", []),
     ],
+    ids=["rehearse, with -v", "apply"],
 )
-def test_an_interrupted_run_says_what_production_is_in(slow: Application, step: str, state: str) -> None:
-    process = slow.start("deploy.yml", "-e", "migration=020")
+def test_an_interrupted_run_says_what_production_is_in(
+    slow: Application, step: str, state: str, arguments: list[str]
+) -> None:
+    process = slow.start("deploy.yml", "-e", "migration=020", *arguments)
     (database,) = slow.databases
     where = database if step == "apply" else "runbook_copy_%"
     with contextlib.closing(slow.server.connect("postgres")) as connection, connection.cursor() as cursor:

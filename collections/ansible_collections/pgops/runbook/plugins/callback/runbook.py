@@ -105,12 +105,13 @@ class CallbackModule(DefaultCallback):
 
     # Events ----------------------------------------------------------------------------------------------
 
-    @without_v
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play_name = play.get_name().strip()
         self._heading = None
         self._said = Said()
         self._at_work.begin_play(play.get_vars().get("runbook_playbook"))
+        if self._is_verbose():
+            super().v2_playbook_on_play_start(play)
 
     @without_v
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
@@ -124,10 +125,11 @@ class CallbackModule(DefaultCallback):
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Its tasks have lines."""
 
-    @without_v
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """What comes of it has a line."""
         self._at_work.begin_step(host.get_name(), _step_of(task))
+        if self._is_verbose():
+            super().v2_runner_on_start(host, task)
 
     @without_v
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
@@ -170,9 +172,14 @@ class CallbackModule(DefaultCallback):
     def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
         """Likewise."""
 
-    @without_v
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._at_work.end()
+        self._show_stats(stats)
+
+    def _show_stats(self, stats: Any) -> None:
+        if self._is_verbose():
+            super().v2_playbook_on_stats(stats)
+            return
         for host in sorted(set(stats.processed) - self._reported):
             found = stats.summarize(host)
             counts = [f"{name}={found[name]}" for name in ("ok", "changed", "failures", "unreachable")]
