@@ -77,7 +77,7 @@ def test_prometheus_reads_it_whatever_the_names_are(deployed: dict[str, Any], ta
 def test_two_targets_have_two_files(deployed: dict[str, Any], tmp_path: Path) -> None:
     names = {metrics_file({**deployed, "target": target}) for target in ("a_b", "a b", "a/b", "../b", "a.b")}
     assert len(names) == 5
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]+\.prom", name) for name in names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+\.prom", name) for name in names)
 
 
 def test_the_next_run_replaces_it_and_others_may_read_it(deployed: dict[str, Any], tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ def as_metrics(run: dict[str, Any]) -> str:
 def metrics_file(run: dict[str, Any]) -> str:
     """Name of the file; two targets never share one."""
     target = str(run["target"])
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", target)[:100]
-    if name != target:
-        name += "-" + hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    name = target
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", target):
+        name = hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{PREFIX}{run['playbook']}-{name}.prom"
 
 
@@ -81,7 +81,7 @@ def _samples(run: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], float |
     about = {
         "run_id": run["run_id"],
         "outcome": run["outcome"],
-        "reason_code": run["reason_code"] or "",
+        "reason_code": run["reason_code"],
         "migrations": ", ".join(run["migrations"]),
     }
     yield "run_info", {**labels, **about}, 1
@@ -103,7 +103,9 @@ def _seconds_since_1970(text: str) -> int:
 
 
 def _labels(labels: dict[str, Any]) -> str:
-    return ",".join(f'{name}="{_escaped(str(value))}"' for name, value in labels.items())
+    return ",".join(
+        f'{name}="{_escaped("" if value is None else str(value))}"' for name, value in labels.items()
+    )
 
 
 def _escaped(value: str) -> str:
