@@ -122,7 +122,7 @@ def test_a_disk_without_room_for_a_second_database_is_refused(runs: StepRuns) ->
         connection.cursor() as cursor,
         pytest.raises(Refused, match=r"the restored database needs \d+ MiB beside the live one") as caught,
     ):
-        opening._check_server_room(cursor, target(runs.server, runs.database), 2**62)
+        opening._check_server_room(cursor, 2**62)
     assert caught.value.code == "server_disk_full"
 
 

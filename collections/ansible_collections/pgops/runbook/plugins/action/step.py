@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -30,6 +31,7 @@ from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.maintenance import end_maintenance
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
+from ..plugin_utils.run.password import Passwords, PasswordUnavailable
 from ..plugin_utils.run.progress import followed, newest_line
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip
@@ -55,6 +57,10 @@ STEP_MODULE = "pgops.runbook.step"
 REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report, "history": history_report}
 
 
+# Options that say how a server is reached, and how a sentence names it.
+SERVERS = {"target": "", "copy_target": "Of the server of the copy: "}
+
+
 class ActionModule(ActionBase):
     """One action plugin for the modules of all steps (meta/runtime.yml routes them here)."""
 
@@ -62,6 +68,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     # Name of another step than the task's, while that is executed.
     _executes = ""
+    _passwords: Passwords | None = None
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -321,6 +328,10 @@ class ActionModule(ActionBase):
         Args:
             line: shows how far the module is, while it works.
         """
+        try:
+            arguments = self._with_passwords(arguments)
+        except PasswordUnavailable as error:
+            return _failure(error.code, error.reason, None, time.monotonic())
         host_vars = task_vars
         if self._task.delegate_to:
             host_vars = task_vars["ansible_delegated_vars"][self._task.delegate_to]
@@ -337,6 +348,20 @@ class ActionModule(ActionBase):
         result = self._parse_returned_data(execute(arguments, meanwhile), PROFILE)
         remove_internal_keys(result)
         return dict(result)
+
+    def _with_passwords(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Options of a module with the passwords themselves, each read once in a task.
+
+        Raises:
+            PasswordUnavailable: see plugin_utils/run/password.py.
+        """
+        self._passwords = self._passwords or Passwords()
+        found = {
+            option: self._passwords.put_into(arguments[option], whose)
+            for option, whose in SERVERS.items()
+            if isinstance(arguments.get(option), Mapping)
+        }
+        return {**arguments, **found}
 
     def _end_maintenance(
         self,

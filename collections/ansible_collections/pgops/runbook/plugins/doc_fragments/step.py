@@ -30,6 +30,19 @@ options:
         description: Password of the role. Never written to a log, a command line or an artifact.
         type: str
         default: ''
+      password_file:
+        description:
+          - File with the password on the controller, in place of O(target.login_password).
+          - Read by the action plugin; the module is given the password.
+        type: str
+        default: ''
+      password_command:
+        description:
+          - Program and arguments that print the password, run on the controller without a shell, in place of
+            O(target.login_password).
+          - Run by the action plugin; the module is given the password.
+        type: raw
+        default: []
       login_db:
         description: Name of the database.
         type: str
@@ -39,6 +52,30 @@ options:
         type: str
         default: prefer
         choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description:
+          - Certificates of the authorities that sign servers', a file on the host where the module runs; or V(system).
+            Empty means libpq's default.
+        type: path
+        default: ''
+      ssl_cert:
+        description: The client's certificate, a file on the host where the module runs. Empty means libpq's default.
+        type: path
+        default: ''
+      ssl_key:
+        description: Its key, a file that nobody but its owner may read. Empty means libpq's default.
+        type: path
+        default: ''
+      service:
+        description:
+          - Section of pg_service.conf on the host where the module runs. What it says stands where an option here has
+            its default.
+        type: str
+        default: ''
+      options:
+        description: Settings of the session (libpq's options), as C(-c work_mem=64MB). The runbook's own stand above.
+        type: str
+        default: ''
   run:
     description: The run that the step belongs to.
     type: dict
@@ -172,6 +209,19 @@ options:
         description: Password of the role. Never written to a log, a command line or an artifact.
         type: str
         default: ''
+      password_file:
+        description:
+          - File with the password on the controller, in place of O(copy_target.login_password).
+          - Read by the action plugin; the module is given the password.
+        type: str
+        default: ''
+      password_command:
+        description:
+          - Program and arguments that print the password, run on the controller without a shell, in place of
+            O(copy_target.login_password).
+          - Run by the action plugin; the module is given the password.
+        type: raw
+        default: []
       login_db:
         description: Name of a database to connect to; the copy has a name of its own.
         type: str
@@ -181,6 +231,30 @@ options:
         type: str
         default: prefer
         choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description:
+          - Certificates of the authorities that sign servers', a file on the host where the module runs; or V(system).
+            Empty means libpq's default.
+        type: path
+        default: ''
+      ssl_cert:
+        description: The client's certificate, a file on the host where the module runs. Empty means libpq's default.
+        type: path
+        default: ''
+      ssl_key:
+        description: Its key, a file that nobody but its owner may read. Empty means libpq's default.
+        type: path
+        default: ''
+      service:
+        description:
+          - Section of pg_service.conf on the host where the module runs. What it says stands where an option here has
+            its default.
+        type: str
+        default: ''
+      options:
+        description: Settings of the session (libpq's options), as C(-c work_mem=64MB). The runbook's own stand above.
+        type: str
+        default: ''
 """
 
     LOCKS = r"""

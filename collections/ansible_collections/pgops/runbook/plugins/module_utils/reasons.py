@@ -279,7 +279,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "server_unreachable": Reason(
             "No connection to PostgreSQL could be made.",
-            "Check the server, and db_host, db_port, db_name, db_user and db_password.",
+            "Check the server, and the variables that the reason names.",
         ),
         "setting_invalid": Reason(
             "A variable of the runbook has a value that cannot be used.",
@@ -630,6 +630,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "ledger_open_to_others": Reason(
             "Roles that do not own the runbook's schemas may write them, or read the rows that are kept there.",
             "Type the REVOKE commands that the reason names, and find out who granted it.",
+        ),
+        "password_unavailable": Reason(
+            "db_password_file or db_password_command gave no password, or db_password is set besides.",
+            "Correct the variable that the reason names, on the controller.",
         ),
         "pglast_missing": Reason(
             "The Python of the controller has no pglast, which parses the SQL scripts.",

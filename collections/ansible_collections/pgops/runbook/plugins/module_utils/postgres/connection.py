@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from .answers import one_row
 from .message import one_line
 from .pooler import backend_pid, refuse_shared_session
 from .script_session import STRINGS, STRINGS_OF_ROLE, take_our_turn
+from .unreachable import EVERY_CONNECTION, advice, without_libpq_advice
 
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
@@ -47,21 +47,46 @@ __all__ = [
     "transaction",
 ]
 
+#: Of libpq's keywords, what the options have where nothing is set: as libpq itself.
+DEFAULTS = {"port": 5432, "sslmode": "prefer"}
+
 # The option names are those of community.postgresql, which every user of Ansible and PostgreSQL knows.
 TARGET_SPEC = {
     "login_host": {"type": "str", "default": ""},
-    "login_port": {"type": "int", "default": 5432},
+    "login_port": {"type": "int", "default": DEFAULTS["port"]},
     "login_user": {"type": "str", "default": ""},
     "login_password": {"type": "str", "default": "", "no_log": True},
+    # Read on the controller, which gives the password in their place.
+    "password_file": {"type": "str", "default": "", "no_log": True},
+    "password_command": {"type": "raw", "default": [], "no_log": True},
     "login_db": {"type": "str", "required": True},
     "ssl_mode": {
         "type": "str",
-        "default": "prefer",
+        "default": DEFAULTS["sslmode"],
         "choices": ["allow", "disable", "prefer", "require", "verify-ca", "verify-full"],
     },
+    "ca_cert": {"type": "path", "default": ""},
+    "ssl_cert": {"type": "path", "default": ""},
+    "ssl_key": {"type": "path", "default": ""},
+    "service": {"type": "str", "default": ""},
+    "options": {"type": "str", "default": ""},
 }
 
-CONNECT_TIMEOUT_SECONDS = 10
+#: Keyword of libpq -> our option, and the public variable that it comes from.
+KEYWORDS = {
+    "host": ("login_host", "db_host"),
+    "port": ("login_port", "db_port"),
+    "user": ("login_user", "db_user"),
+    "password": ("login_password", "db_password"),
+    "sslmode": ("ssl_mode", "db_sslmode"),
+    "sslrootcert": ("ca_cert", "db_sslrootcert"),
+    "sslcert": ("ssl_cert", "db_sslcert"),
+    "sslkey": ("ssl_key", "db_sslkey"),
+    "service": ("service", "db_service"),
+    "options": ("options", "db_options"),
+}
+
+OF_EVERY_CLIENT = {"connect_timeout": 10, "application_name": "pgops.runbook"}
 
 # A transaction of REPEATABLE READ takes its snapshot before it has its locks: rows that others commit while it waits
 # for one would be in the table that it drops, and not in what it sees. So whatever database, role or server have as
@@ -78,15 +103,22 @@ class ServerUnreachable(RunbookError):
 
 
 def _parameters(target: Target, database: str | None = None) -> dict[str, Any]:
-    """libpq keywords for ``target``; empty values are left to libpq's own defaults."""
-    wanted = {
-        "host": target.get("login_host"),
-        "port": target.get("login_port"),
-        "user": target.get("login_user"),
-        "password": target.get("login_password"),
-        "dbname": database or target["login_db"],
-        "sslmode": target.get("ssl_mode"),
-    }
+    """libpq keywords for ``target``; empty values are left to libpq's own defaults.
+
+    With a service, so are those that have their default here: what its section says stands above it.
+
+    Raises:
+        Refused: a value has a NUL, which libpq cannot be given.
+    """
+    wanted = {keyword: target.get(option) for keyword, (option, _) in KEYWORDS.items()}
+    if wanted["service"]:
+        for keyword, default in DEFAULTS.items():
+            wanted[keyword] = None if wanted[keyword] == default else wanted[keyword]
+    wanted["dbname"] = database or target["login_db"]
+    for keyword, value in wanted.items():
+        if "\0" in str(value):
+            _, variable = KEYWORDS.get(keyword, ("", "db_name"))
+            raise Refused("setting_invalid", f"{variable} has a NUL character in it. Correct it.")
     return {keyword: value for keyword, value in wanted.items() if value}
 
 
@@ -121,17 +153,14 @@ def connect_again(connection: Connection) -> Connection:
 
 
 def _open(parameters: Mapping[str, Any]) -> Connection:
-    parameters = {
-        **parameters,
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "application_name": "pgops.runbook",
-        "client_encoding": CLIENT_ENCODING,
-    }
+    parameters = {**parameters, **OF_EVERY_CLIENT, "client_encoding": CLIENT_ENCODING}
     try:
         connection = psycopg2.connect(**parameters)
         if connection.info.parameter_status(STRINGS) == "off":
+            # Whoever has set them: a variable, the section of a service, or PGOPTIONS.
+            options = connection.info.dsn_parameters.get("options", "")
             connection.close()
-            parameters["options"] = _with_standard_strings()
+            parameters["options"] = _with_standard_strings(options)
             connection = psycopg2.connect(**parameters)
         try:
             # Before anything is set, which would stay in a session that is somebody else's next. Poolers cancel for
@@ -146,50 +175,46 @@ def _open(parameters: Mapping[str, Any]) -> Connection:
         return connection
     except psycopg2.OperationalError as error:
         # libpq names host, port and cause, and never the password.
-        cause = one_line(error) or "no reason given"
+        cause = without_libpq_advice(one_line(error)) or "no reason given"
         raise ServerUnreachable(
             "server_unreachable",
             f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
-            " Check db_host, db_port, db_name, db_user and db_password.",
+            f" {advice(cause) or EVERY_CONNECTION}",
         ) from None
 
 
-def _with_standard_strings() -> str:
+def _with_standard_strings(options: str) -> str:
     """Options of a session that begins with backslashes as plain characters.
 
     psycopg2 looks once, at the beginning, whether a constant needs the form E'...', and libpq at each constant whether
     a backslash in it is doubled: where we changed the setting later, they would not agree.
+
+    Args:
+        options: what the session has by now.
     """
-    return " ".join(
-        filter(None, (os.environ.get("PGOPTIONS"), f"-c {STRINGS}=on", f"-c {STRINGS_OF_ROLE}=off"))
-    )
+    return f"{options} -c {STRINGS}=on -c {STRINGS_OF_ROLE}=off".lstrip()
 
 
 def client_options(target: Target, database: str | None = None) -> list[str]:
-    """Command-line options of PostgreSQL's client programs for ``target``; the password is never among them."""
-    parameters = _parameters(target, database)
-    options = ["--no-password"]
-    for keyword, option in (("host", "--host"), ("port", "--port"), ("user", "--username")):
-        if keyword in parameters:
-            options.append(f"{option}={parameters[keyword]}")
-    options.append(f"--dbname={connection_string(dbname=parameters['dbname'])}")
-    return options
+    """Command-line options of PostgreSQL's client programs for ``target``; the password is never among them.
+
+    All of it is one connection string, since the section of a service stands above options and environment: a program
+    must not go another way than our own connections.
+    """
+    parameters = {**_parameters(target, database), **OF_EVERY_CLIENT}
+    parameters.pop("password", None)
+    return ["--no-password", f"--dbname={connection_string(**parameters)}"]
 
 
-def connection_string(**keywords: str) -> str:
+def connection_string(**keywords: Any) -> str:
     """A libpq connection string; keeps a database name with ``=`` or spaces from being read as one."""
     return psycopg2.extensions.make_dsn(**keywords)
 
 
 def client_environment(target: Target) -> dict[str, str]:
-    """Environment variables for the client programs: what must not, or cannot, stand on a command line."""
-    environment = {"PGAPPNAME": "pgops.runbook", "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_SECONDS)}
-    parameters = _parameters(target)
-    if "password" in parameters:
-        environment["PGPASSWORD"] = parameters["password"]
-    if "sslmode" in parameters:
-        environment["PGSSLMODE"] = parameters["sslmode"]
-    return environment
+    """Environment variables for the client programs: the password, which must not stand on a command line."""
+    password = _parameters(target).get("password")
+    return {"PGPASSWORD": password} if password else {}
 
 
 def server_identity(cursor: Cursor) -> Identity:

@@ -13,8 +13,13 @@ from collections.abc import Sequence
 from ..errors import Refused, StepFailed
 from ..shapes import Target
 from .connection import client_environment
+from .unreachable import advice, without_libpq_advice
 
 __all__ = ["find_program", "program_major_version", "run_program"]
+
+NO_CONNECTION = re.compile(
+    r"connection to (server|database) .* failed|definition of service|sslmode|service file"
+)
 
 
 def find_program(name: str, bindir: str = "") -> str:
@@ -83,9 +88,18 @@ def run_program(path: str, options: Sequence[str], target: Target, arguments: Se
                 "client_program_failed",
                 f"{os.path.basename(path)} was killed by signal {-answer.returncode}.",
             )
-        last_lines = " / ".join(answer.stderr.strip().splitlines()[-5:])
         raise StepFailed(
             "client_program_failed",
-            f"{os.path.basename(path)} failed with exit status {answer.returncode}: {last_lines}",
+            f"{os.path.basename(path)} failed with exit status {answer.returncode}: {_complaint(answer.stderr)}",
         )
     return answer.stdout
+
+
+def _complaint(printed: str) -> str:
+    """The last lines of a program's standard error; of one that could not connect, with what to do."""
+    said = printed.strip()
+    last_lines = " / ".join(said.splitlines()[-5:])
+    if NO_CONNECTION.search(said) is None:
+        return last_lines
+    last_lines, what = without_libpq_advice(last_lines), advice(said)
+    return f"{last_lines.rstrip('.')}. {what}" if what else last_lines

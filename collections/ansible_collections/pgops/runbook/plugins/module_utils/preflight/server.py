@@ -131,7 +131,7 @@ def _to_write_again(cursor: Cursor, source: str, database: str, role: str) -> st
         return (
             "a superuser types: ALTER SYSTEM SET default_transaction_read_only = off; SELECT pg_reload_conf()"
         )
-    return "take it out of PGOPTIONS, or of where else clients or the server's command line set it"
+    return "take it out of db_options, of PGOPTIONS, or of where else clients or the server's command line set it"
 
 
 def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
