@@ -12,6 +12,7 @@ import pytest
 from demo.local_server import LocalServer
 from tests.integration.restore_runs import drop_beside, drop_what_restores_left
 from tests.integration.step_runs import StepRuns
+from tests.tls_server import TlsServer, programs_with_tls, tls_server
 
 
 @pytest.fixture
@@ -31,6 +32,16 @@ def runs(server: LocalServer, database: str, tmp_path: Path) -> StepRuns:
         "INSERT INTO notes (body) VALUES ('one'), (NULL), ('drei')",
     )
     return made
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
+    """A server that asks for TLS and a client's certificate."""
+    programs = programs_with_tls()
+    if programs is None:
+        pytest.skip("no PostgreSQL that was built with TLS is installed")
+    with tls_server(tmp_path_factory.mktemp("tls"), programs) as started:
+        yield started
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ class StepRuns:
     library_hosts: tuple[str, ...] = ()
     user: str | None = None
     version_table: Any = ""
+    connection: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
@@ -127,6 +128,7 @@ class StepRuns:
             self.library_hosts,
             self.user,
             self.version_table,
+            self.connection,
         )
 
     def arguments(self, name: str, **options: Any) -> dict[str, Any]:
@@ -146,6 +148,7 @@ class StepRuns:
             "target": {
                 **target(self.server, self.database),
                 **({"login_user": self.user} if self.user else {}),
+                **self.connection,
             },
             "run": {
                 "run_id": self.run_id,

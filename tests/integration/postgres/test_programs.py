@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import client_options
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.programs import (
     find_program,
     program_major_version,
@@ -76,9 +77,12 @@ def test_a_program_that_is_killed_is_told_by_its_signal(tmp_path: Path) -> None:
 
 
 def test_the_password_is_in_the_environment_and_on_no_command_line(tmp_path: Path) -> None:
-    path = program(tmp_path, 'printf "%s|%s|%s|%s" "$PGPASSWORD" "$PGSSLMODE" "$LC_MESSAGES" "$*"; cat')
+    path = program(tmp_path, 'printf "%s|%s|%s" "$PGPASSWORD" "$LC_MESSAGES" "$*"; cat')
     told = {"login_db": "x", "login_password": "s3cret", "ssl_mode": "require"}
-    assert run_program(path, ["--one"], told, ["a b"]) == "s3cret|require|C|--one a b"
+    assert run_program(path, ["--one"], told, ["a b"]) == "s3cret|C|--one a b"
+    on_command_line = " ".join(client_options(told))
+    assert "sslmode=require" in on_command_line
+    assert "s3cret" not in on_command_line
 
 
 def test_only_the_last_lines_of_a_long_complaint_are_told(tmp_path: Path) -> None:

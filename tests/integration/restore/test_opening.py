@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect
 from ansible_collections.pgops.runbook.plugins.module_utils.restore import opening
 from ansible_collections.pgops.runbook.plugins.module_utils.restore.opening import (
     check_replaceable,
@@ -116,13 +118,31 @@ def test_room_is_looked_for_on_the_disk_of_this_machine_only(runs: StepRuns, kee
     assert check(runs, keeper)["room_bytes"] is None, "it is not told where the data lies"
 
 
+def test_a_service_may_lead_to_another_machine(
+    runs: StepRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = tmp_path / "services"
+    services.write_text(
+        f"[far]\nhost=db.example.org\nhostaddr=127.0.0.1\nport={runs.server.port}\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    far = {
+        "login_user": runs.server.user,
+        "login_password": runs.server.password,
+        "login_db": runs.database,
+        "service": "far",
+    }
+    with contextlib.closing(connect(far)) as connection, connection.cursor() as cursor:
+        assert check_replaceable(cursor, far)["room_bytes"] is None
+
+
 def test_a_disk_without_room_for_a_second_database_is_refused(runs: StepRuns) -> None:
     with (
         contextlib.closing(runs.server.connect(runs.database)) as connection,
         connection.cursor() as cursor,
         pytest.raises(Refused, match=r"the restored database needs \d+ MiB beside the live one") as caught,
     ):
-        opening._check_server_room(cursor, 2**62)
+        opening._check_server_room(cursor, target(runs.server, runs.database), 2**62)
     assert caught.value.code == "server_disk_full"
 
 

@@ -199,7 +199,7 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
     refuse_enabled_subscriptions(cursor, target["login_db"])
     return {
         "database_bytes": size,
-        "room_bytes": _check_server_room(cursor, size),
+        "room_bytes": _check_server_room(cursor, target, size),
         **read_replication(cursor),
     }
 
@@ -231,10 +231,10 @@ def _check_sessions(cursor: Cursor, role: str) -> None:
     )
 
 
-def _check_server_room(cursor: Cursor, size: int) -> int | None:
+def _check_server_room(cursor: Cursor, target: Target, size: int) -> int | None:
     """Bytes free on the disk of the database, where that disk is this machine's."""
-    # Where the connection has come to: a service or PGHOST may have said so, and no variable.
-    host = cursor.connection.info.host or ""
+    # Where no variable says so, a service may have, or PGHOST.
+    host = target.get("login_host") or cursor.connection.info.host or ""
     if host not in LOCAL_HOSTS and not host.startswith("/"):
         return None
     cursor.execute(
