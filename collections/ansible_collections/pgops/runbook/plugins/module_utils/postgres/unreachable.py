@@ -60,8 +60,8 @@ RULES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"password|fe_sendauth|SASL|SCRAM",
-        "Check db_user, and db_password, db_password_file or db_password_command. Where the server asks for a certificate"
-        " too, that in db_sslcert must be made out to db_user.",
+        "Check db_user, and db_password, db_password_file or db_password_command. Where the server asks for a"
+        " certificate too, that in db_sslcert must be made out to db_user.",
     ),
 )
 
