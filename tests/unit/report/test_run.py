@@ -90,6 +90,21 @@ def test_a_rollback_that_failed_too_offers_the_restore_of_its_own_backup():
     assert next_line(run("restored", steps=(*FAILED_ROLLBACK, ("swap", "ok")))) == []
 
 
+@pytest.mark.parametrize("code", ["password_unavailable", "server_unreachable", "host_unreachable"])
+def test_a_rollback_that_reached_nobody_is_to_be_started_by_hand(code):
+    content = run("failed", steps=[("apply", "ok"), ("verify", "failed"), ("emergency_backup", "failed")])
+    content["steps"][-1]["reason_code"] = code
+    (line,) = next_line(content)
+    assert line.endswith(
+        "playbooks/status.yml, then ansible-playbook emergency_rollback.yml -e migration=009"
+    )
+    steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
+    by_hand = run("failed", "emergency_rollback", steps, restorable_run="r0")
+    by_hand["steps"][-1]["reason_code"] = code
+    (line,) = next_line(by_hand)
+    assert line == "Next: ansible-playbook playbooks/status.yml"
+
+
 @pytest.mark.parametrize("outcome", ["failed", "unchanged"])
 def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy(outcome):
     steps = (("preflight", "ok"), ("emergency_rollback", "failed"))

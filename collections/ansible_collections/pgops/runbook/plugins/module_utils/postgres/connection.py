@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refused, RunbookError
-from ..shapes import Connection, Cursor, Identity, Target
+from ..shapes import Connection, Cursor, Identity, Json, Target
 from .answers import one_row
 from .message import one_line
 from .pooler import backend_pid, refuse_shared_session
@@ -51,7 +51,7 @@ __all__ = [
 DEFAULTS = {"port": 5432, "sslmode": "prefer"}
 
 # The option names are those of community.postgresql, which every user of Ansible and PostgreSQL knows.
-TARGET_SPEC = {
+TARGET_SPEC: Json = {
     "login_host": {"type": "str", "default": ""},
     "login_port": {"type": "int", "default": DEFAULTS["port"]},
     "login_user": {"type": "str", "default": ""},

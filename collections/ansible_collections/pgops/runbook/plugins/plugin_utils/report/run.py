@@ -25,6 +25,9 @@ STATE_OF_PRODUCTION = {
 
 LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
 
+# Reasons of a step that could not begin: nobody was reached. A restore would not reach anybody either.
+NOT_REACHED = ("host_unreachable", "password_unavailable", "server_unreachable")
+
 LOOK = "What is in production is not known here."
 
 
@@ -275,16 +278,20 @@ def _check(run: dict[str, Any], changed: str) -> str:
 
 
 def _next(run: dict[str, Any]) -> str | None:
-    failed = [step["step"] for step in run["steps"] if step["status"] == "failed"]
+    tried = {
+        step["step"]
+        for step in run["steps"]
+        if step["status"] == "failed" and step.get("reason_code") not in NOT_REACHED
+    }
     backup = run.get("restorable_run")
-    not_taken_back = "emergency_rollback" in failed and not _is_done(run, "emergency_rollback")
+    not_taken_back = "emergency_rollback" in tried and not _is_done(run, "emergency_rollback")
     if run["playbook"] == "emergency_rollback" and not_taken_back and backup:
         return f"correct the rollback script, or put back the backup from before the deploy: {_restore_command(backup)}"
     if run["outcome"] == "deployed" and run.get("rows_waiting"):
         return f"{LIST_SALVAGE} says which rows wait, and what stands in the way of each"
     if run["outcome"] != "failed":
         return None
-    if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & set(failed):
+    if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & tried:
         return f"put back the backup of this run: {_restore_command(run['run_id'])}"
     files = run.get("files")
     if files and None in files["hosts"].values():
