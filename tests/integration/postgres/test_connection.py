@@ -17,6 +17,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
     read_committed,
     transaction,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.script_session import (
+    OUR_SETTINGS,
+    scripts_turn,
+)
 
 from tests.integration.step_runs import target
 
@@ -122,3 +126,40 @@ def test_temporary_tables_have_memory(server, database, connection, had, has):
         cursor.execute("CREATE TEMPORARY TABLE t (); SHOW temp_buffers")
         assert cursor.fetchone() == (has,)
     ours.close()
+
+
+# Options of the session ----------------------------------------------------------------------------------
+
+AGAINST_US = {
+    "search_path": "theirs",
+    "default_transaction_isolation": "serializable",
+    "statement_timeout": "5min",
+    "DateStyle": "German",
+    "bytea_output": "escape",
+    "extra_float_digits": "0",
+    "array_nulls": "off",
+    "client_encoding": "LATIN1",
+    "application_name": "theirs",
+}
+
+
+def test_our_own_settings_stand_above_options_and_scripts_have_the_options(server, database):
+    options = " ".join(f"-c {name}={value}" for name, value in {**AGAINST_US, "work_mem": "9MB"}.items())
+    ours = connect({**target(server, database), "options": options})
+    read = f"SELECT {', '.join(f'current_setting({name!r})' for name in AGAINST_US)}, current_setting('work_mem')"
+    with transaction(ours) as cursor:
+        cursor.execute(read)
+        mine = dict(zip([*AGAINST_US, "work_mem"], cursor.fetchone(), strict=True))
+        for name, pinned in OUR_SETTINGS.items():
+            assert mine.get(name, pinned.value) == pinned.value, name
+        assert {mine["client_encoding"], mine["application_name"]} == {"UTF8", "pgops.runbook"}
+        assert mine["work_mem"] == "9MB"
+        with scripts_turn(cursor):
+            cursor.execute(read)
+            script = dict(zip([*AGAINST_US, "work_mem"], cursor.fetchone(), strict=True))
+    ours.close()
+    assert {name: script[name] for name in ("search_path", "bytea_output", "work_mem")} == {
+        "search_path": "theirs",
+        "bytea_output": "escape",
+        "work_mem": "9MB",
+    }
