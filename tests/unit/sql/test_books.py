@@ -71,6 +71,7 @@ def test_a_rollback_does_not_wait_for_what_another_file_does_not_say(tmp_path: P
         ("007_polls.0001_initial", ""),
         ("001_x", "-- Recorded as: polls.0001_initial\n"),
         ("001_x", "-- Recorded as: polls 0001_initial\n"),
+        ("001_other.0001_name", "-- Recorded as: polls.0001_initial\n"),
     ],
 )
 def test_django_knows_application_and_name(tmp_path: Path, name: str, text: str) -> None:
@@ -78,16 +79,25 @@ def test_django_knows_application_and_name(tmp_path: Path, name: str, text: str)
     assert found == {"app": "polls", "name": "0001_initial"}
 
 
+def test_what_a_header_says_to_django_need_not_have_its_numbers(tmp_path: Path) -> None:
+    files = {"migrations/001_x.sql": "-- Recorded as: polls.first-of.all\nSELECT 1"}
+    assert entries(tmp_path, "django", files) == {"001": {"app": "polls", "name": "first-of.all"}}
+
+
 def test_alembic_says_its_revision_in_what_it_writes(tmp_path: Path) -> None:
     files = {
         "migrations/001_a.sql": "BEGIN;\n-- Running upgrade  -> 1975ea83b712\nSELECT 1;\nCOMMIT;",
         "migrations/002_b.sql": "-- Running upgrade 1975ea83b712 -> ae1027a6acf4, add a column\nSELECT 1;",
         "migrations/003_c.sql": "-- Recorded as: c0ffee revises ae1027a6acf4\nSELECT 1;",
+        "migrations/004_d.sql": "-- Running upgrade ae1027a6acf4, c0ffee -> dd\nSELECT 1;",
+        "migrations/005_e.sql": "-- Recorded as: e.5 revises dd, c0ffee,ae1027a6acf4\nSELECT 1;",
     }
     assert entries(tmp_path, "alembic", files) == {
-        "001": {"revision": "1975ea83b712", "revises": None},
-        "002": {"revision": "ae1027a6acf4", "revises": "1975ea83b712"},
-        "003": {"revision": "c0ffee", "revises": "ae1027a6acf4"},
+        "001": {"revision": "1975ea83b712", "revises": []},
+        "002": {"revision": "ae1027a6acf4", "revises": ["1975ea83b712"]},
+        "003": {"revision": "c0ffee", "revises": ["ae1027a6acf4"]},
+        "004": {"revision": "dd", "revises": ["ae1027a6acf4", "c0ffee"]},
+        "005": {"revision": "e.5", "revises": ["dd", "c0ffee", "ae1027a6acf4"]},
     }
 
 
