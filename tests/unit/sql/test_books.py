@@ -108,6 +108,14 @@ def test_flyway_keeps_name_and_checksum_of_the_file(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("folder", ["", "migrations/"])
+def test_flyway_records_a_file_by_its_path(tmp_path: Path, folder: str) -> None:
+    (found,) = entries(tmp_path, "flyway", {f"{folder}2024/deep/V1__a.sql": "SELECT 1"}).values()
+    assert found["script"] == "2024/deep/V1__a.sql"
+    (found,) = entries(tmp_path / "plain", "flyway", {"migrations/1_a.sql": "SELECT 1"}).values()
+    assert found["script"] == "1_a.sql"
+
+
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb\r\n", "\ufeffa\rb\n"])
 def test_flyways_checksum_does_not_see_how_lines_end(text: str) -> None:
     assert flyway_checksum(text) & 0xFFFFFFFF == zlib.crc32(b"ab")

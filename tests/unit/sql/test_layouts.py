@@ -342,6 +342,51 @@ def test_flyway_undo_and_description(tmp_path: Path) -> None:
     assert one.rollback_place == "U1_2__add_users.sql"
 
 
+NESTED = {
+    "2024/V1__a.sql": "SELECT 1",
+    "2024/deep/V3__c.sql": "SELECT 3",
+    "2024/deep/V3__c.sql.conf": "executeInTransaction=false",
+    "2025/V2__b.sql": "SELECT 2",
+    "undo/U2__b.sql": "SELECT -2",
+    "2025/R__views.sql": "SELECT 4",
+    "2025/.hidden/V8__h.sql": "SELECT 8",
+    "2025/notes.txt": "",
+}
+
+
+@pytest.mark.parametrize("folder", ["", "migrations/"])
+@pytest.mark.parametrize("layout", ["auto", "flyway"])
+def test_flyway_looks_into_the_folders_in_its_own(tmp_path: Path, folder: str, layout: str) -> None:
+    files = {f"{folder}{name}": text for name, text in NESTED.items()}
+    beside = {"verify/V2__b.sql": "SELECT true", "smoke/V9__s.sql": "SELECT true"}
+    root = write_all(tmp_path, {**files, **beside})
+    (root / folder / "2025/round").symlink_to(root / folder, target_is_directory=True)
+    found = read_sql_library(root, layout=layout)
+    assert found.layout.name == "flyway"
+    assert [(one.version, one.apply.name) for one in found.migrations] == [
+        ("1", f"{folder}2024/V1__a.sql"),
+        ("2", f"{folder}2025/V2__b.sql"),
+        ("3", f"{folder}2024/deep/V3__c.sql"),
+    ]
+    first, second, third = found.migrations
+    assert (first.rollback, first.rollback_place) == (None, f"{folder}2024/U1__a.sql")
+    assert (second.rollback.name, second.verify.name) == (f"{folder}undo/U2__b.sql", "verify/V2__b.sql")
+    assert third.apply.header.transaction == "none"
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith(f"{folder}2025/R__views.sql is not deployed: it is repeatable")
+
+
+def test_files_of_one_version_in_two_folders_are_refused(tmp_path: Path) -> None:
+    root = write_all(tmp_path, {"a/V1__x.sql": "SELECT 1", "b/V1__x.sql": "SELECT 1"})
+    with pytest.raises(SqlLibraryError, match=r"several files: a/V1__x\.sql and b/V1__x\.sql"):
+        read_sql_library(root)
+
+
+def test_a_plain_folder_stays_plain_whatever_is_in_folders_of_it(tmp_path: Path) -> None:
+    root = write_all(tmp_path, {**FOLDERS["plain"], "migrations/old/V1__x.sql": "SELECT 1"})
+    assert [one.version for one in read_sql_library(root).migrations] == ["001"]
+
+
 def test_repeatable_and_baseline_migrations_are_named_and_not_deployed(tmp_path: Path) -> None:
     files = {
         "V1__a.sql": "SELECT 1",

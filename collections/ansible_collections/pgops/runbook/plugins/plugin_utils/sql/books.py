@@ -12,6 +12,7 @@ from typing import Any
 from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.bookkeeping import TOOLS
+from .layouts.choice import Layout
 from .layouts.sqitch_ids import registry_rows
 from .library import Migration, SqlLibrary
 
@@ -57,10 +58,11 @@ def books_of(version_table: Any, library: SqlLibrary, tolerant: bool = False) ->
 def _entries(tool: str, library: SqlLibrary, tolerant: bool) -> dict[str, Any]:
     if tool == "sqitch":
         return registry_rows(Path(library.sql_dir)) if library.migrations else {}
+    if tool == "flyway":
+        return {one.version: _flyway(one, library.layout) for one in library.migrations}
     make = {
         "alembic": _alembic,
         "django": _django,
-        "flyway": _flyway,
         "golang": _number,
         "goose": _number,
     }.get(tool)
@@ -108,10 +110,13 @@ def _alembic(migration: Migration) -> dict[str, Any]:
     return {"revision": match["revision"], "revises": re.findall(r"[^\s,]+", match["revises"] or "")}
 
 
-def _flyway(migration: Migration) -> dict[str, Any]:
+def _flyway(migration: Migration, layout: Layout) -> dict[str, Any]:
+    path = Path(migration.apply.name)
+    # As Flyway writes it: from its location on.
+    inside = layout.name == "flyway" and path.is_relative_to(layout.folder)
     return {
         "description": migration.description[:200] or "<< no description >>",
-        "script": Path(migration.apply.path).name,
+        "script": path.relative_to(layout.folder).as_posix() if inside else path.name,
         "checksum": flyway_checksum(migration.apply.text),
     }
 

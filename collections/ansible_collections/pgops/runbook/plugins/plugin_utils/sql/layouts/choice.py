@@ -101,6 +101,10 @@ def _evidence(root: Path, folder: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     try:
         names = names_in(root, folder)
+        if (root / folder).is_dir() and not any(name.endswith((".sql", ".rb")) for name in names):
+            # Only Flyway looks into the folders in it, too.
+            below = flyway.names_below(root, folder)
+            names = [name for name in below if layout_of_name(Path(name).name) == "flyway"]
     except SqlLibraryError:
         return {}  # its reader says so
     for name in names:
@@ -119,7 +123,7 @@ def _layout_of_file(root: Path, folder: str, name: str) -> str | None:
     # Whoever writes rollback/V1__x_rollback.sql numbers files so for this runbook.
     if (root / "rollback" / f"{path.stem}_rollback.sql").exists():
         return layout_of_text(_text(path)) or "plain"
-    by_name = layout_of_name(name)
+    by_name = layout_of_name(path.name)
     return (
         "rails-sql" if folder == "migrate" and by_name == "golang" else layout_of_text(_text(path)) or by_name
     )
