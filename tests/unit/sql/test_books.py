@@ -127,6 +127,17 @@ def test_flyways_checksum_is_signed_and_sees_each_character() -> None:
     assert flyway_checksum("1234\n56789\n") != flyway_checksum("1234\n\f56789\n")
 
 
+def test_sqitchs_registry_is_the_same_wherever_its_plan_is(tmp_path: Path) -> None:
+    files = {
+        "sqitch.plan": "%project=p\n\na 2024-01-01T00:00:00Z A <a@example.com> # A\n",
+        "deploy/a.sql": "SELECT 1;",
+    }
+    below = {f"db/{name}": text for name, text in files.items()} | {"sqitch.conf": "[core]\ntop_dir = db\n"}
+    plain, in_db = entries(tmp_path / "one", "sqitch", files), entries(tmp_path / "two", "sqitch", below)
+    assert plain["a"]["script_hash"]
+    assert in_db == plain
+
+
 def test_an_identity_of_sqitch_stands_for_all_of_the_plan_up_to_it() -> None:
     line = "{} 2024-01-01T00:00:00Z A <a@example.com> # {}\n"
     plans = [

@@ -25,6 +25,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.marks im
     layout_of_name,
     layout_of_text,
 )
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.sqitch_conf import top_dir
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.sqitch_plan import read_plan
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.migration import Migration
@@ -320,6 +321,54 @@ def test_a_down_file_alone_and_ruby_without_sql_are_said(tmp_path: Path) -> None
     assert [one.version for one in found.migrations] == ["1"]
     assert found.warnings[0] == "migrate/2_b.down.sql belongs to no migration (no .up.sql has its number)"
     assert found.warnings[1].startswith("migrate/3_c.rb is not read: it is Ruby")
+
+
+def in_top_dir(tmp_path: Path, setting: str, folder: str = "db/changes") -> Path:
+    files = {f"{folder}/{name}": text for name, text in FOLDERS["sqitch"].items()}
+    return write_all(tmp_path, {**files, "sqitch.conf": setting, f"{folder}/verify/a.sql": "SELECT true"})
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "[core]\n\tengine = pg\n\ttop_dir = db/changes\n",
+        '[ CORE ]\nTop_Dir="./db//changes/"  # here\n[other]\ntop_dir = nowhere\n',
+        "[core]\ntop_dir = nowhere\n[core]\n# top_dir = x\ntop_dir = db/changes ; last\n",
+    ],
+)
+@pytest.mark.parametrize("layout", ["auto", "sqitch"])
+def test_sqitchs_plan_is_where_its_settings_say(tmp_path: Path, setting: str, layout: str) -> None:
+    library = read_sql_library(in_top_dir(tmp_path, setting), layout=layout)
+    assert library.layout.name == "sqitch"
+    (found,) = library.migrations
+    assert [one.name for one in (found.apply, found.rollback, found.verify)] == [
+        f"db/changes/{kind}/a.sql" for kind in ("deploy", "revert", "verify")
+    ]
+    assert found.version == "a"
+    assert found.rollback_place == "db/changes/revert/a.sql"
+
+
+@pytest.mark.parametrize("setting", ["", "[core]\n", "[core]\ntop_dir = .\n", '[engine "pg"]\ntop_dir = x\n'])
+def test_without_a_setting_sqitchs_plan_is_in_the_folder_itself(tmp_path: Path, setting: str) -> None:
+    assert top_dir(tmp_path) == ""
+    assert top_dir(write_all(tmp_path, {"sqitch.conf": setting})) == ""
+
+
+def test_a_script_that_sqitchs_plan_has_and_its_folder_has_not_is_named(tmp_path: Path) -> None:
+    root = in_top_dir(tmp_path, "[core]\ntop_dir = db/changes\n")
+    (root / "db/changes/deploy/a.sql").unlink()
+    with pytest.raises(SqlScriptError, match=r"there is no db/changes/deploy/a\.sql"):
+        read_sql_library(root)
+
+
+@pytest.mark.parametrize("value", ["/srv/changes", "../changes", "db/../../changes"])
+def test_a_plan_outside_of_the_folder_is_refused(tmp_path: Path, value: str) -> None:
+    root = write_all(tmp_path, {"sqitch.conf": f"[core]\ntop_dir = {value}\n"})
+    with pytest.raises(
+        SqlLibraryError, match=r"has its plan in .*set sql_dir to a folder that holds both"
+    ) as caught:
+        read_sql_library(root)
+    assert caught.value.code == "sql_dir_unusable"
 
 
 # Flyway

@@ -12,6 +12,7 @@ from ..folder import SqlLibraryError, names_in
 from ..found import Contents
 from . import dbmate, flyway, goose, numbered, plain, sqitch
 from .marks import layout_of_name, layout_of_text
+from .sqitch_conf import top_dir
 
 __all__ = ["AUTO", "LAYOUTS", "Layout", "layout_of"]
 
@@ -82,8 +83,9 @@ def layout_of(root: Path, wanted: str, tolerant: bool = False) -> Layout:
                 f"there is no sql_layout {wanted!r}; there are {AUTO}, {', '.join(LAYOUTS)}",
             )
         return Layout(wanted, folder, _read=LAYOUTS[wanted])
-    if (root / sqitch.PLAN).exists():
-        return Layout("sqitch", "", sqitch.PLAN, sqitch.read)
+    plan = Path(top_dir(root)) / sqitch.PLAN
+    if (root / plan).exists():
+        return Layout("sqitch", "", plan.as_posix(), sqitch.read)
     evidence = _evidence(root, folder)
     if len(evidence) > 1 and not tolerant:
         shown = ", ".join(f"{files[0]} of {name}" for name, files in evidence.items())
