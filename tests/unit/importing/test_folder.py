@@ -70,6 +70,14 @@ def test_a_migration_without_a_number_would_come_after_new_ones(tmp_path: Path) 
     assert caught.value.code == "import_in_the_way"
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        Refused, match=r"cannot be read \(File name too long\)\. Nothing was written"
+    ) as caught:
+        read_folder_of_imports(str(tmp_path / ("x" * 300)), "auto", "django")
+    assert caught.value.code == "sql_dir_unusable"
+
+
 def test_another_layout_is_refused(tmp_path: Path) -> None:
     root = write(tmp_path, {"V1__a.sql": "SELECT 1"})
     with pytest.raises(Refused, match=r"sql_layout flyway \(by V1__a\.sql\)") as caught:

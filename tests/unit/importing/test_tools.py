@@ -90,6 +90,8 @@ def test_alembics_history_is_read_from_the_oldest_on() -> None:
         ("d4", ("b2", "c3"), "merge", "d4 revises b2, c3"),
     ]
     assert history_of("INFO nothing\n") == []
+    with pytest.raises(ToolFailed, match="revision c3 depends on left, which is not a revision"):
+        history_of(HISTORY.replace("Also depends on: b2", "Also depends on: left"))
 
 
 STEPS = (

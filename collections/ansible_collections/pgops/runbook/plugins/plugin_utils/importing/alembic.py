@@ -75,10 +75,20 @@ class Alembic:
 
 
 def history_of(told: str) -> list[Listed]:
-    """What ``alembic history --verbose`` has printed, which begins with the newest; the oldest first."""
+    """What ``alembic history --verbose`` has printed, which begins with the newest; the oldest first.
+
+    Raises:
+        ToolFailed: a revision depends on the name of a branch, of which is not printed which revision it stands for.
+    """
     entries = {one.key: one for one in map(_listed, reversed(list(_ENTRY.finditer(f"{told}\n"))))}
     rank = {key: (place,) for place, key in enumerate(entries)}
-    requires = {key: [name for name in one.requires if name in entries] for key, one in entries.items()}
+    requires = {key: one.requires for key, one in entries.items()}
+    for key, names in requires.items():
+        for name in names:
+            if name not in entries:
+                raise ToolFailed(
+                    f"revision {key} depends on {name}, which is not a revision: name that in depends_on"
+                )
     return [entries[key] for key in topological_order(requires, rank)]
 
 

@@ -78,6 +78,16 @@ def read_folder_of_imports(sql_dir: str, layout: str, tool: str) -> Folder:
         Refused: it has another layout, or cannot be read.
     """
     root = Path(sql_dir).expanduser().absolute()
+    try:
+        return _read(root, layout, tool)
+    except OSError as error:
+        raise Refused(
+            "sql_dir_unusable",
+            f"{error.filename or root} cannot be read ({error.strerror}). Nothing was written.",
+        ) from None
+
+
+def _read(root: Path, layout: str, tool: str) -> Folder:
     found = layout_of(root, layout, tolerant=True)
     if found.name != "plain":
         raise Refused(

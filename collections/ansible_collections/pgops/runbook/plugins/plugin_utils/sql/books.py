@@ -21,7 +21,7 @@ __all__ = ["books_of", "flyway_checksum"]
 _SETTINGS = ("tool", "table", "version", "description")
 _DJANGO = re.compile(r"(?:\d+_)?(?P<app>[A-Za-z_]\w*)[. ](?P<name>\d{4}_\w+)")
 # What a header says need not have Django's own numbers.
-_DJANGO_STATED = re.compile(r"(?P<app>[A-Za-z_]\w*)[. ](?P<name>\S+)")
+_DJANGO_STATED = re.compile(r"(?:\d+_)?(?P<app>[A-Za-z_]\w*)[. ](?P<name>\S+)")
 # The comment that `alembic upgrade --sql` writes before each revision; a merge revises several.
 _ALEMBIC = re.compile(r"^-- Running upgrade (?P<revises>\w*(?:, \w+)*) -> (?P<revision>\w+)", re.M)
 _ALEMBIC_STATED = re.compile(r"(?P<revision>[^\s,]+)(?:[ ]revises[ ](?P<revises>[^\s,]+(?:,[ ]*[^\s,]+)*))?")
