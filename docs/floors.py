@@ -67,6 +67,7 @@ CONTROLLER_ROOMS: dict[str, str] = {
     "run": "the plan of a run, its record and its progress",
     "report": "what a person reads of a run",
     "screen": "what a person sees while a run is at work",
+    "importing": "scripts from what Django and Alembic say of their migrations",
 }
 
 #: Rooms with one door: the file that others import, and the steps whose work is in the room itself.

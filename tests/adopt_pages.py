@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "adopt"
+IMPORT = " playbooks/import.yml "
 PAGES = sorted(path.stem for path in FOLDER.glob("*.md"))
 
 
@@ -21,7 +22,8 @@ class Page:
     Attributes:
         files: path below sql_dir -> text.
         settings: what goes into the inventory.
-        commands: those of the runbook, in order.
+        commands: those of the runbook, in order, after the import.
+        imports: the command that writes the files, where there is one.
         migration: the version that they deploy.
     """
 
@@ -29,6 +31,7 @@ class Page:
     settings: dict[str, str]
     commands: list[str]
     migration: str
+    imports: list[str]
 
     def write(self, folder: Path) -> Path:
         """Write the files below a folder."""
@@ -47,6 +50,7 @@ def page(name: str) -> Page:
     return Page(
         {path: re.sub(r"^    ", "", block, flags=re.M) for path, block in blocks},
         settings,
-        commands,
+        [line for line in commands if IMPORT not in line],
         commands[-1].partition("migration=")[2],
+        [line for line in commands if IMPORT in line],
     )

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.bookkeeping import TOOLS
+from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work import (
+    TOOLS as TOOLS_TO_IMPORT_FROM,
+)
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.books import books_of
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
@@ -35,6 +38,13 @@ def test_the_files_are_deployable_migrations_whose_books_the_tool_keeps(name: st
     assert all(one["apply"]["statements"] and one["rollback"]["statements"] for one in plan["migrations"])
     assert found.settings["version_table"] == name
     assert list(books_of(name, library)["entries"]) == [first.version, second.version]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tools_that_can_be_imported_say_how(name: str) -> None:
+    project = f"-e from={name} -e import_project=/srv/app -e import_python=/srv/app/.venv/bin/python"
+    command = f"ansible-playbook playbooks/import.yml {project}"
+    assert page(name).imports == ([command] if name in TOOLS_TO_IMPORT_FROM else [])
 
 
 @pytest.mark.parametrize("name", PAGES)

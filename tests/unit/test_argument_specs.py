@@ -19,17 +19,22 @@ import jinja2.meta
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pgops.runbook.plugins.action import preflight, step
+from ansible_collections.pgops.runbook.plugins.action import import_scripts, preflight, step
+from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work import (
+    OPTIONS as OPTIONS_OF_IMPORTS,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 COLLECTION = PROJECT / "collections" / "ansible_collections" / "pgops" / "runbook"
 ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_dir())
 # What executes a step, and is none itself: nobody calls it, and it has no options.
 EXECUTES = "step"
+# What their actions do they do on the controller; the modules are their documentation.
+ON_THE_CONTROLLER = {"import_scripts": (import_scripts, OPTIONS_OF_IMPORTS)}
 MODULES = sorted(
     path.stem
     for path in (COLLECTION / "plugins" / "modules").glob("*.py")
-    if path.stem not in ("__init__", EXECUTES)
+    if path.stem not in ("__init__", EXECUTES, *ON_THE_CONTROLLER)
 )
 PLAYBOOKS = sorted([*PROJECT.glob("*.yml"), *(PROJECT / "playbooks").glob("*.yml")])
 PLAYBOOKS = [path for path in PLAYBOOKS if path.name != "requirements.yml"]
@@ -50,7 +55,7 @@ MAGIC = {
     "role_path",
 }
 # Given on the command line only; wherever they are used they have a default.
-COMMAND_LINE = {"adopt", "cascade", "run_id", "skip", "to", "until"}
+COMMAND_LINE = {"adopt", "cascade", "from", "run_id", "skip", "to", "until"}
 
 
 def load(path: Path) -> Any:
@@ -204,7 +209,7 @@ def documentation() -> dict[str, Any]:
         [
             str(Path(sys.executable).with_name("ansible-doc")),
             *("-t", "module", "-j"),
-            *(f"pgops.runbook.{name}" for name in (*MODULES, EXECUTES)),
+            *(f"pgops.runbook.{name}" for name in (*MODULES, EXECUTES, *ON_THE_CONTROLLER)),
         ],
         cwd=PROJECT,
         env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")},
@@ -255,7 +260,7 @@ def plain(options: dict[str, Any] | None, suboptions: str) -> dict[str, Any]:
 
 
 def test_ansible_doc_finds_every_module() -> None:
-    assert sorted(documentation()) == sorted([*MODULES, EXECUTES])
+    assert sorted(documentation()) == sorted([*MODULES, EXECUTES, *ON_THE_CONTROLLER])
     assert MODULES, "there are modules"
 
 
@@ -309,6 +314,17 @@ def test_documentation_is_complete(name: str) -> None:
     assert all(part["description"] and part["type"] for part in facts["return"].values())
 
 
+@pytest.mark.parametrize("name", ON_THE_CONTROLLER)
+def test_what_is_done_on_the_controller_is_documented_as_it_is(name: str) -> None:
+    action, options = ON_THE_CONTROLLER[name]
+    facts = documentation()[name]
+    assert plain(facts["doc"]["options"], "suboptions") == plain(options, "options")
+    assert facts["doc"]["attributes"]["check_mode"]["support"] == "full"
+    assert action.ActionModule._supports_check_mode
+    (task,) = yaml.safe_load(facts["examples"])
+    check_arguments(task[f"pgops.runbook.{name}"], facts["doc"]["options"])
+
+
 def check_arguments(given: Any, options: dict[str, Any]) -> None:
     """Names that do not exist, and required ones that are missing; a template may be anything."""
     if isinstance(given, str) and given.startswith("{{"):
@@ -351,7 +367,7 @@ def test_roles_give_modules_options_that_exist(module: str, arguments: dict[str,
 
 
 def test_every_module_is_used_by_a_role() -> None:
-    assert {task.values[0] for task in tasks_with_modules()} == set(MODULES)
+    assert {task.values[0] for task in tasks_with_modules()} == {*MODULES, *ON_THE_CONTROLLER}
 
 
 def test_every_module_is_in_the_action_group_and_routed_to_the_step() -> None:

@@ -16,7 +16,7 @@ PLUGINS = PROJECT / "collections/ansible_collections/pgops/runbook/plugins"
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 #: Set by playbooks only, or by a shorter name on the command line.
-OF_PLAYBOOKS = re.compile(r".*_automatic|runbook_playbook|preflight_cascade|status_adopt")
+OF_PLAYBOOKS = re.compile(r".*_automatic|runbook_playbook|preflight_cascade|status_adopt|import_from")
 #: What an empty default means, in a word of its own.
 IN_WORDS = {
     "db_name": "required",
@@ -30,6 +30,7 @@ IN_WORDS = {
     "sql_dir": "sql",
     "artifacts_dir": "artifacts",
     "migration": "required",
+    "import_project": "required",
     "maintenance_window_hours": "always",
     "salvage_item": "none",
     "salvage_older_than_days": "none",
@@ -37,6 +38,7 @@ IN_WORDS = {
 ON_THE_COMMAND_LINE = {
     "adopt": "false",
     "cascade": "false",
+    "from": "required",
     "run_id": "none",
     "skip": "none",
     "until": "none",

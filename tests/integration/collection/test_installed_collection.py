@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.collection.strangers_project import PROJECT, StrangersProject, files_of
+from tests.integration.importing.projects import ALEMBIC, ALEMBIC_REVISIONS, PYTHON, needs, write
 
 ALL_COLUMNS = ["book.author", "book.id", "book.shelf", "book.title", "shelf.id", "shelf.label"]
 
@@ -112,3 +113,37 @@ def test_a_project_without_scripts_is_told_where_they_are_looked_for(project: St
     (project.folder / "sql").rename(project.folder / "scripts")
     assert project.play("pgops.runbook.deploy", "-e", "migration=001").status != 0
     assert f"the SQL folder {project.folder}/sql does not exist; set sql_dir" in project.record()["reason"]
+
+
+def test_migrations_of_another_tool_are_imported_beside_those_of_the_project(
+    project: StrangersProject,
+) -> None:
+    needs("alembic", "Debian: alembic")
+    write(project.folder / "app", {**ALEMBIC, **ALEMBIC_REVISIONS})
+    before = files_of(project.folder / "sql")
+    command = (
+        "pgops.runbook.import",
+        *("-e", "from=alembic"),
+        *("-e", "import_project=app"),
+        *("-e", f"import_python={PYTHON}"),
+    )
+    looked = project.play(*command, "--check")
+    assert looked.status == 0, looked.output
+    assert "4 migrations to import; nothing is written with --check" in looked.words
+    assert files_of(project.folder / "sql") == before
+    imported = project.play(*command, "-e", "version_table=alembic")
+    assert imported.status == 0, imported.output
+    assert "4 migrations imported" in imported.words
+    assert "version_table: {tool: alembic, table: public.revisions}" in imported.words
+    after = files_of(project.folder / "sql")
+    assert {name: after[name] for name in before} == before
+    assert sorted(name for name in after if "aa11" in name) == [
+        "migrations/004_aa11_Make_one.sql",
+        "rollback/004_aa11_Make_one_rollback.sql",
+    ]
+    assert not (project.folder / "artifacts").exists()
+    refused = project.play("pgops.runbook.import", "-e", "import_project=app")
+    assert refused.status != 0
+    assert (
+        "The command names no tool: -e from=django or -e from=alembic. Nothing was written." in refused.words
+    )

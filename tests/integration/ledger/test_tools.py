@@ -29,7 +29,7 @@ def flyway_entry(name: str) -> dict[str, Any]:
 
 
 ENTRIES: dict[str, dict[str, Any]] = {
-    "alembic": {"a": {"revision": "aa11", "revises": None}, "b": {"revision": "bb22", "revises": "aa11"}},
+    "alembic": {"a": {"revision": "aa11", "revises": []}, "b": {"revision": "bb22", "revises": ["aa11"]}},
     "dbmate": {"a": "20240101", "b": "20240102"},
     "django": {"a": {"app": "polls", "name": "0001_initial"}, "b": {"app": "polls", "name": "0002_more"}},
     "flyway": {"1": flyway_entry("1"), "1.10": flyway_entry("1_10")},
@@ -227,6 +227,34 @@ def test_a_head_that_the_script_moved_itself_is_left_as_it_is(cursor: Any) -> No
     cursor.execute("INSERT INTO alembic_version VALUES ('cc33')")
     assert record.applied() == {"a", "cc33"}, "another branch"
     assert isinstance(books(), Alembic)
+
+
+def test_alembics_heads_are_those_of_its_branches(cursor: Any) -> None:
+    revises = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": ["c", "a"]}
+    entries = {
+        version: {"revision": f"r{version}", "revises": [f"r{one}" for one in before]}
+        for version, before in revises.items()
+    }
+    record = table(cursor, "alembic", entries=entries)
+
+    def heads() -> str:
+        found = rows(cursor, "SELECT version_num FROM alembic_version ORDER BY 1") if record.find() else []
+        return " ".join(head.removeprefix("r") for (head,) in found)
+
+    steps = [("a", "a"), ("b", "b"), ("c", "b c"), ("d", "d"), ("e", "d e")]
+    for version, after in steps:
+        record.record(version, "")
+        assert heads() == after
+    assert record.applied() == set(revises)
+    for version, after in (("e", "d"), ("d", "b c"), ("b", "c")):
+        record.forget(version)
+        assert heads() == after
+    # It depends on what one of those that it revises comes from.
+    record.record("e", "")
+    assert heads() == "e"
+    for version, after in (("e", "c"), ("c", "a"), ("a", "")):
+        record.forget(version)
+        assert heads() == after
 
 
 def test_goose_counts_the_last_row_of_a_number(cursor: Any) -> None:

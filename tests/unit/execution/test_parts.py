@@ -9,6 +9,7 @@ import dataclasses
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.parts import (
+    does_nothing,
     lines_of_changes,
     parts_of,
     sets_session,
@@ -57,6 +58,19 @@ def test_more_than_one_part_that_may_change_rows_is_refused() -> None:
     check_rows_change_together("x.sql", [2])
     with pytest.raises(Refused, match=r"^x\.sql may change rows in 2 places \(lines 2, 7\).*together"):
         check_rows_change_together("x.sql", [2, 7])
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        ("BEGIN; SELECT 'nothing to do'; SELECT 1; COMMIT;", True),
+        ("SELECT 'x'; SELECT f();", False),
+        ("SELECT 'x'; COMMENT ON TABLE t IS 'y';", False),
+        ("", False),
+    ],
+)
+def test_a_script_that_only_says_something_does_nothing(text: str, nothing: bool) -> None:
+    assert does_nothing(script(text)) is nothing
 
 
 def test_statements_that_only_set_something_may_be_said_again() -> None:

@@ -71,6 +71,7 @@ def test_a_rollback_does_not_wait_for_what_another_file_does_not_say(tmp_path: P
         ("007_polls.0001_initial", ""),
         ("001_x", "-- Recorded as: polls.0001_initial\n"),
         ("001_x", "-- Recorded as: polls 0001_initial\n"),
+        ("001_other.0001_name", "-- Recorded as: polls.0001_initial\n"),
     ],
 )
 def test_django_knows_application_and_name(tmp_path: Path, name: str, text: str) -> None:
@@ -78,16 +79,25 @@ def test_django_knows_application_and_name(tmp_path: Path, name: str, text: str)
     assert found == {"app": "polls", "name": "0001_initial"}
 
 
+def test_what_a_header_says_to_django_need_not_have_its_numbers(tmp_path: Path) -> None:
+    files = {"migrations/001_x.sql": "-- Recorded as: polls.first-of.all\nSELECT 1"}
+    assert entries(tmp_path, "django", files) == {"001": {"app": "polls", "name": "first-of.all"}}
+
+
 def test_alembic_says_its_revision_in_what_it_writes(tmp_path: Path) -> None:
     files = {
         "migrations/001_a.sql": "BEGIN;\n-- Running upgrade  -> 1975ea83b712\nSELECT 1;\nCOMMIT;",
         "migrations/002_b.sql": "-- Running upgrade 1975ea83b712 -> ae1027a6acf4, add a column\nSELECT 1;",
         "migrations/003_c.sql": "-- Recorded as: c0ffee revises ae1027a6acf4\nSELECT 1;",
+        "migrations/004_d.sql": "-- Running upgrade ae1027a6acf4, c0ffee -> dd\nSELECT 1;",
+        "migrations/005_e.sql": "-- Recorded as: e.5 revises dd, c0ffee,ae1027a6acf4\nSELECT 1;",
     }
     assert entries(tmp_path, "alembic", files) == {
-        "001": {"revision": "1975ea83b712", "revises": None},
-        "002": {"revision": "ae1027a6acf4", "revises": "1975ea83b712"},
-        "003": {"revision": "c0ffee", "revises": "ae1027a6acf4"},
+        "001": {"revision": "1975ea83b712", "revises": []},
+        "002": {"revision": "ae1027a6acf4", "revises": ["1975ea83b712"]},
+        "003": {"revision": "c0ffee", "revises": ["ae1027a6acf4"]},
+        "004": {"revision": "dd", "revises": ["ae1027a6acf4", "c0ffee"]},
+        "005": {"revision": "e.5", "revises": ["dd", "c0ffee", "ae1027a6acf4"]},
     }
 
 
@@ -96,6 +106,14 @@ def test_flyway_keeps_name_and_checksum_of_the_file(tmp_path: Path) -> None:
     assert entries(tmp_path, "flyway", {"V1_2__add_t.sql": text}) == {
         "1.2": {"description": "add t", "script": "V1_2__add_t.sql", "checksum": flyway_checksum(text)}
     }
+
+
+@pytest.mark.parametrize("folder", ["", "migrations/"])
+def test_flyway_records_a_file_by_its_path(tmp_path: Path, folder: str) -> None:
+    (found,) = entries(tmp_path, "flyway", {f"{folder}2024/deep/V1__a.sql": "SELECT 1"}).values()
+    assert found["script"] == "2024/deep/V1__a.sql"
+    (found,) = entries(tmp_path / "plain", "flyway", {"migrations/1_a.sql": "SELECT 1"}).values()
+    assert found["script"] == "1_a.sql"
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb\r\n", "\ufeffa\rb\n"])
@@ -107,6 +125,17 @@ def test_flyways_checksum_is_signed_and_sees_each_character() -> None:
     # CRC-32 of "123456789" is 0xCBF43926, the check value by which the algorithm is known.
     assert flyway_checksum("1234\n56789\n") == 0xCBF43926 - (1 << 32)
     assert flyway_checksum("1234\n56789\n") != flyway_checksum("1234\n\f56789\n")
+
+
+def test_sqitchs_registry_is_the_same_wherever_its_plan_is(tmp_path: Path) -> None:
+    files = {
+        "sqitch.plan": "%project=p\n\na 2024-01-01T00:00:00Z A <a@example.com> # A\n",
+        "deploy/a.sql": "SELECT 1;",
+    }
+    below = {f"db/{name}": text for name, text in files.items()} | {"sqitch.conf": "[core]\ntop_dir = db\n"}
+    plain, in_db = entries(tmp_path / "one", "sqitch", files), entries(tmp_path / "two", "sqitch", below)
+    assert plain["a"]["script_hash"]
+    assert in_db == plain
 
 
 def test_an_identity_of_sqitch_stands_for_all_of_the_plan_up_to_it() -> None:

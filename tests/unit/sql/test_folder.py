@@ -52,6 +52,16 @@ def test_only_a_folder_that_is_required_has_to_be_there(tmp_path: Path) -> None:
         read_folder(tmp_path / "nowhere", "smoke")
 
 
+def test_a_script_that_is_not_finished_is_not_executed(tmp_path: Path) -> None:
+    script = read(tmp_path, a="-- Risk Level: LOW\n-- Unfinished: write the way back\nSELECT 1;")["a"]
+    for _ in range(2):
+        with pytest.raises(
+            SqlScriptError, match=r"line 2, column 4: .*unfinished \(write the way back\)"
+        ) as caught:
+            script.payload()
+        assert caught.value.code == "script_unfinished"
+
+
 def test_a_script_is_parsed_once_and_only_when_asked(tmp_path: Path) -> None:
     found = read(tmp_path, a="SELEC 1;", b="SELECT 1;")
     assert found["b"].parse() is found["b"].parse()

@@ -44,6 +44,12 @@ def test_by_what_another_tool_knows_the_migration_is_read_as_written() -> None:
     assert parse_header("-- Recorded as:").recorded_as is None
 
 
+def test_what_a_person_still_has_to_write_is_read() -> None:
+    assert parse_header("-- Unfinished: write it; at once\nSELECT 1").unfinished == "write it; at once"
+    assert parse_header("-- Unfinished:").unfinished == "it says no more"
+    assert parse_header("SELECT 1; -- Unfinished: x").unfinished is None
+
+
 @pytest.mark.parametrize(
     ("line", "names"),
     [

@@ -25,6 +25,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.marks im
     layout_of_name,
     layout_of_text,
 )
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.sqitch_conf import top_dir
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.sqitch_plan import read_plan
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.migration import Migration
@@ -322,6 +323,54 @@ def test_a_down_file_alone_and_ruby_without_sql_are_said(tmp_path: Path) -> None
     assert found.warnings[1].startswith("migrate/3_c.rb is not read: it is Ruby")
 
 
+def in_top_dir(tmp_path: Path, setting: str, folder: str = "db/changes") -> Path:
+    files = {f"{folder}/{name}": text for name, text in FOLDERS["sqitch"].items()}
+    return write_all(tmp_path, {**files, "sqitch.conf": setting, f"{folder}/verify/a.sql": "SELECT true"})
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "[core]\n\tengine = pg\n\ttop_dir = db/changes\n",
+        '[ CORE ]\nTop_Dir="./db//changes/"  # here\n[other]\ntop_dir = nowhere\n',
+        "[core]\ntop_dir = nowhere\n[core]\n# top_dir = x\ntop_dir = db/changes ; last\n",
+    ],
+)
+@pytest.mark.parametrize("layout", ["auto", "sqitch"])
+def test_sqitchs_plan_is_where_its_settings_say(tmp_path: Path, setting: str, layout: str) -> None:
+    library = read_sql_library(in_top_dir(tmp_path, setting), layout=layout)
+    assert library.layout.name == "sqitch"
+    (found,) = library.migrations
+    assert [one.name for one in (found.apply, found.rollback, found.verify)] == [
+        f"db/changes/{kind}/a.sql" for kind in ("deploy", "revert", "verify")
+    ]
+    assert found.version == "a"
+    assert found.rollback_place == "db/changes/revert/a.sql"
+
+
+@pytest.mark.parametrize("setting", ["", "[core]\n", "[core]\ntop_dir = .\n", '[engine "pg"]\ntop_dir = x\n'])
+def test_without_a_setting_sqitchs_plan_is_in_the_folder_itself(tmp_path: Path, setting: str) -> None:
+    assert top_dir(tmp_path) == ""
+    assert top_dir(write_all(tmp_path, {"sqitch.conf": setting})) == ""
+
+
+def test_a_script_that_sqitchs_plan_has_and_its_folder_has_not_is_named(tmp_path: Path) -> None:
+    root = in_top_dir(tmp_path, "[core]\ntop_dir = db/changes\n")
+    (root / "db/changes/deploy/a.sql").unlink()
+    with pytest.raises(SqlScriptError, match=r"there is no db/changes/deploy/a\.sql"):
+        read_sql_library(root)
+
+
+@pytest.mark.parametrize("value", ["/srv/changes", "../changes", "db/../../changes"])
+def test_a_plan_outside_of_the_folder_is_refused(tmp_path: Path, value: str) -> None:
+    root = write_all(tmp_path, {"sqitch.conf": f"[core]\ntop_dir = {value}\n"})
+    with pytest.raises(
+        SqlLibraryError, match=r"has its plan in .*set sql_dir to a folder that holds both"
+    ) as caught:
+        read_sql_library(root)
+    assert caught.value.code == "sql_dir_unusable"
+
+
 # Flyway
 
 
@@ -340,6 +389,51 @@ def test_flyway_undo_and_description(tmp_path: Path) -> None:
         "U1.2__take_them_away.sql",
     )
     assert one.rollback_place == "U1_2__add_users.sql"
+
+
+NESTED = {
+    "2024/V1__a.sql": "SELECT 1",
+    "2024/deep/V3__c.sql": "SELECT 3",
+    "2024/deep/V3__c.sql.conf": "executeInTransaction=false",
+    "2025/V2__b.sql": "SELECT 2",
+    "undo/U2__b.sql": "SELECT -2",
+    "2025/R__views.sql": "SELECT 4",
+    "2025/.hidden/V8__h.sql": "SELECT 8",
+    "2025/notes.txt": "",
+}
+
+
+@pytest.mark.parametrize("folder", ["", "migrations/"])
+@pytest.mark.parametrize("layout", ["auto", "flyway"])
+def test_flyway_looks_into_the_folders_in_its_own(tmp_path: Path, folder: str, layout: str) -> None:
+    files = {f"{folder}{name}": text for name, text in NESTED.items()}
+    beside = {"verify/V2__b.sql": "SELECT true", "smoke/V9__s.sql": "SELECT true"}
+    root = write_all(tmp_path, {**files, **beside})
+    (root / folder / "2025/round").symlink_to(root / folder, target_is_directory=True)
+    found = read_sql_library(root, layout=layout)
+    assert found.layout.name == "flyway"
+    assert [(one.version, one.apply.name) for one in found.migrations] == [
+        ("1", f"{folder}2024/V1__a.sql"),
+        ("2", f"{folder}2025/V2__b.sql"),
+        ("3", f"{folder}2024/deep/V3__c.sql"),
+    ]
+    first, second, third = found.migrations
+    assert (first.rollback, first.rollback_place) == (None, f"{folder}2024/U1__a.sql")
+    assert (second.rollback.name, second.verify.name) == (f"{folder}undo/U2__b.sql", "verify/V2__b.sql")
+    assert third.apply.header.transaction == "none"
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith(f"{folder}2025/R__views.sql is not deployed: it is repeatable")
+
+
+def test_files_of_one_version_in_two_folders_are_refused(tmp_path: Path) -> None:
+    root = write_all(tmp_path, {"a/V1__x.sql": "SELECT 1", "b/V1__x.sql": "SELECT 1"})
+    with pytest.raises(SqlLibraryError, match=r"several files: a/V1__x\.sql and b/V1__x\.sql"):
+        read_sql_library(root)
+
+
+def test_a_plain_folder_stays_plain_whatever_is_in_folders_of_it(tmp_path: Path) -> None:
+    root = write_all(tmp_path, {**FOLDERS["plain"], "migrations/old/V1__x.sql": "SELECT 1"})
+    assert [one.version for one in read_sql_library(root).migrations] == ["001"]
 
 
 def test_repeatable_and_baseline_migrations_are_named_and_not_deployed(tmp_path: Path) -> None:

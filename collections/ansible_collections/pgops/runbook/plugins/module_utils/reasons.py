@@ -32,6 +32,18 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A header comment of a script has a value that is not allowed, or states a fact twice.",
             "Correct the header at the line that the reason names.",
         ),
+        "import_in_the_way": Reason(
+            "sql_dir has something that the scripts of an import would not go well with, or would overwrite.",
+            "Do what the reason says with the files that it names, and import again.",
+        ),
+        "import_not_postgresql": Reason(
+            "The project whose migrations are to be imported works with another database than PostgreSQL.",
+            "Run the import with the environment in which the project works with PostgreSQL.",
+        ),
+        "import_tool_failed": Reason(
+            "Django or Alembic ended with an error when it was asked for its migrations, or could not be started.",
+            "Run the tool's own command in import_project by hand until it works, then import again.",
+        ),
         "layout_foreign": Reason(
             "A file is one of another layout than the folder's: both halves of it would run as one script.",
             "Name the layout with -e sql_layout=<layout>, or bring the file into that of the others.",
@@ -104,6 +116,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "script_syntax_error": Reason(
             "A script is not valid SQL.",
             "Correct it at the line and column that the reason names.",
+        ),
+        "script_unfinished": Reason(
+            'A script says in its header that it is not written to its end ("-- Unfinished: ...").',
+            "Write what the line and its comments name, and take the line out.",
         ),
         "script_unreadable": Reason(
             "A script cannot be read: it is not UTF-8 text, or its permissions forbid it.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ..shapes import Script, Statement
 
-__all__ = ["Part", "commits_one_by_one", "lines_of_changes", "parts_of", "sets_session"]
+__all__ = ["Part", "commits_one_by_one", "does_nothing", "lines_of_changes", "parts_of", "sets_session"]
 
 # The other form of SET, in which pg_dump writes search_path.
 SET_CONFIG = re.compile(r"(?is)^\s*SELECT\s+(pg_catalog\s*\.\s*)?set_config\s*\(")
@@ -25,6 +25,14 @@ def commits_one_by_one(script: Script | None) -> bool:
     if not script:
         return False
     return script.get("transaction") == "none" or bool(script["forbids_transaction"])
+
+
+def does_nothing(script: Script) -> bool:
+    """Whether all that a script has is ``SELECT 'words'``, so that there is nothing to take back."""
+    statements = script["statements"]
+    return bool(statements) and all(
+        one["kind"] == "SelectStmt" and not one.get("changes_rows", True) for one in statements
+    )
 
 
 def sets_session(statement: Statement) -> bool:

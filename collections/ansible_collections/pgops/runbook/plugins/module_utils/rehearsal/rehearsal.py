@@ -20,7 +20,7 @@ from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
 from ..errors import Refused, StepFailed, Unchanged
 from ..execution.hooks import Work
-from ..execution.parts import commits_one_by_one
+from ..execution.parts import commits_one_by_one, does_nothing
 from ..execution.recipe import apply_in_one_transaction, roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
 from ..ledger.bookkeeping import books
@@ -267,7 +267,8 @@ class Rehearsal:
             "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
             or bool(self._rows_of_users(work.impact))
             # There may be nothing that it could take back, or it is left already by an earlier one.
-            or bool(residue or migration.get("leaves")),
+            or bool(residue or migration.get("leaves"))
+            or does_nothing(migration["apply"]),
             **_compared(content_before, content),
         }
 

@@ -12,6 +12,7 @@ from typing import Any
 from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.bookkeeping import TOOLS
+from .layouts.choice import Layout
 from .layouts.sqitch_ids import registry_rows
 from .library import Migration, SqlLibrary
 
@@ -19,8 +20,11 @@ __all__ = ["books_of", "flyway_checksum"]
 
 _SETTINGS = ("tool", "table", "version", "description")
 _DJANGO = re.compile(r"(?:\d+_)?(?P<app>[A-Za-z_]\w*)[. ](?P<name>\d{4}_\w+)")
-# The comment that `alembic upgrade --sql` writes before each revision.
-_ALEMBIC = re.compile(r"^-- Running upgrade (?P<revises>\w*) -> (?P<revision>\w+)", re.M)
+# What a header says need not have Django's own numbers.
+_DJANGO_STATED = re.compile(r"(?:\d+_)?(?P<app>[A-Za-z_]\w*)[. ](?P<name>\S+)")
+# The comment that `alembic upgrade --sql` writes before each revision; a merge revises several.
+_ALEMBIC = re.compile(r"^-- Running upgrade (?P<revises>\w*(?:, \w+)*) -> (?P<revision>\w+)", re.M)
+_ALEMBIC_STATED = re.compile(r"(?P<revision>[^\s,]+)(?:[ ]revises[ ](?P<revises>[^\s,]+(?:,[ ]*[^\s,]+)*))?")
 
 
 def books_of(version_table: Any, library: SqlLibrary, tolerant: bool = False) -> shapes.Json:
@@ -54,10 +58,11 @@ def books_of(version_table: Any, library: SqlLibrary, tolerant: bool = False) ->
 def _entries(tool: str, library: SqlLibrary, tolerant: bool) -> dict[str, Any]:
     if tool == "sqitch":
         return registry_rows(Path(library.sql_dir)) if library.migrations else {}
+    if tool == "flyway":
+        return {one.version: _flyway(one, library.layout) for one in library.migrations}
     make = {
         "alembic": _alembic,
         "django": _django,
-        "flyway": _flyway,
         "golang": _number,
         "goose": _number,
     }.get(tool)
@@ -89,26 +94,29 @@ def _number(migration: Migration) -> int:
 
 
 def _django(migration: Migration) -> dict[str, str]:
-    match = _DJANGO.fullmatch(migration.apply.header.recorded_as or migration.stem)
+    stated = migration.apply.header.recorded_as
+    match = _DJANGO_STATED.fullmatch(stated) if stated else _DJANGO.fullmatch(migration.stem)
     if match is None:
         raise _unknown(migration, "application and name, as in polls.0001_initial")
     return {"app": match["app"], "name": match["name"]}
 
 
-def _alembic(migration: Migration) -> dict[str, str | None]:
-    stated = re.fullmatch(
-        r"(?P<revision>\w+)(?: revises (?P<revises>\w+))?", migration.apply.header.recorded_as or ""
+def _alembic(migration: Migration) -> dict[str, Any]:
+    match = _ALEMBIC_STATED.fullmatch(migration.apply.header.recorded_as or "") or _ALEMBIC.search(
+        migration.apply.text
     )
-    match = stated or _ALEMBIC.search(migration.apply.text)
     if match is None:
         raise _unknown(migration, "a revision, as in 1975ea83b712 revises ae1027a6acf4")
-    return {"revision": match["revision"], "revises": match["revises"] or None}
+    return {"revision": match["revision"], "revises": re.findall(r"[^\s,]+", match["revises"] or "")}
 
 
-def _flyway(migration: Migration) -> dict[str, Any]:
+def _flyway(migration: Migration, layout: Layout) -> dict[str, Any]:
+    path = Path(migration.apply.name)
+    # As Flyway writes it: from its location on.
+    inside = layout.name == "flyway" and path.is_relative_to(layout.folder)
     return {
         "description": migration.description[:200] or "<< no description >>",
-        "script": Path(migration.apply.path).name,
+        "script": path.relative_to(layout.folder).as_posix() if inside else path.name,
         "checksum": flyway_checksum(migration.apply.text),
     }
 

@@ -40,6 +40,8 @@ def may_change_rows(statement: ast.Node) -> bool:
     """Whether a statement that may be in a transaction may change rows, columns, tables, their names or keys."""
     if isinstance(statement, _HARMLESS):
         return False
+    if isinstance(statement, ast.SelectStmt):
+        return not _is_constant(statement)
     if isinstance(statement, ast.DropStmt):
         return statement.removeType not in _OBJECTS or statement.behavior == enums.DropBehavior.DROP_CASCADE
     if isinstance(statement, ast.RenameStmt):
@@ -51,3 +53,9 @@ def may_change_rows(statement: ast.Node) -> bool:
             command.subtype not in _CHANGES_OF_TABLES for command in statement.cmds
         )
     return True
+
+
+def _is_constant(statement: ast.SelectStmt) -> bool:
+    """``SELECT 'words'``, by which a script says that there is nothing to do."""
+    asked = {name for name in statement if getattr(statement, name)}
+    return asked == {"targetList"} and all(isinstance(one.val, ast.A_Const) for one in statement.targetList)

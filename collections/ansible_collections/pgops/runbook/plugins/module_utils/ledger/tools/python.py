@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Dict, Iterable, Set
 
 from ...postgres.connection import sql
 from ...shapes import Cursor, TableName
@@ -53,7 +53,10 @@ class Django(RecordTable):
 
 
 class Alembic(RecordTable):
-    """One row a head: a revision, and with it all that it revises (Alembic's documentation, "The version table")."""
+    """One row a head: a revision, and with it all that it revises (Alembic's documentation, "The version table").
+
+    A merge revises several; where two revise one, each of them is a head.
+    """
 
     name = "alembic"
     table = "alembic_version"
@@ -70,32 +73,40 @@ class Alembic(RecordTable):
         return {head for (head,) in cursor.fetchall()}
 
     def applied(self, cursor: Cursor, table: TableName) -> set[str]:
-        by_revision = {one["revision"]: version for version, one in self.entries.items()}
-        found: set[str] = set()
-        waiting = list(self._heads(cursor, table))
+        version_of = {one["revision"]: version for version, one in self.entries.items()}
+        revisions = self._with_ancestors(self._heads(cursor, table))
+        return {version_of.get(revision, revision) for revision in revisions}
+
+    def _with_ancestors(self, revisions: Iterable[str]) -> Set[str]:
+        """Revisions and all that they revise, as far as sql_dir has them."""
+        revises = {one["revision"]: one["revises"] for one in self.entries.values()}
+        found: Set[str] = set()
+        waiting = list(revisions)
         while waiting:
             revision = waiting.pop()
-            version = by_revision.get(revision)
-            if version in found:
-                continue
-            found.add(version or revision)
-            revises = self.entries[version]["revises"] if version else None
-            waiting += [revises] if revises else []
+            if revision not in found:
+                found.add(revision)
+                waiting += revises.get(revision, [])
         return found
 
     def record(
         self, cursor: Cursor, table: TableName, version: str, description: str, columns: Dict[str, str]
     ) -> None:
-        if version not in self.applied(cursor, table):
-            self._move(cursor, table, self.entry(version)["revises"], self.entry(version)["revision"])
+        """It takes the place of those heads that it revises."""
+        if version in self.applied(cursor, table):
+            return
+        for revised in self.entry(version)["revises"]:
+            delete(cursor, table, {"version_num": revised})
+        insert(cursor, table, {"version_num": self.entry(version)["revision"]})
 
     def forget(self, cursor: Cursor, table: TableName, version: str) -> None:
-        if self.entry(version)["revision"] in self._heads(cursor, table):
-            self._move(cursor, table, self.entry(version)["revision"], self.entry(version)["revises"])
-
-    def _move(self, cursor: Cursor, table: TableName, old: Optional[str], new: Optional[str]) -> None:
-        """One head takes the place of another; the first comes, the last goes."""
-        if old is not None:
-            delete(cursor, table, {"version_num": old})
-        if new is not None:
-            insert(cursor, table, {"version_num": new})
+        """Those that it revises are heads again, unless another one revises them too."""
+        one = self.entry(version)
+        heads = self._heads(cursor, table)
+        if one["revision"] not in heads:
+            return
+        delete(cursor, table, {"version_num": one["revision"]})
+        for revised in one["revises"]:
+            others = {*heads, *one["revises"]} - {one["revision"], revised}
+            if revised not in self._with_ancestors(others):
+                insert(cursor, table, {"version_num": revised})

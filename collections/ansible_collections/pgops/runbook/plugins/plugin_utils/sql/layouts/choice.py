@@ -12,6 +12,7 @@ from ..folder import SqlLibraryError, names_in
 from ..found import Contents
 from . import dbmate, flyway, goose, numbered, plain, sqitch
 from .marks import layout_of_name, layout_of_text
+from .sqitch_conf import top_dir
 
 __all__ = ["AUTO", "LAYOUTS", "Layout", "layout_of"]
 
@@ -82,8 +83,9 @@ def layout_of(root: Path, wanted: str, tolerant: bool = False) -> Layout:
                 f"there is no sql_layout {wanted!r}; there are {AUTO}, {', '.join(LAYOUTS)}",
             )
         return Layout(wanted, folder, _read=LAYOUTS[wanted])
-    if (root / sqitch.PLAN).exists():
-        return Layout("sqitch", "", sqitch.PLAN, sqitch.read)
+    plan = Path(top_dir(root)) / sqitch.PLAN
+    if (root / plan).exists():
+        return Layout("sqitch", "", plan.as_posix(), sqitch.read)
     evidence = _evidence(root, folder)
     if len(evidence) > 1 and not tolerant:
         shown = ", ".join(f"{files[0]} of {name}" for name, files in evidence.items())
@@ -101,6 +103,10 @@ def _evidence(root: Path, folder: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     try:
         names = names_in(root, folder)
+        if (root / folder).is_dir() and not any(name.endswith((".sql", ".rb")) for name in names):
+            # Only Flyway looks into the folders in it, too.
+            below = flyway.names_below(root, folder)
+            names = [name for name in below if layout_of_name(Path(name).name) == "flyway"]
     except SqlLibraryError:
         return {}  # its reader says so
     for name in names:
@@ -119,7 +125,7 @@ def _layout_of_file(root: Path, folder: str, name: str) -> str | None:
     # Whoever writes rollback/V1__x_rollback.sql numbers files so for this runbook.
     if (root / "rollback" / f"{path.stem}_rollback.sql").exists():
         return layout_of_text(_text(path)) or "plain"
-    by_name = layout_of_name(name)
+    by_name = layout_of_name(path.name)
     return (
         "rails-sql" if folder == "migrate" and by_name == "golang" else layout_of_text(_text(path)) or by_name
     )

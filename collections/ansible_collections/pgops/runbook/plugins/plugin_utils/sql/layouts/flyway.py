@@ -2,6 +2,8 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Flyway's layout: V1_2__x.sql, its undo U1_2__x.sql, and R__x.sql, which is run again whenever it changes.
 
+Flyway looks into all folders below a location, so that files of one version may stand in different ones.
+
 A repeatable migration has no version to be recorded under and no way back, so that it is not deployed: it is named, and
 stays Flyway's.
 """
@@ -18,7 +20,7 @@ from ..source import SqlText
 from .beside import with_scripts_beside
 from .marks import FLYWAY_NAME
 
-__all__ = ["rank_of_version", "read"]
+__all__ = ["names_below", "rank_of_version", "read"]
 
 _NOT_READ = {
     "R": "it is repeatable, and what it replaces could not be put back; write a V and a U file for what changes, or"
@@ -35,8 +37,27 @@ def rank_of_version(version: str) -> tuple[int, ...]:
     return tuple(parts)
 
 
+# What stands beside the migrations where these are in the folder of SQL itself.
+_OTHERS = ("sample", "smoke", "verify")
+
+
+def names_below(root: Path, folder: str) -> list[str]:
+    """Files in ``folder`` of ``root`` and in the folders in it, relative to ``folder``; no link is followed.
+
+    Raises:
+        SqlLibraryError: a folder cannot be read.
+    """
+    names = names_in(root, folder, required=True)
+    for path in sorted((root / folder).iterdir()):
+        is_other = path.name.startswith(".") or (not folder and path.name in _OTHERS)
+        if path.is_dir() and not path.is_symlink() and not is_other:
+            inner = names_below(root, (Path(folder) / path.name).as_posix())
+            names += [f"{path.name}/{name}" for name in inner]
+    return names
+
+
 def read(root: Path, folder: str, tolerant: bool) -> Contents:
-    """The migrations in ``folder`` of ``root``; other files are not read, and said so.
+    """The migrations in ``folder`` of ``root`` and below it; other files are not read, and said so.
 
     Raises:
         SqlLibraryError: a folder or a file is unreadable, or files share a version.
@@ -45,8 +66,8 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
     warnings: list[str] = []
     forward: list[tuple[re.Match[str], Script]] = []
     undo: dict[tuple[int, ...], Script] = {}
-    for name in names_in(root, folder, required=True):
-        match = FLYWAY_NAME.fullmatch(name)
+    for name in names_below(root, folder):
+        match = FLYWAY_NAME.fullmatch(Path(name).name)
         kind = (match["kind"] or "R") if match else ""
         if match is None or kind in _NOT_READ:
             warnings += _unread(folder, name, kind)
@@ -60,11 +81,11 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
         for rank, script in undo.items()
         if rank not in known
     ]
-    found = [_found(folder, match, script, undo) for match, script in forward]
+    found = [_found(match, script, undo) for match, script in forward]
     return with_scripts_beside(root, with_one_file_each(found, tolerant), warnings, tolerant)
 
 
-def _found(folder: str, match: re.Match[str], script: Script, undo: dict[tuple[int, ...], Script]) -> Found:
+def _found(match: re.Match[str], script: Script, undo: dict[tuple[int, ...], Script]) -> Found:
     stem = Path(script.path).stem
     rank = rank_of_version(match["version"])
     return Found(
@@ -74,7 +95,7 @@ def _found(folder: str, match: re.Match[str], script: Script, undo: dict[tuple[i
         description=(match["words"] or "").replace("_", " "),
         apply=script,
         rollback=undo.get(rank),
-        rollback_place=(Path(folder) / f"U{stem[1:]}.sql").as_posix(),
+        rollback_place=Path(script.name).with_name(f"U{stem[1:]}.sql").as_posix(),
     )
 
 

@@ -15,6 +15,7 @@ from ..folder import Script, read_folder, read_script, unusable
 from ..found import Contents, Found
 from ..header import Header, parse_header
 from ..source import SqlScriptError
+from .sqitch_conf import top_dir
 from .sqitch_plan import Change, Plan, read_plan
 
 __all__ = ["PLAN", "place_of", "read", "versions_of_plan"]
@@ -23,15 +24,17 @@ PLAN = "sqitch.plan"
 
 
 def read(root: Path, folder: str, tolerant: bool) -> Contents:
-    """The changes of the plan in ``root``.
+    """The changes of the plan in ``root``, or where sqitch.conf has it.
 
     Raises:
         SqlLibraryError: the plan, or the script that deploys a change, is missing or unreadable.
         SqlScriptError: the plan has a wrong line, a script is not UTF-8 text, or its header states a wrong value.
     """
-    plan_file = read_script(root, root / PLAN, header=lambda text, path: Header())
+    home = root / top_dir(root)
+    within = "".join(f"{name}/" for name in home.relative_to(root).parts)
+    plan_file = read_script(root, home / PLAN, header=lambda text, path: Header())
     plan = read_plan(plan_file.text, plan_file.path)
-    versions = versions_of_plan(plan, root)
+    versions = versions_of_plan(plan, home)
     samples = read_folder(root, "sample", tolerant=tolerant)
     found = []
     for place, change in enumerate(plan.changes):
@@ -42,10 +45,10 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
                 stem=name,
                 rank=(place,),
                 description=change.note or change.name.replace("_", " "),
-                apply=_deploys(root, name, plan_file, change, tolerant),
-                rollback=_script(root, f"revert/{name}.sql", tolerant),
-                rollback_place=f"revert/{name}.sql",
-                verify=_script(root, f"verify/{name}.sql", tolerant),
+                apply=_deploys(root, f"{within}deploy/{name}.sql", plan_file, change, tolerant),
+                rollback=_script(root, f"{within}revert/{name}.sql", tolerant),
+                rollback_place=f"{within}revert/{name}.sql",
+                verify=_script(root, f"{within}verify/{name}.sql", tolerant),
                 sample=samples.get(name),
                 requires=_requires(plan, place, versions),
             )
@@ -53,16 +56,16 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
     return Contents(tuple(found))
 
 
-def versions_of_plan(plan: Plan, root: Path) -> list[str]:
+def versions_of_plan(plan: Plan, home: Path) -> list[str]:
     """Name of each change: that of its files, which of an older one has the tag at which it was reworked."""
-    return [_file_name(change, root) for change in plan.changes]
+    return [_file_name(change, home) for change in plan.changes]
 
 
-def _file_name(change: Change, root: Path) -> str:
+def _file_name(change: Change, home: Path) -> str:
     if not change.reworked_at:
         return change.name
     names = [f"{change.name}@{tag}" for tag in change.reworked_at]
-    return next((name for name in names if (root / "deploy" / f"{name}.sql").exists()), names[-1])
+    return next((name for name in names if (home / "deploy" / f"{name}.sql").exists()), names[-1])
 
 
 def _requires(plan: Plan, place: int, versions: list[str]) -> tuple[str, ...] | None:
@@ -90,12 +93,12 @@ def place_of(need: str, plan: Plan, place: int) -> int | None:
 
 
 def _deploys(root: Path, name: str, plan_file: Script, change: Change, tolerant: bool) -> Script:
-    script = _script(root, f"deploy/{name}.sql", tolerant)
+    script = _script(root, name, tolerant)
     if script is not None:
         return script
-    what = f"the plan has {change.name}, and there is no deploy/{name}.sql"
+    what = f"the plan has {change.name}, and there is no {name}"
     error = SqlScriptError("sqitch_plan_wrong", what, plan_file.path, change.line, 1)
-    return unusable(Script(plan_file.path, f"deploy/{name}.sql", "", "", Header()), error, tolerant)
+    return unusable(Script(plan_file.path, name, "", "", Header()), error, tolerant)
 
 
 def _script(root: Path, name: str, tolerant: bool) -> Script | None:

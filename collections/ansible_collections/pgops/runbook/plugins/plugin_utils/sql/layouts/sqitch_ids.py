@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ....module_utils import shapes
 from .sqitch import PLAN, place_of, versions_of_plan
+from .sqitch_conf import top_dir
 from .sqitch_plan import Change, Plan, Tag, read_plan
 
 __all__ = ["change_ids", "registry_rows"]
@@ -51,14 +52,16 @@ def _digest(kind: str, lines: list[str]) -> str:
 
 
 def registry_rows(root: Path) -> dict[str, shapes.Json]:
-    """Version -> what Sqitch would write into its registry for it, of the plan in ``root``.
+    """Version -> what Sqitch would write into its registry for it, of the plan of ``root``.
 
     Raises:
+        SqlLibraryError: see top_dir.
         SqlScriptError: the plan has a wrong line.
     """
-    plan = read_plan((root / PLAN).read_text(encoding="utf-8"), str(root / PLAN))
-    ids, names = change_ids(plan), versions_of_plan(plan, root)
-    return {name: _row(plan, place, ids, root / "deploy" / f"{name}.sql") for place, name in enumerate(names)}
+    home = root / top_dir(root)
+    plan = read_plan((home / PLAN).read_text(encoding="utf-8"), str(home / PLAN))
+    ids, names = change_ids(plan), versions_of_plan(plan, home)
+    return {name: _row(plan, place, ids, home / "deploy" / f"{name}.sql") for place, name in enumerate(names)}
 
 
 def _row(plan: Plan, place: int, ids: list[str], script: Path) -> shapes.Json:

@@ -1,0 +1,86 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Migrations of a Django project, as its manage.py tells them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .program import ToolFailed, ask
+from .statements import read_printed
+from .told import DOUBLED, NOT_SQL, Half, Listed, could_not_say
+
+__all__ = ["Django", "half_of", "plan_of"]
+
+# A line of `showmigrations --plan --verbosity 2` (Django's documentation, "showmigrations").
+_PLANNED = re.compile(
+    r"^\[[X ]\]  (?P<app>[A-Za-z_]\w*)\.(?P<name>\S+)(?: \.\.\. \((?P<parents>.*)\))?[ \t\r]*$", re.M
+)
+# "MIGRATION NOW PERFORMS OPERATION THAT CANNOT BE WRITTEN AS SQL:" in Django 3.2, "THIS OPERATION CANNOT BE WRITTEN AS
+# SQL" in 5.2, before or after the operation's own line.
+_PYTHON = re.compile(r"^--.*\bOPERATION\b.*\bCANNOT BE WRITTEN AS SQL\b", re.M | re.I)
+_VENDOR = "from django.db import connection; print('vendor=' + connection.vendor)"
+# What the project's own code prints comes before that.
+_BEGINNING = re.compile(r"^(?:BEGIN;|--)", re.M)
+
+
+class Django:
+    """See told.Tool."""
+
+    name = "django"
+    title = "Django"
+
+    def __init__(self, project: Path, python: str) -> None:
+        self._project = project
+        self._manage = [python, "manage.py"]
+
+    def listing(self) -> list[Listed]:
+        """All of the plan, in its order; Django reads from its database which are applied."""
+        told = ask(
+            [*self._manage, "showmigrations", "--plan", "--verbosity", "2", "--no-color"], self._project
+        )
+        return plan_of(told.text)
+
+    def other_database(self) -> str:
+        """By the engine that its settings name."""
+        told = ask([*self._manage, "shell", "--command", _VENDOR], self._project).text
+        vendor = re.search(r"^vendor=(\w+)", told, re.M)
+        return "" if vendor is None or vendor[1] == "postgresql" else vendor[1]
+
+    def half(self, one: Listed, back: bool) -> Half:
+        """What sqlmigrate prints."""
+        app, _, name = one.key.partition(".")
+        words = ["sqlmigrate", *(["--backwards"] if back else []), "--no-color", "--", app, name]
+        try:
+            told = ask([*self._manage, *words], self._project)
+        except ToolFailed as error:
+            return could_not_say(f"sqlmigrate{' --backwards' if back else ''}", error)
+        return half_of(told.text)
+
+
+def plan_of(told: str) -> list[Listed]:
+    """What ``showmigrations --plan --verbosity 2`` has printed."""
+    return [_listed(match) for match in _PLANNED.finditer(told)]
+
+
+def _listed(match: re.Match[str]) -> Listed:
+    key = f"{match['app']}.{match['name']}"
+    parents = tuple(filter(None, re.split(r",\s*", match["parents"] or "")))
+    return Listed(key, f"{match['app']}_{match['name']}", key, parents, key)
+
+
+def half_of(told: str) -> Half:
+    """What ``sqlmigrate`` has printed."""
+    begins = _BEGINNING.search(told)
+    printed = read_printed(told[begins.start() :] if begins else told)
+    if printed.problem:
+        return Half(printed.text, unfinished=(NOT_SQL.format(printed.problem),), is_sql=False)
+    unfinished = []
+    if _PYTHON.search(printed.text):
+        unfinished.append("write as SQL what Django does in Python, where it says CANNOT BE WRITTEN AS SQL")
+    if printed.doubled:
+        unfinished.append(f"{DOUBLED}, and Django prints a % in a default as two")
+    # Without an operation it prints nothing, and with atomic = False no BEGIN.
+    one_by_one = printed.outside or (printed.statements > 0 and not printed.began)
+    return Half(printed.text, printed.statements, one_by_one, tuple(unfinished))
