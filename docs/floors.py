@@ -68,6 +68,7 @@ CONTROLLER_ROOMS: dict[str, str] = {
     "report": "what a person reads of a run",
     "screen": "what a person sees while a run is at work",
     "importing": "scripts from what Django and Alembic say of their migrations",
+    "check": "all that is wrong with the scripts of sql_dir, found at once and without a server",
 }
 
 #: Rooms with one door: the file that others import, and the steps whose work is in the room itself.

@@ -19,7 +19,8 @@ import jinja2.meta
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pgops.runbook.plugins.action import import_scripts, preflight, step
+from ansible_collections.pgops.runbook.plugins.action import check, import_scripts, preflight, step
+from ansible_collections.pgops.runbook.plugins.plugin_utils.check.checking import OPTIONS as OPTIONS_OF_CHECKS
 from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work import (
     OPTIONS as OPTIONS_OF_IMPORTS,
 )
@@ -30,7 +31,10 @@ ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_di
 # What executes a step, and is none itself: nobody calls it, and it has no options.
 EXECUTES = "step"
 # What their actions do they do on the controller; the modules are their documentation.
-ON_THE_CONTROLLER = {"import_scripts": (import_scripts, OPTIONS_OF_IMPORTS)}
+ON_THE_CONTROLLER = {
+    "check": (check, OPTIONS_OF_CHECKS),
+    "import_scripts": (import_scripts, OPTIONS_OF_IMPORTS),
+}
 MODULES = sorted(
     path.stem
     for path in (COLLECTION / "plugins" / "modules").glob("*.py")
@@ -323,6 +327,11 @@ def test_what_is_done_on_the_controller_is_documented_as_it_is(name: str) -> Non
     assert action.ActionModule._supports_check_mode
     (task,) = yaml.safe_load(facts["examples"])
     check_arguments(task[f"pgops.runbook.{name}"], facts["doc"]["options"])
+
+
+def test_a_check_lints_as_preflight_does() -> None:
+    default = documentation()["check"]["doc"]["options"]["lint_gating_rules"]["default"]
+    assert default == list(defaults("preflight")["preflight_lint_gating_rules"])
 
 
 def check_arguments(given: Any, options: dict[str, Any]) -> None:

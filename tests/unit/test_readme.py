@@ -29,6 +29,7 @@ IN_WORDS = {
     "pg_bindir": "PATH",
     "sql_dir": "sql",
     "artifacts_dir": "artifacts",
+    "check_output_dir": "artifacts/check",
     "migration": "required",
     "import_project": "required",
     "maintenance_window_hours": "always",

@@ -28,6 +28,14 @@ class Reason(NamedTuple):
 #: Heading of the page -> code -> reason, each part in the order of the alphabet.
 PARTS: dict[str, dict[str, Reason]] = {
     "The SQL folder": {
+        "check_baseline_unusable": Reason(
+            "The file of accepted findings is missing, cannot be read or written, or has another form.",
+            "Correct check_baseline, or write the file with -e check_write_baseline=true.",
+        ),
+        "check_found_faults": Reason(
+            "The check of the SQL folder found what preflight would refuse, or what check_fail_on asks for.",
+            "Correct what it names; old findings can be accepted in check_baseline.",
+        ),
         "header_invalid": Reason(
             "A header comment of a script has a value that is not allowed, or states a fact twice.",
             "Correct the header at the line that the reason names.",
@@ -96,6 +104,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "sample_rows_unusable": Reason(
             "The rows of sample/, which a rehearsal from an empty database loads, cannot be loaded.",
             "Correct the sample script so that it fits the schema after its migration.",
+        ),
+        "scratch_server_unusable": Reason(
+            "The server of PostgreSQL on which check_rehearse tries the migrations could not be started.",
+            "Install PostgreSQL's server programs on the controller and set pg_bindir, or leave check_rehearse out.",
         ),
         "script_has_placeholders": Reason(
             "A script has placeholders, for which its tool would put in values that the runbook does not know.",

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 
 from ..errors import Refused
 from ..ledger.bookkeeping import recorded_in
@@ -19,6 +20,7 @@ __all__ = [
     "check_rows_change_together",
     "check_scripts_to_apply",
     "check_scripts_to_roll_back",
+    "faults_of_scripts",
     "in_place_but_unrecorded",
     "select_for_deploy",
     "select_for_rollback",
@@ -115,23 +117,43 @@ def check_scripts_to_apply(index: Iterable[IndexEntry], versions: Iterable[str])
         entry = by_version[version]
         for problem in entry["problems"]:
             raise Refused(problem["reason_code"], problem["reason"])
-        if entry["statements"] == 0:
-            raise Refused(
-                "migration_empty",
-                f"Migration {version} has no statement: {entry['apply_name']} is empty. Write it, or remove its files.",
-            )
-        _check_rollback_exists(entry)
-        for kind in ("apply", "rollback"):
-            _check_transaction(entry, kind)
-            _check_files_can_follow(entry, kind)
+        for fault in faults_of_scripts(entry):
+            raise fault
 
 
-def _check_transaction(entry: IndexEntry, kind: str) -> None:
-    facts = dict(entry["alone"][kind])
-    lines = facts.pop("changes")
-    check_transaction(_name(entry, kind), **facts)
-    if kind == "rollback":
-        check_rows_change_together(_name(entry, kind), lines)
+def faults_of_scripts(entry: IndexEntry) -> Iterator[Refused]:
+    """All for which a migration may not be applied though its scripts parse; of one that does not parse nothing.
+
+    ``details`` of each has the name of its ``script``, and where one is meant the ``line``.
+    """
+    for check in _checks_of_scripts(entry):
+        try:
+            check()
+        except Refused as fault:
+            yield fault
+
+
+def _checks_of_scripts(entry: IndexEntry) -> Iterator[Callable[[], None]]:
+    yield partial(_check_has_statements, entry)
+    yield partial(_check_rollback_exists, entry)
+    for kind in ("apply", "rollback"):
+        name, facts = _name(entry, kind), entry["alone"][kind]
+        for statement in facts["statements"]:
+            yield partial(check_statement, name, statement, facts["declared"])
+        yield partial(check_own_transactions, name, facts)
+        if kind == "rollback":
+            yield partial(check_rows_change_together, name, facts["changes"])
+        yield partial(_check_files_can_follow, entry, kind)
+
+
+def _check_has_statements(entry: IndexEntry) -> None:
+    if entry["statements"] == 0 and not entry["problems"]:
+        raise Refused(
+            "migration_empty",
+            f"Migration {entry['version']} has no statement: {entry['apply_name']} is empty. Write it, or remove its"
+            " files.",
+            script=entry["apply_name"],
+        )
 
 
 def _name(entry: IndexEntry, kind: str) -> str | None:
@@ -146,6 +168,7 @@ def _check_files_can_follow(entry: IndexEntry, kind: str) -> None:
             "script_must_be_split",
             f"{_name(entry, kind)} is not one transaction, although the header of {entry['apply_name']} says '-- Files:"
             " rename'. Split it, so that the paths are changed in a transaction of their own.",
+            script=_name(entry, kind),
         )
 
 
@@ -177,46 +200,62 @@ def check_lint(
     return findings
 
 
-def check_transaction(
-    name: str | None, statements: Sequence[Json], declared: str | None, blocks: int
-) -> None:
-    """A script is one transaction, or its statements can be gone on with after a kill.
+#: How a refusal begins that is about what PostgreSQL will not do in a transaction.
+ITEM = "Checklist item 'migration runs in one transaction'"
+
+
+def check_statement(name: str | None, statement: Json, declared: str | None) -> None:
+    """A statement that cannot be in a transaction is one after which a killed script can be gone on with.
 
     Args:
         name: of the script.
-        statements: those that cannot be in a transaction: line, command, object.
-        declared: what its header says: "one", "none" or None.
-        blocks: how many transactions of its own it has.
+        statement: line, command, object.
+        declared: what the script's header says: "one", "none" or None.
 
     Raises:
         Refused: naming the line.
     """
-    item = "Checklist item 'migration runs in one transaction'"
-    for statement in statements:
-        where = f"{item}: {name} line {statement['line']}: {statement['command']}"
-        if statement["command"] not in RESUMABLE_COMMANDS:
-            raise Refused(
-                "statement_not_resumable",
-                f"{where} reaches beyond this database, or could not be resumed after a kill. Carry it out by hand,"
-                " outside of the runbook.",
-            )
-        if declared == "one":
-            raise Refused(
-                "statement_not_resumable",
-                f"{where} cannot run inside a transaction, although the header says '-- Transaction: one'. Correct the"
-                " header, or take the statement out.",
-            )
-        if statement["command"] == "CREATE INDEX CONCURRENTLY" and statement["object"] is None:
-            raise Refused(
-                "statement_not_resumable",
-                f"{where} gives the index no name, so that after a kill nothing would tell whether it is there. Name"
-                " it.",
-            )
-    if (statements or declared == "none") and blocks:
+    where = f"{ITEM}: {name} line {statement['line']}: {statement['command']}"
+    place = {"script": name, "line": statement["line"]}
+    if statement["command"] not in RESUMABLE_COMMANDS:
+        raise Refused(
+            "statement_not_resumable",
+            f"{where} reaches beyond this database, or could not be resumed after a kill. Carry it out by hand,"
+            " outside of the runbook.",
+            **place,
+        )
+    if declared == "one":
+        raise Refused(
+            "statement_not_resumable",
+            f"{where} cannot run inside a transaction, although the header says '-- Transaction: one'. Correct the"
+            " header, or take the statement out.",
+            **place,
+        )
+    if statement["command"] == "CREATE INDEX CONCURRENTLY" and statement["object"] is None:
+        raise Refused(
+            "statement_not_resumable",
+            f"{where} gives the index no name, so that after a kill nothing would tell whether it is there. Name it.",
+            **place,
+        )
+
+
+def check_own_transactions(name: str | None, facts: Json) -> None:
+    """A script whose statements commit one by one has no transaction of its own.
+
+    Args:
+        name: of the script.
+        facts: statements that cannot be in a transaction; declared (see check_statement); blocks, how many
+            transactions of its own it has.
+
+    Raises:
+        Refused: it has both.
+    """
+    if (facts["statements"] or facts["declared"] == "none") and facts["blocks"]:
         raise Refused(
             "script_must_be_split",
-            f"{item}: {name} has a BEGIN of its own and statements that cannot run in a transaction, so that its"
+            f"{ITEM}: {name} has a BEGIN of its own and statements that cannot run in a transaction, so that its"
             " statements would be committed one by one. Split it into two migrations.",
+            script=name,
         )
 
 
@@ -237,6 +276,8 @@ def check_rows_change_together(name: str | None, lines: list[int]) -> None:
             f"{name} may change rows in {len(lines)} places (lines {', '.join(map(str, lines))}), and statements"
             " between them cannot run in a transaction. What a rollback destroys is kept in one transaction: put the"
             " statements that change rows together, before or after the others.",
+            script=name,
+            line=lines[0],
         )
 
 
@@ -275,11 +316,13 @@ def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> Non
             "rollback_script_missing",
             f"Checklist item 'rollback script exists': migration {entry['version']} has no"
             f" {entry['rollback_place']}.{instead}",
+            script=entry["apply_name"],
         )
     if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
         raise Refused(
             "rollback_script_missing",
             f"Checklist item 'rollback script exists': {entry['rollback_place']} is empty.{instead}",
+            script=entry["rollback_name"],
         )
 
 

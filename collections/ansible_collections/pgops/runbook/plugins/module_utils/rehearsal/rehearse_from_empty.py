@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from ..errors import Refused
+from ..errors import Refused, RunbookError
 from ..execution.script import ScriptFailed, run_script
 from ..postgres.connection import transaction
 from ..postgres.script_session import scripts_turn
@@ -40,7 +41,7 @@ def rehearse_from_empty(
         ``depends_on``, the migrations whose objects it uses according to the catalog.
 
     Raises:
-        Refused: at the first failure or difference.
+        Refused: at the first failure or difference; ``details`` has the version as ``migration``.
     """
     rehearsal = Rehearsal(connection, smoke, accept_data_loss=accept_data_loss, accept_residue=accept_residue)
     catalogs = [rehearsal.state()[0]]
@@ -48,25 +49,37 @@ def rehearse_from_empty(
     # A script without the line requires all before it, so that nothing of it can be missing.
     facts = [{**one, "requires_declared": True} for one in migrations]
     for migration in migrations:
-        result = rehearsal.rehearse([migration])
-        (proof,) = result["migrations"]
-        made.update(makers_of_chain([proof], result["catalogs"]))
-        check_declared([migration], [proof], made, facts)
-        catalog = rehearsal.state()[0]
-        catalogs.append(catalog)
-        proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
+        with _naming(migration):
+            result = rehearsal.rehearse([migration])
+            (proof,) = result["migrations"]
+            made.update(makers_of_chain([proof], result["catalogs"]))
+            check_declared([migration], [proof], made, facts)
+            catalog = rehearsal.state()[0]
+            catalogs.append(catalog)
+            proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
         evidence.append(proof)
     for position in range(len(migrations) - 1, -1, -1):
-        rehearsal.roll_back(migrations[position])
-        lines = rehearsal.differing(catalogs[position], rehearsal.state()[0])
-        if lines:
-            raise Refused(
-                "rehearsal_rollback_schema_differs",
-                f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
-                f" back the schema: {listed(lines)}. Correct the rollback script.",
-            )
+        with _naming(migrations[position]):
+            rehearsal.roll_back(migrations[position])
+            lines = rehearsal.differing(catalogs[position], rehearsal.state()[0])
+            if lines:
+                raise Refused(
+                    "rehearsal_rollback_schema_differs",
+                    f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
+                    f" back the schema: {listed(lines)}. Correct the rollback script.",
+                )
         evidence[position]["schema_restored_with_users_rows"] = True
     return evidence
+
+
+@contextmanager
+def _naming(migration: Migration) -> Iterator[None]:
+    """Adds to the details of an error at which ``migration`` it was."""
+    try:
+        yield
+    except RunbookError as error:
+        error.details.setdefault("migration", migration["version"])
+        raise
 
 
 def _load_sample(connection: Connection, migration: Migration, sample_files: int) -> bool:

@@ -19,7 +19,7 @@ from ..sql.lint import lint
 from ..sql.script import SqlScriptError
 from .record import RunRecord
 
-__all__ = ["ALL", "PENDING", "plan_for", "plan_of_run", "resolve_migration"]
+__all__ = ["ALL", "PENDING", "entry_of", "plan_for", "plan_of_run", "resolve_migration"]
 
 PENDING = "pending"
 ALL = "all"
@@ -175,7 +175,7 @@ def plan_for(
         # Digests only: preflight records them, and the later steps send the statements.
         return {
             "index": [
-                {**entry, **_facts(migration), "lint": (findings or {}).get(migration.apply.name, [])}
+                {**entry_of(entry, migration), "lint": (findings or {}).get(migration.apply.name, [])}
                 for entry, migration in zip(library.index(), library.migrations, strict=True)
             ],
             "migrations": (
@@ -185,7 +185,7 @@ def plan_for(
             ),
             "smoke_digests": {script.name: script.sha256 for script in library.smoke},
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
-            "warnings": list(library.warnings),
+            "warnings": [str(remark) for remark in library.warnings],
             "unusable": library.problems(),
             "linted": findings is not None,
             "layout": {"name": library.layout.name, "sentence": library.layout.in_words()},
@@ -211,10 +211,11 @@ def _digests(migration: Migration) -> dict[str, Any]:
     }
 
 
-def _facts(migration: Migration) -> dict[str, Any]:
-    """What preflight's checks ask of a migration beyond the library's index."""
+def entry_of(entry: dict[str, Any], migration: Migration) -> dict[str, Any]:
+    """A migration's entry of the library's index, with what preflight's checks ask beyond that."""
     rollback = migration.rollback
     return {
+        **entry,
         "apply_name": migration.apply.name,
         "rollback_name": rollback.name if rollback else None,
         "problems": [

@@ -23,7 +23,15 @@ from .script import (
     parse_script,
 )
 
-__all__ = ["Script", "SqlLibraryError", "names_in", "read_folder", "read_script", "unusable"]
+__all__ = [
+    "Script",
+    "SqlLibraryError",
+    "names_in",
+    "read_folder",
+    "read_script",
+    "unusable",
+    "unusable_names",
+]
 
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -148,16 +156,38 @@ def read_folder(
         path = root / name / file
         if path.suffix.lower() != ".sql":
             continue
-        if path.suffix != ".sql" or not _STEM.fullmatch(path.stem):
+        if not _is_usable(path):
             if tolerant:
                 continue
-            raise SqlLibraryError(
-                "script_name_unusable",
-                f"the file name {file!r} in {path.parent} cannot be used: it may have letters, digits, '_', '-' and"
-                " '.', begins with a letter or digit, and ends with .sql",
-            )
+            raise _name_error(path)
         scripts[path.stem] = read_script(root, path, tolerant=tolerant, header=header)
     return scripts
+
+
+def unusable_names(root: Path, name: str) -> dict[str, SqlLibraryError]:
+    """The files directly in a folder that read_folder leaves out, or refuses: path below ``root`` -> why.
+
+    Raises:
+        SqlLibraryError: something is unreadable.
+    """
+    paths = [root / name / file for file in names_in(root, name)]
+    return {
+        path.relative_to(root).as_posix(): _name_error(path)
+        for path in paths
+        if path.suffix.lower() == ".sql" and not _is_usable(path)
+    }
+
+
+def _is_usable(path: Path) -> bool:
+    return path.suffix == ".sql" and _STEM.fullmatch(path.stem) is not None
+
+
+def _name_error(path: Path) -> SqlLibraryError:
+    return SqlLibraryError(
+        "script_name_unusable",
+        f"the file name {path.name!r} in {path.parent} cannot be used: it may have letters, digits, '_', '-' and"
+        " '.', begins with a letter or digit, and ends with .sql",
+    )
 
 
 def names_in(root: Path, name: str, *, required: bool = False) -> list[str]:

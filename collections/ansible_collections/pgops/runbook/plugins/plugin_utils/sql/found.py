@@ -12,7 +12,7 @@ from typing import Any
 from .folder import Script, SqlLibraryError, unusable
 from .source import SqlScriptError
 
-__all__ = ["Contents", "Found", "natural", "number_of", "rank_of_name", "with_one_file_each"]
+__all__ = ["Contents", "Found", "Remark", "natural", "number_of", "rank_of_name", "with_one_file_each"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,34 @@ class Found:
     requires: tuple[str, ...] | None = None
 
 
+class Remark(str):
+    """A sentence about a file that is not read, or belongs to no migration; it begins with the file's name.
+
+    Args:
+        name: of the file, relative to the SQL folder.
+        what: the rest of the sentence.
+        belongs: False where it is a script that should belong to a migration, and belongs to none.
+
+    Attributes:
+        name, what, belongs: likewise.
+    """
+
+    name: str
+    what: str
+    belongs: bool
+
+    def __new__(cls, name: str, what: str, belongs: bool) -> Remark:
+        remark = super().__new__(cls, f"{name} {what}")
+        remark.name, remark.what, remark.belongs = name, what, belongs
+        return remark
+
+
 @dataclass(frozen=True)
 class Contents:
-    """What a layout has found, and sentences about files that it does not read."""
+    """What a layout has found, and what is to be said of other files: a Remark each."""
 
     found: tuple[Found, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 def number_of(stem: str) -> int | None:

@@ -19,13 +19,14 @@ from ...module_utils import shapes
 from ...module_utils.errors import Refused
 from ...module_utils.sentences import listed
 from .folder import Script, SqlLibraryError, read_folder
-from .found import Contents, Found, number_of
+from .found import Contents, Found, Remark, number_of
 from .layouts.choice import AUTO, Layout, layout_of
 from .migration import Migration
 from .order import UnknownRequirement, cycle_error, in_order_of_rank, requirements, topological_order
 from .script import SqlScriptError
 
 __all__ = [
+    "NAMES_OF_THE_COMMAND",
     "NO_LIBRARY",
     "AmbiguousMigration",
     "Migration",
@@ -33,10 +34,11 @@ __all__ = [
     "SqlLibrary",
     "SqlLibraryError",
     "UnknownMigration",
+    "name_of_the_command",
     "read_sql_library",
 ]
 
-_WORDS_OF_THE_COMMAND = ("all", "pending")  # -e migration=all, -e migration=pending
+NAMES_OF_THE_COMMAND = ("all", "pending")  # -e migration=all, -e migration=pending
 
 
 class UnknownMigration(Refused):
@@ -54,7 +56,7 @@ class SqlLibrary:
     sql_dir: str
     migrations: tuple[Migration, ...]
     smoke: tuple[Script, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Remark, ...]
     layout: Layout
 
     def find(self, name: object) -> Migration:
@@ -225,14 +227,18 @@ def read_sql_library(sql_dir: str | Path, tolerant: bool = False, layout: str = 
     chosen = layout_of(root, layout, tolerant)
     contents = chosen.read(root, tolerant)
     for one in contents.found:
-        if one.stem in _WORDS_OF_THE_COMMAND and not tolerant:
-            raise SqlLibraryError(
-                "script_name_unusable",
-                f"{one.apply.path}: a migration cannot be called {one.stem!r}; rename it",
-            )
+        if one.stem in NAMES_OF_THE_COMMAND and not tolerant:
+            raise name_of_the_command(one.apply, one.stem)
     smoke = read_folder(root, "smoke", tolerant=tolerant)
     checks = tuple(replace(script, may_undo_itself=True) for script in smoke.values())
     return SqlLibrary(str(root), _in_order(contents, tolerant), checks, contents.warnings, chosen)
+
+
+def name_of_the_command(script: Script, stem: str) -> SqlLibraryError:
+    """The error for a migration whose name stands for several ones."""
+    return SqlLibraryError(
+        "script_name_unusable", f"{script.path}: a migration cannot be called {stem!r}; rename it"
+    )
 
 
 def _in_order(contents: Contents, tolerant: bool) -> tuple[Migration, ...]:

@@ -21,11 +21,13 @@ class SqlScriptError(Refused):
 
     Attributes:
         reason: one sentence that begins with the place.
+        what: the same without the place.
     """
 
     def __init__(self, code: str, what: str, path: str, line: int, column: int) -> None:
         place = f"{path}, line {line}, column {column}"
         super().__init__(code, f"{place}: {what}", path=path, line=line, column=column)
+        self.what = what
         self.path = path
         self.line = line
         self.column = column

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..folder import read_folder
-from ..found import Contents, Found
+from ..found import Contents, Found, Remark
 
 __all__ = ["with_scripts_beside"]
 
 
 def with_scripts_beside(
-    root: Path, found: Iterable[Found], warnings: Iterable[str], tolerant: bool
+    root: Path, found: Iterable[Found], warnings: Iterable[Remark], tolerant: bool
 ) -> Contents:
     """The migrations with their verify and sample scripts, and a sentence about each that belongs to none.
 
@@ -27,7 +27,7 @@ def with_scripts_beside(
     verifies, samples = (read_folder(root, name, tolerant=tolerant) for name in ("verify", "sample"))
     stems = {one.stem for one in found}
     strays = [
-        f"{scripts[stem].name} belongs to no migration (there is none called {stem})"
+        Remark(scripts[stem].name, f"belongs to no migration (there is none called {stem})", belongs=False)
         for scripts in (verifies, samples)
         for stem in scripts
         if stem not in stems

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..folder import Script, names_in, read_script, unusable
-from ..found import Contents, Found, with_one_file_each
+from ..found import Contents, Found, Remark, with_one_file_each
 from ..source import SqlText
 from .beside import with_scripts_beside
 from .marks import FLYWAY_NAME
@@ -63,7 +63,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
         SqlLibraryError: a folder or a file is unreadable, or files share a version.
         SqlScriptError: a script is not UTF-8 text, has placeholders, or its header states a wrong value.
     """
-    warnings: list[str] = []
+    warnings: list[Remark] = []
     forward: list[tuple[re.Match[str], Script]] = []
     undo: dict[tuple[int, ...], Script] = {}
     for name in names_below(root, folder):
@@ -77,7 +77,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
             undo[rank_of_version(match["version"])] = _script(root, folder, name, tolerant)
     known = {rank_of_version(match["version"]) for match, _script in forward}
     warnings += [
-        f"{script.name} belongs to no migration (there is no V file of its version)"
+        Remark(script.name, "belongs to no migration (there is no V file of its version)", belongs=False)
         for rank, script in undo.items()
         if rank not in known
     ]
@@ -99,13 +99,13 @@ def _found(match: re.Match[str], script: Script, undo: dict[tuple[int, ...], Scr
     )
 
 
-def _unread(folder: str, name: str, kind: str) -> list[str]:
+def _unread(folder: str, name: str, kind: str) -> list[Remark]:
     if not name.endswith(".sql"):
         return []
     why = _NOT_READ.get(
         kind, "files of this layout are called V<version>__<name>.sql and U<version>__<name>.sql"
     )
-    return [f"{(Path(folder) / name).as_posix()} is not deployed: {why}"]
+    return [Remark((Path(folder) / name).as_posix(), f"is not deployed: {why}", belongs=True)]
 
 
 def _script(root: Path, folder: str, name: str, tolerant: bool) -> Script:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..folder import Script, read_folder, unusable
-from ..found import Contents, Found, with_one_file_each
+from ..found import Contents, Found, Remark, with_one_file_each
 from ..header import Header, parse_header
 from ..source import SqlScriptError, SqlText
 from .beside import with_scripts_beside
@@ -62,7 +62,8 @@ def read_halves(
     for stem, script in scripts.items():
         match = _STEM.fullmatch(stem)
         if match is None:
-            warnings.append(f"{script.name} is not read: its name does not begin with a {number_of_word}")
+            why = f"is not read: its name does not begin with a {number_of_word}"
+            warnings.append(Remark(script.name, why, belongs=True))
             continue
         apply, rollback = split(script, marks, words, tolerant)
         found.append(

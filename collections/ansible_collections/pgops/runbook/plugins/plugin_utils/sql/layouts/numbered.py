@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from ..folder import Script, names_in, read_script
-from ..found import Contents, Found, with_one_file_each
+from ..found import Contents, Found, Remark, with_one_file_each
 from .beside import with_scripts_beside
 from .marks import NUMBERED_NAME
 
@@ -22,7 +22,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
         SqlLibraryError: a folder or a file is unreadable, or files share a version.
         SqlScriptError: a script is not UTF-8 text, or its header states a wrong value.
     """
-    warnings: list[str] = []
+    warnings: list[Remark] = []
     ups: list[tuple[int, re.Match[str], Script]] = []
     downs: dict[int, Script] = {}
     for name in names_in(root, folder, required=True):
@@ -37,7 +37,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
             downs[int(match["version"])] = script
     known = {number for number, _match, _script in ups}
     warnings += [
-        f"{script.name} belongs to no migration (no .up.sql has its number)"
+        Remark(script.name, "belongs to no migration (no .up.sql has its number)", belongs=False)
         for number, script in downs.items()
         if number not in known
     ]
@@ -58,13 +58,11 @@ def _found(folder: str, number: int, match: re.Match[str], script: Script, downs
     )
 
 
-def _unread(folder: str, name: str) -> list[str]:
+def _unread(folder: str, name: str) -> list[Remark]:
     if not name.endswith(".sql"):
         return []
-    return [
-        f"{(Path(folder) / name).as_posix()} is not read: files of this layout are called <number>_<name>.up.sql"
-        " and .down.sql"
-    ]
+    why = "is not read: files of this layout are called <number>_<name>.up.sql and .down.sql"
+    return [Remark((Path(folder) / name).as_posix(), why, belongs=True)]
 
 
 def read_rails(root: Path, folder: str, tolerant: bool) -> Contents:
@@ -81,8 +79,11 @@ def read_rails(root: Path, folder: str, tolerant: bool) -> Contents:
         (
             *contents.warnings,
             *(
-                f"{(Path(folder) / stem).as_posix()}.rb is not read: it is Ruby; what it does goes into {stem}.up.sql"
-                f" and {stem}.down.sql beside it"
+                Remark(
+                    f"{(Path(folder) / stem).as_posix()}.rb",
+                    f"is not read: it is Ruby; what it does goes into {stem}.up.sql and {stem}.down.sql beside it",
+                    belongs=True,
+                )
                 for stem in ruby
                 if stem not in stems
             ),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..folder import Script, read_folder, unusable
-from ..found import Contents, Found, number_of, rank_of_name
+from ..found import Contents, Found, Remark, number_of, rank_of_name
 from ..source import SqlText
 from .beside import with_scripts_beside
 from .marks import layout_of_name, layout_of_text
@@ -29,7 +29,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
         stem: _not_foreign(script, tolerant)
         for stem, script in read_folder(root, folder, required=True, tolerant=tolerant).items()
     }
-    warnings: list[str] = []
+    warnings: list[Remark] = []
     rollbacks = {
         stem: _not_foreign(script, tolerant)
         for stem, script in _rollbacks(
@@ -80,7 +80,7 @@ def _not_foreign(script: Script, tolerant: bool) -> Script:
 
 
 def _rollbacks(
-    found: Mapping[str, Script], applies: Mapping[str, Script], warnings: list[str]
+    found: Mapping[str, Script], applies: Mapping[str, Script], warnings: list[Remark]
 ) -> dict[str, Script]:
     """Stem of the migration -> its rollback; notes the files that belong to none."""
     rollbacks = {}
@@ -91,5 +91,6 @@ def _rollbacks(
         else:
             hint = f"rollback/{name}_rollback.sql" if name in applies else f"migrations/{stem}.sql"
             known = "its name should be" if name in applies else "there is no"
-            warnings.append(f"{script.name} belongs to no migration ({known} {hint})")
+            what = f"belongs to no migration ({known} {hint})"
+            warnings.append(Remark(script.name, what, belongs=False))
     return rollbacks

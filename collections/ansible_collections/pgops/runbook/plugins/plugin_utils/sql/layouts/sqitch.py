@@ -18,7 +18,7 @@ from ..source import SqlScriptError
 from .sqitch_conf import top_dir
 from .sqitch_plan import Change, Plan, read_plan
 
-__all__ = ["PLAN", "place_of", "read", "versions_of_plan"]
+__all__ = ["PLAN", "header_of_change", "place_of", "read", "versions_of_plan"]
 
 PLAN = "sqitch.plan"
 
@@ -104,9 +104,9 @@ def _deploys(root: Path, name: str, plan_file: Script, change: Change, tolerant:
 def _script(root: Path, name: str, tolerant: bool) -> Script | None:
     if not (root / name).exists():
         return None
-    return read_script(root, root / name, tolerant=tolerant, header=_header)
+    return read_script(root, root / name, tolerant=tolerant, header=header_of_change)
 
 
-def _header(text: str, path: str) -> Header:
+def header_of_change(text: str, path: str) -> Header:
     """Sqitch writes one line `-- requires:` for each requirement into a new script; what counts is the plan."""
     return parse_header(re.sub(r"^--[ \t]*requires[ \t]*:", "-- plan has", text, flags=re.M | re.I), path)
