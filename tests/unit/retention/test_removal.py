@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     """Of a run, with a link out of it."""
     made = tmp_path / "run-1"
     (made / "backup" / "dump").mkdir(parents=True)
-    for name in ("backup/dump/toc.dat", "backup/dump/1.dat", *LAST):
+    for name in ("backup/dump/toc.dat", "backup/dump/1.dat", "backup/manifest.json", "runbook.dump"):
         (made / name).write_text(name)
     (tmp_path / "victim").mkdir()
     (tmp_path / "victim" / "precious").write_text("precious")
