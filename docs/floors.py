@@ -56,7 +56,10 @@ FLOORS: tuple[dict[str, str], ...] = (
         "restore": "putting a proven backup in the place of the database",
         "status": "what is applied, drifted, proven",
     },
-    {"by_hand": "listing, exporting, putting back and purging salvage"},
+    {
+        "by_hand": "listing, exporting, putting back and purging salvage",
+        "retention": "which backups and artifacts go, and removing them",
+    },
     {"steps": "one file a step: its options, and what it does within the frame"},
 )
 

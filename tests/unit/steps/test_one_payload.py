@@ -18,6 +18,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.steps import (
     announce,
     apply,
     backup,
+    cleanup,
     count_rows,
     emergency_rollback,
     files_check,
@@ -42,7 +43,7 @@ from tests.unit.test_rooms import MODULES, PLUGINS, PROJECT
 STEPS = {
     module.__name__.rpartition(".")[-1]: module
     for module in (
-        *(announce, apply, backup, count_rows, emergency_rollback, files_check, files_rename),
+        *(announce, apply, backup, cleanup, count_rows, emergency_rollback, files_check, files_rename),
         *(
             history,
             maintenance_window,

@@ -20,10 +20,12 @@ from ansible.vars.clean import remove_internal_keys
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.signatures import signatures_of
+from ..plugin_utils.report.cleanup import cleanup_report
 from ..plugin_utils.report.history import history_report, write_history
 from ..plugin_utils.report.salvage import salvage_report
 from ..plugin_utils.report.status import status_report
 from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
+from ..plugin_utils.run.cleaning import clean_after_run, with_artifacts
 from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
 from ..plugin_utils.run.crash import LOOK, explain_crash
@@ -54,7 +56,12 @@ except ModuleNotFoundError as missing:
 STEP_MODULE = "pgops.runbook.step"
 
 # Steps that belong to no run, and how their outputs are told.
-REPORTS_WITHOUT_RUN = {"status": status_report, "salvage": salvage_report, "history": history_report}
+REPORTS_WITHOUT_RUN = {
+    "status": status_report,
+    "salvage": salvage_report,
+    "history": history_report,
+    "cleanup": cleanup_report,
+}
 
 
 # Options that say how a server is reached, and how a sentence names it.
@@ -116,6 +123,10 @@ class ActionModule(ActionBase):
         if record.key:
             # In place of the key, which never leaves this machine.
             run["signed"] = record.signed(record.key)
+        if step == "cleanup" and boolean(arguments.get("after_run", False)):
+            return clean_after_run(
+                record, lambda: self._execute_step(step, arguments, run, record, task_vars)
+            )
         if step in REPORTS_WITHOUT_RUN:
             # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
             result = self._execute_step(step, arguments, run, record, task_vars)
@@ -123,6 +134,8 @@ class ActionModule(ActionBase):
                 signed = self._sign(result, record.key, arguments, task_vars)
                 if step == "status":
                     self._compare(result["outputs"], record, signed)
+                if step == "cleanup":
+                    with_artifacts(result, record)
                 if step == "history" and record.writes:
                     self._write_history(result, record, str(task_vars.get("inventory_hostname")))
                 result["report"] = REPORTS_WITHOUT_RUN[step](

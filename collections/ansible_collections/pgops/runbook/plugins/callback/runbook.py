@@ -45,7 +45,7 @@ from ..plugin_utils.screen.moving import Screen
 STEPS = "pgops.runbook."
 
 # Their outputs are told by the report, which a task of its own prints.
-REPORTED_BY_A_TASK = ("announce", "check", "import_scripts", "status", "history", "salvage")
+REPORTED_BY_A_TASK = ("announce", "check", "cleanup", "import_scripts", "status", "history", "salvage")
 
 # Of a command, and of a module that died.
 WHAT_WAS_SAID = ("stdout", "stderr", "module_stdout", "module_stderr")

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         announce,
         apply,
         backup,
+        cleanup,
         count_rows,
         emergency_rollback,
         files_check,

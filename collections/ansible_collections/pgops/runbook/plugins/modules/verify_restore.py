@@ -23,6 +23,18 @@ options:
     description: Number of parallel jobs of pg_restore.
     type: int
     default: 2
+  after_command:
+    description:
+      - Command that gets the backup once it is proven, a list of words; no shell runs it. In its words C({folder})
+        stands for the backup's folder and C({run_id}) for the run. It runs on the host that made the backup. Where it
+        fails there is a warning, and the run goes on.
+    type: list
+    elements: str
+    default: []
+  after_timeout_seconds:
+    description: How long it may take; then it is ended, and that is its failure.
+    type: int
+    default: 900
   pg_bindir:
     description: Folder of PostgreSQL's client programs; empty means those on PATH.
     type: path
@@ -44,7 +56,7 @@ receipts:
   type: list
   elements: dict
 outputs:
-  description: What the step found, as in its receipt.
+  description: What the step found, as in its receipt, and C(after_backup), how O(after_command) ended.
   returned: success
   type: dict
 """

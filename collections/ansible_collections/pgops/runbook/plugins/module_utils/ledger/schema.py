@@ -208,8 +208,11 @@ FIFTH: tuple[str, ...] = (
     "ALTER TABLE runbook.run ADD COLUMN close_command text[]",
 )
 
+# A backup that backup_keep has let go is missed by nobody, and one that somebody took away is.
+SIXTH: tuple[str, ...] = ("ALTER TABLE runbook.run ADD COLUMN backup_removed timestamptz",)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH}
+RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH}
 
 NEWEST = max(RELEASES)
 
@@ -237,6 +240,7 @@ COMMENTS: dict[str, str] = {
     "runbook.run.out_of_service_since": "when it was about to take the application out of service; NULL: it did not",
     "runbook.run.in_service_again": "when the application was taken back; NULL while it is out of service",
     "runbook.run.close_command": "words of the command that takes it back, for people to read",
+    "runbook.run.backup_removed": "when its backup was removed, as backup_keep says; NULL: it was not, or it made none",
     "runbook.receipt": "what each step did: a chain in which every receipt names the digest of the one before it",
     "runbook.receipt.position": "in the chain, from 1 without a gap",
     "runbook.receipt.digest": "SHA-256 of the document",

@@ -13,6 +13,7 @@ from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
+from ..ledger.removed_backups import backup_removed
 from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step.step import Step
@@ -203,9 +204,12 @@ def _refuse_unrecorded(cursor: Cursor, index: Sequence[IndexEntry], applied: Col
 
 
 def verified_backup_before(ledger: Ledger, cursor: Cursor, version: str) -> Json | None:
-    """The verified backup that was made before ``version`` was deployed: dict run_id, folder; or None."""
+    """The verified backup that was made before ``version`` was deployed: dict run_id, folder; or None.
+
+    One that backup_keep has let go is none.
+    """
     applied = ledger.applied_receipt(cursor, version)
-    if applied is None:
+    if applied is None or backup_removed(cursor, applied["run_id"]) is not None:
         return None
     receipts = ledger.receipts(cursor, applied["run_id"])
     backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")

@@ -108,6 +108,8 @@ def open_restore(step: Step, operator: str) -> Json:
         return outputs
     step.take_run_lock()
     with transaction(step.connection) as cursor:
+        # Until the lock was there a cleanup may have removed it.
+        find_backup(Ledger(), cursor, params["backup_dir"], params["source_run_id"], step.identity)
         step.ledger.create(cursor)
         interrupted = close_dead_run(step, cursor)
         if interrupted is not None:

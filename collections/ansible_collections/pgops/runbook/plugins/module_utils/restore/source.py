@@ -13,6 +13,7 @@ from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.receipt_file import ReceiptFile
 from ..ledger.receipts import altered, latest, outputs_in
+from ..ledger.removed_backups import backup_removed
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt
 
@@ -71,7 +72,8 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
     if not receipts:
         raise Refused(
             "run_unknown",
-            f"This database knows no run {run_id}, and {backup_dir} has no receipts of it."
+            f"This database knows no run {run_id}, and {backup_dir} has no receipts of it, as it would have of a"
+            " rehearsal whose backup was not removed."
             f"{_candidates(everything, backup_dir)}",
         )
     changed = altered(receipts)
@@ -110,8 +112,7 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
     if not os.path.isdir(files.folder):
         raise Refused(
             "backup_missing",
-            f"The backup of run {run_id} is no longer in backup_dir: there is no {files.folder} on the host where"
-            f" this runs. Nothing was changed.{_candidates(everything, backup_dir)}",
+            f"{_gone(cursor, run_id, files.folder)} Nothing was changed.{_candidates(everything, backup_dir)}",
         )
     files.check_manifest(backup["outputs"]["manifest_sha256"])
     return {
@@ -122,6 +123,14 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
         "taken": backup["finished"],
         "migrations": outputs_in(receipts, "preflight")["migrations"],
     }
+
+
+def _gone(cursor: Cursor, run_id: str, folder: str) -> str:
+    """Why a backup is not there, as far as the ledger knows."""
+    removed = backup_removed(cursor, run_id)
+    if removed is not None:
+        return f"The backup of run {run_id} was removed at {removed}, because backup_keep no longer kept it."
+    return f"The backup of run {run_id} is no longer in backup_dir: there is no {folder} on the host where this runs."
 
 
 def _candidates(receipts: Sequence[Receipt], backup_dir: str) -> str:

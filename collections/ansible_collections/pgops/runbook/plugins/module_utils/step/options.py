@@ -16,7 +16,10 @@ RUN_SPEC = {
     "playbook": {
         "type": "str",
         "required": True,
-        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status", "history"],
+        "choices": [
+            *("deploy", "rehearse", "emergency_rollback", "restore"),
+            *("salvage", "status", "history", "cleanup"),
+        ],
     },
     "migration": {"type": "str", "default": ""},
     "up_to": {"type": "str", "default": ""},

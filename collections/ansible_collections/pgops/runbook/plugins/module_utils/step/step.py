@@ -53,17 +53,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Step"]
 
-# Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
-# opens and closes a run of its own.
-UNGATED_STEPS = ("preflight", "status", "history", "salvage", "announce")
+# Preflight opens the run, and so comes before every gate; status and history read, announce closes what is open,
+# cleanup belongs to no run, and salvage opens and closes a run of its own.
+UNGATED_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "announce")
 
 # With one of them each command begins.
-FIRST_STEPS = ("preflight", "status", "history", "salvage")
+FIRST_STEPS = ("preflight", "status", "history", "salvage", "cleanup")
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
 # Steps whose work is to read and write the ledger, which waits for locks.
-PATIENT_STEPS = ("preflight", "announce")
+PATIENT_STEPS = ("preflight", "announce", "cleanup")
 
 
 class Step:

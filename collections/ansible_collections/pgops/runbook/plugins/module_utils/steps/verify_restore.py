@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ..activity import begin
+from ..backup.after import AFTER_BACKUP_SPEC, run_after_backup
 from ..backup.copy import CopyDatabase
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.files import BackupFiles
 from ..backup.proof import restore_and_compare
-from ..postgres.connection import TARGET_SPEC
+from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
 from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
@@ -36,7 +40,32 @@ def work(step: Step) -> Json:
     except BaseException:
         copy.drop()
         raise
-    return {"copy": copy.name, **proof}
+    outputs = {"copy": copy.name, **proof}
+    if not params["after_command"]:
+        return outputs
+    with transaction(step.connection) as cursor:
+        # Before the command, which may take long: the proof does not depend on it.
+        step.record(cursor, "ok", outputs=outputs)
+    return {**outputs, "after_backup": _hand_on(step, files)}
+
+
+def _hand_on(step: Step, files: BackupFiles) -> Json:
+    """Run backup_after_command; see run_after_backup."""
+    params = step.params
+    begin("running backup_after_command")
+    ended = run_after_backup(
+        params["after_command"],
+        {"folder": files.folder, "run_id": step.run_id},
+        params["after_timeout_seconds"],
+    )
+    with contextlib.suppress(psycopg2.Error), transaction(step.connection) as cursor:
+        # The next step does it again, if only the connection did not wait for so long.
+        step.ledger.extend_lease(cursor, step.run_id)
+    if ended["failure"]:
+        step.module.warn(
+            f"backup_after_command: {ended['failure']}. The run goes on; the backup is proven, and in {files.folder}."
+        )
+    return ended
 
 
 def main() -> None:
@@ -44,6 +73,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
             **ENCRYPTION_SPEC,
+            **AFTER_BACKUP_SPEC,
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},
         ),

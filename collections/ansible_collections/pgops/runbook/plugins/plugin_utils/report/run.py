@@ -115,6 +115,9 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     lines += [f"Left out: {left_out_in_words(one)}" for one in (run.get("left_out") or {}).items()]
     if run["outcome"] not in ("refused", "unchanged"):
         lines += _files(run.get("files"))
+    after_backup = run.get("after_backup") or {}
+    if after_backup.get("failure"):
+        lines.append(f"The backup was not handed on: backup_after_command: {after_backup['failure']}")
     lines += [
         f"Nobody was told of the {one['event']} of this run: {one['reason']}"
         for one in run.get("unannounced") or []

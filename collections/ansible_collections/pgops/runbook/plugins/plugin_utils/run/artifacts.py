@@ -27,8 +27,8 @@ def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str
     """
     found: list[str] = []
     for folder in sorted(Path(artifacts_dir).expanduser().glob("*/")):
-        if folder.is_symlink():
-            continue  # latest
+        if folder.is_symlink() or folder.name.startswith("."):
+            continue  # latest, and what a cleanup removes
         run = ledger["runs"].get(folder.name)
         if run is not None:
             found += _record(folder / "run.json", run["record_sha256"])

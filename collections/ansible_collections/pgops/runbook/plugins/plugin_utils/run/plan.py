@@ -43,6 +43,8 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         RunbookError: the folder cannot be read, or a script that the step needs cannot be used.
     """
     restoring = run["playbook"] == "restore"
+    if step == "cleanup":
+        return {}  # whatever the SQL is
     if step in ("salvage", "history") or step in RESTORING_STEPS:
         return _books_alone(run)
     if restoring and step in ("preflight", "maintenance_window"):

@@ -39,6 +39,9 @@ NOT_ENDED = "The run has not ended: it is still in progress, or was interrupted 
 # of other sessions, and so a password.
 DETAILS_KEPT = ("tables", "rows")
 
+# When the run has ended: whom nobody could tell, and what was removed then.
+ADDED_LATER = ("unannounced", "cleanup")
+
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 
@@ -51,8 +54,8 @@ def _newest(
 
 
 def digest_of_record(content: dict[str, Any]) -> str:
-    """SHA-256 (hex) of the content of run.json, but of what is added when the run has ended: whom nobody could tell."""
-    return digest_of({key: value for key, value in content.items() if key != "unannounced"})
+    """SHA-256 (hex) of the content of run.json, but of what is added when the run has ended."""
+    return digest_of({key: value for key, value in content.items() if key not in ADDED_LATER})
 
 
 class RunRecord:
@@ -114,7 +117,9 @@ class RunRecord:
             "restore": None,
             "restorable_run": None,
             "replication": [],
+            "after_backup": None,
             "unannounced": [],
+            "cleanup": None,
         }
 
     def _read(self) -> dict[str, Any] | None:
@@ -270,6 +275,8 @@ class RunRecord:
                 for key in ("kind", "why", "folder", "restore_point", "lsn")
                 if key in outputs
             }
+        if step == "verify_restore" and not failed:
+            self.content["after_backup"] = outputs.get("after_backup")
         if step == "swap" and not failed:
             self.content["restore"] = outputs
         self._take_replication(outputs)
@@ -325,6 +332,20 @@ class RunRecord:
         self.content["unannounced"] = [
             {key: str(one.get(key, "")) for key in ("event", "reason")} for one in announcements
         ]
+
+    def note_cleanup(self, removed: dict[str, Any], warnings: list[str]) -> None:
+        """Keep what was removed when the run had ended, and what could not be. Does not save.
+
+        Args:
+            removed: kind -> dicts with run_id and bytes, among others.
+        """
+        self.content["cleanup"] = {
+            **{
+                kind: [{"run_id": one["run_id"], "bytes": one["bytes"]} for one in things]
+                for kind, things in removed.items()
+            },
+            "warnings": warnings,
+        }
 
     def files_follow(self) -> bool:
         """Whether files on disk belong to this run: a migration changes paths, and the inventory has a library."""

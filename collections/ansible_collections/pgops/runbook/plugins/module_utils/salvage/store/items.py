@@ -246,6 +246,17 @@ class SalvageStore:
         found = self.open_items(row[0]) if row else []
         return next((item for item in found if item["item"] == number), None)
 
+    def waiting(self) -> list[tuple[str, str]]:
+        """(run_id, migration) of each item of which something waits."""
+        if not self.exists():
+            return []
+        self.cursor.execute(
+            "SELECT m.run_id, m.migration FROM runbook_salvage.manifest m WHERE m.returned IS NULL AND EXISTS"
+            " (SELECT FROM runbook_salvage.kept_row k WHERE k.item = m.item AND " + WAITS.format("k") + ")"
+            " ORDER BY m.item"
+        )
+        return self.cursor.fetchall()
+
     def summary(self) -> list[Json]:
         """What is kept, by migration and table.
 

@@ -1,0 +1,181 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Removing the artifacts of runs that artifacts_keep no longer keeps, on the controller."""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...module_utils.own_files import read_regular
+from ...module_utils.retention.policy import what_goes
+from ...module_utils.retention.removal import (
+    OF_FILES,
+    aside,
+    entries_named,
+    folders_set_aside,
+    is_own_folder,
+    remove_folder,
+    set_aside,
+    size_of,
+    stranger_in,
+)
+from .record import RUN_ID
+
+__all__ = ["clean_artifacts"]
+
+WRITTEN = ("run.json", "report.html", "report.md", "junit.xml")
+
+#: All that a run writes into its folder, also where it is killed over it.
+KNOWN = {
+    **dict.fromkeys((*WRITTEN, *(f"{name}.part" for name in WRITTEN), "run.part")),
+    "receipts": OF_FILES,
+}
+
+#: Removed last: it says of which database the folder is.
+TELLS_WHOSE = ("run.json",)
+
+SECONDS_OF_A_DAY = 86400
+
+
+def clean_artifacts(
+    artifacts_dir: Path,
+    target: str,
+    database: str,
+    found: Mapping[str, Any],
+    writes: bool = True,
+    but: str = "",
+) -> dict[str, Any]:
+    """Remove what goes; with ``writes`` false only say what would.
+
+    Args:
+        target, database: name of the inventory host, and of its database: others' are left alone.
+        found: outputs of the step cleanup: artifacts_keep, backups, needed, waiting, left_alone.
+        but: a run that stays in any case.
+
+    Returns:
+        dict: artifacts (dicts with run_id, made, age_days, bytes, of what went), artifacts_left_alone (folder and
+        why), artifacts_warnings, artifacts_ended (folders whose removal an earlier cleanup had begun).
+    """
+    answer: dict[str, Any] = {
+        "artifacts": [],
+        "artifacts_left_alone": [],
+        "artifacts_warnings": [],
+        "artifacts_ended": [],
+    }
+    keep = found["artifacts_keep"]
+    if not keep:
+        return answer
+    try:
+        _clean(artifacts_dir, (target, database), found, writes, but, answer)
+    except OSError as error:
+        answer["artifacts_warnings"].append(
+            f"artifacts_dir {artifacts_dir} cannot be looked into: {error.strerror}."
+        )
+    return answer
+
+
+def _clean(
+    artifacts_dir: Path,
+    whose: tuple[str, str],
+    found: Mapping[str, Any],
+    writes: bool,
+    but: str,
+    answer: dict[str, Any],
+) -> None:
+    runs = []
+    needed = {*found["backups"], *found["needed"], *(one["run_id"] for one in found["left_alone"]), but}
+    needed.add(_newest(artifacts_dir))
+    for name, path in entries_named(str(artifacts_dir), RUN_ID.fullmatch):
+        record = _record_in(path, whose)
+        if record is None or record.get("run_id") != name:
+            continue
+        why = _unlike_ours(path)
+        if why is not None:
+            answer["artifacts_left_alone"].append({"folder": path, "why": why})
+        if why is not None or _is_awaited(record, found["waiting"]):
+            needed.add(name)
+        runs.append(_facts(path, record))
+    going = what_goes(runs, found["artifacts_keep"], needed)
+    if not writes:
+        answer["artifacts"] = going
+        return
+    begun = [
+        path for _, path in folders_set_aside(str(artifacts_dir), RUN_ID.fullmatch) if _is_ours(path, whose)
+    ]
+    answer["artifacts_ended"] = [path for path in begun if _removed(path, answer)]
+    for one in going:
+        folder = str(artifacts_dir / one["run_id"])
+        try:
+            set_aside(folder)
+        except OSError as error:
+            answer["artifacts_warnings"].append(f"{folder} was not removed: {error.strerror}.")
+            continue
+        answer["artifacts"].append(one)
+        _removed(aside(folder), answer)
+
+
+def _removed(path: str, answer: dict[str, Any]) -> bool:
+    """Remove a folder that was set aside; whether it is gone."""
+    try:
+        remove_folder(path, TELLS_WHOSE)
+    except OSError as error:
+        answer["artifacts_warnings"].append(
+            f"{path} could not be removed whole: {error.filename}: {error.strerror}. The next cleanup tries it again."
+        )
+        return False
+    return True
+
+
+def _newest(artifacts_dir: Path) -> str:
+    """Name of the folder that ``latest`` points to."""
+    with contextlib.suppress(OSError):
+        return (artifacts_dir / "latest").readlink().name
+    return ""
+
+
+def _record_in(path: str, whose: tuple[str, str]) -> dict[str, Any] | None:
+    """Content of the run.json in a folder of ours that is of this database; None where it is not."""
+    if not is_own_folder(path):
+        return None
+    try:
+        record = json.loads(read_regular(f"{path}/run.json"))
+        return record if (record["target"], record["database"]) == whose else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _unlike_ours(path: str) -> str | None:
+    """Why a folder is left alone; None where it is as a run leaves it."""
+    try:
+        stranger = stranger_in(path, KNOWN)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    return None if stranger is None else f"it holds {stranger}, which no run has written"
+
+
+def _is_ours(path: str, whose: tuple[str, str]) -> bool:
+    """Whether a folder whose removal was begun is of this database; one without any file is anybody's."""
+    return _record_in(path, whose) is not None or not any(files for _, _, files in os.walk(path))
+
+
+def _is_awaited(record: Mapping[str, Any], waiting: list[str]) -> bool:
+    """Whether somebody may have to read of the run: it has not ended, or rows that it could not put back wait."""
+    rows_wait = bool(record.get("rows_waiting")) and not set(record.get("migrations") or []).isdisjoint(
+        waiting
+    )
+    return not isinstance(record.get("ended"), str) or rows_wait
+
+
+def _facts(path: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    ended = str(record.get("ended") or "")
+    age = 0.0
+    with contextlib.suppress(ValueError):
+        age = (time.time() - calendar.timegm(time.strptime(ended, "%Y-%m-%dT%H:%M:%SZ"))) / SECONDS_OF_A_DAY
+    return {"run_id": record["run_id"], "made": ended, "age_days": age, "bytes": size_of(path)}

@@ -1,0 +1,52 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Backups and artifacts go at the end of a run, and by a playbook; the command after a backup decides nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from tests.integration.stories.application import Application
+
+
+def folders(path: Path) -> list[str]:
+    return sorted(one.name for one in path.iterdir() if one.is_dir() and not one.is_symlink())
+
+
+def test_a_run_ends_with_what_is_no_longer_kept(application: Application, tmp_path: Path) -> None:
+    fails = [sys.executable, "-c", "import sys; sys.exit('no room')", "{folder}"]
+    first = application.deploy("002", backup_after_command=fails)
+    assert first.status == 0, first.output
+    old = first.record["run_id"]
+    assert first.record["after_backup"]["failure"].endswith("ended with exit status 1: no room")
+    assert "ended with exit status 1: no room. The run goes on" in " ".join(first.output.split())
+    assert first.record["cleanup"] is None
+
+    shutil.copytree(application.artifacts / old, tmp_path / "saved")
+    sends = ["cp", "-r", "{folder}", str(tmp_path / "elsewhere")]
+    keep = {"backup_keep": {"count": 1}, "artifacts_keep": {"days": 0}}
+    second = application.deploy("003", backup_after_command=sends, **keep)
+    assert second.status == 0, second.output
+    assert second.record["after_backup"]["failure"] is None
+    assert (tmp_path / "elsewhere" / "manifest.json").exists()
+    new = second.record["run_id"]
+    assert (folders(application.backups), folders(application.artifacts)) == ([new], [new])
+    assert [one["run_id"] for one in second.record["cleanup"]["backups"]] == [old]
+    assert [one["run_id"] for one in second.record["cleanup"]["artifacts"]] == [old]
+    assert "Removed, as backup_keep says: 1 backup (" in second.output
+
+    # As somebody has put it back who did not know better.
+    shutil.copytree(tmp_path / "saved", application.artifacts / old)
+    before = application.contents()
+    would = application.run("playbooks/cleanup.yml", "--check", **keep)
+    assert (would.status, f"would go: artifacts of run {old}: " in would.output) == (0, True), would.output
+    assert old in folders(application.artifacts)
+    went = application.run("playbooks/cleanup.yml", **keep)
+    assert (went.status, f"removed: artifacts of run {old}: " in went.output) == (0, True), went.output
+    assert folders(application.artifacts) == [new]
+    assert application.contents() == before
+    assert "CHANGED" not in application.run("playbooks/status.yml").output
+    restore = application.run("playbooks/restore.yml", "-e", f"run_id={old}")
+    assert "because backup_keep no longer kept it" in restore.record["reason"]
