@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
+from .approval import given_lines, next_lines
 from .measured import limits_lifted, locked, measured
 from .restored import restored
 from .salvage import salvage_of_run
@@ -21,6 +23,7 @@ STATE_OF_PRODUCTION = {
     "rolled_back": "Production is as it was before the {migrations}: the rollback was committed.",
     "rehearsed": "Production was only read.",
     "restored": "Production is the restored backup.",
+    "awaiting_approval": "Production was not touched, and the run holds nothing: others may work.",
 }
 
 LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
@@ -90,6 +93,8 @@ def _ending(run: dict[str, Any]) -> list[str]:
     lines.append(f"State: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
+    if run["outcome"] == AWAITING:
+        lines += next_lines(run["run_id"], run["approval"], run["operator"] or "")
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
@@ -111,6 +116,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
             f"Privileges: {listed(run['privileges_again'])} was made again, with what was granted and revoked since"
             " the deploy"
         )
+    lines += given_lines(run.get("approval") or {})
     lines += salvage_of_run(run, restores_salvage)
     lines += [f"Left out: {left_out_in_words(one)}" for one in (run.get("left_out") or {}).items()]
     if run["outcome"] not in ("refused", "unchanged"):
