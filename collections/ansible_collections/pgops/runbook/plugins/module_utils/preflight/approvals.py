@@ -76,8 +76,8 @@ def approvals_needed(step: Step, cursor: Cursor, selected: Sequence[str]) -> Jso
     )
     if needed is not None:
         step.module.warn(
-            f"This deploy stops after its rehearsal until {needed['required']} of those who have not started it have"
-            f" approved it: {listed(needed['why'])}."
+            f"This deploy stops after its rehearsal until others have approved it; it needs {needed['required']}"
+            f" approval{'s' * (needed['required'] != 1)}: {listed(needed['why'])}."
         )
     return needed
 

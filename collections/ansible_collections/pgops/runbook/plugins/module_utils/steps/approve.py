@@ -26,7 +26,15 @@ from ..step.step import Step
 LONGEST_COMMENT = 1000
 
 # Of the rehearsal, what a person reads before saying yes.
-SHOWN = ("version", "schema_restored", "data_restored", "rows_compared", "schema_changes", "impact")
+SHOWN = (
+    "version",
+    "schema_restored",
+    "data_restored",
+    "rows_compared",
+    "schema_changes",
+    "impact",
+    "statements",
+)
 
 
 def work(step: Step) -> Json:

@@ -51,7 +51,8 @@ def _rehearsed(one: dict[str, Any]) -> list[str]:
     found = (one.get("schema_changes") or {}).get("changes") or []
     lines += cut([f"Schema of {one['version']}: {change['sign']} {change['object']}" for change in found])
     if one.get("impact"):
-        lines += measured({"impact": {one["version"]: {"copy": one["impact"]}}})
+        seconds = sum(statement["seconds"] for statement in one["statements"])
+        lines += measured({"impact": {one["version"]: {"copy": {"seconds": seconds, **one["impact"]}}}})
     return lines
 
 

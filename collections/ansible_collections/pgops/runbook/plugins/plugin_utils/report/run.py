@@ -93,8 +93,6 @@ def _ending(run: dict[str, Any]) -> list[str]:
     lines.append(f"State: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
-    if run["outcome"] == AWAITING:
-        lines += next_lines(run["run_id"], run["approval"], run["operator"] or "")
     following = _next(run)
     if following:
         lines.append(f"Next: {following}")
@@ -144,7 +142,9 @@ def _proven(run: dict[str, Any]) -> list[str]:
 
 
 def _way_back(run: dict[str, Any]) -> list[str]:
-    """The command that takes back what a deploy has done: the newest migration first."""
+    """What takes back what a deploy has done, the newest migration first; or lets one go on that waits."""
+    if run["outcome"] == AWAITING:
+        return next_lines(run["run_id"], run["approval"], run["operator"] or "")
     if run["outcome"] != "deployed" or not run["migrations"]:
         return []
     *others, newest = run["migrations"]
