@@ -90,7 +90,7 @@ def test_no_step_of_a_waiting_run_starts_on_its_own(needing: StepRuns) -> None:
     approve(needing, BOB)
     answer = needing.step("apply")
     assert (answer["reason_code"], needing.ask(AUTHOR)) == ("run_has_ended", [])
-    assert f"goes on with: ansible-playbook deploy.yml -e run_id={needing.run_id}" in answer["msg"]
+    assert f"To resume it: ansible-playbook deploy.yml -e run_id={needing.run_id}" in answer["msg"]
 
 
 def test_two_are_two_people_and_not_the_deployer(runs: StepRuns) -> None:

@@ -48,7 +48,7 @@ def test_stop_approve_and_go_on(application: Application, tmp_path: Path) -> Non
     ][:3]
     assert f"Approve, by another login than that of {record['operator']}: " in approves, stopped.output
     assert approves.endswith(f"ansible-playbook playbooks/approve.yml -e run_id={run_id}")
-    assert goes_on.startswith("Then go on, until ")
+    assert goes_on.startswith("Then resume, until ")
     assert goes_on.endswith(f": ansible-playbook deploy.yml -e run_id={run_id}")
     page = Path(report.removeprefix("Report: ")).read_text(encoding="utf-8")
     assert f"approve.yml -e run_id={run_id}" in page

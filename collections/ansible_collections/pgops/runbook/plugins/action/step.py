@@ -19,7 +19,7 @@ from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
-from ..module_utils.ledger.approvals import GO_ON, WAITS
+from ..module_utils.ledger.approvals import RESUME, WAITS
 from ..module_utils.ledger.signatures import signatures_of
 from ..plugin_utils.report.approval import approve_report
 from ..plugin_utils.report.history import history_report, write_history
@@ -163,7 +163,7 @@ class ActionModule(ActionBase):
             # What it came to is written; another attempt must not write over it.
             reason = f"Run {run['run_id']} has ended ({record.content['outcome']}). Start a new run."
             if waits(record.content):
-                reason = WAITS.format(run["run_id"], GO_ON.format(run["run_id"]))
+                reason = WAITS.format(run["run_id"], RESUME.format(run["run_id"]))
             if boolean(arguments.get("automatic", False)):
                 return {"changed": False, "skipped": True, "skip_reason": reason}
             return {

@@ -373,7 +373,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         "approvals_missing": Reason(
             "The deploy needs approvals of others, and does not have them; production was not touched.",
             "Somebody else than the one who started it reads the report and types the command that the reason names;"
-            " then the run goes on with ansible-playbook deploy.yml -e run_id=<run_id>.",
+            " then resume the run: ansible-playbook deploy.yml -e run_id=<run_id>.",
         ),
         "approver_is_deployer": Reason(
             "Who has started a run wanted to approve it.",
@@ -386,7 +386,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "run_id_taken": Reason(
             "run_id names a run that the database knows and that has no record in artifacts_dir.",
-            "Go on where its record is, or start a new run without run_id.",
+            "Resume it where its record is, or start a new run without run_id.",
         ),
         "run_not_waiting": Reason(
             "The run that was to be approved, or to go on, does not wait for approval.",

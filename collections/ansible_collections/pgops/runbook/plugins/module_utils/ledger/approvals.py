@@ -23,7 +23,7 @@ from .upgrade import release_of
 __all__ = [
     "APPROVE",
     "AWAITING",
-    "GO_ON",
+    "RESUME",
     "WAITS",
     "age_limit",
     "approval_facts",
@@ -47,10 +47,10 @@ AWAITING = "awaiting_approval"
 RELEASE = 6
 
 APPROVE = "ansible-playbook playbooks/approve.yml -e run_id={}"
-GO_ON = "ansible-playbook deploy.yml -e run_id={}"
+RESUME = "ansible-playbook deploy.yml -e run_id={}"
 
 # Of a step that is started on its own.
-WAITS = "Run {} waits for approval, and no step of it runs on its own until then. It goes on with: {}"
+WAITS = "Run {} waits for approval, and no step of it runs on its own until then. To resume it: {}"
 
 # What they have shown is what is approved. The others are done once more when the run goes on.
 APPROVED_STEPS = ("preflight", "backup", "verify_restore", "rehearse", "files_check")

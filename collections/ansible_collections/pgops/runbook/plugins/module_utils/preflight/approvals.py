@@ -13,7 +13,7 @@ from ..catalog.remade import Remade
 from ..errors import Refused
 from ..ledger.approvals import (
     AWAITING,
-    GO_ON,
+    RESUME,
     changed_since,
     check_approvals,
     demand,
@@ -95,7 +95,7 @@ def refuse_taken_name(step: Step, cursor: Cursor) -> None:
         "run_id_taken",
         f"There is a run {step.run_id} in this database already, and artifacts_dir has no record of it."
         + (
-            " It waits for approval. Where its record is, it goes on with: " + GO_ON.format(step.run_id)
+            " It waits for approval. Where its record is, resume it: " + RESUME.format(step.run_id)
             if waits
             else " Start a new run without run_id."
         ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ..errors import AwaitingApproval, Refused, RunbookError, StepFailed, known
 from ..ledger.aftermath import CHANGING_STEPS
-from ..ledger.approvals import AWAITING, GO_ON, WAITS, age_limit, check_approvals, read_approvals
+from ..ledger.approvals import AWAITING, RESUME, WAITS, age_limit, check_approvals, read_approvals
 from ..ledger.bookkeeping import keep_books_in
 from ..ledger.ledger import Ledger, utc_text
 from ..ledger.maintenance import out_of_service
@@ -286,7 +286,7 @@ class Step:
         if run["outcome"] == AWAITING:
             raise Refused(
                 "run_has_ended",
-                WAITS.format(self.run_id, GO_ON.format(self.run_id)),
+                WAITS.format(self.run_id, RESUME.format(self.run_id)),
             )
         if run["finished"]:
             raise Refused(

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...module_utils.ledger.approvals import APPROVE, GO_ON
+from ...module_utils.ledger.approvals import APPROVE, RESUME
 from ...module_utils.sentences import cut, listed
 from .measured import measured
 
 __all__ = ["approvals_in_words", "approve_report", "given_lines", "next_lines", "waiting_line"]
 
 # Of a digest, as the page of the report shows receipts.
-SHOWN = 12
+DIGEST_SHOWN = 12
 
 
 def approve_report(outputs: dict[str, Any], target: str) -> list[str]:
@@ -26,10 +26,10 @@ def approve_report(outputs: dict[str, Any], target: str) -> list[str]:
     facts = outputs["approval"]
     lines = [
         f"{target}: run {outputs['run_id']}, deploy of {', '.join(outputs['migrations'])}, started by"
-        f" {outputs['operator']}, waits since {outputs['since'][:19]}Z"
+        f" {outputs['operator']}, waits since {_second(outputs['since'])}"
     ]
     lines += [f"  {line}" for one in outputs["rehearsed"] for line in _rehearsed(one)]
-    lines.append(f"  What is approved: all of it up to receipt {facts['receipt'][:SHOWN]}")
+    lines.append(f"  What is approved: all of it up to receipt {facts['receipt'][:DIGEST_SHOWN]}")
     lines += [f"  {line}" for line in given_lines(facts)]
     what = {
         (True, True): "Check mode: it would be approved by",
@@ -76,20 +76,20 @@ def given_lines(facts: dict[str, Any]) -> list[str]:
 
 def _who(one: dict[str, Any]) -> str:
     said = f": {one['comment']}" if one["comment"] else ""
-    return f"{one['operator']} (role {one['session_role']}) at {one['approved'][:19]}Z{said}"
+    return f"{one['operator']} (role {one['session_role']}) at {_second(one['approved'])}{said}"
 
 
 def next_lines(run_id: str, facts: dict[str, Any], deployed_by: str) -> list[str]:
     """The commands that come next, each in a line of its own."""
     until = f", until {facts['until']}" if facts.get("until") else ""
-    go_on = f"Go on{until}: {GO_ON.format(run_id)}"
+    resume = f"Resume{until}: {RESUME.format(run_id)}"
     if len(facts.get("given") or []) >= facts["required"]:
-        return [go_on]
+        return [resume]
     look = f"{APPROVE.format(run_id)} --check"
     return [
         f"Look, at the report or by: {look}",
         f"Approve, by another login than that of {deployed_by}: {APPROVE.format(run_id)}",
-        f"Then {go_on[0].lower()}{go_on[1:]}",
+        f"Then {resume[0].lower()}{resume[1:]}",
     ]
 
 
@@ -103,8 +103,13 @@ def waiting_line(run: dict[str, Any]) -> str:
     enough = len(facts["given"]) >= facts["required"]
     what = "APPROVED" if enough else "WAITS FOR APPROVAL"
     by = f" ({listed([one['operator'] for one in facts['given']], separator=', ')})" if facts["given"] else ""
-    command = (GO_ON if enough else APPROVE).format(run_id)
+    command = (RESUME if enough else APPROVE).format(run_id)
     return (
         f"{what}: run {run_id} (deploy of {', '.join(run['migrations'])}) by {run['operator']}, since"
-        f" {run['since'][:19]}Z, until {facts['until']}: {approvals_in_words(facts)}{by}: {command}"
+        f" {_second(run['since'])}, until {facts['until']}: {approvals_in_words(facts)}{by}: {command}"
     )
+
+
+def _second(moment: str) -> str:
+    """A moment of the ledger as people read it."""
+    return f"{moment[:19]}Z"

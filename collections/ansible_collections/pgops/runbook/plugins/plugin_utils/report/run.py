@@ -143,7 +143,7 @@ def _proven(run: dict[str, Any]) -> list[str]:
 
 def _way_back(run: dict[str, Any]) -> list[str]:
     """What takes back what a deploy has done, the newest migration first; or lets one go on that waits."""
-    if run["outcome"] == AWAITING:
+    if run["outcome"] == AWAITING and run.get("approval"):
         return next_lines(run["run_id"], run["approval"], run["operator"] or "")
     if run["outcome"] != "deployed" or not run["migrations"]:
         return []

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ...module_utils.ledger.approvals import AWAITING, GO_ON
+from ...module_utils.ledger.approvals import AWAITING, RESUME
 from ..report.run import run_report
 from .record import RunRecord
 
@@ -45,7 +45,7 @@ def refuse_to_go_on(record: RunRecord, wanted: str) -> Result | None:
         return _refused(
             "record_unusable",
             f"There is no record of run {name} in {record.artifacts_dir}, and no migration is named. Nothing was done."
-            f" A run that was approved goes on where its record is; or copy the folder {name} from there into"
+            f" A run that was approved is resumed where its record is; or copy the folder {name} from there into"
             " artifacts_dir.",
         )
     if not waits(content) and not content["ended"] and not content.get("approval"):
@@ -56,7 +56,7 @@ def refuse_to_go_on(record: RunRecord, wanted: str) -> Result | None:
         return _refused(
             "run_not_waiting",
             f"Run {name} is about {', '.join(content['migrations'])}, and the command names {wanted}. Nothing was done."
-            f" It goes on with: {GO_ON.format(name)}",
+            f" To resume it: {RESUME.format(name)}",
         )
     return None
 
