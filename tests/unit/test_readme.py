@@ -92,7 +92,7 @@ def test_every_public_variable_is_there_with_its_default() -> None:
 
 
 def test_the_chain_of_a_deploy_is_that_of_its_playbook() -> None:
-    """A role that is called twice, at the beginning and at the end, stands there twice; what only resumes a run does not."""
+    """A role that is called twice, at the beginning and at the end, stands there twice; what resumes a run does not."""
     play = yaml.safe_load((PROJECT / "deploy.yml").read_text(encoding="utf-8"))[0]["tasks"][0]
     roles = [task["ansible.builtin.import_role"] for task in play["block"]]
     steps = [role["name"] for role in roles if role.get("tasks_from") != "go_on"]
