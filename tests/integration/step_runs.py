@@ -100,6 +100,7 @@ class StepRuns:
     version_table: Any = ""
     connection: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
+    operator: str = ""
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -136,7 +137,7 @@ class StepRuns:
         to_roll_back = self.playbook == "emergency_rollback" or bool(options.get("automatic"))
         library = read_sql_library(self.sql_dir, tolerant=to_roll_back or name == "status")
         everything = [one.version for one in library.migrations]
-        whole = name in ("preflight", "status") or self.migration == "pending"
+        whole = name in ("preflight", "status", "approve") or self.migration == "pending"
         plan = plan_for(
             name,
             library,
@@ -155,6 +156,7 @@ class StepRuns:
                 "playbook": self.playbook,
                 "migration": self.migration,
                 "library_hosts": list(self.library_hosts),
+                "operator": self.operator,
             },
             "plan": {**plan, "books": books_of(self.version_table, library), **self.limits},
             "backup_dir": str(self.backups),

@@ -59,7 +59,7 @@ MAGIC = {
     "role_path",
 }
 # Given on the command line only; wherever they are used they have a default.
-COMMAND_LINE = {"adopt", "cascade", "from", "run_id", "skip", "to", "until"}
+COMMAND_LINE = {"adopt", "approval_comment", "cascade", "from", "run_id", "skip", "to", "until"}
 
 
 def load(path: Path) -> Any:

@@ -33,6 +33,8 @@ NOT_LISTS_OF_A_SENTENCE = {
     "migration.rollback.sha256[:DIGEST_LENGTH]",
     "migration.description[:200]",  # Flyway's column has that length
     "names[:TABLES_LOOKED_AT]",
+    "facts['receipt'][:DIGEST_SHOWN]",
+    "moment[:19]",
     "record[:5]",
     "row.as_column()[:2]",
     "run['started'][:19]",

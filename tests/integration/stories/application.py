@@ -199,16 +199,25 @@ class Application:
         output, _ = process.communicate(timeout=900)
         return Run(process.returncode, output, self.artifacts)
 
-    def run(self, playbook: str, *arguments: str, env: dict[str, str] | None = None, **variables: Any) -> Run:
+    def run(
+        self,
+        playbook: str,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        login: str = "",
+        **variables: Any,
+    ) -> Run:
         """Run a playbook to its end.
 
         Args:
             env: what the environment has besides. Whoever needs the process itself starts it.
+            login: whose command it is; without one, of who runs the tests.
         """
         if env:
             return self.finish(self.start(playbook, *arguments, env=env, **variables))
         inventory = self._write_inventory(variables)
-        status, output = warm_ansible().run(["-i", str(inventory), playbook, *arguments], own_environment())
+        environment = {**own_environment(), **({"SUDO_USER": login} if login else {})}
+        status, output = warm_ansible().run(["-i", str(inventory), playbook, *arguments], environment)
         return Run(status, output, self.artifacts)
 
     def deploy(self, migration: str, *arguments: str, **options: Any) -> Run:

@@ -184,15 +184,19 @@ def test_an_altered_receipt_is_refused_before_anything_else():
 
 @pytest.mark.parametrize("old", ["backup", "verify_restore", "rehearse"])
 def test_a_receipt_is_refused_when_it_is_too_old(old):
-    gate("apply", before("apply"), max_age={old: (60.0, 60)})
+    gate("apply", before("apply"), max_age={old: (60.0, 60, "backup_max_age_minutes")})
     with pytest.raises(
         Refused, match=rf"receipt of step {old} is 61\.2 minutes old, and backup_max_age_minutes allows 60"
     ):
-        gate("apply", before("apply"), max_age={old: (61.2, 60)})
+        gate("apply", before("apply"), max_age={old: (61.2, 60, "backup_max_age_minutes")})
 
 
 def test_the_age_of_a_step_that_is_not_needed_does_not_matter():
-    gate("verify_restore", before("verify_restore"), max_age={"rehearse": (999.0, 60)})
+    gate(
+        "verify_restore",
+        before("verify_restore"),
+        max_age={"rehearse": (999.0, 60, "backup_max_age_minutes")},
+    )
 
 
 @pytest.mark.parametrize("kind", ["apply", "rollback", "verify"])

@@ -17,6 +17,8 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.steps import (
     announce,
     apply,
+    approval,
+    approve,
     backup,
     cleanup,
     count_rows,
@@ -43,7 +45,8 @@ from tests.unit.test_rooms import MODULES, PLUGINS, PROJECT
 STEPS = {
     module.__name__.rpartition(".")[-1]: module
     for module in (
-        *(announce, apply, backup, cleanup, count_rows, emergency_rollback, files_check, files_rename),
+        *(announce, apply, approval, approve, backup, cleanup, count_rows),
+        *(emergency_rollback, files_check, files_rename),
         *(
             history,
             maintenance_window,

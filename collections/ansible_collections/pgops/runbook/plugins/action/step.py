@@ -19,7 +19,9 @@ from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
+from ..module_utils.ledger.approvals import RESUME, WAITS
 from ..module_utils.ledger.signatures import signatures_of
+from ..plugin_utils.report.approval import approve_report
 from ..plugin_utils.report.cleanup import cleanup_report
 from ..plugin_utils.report.history import history_report, write_history
 from ..plugin_utils.report.salvage import salvage_report
@@ -30,6 +32,7 @@ from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
 from ..plugin_utils.run.crash import LOOK, explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
+from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.maintenance import end_maintenance
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
@@ -61,6 +64,7 @@ REPORTS_WITHOUT_RUN = {
     "salvage": salvage_report,
     "history": history_report,
     "cleanup": cleanup_report,
+    "approve": approve_report,
 }
 
 
@@ -143,6 +147,19 @@ class ActionModule(ActionBase):
                 )
             return result
         ended = record.content.get("ended")
+        if step == "approval" and boolean(arguments.get("goes_on", False)):
+            unfit = refuse_to_go_on(record, str(run.get("migration") or ""))
+            if unfit is not None:
+                return unfit
+            if not ended or waits(record.content):
+                return self._go_on(arguments, run, record, task_vars)
+        if not run.get("migration") and record.needs_approval():
+            # With run_id alone the record tells what the run is about.
+            run["migration"] = resumed_migration(record.content)
+        if waits(record.content):
+            told = told_of_waiting(step, record, arguments, self._task.check_mode)
+            if told is not None:
+                return told
         if step == "announce" and ended and arguments.get("unannounced"):
             return note_unannounced(record, arguments["unannounced"])
         if step == "announce":
@@ -154,6 +171,8 @@ class ActionModule(ActionBase):
         if ended:
             # What it came to is written; another attempt must not write over it.
             reason = f"Run {run['run_id']} has ended ({record.content['outcome']}). Start a new run."
+            if waits(record.content):
+                reason = WAITS.format(run["run_id"], RESUME.format(run["run_id"]))
             if boolean(arguments.get("automatic", False)):
                 return {"changed": False, "skipped": True, "skip_reason": reason}
             return {
@@ -169,6 +188,28 @@ class ActionModule(ActionBase):
             return {"changed": False, "skipped": True, "skip_reason": skipped}
         result = self._recorded_step(step, arguments, run, record, task_vars)
         result["run_id"] = run["run_id"]
+        return result
+
+    def _go_on(
+        self, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Go on with a run that has stopped; where that is refused, its record stays as it is."""
+        run["migration"] = resumed_migration(record.content)
+        result = self._execute_step("approval", arguments, run, record, task_vars)
+        result["run_id"] = run["run_id"]
+        if not result.get("goes_on"):
+            # What it has by now is told, and not written.
+            record.take_approval(result)
+            result.pop("receipts", None)
+            return result
+        record.go_on()
+        try:
+            record.end("approval", result)
+        except OSError as error:
+            hand_on(record, error, result)
+        if result.get("failed"):
+            result.pop("receipts", None)
+            result["outcome"] = record.content["steps"][-1]["outcome"]
         return result
 
     def _receipt_key(self, task_vars: dict[str, Any]) -> str:
@@ -263,7 +304,7 @@ class ActionModule(ActionBase):
             # They are in the artifacts; on the screen of the person on call they would bury the reason.
             result.pop("receipts", None)
             # A module does not know its place in the chain, and whether production was changed by then.
-            result["outcome"] = record.content["steps"][-1]["outcome"]
+            result["outcome"] = record.content["steps"][-1].get("outcome") or result["outcome"]
         return result
 
     def _update_module_args(
@@ -314,7 +355,7 @@ class ActionModule(ActionBase):
             if result.get("failed") and self._may_take_over(result):
                 holder = result["details"]["holder"]["run_id"]
                 arguments["take_over"] = holder
-                if step == "preflight":
+                if step in ("preflight", "approval"):
                     arguments["ended_elsewhere"] = ended_here(record.artifacts_dir, holder)
                 result = self._with_progress(step, arguments, task_vars)
         except AnsibleConnectionFailure as error:

@@ -39,13 +39,22 @@ from ..plugin_utils import bytecode  # noqa: F401 - before all that is imported 
 from ..plugin_utils.report.run import short_report
 from ..plugin_utils.screen.found import found_by
 from ..plugin_utils.screen.interrupted import AtWork
-from ..plugin_utils.screen.lines import MARKS, PLAIN_MARKS, Said, indented, step_line
+from ..plugin_utils.screen.lines import MARKS, PLAIN_MARKS, Said, indented, mark_of_end, step_line
 from ..plugin_utils.screen.moving import Screen
 
 STEPS = "pgops.runbook."
 
 # Their outputs are told by the report, which a task of its own prints.
-REPORTED_BY_A_TASK = ("announce", "check", "cleanup", "import_scripts", "status", "history", "salvage")
+REPORTED_BY_A_TASK = (
+    "announce",
+    "approve",
+    "check",
+    "cleanup",
+    "history",
+    "import_scripts",
+    "salvage",
+    "status",
+)
 
 # Of a command, and of a module that died.
 WHAT_WAS_SAID = ("stdout", "stderr", "module_stdout", "module_stderr")
@@ -213,9 +222,11 @@ class CallbackModule(DefaultCallback):
             return
         step = _step(result)
         name, seconds = (step, content.get("seconds")) if step else (self._name(result), None)
-        self._show_line(result, "failed", name, seconds, str(content.get("reason_code") or ""))
+        mark = mark_of_end(content.get("outcome"))
+        colour = constants.COLOR_CHANGED if mark == "waiting" else constants.COLOR_ERROR
+        self._show_line(result, mark, name, seconds, str(content.get("reason_code") or ""))
         for line in indented(reason):
-            self._print(line, constants.COLOR_ERROR)
+            self._print(line, colour)
         if ignored:
             self._print("    It is ignored.", constants.COLOR_SKIP)
         self._said.add(reason)
@@ -254,7 +265,9 @@ class CallbackModule(DefaultCallback):
         self, result: CallbackTaskResult, mark: str, name: str, seconds: float | None, found: str = ""
     ) -> None:
         self._show_heading(result)
-        colour = constants.COLOR_ERROR if mark == "failed" else constants.COLOR_OK
+        colour = {"failed": constants.COLOR_ERROR, "waiting": constants.COLOR_CHANGED}.get(
+            mark, constants.COLOR_OK
+        )
         if mark == "ok" and result.result.get("changed"):
             colour = constants.COLOR_CHANGED
         self._print(step_line(self._marks()[mark], name, seconds, found), colour)

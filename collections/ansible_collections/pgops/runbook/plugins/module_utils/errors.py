@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-__all__ = ["Refused", "RunbookError", "StepFailed", "Unchanged", "known"]
+__all__ = ["AwaitingApproval", "Refused", "RunbookError", "StepFailed", "Unchanged", "known"]
 
 T = TypeVar("T")
 
@@ -33,6 +33,12 @@ class Refused(RunbookError):
     """A gate said no; nothing in production was changed by the step that raises it."""
 
     outcome = "refused"
+
+
+class AwaitingApproval(RunbookError):
+    """Others have to say yes first; production was not touched, and the run goes on when they have."""
+
+    outcome = "awaiting_approval"
 
 
 class StepFailed(RunbookError):

@@ -397,6 +397,34 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Switch archiving on, or choose another emergency_backup.",
         ),
     },
+    "Approval": {
+        "approvals_missing": Reason(
+            "The deploy needs approvals of others, and does not have them; production was not touched.",
+            "Somebody else than the one who started it reads the report and types the command that the reason names;"
+            " then resume the run: ansible-playbook deploy.yml -e run_id=<run_id>.",
+        ),
+        "approver_is_deployer": Reason(
+            "Who has started a run wanted to approve it.",
+            "Let somebody else approve it, by a login of their own.",
+        ),
+        "production_changed_since_rehearsal": Reason(
+            "Another run has changed production since this one rehearsed, so that what was approved is no longer what"
+            " would be done.",
+            "Deploy again, and have that approved.",
+        ),
+        "run_id_taken": Reason(
+            "run_id names a run that the database knows and that has no record in artifacts_dir.",
+            "Resume it where its record is, or start a new run without run_id.",
+        ),
+        "run_not_waiting": Reason(
+            "The run that was to be approved, or to go on, does not wait for approval.",
+            "See which runs wait: ansible-playbook playbooks/status.yml.",
+        ),
+        "scripts_not_those_rehearsed": Reason(
+            "Who wanted to approve has other scripts in sql_dir than the run has rehearsed.",
+            "Check out the commit that was rehearsed (sql_commit in run.json), read it, and approve again.",
+        ),
+    },
     "Rehearsal": {
         "rehearsal_rollback_data_differs": Reason(
             "On the copy the rollback does not give back the rows as they were before the migration.",
@@ -685,7 +713,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Start a new run against one database; check db_host and db_name.",
         ),
         "receipt_too_old": Reason(
-            "A backup or rehearsal of this run is older than backup_max_age_minutes.",
+            "A backup or rehearsal of this run is older than backup_max_age_minutes; where others have to approve the"
+            " run, than approval_max_age_hours.",
             "Start a new run.",
         ),
         "receipt_unsigned": Reason(

@@ -91,6 +91,20 @@ options:
       - What was found is written into the receipt, with which the chain begins anew.
     type: bool
     default: false
+  approvals_required:
+    description: How many others have to approve a deploy between its rehearsal and production.
+    type: int
+    default: 0
+  approvals_required_for:
+    description: Risk levels of which one approval is needed at least; a header that states none counts as one of them.
+    type: list
+    elements: str
+    choices: [LOW, MEDIUM, HIGH, CRITICAL]
+    default: []
+  approval_max_age_hours:
+    description: How old backup, proof and rehearsal may be when a deploy that was approved changes production.
+    type: float
+    default: 24
 """
 
 EXAMPLES = r"""

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from ..module_utils.steps import (  # noqa: F401
         announce,
         apply,
+        approval,
+        approve,
         backup,
         cleanup,
         count_rows,

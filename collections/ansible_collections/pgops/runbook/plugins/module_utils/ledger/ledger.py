@@ -117,16 +117,17 @@ class Ledger:
         )
 
     def run(self, cursor: Cursor, run_id: str) -> Json | None:
-        """One run as dict (run_id, playbook, migrations, finished (bool), outcome), or None."""
+        """One run as dict (run_id, playbook, migrations, operator, finished (bool), outcome), or None."""
         if not self.exists(cursor):
             return None
         cursor.execute(
-            "SELECT run_id, playbook, migrations, finished IS NOT NULL, outcome FROM runbook.run"
+            "SELECT run_id, playbook, migrations, operator, finished IS NOT NULL, outcome FROM runbook.run"
             " WHERE run_id = %s",
             (run_id,),
         )
         row = cursor.fetchone()
-        return dict(zip(("run_id", "playbook", "migrations", "finished", "outcome"), row)) if row else None
+        names = ("run_id", "playbook", "migrations", "operator", "finished", "outcome")
+        return dict(zip(names, row)) if row else None
 
     def last_run(self, cursor: Cursor) -> Json | None:
         """The newest run as dict, or None."""

@@ -68,13 +68,14 @@ AUTOMATIC_ROLLBACK_REQUIRES = {
 }
 
 # Steps that belong to a run only where there is something for them to do. maintenance_window: a restore notes in it
-# that it takes the application out of service. The others: where a migration's header asks for them and the inventory
-# has a library. apply waits
-# for those of files_check by itself, one from each host. Nothing waits for files_rename: in a deploy it is the last
-# step, and after a rollback there is no way back.
+# that it takes the application out of service. approval: where others have to say yes; apply looks for that by itself.
+# The others: where a migration's header asks for them and the inventory has a library. apply waits for those of
+# files_check by itself, one from each host. Nothing waits for files_rename: in a deploy it is the last step, and after
+# a rollback there is no way back.
 OPTIONAL_STEPS: dict[str, dict[str, tuple[str, ...]]] = {
     "maintenance_window": {"restore": ("preflight", "restore", "count_rows")},
     "files_check": {"deploy": DEPLOY_STEPS[: DEPLOY_STEPS.index("apply")]},
+    "approval": {"deploy": DEPLOY_STEPS[: DEPLOY_STEPS.index("apply")]},
     "files_rename": {
         "deploy": DEPLOY_STEPS,
         "emergency_rollback": ("preflight", "emergency_backup", "emergency_rollback"),
@@ -266,7 +267,7 @@ def check_gate(
     identity: Identity,
     scripts: Mapping[str, Mapping[str, str | None]],
     automatic: bool = False,
-    max_age: Mapping[str, tuple[float, float]] | None = None,
+    max_age: Mapping[str, tuple[float, float, str]] | None = None,
 ) -> None:
     """Whether ``step`` may run; returns nothing, or raises.
 
@@ -277,7 +278,8 @@ def check_gate(
         identity: which database we are connected to now.
         scripts: dict version -> {"apply", "rollback", "verify"} digests of the SQL as it is now.
         automatic: the rollback that a failed deploy does by itself.
-        max_age: dict step -> (age of its receipt in minutes now, greatest allowed age in minutes).
+        max_age: dict step -> (age of its receipt in minutes now, greatest allowed age in minutes, the variable that
+            says so).
 
     Raises:
         Refused: with the first reason found.
@@ -313,12 +315,12 @@ def check_gate(
                 f" {identity['system_identifier']}. Check db_host and db_name, and start a new run.",
             )
         if max_age and needed in max_age:
-            age, allowed = max_age[needed]
+            age, allowed, variable = max_age[needed]
             if age > allowed:
                 raise Refused(
                     "receipt_too_old",
-                    f"The receipt of step {needed} is {age:.1f} minutes old, and backup_max_age_minutes allows"
-                    f" {allowed}. Start a new run.",
+                    f"The receipt of step {needed} is {age:.1f} minutes old, and {variable} allows {allowed:g}"
+                    " minutes. Start a new run.",
                 )
     # A restore runs no script, and must not fail because one was edited or is gone.
     if preflight is not None and step not in RESTORING_STEPS:

@@ -211,8 +211,23 @@ FIFTH: tuple[str, ...] = (
 # A backup that backup_keep has let go is missed by nobody, and one that somebody took away is.
 SIXTH: tuple[str, ...] = ("ALTER TABLE runbook.run ADD COLUMN backup_removed timestamptz",)
 
+# A yes is worth what it is bound to: the receipts that were there when it was given.
+SEVENTH: tuple[str, ...] = (
+    """CREATE TABLE runbook.approval (
+        run_id text NOT NULL,
+        receipt text NOT NULL,
+        person text NOT NULL,
+        operator text NOT NULL,
+        session_role text NOT NULL,
+        acting_role text NOT NULL,
+        approved timestamptz NOT NULL DEFAULT clock_timestamp(),
+        comment text NOT NULL,
+        PRIMARY KEY (run_id, receipt, person)
+    )""",
+)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH}
+RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH}
 
 NEWEST = max(RELEASES)
 
@@ -256,6 +271,15 @@ COMMENTS: dict[str, str] = {
     "runbook.chain_end.one": "there is one row",
     "runbook.chain_end.position": "of the last receipt",
     "runbook.chain_end.digest": "of the last receipt",
+    "runbook.approval": "approvals of deploys that have stopped before production is changed",
+    "runbook.approval.run_id": "of the run that was approved",
+    "runbook.approval.receipt": "digest of the last receipt of what was approved; for another one the approval is void",
+    "runbook.approval.person": "login of the operator, without the machine: one person counts once",
+    "runbook.approval.operator": "who approved it: login and machine, as the controller gives them",
+    "runbook.approval.session_role": "role that has logged in to the database (session_user)",
+    "runbook.approval.acting_role": "role that wrote it (current_user)",
+    "runbook.approval.approved": "when",
+    "runbook.approval.comment": "what the person has said with it",
     "runbook.catalog": "schemas that receipts name by digest",
     "runbook.catalog.digest": "SHA-256 of the canonical JSON of the catalog",
     "runbook.catalog.catalog": "facts about every object of the application's schema, by kind and name",

@@ -41,6 +41,7 @@ __all__ = [
     "ends_renaming",
     "left_out_of",
     "paths_behind",
+    "refuse_living_run",
     "select_migrations",
     "verified_backup_before",
 ]
@@ -261,14 +262,20 @@ def _ended_elsewhere(step: Step, other: Json, receipts: Sequence[Receipt]) -> tu
 
 
 def _refuse_living_run(step: Step, other: Json | None) -> None:
+    """See refuse_living_run(); not where it is this run itself."""
+    if other is None or other["run_id"] != step.run_id:
+        refuse_living_run(step, other)
+
+
+def refuse_living_run(step: Step, other: Json | None) -> None:
     """
     Args:
         other: the run that holds the database, or None.
 
     Raises:
-        Refused: it is another one than this, and may still be alive; ``details`` has it as ``holder``.
+        Refused: it may still be alive; ``details`` has it as ``holder``.
     """
-    if other is None or other["run_id"] == step.run_id:
+    if other is None:
         return
     if not other["lease_expired"] and step.params["take_over"] != other["run_id"]:
         raise Refused(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
+from ..ledger.approvals import waiting_runs
 from ..ledger.chain import accepted_faults, broken_receipt
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
@@ -49,8 +50,9 @@ def database_status(
 
     Returns:
         migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, at_work (the session of
-        a step that is at work, or None), half_done (the journal of a migration whose statements commit one by one, and
-        not all of which have; its changes are no drift), broken_receipt,
+        a step that is at work, or None), waiting (deploys that have stopped until they are approved, and can still go
+        on), half_done (the journal of a migration whose statements commit one by one, and not all of which have; its
+        changes are no drift), broken_receipt,
         cut_off (a sentence, or None), accepted_chain (runs that went on although the chain was broken, each with its
         faults), receipts (how many), rights_of_others (what lets others than the owner write the
         runbook's schemas, or read kept rows), drift, salvage, rows_waiting (migration that is applied -> rows of its
@@ -80,6 +82,7 @@ def database_status(
         "last_run": ledger.last_run(cursor),
         "unfinished_run": ledger.unfinished_run(cursor),
         "at_work": ledger.session_at_work(cursor),
+        "waiting": _waiting(cursor),
         "half_done": half_done,
         "broken_receipt": (
             {key: broken[key] for key in ("run_id", "step", "migration", "finished")} if broken else None
@@ -106,6 +109,15 @@ def database_status(
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
+
+
+def _waiting(cursor: Cursor) -> list[Json]:
+    """Deploys that have stopped until they are approved, and can still go on."""
+    return [
+        {key: run[key] for key in ("run_id", "migrations", "operator", "since", "approval")}
+        for run in waiting_runs(cursor)
+        if run["approval"] and not run["expired"] and not run["changed_by"]
+    ]
 
 
 def _rows_waiting(salvage: Sequence[Json], applied: Collection[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ RUN_SPEC = {
         "required": True,
         "choices": [
             *("deploy", "rehearse", "emergency_rollback", "restore"),
-            *("salvage", "status", "history", "cleanup"),
+            *("salvage", "status", "history", "cleanup", "approve"),
         ],
     },
     "migration": {"type": "str", "default": ""},

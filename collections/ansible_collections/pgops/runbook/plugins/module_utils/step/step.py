@@ -11,8 +11,9 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Optional
 
-from ..errors import Refused, RunbookError, StepFailed, known
+from ..errors import AwaitingApproval, Refused, RunbookError, StepFailed, known
 from ..ledger.aftermath import CHANGING_STEPS
+from ..ledger.approvals import AWAITING, RESUME, WAITS, age_limit, check_approvals, read_approvals
 from ..ledger.bookkeeping import keep_books_in
 from ..ledger.ledger import Ledger, utc_text
 from ..ledger.maintenance import out_of_service
@@ -51,19 +52,22 @@ if TYPE_CHECKING:
     #: What a step does; returns the outputs for its receipt.
     Work = Callable[["Step"], Optional[Json]]
 
+    #: Opens a run again that has stopped, before the gate is looked at.
+    Reopen = Callable[["Step", Cursor], None]
+
 __all__ = ["Step"]
 
 # Preflight opens the run, and so comes before every gate; status and history read, announce closes what is open,
-# cleanup belongs to no run, and salvage opens and closes a run of its own.
-UNGATED_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "announce")
+# cleanup belongs to no run, salvage opens and closes a run of its own, and approve says yes to another one.
+UNGATED_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "announce", "approve")
 
-# With one of them each command begins.
-FIRST_STEPS = ("preflight", "status", "history", "salvage", "cleanup")
+# With one of them each command begins; and with another one where a run goes on.
+FIRST_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "approve")
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
 # Steps whose work is to read and write the ledger, which waits for locks.
-PATIENT_STEPS = ("preflight", "announce", "cleanup")
+PATIENT_STEPS = ("preflight", "announce", "approve", "cleanup")
 
 
 class Step:
@@ -105,6 +109,9 @@ class Step:
         self.reopened: str | None = None
         # Runs that have left the application out of service.
         self.out_of_service: list[Json] = []
+        # Of the step with which a run goes on that has stopped; and whether the run is open again.
+        self.reopen: Reopen | None = None
+        self.goes_on = False
 
     @property
     def connection(self) -> Connection:
@@ -177,6 +184,7 @@ class Step:
         answer["receipts"] = self.recorded
         answer["committed"] = self.committed()
         answer["out_of_service"] = self.out_of_service
+        answer["goes_on"] = self.goes_on
         answer["library_hosts"] = self.params["run"]["library_hosts"]
         if answer.get("failed"):
             self.module.fail_json(**answer)
@@ -200,7 +208,7 @@ class Step:
             self.identity = server_identity(cursor)
             if self._commits():
                 refuse_endless_commit(cursor, tries=not self.module.check_mode)
-            if self.name in FIRST_STEPS:
+            if self.name in FIRST_STEPS or self.reopen is not None:
                 self.out_of_service = out_of_service(cursor, self.run_id)
         if self.name in UNGATED_STEPS:
             return
@@ -211,9 +219,13 @@ class Step:
             code, reason = died["code"], died["reason"]
             raise self._aftermath(code, reason)
         self.take_run_lock()
+        if self.reopen is not None:
+            with transaction(self.connection) as cursor:
+                self.reopen(self, cursor)
+            self.goes_on = True
         with transaction(self.connection) as cursor:
             self.receipts = self.ledger.receipts(cursor, self.run_id)
-            self._check_run_is_open(cursor)
+            run = self._check_run_is_open(cursor)
             if self.ledger.chain_is_broken(cursor, self.run_id):
                 raise Refused(
                     "receipt_altered",
@@ -229,6 +241,10 @@ class Step:
                 automatic=self.automatic,
                 max_age=self._ages(cursor),
             )
+            if self.name == "apply":
+                # Whatever a controller has been told: what is needed stands in the receipt of preflight.
+                approvals = read_approvals(cursor, self.run_id)
+                check_approvals(self.run_id, self.receipts, approvals, run["operator"], stops=False)
             self._take_signatures(cursor)
             preflight = latest(self.receipts, "preflight")
             if preflight is not None and "smoke" in self.plan:
@@ -258,13 +274,19 @@ class Step:
         if not self.automatic:
             check_signed(self.receipts, signed)
 
-    def _check_run_is_open(self, cursor: Cursor) -> None:
+    def _check_run_is_open(self, cursor: Cursor) -> Json:
+        """The run, as the ledger has it."""
         run = self.ledger.run(cursor, self.run_id)
         if run is None:
             raise Refused(
                 "step_out_of_order",
                 f"Step {self.name} belongs to no run of this database. Run the whole playbook, whose first step is"
                 f" preflight.",
+            )
+        if run["outcome"] == AWAITING:
+            raise Refused(
+                "run_has_ended",
+                WAITS.format(self.run_id, RESUME.format(self.run_id)),
             )
         if run["finished"]:
             raise Refused(
@@ -275,14 +297,15 @@ class Step:
                 "step_out_of_order",
                 f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}. Start a new run.",
             )
+        return run
 
-    def _ages(self, cursor: Cursor) -> dict[str, tuple[float, float]]:
-        """Age in minutes of the receipts that get too old, with the greatest age allowed.
+    def _ages(self, cursor: Cursor) -> dict[str, tuple[float, float, str]]:
+        """Age in minutes of the receipts that get too old, with the greatest age allowed and the variable that says so.
 
         Once production is changed their age says nothing any more: a slow migration must still be verified. And a
         backup that is put back is an old one.
         """
-        ages: dict[str, tuple[float, float]] = {}
+        ages: dict[str, tuple[float, float, str]] = {}
         if self.name in STEPS_WITHOUT_AGE:
             return ages
         for needed in ("backup", "verify_restore", "rehearse", "emergency_backup"):
@@ -292,7 +315,8 @@ class Step:
                     "SELECT extract(epoch FROM clock_timestamp() - %s::timestamptz)::float / 60",
                     (receipt["finished"],),
                 )
-                ages[needed] = (one_row(cursor)[0], self.params["backup_max_age_minutes"])
+                limit = age_limit(self.receipts, self.params["backup_max_age_minutes"])
+                ages[needed] = (one_row(cursor)[0], *limit)
         return ages
 
     def _aftermath(self, code: str, reason: str) -> RunbookError:
@@ -358,7 +382,8 @@ class Step:
         if not foreseen and self.name in CHANGING_STEPS and not self.module.check_mode:
             error = self._after_a_loss(error)
         code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
-        self._record_failure(code, reason)
+        if not isinstance(error, AwaitingApproval):
+            self._record_failure(code, reason)
         return {
             "failed": True,
             "msg": reason,
@@ -382,6 +407,8 @@ class Step:
         belongs_to_a_run = self.name == "preflight" or self.name not in UNGATED_STEPS
         if not self.identity or self.module.check_mode or not belongs_to_a_run:
             return
+        if self.reopen is not None and not self.goes_on:
+            return  # the run waits as before, or somebody else drives it
         try:
             if self.connection.closed:
                 self.connection = connect(self.params["target"])

@@ -20,6 +20,7 @@ from ..ledger.receipts import committed_versions
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import TARGET_SPEC, transaction
+from ..preflight.approvals import APPROVALS_SPEC, approvals_needed, refuse_taken_name
 from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
@@ -82,6 +83,7 @@ def work(step: Step) -> Json:
             # Whoever held the lock until now may have deployed, or rolled back, what was pending or applied before.
             selected = _select(step, cursor)
         opens = selected.has_work()
+    needed = _approvals(step, selected)
     if not selected.has_work():
         step.changed = False
     outputs = {
@@ -96,6 +98,7 @@ def work(step: Step) -> Json:
         "files": asking_for_files(step, selected.migrations, selected.only_files),
         "restore_point": _check_emergency_backup(step, selected.migrations),
         "replication": replication,
+        **needed,
     }
     # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
     outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
@@ -148,6 +151,13 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     return size, replication
 
 
+def _approvals(step: Step, selected: Selected) -> Json:
+    """dict for the receipt: approvals, what the run needs before it changes production, where that is anything."""
+    with transaction(step.connection) as cursor:
+        needed = approvals_needed(step, cursor, selected.migrations)
+    return {"approvals": needed} if needed else {}
+
+
 def _copy_target(step: Step) -> Target:
     return step.params["copy_target"] or step.params["target"]
 
@@ -169,6 +179,7 @@ def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
                 "rolled_back": committed_versions(receipts, "emergency_rollback"),
             }
         run = step.params["run"]
+        refuse_taken_name(step, cursor)
         outputs.update(accept_or_refuse_chain(step, cursor))
         # Of a migration that is half done the journal says why the schema is neither the old nor the new one.
         if step.playbook == "deploy" and open_journal(cursor) is None:
@@ -233,6 +244,7 @@ def main() -> None:
             accept_broken_chain={"type": "bool", "default": False},
             **LAG_SPEC,
             **SLOT_SPEC,
+            **APPROVALS_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -11,6 +11,7 @@ import re
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.ledger.receipts import CHAINS
 
 __all__ = ["REPORT_JUNIT", "as_junit"]
@@ -40,7 +41,9 @@ def as_junit(run: dict[str, Any]) -> str:
         case = _case(suite, STEPS, step["step"], step.get("seconds"))
         if step["status"] == "failed":
             _failure(case, step.get("reason_code"), step.get("reason"))
-    if run["failed_step"] is None and run["reason_code"] is not None:
+        if step["status"] == "waiting":
+            SubElement(case, "skipped", message=_text(step["reason"]))
+    if run["failed_step"] is None and run["reason_code"] is not None and run["outcome"] != AWAITING:
         # A task beside the steps, or a chain that is not complete.
         _failure(_case(suite, STEPS, run["playbook"], None), run["reason_code"], run["reason"])
     for name in _chain(run["playbook"], done):

@@ -130,7 +130,7 @@ def _parted(line: str) -> tuple[str, str]:
 
 def _time_line(steps: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], float]:
     """The steps on a common scale, whose whole is the time from the first begin to the last end."""
-    placed = [(step, _seconds(step.get("started"))) for step in steps]
+    placed = _without_waiting([(step, _seconds(step.get("started"))) for step in steps])
     begins = [begin for _, begin in placed if begin is not None]
     if not begins:
         return [{**_row(step), "begin": 0, "width": 0} for step in steps], 0
@@ -147,13 +147,28 @@ def _time_line(steps: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], float
     ], round(total, 1)
 
 
+def _without_waiting(
+    placed: list[tuple[dict[str, Any], float | None]],
+) -> list[tuple[dict[str, Any], float | None]]:
+    """The steps with the moment at which each began, as if nobody had been waited for."""
+    found, waited, stopped = [], 0.0, None
+    for step, begin in placed:
+        if stopped is not None and begin is not None:
+            waited, stopped = begin - stopped, None
+        shown = None if begin is None else begin - waited
+        found.append((step, shown))
+        if step["status"] == "waiting" and shown is not None:
+            stopped = shown + (step.get("seconds") or 0)
+    return found
+
+
 def _row(step: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": step["step"],
         "status": step["status"],
         "seconds": step.get("seconds") or 0,
         "receipt": (step.get("receipt") or "")[:12],
-        "reason": step.get("reason") if step["status"] == "failed" else None,
+        "reason": step.get("reason") if step["status"] != "ok" else None,
     }
 
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
+from .approval import given_lines, next_lines
 from .measured import limits_lifted, locked, measured
 from .restored import restored
 from .salvage import salvage_of_run
@@ -21,6 +23,7 @@ STATE_OF_PRODUCTION = {
     "rolled_back": "Production is as it was before the {migrations}: the rollback was committed.",
     "rehearsed": "Production was only read.",
     "restored": "Production is the restored backup.",
+    "awaiting_approval": "Production was not touched, and the run holds nothing: others may work.",
 }
 
 LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
@@ -111,6 +114,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
             f"Privileges: {listed(run['privileges_again'])} was made again, with what was granted and revoked since"
             " the deploy"
         )
+    lines += given_lines(run.get("approval") or {})
     lines += salvage_of_run(run, restores_salvage)
     lines += [f"Left out: {left_out_in_words(one)}" for one in (run.get("left_out") or {}).items()]
     if run["outcome"] not in ("refused", "unchanged"):
@@ -141,7 +145,9 @@ def _proven(run: dict[str, Any]) -> list[str]:
 
 
 def _way_back(run: dict[str, Any]) -> list[str]:
-    """The command that takes back what a deploy has done: the newest migration first."""
+    """What takes back what a deploy has done, the newest migration first; or lets one go on that waits."""
+    if run["outcome"] == AWAITING and run.get("approval"):
+        return next_lines(run["run_id"], run["approval"], run["operator"] or "")
     if run["outcome"] != "deployed" or not run["migrations"]:
         return []
     *others, newest = run["migrations"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils.ledger.aftermath import FIRST_STEP_THAT_CHANGES, SUCCESS
+from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.ledger.receipts import CHAINS
 
 __all__ = ["FIRST_STEP_THAT_CHANGES", "code_of_task", "complete", "final_outcome", "succeeded"]
@@ -26,6 +27,8 @@ def final_outcome(
         reason begins; what failed after it has its own in its step.
     """
     failed = [step for step in steps if step["status"] == "failed"]
+    if not failed and steps and steps[-1]["status"] == "waiting":
+        return AWAITING, None, steps[-1]["reason_code"], steps[-1]["reason"]
     if not failed:
         return SUCCESS[playbook], None, None, None
     first = failed[0]

@@ -27,6 +27,9 @@ ALL = "all"
 # Steps that look at every migration of the folder, and need no statement of any.
 STEPS_OF_FACTS = ("preflight", "status")
 
+# Steps that compare scripts by their digests, and run none.
+STEPS_OF_DIGESTS = ("approval", "approve")
+
 FACTS_OF_DEPENDENCIES = ("version", "requires", "requires_declared", "creates")
 
 
@@ -53,11 +56,13 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     to_roll_back = run["playbook"] == "emergency_rollback" or boolean(options.get("automatic", False))
     limited = bool(run.get("up_to") or run.get("skip"))
     # What is left out may be what cannot be read; what is selected is looked at before anything is done.
-    tolerant = restoring or to_roll_back or (step == "status" and not adopt) or limited
+    tolerant = restoring or to_roll_back or (step == "status" and not adopt) or step == "approve" or limited
     library = _library(run, tolerant)
     books = books_of(run.get("version_table"), library, tolerant)
     if restoring:
         return {**plan_for(step, library, []), "books": books}
+    if step == "approve":
+        return {**plan_for(step, library, [one.version for one in library.migrations]), "books": books}
     down_to = _down_to(library, run)
     if down_to:
         # For the ledger and for people; preflight is told which version stays.
@@ -191,6 +196,12 @@ def plan_for(
             "unusable": library.problems(),
             "linted": findings is not None,
             "layout": {"name": library.layout.name, "sentence": library.layout.in_words()},
+        }
+    if step in STEPS_OF_DIGESTS:
+        return {
+            "migrations": [_digests(library.find(version)) for version in versions],
+            "smoke": [{"name": script.name, "sha256": script.sha256} for script in library.smoke],
+            "versions": versions,
         }
     plan: dict[str, Any] = {
         "migrations": library.payload(versions, to_roll_back),

@@ -17,6 +17,7 @@ from typing import Any
 
 from ...module_utils.digests import digest_of
 from ...module_utils.errors import Refused
+from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.ledger.schema import COLLECTION_VERSION
 from ...module_utils.ledger.signatures import is_signed, signature_of
 from ...module_utils.own_files import (
@@ -117,6 +118,7 @@ class RunRecord:
             "restore": None,
             "restorable_run": None,
             "replication": [],
+            "approval": None,
             "after_backup": None,
             "unannounced": [],
             "cleanup": None,
@@ -212,7 +214,9 @@ class RunRecord:
     def successor(self, run_id: str) -> RunRecord:
         """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
         facts = {key: self.content[key] for key in ("playbook", "target", "database", "operator")}
-        return RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes, key=self.key)
+        record = RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes, key=self.key)
+        record.content["migrations"] = list(self.content["migrations"])
+        return record
 
     def steps(self, name: str) -> list[dict[str, Any]]:
         return [step for step in self.content["steps"] if step["step"] == name]
@@ -226,15 +230,17 @@ class RunRecord:
         failed = bool(result.get("failed"))
         outputs = result.get("outputs") or {}
         receipts = result.get("receipts") or []
+        awaiting = result.get("outcome") == AWAITING
         entry: dict[str, Any] = {
             "step": step,
-            "status": "failed" if failed else "ok",
+            "status": "waiting" if awaiting else "failed" if failed else "ok",
             "started": result.get("started") or self._begun,
             "seconds": result.get("seconds"),
             "receipt": receipts[-1]["digest"] if receipts else None,
         }
         if failed:
-            entry["outcome"] = self._outcome_of_failure(step, result)
+            if not awaiting:
+                entry["outcome"] = self._outcome_of_failure(step, result)
             entry["reason_code"] = result["reason_code"]
             entry["reason"] = result["msg"]
             details = {
@@ -252,12 +258,14 @@ class RunRecord:
                 found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]
             ]
         self.content["steps"].append(entry)
+        self.take_approval(result)
         if step == "preflight" and not failed:
             self.content["migrations"] = list(outputs.get("migrations", []))
             self.content["lint"] = outputs.get("lint")
             self.content["left_out"] = outputs.get("left_out") or {}
             self.content["interrupted_run"] = outputs.get("interrupted_run")
             self.content["restorable_run"] = outputs.get("restorable_run")
+            self.content["approval"] = outputs.get("approvals")
             if outputs.get("files"):
                 hosts = result.get("library_hosts") or []
                 self.content["files"] = {
@@ -283,7 +291,7 @@ class RunRecord:
         self._take_proof(step, failed, outputs)
         self.content["rows_waiting"] = rows_waiting(self.content)
         outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
-        if failed_step is not None:
+        if failed_step is not None or awaiting:
             self.content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         self._mirror(step, receipts)
         self.save()
@@ -302,7 +310,9 @@ class RunRecord:
         content = self.content
         outcome, failed_step, code, reason = final_outcome(content["playbook"], content["steps"])
         done = {step["step"] for step in content["steps"]}
-        nothing_pending = "preflight" in done and not content["migrations"] and not failure
+        nothing_pending = (
+            outcome != AWAITING and "preflight" in done and not content["migrations"] and not failure
+        )
         if failed_step is None and nothing_pending and not self._files_left():
             reason = (
                 "nothing later was applied"
@@ -311,8 +321,10 @@ class RunRecord:
             )
             if self.files_follow():
                 reason = "the database had it; the files on disk, which were behind, have followed"
-        elif failed_step is None and (
-            failure or self._files_left() or not complete(content["playbook"], done)
+        elif (
+            outcome != AWAITING
+            and failed_step is None
+            and (failure or self._files_left() or not complete(content["playbook"], done))
         ):
             # The chain ended without one of its steps failing: a task beside them did, or some were left out.
             taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
@@ -326,6 +338,30 @@ class RunRecord:
         content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.save()
+
+    def take_approval(self, result: dict[str, Any]) -> None:
+        """What the run needs before it changes production, and has, as a step has found it. Does not save."""
+        found = (result.get("outputs") or {}).get("approval") or (result.get("details") or {}).get("approval")
+        if found:
+            self.content["approval"] = found
+
+    def go_on(self) -> None:
+        """The run had stopped until it was approved, and is open again. Does not save."""
+        self.content.update(
+            ended=None,
+            outcome="failed",
+            failed_step=None,
+            reason_code="run_not_ended",
+            reason=NOT_ENDED.format(step="step approval"),
+        )
+
+    def needs_approval(self) -> bool:
+        """Whether preflight has found that others have to approve the run."""
+        return self.content.get("approval") is not None
+
+    def has_gone_on(self) -> bool:
+        """Whether the run has stopped until it was approved, and goes on."""
+        return any(step["status"] == "ok" for step in self.steps("approval"))
 
     def note_unannounced(self, announcements: list[dict[str, Any]]) -> None:
         """Keep which announcements reached nobody, and why: dicts with event and reason. Does not save."""

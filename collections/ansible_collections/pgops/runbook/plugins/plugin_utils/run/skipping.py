@@ -9,6 +9,16 @@ from .record import RunRecord
 
 __all__ = ["reason_to_skip"]
 
+# Of a run that has stopped until it was approved: what was approved is what they have shown.
+DONE_BEFORE_APPROVAL = (
+    "preflight",
+    "backup",
+    "verify_restore",
+    "rehearse",
+    "files_check",
+    "approval",
+)
+
 
 def reason_to_skip(step: str, record: RunRecord, automatic: bool) -> str | None:
     """Why a step has nothing to do, as the run's record tells; None where it has.
@@ -22,11 +32,15 @@ def reason_to_skip(step: str, record: RunRecord, automatic: bool) -> str | None:
         return "this run has committed nothing: there is nothing to roll back"
     if automatic and step in RESTORING_STEPS and record.has_taken_back():
         return "the rollback is done: there is nothing to restore"
+    if record.has_gone_on() and step in DONE_BEFORE_APPROVAL:
+        return "it was done before the run was approved"
     preflight = record.steps("preflight")
     if not preflight or preflight[-1]["status"] != "ok":
         return None
     if step == "files_check" and not record.content["migrations"]:
         return "nothing is applied in this run"
+    if step == "approval":
+        return None if record.needs_approval() else "no approval is needed"
     if step in ("files_check", "files_rename"):
         return None if record.files_follow() else "no migration of this run changes paths of files"
     if not record.content["migrations"]:

@@ -78,6 +78,11 @@ def _rehearse(outputs: Outputs) -> str:
     )
 
 
+def _approval(outputs: Outputs) -> str:
+    facts = outputs.get("approval") or {}
+    return f"approved by {listed([one['operator'] for one in facts['given']])}" if facts.get("given") else ""
+
+
 def _apply(outputs: Outputs) -> str:
     done = [one["version"] for one in outputs.get("migrations", [])] or [outputs.get("version", "")]
     return f"committed: {', '.join(filter(None, done))}" if any(done) else "nothing was pending"
@@ -123,6 +128,7 @@ WORDS: dict[str, Callable[[Outputs], str]] = {
     "verify_restore": _verify_restore,
     "rehearse": _rehearse,
     "rehearse_from_empty": _rehearse_from_empty,
+    "approval": _approval,
     "apply": _apply,
     "verify": _verify,
     "smoke_test": _smoke_test,

@@ -6,14 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["MARKS", "PLAIN_MARKS", "Said", "indented", "step_line"]
+from ...module_utils.ledger.approvals import AWAITING
+
+__all__ = ["MARKS", "PLAIN_MARKS", "Said", "indented", "mark_of_end", "step_line"]
 
 #: How a line begins, where the terminal has the characters and where it does not.
-MARKS = {"ok": "✓", "failed": "✗"}
-PLAIN_MARKS = {"ok": "ok    ", "failed": "FAILED"}
+MARKS = {"ok": "✓", "failed": "✗", "waiting": "…"}
+PLAIN_MARKS = {"ok": "ok    ", "failed": "FAILED", "waiting": "WAITS "}
 
 NAME_WIDTH = len("emergency_rollback")
 SECONDS_WIDTH = len("1,234.5 s")
+
+
+def mark_of_end(outcome: object) -> str:
+    """How the line of a step begins with which a run has ended: a run that waits for others has not failed."""
+    return "waiting" if outcome == AWAITING else "failed"
 
 
 def step_line(mark: str, name: str, seconds: float | None, found: str = "") -> str:

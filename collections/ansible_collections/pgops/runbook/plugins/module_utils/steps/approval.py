@@ -1,0 +1,60 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Step approval; its options are documented in plugins/modules/approval.py."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..ledger.approvals import check_approvals, read_approvals
+from ..library.follow import refuse_unless_all_hosts_checked
+from ..postgres.connection import transaction
+from ..preflight.approvals import go_on, refuse_what_has_changed
+from ..preflight.opening import ENDED_SPEC
+from ..shapes import Cursor, Json
+from ..step.options import step_argument_spec
+from ..step.step import Step
+
+
+def work(step: Step) -> Json:
+    step.changed = False
+    with transaction(step.connection) as cursor:
+        if step.params["goes_on"]:
+            return _go_on(step, cursor)
+        if step.module.check_mode:
+            return {}
+        # Nobody is to be asked for what apply would refuse.
+        refuse_unless_all_hosts_checked(step.receipts)
+        return _approval(step, cursor)
+
+
+def _go_on(step: Step, cursor: Cursor) -> Json:
+    if step.module.check_mode:
+        go_on(step, cursor)
+        step.receipts = step.ledger.receipts(cursor, step.run_id)
+    else:
+        step.changed = True
+    refuse_what_has_changed(step, cursor, step.receipts)
+    return _approval(step, cursor)
+
+
+def _approval(step: Step, cursor: Cursor) -> Json:
+    run = step.ledger.run(cursor, step.run_id) or {}
+    approvals = read_approvals(cursor, step.run_id)
+    facts = check_approvals(step.run_id, step.receipts, approvals, run.get("operator", ""), stops=True)
+    return {"approval": facts}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=step_argument_spec(
+            goes_on={"type": "bool", "default": False},
+            take_over={"type": "str", "default": ""},
+            ended_elsewhere={"type": "dict", "options": ENDED_SPEC},
+        ),
+        supports_check_mode=True,
+    )
+    step = Step(module, "approval")
+    if module.params["goes_on"]:
+        step.reopen = go_on
+    step.execute(work)
