@@ -52,7 +52,7 @@ options:
         description: The playbook that runs.
         type: str
         required: true
-        choices: [deploy, rehearse, emergency_rollback, restore, salvage, status, history]
+        choices: [deploy, rehearse, emergency_rollback, restore, salvage, status, history, new_migration]
       migration:
         description: Version or name of the migration, V(pending) or V(all).
         type: str

@@ -56,6 +56,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The SQL folder has no migration of the name that was given.",
             "Check the name, for which the reason offers similar ones, and sql_dir.",
         ),
+        "new_migration_refused": Reason(
+            "Files of a new migration were not written: its name cannot be one, or a file is in the way.",
+            "Do as the reason says; no file was written or changed.",
+        ),
         "path_column_unusable": Reason(
             "A header says '-- Files: rename table.column', but files cannot follow that column.",
             "Correct the line '-- Files:', or give the table a primary key.",
@@ -104,6 +108,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "script_syntax_error": Reason(
             "A script is not valid SQL.",
             "Correct it at the line and column that the reason names.",
+        ),
+        "script_unfinished": Reason(
+            'A script says in its header that it is not written to its end ("-- Unfinished: ...").',
+            "Write what the line and its comments name, and take the line out.",
         ),
         "script_unreadable": Reason(
             "A script cannot be read: it is not UTF-8 text, or its permissions forbid it.",

@@ -16,7 +16,16 @@ RUN_SPEC = {
     "playbook": {
         "type": "str",
         "required": True,
-        "choices": ["deploy", "rehearse", "emergency_rollback", "restore", "salvage", "status", "history"],
+        "choices": [
+            "deploy",
+            "rehearse",
+            "emergency_rollback",
+            "restore",
+            "salvage",
+            "status",
+            "history",
+            "new_migration",
+        ],
     },
     "migration": {"type": "str", "default": ""},
     "up_to": {"type": "str", "default": ""},

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 __all__ = ["Step"]
 
 # Preflight opens the run, and so comes before every gate; status reads, announce closes what is open, and salvage
-# opens and closes a run of its own.
-UNGATED_STEPS = ("preflight", "status", "history", "salvage", "announce")
+# opens and closes a run of its own. What a new migration asks belongs to no run.
+UNGATED_STEPS = ("preflight", "status", "history", "salvage", "announce", "new_migration")
 
 # With one of them each command begins.
 FIRST_STEPS = ("preflight", "status", "history", "salvage")

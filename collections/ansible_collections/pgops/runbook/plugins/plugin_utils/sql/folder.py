@@ -13,7 +13,15 @@ from pathlib import Path
 
 from ...module_utils import shapes
 from ...module_utils.errors import Refused
-from .script import Header, ParsedScript, SqlScriptError, decode_script, parse_header, parse_script
+from .script import (
+    Header,
+    ParsedScript,
+    SqlScriptError,
+    decode_script,
+    header_lines,
+    parse_header,
+    parse_script,
+)
 
 __all__ = ["Script", "SqlLibraryError", "names_in", "read_folder", "read_script", "unusable"]
 
@@ -53,6 +61,14 @@ class Script:
     def _parsed(self) -> ParsedScript:
         if self.problem is not None:
             raise self.problem
+        if self.header.unfinished is not None:
+            raise SqlScriptError(
+                "script_unfinished",
+                f"the script says that it is unfinished ({self.header.unfinished}), and is not run. Write what is"
+                ' missing, then take the line "-- Unfinished: ..." out of its header',
+                self.path,
+                *header_lines(self.text, self.path)["unfinished"],
+            )
         return parse_script(self.text, self.path, self.may_undo_itself)
 
     def parse(self) -> ParsedScript:

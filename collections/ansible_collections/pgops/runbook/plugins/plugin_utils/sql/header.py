@@ -18,7 +18,8 @@ DATA_LOSSES = ("NONE", "PARTIAL", "COMPLETE")
 _TRANSACTIONS = ("ONE", "NONE")
 
 _FACT = re.compile(
-    r"(migration|rollback|description|risk level|data loss|requires|transaction|files|leaves|recorded as)\s*:(.*)",
+    r"(migration|rollback|description|risk level|data loss|requires|transaction|files|leaves|recorded as|unfinished)"
+    r"\s*:(.*)",
     re.I | re.S,
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -42,6 +43,7 @@ class Header:
             migration changes paths in that column, and the files on disk are renamed with it.
         leaves: what a rollback cannot take back, one of each `-- Leaves:` line.
         recorded_as: by what the application's own tool knows the migration, where its name does not say.
+        unfinished: what has yet to be written; a script that says so is not run.
         present: at least one known line was found.
     """
 
@@ -53,6 +55,7 @@ class Header:
     files: tuple[str, ...] | None = None
     leaves: tuple[str, ...] = ()
     recorded_as: str | None = None
+    unfinished: str | None = None
     present: bool = False
 
 
@@ -92,6 +95,7 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         files=_path_column(source, *found["files"]) if "files" in found else None,
         leaves=_residue(source, *found["leaves"]) if "leaves" in found else (),
         recorded_as=found["recorded as"][0] or None if "recorded as" in found else None,
+        unfinished=found["unfinished"][0] or "it says no more" if "unfinished" in found else None,
         present=bool(found),
     )
 
