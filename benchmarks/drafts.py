@@ -44,6 +44,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.replication import (  # noqa: E402
     detach_subscriptions,
 )
+from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.checks import (  # noqa: E402
+    checks_of,
+    verify_text,
+)
 from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.draft import (  # noqa: E402
     Draft,
     draft_rollback,
@@ -75,11 +79,13 @@ class Played:
         name: of the migration.
         unfinished: what the draft says is open.
         wrong: why schema or rows are not what they were; empty where they are.
+        misjudged: what the drafted verify script says of the migration in place, or that it says nothing without it.
     """
 
     name: str
     unfinished: tuple[str, ...]
     wrong: str
+    misjudged: str = ""
 
     @property
     def passed(self) -> bool:
@@ -111,6 +117,7 @@ def played(
     about = About(name, version, "", "2026-11-27", "", None)
     text = rollback_text(about, draft)
     unfinished = tuple(sentence for _line, sentence in draft.open_points())
+    misjudged = ""
     try:
         with connection.cursor() as cursor:
             before, rows = read_schema(cursor), content_fingerprint(cursor)
@@ -120,17 +127,33 @@ def played(
             cursor.execute("RESET ROLE; SET LOCAL search_path = public")
             # As at COMMIT, after which another script begins.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            misjudged = _judged(cursor, "\n".join(migration), version)
             cursor.execute(text.replace("BEGIN;\n", "", 1).removesuffix("COMMIT;\n"))
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             left, residue = beyond_residue(difference_left(cursor, before, read_schema(cursor)))
             wrong = [*describe(left), *undeclared(residue, parse_header(text).leaves)]
             if not wrong:
                 wrong = [str(one) for one in of_rows.difference(rows, content_fingerprint(cursor))]
-        return Played(name, unfinished, "; ".join(wrong)[:600])
+        return Played(name, unfinished, "; ".join(wrong)[:600], misjudged)
     except psycopg2.Error as error:
-        return Played(name, unfinished, str(error).strip().splitlines()[0])
+        return Played(name, unfinished, str(error).strip().splitlines()[0], misjudged)
     finally:
         connection.rollback()
+
+
+def _judged(cursor: Any, migration: str, version: str) -> str:
+    """What the drafted verify script says, which should be nothing; undone."""
+    checks = checks_of(migration)
+    if not checks:
+        return ""
+    cursor.execute("SAVEPOINT judged")
+    try:
+        cursor.execute(verify_text("x", version, checks))
+    except psycopg2.Error as error:
+        return " ".join(str(error).split("CONTEXT")[0].split())
+    finally:
+        cursor.execute("ROLLBACK TO judged")
+    return ""
 
 
 def of_strangers(server: LocalServer, names: Sequence[str] = ()) -> Iterator[Played]:
@@ -181,6 +204,7 @@ def measure(played_all: Sequence[Played]) -> list[Measurement]:
     """The rows of the table."""
     passed = [one for one in played_all if one.passed]
     unfinished = [f"{one.name}: {one.unfinished[0]}" for one in played_all if one.unfinished]
+    misjudged = [f"{one.name}: {one.misjudged}" for one in played_all if one.misjudged]
     silent = [f"{one.name}: {one.wrong}" for one in played_all if one.wrong_in_silence]
     return [
         Measurement(
@@ -197,6 +221,13 @@ def measure(played_all: Sequence[Played]) -> list[Measurement]:
             len(silent),
             0,
             notes=silent,
+        ),
+        Measurement(
+            "drafted verify scripts that fail where the migration is in place",
+            len(played_all),
+            len(misjudged),
+            0,
+            notes=misjudged,
         ),
     ]
 

@@ -30,7 +30,10 @@ _RELATION = """
             WHERE i.indrelid = c.oid AND i.indisreplident) AS replica_index,
            (SELECT coalesce(array_agg(inhparent::regclass::text ORDER BY inhseqno), '{{}}') FROM pg_inherits
             WHERE inhrelid = c.oid) AS parents,
-           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid) AS indexed
+           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid) AS indexed,
+           EXISTS (SELECT FROM pg_index i CROSS JOIN generate_series(0, i.indnkeyatts - 1) AS n
+                   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[n]
+                   WHERE i.indrelid = c.oid AND i.indcollation[n] <> a.attcollation) AS own_collations
     FROM pg_class c WHERE oid = {oid}"""
 
 _COLUMNS = """

@@ -193,6 +193,7 @@ def _dropped(scene: Scene, there: Sequence[tuple[str, Name, list[str]]], cascade
     undo = made_again(scene, facts or {"made": {"statements": [], "columns": []}}, Undo(loses=loses))
     for kind, name, args in there:
         scene.erase(_born_key(scene, kind, name, args))
+        scene.gone.add(_born_key(scene, kind, name, args))
     if not undo.statements:
         undo.cannot.append("pg_dump writes nothing that makes it again.")
     return undo
@@ -249,8 +250,9 @@ def _rename_of_relation(scene: Scene, node: ast.RenameStmt, back: ast.RenameStmt
         return []
     if node.renameType in (_Object.OBJECT_COLUMN, _Object.OBJECT_TABCONSTRAINT, _Object.OBJECT_ATTRIBUTE):
         back.subname, back.newname = node.newname, node.subname
-        undo = Undo([f"{printed(back)};"], of=scene.key("relation", name))
         kind = "constraint" if node.renameType == _Object.OBJECT_TABCONSTRAINT else "column"
+        about = scene.key(kind, name, node.newname)
+        undo = Undo([f"{printed(back)};"], about=about, of=scene.key("relation", name))
         if not scene.is_born("relation", name):
             scene.renamed(kind, name, name, node.subname, node.newname)
             if kind == "constraint":

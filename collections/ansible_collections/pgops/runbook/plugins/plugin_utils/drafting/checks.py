@@ -73,6 +73,7 @@ def _exists(catalog: str, *conditions: str) -> str:
 
 def _relation(found: Checks, word: str, kinds: str, name: Name) -> None:
     listed = ", ".join(literal(kind) for kind in kinds)
+    found.pop(("gone", *name), None)
     found["relation", *name] = (
         f"{word} {quoted(*name)}",
         _exists("pg_class", f"oid = {_regclass(name)}", f"relkind IN ({listed})"),
@@ -82,7 +83,8 @@ def _relation(found: Checks, word: str, kinds: str, name: Name) -> None:
 def _table(found: Checks, node: ast.CreateStmt) -> None:
     name = name_of(node.relation)
     _relation(found, "table", "rp", name)
-    for element in node.tableElts or ():
+    # With IF NOT EXISTS it may be another one.
+    for element in () if node.if_not_exists else node.tableElts or ():
         if isinstance(element, ast.ColumnDef):
             _column(found, name, element)
         elif isinstance(element, ast.Constraint):
@@ -93,6 +95,7 @@ def _column(found: Checks, table: Name, column: ast.ColumnDef) -> None:
     """Type, NOT NULL and whether there is a default; of serial types what they stand for."""
     if column.typeName is None:
         return
+    found.pop(("no column", *table, column.colname), None)
     constraints = {one.contype for one in column.constraints or ()}
     kind = column.typeName.names[-1].sval
     serial = _SERIALS.get(kind if len(column.typeName.names) == 1 else "")
@@ -154,7 +157,8 @@ def _constraint(found: Checks, table: Name, one: ast.Constraint) -> None:
     if one.conname:
         conditions.append(f"conname = {literal(one.conname)}")
         words = f"constraint {quoted(one.conname)} of {quoted(*table)}"
-    if not one.skip_validation:
+    enforced = one.is_enforced or one.contype not in (_Type.CONSTR_CHECK, _Type.CONSTR_FOREIGN)
+    if not one.skip_validation and enforced:
         conditions.append("convalidated")
     if one.contype == _Type.CONSTR_FOREIGN:
         conditions.append(f"confrelid = {_regclass(name_of(one.pktable))}")
@@ -168,18 +172,28 @@ _TOLD_BY_KIND = {_Type.CONSTR_PRIMARY: "primary key", _Type.CONSTR_FOREIGN: "for
 
 def _alter_table(found: Checks, node: ast.AlterTableStmt) -> None:
     table = name_of(node.relation)
-    if node.objtype not in (_Object.OBJECT_TABLE, _Object.OBJECT_FOREIGN_TABLE):
+    if node.missing_ok or node.objtype not in (_Object.OBJECT_TABLE, _Object.OBJECT_FOREIGN_TABLE):
         return
     for command in node.cmds:
-        if command.subtype == _At.AT_AddColumn:
+        if command.subtype == _At.AT_AddColumn and command.missing_ok:
+            name = command.def_.colname
+            found["column", *table, name] = _attribute(table, name, "there", "attnum > 0")
+        elif command.subtype == _At.AT_AddColumn:
             _column(found, table, command.def_)
         elif command.subtype == _At.AT_AddConstraint:
             _constraint(found, table, command.def_)
+            # The index that it is made of gets its name.
+            found.pop(("index of", *table, command.def_.indexname or ""), None)
         elif command.subtype == _At.AT_DropColumn:
             found.pop(("column", *table, command.name), None)
             _column_state(found, table, command.name, "dropped", "NOT ")
         elif command.subtype == _At.AT_DropConstraint:
-            found.pop(("constraint", *table, command.name), None)
+            _forget(found, (*table, command.name), "constraint")
+            # It may be one that has no name in the script.
+            for key in [
+                key for key in found if key[0] == "constraint" and key[1:-1] == table and " of " in key[-1]
+            ]:
+                del found[key]
         elif command.subtype in (_At.AT_SetNotNull, _At.AT_DropNotNull):
             wanted = command.subtype == _At.AT_SetNotNull
             found["not null", *table, command.name] = _attribute(
@@ -251,12 +265,19 @@ def _index(found: Checks, node: ast.IndexStmt) -> None:
         return
     table = name_of(node.relation)
     name = (*table[:-1], node.idxname)
-    conditions = [f"indexrelid = {_regclass(name)}", f"indrelid = {_regclass(table)}", "indisvalid"]
+    found.pop(("gone", *name), None)
+    if node.if_not_exists:
+        found["index of", *table, node.idxname] = (f"index {quoted(*name)}", f"{_regclass(name)} IS NOT NULL")
+        return
+    conditions = [f"indexrelid = {_regclass(name)}", f"indrelid = {_regclass(table)}"]
+    # ON ONLY makes it invalid, until each partition has one.
+    if node.relation.inh:
+        conditions.append("indisvalid")
     if node.unique:
         conditions.append("indisunique")
     if node.whereClause is not None:
         conditions.append("indpred IS NOT NULL")
-    found["relation", *name] = (
+    found["index of", *table, node.idxname] = (
         f"valid index {quoted(*name)} on {quoted(*table)}",
         _exists("pg_index", *conditions),
     )
@@ -354,6 +375,9 @@ def _drop(found: Checks, node: ast.DropStmt) -> None:
             _forget(found, parts_of(item.names), "type")
         elif names is not None:
             _forget(found, names)
+            if node.removeType == _Object.OBJECT_INDEX:
+                for key in [key for key in found if key[0] == "index of" and (*key[1:-2], key[-1]) == names]:
+                    del found[key]
             if node.removeType in _GONE:
                 found["gone", *names] = (f"{quoted(*names)} dropped", f"{_regclass(names)} IS NULL")
 
@@ -383,6 +407,7 @@ def _rename(found: Checks, node: ast.RenameStmt) -> None:
     elif node.renameType in _GONE:
         _forget(found, name)
         to = (*name[:-1], node.newname)
+        found.pop(("gone", *to), None)
         found["relation", *to] = (f"{quoted(*to)}, renamed", f"{_regclass(to)} IS NOT NULL")
     else:
         _forget(found, (*name, node.subname or ""))

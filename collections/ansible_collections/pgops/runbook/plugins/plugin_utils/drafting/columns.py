@@ -266,7 +266,7 @@ def _type(altered: Altered, command: ast.AlterTableCmd) -> Undo:
             f"ALTER COLUMN {quoted(name)} SET DEFAULT {column['default']}",
         ]
     undo = altered.undo(*actions, column=name)
-    if altered.facts["indexed"] and (command.def_.collClause is not None or column["collation"]):
+    if altered.facts["own_collations"] and (command.def_.collClause is not None or column["collation"]):
         undo.cannot.append(
             f"Indexes on {quoted(name)} take on its collation, and one that had another by itself does not get it back:"
             " look at them."

@@ -114,7 +114,9 @@ def chosen_name(
         made = (
             scene.key("relation", whole) in scene.born or scene.key("constraint", table, name) in scene.born
         )
-        if name not in taken and not made and scene.find("relation", whole) is None:
+        free = name not in taken or scene.key("constraint", table, name) in scene.gone
+        there = scene.key("relation", whole) not in scene.gone and scene.find("relation", whole) is not None
+        if free and not made and not there:
             return name
     raise CannotInvert("It has no name, and PostgreSQL will choose one that is not known here. Name it.")
 
@@ -153,6 +155,10 @@ def _drop(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
         cascade=command.behavior == enums.DropBehavior.DROP_CASCADE,
         **({"path": scene.path} if scene.path is not None else {}),
     )
+    scene.gone |= {
+        scene.key("constraint", altered.name, unquoted(before["name"])),
+        scene.key("relation", (*altered.name[:-1], unquoted(before["name"]))),
+    }
     undo = Undo(about=altered.key)
     made_again(scene, facts or {"made": {"statements": [], "columns": []}}, undo)
     if not undo.statements:

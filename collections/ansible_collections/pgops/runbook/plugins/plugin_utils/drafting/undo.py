@@ -62,6 +62,8 @@ class Scene:
         #: What the script has made, in its order.
         self.born: dict[Key, int] = {}
         self._count = 0
+        #: Of the database, what the script has dropped, and whose name is free.
+        self.gone: set[Key] = set()
         self.temporary: set[str] = set()
         self._names: dict[Key, Name] = {}
 

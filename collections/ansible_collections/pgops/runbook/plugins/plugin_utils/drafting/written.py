@@ -106,6 +106,12 @@ def _body(draft: Draft, alone: bool) -> Iterable[str]:
             yield from _comment(sentence)
         yield from (_concurrently(one) if alone else one for one in statements)
         yield ""
+    if not any(undo.statements for undo in draft.undos):
+        yield from (
+            "-- Nothing of it is taken back; a script without a statement counts as missing.",
+            "SELECT;",
+            "",
+        )
 
 
 def _set_path(path: Sequence[str] | None) -> str:
