@@ -34,6 +34,7 @@ IN_WORDS = {
 ON_THE_COMMAND_LINE = {
     "adopt": "false",
     "cascade": "false",
+    "name": "none",
     "run_id": "none",
     "skip": "none",
     "until": "none",

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.definitions.answers import answers_to
-from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect
+from ansible_collections.pgops.runbook.plugins.module_utils.definitions.objects import find, object_facts
+from ansible_collections.pgops.runbook.plugins.module_utils.definitions.relations import relation_facts
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect, transaction
 
 from demo.local_server import LocalServer
 from tests.integration.step_runs import StepRuns, target
@@ -113,3 +115,15 @@ def test_the_module_answers_and_writes_nothing(runs: StepRuns) -> None:
     assert around["schemas"] == ["public"]
     assert (notes["identity"], notes["rows"]) == ("public.notes", True)
     assert runs.ask("SELECT to_regnamespace('runbook') IS NULL") == [(True,)]
+
+
+def test_facts_of_a_relation_are_among_those_of_the_object(runs: StepRuns) -> None:
+    with (
+        contextlib.closing(connect(target(runs.server, runs.database))) as connection,
+        transaction(connection) as cursor,
+    ):
+        address = find(cursor, {"type": "relation", "names": ["notes"]})
+        assert address is not None
+        facts = relation_facts(cursor, address[1])
+        assert facts.items() <= object_facts(cursor, address).items()
+        assert list(facts["columns"]) == ["id", "body"]

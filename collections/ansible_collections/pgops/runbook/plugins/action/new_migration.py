@@ -53,8 +53,9 @@ class ActionModule(StepAction):
         run = {**arguments["run"], "run_id": self._run_id(arguments["run"], task_vars)}
         result = self._run_module({**arguments, "run": run, "questions": questions}, task_vars)
         if result.get("failed") or "outputs" not in result:
+            result.setdefault("reason_code", "step_could_not_run")
             raise Refused(
-                result.get("reason_code") or "step_could_not_run",
+                result["reason_code"],
                 f"{result.get('msg') or 'The database could not be asked.'} Nothing was written.",
             )
         answers: dict[str, Any] = result["outputs"]

@@ -59,6 +59,11 @@ unfinished:
   returned: success, with O(run.migration)
   type: list
   elements: dict
+receipts:
+  description: None, for nothing is done to the database.
+  returned: never
+  type: list
+  elements: dict
 outputs:
   description: What the module answers to the action plugin.
   returned: never, to a task

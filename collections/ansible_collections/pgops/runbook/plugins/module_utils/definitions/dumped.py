@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..postgres.answers import one_row
+from ..postgres.application_tables import RUNBOOK_SCHEMAS
 from ..postgres.connection import client_options
 from ..postgres.programs import find_program, run_program
 from ..shapes import Cursor, Json, Target
@@ -91,7 +92,7 @@ def read_dump(target: Target, bindir: str) -> list[Entry]:
             "--lock-wait-timeout=10s",
         ]
         # The runbook's own schemas are no migration's.
-        options += ["--exclude-schema=runbook", "--exclude-schema=runbook_salvage", f"--file={path}"]
+        options += [*(f"--exclude-schema={name}" for name in RUNBOOK_SCHEMAS), f"--file={path}"]
         run_program(find_program("pg_dump", bindir), options, target)
         with open(path, encoding="utf-8") as file:
             return entries_in(file.read())
@@ -167,7 +168,7 @@ def made_again(
     made += last
     parts = _parts(cursor, [oid for _class_oid, oid in whole - has_entry], [oid for _class_oid, oid in whole])
     asked = {tuple(address) for address in addresses}
-    others = [one for one in gone if one[2] and tuple(one) not in asked and one[:2] not in whole]
+    others = [one for one in gone if one[2] and tuple(one) not in asked and (one[0], one[1]) not in whole]
     return {
         "statements": [*(one for one in made if one["sql"]), *parts, *_filled(cursor, whole)],
         "columns": [_identity(cursor, one) for one in others],

@@ -93,7 +93,7 @@ def find(cursor: Cursor, question: Json) -> Address | None:
             row = cursor.fetchone()
         except psycopg2.Error as error:
             # Classes 42 and 3F: it, or what it is part of, is not there.
-            if (error.pgcode or "")[:2] in ("42", "3F", "22", "3D"):
+            if (error.pgcode or "").startswith(("42", "3F", "22", "3D")):
                 return None
             raise
     return None if row is None or row[1] is None else row

@@ -128,7 +128,7 @@ def _born_key(scene: Scene, kind: str, name: Name, args: Sequence[str]) -> tuple
 
 def _is_born(scene: Scene, kind: str, name: Name, args: Sequence[str]) -> bool:
     if kind == "routine of any arguments":
-        return any(key[:3] == scene.key("routine", name)[:3] for key in scene.born)
+        return scene.is_routine_born(name)
     if kind == "domain constraint":
         return _born_key(scene, "type", name, ()) in scene.born
     return _born_key(scene, kind, name, args) in scene.born
@@ -156,9 +156,7 @@ def _drop(scene: Scene, node: ast.DropStmt) -> list[Undo]:
             continue
         if kind in ("trigger", "rule", "policy") and scene.is_born("relation", name[:-1]):
             continue
-        if kind == "routine of any arguments" and any(
-            key[:3] == scene.key("routine", name)[:3] for key in scene.born
-        ):
+        if kind == "routine of any arguments" and scene.is_routine_born(name):
             raise CannotInvert("The script makes a routine of this name: say which arguments it has.")
         there.append((kind, name, args))
     if not there:

@@ -120,7 +120,7 @@ def _column(found: Checks, table: Name, column: ast.ColumnDef) -> None:
         words += ", an identity"
     found["column", *table, column.colname] = (words, _exists("pg_attribute", *conditions))
     for one in column.constraints or ():
-        _constraint(found, table, one)
+        _constraint(found, table, one, _Type.CONSTR_ATTR_NOT_ENFORCED not in constraints)
 
 
 _SERIALS = {
@@ -148,7 +148,7 @@ def _without_length(kind: ast.TypeName) -> str:
     return name + "[]" * bool(kind.arrayBounds)
 
 
-def _constraint(found: Checks, table: Name, one: ast.Constraint) -> None:
+def _constraint(found: Checks, table: Name, one: ast.Constraint, enforced: bool = True) -> None:
     """A constraint, by kind and state; of one without a name the name is PostgreSQL's own affair."""
     if one.contype not in _CONTYPES or (not one.conname and one.contype not in _TOLD_BY_KIND):
         return
@@ -157,7 +157,7 @@ def _constraint(found: Checks, table: Name, one: ast.Constraint) -> None:
     if one.conname:
         conditions.append(f"conname = {literal(one.conname)}")
         words = f"constraint {quoted(one.conname)} of {quoted(*table)}"
-    enforced = one.is_enforced or one.contype not in (_Type.CONSTR_CHECK, _Type.CONSTR_FOREIGN)
+    enforced = (enforced and one.is_enforced) or one.contype not in (_Type.CONSTR_CHECK, _Type.CONSTR_FOREIGN)
     if not one.skip_validation and enforced:
         conditions.append("convalidated")
     if one.contype == _Type.CONSTR_FOREIGN:

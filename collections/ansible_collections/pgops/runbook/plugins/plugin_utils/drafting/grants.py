@@ -64,10 +64,7 @@ def take_back_grant(scene: Scene, node: ast.GrantStmt) -> list[Undo]:
         if (
             (kind, *name) in scene.born
             or scene.is_born(kind, name)
-            or (
-                kind in ("function", "procedure", "routine")
-                and any(key[:3] == scene.key("routine", name) for key in scene.born)
-            )
+            or (kind in ("function", "procedure", "routine") and scene.is_routine_born(name))
         ):
             continue
         facts = scene.find(kind, name, args)

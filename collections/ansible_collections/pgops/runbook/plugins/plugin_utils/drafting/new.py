@@ -75,7 +75,7 @@ class Order:
                 " missing of one"
                 " that is written. Nothing was written.",
             )
-        author = " ".join(re.sub(r"[^\w .@'-]", " ", str(options.get("author") or operator())).split())[:80]
+        author = " ".join(re.findall(r"[\w.@'-]+", str(options.get("author") or operator())))
         return cls(
             name,
             migration,

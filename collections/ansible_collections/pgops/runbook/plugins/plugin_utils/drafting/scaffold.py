@@ -56,7 +56,8 @@ def check_name(name: str) -> str:
         Refused: it cannot.
     """
     if not _NAME.fullmatch(name) or name.lower().endswith("_rollback") or name in ("all", "pending"):
-        shown = name if len(name) <= 80 else name[:77] + "..."
+        text = name
+        shown = text if len(text) <= 80 else text[:77] + "..."
         raise Refused(
             "new_migration_refused",
             f"name={shown!r} cannot be the name of a migration: it begins with a letter, has letters,"

@@ -132,6 +132,13 @@ class Scene:
             bool(parts) and self.key("relation", name) in self.born
         )
 
+    def is_routine_born(self, name: Name) -> bool:
+        """Whether the script itself has made a routine of this name, whatever its arguments."""
+        _, schema, called = self.key("routine", name)
+        return any(
+            (key[0], key[1], key[2]) == ("routine", schema, called) for key in self.born if len(key) > 2
+        )
+
     def is_temporary(self, name: Name) -> bool:
         return name[0] == "pg_temp" or (len(name) == 1 and name[0] in self.temporary)
 
