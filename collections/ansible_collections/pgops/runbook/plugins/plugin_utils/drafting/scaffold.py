@@ -15,7 +15,7 @@ from pathlib import Path
 from ...module_utils.errors import Refused
 from ..sql.found import natural
 from ..sql.library import SqlLibrary
-from .written import RULE, About, header
+from .written import About, header
 
 __all__ = [
     "check_layout",
@@ -121,23 +121,15 @@ def templates(about: About) -> dict[str, str]:
         return "\n".join(header(about, facts))
 
     return {
-        "migration": _MIGRATION.format(
-            top=top(described, "write the migration and check the facts below, then take this line out")
-        ),
+        "migration": _MIGRATION.format(top=top(described, "write the migration, then take this line out")),
         "rollback": _ROLLBACK.format(
-            top=top(
-                f"Takes back {about.stem}.",
-                "write the rollback, or have it drafted: delete this file, and type"
-                f" ansible-playbook playbooks/new_migration.yml -e migration={about.version}",
-            )
+            top=top(f"Takes back {about.stem}.", TO_BE_WRITTEN), version=about.version
         ),
-        "verify": _VERIFY.format(
-            stem=about.stem,
-            version=about.version,
-            rule=RULE,
-        ),
+        "verify": _VERIFY.format(stem=about.stem, version=about.version, unfinished=TO_BE_WRITTEN),
     }
 
+
+TO_BE_WRITTEN = "write it, or delete this file and have it drafted"
 
 _MIGRATION = """\
 {top}
@@ -168,6 +160,7 @@ BEGIN;
 -- 8. Types:        DROP TYPE ...;
 --
 -- The record in schema_migrations is kept by the runbook.
+-- Drafted it is by  ansible-playbook playbooks/new_migration.yml -e migration={version}
 
 COMMIT;
 """
@@ -175,9 +168,9 @@ COMMIT;
 _VERIFY = """\
 -- Verifies {stem}.
 --
--- Unfinished: write what tells that the migration is in place, or have it drafted: delete this file, and type
---             ansible-playbook playbooks/new_migration.yml -e migration={version}
+-- Unfinished: {unfinished}
 --
+-- Drafted it is by  ansible-playbook playbooks/new_migration.yml -e migration={version}
 -- It fails by an error, or by a row whose first column is false:
 --
 -- SELECT to_regclass('...') IS NOT NULL;
