@@ -160,7 +160,8 @@ BEGIN;
 -- 8. Types:        DROP TYPE ...;
 --
 -- The record in schema_migrations is kept by the runbook.
--- Drafted it is by  ansible-playbook playbooks/new_migration.yml -e migration={version}
+-- To have it drafted, delete this file, and type
+-- ansible-playbook playbooks/new_migration.yml -e migration={version}
 
 COMMIT;
 """
@@ -170,7 +171,8 @@ _VERIFY = """\
 --
 -- Unfinished: {unfinished}
 --
--- Drafted it is by  ansible-playbook playbooks/new_migration.yml -e migration={version}
+-- To have it drafted, delete this file, and type
+-- ansible-playbook playbooks/new_migration.yml -e migration={version}
 -- It fails by an error, or by a row whose first column is false:
 --
 -- SELECT to_regclass('...') IS NOT NULL;
