@@ -6,7 +6,7 @@ SHELL := /bin/sh
 ifndef AT_ONCE
 .NOTPARALLEL:
 endif
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless strangers faults \
+.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless strangers drafts faults \
     mutants documents transcripts collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
@@ -36,6 +36,7 @@ help: ## this list
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
 	@echo 'make strangers     back up and prove the schemas of strangers, and plant differences in them'
+	@echo 'make drafts        draft rollbacks of their migrations, and play them'
 	@echo 'make faults        let everything go wrong that can, and see that every word is true; QUICK=1, SEED=1 likewise, NAMES=500 hostile names'
 	@echo 'make mutants       make the code wrong in one place after the other, and see tests fail; ROOM=ledger, QUICK=1'
 	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
@@ -113,6 +114,9 @@ lossless: venv
 
 strangers: venv
 	@python benchmarks/strangers.py
+
+drafts: venv
+	@python benchmarks/drafts.py
 
 # Its small disks need root; without it these cases are left out.
 faults: venv

@@ -35,6 +35,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     },
     {
         "catalog": "the fingerprint of the schema, and how two of them differ",
+        "definitions": "what single objects are, and the statements that make them again",
         "rows": "comparing rows and bringing them into a living table",
         "step": "the frame of every step: gate, work, receipt",
     },
@@ -68,6 +69,7 @@ CONTROLLER_ROOMS: dict[str, str] = {
     "bytecode": "the collection's own code, compiled once",
     "sql": "reading, parsing and ordering the scripts of sql_dir",
     "run": "the plan of a run, its record and its progress",
+    "drafting": "a new migration's files, and the rollback and verify script drafted from one that is written",
     "report": "what a person reads of a run",
     "screen": "what a person sees while a run is at work",
     "importing": "scripts from what Django and Alembic say of their migrations",

@@ -42,6 +42,7 @@ ON_THE_COMMAND_LINE = {
     "adopt": "false",
     "cascade": "false",
     "from": "required",
+    "name": "none",
     "run_id": "none",
     "skip": "none",
     "until": "none",

@@ -27,6 +27,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.steps import (
     files_rename,
     history,
     maintenance_window,
+    new_migration,
     preflight,
     rehearse,
     rehearse_from_empty,
@@ -50,6 +51,7 @@ STEPS = {
         *(
             history,
             maintenance_window,
+            new_migration,
             preflight,
             rehearse,
             rehearse_from_empty,

@@ -76,6 +76,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The SQL folder has no migration of the name that was given.",
             "Check the name, for which the reason offers similar ones, and sql_dir.",
         ),
+        "new_migration_refused": Reason(
+            "Files of a new migration were not written: its name cannot be one, or a file is in the way.",
+            "Do as the reason says; no file was written or changed.",
+        ),
         "path_column_unusable": Reason(
             "A header says '-- Files: rename table.column', but files cannot follow that column.",
             "Correct the line '-- Files:', or give the table a primary key.",

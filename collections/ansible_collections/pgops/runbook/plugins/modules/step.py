@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         files_rename,
         history,
         maintenance_window,
+        new_migration,
         preflight,
         rehearse,
         rehearse_from_empty,

@@ -18,7 +18,7 @@ RUN_SPEC = {
         "required": True,
         "choices": [
             *("deploy", "rehearse", "emergency_rollback", "restore"),
-            *("salvage", "status", "history", "cleanup", "approve"),
+            *("salvage", "status", "history", "cleanup", "approve", "new_migration"),
         ],
     },
     "migration": {"type": "str", "default": ""},

@@ -58,8 +58,17 @@ if TYPE_CHECKING:
 __all__ = ["Step"]
 
 # Preflight opens the run, and so comes before every gate; status and history read, announce closes what is open,
-# cleanup belongs to no run, salvage opens and closes a run of its own, and approve says yes to another one.
-UNGATED_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "announce", "approve")
+# salvage opens and closes a run of its own, approve says yes to another one, cleanup and new_migration belong to none.
+UNGATED_STEPS = (
+    "preflight",
+    "status",
+    "history",
+    "salvage",
+    "cleanup",
+    "announce",
+    "approve",
+    "new_migration",
+)
 
 # With one of them each command begins; and with another one where a run goes on.
 FIRST_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "approve")

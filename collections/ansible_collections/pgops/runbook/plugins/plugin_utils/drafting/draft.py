@@ -1,0 +1,211 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The rollback of a migration, drafted: what takes back each of its statements, the last one first.
+
+Pure: a script and answers in, a draft out. Nothing is guessed: a statement that is not known to be taken back is said,
+and a draft with one in it is unfinished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pglast import ast, parse_sql
+
+from . import changing, creating, rows
+from .grants import take_back_grant
+from .live import Live, Unanswered
+from .names import quoted
+from .tables import alter_table
+from .undo import CannotInvert, Scene, Undo
+
+__all__ = ["Draft", "Step", "draft_rollback"]
+
+_Handler = Callable[[Scene, Any], "list[Undo]"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One statement of the migration, and what takes it back.
+
+    Attributes:
+        line: of the migration, 1-based.
+        sql: the statement.
+        path: the search_path that the script had set for it, or None.
+    """
+
+    line: int
+    sql: str
+    undos: tuple[Undo, ...]
+    path: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A rollback, as far as it is known.
+
+    Attributes:
+        steps: in the order of the migration.
+        pending: earlier migrations that the database did not have yet when it was asked.
+        asked: something of the draft comes from the database.
+    """
+
+    steps: tuple[Step, ...]
+    pending: tuple[str, ...] = ()
+    asked: bool = False
+
+    @property
+    def undos(self) -> tuple[Undo, ...]:
+        return tuple(undo for step in self.steps for undo in step.undos)
+
+    def open_points(self) -> list[tuple[int, str]]:
+        """What a person has to see to, with the line of the migration (0: none in particular)."""
+        found = [
+            (step.line, sentence)
+            for step in self.steps
+            for undo in step.undos
+            for sentence in (*undo.cannot, *undo.loses)
+        ]
+        if self.pending and self.asked:
+            found.append(
+                (
+                    0,
+                    f"The database has yet to get {', '.join(self.pending)}: what this takes from it is how"
+                    " it was before"
+                    " these.",
+                )
+            )
+        return found
+
+    @property
+    def unfinished(self) -> bool:
+        return bool(self.open_points())
+
+    @property
+    def data_loss(self) -> str:
+        """What the rollback destroys of what users wrote, as a header says it."""
+        destroyed = {undo.destroys for undo in self.undos}
+        return "COMPLETE" if "COMPLETE" in destroyed else "PARTIAL" if "PARTIAL" in destroyed else "NONE"
+
+    def leaves(self) -> list[str]:
+        return list(dict.fromkeys(line for undo in self.undos for line in undo.leaves))
+
+
+def draft_rollback(text: str, live: Live, version: str) -> Draft | None:
+    """Draft the rollback of a script that parses.
+
+    Args:
+        version: of the migration, which its script may record itself.
+
+    Returns:
+        None where ``live`` has questions left: answer them, and call again.
+    """
+    try:
+        scene = Scene(live, version)
+    except Unanswered:
+        return None
+    steps = []
+    for raw in parse_sql(text):
+        start = raw.stmt_location
+        end = start + raw.stmt_len if raw.stmt_len else len(text)
+        sql = text[start:end].strip()
+        line = text.count("\n", 0, start + (len(text[start:end]) - len(text[start:end].lstrip()))) + 1
+        path = tuple(scene.path) if scene.path is not None else None
+        steps.append(Step(line, sql, tuple(_read(scene, raw.stmt)), path))
+    return None if live.questions else Draft(tuple(steps), asked=live.has_told_of_objects())
+
+
+def _read(scene: Scene, node: Any) -> list[Undo]:
+    """What takes a statement back; also noted in the scene."""
+    try:
+        undos = _HANDLERS.get(type(node), _unknown)(scene, node)
+    except Unanswered:
+        return []
+    except CannotInvert as reason:
+        undos = [Undo(cannot=[str(reason)])]
+    scene.undos += [undo for undo in undos if not any(undo is known for known in scene.undos)]
+    return undos
+
+
+def _unknown(scene: Scene, node: Any) -> list[Undo]:
+    raise CannotInvert("The runbook does not know how to take such a statement back.")
+
+
+def _nothing(scene: Scene, node: Any) -> list[Undo]:
+    return []
+
+
+def _schema(scene: Scene, node: ast.CreateSchemaStmt) -> list[Undo]:
+    name = node.schemaname or (node.authrole.rolename if node.authrole else "")
+    if node.if_not_exists and scene.live.ask("schema", (name,)) is not None:
+        return []
+    key = ("schema", name)
+    scene.make(key)
+    undos = [Undo([f"DROP SCHEMA {quoted(name)};"], about=key)]
+    scene.undos += undos
+    outer, scene.path = scene.path, [name]
+    for element in node.schemaElts or ():
+        made = _HANDLERS.get(type(element), _unknown)(scene, element)
+        for undo in made:
+            undo.statements = [f"SET LOCAL search_path = {quoted(name)};", *undo.statements]
+            undo.cannot.append("It is made inside CREATE SCHEMA: make it with a statement of its own.")
+        undos += made
+    scene.path = outer
+    return undos
+
+
+def _setting(scene: Scene, node: ast.VariableSetStmt) -> list[Undo]:
+    if node.name == "search_path":
+        values = [getattr(getattr(arg, "val", None), "sval", None) for arg in node.args or ()]
+        if node.args and None not in values:
+            scene.path = [value for value in values if value and value != "$user"]
+        else:
+            scene.path = None
+    if node.name in ("role", "session_authorization"):
+        raise CannotInvert(
+            "What follows belongs to another role: name it in the rollback as well, where it has to."
+        )
+    return []
+
+
+def _cluster(scene: Scene, node: ast.ClusterStmt) -> list[Undo]:
+    if node.relation is None or not node.indexname:
+        return []
+    raise CannotInvert(
+        "CLUSTER marks the index by which it sorted: ALTER TABLE ... CLUSTER ON the one before, or SET WITHOUT CLUSTER."
+    )
+
+
+def _transaction(scene: Scene, node: ast.TransactionStmt) -> list[Undo]:
+    if node.kind.name in ("TRANS_STMT_ROLLBACK_TO", "TRANS_STMT_ROLLBACK"):
+        raise CannotInvert("It undoes part of the script itself: which statements hold is not followed.")
+    return []
+
+
+_HANDLERS: Mapping[type, _Handler] = {
+    **creating.HANDLERS,
+    **changing.HANDLERS,
+    **rows.HANDLERS,
+    ast.SelectStmt: lambda scene, node: (
+        creating.select_into(scene, node) if node.intoClause else rows.HANDLERS[ast.SelectStmt](scene, node)
+    ),
+    ast.AlterTableStmt: alter_table,
+    ast.GrantStmt: take_back_grant,
+    ast.CreateSchemaStmt: _schema,
+    ast.VariableSetStmt: _setting,
+    ast.VariableShowStmt: _nothing,
+    ast.TransactionStmt: _transaction,
+    ast.ClusterStmt: _cluster,
+    # Nothing of the schema and no row is other afterwards.
+    ast.VacuumStmt: _nothing,
+    ast.ReindexStmt: _nothing,
+    ast.LockStmt: _nothing,
+    ast.CheckPointStmt: _nothing,
+    ast.ConstraintsSetStmt: _nothing,
+    ast.NotifyStmt: _nothing,
+    ast.DiscardStmt: _nothing,
+    ast.ExplainStmt: _unknown,
+    ast.RefreshMatViewStmt: _nothing,
+}

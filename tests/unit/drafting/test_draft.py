@@ -1,0 +1,152 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What takes statements back for which nobody has to look at a database, and what is said where nothing does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.drafting.answers import draft, statements
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CREATE TABLE t (id int)", ["DROP TABLE t;"]),
+        ('CREATE TABLE "Odd ""one"""."select" (id int)', ['DROP TABLE "Odd ""one"""."select";']),
+        ("CREATE TABLE a AS SELECT 1", ["DROP TABLE a;"]),
+        ("SELECT 1 AS x INTO a", ["DROP TABLE a;"]),
+        ("CREATE MATERIALIZED VIEW m AS SELECT 1", ["DROP MATERIALIZED VIEW m;"]),
+        ("CREATE VIEW v AS SELECT 1", ["DROP VIEW v;"]),
+        ("CREATE OR REPLACE VIEW v AS SELECT 1", ["DROP VIEW v;"]),
+        ("CREATE UNIQUE INDEX i ON s.t (a)", ["DROP INDEX s.i;"]),
+        ("CREATE INDEX ON t (a, b)", ["DROP INDEX t_a_b_idx;"]),
+        (
+            "CREATE FUNCTION f(a int, OUT b text, VARIADIC c int[]) RETURNS text LANGUAGE sql AS 'x'",
+            ["DROP FUNCTION f(integer, integer[]);"],
+        ),
+        ("CREATE PROCEDURE p() LANGUAGE sql AS 'x'", ["DROP PROCEDURE p();"]),
+        (
+            "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+            ["DROP TRIGGER g ON t;"],
+        ),
+        ("CREATE POLICY p ON t USING (true)", ["DROP POLICY p ON t;"]),
+        ("CREATE TYPE m AS ENUM ('a')", ["DROP TYPE m;"]),
+        ("CREATE DOMAIN d AS int", ["DROP DOMAIN d;"]),
+        ("CREATE SEQUENCE s", ["DROP SEQUENCE s;"]),
+        ("CREATE SCHEMA app", ["DROP SCHEMA app;"]),
+        ("CREATE EXTENSION IF NOT EXISTS citext", ["DROP EXTENSION citext;"]),
+        ("CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int)", ["DROP AGGREGATE total(integer);"]),
+        ("CREATE STATISTICS s ON a, b FROM t", ["DROP STATISTICS s;"]),
+        ("ALTER TABLE t ADD COLUMN a int", ["ALTER TABLE t DROP COLUMN a;"]),
+        ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", ["ALTER TABLE t DROP CONSTRAINT c;"]),
+        ("ALTER TABLE t RENAME TO u", ["ALTER TABLE u RENAME TO t;"]),
+        ("ALTER TABLE t RENAME COLUMN a TO b", ["ALTER TABLE t RENAME COLUMN b TO a;"]),
+        ("ALTER TABLE s.t SET SCHEMA r", ["ALTER TABLE r.t SET SCHEMA s;"]),
+        ("ALTER TYPE m RENAME VALUE 'a' TO 'b'", ["ALTER TYPE m RENAME VALUE 'b' TO 'a';"]),
+        ("ALTER INDEX i RENAME TO j", ["ALTER INDEX j RENAME TO i;"]),
+        ("CREATE TEMPORARY TABLE t (id int); INSERT INTO t VALUES (1); DROP TABLE t", []),
+        ("SET lock_timeout = '1s'; ANALYZE; SELECT count(*) FROM t", []),
+        (
+            "INSERT INTO schema_migrations (version) VALUES ('012')",
+            ["DELETE FROM schema_migrations WHERE version = '012';"],
+        ),
+    ],
+)
+def test_one_statement_is_taken_back(text: str, expected: list[str]) -> None:
+    made = draft(text)
+    assert statements(made) == expected
+    assert made.open_points() == []
+
+
+def test_the_last_statement_comes_first_and_parts_of_a_new_table_go_with_it() -> None:
+    made = draft(
+        "CREATE TYPE mood AS ENUM ('a');\n"
+        "CREATE TABLE t (id int PRIMARY KEY, m mood);\n"
+        "CREATE INDEX i ON t (m);\n"
+        "ALTER TABLE t ADD COLUMN late int, ALTER COLUMN late SET DEFAULT 1;\n"
+        "COMMENT ON TABLE t IS 'x'; COMMENT ON INDEX i IS 'x'; COMMENT ON INDEX t_pkey IS 'x';\n"
+        "GRANT SELECT ON t TO PUBLIC; INSERT INTO t VALUES (1);\n"
+        "CREATE VIEW v AS SELECT * FROM t;"
+    )
+    assert statements(made) == ["DROP VIEW v;", "DROP TABLE t;", "DROP TYPE mood;"]
+    assert made.data_loss == "COMPLETE"
+    assert not made.unfinished
+
+
+def test_what_a_new_table_got_later_is_dropped_where_it_rests_on_something_younger() -> None:
+    made = draft(
+        "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY);\n"
+        "ALTER TABLE a ADD CONSTRAINT to_b FOREIGN KEY (id) REFERENCES b;\n"
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END';\n"
+        "CREATE TRIGGER g BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f();"
+    )
+    assert statements(made) == [
+        "DROP TRIGGER g ON a;",
+        "DROP FUNCTION f();",
+        "ALTER TABLE a DROP CONSTRAINT to_b;",
+        "DROP TABLE b;",
+        "DROP TABLE a;",
+    ]
+
+
+def test_what_the_script_makes_and_drops_leaves_nothing() -> None:
+    assert statements(draft("CREATE TABLE t (id int); ALTER TABLE t RENAME TO u; DROP TABLE u")) == []
+    assert statements(draft("ALTER TABLE t ADD COLUMN a int; ALTER TABLE t DROP COLUMN a")) == []
+    assert (
+        statements(draft("CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS '1'; DROP FUNCTION f(int)"))
+        == []
+    )
+
+
+def test_a_partition_goes_with_its_parent() -> None:
+    made = draft(
+        "CREATE TABLE t (id int) PARTITION BY LIST (id); CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1)"
+    )
+    assert statements(made) == ["DROP TABLE t;"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("UPDATE t SET a = 1", "UPDATE changes rows"),
+        ("DELETE FROM t", "DELETE changes rows"),
+        ("TRUNCATE t", "TRUNCATE changes rows"),
+        ("DO $$ BEGIN END $$", "a DO block"),
+        ("CALL p()", "procedure"),
+        ("SELECT setval('s', 1)", "calls setval()"),
+        ("DROP TABLE t", "The database has no relation t"),
+        ("ALTER TABLE t ALTER COLUMN a SET NOT NULL", "The database has no t"),
+        ("INSERT INTO t SELECT 1", "The database has no t"),
+        ("ALTER SYSTEM SET work_mem = '1MB'", "does not know"),
+        ("SET ROLE other", "another role"),
+        ("CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p", "another server"),
+        ("DROP VIEW v; CREATE TABLE x (id int)", "The database has no relation v"),
+    ],
+)
+def test_what_is_not_known_to_be_taken_back_is_said(text: str, words: str) -> None:
+    made = draft(text)
+    assert made.unfinished
+    ((line, sentence),) = made.open_points()
+    assert line == 1
+    assert words in sentence
+
+
+def test_a_renamed_table_is_asked_for_by_its_old_name() -> None:
+    facts = {"columns": {"a": {"name": "a", "not_null": False}}, "constraints": {}, "kind": "r"}
+    made = draft("ALTER TABLE t RENAME TO u; ALTER TABLE u ALTER COLUMN a SET NOT NULL", t=facts)
+    assert statements(made) == ["ALTER TABLE u ALTER COLUMN a DROP NOT NULL;", "ALTER TABLE u RENAME TO t;"]
+
+
+def test_constants_are_deleted_by_their_key() -> None:
+    column = {"not_null": True}
+    facts = {
+        "columns": {"id": {"name": "id", **column}, '"Name"': {"name": '"Name"', **column}},
+        "constraints": {"k": {"name": "k", "type": "p", "validated": True, "columns": ["id"]}},
+        "kind": "r",
+    }
+    made = draft("INSERT INTO t VALUES (1, 'a'), (2, 'it''s')", t=facts)
+    assert statements(made) == ["DELETE FROM t WHERE (id = 1) OR (id = 2);"]
+    assert draft("INSERT INTO t (\"Name\") VALUES ('a')", t=facts).unfinished
+    assert draft("INSERT INTO t VALUES (1, 'a') ON CONFLICT DO NOTHING", t=facts).unfinished
+    assert draft("INSERT INTO t VALUES (random(), 'a')", t=facts).unfinished
