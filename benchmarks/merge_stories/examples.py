@@ -390,4 +390,27 @@ EXAMPLES = (
             "SELECT count(*) FROM t JOIN seen USING (id, name, city)": [(3,)],
         },
     ),
+    Example(
+        "what a user wrote into a row goes back beside the key that its parent gets back",
+        before="CREATE TABLE item (code numeric(6,2) PRIMARY KEY, body text); INSERT INTO item VALUES (1.5, 'one');"
+        " CREATE TABLE part (id int PRIMARY KEY, body text,"
+        " item numeric(6,2) REFERENCES item (code) ON UPDATE CASCADE); INSERT INTO part VALUES (1, 'first', 1.5);",
+        apply="ALTER TABLE part DROP CONSTRAINT part_item_fkey; ALTER TABLE item ALTER COLUMN code TYPE numeric(9,4);"
+        " ALTER TABLE part ALTER COLUMN item TYPE numeric(9,4);"
+        " ALTER TABLE part ADD CONSTRAINT part_item_fkey FOREIGN KEY (item) REFERENCES item (code) ON UPDATE CASCADE;"
+        " ALTER TABLE part ADD COLUMN note text;",
+        rollback="ALTER TABLE part DROP COLUMN note; ALTER TABLE part DROP CONSTRAINT part_item_fkey;"
+        " ALTER TABLE part ALTER COLUMN item TYPE numeric(6,2);"
+        " ALTER TABLE item ALTER COLUMN code TYPE numeric(6,2);"
+        " ALTER TABLE part ADD CONSTRAINT part_item_fkey FOREIGN KEY (item) REFERENCES item (code)"
+        " ON UPDATE CASCADE;",
+        # The key is written first, and PostgreSQL takes it to the row that refers to it.
+        on_new="UPDATE item SET code = 1.5123; UPDATE part SET note = 'not to be missed'",
+        on_old="UPDATE part SET body = 'second'",
+        expected={
+            "SELECT p.body, p.note, i.code::text, i.body FROM part p JOIN item i ON i.code = p.item": [
+                ("second", "not to be missed", "1.5123", "one")
+            ]
+        },
+    ),
 )

@@ -35,11 +35,16 @@ class NotTaken(Exception):
         reference: PostgreSQL's detail where a foreign key is violated: which key is missing, or still referred to.
     """
 
-    def __init__(self, error: psycopg2.Error) -> None:
-        self.reason: str = one_line(error)
-        self.values_taken: bool = error.pgcode in TAKEN
+    def __init__(self, error: psycopg2.Error | None = None, reason: str = "") -> None:
+        """
+        Args:
+            error: PostgreSQL's; without one ``reason`` is the sentence.
+        """
+        code = error.pgcode if error else None
+        self.reason: str = one_line(error) if error else reason
+        self.values_taken: bool = code in TAKEN
         # Details of other errors quote the row, and people's data do not belong in a report.
-        self.reference: str | None = error.diag.message_detail if error.pgcode == FOREIGN_KEY else None
+        self.reference: str | None = error.diag.message_detail if error and code == FOREIGN_KEY else None
         super().__init__(self.reason)
 
 

@@ -35,6 +35,16 @@ INSERT = (
 REWRITE = (
     "WITH gone AS (" + DELETE + " RETURNING 1) " + INSERT + " AND (SELECT pg_catalog.count(*) FROM gone) >= 0"
 )
+# A foreign key's action (ON UPDATE CASCADE) has written a row anew in this transaction: its newest version.
+FOLLOW = (
+    "UPDATE {work} k SET place ="
+    " pg_catalog.currtid2(k.partition::pg_catalog.regclass::pg_catalog.text, k.place)"
+    " WHERE k.kind <> 'added' AND NOT k.written AND k.place IS NOT NULL"
+)
+MAY_BE_MOVED = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint
+                   WHERE contype = 'f' AND conrelid = %s
+                     AND (confupdtype IN ('c', 'n', 'd') OR confdeltype IN ('n', 'd')))"""
 CLEAR = (
     "WITH cleared AS (" + UPDATE + " RETURNING k.number, t.ctid AS place, t.tableoid AS partition)"
     " UPDATE {work} k SET place = cleared.place, partition = cleared.partition FROM cleared"
@@ -100,6 +110,20 @@ class TableChanges:
         if not self.settable:
             return None
         return sql.SQL(UPDATE).format(**self._assignments(self.settable, self.value), **parts)
+
+    def may_be_moved(self) -> tuple[str, tuple[int]]:
+        """Query and parameters: whether writing other tables may write rows of this one anew."""
+        return MAY_BE_MOVED, (self.table.oid,)
+
+    def follow(self) -> sql.Composable:
+        """Note where the rows that are to be changed or deleted are by now."""
+        return sql.SQL(FOLLOW).format(work=self.work)
+
+    def count(self, kind: str, *numbers: int) -> sql.Composable:
+        """Query for how many wait of one kind; of those that are changed each has to be found."""
+        return sql.SQL("SELECT pg_catalog.count(*) FROM {work} k WHERE " + WAITING).format(
+            **self._parts(kind, *numbers)
+        )
 
     def rewrite(self, low: int, high: int) -> sql.Composable:
         """Write changed rows anew in the place of those that are there."""

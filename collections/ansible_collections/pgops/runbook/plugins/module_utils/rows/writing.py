@@ -24,6 +24,8 @@ from .policies import PARENT_GONE, Policy
 
 __all__ = ["TableWriter", "take_out_orphans", "written_as_ring"]
 
+NOT_FOUND = "its row was changed or deleted while others were written"
+
 
 class TableWriter:
     """Writes what waits for one table.
@@ -68,6 +70,8 @@ class TableWriter:
         """
         bounds = self._range(kinds) if numbers is None else numbers
         self._left = {}
+        if bounds:
+            self._follow()
         # Where all went nothing waits any more, and no row has to be marked.
         if bounds and not any(self._goes(way, bounds) for way in self._ways(kinds)):
             failing = self._write_in_parts(kinds, self.waiting(kinds) if numbers is None else numbers)
@@ -81,8 +85,11 @@ class TableWriter:
 
         Raises:
             psycopg2.Error: one of the rows does not go.
+            NotTaken: one of the rows that are to be changed is not found.
         """
+        self._follow()
         self._execute(self.changes.write(kind))
+        self._see_all_changed(kind)
 
     def replace_all(self) -> None:
         """Let the added rows be the whole content of the table.
@@ -134,6 +141,26 @@ class TableWriter:
     def _write(self, kinds: Sequence[str], low: int, high: int) -> None:
         for kind in kinds:
             self._execute(self.changes.write(kind, low, high))
+            self._see_all_changed(kind, low, high)
+
+    def _follow(self) -> None:
+        """Writing other tables may have written rows of this one anew, by an action of a foreign key."""
+        self.cursor.execute(*self.changes.may_be_moved())
+        if one_row(self.cursor)[0]:
+            self.cursor.execute(self.changes.follow())
+
+    def _see_all_changed(self, kind: str, *numbers: int) -> None:
+        """A row that is not found is not written, and nobody would hear of it.
+
+        Raises:
+            NotTaken: rows that wait for being changed were not.
+        """
+        if kind != CHANGED or not self.changes.settable:
+            return
+        changed = self.cursor.rowcount
+        self.cursor.execute(self.changes.count(kind, *numbers))
+        if changed != one_row(self.cursor)[0]:
+            raise NotTaken(reason=NOT_FOUND)
 
     def _write_part(self, kinds: Sequence[str], low: int, high: int) -> None:
         self._write(kinds, low, high)
