@@ -1,10 +1,13 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Several kept versions of one row: which of them goes back.
+"""Several kept versions of one row, or parts of it: which of them goes back.
 
 A deploy without ``restore_salvage`` leaves the salvage of an earlier rollback where it is; the next rollback may keep
 the same rows again, as users made them meanwhile. The last version goes back and the earlier one stays: put back one
 after the other, the last would overwrite the earlier, which would then be in no place at all.
+
+Of several migrations that one rollback took back, the later one's deploy finds rows that the earlier one's has held
+back, and in their places rows of others that bear their keys. What it kept of the first does not belong to the second.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ from typing import Any
 
 from ...shapes import Cursor
 from ..store.items import OF_TABLES
-from ..store.returning import hold_back_older, hold_back_older_item
+from ..store.returning import hold_back_older, hold_back_older_item, hold_back_with_its_row
 
 __all__ = ["NEWER_VERSION", "hold_back_competing_rows"]
 
 NEWER_VERSION = "a later rollback kept another version of it"
+ITS_ROW_WAITS = "its row, which an earlier migration has, waits too"
 
 
 def hold_back_competing_rows(cursor: Cursor, items: Sequence[dict[str, Any]]) -> None:
@@ -37,6 +41,9 @@ def hold_back_competing_rows(cursor: Cursor, items: Sequence[dict[str, Any]]) ->
                 hold_back_older(cursor, older, newer, NEWER_VERSION, comparable)
             else:
                 hold_back_older_item(cursor, older, newer, NEWER_VERSION)
+    for item in items:
+        if item["kind"] in OF_TABLES:
+            hold_back_with_its_row(cursor, item, ITS_ROW_WAITS)
 
 
 def _may_overwrite(newer: dict[str, Any], older: dict[str, Any]) -> bool:

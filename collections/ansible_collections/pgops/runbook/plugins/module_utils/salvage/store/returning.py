@@ -18,6 +18,7 @@ __all__ = [
     "hold_back_conflicts",
     "hold_back_older",
     "hold_back_older_item",
+    "hold_back_with_its_row",
     "note_returned",
     "put_back_undisturbed",
     "range_of_numbers",
@@ -37,6 +38,16 @@ OLDER_ROWS = """
 OLDER_ITEM = """
     UPDATE runbook_salvage.kept_row SET held_back = %(reason)s WHERE item = %(older)s AND held_back IS NULL
       AND EXISTS (SELECT FROM runbook_salvage.kept_row WHERE item = %(newer)s AND held_back IS NULL)"""
+
+# A row that users had added while several migrations were there is kept whole with the earlier one, and with the later
+# one in the columns that this had added.
+WITH_ITS_ROW = """
+    UPDATE runbook_salvage.kept_row k SET held_back = %(reason)s
+    FROM runbook_salvage.kept_row whole JOIN runbook_salvage.manifest m ON m.item = whole.item
+    WHERE k.item = %(item)s AND k.held_back IS NULL AND k.columns <> '{}'
+      AND m.item <> %(item)s AND m.run_id = %(run_id)s AND m.schema_name = %(schema)s AND m.table_name = %(table)s
+      AND m.key_columns = %(key_columns)s AND whole.held_back IS NOT NULL AND whole.base IS NULL
+      AND whole.columns IS NULL AND whole.key = k.key AND whole.occurrence = k.occurrence"""
 
 # OFFSET 0 keeps a record that is cast from being read anew for each of its columns.
 READ = """
@@ -247,3 +258,8 @@ def hold_back_older(
 def hold_back_older_item(cursor: Cursor, older: dict[str, Any], newer: dict[str, Any], reason: str) -> None:
     """Hold back all rows of an item, where the other one has any that go back."""
     cursor.execute(OLDER_ITEM, {"reason": reason, "older": older["item"], "newer": newer["item"]})
+
+
+def hold_back_with_its_row(cursor: Cursor, item: dict[str, Any], reason: str) -> None:
+    """Hold back values of rows that as a whole wait in an item of another migration of the same rollback."""
+    cursor.execute(WITH_ITS_ROW, {**item, "reason": reason})
