@@ -26,6 +26,7 @@ __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
 
 ANOTHER_ROW = "another row has its number now"
 ANOTHER_OR_CHANGED = "nothing in its row is as it was: another row may have its key by now"
+MADE_MEANWHILE = "the migration makes a row that says the same now, and which may be the same thing"
 OTHER_VALUE = "the types of its table no longer hold its values as they were"
 
 # Besides what the engine of rows wants: the columns that count (NULL: all), whether there is a record on each side
@@ -227,6 +228,8 @@ class WaitingRows:
             self._doubt_strangers()
         if self.numbered:
             self._find_renumbered()
+        if self.by_content and not by_number:
+            self._doubt_added()
 
     def _follow_references(self) -> None:
         """Rows that are known by what they refer to are known by its number of today."""
@@ -322,6 +325,26 @@ class WaitingRows:
             known=known,
             equal=equal,
             same=alike("now", "basis", content, self.plain),
+        )
+
+    def _doubt_added(self) -> None:
+        """What users had added, the migration may make by itself now, of what they wrote on the old schema since.
+
+        Both have numbers that were handed out, and nothing else names them, so that only what they say can tell.
+        """
+        # Many rows may refer to one.
+        content = self._content([name for key in self.table.foreign_keys for name in key.columns])
+        telling = telling_columns(self.cursor, self.table.identifier(), content) if content else []
+        if not telling:
+            return
+        equal = sql.SQL(" OR ").join(self._same([name], "k.theirs") for name in telling)
+        self.run(
+            "UPDATE {work} k SET reason = {reason} FROM ({now}) AS now WHERE k.reason IS NULL AND k.kept"
+            " AND k.base IS NULL AND k.columns IS NULL AND k.place IS NULL AND ({equal}){unclaimed}",
+            reason=sql.Literal(MADE_MEANWHILE),
+            now=self.now(),
+            equal=equal,
+            unclaimed=sql.SQL(UNCLAIMED).format(work=self.work),
         )
 
     def telling(self) -> list[str]:
