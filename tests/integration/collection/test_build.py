@@ -84,6 +84,7 @@ def test_the_search_for_modules_sees_them(contents: dict[str, str]) -> None:
         "ansible.builtin.fail",
         "ansible.builtin.include_tasks",
         "pgops.runbook.announce",
+        "pgops.runbook.cleanup",
     }
 
 
