@@ -376,6 +376,24 @@ PARTS: dict[str, dict[str, Reason]] = {
             " need not come back (a time that a trigger sets, a log), let the header declare it (-- Data Loss: PARTIAL)"
             " and give -e accept_data_loss=true: both, because headers declare what users wrote as well.",
         ),
+        "rollback_loses_generated_rows": Reason(
+            "Where tables have rows like those that were generated for the rehearsal, the rollback does not give them"
+            " back as they were.",
+            "Correct the rollback script. If these rows need not come back, let the header declare it (-- Data Loss:"
+            " PARTIAL) and give -e accept_data_loss=true. If there can be no such rows, say so to the database with a"
+            " constraint, or leave them out: -e rehearse_generated_rows=0 from an empty database, -e rehearsal_rows=0"
+            " on a copy of production.",
+        ),
+        "rollback_fails_on_generated_rows": Reason(
+            "Where tables have rows like those that were generated for the rehearsal, the rollback fails.",
+            "Correct the rollback script. If there can be no such rows, say so to the database with a constraint, or"
+            " leave them out: -e rehearse_generated_rows=0 from an empty database, -e rehearsal_rows=0 on a copy of"
+            " production.",
+        ),
+        "generated_rows_out_of_range": Reason(
+            "The number of rows that a rehearsal should generate is negative or too large.",
+            "Give rehearsal_rows or rehearse_generated_rows a number between 0 and 10000.",
+        ),
         "rehearsal_rollback_leaves_residue": Reason(
             "The rollback gives back the schema but for the place of a column or a label of an enum, which PostgreSQL"
             " cannot take back, and its header does not say so.",

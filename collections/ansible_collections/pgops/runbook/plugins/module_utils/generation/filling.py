@@ -1,0 +1,236 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Putting rows into one table: all at once, else one by one, with other values for what is not taken.
+
+These are ordinary INSERTs, by the role that the migrations run with: constraints, triggers, rules and policies of the
+application act on them as on rows of its users, and what they refuse is named.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..postgres.answers import one_row
+from ..postgres.connection import psycopg2, sql
+from ..postgres.message import one_line
+from ..postgres.script_session import on_role_path
+from ..shapes import Cursor
+from .candidates import DEFAULT, Candidates, Row
+from .expressions import constants_in
+from .tables import Table
+
+__all__ = ["Filled", "NotInserted", "count_up_to", "put_in", "undone_on_error"]
+
+# Rows of one INSERT; how often another row is tried for one that was not taken; how many in a row may fail then.
+TOGETHER = 200
+ATTEMPTS = 40
+FAILURES = 2
+
+# Seconds for one table, after which the rows that it has by then are all; and for one statement.
+TABLE_SECONDS = 10.0
+STATEMENT_SECONDS = 5
+
+# Nothing that other values would change: a statement that was cancelled, a lock, a right, a function that is not there,
+# room (manual, "PostgreSQL Error Codes").
+HOPELESS = ("57", "55", "42", "53", "54", "0A", "25", "XX")
+
+KEY_TAKEN = ("23505", "23P01")
+
+
+class NotInserted(Exception):
+    """A row or several were not taken.
+
+    Attributes:
+        reason: PostgreSQL's own sentence.
+        hopeless: whether no other values would be taken either.
+        constraint, column, data_type: what PostgreSQL names, or None.
+        sqlstate: its code.
+    """
+
+    def __init__(self, error: psycopg2.Error) -> None:
+        self.reason: str = one_line(error)
+        self.sqlstate: str = error.pgcode or ""
+        self.hopeless = self.sqlstate.startswith(HOPELESS)
+        self.constraint: str | None = error.diag.constraint_name
+        self.column: str | None = error.diag.column_name
+        self.data_type: str | None = error.diag.datatype_name
+        super().__init__(self.reason)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What became of one table.
+
+    Attributes:
+        table: its name as SQL writes it.
+        wanted: how many rows it was to get; ``rows``: how many it got.
+        reason: why it got fewer, or None.
+    """
+
+    table: str
+    wanted: int
+    rows: int
+    reason: str | None = None
+
+
+@contextmanager
+def undone_on_error(cursor: Cursor) -> Iterator[None]:
+    """Undo what was done inside when it fails, whatever the reason.
+
+    Raises:
+        NotInserted: then.
+        psycopg2.Error: the connection is gone.
+    """
+    cursor.execute("SAVEPOINT runbook_generated")
+    try:
+        yield
+    except psycopg2.Error as error:
+        if cursor.connection.closed:
+            raise
+        cursor.execute("ROLLBACK TO SAVEPOINT runbook_generated")
+        cursor.execute("RELEASE SAVEPOINT runbook_generated")
+        raise NotInserted(error) from None
+    cursor.execute("RELEASE SAVEPOINT runbook_generated")
+
+
+def count_up_to(cursor: Cursor, table: Table, limit: int) -> int:
+    """Number of its rows, or ``limit`` where there are as many or more."""
+    cursor.execute(
+        sql.SQL("SELECT pg_catalog.count(*) FROM (SELECT FROM {} LIMIT {}) AS found").format(
+            table.source(), sql.Literal(limit)
+        )
+    )
+    return one_row(cursor)[0]
+
+
+def put_in(cursor: Cursor, candidates: Candidates, first: int, wanted: int) -> Filled:
+    """Put rows into a table.
+
+    Args:
+        cursor: of a transaction, with pinned settings.
+        candidates: of that table, with all that they need.
+        first: the place of the first one.
+        wanted: how many.
+
+    Raises:
+        psycopg2.Error: the connection is gone.
+    """
+    cursor.execute("SELECT pg_catalog.set_config('statement_timeout', %s, true)", (f"{STATEMENT_SECONDS}s",))
+    with on_role_path(cursor):
+        inserter = _Inserter(cursor, candidates)
+        reason = inserter.insert(first, wanted)
+    if inserter.taken < wanted and reason is None:
+        reason = "its rows were taken, and are not there: a trigger or a rule takes them away"
+    return Filled(candidates.table.quoted, wanted, inserter.taken, reason)
+
+
+class _Inserter:
+    """Inserts rows of one table, and learns from what is not taken."""
+
+    def __init__(self, cursor: Cursor, candidates: Candidates) -> None:
+        self.cursor = cursor
+        self.candidates = candidates
+        self.table = candidates.table
+        self.taken = 0
+        self.good: Row | None = None
+        self.ends = time.monotonic() + TABLE_SECONDS
+
+    def insert(self, first: int, wanted: int) -> str | None:
+        """Insert; why not all of them were taken, or None."""
+        for begin in range(first, first + wanted, TOGETHER):
+            rows = [
+                self.candidates.row(place) for place in range(begin, min(begin + TOGETHER, first + wanted))
+            ]
+            try:
+                self._send(rows)
+            except NotInserted as failure:
+                if failure.hopeless:
+                    return failure.reason
+                reason = self._one_by_one(rows)
+                if reason is not None:
+                    return reason
+        return None
+
+    def _one_by_one(self, rows: Sequence[Row]) -> str | None:
+        failed: str | None = None
+        failures = 0
+        for row in rows:
+            reason = self._try(row)
+            failures = 0 if reason is None else failures + 1
+            failed = reason or failed
+            if failures == FAILURES or time.monotonic() > self.ends:
+                return failed or "there was no time for more"
+        return failed
+
+    def _try(self, row: Row) -> str | None:
+        """Insert one row, with other values over and over; why that did not do, or None."""
+        reason: str | None = None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._send([row])
+            except NotInserted as failure:
+                reason = reason or failure.reason
+                if failure.hopeless or time.monotonic() > self.ends:
+                    return failure.reason
+                columns, constants = self._blamed(failure)
+                row = self.candidates.changed(row, columns, constants, attempt, self.good)
+            else:
+                self.good = row
+                return None
+        return reason
+
+    def _blamed(self, failure: NotInserted) -> tuple[list[str], list[str]]:
+        """(columns that a failure is about, constants of the condition that was not met)."""
+        table = self.table
+        if failure.column is not None:
+            return [failure.column], []
+        for rule in (*table.checks, *table.unique, *table.others):
+            if failure.constraint == rule.name:
+                return list(rule.columns), constants_in(rule.text)
+        for key in table.foreign_keys:
+            if failure.constraint == key.name:
+                return list(key.columns), []
+        if failure.sqlstate in KEY_TAKEN:
+            # A key of a partition has a name of its own.
+            return sorted({name for rule in (*table.unique, *table.others) for name in rule.columns}), []
+        if failure.data_type is not None:
+            blamed = [column for column in table.columns if column.type.name == failure.data_type]
+            texts = [check for column in blamed for check in column.type.checks]
+            return [column.name for column in blamed], [one for text in texts for one in constants_in(text)]
+        if failure.sqlstate == "23514" and table.partitions:
+            bounds = [bound for partition in table.partitions for bound in partition]
+            columns = dict.fromkeys(name for bound in bounds for name in bound.columns)
+            return list(columns), [one for bound in bounds for one in constants_in(bound.text)]
+        return [], []
+
+    def _send(self, rows: Sequence[Row]) -> None:
+        taken = 0
+        with undone_on_error(self.cursor):
+            for statement in _statements(self.table, rows, bool(self.candidates.planned)):
+                self.cursor.execute(statement)
+                taken += max(self.cursor.rowcount, 0)
+        self.taken += taken
+
+
+def _statements(table: Table, rows: Sequence[Row], planned: bool) -> Iterator[sql.Composable]:
+    into = sql.Identifier(*table.name)
+    if not table.columns:
+        yield from [sql.SQL("INSERT INTO {} DEFAULT VALUES").format(into)] * len(rows)
+        return
+    # Literals, which PostgreSQL reads as whatever their columns are; a placeholder would take a percent sign in a name
+    # for its own.
+    yield sql.SQL("INSERT INTO {} ({}) {} VALUES {}").format(
+        into,
+        sql.SQL(", ").join(sql.Identifier(name) for name in rows[0]),
+        sql.SQL("OVERRIDING SYSTEM VALUE" if planned else ""),
+        sql.SQL(", ").join(
+            sql.SQL("({})").format(sql.SQL(", ").join(map(_written, row.values()))) for row in rows
+        ),
+    )
+
+
+def _written(one: object) -> sql.Composable:
+    return sql.SQL("DEFAULT") if one is DEFAULT else sql.Literal(one)
