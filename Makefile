@@ -113,6 +113,7 @@ lossless: venv
 
 strangers: venv
 	@python benchmarks/strangers.py
+	@python benchmarks/generated_rows.py
 
 # Its small disks need root; without it these cases are left out.
 faults: venv

@@ -78,7 +78,7 @@ def test_numbers_are_within_their_bounds(
 def test_numbers_fit_their_columns() -> None:
     # numeric(3,1): 3 * 65536 + 1 + 4
     assert re.fullmatch(r"\d{1,2}\.\d", number("numeric", 196613, "price", Wish(), Random(1), None))
-    assert int(number("int2", -1, "total", Wish(low=("1000000", False)), Random(1), None)) <= 32767
+    assert int(number("int2", -1, "total", Wish(high=("1000000", False)), Random(1), None)) <= 32767
 
 
 def test_values_that_must_differ_differ() -> None:

@@ -35,7 +35,7 @@ STATEMENT_SECONDS = 5
 
 # Nothing that other values would change: a statement that was cancelled, a lock, a right, a function that is not there,
 # room (manual, "PostgreSQL Error Codes").
-HOPELESS = ("57", "55", "42", "53", "54", "0A", "25", "XX")
+HOPELESS = ("57", "55", "42", "53", "54", "25", "XX")
 
 KEY_TAKEN = ("23505", "23P01")
 

@@ -16,9 +16,10 @@ from ..errors import Refused
 from ..execution.parts import commits_one_by_one
 from ..generation.generator import Generator
 from ..ledger.versions import VersionTable
-from ..postgres.connection import sql, transaction
+from ..postgres.connection import psycopg2, sql, transaction
+from ..postgres.message import one_line
 from ..sentences import listed
-from ..shapes import Catalog, Connection, Json, Migration
+from ..shapes import Catalog, Connection, Content, Json, Migration
 from .rehearsal import Rehearsal
 
 __all__ = ["OnGeneratedRows", "generated_spec", "refuse_too_many_rows", "rehearse_on_generated_rows"]
@@ -142,8 +143,10 @@ class OnGeneratedRows:
         catalogs: list[Catalog] = []
         ended = None
         for migration, proof in zip(plain, self.evidence):
-            catalogs.append(self.rehearsal.state()[0])
-            ended = self._one(migration, proof)
+            self._fill()
+            before = self.rehearsal.state()
+            catalogs.append(before[0])
+            ended = self._one(migration, proof, before)
             if ended:
                 break
         if not ended and self.over_rows:
@@ -174,11 +177,15 @@ class OnGeneratedRows:
     def _fill(self) -> None:
         self.filled.update(one.table for one in self.generator.fill(self.connection) if one.rows)
 
-    def _one(self, migration: Migration, proof: Json) -> str | None:
+    def _one(self, migration: Migration, proof: Json, before: tuple[Catalog, Content]) -> str | None:
         """One migration: why the others cannot follow, or None."""
-        self._fill()
-        before = self.rehearsal.state()
-        seen: Json = {"compared": None, "over": None, "not_applied": None, "refuses": None}
+        seen: Json = {
+            "compared": None,
+            "over": None,
+            "not_given_back": [],
+            "not_applied": None,
+            "refuses": None,
+        }
         proof["generated_rows"] = seen
         try:
             catalog = self.rehearsal.apply(migration).after
@@ -187,10 +194,11 @@ class OnGeneratedRows:
             return self._without_rows(migration)
         rows = self.rehearsal.rows_in(before[1])
         try:
-            self.rehearsal.prove_rollback(migration, before, catalog)
+            shown = self.rehearsal.prove_rollback(migration, before, catalog)
         except Refused as refusal:
             raise self._refused(refusal, rows) from None
         seen["compared"] = rows
+        seen["not_given_back"] = [table["words"] for table in shown["not_given_back"]]
         return self._again(migration)
 
     def _again(self, migration: Migration) -> str | None:
@@ -204,44 +212,55 @@ class OnGeneratedRows:
         """Apply a migration that generated rows are in the way of; why that is not to be done, or None."""
         if commits_one_by_one(migration["apply"]) or not self.generator.only_empty:
             return f"{migration['version']} cannot be applied to generated rows"
-        self._take_rows_away()
-        return self._again(migration)
+        return self._take_rows_away() or self._again(migration)
 
-    def _take_rows_away(self) -> None:
+    def _take_rows_away(self) -> str | None:
+        """Empty the tables that were filled, and those that refer to them; why that did not do, or None."""
         names = self.generator.forget()
-        with transaction(self.connection) as cursor:
-            for name in names:
-                cursor.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (name,))
-                if cursor.fetchone() == (True,):
-                    # PostgreSQL's own way to write it. Whatever refers to these rows is made up as well.
-                    cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(name)))
+        try:
+            with transaction(self.connection) as cursor:
+                for name in names:
+                    cursor.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (name,))
+                    if cursor.fetchone() == (True,):
+                        # As PostgreSQL writes it.
+                        cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(name)))
+        except psycopg2.Error as error:
+            if self.connection.closed:
+                raise
+            return f"the generated rows could not be taken away again: {one_line(error)}"
+        return None
 
     def _all_back(self, migrations: Sequence[Migration], catalogs: Sequence[Catalog]) -> str | None:
         """Roll all back, newest first, with rows in what each of them has made.
 
         A rollback may rightly refuse to go over such rows, which the schema before has no place for.
         """
+        _, content = self.rehearsal.state()
         for position in range(len(migrations) - 1, -1, -1):
             migration, seen = migrations[position], self.evidence[position]["generated_rows"]
-            rows = self.rehearsal.rows_in(self.rehearsal.state()[1])
+            rows = self.rehearsal.rows_in(content)
             try:
                 self.rehearsal.roll_back(migration)
             except Refused as refusal:
                 seen["refuses"] = refusal.reason
                 if commits_one_by_one(migration["rollback"]):
                     return f"the rollback of {migration['version']} ended half way over generated rows"
-                self._take_rows_away()
-                ended = self.go_back([migration])
+                ended = self._take_rows_away() or self.go_back([migration])
                 if ended:
                     return ended
                 self._fill()
+                _, content = self.rehearsal.state()
                 continue
-            self._compare(migration, catalogs[position], rows)
+            catalog, content = self.rehearsal.state()
+            self._compare(migration, self.rehearsal.differing(catalogs[position], catalog), rows)
             seen["over"] = rows
         return None
 
-    def _compare(self, migration: Migration, before: Catalog, rows: Json) -> None:
-        lines = self.rehearsal.differing(before, self.rehearsal.state()[0])
+    def _compare(self, migration: Migration, lines: Sequence[str], rows: Json) -> None:
+        """
+        Raises:
+            Refused: the rollback leaves the schema different where there are rows.
+        """
         if lines:
             raise Refused(
                 "rehearsal_rollback_schema_differs",

@@ -62,6 +62,10 @@ def generated_in_words(proof: dict[str, Any]) -> list[str]:
         f"No rows could be generated for {table}: {why}" for table, why in generated["unfilled"].items()
     ]
     lines += [
+        f"Rollback of {version} does not give back generated rows, as the header declares: {listed(words)}"
+        for version, words in generated["not_given_back"].items()
+    ]
+    lines += [
         f"Migration {version} cannot be applied to generated rows, so its rollback was not rehearsed on them: {why}"
         for version, why in generated["not_applied"].items()
     ]

@@ -412,7 +412,7 @@ class RunRecord:
                         for one in found
                         if (one.get("generated_rows") or {}).get(key)
                     }
-                    for key in ("not_applied", "refuses")
+                    for key in ("not_given_back", "not_applied", "refuses")
                 },
             }
 
