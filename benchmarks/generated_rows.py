@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How many tables of schemas that nobody wrote for it get generated rows: those of strangers, and the MIDI library's."""
+"""How many tables get generated rows, of schemas that nobody wrote for it: strangers' and the MIDI library's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,16 @@ def _schemas(
 ) -> list[tuple[str, Callable[[str], None]]]:
     with contextlib.closing(server.connect("postgres")) as connection:
         there = [one for one in strangers if not missing(one, connection.cursor())]
-    schemas = [
-        (one.name, lambda database, one=one: _execute(server, database, one.transactions)) for one in there
+    schemas: list[tuple[str, Callable[[str], None]]] = [
+        (one.name, partial(_execute, server, one.transactions)) for one in there
     ]
     if library:
         texts = [script("migrations", stem) for stem in STEMS]
-        schemas.append((LIBRARY, lambda database: _execute(server, database, texts, autocommit=True)))
+        schemas.append((LIBRARY, partial(_execute, server, texts, autocommit=True)))
     return schemas
 
 
-def _execute(server: LocalServer, database: str, texts: Sequence[str], autocommit: bool = False) -> None:
+def _execute(server: LocalServer, texts: Sequence[str], database: str, autocommit: bool = False) -> None:
     with contextlib.closing(server.connect(database)) as connection:
         # A script of the library has a BEGIN and a COMMIT of its own.
         connection.autocommit = autocommit
