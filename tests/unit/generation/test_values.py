@@ -81,6 +81,34 @@ def test_numbers_fit_their_columns() -> None:
     assert int(number("int2", -1, "total", Wish(high=("1000000", False)), Random(1), None)) <= 32767
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(low=("1e400", True)),
+        Wish(low=("9" * 60, False), high=("9" * 61, False)),
+        Wish(high=("-1e131071", True)),
+        Wish(low=("5", False), high=("1", False)),
+    ],
+)
+def test_bounds_that_are_out_of_all_reason_are_no_error(wish: Wish) -> None:
+    assert number("numeric", -1, "x", wish, Random(1), None)
+    assert number("int4", -1, "x", wish, Random(1), 3)
+
+
+@pytest.mark.parametrize(
+    "bound", ["9999-12-31", "0001-01-01", "infinity", "4713-01-01 BC", "9999-12-31 23:59:59+00"]
+)
+@pytest.mark.parametrize("kind", ["date", "timestamptz"])
+def test_times_at_the_ends_of_the_calendar_are_no_error(kind: str, bound: str) -> None:
+    for wish in (
+        Wish(low=(bound, True)),
+        Wish(high=(bound, True)),
+        Wish(low=(bound, False), high=(bound, False)),
+    ):
+        for place in (None, 5, 10**7):
+            assert time_value(kind, "x", wish, Random(1), place)
+
+
 def test_values_that_must_differ_differ() -> None:
     for of, typmod in ((TEXT, -1), (DataType("varchar"), 7), (INTEGER, -1), (DataType("date"), -1)):
         assert len({made(of, "code", typmod=typmod, place=place) for place in range(300)}) == 300

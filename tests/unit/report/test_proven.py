@@ -55,7 +55,7 @@ def test_what_became_of_generated_rows() -> None:
         "not_given_back": {"001": ["public.a: 1 rows fewer"]},
     }
     assert generated_in_words({"generated_rows": generated}) == [
-        "Generated rows: 3 tables were filled, up to 20 rows each, with seed 7, for a rehearsal of their own",
+        "Generated rows: a rehearsal of their own, with up to 20 rows (seed 7) in 3 tables that had fewer",
         "No rows could be generated for public.x: ask the clerk",
         "Rollback of 001 does not give back generated rows, as the header declares: public.a: 1 rows fewer",
         "Migration 002 cannot be applied to generated rows, so its rollback was not rehearsed on them: it contains null"

@@ -37,6 +37,7 @@ STATEMENT_SECONDS = 5
 # room (manual, "PostgreSQL Error Codes").
 HOPELESS = ("57", "55", "42", "53", "54", "25", "XX")
 
+NO_TIME = "there was no time for more"
 KEY_TAKEN = ("23505", "23P01")
 
 
@@ -141,6 +142,8 @@ class _Inserter:
     def insert(self, first: int, wanted: int) -> str | None:
         """Insert; why not all of them were taken, or None."""
         for begin in range(first, first + wanted, TOGETHER):
+            if time.monotonic() > self.ends:
+                return NO_TIME
             rows = [
                 self.candidates.row(place) for place in range(begin, min(begin + TOGETHER, first + wanted))
             ]
@@ -162,7 +165,7 @@ class _Inserter:
             failures = 0 if reason is None else failures + 1
             failed = reason or failed
             if failures == FAILURES or time.monotonic() > self.ends:
-                return failed or "there was no time for more"
+                return failed or NO_TIME
         return failed
 
     def _try(self, row: Row) -> str | None:

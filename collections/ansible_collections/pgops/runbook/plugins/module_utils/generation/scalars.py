@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation, localcontext
 from random import Random
 
 from .wishes import Wish, number_of
@@ -22,6 +22,11 @@ TIMES = ("date", "timestamp", "timestamptz", "time", "timetz")
 # Times begin here, whatever the day is: with the same seed a run gives the same rows.
 BEGIN = datetime.datetime(2020, 1, 1, 8, 30)
 DAYS = 1800
+
+DIGITS = 200
+
+# Before this year no time is that many days earlier.
+YEARS = 10
 
 Maker = Callable[[Random], str]
 
@@ -123,26 +128,35 @@ def number(kind: str, typmod: int, name: str, wish: Wish, chance: Random, place:
     """
     scale, greatest = _scale(kind, typmod)
     step = Decimal(1).scaleb(-scale)
+    with localcontext() as context:
+        # numeric has up to 131072 digits, and nobody's bounds need as many.
+        context.prec = DIGITS
+        try:
+            lowest, highest = _range(name, wish, step, greatest)
+            steps = int((highest - lowest) / step)
+            chosen = _choice(steps, bool(wish.low or wish.high), lowest == 0, chance, place)
+            return f"{(lowest + chosen * step).quantize(step, ROUND_FLOOR):f}"
+        except InvalidOperation:
+            return "1"
+
+
+def _range(name: str, wish: Wish, step: Decimal, greatest: Decimal) -> tuple[Decimal, Decimal]:
+    """(lowest, highest) of what the wish asks, or else of what is believed; within what the type can hold."""
     lowest, highest = (Decimal(bound) for bound in number_by_name(name))
-    least = _bound(wish.low, step)
-    most = _bound(wish.high, -step)
-    if least is None and most is None:
-        lowest, highest = max(lowest, -greatest), min(highest, greatest)
-    else:
-        span = highest - lowest
+    least, most = _bound(wish.low, step), _bound(wish.high, -step)
+    most = most if most is None else min(most, greatest)
+    span = highest - lowest
+    if least is not None or most is not None:
         lowest = least if least is not None else (most or Decimal(0)) - span
         highest = most if most is not None else lowest + span
-        lowest, highest = max(lowest, -greatest), min(highest, greatest)
-    if highest < lowest:
-        highest = lowest
-    steps = int((highest - lowest) / step)
+    lowest, highest = min(max(lowest, -greatest), greatest), min(highest, greatest)
+    return lowest, max(lowest, highest)
+
+
+def _choice(steps: int, bounded: bool, from_zero: bool, chance: Random, place: int | None) -> int:
     if place is None:
-        chosen = chance.randint(0, steps)
-    elif wish.low or wish.high:
-        chosen = place % (steps + 1)
-    else:
-        chosen = place + (lowest == 0)
-    return f"{(lowest + chosen * step).quantize(step, ROUND_FLOOR):f}"
+        return chance.randint(0, steps)
+    return place % (steps + 1) if bounded else place + from_zero
 
 
 def _scale(kind: str, typmod: int) -> tuple[int, Decimal]:
@@ -175,12 +189,14 @@ def time_value(kind: str, name: str, wish: Wish, chance: Random, place: int | No
     """
     lowest, highest = _moment(wish.low), _moment(wish.high)
     if lowest is None:
-        lowest = BEGIN if highest is None else highest - datetime.timedelta(days=DAYS)
+        lowest = BEGIN if highest is None or highest.year < YEARS else highest - datetime.timedelta(days=DAYS)
     days = DAYS if highest is None else max((highest - lowest).days - 1, 0)
     shift = chance.randint(0, days) if place is None else place + 1
     seconds = 0 if days == 0 else chance.randint(0, 36000) if place is None else place
-    moment = lowest + datetime.timedelta(days=shift, seconds=seconds)
-    # What is changed or ended later than it was made is believed; so is what was not.
+    try:
+        moment = lowest + datetime.timedelta(days=shift, seconds=seconds)
+    except OverflowError:
+        moment = lowest
     if kind == "date":
         return moment.date().isoformat()
     if kind in ("time", "timetz"):
@@ -196,4 +212,5 @@ def _moment(bound: tuple[str, bool] | None) -> datetime.datetime | None:
         found = datetime.datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found + datetime.timedelta(days=1) if bound[1] and len(text) == 10 else found
+    later = bound[1] and len(text) == 10 and found.year < datetime.MAXYEAR
+    return found + datetime.timedelta(days=1) if later else found

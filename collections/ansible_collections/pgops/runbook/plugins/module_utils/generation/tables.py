@@ -39,7 +39,7 @@ CONSTRAINTS = """
            pg_catalog.pg_get_expr(f.conbin, f.conrelid), f.confrelid::bigint,
            ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(f.confkey) WITH ORDINALITY AS k (number, place)
                  JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.number ORDER BY k.place),
-           n.nspname::text, p.relname::text, f.condeferrable
+           n.nspname::text, p.relname::text
     FROM pg_catalog.pg_constraint f
     LEFT JOIN pg_catalog.pg_class p ON p.oid = f.confrelid LEFT JOIN pg_catalog.pg_namespace n ON n.oid = p.relnamespace
     WHERE f.conrelid = ANY (%s::pg_catalog.oid[]) AND f.contype IN ('c', 'f', 'p', 'u', 'x')
@@ -108,14 +108,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """Columns and what they refer to; ``deferrable`` as it was declared."""
+    """Columns and what they refer to; ``parent`` is the OID of that table."""
 
     name: str
     columns: tuple[str, ...]
     parent: int
     parent_name: TableName
     referred: tuple[str, ...]
-    deferrable: bool
 
 
 @dataclass
@@ -182,10 +181,10 @@ def _read_columns(cursor: Cursor, tables: dict[int, Table], oids: Iterable[int])
 
 def _read_constraints(cursor: Cursor, tables: dict[int, Table], oids: Iterable[int]) -> None:
     cursor.execute(CONSTRAINTS, (list(oids),))
-    for oid, name, kind, columns, text, parent, referred, schema, relation, deferrable in cursor.fetchall():
+    for oid, name, kind, columns, text, parent, referred, schema, relation in cursor.fetchall():
         table = tables[oid]
         if kind == "f":
-            key = ForeignKey(name, tuple(columns), parent, (schema, relation), tuple(referred), deferrable)
+            key = ForeignKey(name, tuple(columns), parent, (schema, relation), tuple(referred))
             table.foreign_keys.append(key)
         elif kind == "c":
             table.checks.append(Rule(name, tuple(columns), text))

@@ -55,8 +55,8 @@ def generated_in_words(proof: dict[str, Any]) -> list[str]:
     if not generated:
         return []
     lines = [
-        f"Generated rows: {generated['filled']} tables were filled, up to {generated['rows']} rows each, with seed"
-        f" {generated['seed']}, for a rehearsal of their own"
+        f"Generated rows: a rehearsal of their own, with up to {generated['rows']} rows (seed {generated['seed']}) in"
+        f" {generated['filled']} {'table' if generated['filled'] == 1 else 'tables'} that had fewer"
     ]
     lines += [
         f"No rows could be generated for {table}: {why}" for table, why in generated["unfilled"].items()
