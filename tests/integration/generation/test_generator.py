@@ -11,6 +11,8 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.generation.generator import Generator
+from ansible_collections.pgops.runbook.plugins.module_utils.generation.reach import reach_outside
+from ansible_collections.pgops.runbook.plugins.module_utils.generation.views import refresh_views
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect, transaction
 
 from demo.local_server import LocalServer
@@ -318,6 +320,9 @@ def test_code_that_could_write_elsewhere_is_not_called(ours: Any) -> None:
         " the copy"
     }
     assert ask(ours, "SELECT count(*) FROM plain") == [(20,)]
+    make(ours, "DROP SERVER billing")
+    with transaction(ours) as cursor:
+        assert reach_outside(cursor) is None
 
 
 def test_no_other_database_gets_rows(ours: Any) -> None:
@@ -377,6 +382,9 @@ def test_views_that_keep_rows_are_made_anew(ours: Any) -> None:
     generator(ours, rows=10).fill(ours)
     assert ask(ours, "SELECT count FROM v") == [(10,)]
     assert ask(ours, "SELECT a FROM w") == [(0,)], "of the one that fails the rows stay"
+    make(ours, "TRUNCATE t")
+    refresh_views(ours)
+    assert ask(ours, "SELECT count FROM v") == [(0,)]
 
 
 def test_policies_hold_for_an_owner_they_are_forced_on(server: LocalServer, database: str, ours: Any) -> None:

@@ -242,7 +242,7 @@ def _arrange(row: Row, relation: Relation) -> None:
     if not (isinstance(left, str) and isinstance(right, str)):
         return
     numbers = number_of(left), number_of(right)
-    less = left < right if None in numbers else numbers[0] < numbers[1]  # type: ignore[operator]
+    less = left < right if None in numbers else numbers[0] < numbers[1]  # type: ignore[operator]  # neither is None here
     if relation.sign == "=":
         row[relation.right] = left
     elif left != right and less != (relation.sign in ("<", "<=")) and relation.sign in ("<", "<=", ">", ">="):

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation, localcontext
 from random import Random
 
 from .wishes import Wish, number_of
-from .words import number_by_name
+from .words import number_by_name, random_uuid
 
 __all__ = ["FIXED", "INTEGERS", "NUMBERS", "TIMES", "number", "time_value"]
 
@@ -27,6 +28,9 @@ DIGITS = 200
 
 # Before this year no time is that many days earlier.
 YEARS = 10
+
+# As PostgreSQL writes it, without what may follow: parts of a second, the zone.
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?(?!.*BC)")
 
 Maker = Callable[[Random], str]
 
@@ -60,16 +64,11 @@ def _octets(count: int) -> Maker:
     return lambda chance: ":".join(f"{chance.randint(0, 255):02x}" for _ in range(count))
 
 
-def _uuid(chance: Random) -> str:
-    digits = _hexadecimal(32)(chance)
-    return "-".join((digits[:8], digits[8:12], "4" + digits[13:16], "8" + digits[17:20], digits[20:]))
-
-
 #: Types whose values no constraint is expected to compute with: how one is written.
 FIXED: dict[str, Maker] = {
     "bool": _words("true", "false"),
     "bytea": lambda chance: f"\\x{_hexadecimal(12)(chance)}",
-    "uuid": _uuid,
+    "uuid": random_uuid,
     "interval": lambda chance: f"{chance.randint(1, 40)} days {chance.randint(0, 23)}:00:00",
     "json": lambda chance: f'{{"key": "value", "number": {_whole(chance)}}}',
     "jsonb": lambda chance: f'{{"key": "value", "number": {_whole(chance)}}}',
@@ -207,10 +206,12 @@ def time_value(kind: str, name: str, wish: Wish, chance: Random, place: int | No
 def _moment(bound: tuple[str, bool] | None) -> datetime.datetime | None:
     if bound is None:
         return None
-    text = bound[0][:19].replace(" ", "T")
+    text = MOMENT.match(bound[0])
     try:
-        found = datetime.datetime.fromisoformat(text)
+        found = datetime.datetime.fromisoformat(text[0]) if text else None
     except ValueError:
+        found = None
+    if text is None or found is None:
         return None
-    later = bound[1] and len(text) == 10 and found.year < datetime.MAXYEAR
+    later = bound[1] and text[1] is None and found.year < datetime.MAXYEAR
     return found + datetime.timedelta(days=1) if later else found

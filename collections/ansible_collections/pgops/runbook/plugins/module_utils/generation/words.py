@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from random import Random
+from uuid import UUID
 
-__all__ = ["number_by_name", "text_by_name"]
+__all__ = ["number_by_name", "random_uuid", "text_by_name"]
 
 FIRST = (
     "Ada",
@@ -42,6 +43,7 @@ PLAIN = (
     "lumen",
 )
 WORDS = (*PLAIN, "naïve", "100%", 'the "best"', "it's", "back\\slash", "Straße", "two words")
+CODES = ("ABC", "KLM", "QR", "XYZ")
 HEX = "0123456789abcdef"
 
 Maker = Callable[[Random], str]
@@ -91,7 +93,7 @@ TEXTS: tuple[tuple[str, Maker], ...] = (
     (r"sha256", _digest(64)),
     (r"sha1", _digest(40)),
     (r"md5|hash|digest|checksum|token|secret|passw|fingerprint", _digest(32)),
-    (r"uuid|guid", lambda chance: _uuid(chance)),
+    (r"uuid|guid", lambda chance: random_uuid(chance)),
     (r"first_?name|given", _one(*FIRST)),
     (r"last_?name|surname|family", _one(*LAST)),
     (r"user_?name|login|nick|handle|slug", _slug),
@@ -111,7 +113,7 @@ TEXTS: tuple[tuple[str, Maker], ...] = (
     (r"status|state", _one("active", "pending", "closed")),
     (r"gender|sex", _one("f", "m", "x")),
     (r"version", lambda chance: f"{chance.randint(0, 9)}.{chance.randint(0, 20)}.{chance.randint(0, 9)}"),
-    (r"code|sku|(^|_)key$", lambda chance: f"{chance.choice(PLAIN)[:3].upper()}{chance.randint(1, 9999)}"),
+    (r"code|sku|(^|_)key$", lambda chance: f"{chance.choice(CODES)}{chance.randint(1, 9999)}"),
     (r"type|kind|category|level|role", _one(*PLAIN)),
     (r"title|subject|headline", _title),
     (r"name|author|owner|artist", _name),
@@ -140,9 +142,9 @@ NUMBERS = (
 COMPILED = tuple((re.compile(pattern), maker) for pattern, maker in TEXTS)
 
 
-def _uuid(chance: Random) -> str:
-    digits = _digest(32)(chance)
-    return "-".join((digits[:8], digits[8:12], "4" + digits[13:16], "8" + digits[17:20], digits[20:]))
+def random_uuid(chance: Random) -> str:
+    """A random one (RFC 9562, version 4)."""
+    return str(UUID(int=chance.getrandbits(128), version=4))
 
 
 def text_by_name(name: str, chance: Random, ascii_only: bool = False) -> str:

@@ -24,13 +24,14 @@ from .rehearsal import Rehearsal
 
 __all__ = ["OnGeneratedRows", "generated_spec", "refuse_too_many_rows", "rehearse_on_generated_rows"]
 
-LOSES = "rollback_loses_generated_rows"
-FAILS = "rollback_fails_on_generated_rows"
-
 MOST_ROWS = 10_000
 
-# How a refusal of the rehearsal is called where it is about made-up rows.
-CODES = {"rehearsal_rollback_data_differs": LOSES, "sequence_would_collide": "sequence_would_collide"}
+# What is wrong by itself, whichever rows show it.
+AS_IT_IS = (
+    "rehearsal_rollback_schema_differs",
+    "rehearsal_rollback_leaves_residue",
+    "sequence_would_collide",
+)
 
 
 def generated_spec(rows: int) -> Json:
@@ -51,7 +52,7 @@ def refuse_too_many_rows(params: Mapping[str, Any]) -> None:
         raise Refused(
             "generated_rows_out_of_range",
             f"{rows} is no number of rows to generate: rehearsal_rows and rehearse_generated_rows go from 0, which is"
-            f" none, to {MOST_ROWS}. Nothing was done.",
+            f" none, to {MOST_ROWS}. Production was not touched.",
         )
 
 
@@ -273,6 +274,10 @@ class OnGeneratedRows:
         return f"With {self.generator.rows} generated rows a table (seed {self.generator.seed}), among them {tables}"
 
     def _refused(self, refusal: Refused, rows: Json) -> Refused:
-        schema = refusal.code.startswith("rehearsal_rollback_") and refusal.code not in CODES
-        code = refusal.code if schema else CODES.get(refusal.code, FAILS)
-        return Refused(code, f"{self._on(rows)}: {refusal.reason}", **refusal.details)
+        """A refusal of the rehearsal, as one that is about generated rows."""
+        reason = f"{self._on(rows)}: {refusal.reason}"
+        if refusal.code == "rehearsal_rollback_data_differs":
+            return Refused("rollback_loses_generated_rows", reason, **refusal.details)
+        if refusal.code in AS_IT_IS:
+            return Refused(refusal.code, reason, **refusal.details)
+        return Refused("rollback_fails_on_generated_rows", reason, **refusal.details)
