@@ -126,9 +126,11 @@ def test_a_sound_rollback_is_proven_on_rows(empty: Any) -> None:
     )
     (first, second), generated = rehearsed(empty, BOOK, sound)
     assert generated == {"rows": 20, "seed": 1, "filled": 2, "unfilled": {}, "ended": None}
-    assert first["generated_rows"]["compared"] == {"rows": 0, "tables": {}}, "there was no table before it"
-    assert first["generated_rows"]["over"] == {"rows": 40, "tables": {"public.book": 40}}
-    assert second["generated_rows"]["compared"] == {"rows": 20, "tables": {"public.book": 20}}
+    assert first["generated_rows"]["compared"] == {"rows": 0, "tables": {}, "more": 0}, (
+        "there was no table before it"
+    )
+    assert first["generated_rows"]["over"] == {"rows": 40, "tables": {"public.book": 40}, "more": 0}
+    assert second["generated_rows"]["compared"] == {"rows": 20, "tables": {"public.book": 20}, "more": 0}
     assert second["generated_rows"]["over"]["tables"] == {"public.book": 40, "public.shelf": 20}
     assert [rows_seen(proof).rows for proof in (first, second)] == [40, 60]
     with empty.cursor() as cursor:
@@ -216,7 +218,7 @@ def test_by_default_a_copy_of_production_has_productions_rows_alone(runs: StepRu
     runs.write(**LOSSY_WHERE_LONG)
     outputs = runs.up_to("rehearse")["outputs"]
     assert outputs["generated_rows"] is None
-    assert outputs["migrations"][0]["rows_in"] == {"rows": 3, "tables": {"public.notes": 3}}
+    assert outputs["migrations"][0]["rows_in"] == {"rows": 3, "tables": {"public.notes": 3}, "more": 0}
 
 
 def test_a_deploy_compares_with_the_rehearsal_on_productions_own_rows(runs: StepRuns) -> None:
@@ -228,7 +230,7 @@ def test_a_deploy_compares_with_the_rehearsal_on_productions_own_rows(runs: Step
     (proof,) = outputs["migrations"]
     assert proof["rows_in"]["rows"] == 3
     assert proof["impact"]["rows"]["public.notes"]["updated"] == 3
-    assert proof["generated_rows"]["compared"] == {"rows": 50, "tables": {"public.notes": 50}}
+    assert proof["generated_rows"]["compared"] == {"rows": 50, "tables": {"public.notes": 50}, "more": 0}
     assert outputs["generated_rows"]["filled"] == 1
     runs.steps("apply", "verify")
     assert runs.ask("SELECT count(*), count(author) FROM notes") == [(3, 3)]

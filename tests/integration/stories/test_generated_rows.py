@@ -42,7 +42,7 @@ def test_all_rollbacks_of_a_folder_are_rehearsed_on_generated_rows(
     write(folder, rollback__018_upper_rollback="ALTER TABLE notes DROP COLUMN upper;\n")
     run = application.run(*ALL)
     assert run.status == 0, run.output
-    assert run.record["proof"]["rows"]["018"] == {"rows": 10, "tables": {"public.notes": 10}}
+    assert run.record["proof"]["rows"]["018"] == {"rows": 10, "tables": {"public.notes": 10}, "more": 0}
     said = " ".join(run.output.split())
     assert "in a database made from nothing with 10 rows (public.notes 10): schema and rows came back" in said
     assert (

@@ -10,16 +10,16 @@ from ansible_collections.pgops.runbook.plugins.module_utils.generation.evidence 
 def test_the_most_that_were_there_count() -> None:
     proof = {
         "rows_compared": 9,
-        "rows_in": {"rows": 2, "tables": {"a": 2}},
-        "rows_over": {"rows": 3, "tables": {"a": 3}},
-        "generated_rows": {"compared": {"rows": 20, "tables": {"a": 20}}, "over": None},
+        "rows_in": {"rows": 2, "tables": {"a": 2}, "more": 0},
+        "rows_over": {"rows": 3, "tables": {"a": 3}, "more": 0},
+        "generated_rows": {"compared": {"rows": 20, "tables": {"a": 20}, "more": 0}, "over": None},
     }
     assert rows_seen(proof) == RowsSeen(20, {"a": 20})
     assert rows_seen({**proof, "generated_rows": None}) == RowsSeen(3, {"a": 3})
 
 
 def test_the_record_of_versions_does_not_count() -> None:
-    assert rows_seen({"rows_compared": 1, "rows_in": {"rows": 0, "tables": {}}}) == RowsSeen(0, {})
+    assert rows_seen({"rows_compared": 1, "rows_in": {"rows": 0, "tables": {}, "more": 0}}) == RowsSeen(0, {})
 
 
 def test_a_receipt_of_an_older_release_has_a_number() -> None:

@@ -12,8 +12,8 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.proven import
     rows_in_words,
 )
 
-NONE: dict[str, Any] = {"rows": 0, "tables": {}}
-SOME = {"rows": 1204, "tables": {"public.a": 1200, "public.b": 4}}
+NONE: dict[str, Any] = {"rows": 0, "tables": {}, "more": 0}
+SOME = {"rows": 1204, "tables": {"public.a": 1200, "public.b": 4}, "more": 0}
 
 
 def run(step: str = "rehearse", **rows: Any) -> dict[str, Any]:
@@ -40,7 +40,9 @@ def test_from_an_empty_database_and_of_older_records() -> None:
 def test_rows_of_a_page() -> None:
     assert rows_in_words(NONE) == "none, and so it is not proven"
     assert rows_in_words(SOME) == "1,204 (public.a 1,200, public.b 4)"
-    assert rows_in_words({"rows": 3, "tables": {}}) == "3"
+    assert rows_in_words({"rows": 3, "tables": {}, "more": 0}) == "3"
+    many = {"rows": 99, "tables": {f"t{number:02}": 3 for number in range(20)}, "more": 13}
+    assert rows_in_words(many).endswith("t09 3, and 23 more)")
 
 
 def test_what_became_of_generated_rows() -> None:

@@ -93,7 +93,7 @@ def test_proof_of_the_rehearsal(tmp_path):
         "data_restored": True,
         "rehearsed": ["009"],
         "sequences_moved": {},
-        "rows": {"009": {"rows": 0, "tables": {}}},
+        "rows": {"009": {"rows": 0, "tables": {}, "more": 0}},
         "depends_on": {"009": ["001"]},
     }
 
@@ -150,14 +150,18 @@ def test_what_is_said_of_replication_is_kept_once(tmp_path):
 
 def test_on_which_rows_a_rollback_was_rehearsed_is_on_record(tmp_path):
     made = record(tmp_path)
-    seen = {"compared": {"rows": 20, "tables": {"t": 20}}, "not_applied": None, "refuses": "in use"}
+    seen = {
+        "compared": {"rows": 20, "tables": {"t": 20}, "more": 0},
+        "not_applied": None,
+        "refuses": "in use",
+    }
     proof = {"version": "009", "schema_restored": True, "data_restored": True, "generated_rows": seen}
     summary = {"rows": 20, "seed": 1, "filled": 1, "unfilled": {}, "ended": None}
     answer = ok(proof)
     answer["outputs"]["generated_rows"] = summary
     made.end("rehearse_from_empty", answer)
     written = on_disk(made)["proof"]
-    assert written["rows"] == {"009": {"rows": 20, "tables": {"t": 20}}}
+    assert written["rows"] == {"009": {"rows": 20, "tables": {"t": 20}, "more": 0}}
     assert written["generated_rows"] == {
         **summary,
         "not_given_back": {},

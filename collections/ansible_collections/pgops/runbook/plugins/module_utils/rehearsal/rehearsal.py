@@ -183,11 +183,15 @@ class Rehearsal:
         return [table for table in tables if table not in names and not table.endswith(f".{self._books}")]
 
     def rows_in(self, content: Content | None) -> Json:
-        """How many rows the application's tables have: {"rows", "tables": by name, of those that have most}."""
+        """How many rows the application's tables have.
+
+        Returns:
+            {"rows", "tables": by name, of those that have most, "more": how many other tables have some}.
+        """
         tables = content["tables"] if content else {}
         counts = {name: tables[name]["rows"] for name in self._without_books(tables) if tables[name]["rows"]}
         most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TABLES_NAMED]
-        return {"rows": sum(counts.values()), "tables": dict(most)}
+        return {"rows": sum(counts.values()), "tables": dict(most), "more": len(counts) - len(most)}
 
     def _edges(self) -> set[Edge]:
         with transaction(self.connection) as cursor:

@@ -39,10 +39,12 @@ def proven_in_words(run: dict[str, Any]) -> list[str]:
 def _rows_of(rows: dict[str, Any]) -> str:
     """On which rows the rollback was rehearsed that had most of them."""
     most = max(rows.values(), key=lambda one: one["rows"])
-    if not most["tables"]:
-        return ""
-    tables = [f"{name} {count:,}" for name, count in most["tables"].items()]
-    return f" with {most['rows']:,} rows ({listed(tables, 3, ', ')})"
+    return f" with {most['rows']:,} rows ({_tables(most, 3)})" if most["tables"] else ""
+
+
+def _tables(seen: dict[str, Any], limit: int) -> str:
+    tables = [f"{name} {count:,}" for name, count in seen["tables"].items()]
+    return listed(tables, limit, ", ", len(tables) + seen["more"])
 
 
 def generated_in_words(proof: dict[str, Any]) -> list[str]:
@@ -82,5 +84,4 @@ def rows_in_words(seen: dict[str, Any]) -> str:
     """How many rows of which tables were there when a rollback was rehearsed."""
     if not seen["rows"]:
         return "none, and so it is not proven"
-    tables = listed([f"{name} {count:,}" for name, count in seen["tables"].items()], 10, ", ")
-    return f"{seen['rows']:,} ({tables})" if tables else f"{seen['rows']:,}"
+    return f"{seen['rows']:,} ({_tables(seen, 10)})" if seen["tables"] else f"{seen['rows']:,}"
