@@ -93,7 +93,7 @@ def test_proof_of_the_rehearsal(tmp_path):
         "data_restored": True,
         "rehearsed": ["009"],
         "sequences_moved": {},
-        "rows": {"009": {"rows": 0, "tables": {}, "more": 0}},
+        "rows": {"009": {"rows": 3, "tables": {}, "more": 0}},
         "depends_on": {"009": ["001"]},
     }
 
