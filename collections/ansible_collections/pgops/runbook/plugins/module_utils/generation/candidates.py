@@ -193,16 +193,22 @@ class Candidates:
         self, key: ForeignKey, wishes: Wishes, settled: Mapping[str, str], place: int
     ) -> tuple[str, ...] | None:
         """A row to refer to, which agrees with what another foreign key has settled."""
-        options = [
-            one
-            for one in self.parents.get(key.name, ())
-            if all(settled.get(name, found) == found for name, found in zip(key.columns, one))
-            and all(_allowed(wishes.columns.get(name), found) for name, found in zip(key.columns, one))
-        ]
+        options = self.parents.get(key.name, ())
+        if any(name in settled or _limited(wishes.columns.get(name)) for name in key.columns):
+            options = [
+                one
+                for one in options
+                if all(settled.get(name, found) == found for name, found in zip(key.columns, one))
+                and all(_allowed(wishes.columns.get(name), found) for name, found in zip(key.columns, one))
+            ]
         if not options:
             return None
         alone = any(set(rule.columns) <= set(key.columns) for rule in self.table.unique)
         return options[place % len(options)] if alone else self.chance.choice(options)
+
+
+def _limited(wish: Wish | None) -> bool:
+    return wish is not None and wish.choices is not None
 
 
 def _allowed(wish: Wish | None, found: str) -> bool:

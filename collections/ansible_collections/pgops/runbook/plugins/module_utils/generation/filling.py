@@ -30,7 +30,7 @@ ATTEMPTS = 40
 FAILURES = 2
 
 # Seconds for one table, after which the rows that it has by then are all; and for one statement.
-TABLE_SECONDS = 10.0
+TABLE_SECONDS = 30.0
 STATEMENT_SECONDS = 5
 
 # Nothing that other values would change: a statement that was cancelled, a lock, a right, a function that is not there,
@@ -137,49 +137,55 @@ class _Inserter:
         self.table = candidates.table
         self.taken = 0
         self.good: Row | None = None
+        self.head = _head(self.table, bool(candidates.planned)).as_string(cursor).encode()
         self.ends = time.monotonic() + TABLE_SECONDS
+        self._failures = 0
+        self._failed: str | None = None
 
     def insert(self, first: int, wanted: int) -> str | None:
         """Insert; why not all of them were taken, or None."""
         for begin in range(first, first + wanted, TOGETHER):
-            if time.monotonic() > self.ends:
-                return NO_TIME
-            rows = [
-                self.candidates.row(place) for place in range(begin, min(begin + TOGETHER, first + wanted))
-            ]
-            try:
-                self._send(rows)
-            except NotInserted as failure:
-                if failure.hopeless:
-                    return failure.reason
-                reason = self._one_by_one(rows)
-                if reason is not None:
-                    return reason
+            end = min(begin + TOGETHER, first + wanted)
+            reason = self._part([self.candidates.row(place) for place in range(begin, end)])
+            if reason is not None:
+                return reason
+        return self._failed
+
+    def _part(self, rows: Sequence[Row]) -> str | None:
+        """Insert rows together, else by halves; why it is of no use to go on, or None."""
+        if time.monotonic() > self.ends:
+            return self._failed or NO_TIME
+        try:
+            self._send(rows)
+        except NotInserted as failure:
+            if failure.hopeless:
+                return failure.reason
+            if len(rows) == 1:
+                return self._single(rows[0], failure)
+            middle = len(rows) // 2
+            return self._part(rows[:middle]) or self._part(rows[middle:])
+        self.good = rows[-1]
+        self._failures = 0
         return None
 
-    def _one_by_one(self, rows: Sequence[Row]) -> str | None:
-        failed: str | None = None
-        failures = 0
-        for row in rows:
-            reason = self._try(row)
-            failures = 0 if reason is None else failures + 1
-            failed = reason or failed
-            if failures == FAILURES or time.monotonic() > self.ends:
-                return failed or NO_TIME
-        return failed
+    def _single(self, row: Row, failure: NotInserted) -> str | None:
+        reason = self._try(row, failure)
+        self._failures = 0 if reason is None else self._failures + 1
+        self._failed = reason or self._failed
+        return self._failed if self._failures == FAILURES else None
 
-    def _try(self, row: Row) -> str | None:
-        """Insert one row, with other values over and over; why that did not do, or None."""
-        reason: str | None = None
+    def _try(self, row: Row, failure: NotInserted) -> str | None:
+        """Insert a row that was not taken, with other values over and over; why that did not do, or None."""
+        reason = failure.reason
         for attempt in range(1, ATTEMPTS + 1):
+            columns, constants = self._blamed(failure)
+            row = self.candidates.changed(row, columns, constants, attempt, self.good)
             try:
                 self._send([row])
-            except NotInserted as failure:
-                reason = reason or failure.reason
+            except NotInserted as again:
+                failure = again
                 if failure.hopeless or time.monotonic() > self.ends:
                     return failure.reason
-                columns, constants = self._blamed(failure)
-                row = self.candidates.changed(row, columns, constants, attempt, self.good)
             else:
                 self.good = row
                 return None
@@ -212,28 +218,30 @@ class _Inserter:
     def _send(self, rows: Sequence[Row]) -> None:
         taken = 0
         with undone_on_error(self.cursor):
-            for statement in _statements(self.table, rows, bool(self.candidates.planned)):
+            for statement in self._statements(rows):
                 self.cursor.execute(statement)
                 taken += max(self.cursor.rowcount, 0)
         self.taken += taken
 
+    def _statements(self, rows: Sequence[Row]) -> Iterator[bytes]:
+        if self.table.columns:
+            yield self.head + b", ".join(map(self._written, rows))
+        else:
+            yield from [self.head] * len(rows)
 
-def _statements(table: Table, rows: Sequence[Row], planned: bool) -> Iterator[sql.Composable]:
+    def _written(self, row: Row) -> bytes:
+        """A row as literals, which PostgreSQL reads as whatever their columns are."""
+        places = ", ".join("DEFAULT" if one is DEFAULT else "%s" for one in row.values())
+        return self.cursor.mogrify(f"({places})", [one for one in row.values() if one is not DEFAULT])
+
+
+def _head(table: Table, planned: bool) -> sql.Composable:
+    """What stands before the rows."""
     into = sql.Identifier(*table.name)
     if not table.columns:
-        yield from [sql.SQL("INSERT INTO {} DEFAULT VALUES").format(into)] * len(rows)
-        return
-    # Literals, which PostgreSQL reads as whatever their columns are; a placeholder would take a percent sign in a name
-    # for its own.
-    yield sql.SQL("INSERT INTO {} ({}) {} VALUES {}").format(
+        return sql.SQL("INSERT INTO {} DEFAULT VALUES").format(into)
+    return sql.SQL("INSERT INTO {} ({}) {} VALUES ").format(
         into,
-        sql.SQL(", ").join(sql.Identifier(name) for name in rows[0]),
+        sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns),
         sql.SQL("OVERRIDING SYSTEM VALUE" if planned else ""),
-        sql.SQL(", ").join(
-            sql.SQL("({})").format(sql.SQL(", ").join(map(_written, row.values()))) for row in rows
-        ),
     )
-
-
-def _written(one: object) -> sql.Composable:
-    return sql.SQL("DEFAULT") if one is DEFAULT else sql.Literal(one)

@@ -24,7 +24,7 @@ from .views import refresh_views
 __all__ = ["SECONDS", "Generator"]
 
 #: For all tables together; those that are left then get no rows, and the report names them.
-SECONDS = 120.0
+SECONDS = 300.0
 
 NO_TIME = "no time was left for it"
 PARENTS = 1000

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 from uuid import UUID
 
@@ -147,6 +148,12 @@ def random_uuid(chance: Random) -> str:
     return str(UUID(int=chance.getrandbits(128), version=4))
 
 
+@lru_cache(maxsize=10_000)
+def _maker(lowered: str) -> Maker:
+    """What makes texts for a column of this name; tables with many rows ask over and over."""
+    return next((maker for pattern, maker in COMPILED if pattern.search(lowered)), _one(*WORDS))
+
+
 def text_by_name(name: str, chance: Random, ascii_only: bool = False) -> str:
     """A text for a column of this name.
 
@@ -155,12 +162,11 @@ def text_by_name(name: str, chance: Random, ascii_only: bool = False) -> str:
         chance: where chance comes from.
         ascii_only: for a database whose encoding has no other letters.
     """
-    lowered = name.lower()
-    maker = next((maker for pattern, maker in COMPILED if pattern.search(lowered)), _one(*WORDS))
-    made = maker(chance)
+    made = _maker(name.lower())(chance)
     return made.encode("ascii", "ignore").decode() if ascii_only else made
 
 
+@lru_cache(maxsize=10_000)
 def number_by_name(name: str) -> tuple[int, int]:
     """(lowest, highest) that a person would believe of a number in a column of this name."""
     lowered = name.lower()
