@@ -303,6 +303,22 @@ def test_triggers_find_what_the_role_finds_and_their_rows_count(ours: Any) -> No
     assert ask(ours, "SELECT count(*) FILTER (WHERE what = 'INSERT') FROM zz_log") == [(20,)]
 
 
+def test_triggers_that_wait_for_the_end_of_a_ring_find_it_too(ours: Any) -> None:
+    make(
+        ours,
+        *CHILDREN["a ring that is closed at the end"],
+        "CREATE TABLE zz_log (what text)",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO zz_log VALUES (tg_table_name); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER f AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+        " EXECUTE FUNCTION f()",
+    )
+    maker = generator(ours)
+    maker.fill(ours)
+    assert maker.unfilled == {}
+    assert ask(ours, "SELECT count(*) FROM zz_log WHERE what = 't'") == [(20,)]
+
+
 def test_code_that_could_write_elsewhere_is_not_called(ours: Any) -> None:
     make(
         ours,

@@ -13,6 +13,7 @@ from ..postgres.answers import one_row
 from ..postgres.connection import psycopg2, sql, transaction
 from ..postgres.message import one_line
 from ..postgres.references import parents_first
+from ..postgres.script_session import on_role_path
 from ..shapes import Connection, Cursor
 from .candidates import Candidates
 from .filling import Filled, NotInserted, count_up_to, put_in, undone_on_error
@@ -186,7 +187,8 @@ class _Ring:
             with transaction(self.connection) as cursor:
                 done = self._fill(cursor)
                 # What is only looked at by COMMIT is looked at while one can still say of which tables it is.
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                with on_role_path(cursor):
+                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             return done
         except psycopg2.Error as error:
             if self.connection.closed:

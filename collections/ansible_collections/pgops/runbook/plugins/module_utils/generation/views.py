@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ..postgres.application_tables import RELATIONS, of_application
 from ..postgres.connection import sql, transaction
+from ..postgres.script_session import on_role_path
 from ..shapes import Connection
 from .filling import NotInserted, undone_on_error
 
@@ -27,7 +28,7 @@ def refresh_views(connection: Connection) -> None:
         cursor.execute(VIEWS)
         for name in cursor.fetchall():
             try:
-                with undone_on_error(cursor):
+                with undone_on_error(cursor), on_role_path(cursor):
                     cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.Identifier(*name)))
             except NotInserted:
                 continue

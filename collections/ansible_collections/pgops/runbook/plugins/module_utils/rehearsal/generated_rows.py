@@ -18,6 +18,7 @@ from ..generation.generator import Generator
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2, sql, transaction
 from ..postgres.message import one_line
+from ..postgres.script_session import on_role_path
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Json, Migration
 from .rehearsal import Rehearsal
@@ -224,7 +225,8 @@ class OnGeneratedRows:
                     cursor.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (name,))
                     if cursor.fetchone() == (True,):
                         # As PostgreSQL writes it.
-                        cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(name)))
+                        with on_role_path(cursor):
+                            cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(name)))
         except psycopg2.Error as error:
             if self.connection.closed:
                 raise
