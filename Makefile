@@ -114,6 +114,7 @@ lossless: venv
 
 strangers: venv
 	@python benchmarks/strangers.py
+	@python benchmarks/generated_rows.py
 
 drafts: venv
 	@python benchmarks/drafts.py

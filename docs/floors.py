@@ -36,6 +36,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {
         "catalog": "the fingerprint of the schema, and how two of them differ",
         "definitions": "what single objects are, and the statements that make them again",
+        "generation": "rows for the tables of a copy, made from the catalog",
         "rows": "comparing rows and bringing them into a living table",
         "step": "the frame of every step: gate, work, receipt",
     },

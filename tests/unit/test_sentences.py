@@ -42,6 +42,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "text[:200]",
     "text[:77]",
     "text[:18]",
+    "sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TABLES_NAMED]",
 }
 
 

@@ -47,7 +47,7 @@ def test_a_rehearsal_is_the_proof_and_the_deploy_names_its_run(runs: StepRuns) -
         runs.run_id,
         True,
         True,
-        4,
+        3,
     )
     runs.must("apply")
     found = status(runs)

@@ -56,6 +56,18 @@ def test_a_proof_that_failed_is_a_case_that_failed(tmp_path: Path) -> None:
     assert suite["the rollback gives back the rows"] == "failure"
 
 
+def test_rows_that_were_not_there_did_not_come_back(tmp_path: Path) -> None:
+    made = run_until(record(tmp_path), "rehearse")
+    made.content["proof"] = {
+        "schema_restored": True,
+        "data_restored": True,
+        "rows": {"009": {"rows": 0, "tables": {}, "more": 0}},
+    }
+    assert cases(suite_of(made.content))["the rollback gives back the rows"] == "skipped"
+    made.content["proof"]["rows"]["010"] = {"rows": 1, "tables": {"t": 1}, "more": 0}
+    assert cases(suite_of(made.content))["the rollback gives back the rows"] == "ok"
+
+
 def test_a_task_beside_the_steps_fails_the_run(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
     made.conclude("a task says no")

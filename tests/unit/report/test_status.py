@@ -117,6 +117,14 @@ def test_status_names_edited_scripts_and_proofs():
     )
 
 
+def test_a_rollback_that_was_rehearsed_without_rows_is_not_called_proven():
+    one = status()
+    one["migrations"][0]["proof"] = {"run_id": "r5", "finished": "t", "rows_compared": 0}
+    assert status_report(one, "x")[1].endswith(
+        "rollback rehearsed by run r5 without any rows, and so not proven"
+    )
+
+
 def test_status_of_an_empty_folder():
     assert status_report(status(migrations=[]), "x")[0] == "x:"
 

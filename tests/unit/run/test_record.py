@@ -93,6 +93,7 @@ def test_proof_of_the_rehearsal(tmp_path):
         "data_restored": True,
         "rehearsed": ["009"],
         "sequences_moved": {},
+        "rows": {"009": {"rows": 3, "tables": {}, "more": 0}},
         "depends_on": {"009": ["001"]},
     }
 
@@ -145,3 +146,25 @@ def test_what_is_said_of_replication_is_kept_once(tmp_path):
     for step in ("apply", "verify"):
         made.end(step, {**ok(), "outputs": {"replication": ["s1 lags"]}})
     assert on_disk(made)["replication"] == ["s1 lags"]
+
+
+def test_on_which_rows_a_rollback_was_rehearsed_is_on_record(tmp_path):
+    made = record(tmp_path)
+    seen = {
+        "compared": {"rows": 20, "tables": {"t": 20}, "more": 0},
+        "not_applied": None,
+        "refuses": "in use",
+    }
+    proof = {"version": "009", "schema_restored": True, "data_restored": True, "generated_rows": seen}
+    summary = {"rows": 20, "seed": 1, "filled": 1, "unfilled": {}, "ended": None}
+    answer = ok(proof)
+    answer["outputs"]["generated_rows"] = summary
+    made.end("rehearse_from_empty", answer)
+    written = on_disk(made)["proof"]
+    assert written["rows"] == {"009": {"rows": 20, "tables": {"t": 20}, "more": 0}}
+    assert written["generated_rows"] == {
+        **summary,
+        "not_given_back": {},
+        "not_applied": {},
+        "refuses": {"009": "in use"},
+    }

@@ -51,8 +51,22 @@ def test_a_command_within_a_reason_can_be_copied() -> None:
         ("emergency_backup", {"folder": None, "kind": "salvage"}, "what the rollback keeps is the backup"),
         (
             "rehearse",
-            {"migrations": [{"version": "009", "schema_restored": True, "data_restored": False}]},
+            {
+                "migrations": [
+                    {"version": "009", "schema_restored": True, "data_restored": False, "rows_compared": 3}
+                ]
+            },
             "applied, rolled back, applied again: the schema came back",
+        ),
+        (
+            "rehearse",
+            {"migrations": [{"version": "009", "schema_restored": True, "data_restored": True}]},
+            "applied, rolled back, applied again: the schema came back, and there were no rows",
+        ),
+        (
+            "rehearse_from_empty",
+            {"migrations": [{"version": "009"}], "generated_rows": {"filled": 2}},
+            "each alone, from an empty database: 009; 2 tables with generated rows",
         ),
         ("apply", {"migrations": [{"version": "009"}, {"version": "010"}]}, "committed: 009, 010"),
         ("apply", {"migrations": []}, "nothing was pending"),

@@ -430,6 +430,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
     },
     "Rehearsal": {
+        "generated_rows_out_of_range": Reason(
+            "The number of rows that a rehearsal should generate is negative or too large.",
+            "Give rehearsal_rows or rehearse_generated_rows a number between 0 and 10000.",
+        ),
         "rehearsal_rollback_data_differs": Reason(
             "On the copy the rollback does not give back the rows as they were before the migration.",
             "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If these rows"
@@ -449,6 +453,20 @@ PARTS: dict[str, dict[str, Reason]] = {
         "rehearsal_second_apply_differs": Reason(
             "On the copy the migration, applied again after its rollback, gives another schema.",
             "Correct the migration or its rollback by the difference in the reason.",
+        ),
+        "rollback_fails_on_generated_rows": Reason(
+            "Where tables have rows like those that were generated for the rehearsal, the rollback fails.",
+            "Correct the rollback script. If there can be no such rows, say so to the database with a constraint, or"
+            " leave them out: -e rehearse_generated_rows=0 from an empty database, -e rehearsal_rows=0 on a copy of"
+            " production.",
+        ),
+        "rollback_loses_generated_rows": Reason(
+            "Where tables have rows like those that were generated for the rehearsal, the rollback does not give them"
+            " back as they were.",
+            "Correct the rollback script. If these rows need not come back, let the header declare it (-- Data Loss:"
+            " PARTIAL) and give -e accept_data_loss=true. If there can be no such rows, say so to the database with a"
+            " constraint, or leave them out: -e rehearse_generated_rows=0 from an empty database, -e rehearsal_rows=0"
+            " on a copy of production.",
         ),
         "sequence_would_collide": Reason(
             "After the rollback a sequence would give values that its column already has.",

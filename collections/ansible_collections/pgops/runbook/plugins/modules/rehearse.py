@@ -49,6 +49,16 @@ options:
     description: Whether a rollback may change nothing.
     type: bool
     default: false
+  generated_rows:
+    description:
+      - To how many rows tables that have fewer are filled for a second rehearsal, of which only loss or failure of a
+        rollback counts. 0 means that there is none.
+    type: int
+    default: 0
+  generated_rows_seed:
+    description: With the same number and the same schema the rows are the same.
+    type: int
+    default: 1
 """
 
 EXAMPLES = r"""

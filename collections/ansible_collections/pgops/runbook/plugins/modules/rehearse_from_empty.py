@@ -12,6 +12,7 @@ description:
   - Builds a database of its own, applies each migration in order, proves its rollback on the rows that are
     there by then, applies it again and loads its sample rows, if the SQL folder has any.
   - At the end takes everything back, newest first, with all those rows in place.
+  - Then does so once more with rows that are made from nothing but the catalog.
 version_added: 0.1.0
 author:
   - The pgops runbook authors (!UNKNOWN)
@@ -28,6 +29,15 @@ options:
     description: Whether rows that a rollback does not give back may stay so where the header declares a loss.
     type: bool
     default: false
+  generated_rows:
+    description:
+      - To how many rows tables without any are filled, so that each rollback is rehearsed on rows. 0 means none.
+    type: int
+    default: 20
+  generated_rows_seed:
+    description: With the same number and the same schema the rows are the same.
+    type: int
+    default: 1
 """
 
 EXAMPLES = r"""

@@ -40,11 +40,11 @@ class NotTaken(Exception):
         Args:
             error: PostgreSQL's; without one ``reason`` is the sentence.
         """
-        code = error.pgcode if error else None
+        sqlstate = error.pgcode if error else None
         self.reason: str = one_line(error) if error else reason
-        self.values_taken: bool = code in TAKEN
+        self.values_taken: bool = sqlstate in TAKEN
         # Details of other errors quote the row, and people's data do not belong in a report.
-        self.reference: str | None = error.diag.message_detail if error and code == FOREIGN_KEY else None
+        self.reference: str | None = error.diag.message_detail if error and sqlstate == FOREIGN_KEY else None
         super().__init__(self.reason)
 
 

@@ -35,9 +35,12 @@ from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Scri
 from .data_loss import accepted_loss
 from .hooks import CopyHooks, refuse_collisions
 
-__all__ = ["RESIDUE_SPEC", "Rehearsal"]
+__all__ = ["RESIDUE_SPEC", "TABLES_NAMED", "Rehearsal"]
 
 RESIDUE_SPEC = {"accept_residue": {"type": "bool", "default": False}}
+
+#: Of how many tables a receipt says how many rows they had: those with most.
+TABLES_NAMED = 20
 
 
 class Rehearsal:
@@ -54,6 +57,7 @@ class Rehearsal:
         accept_data_loss: whether rows that a rollback does not give back may stay so where the header declares it.
         statement_timeout_seconds: greatest time of one statement, as in production; 0 means none.
         accept_residue: whether what no rollback can take back may stay though no header declares it.
+        residue: what earlier rollbacks have rightly left on this copy.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Rehearsal:
         accept_data_loss: bool = False,
         statement_timeout_seconds: float = 0,
         accept_residue: bool = False,
+        residue: Iterable[str] = (),
     ) -> None:
         self.connection = connection
         self.production = production
@@ -73,7 +78,7 @@ class Rehearsal:
         self.accept_data_loss = accept_data_loss
         self.accept_residue = accept_residue
         # What rollbacks have left; the schemas before them are compared with that in place.
-        self._residue: set[str] = set()
+        self._residue: set[str] = set(residue)
         # Tables in which rollbacks have left other rows than there were: they say nothing about earlier migrations.
         self._left_otherwise: set[str] = set()
         self._books = books().table
@@ -168,12 +173,25 @@ class Rehearsal:
 
     def _rows_of_users(self, impact: Impact) -> list[str]:
         """Tables in which rows were changed, not counting the record of versions."""
+        return self._without_books(impact["rows"])
+
+    def _without_books(self, tables: Iterable[str]) -> list[str]:
+        """Names of tables, without the record of versions."""
         with transaction(self.connection) as cursor:
             names = VersionTable(cursor).quoted_names()
         # Of one that went with its last version nothing but the name is known.
-        return [
-            table for table in impact["rows"] if table not in names and not table.endswith(f".{self._books}")
-        ]
+        return [table for table in tables if table not in names and not table.endswith(f".{self._books}")]
+
+    def rows_in(self, content: Content | None) -> Json:
+        """How many rows the application's tables have.
+
+        Returns:
+            {"rows", "tables": by name, of those that have most, "more": how many other tables have some}.
+        """
+        tables = content["tables"] if content else {}
+        counts = {name: tables[name]["rows"] for name in self._without_books(tables) if tables[name]["rows"]}
+        most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TABLES_NAMED]
+        return {"rows": sum(counts.values()), "tables": dict(most), "more": len(counts) - len(most)}
 
     def _edges(self) -> set[Edge]:
         with transaction(self.connection) as cursor:
@@ -225,7 +243,7 @@ class Rehearsal:
         self._left_otherwise = set()
         for position in range(len(migrations) - 1, -1, -1):
             evidence[position].update(
-                self._prove_rollback(migrations[position], stages[position], stages[position + 1][0])
+                self.prove_rollback(migrations[position], stages[position], stages[position + 1][0])
             )
         for position, migration in enumerate(migrations):
             work = self.apply(migration, puts_back=self.restore_salvage, again=True)
@@ -246,9 +264,22 @@ class Rehearsal:
             "catalogs": {digest_of(catalog): catalog for catalog in (found, *(one for one, _ in stages))},
         }
 
-    def _prove_rollback(
+    def prove_rollback(
         self, migration: Migration, before: tuple[Catalog, Content | None], catalog_applied: Catalog
     ) -> Json:
+        """Roll back, and compare with what there was before.
+
+        Args:
+            migration: which is applied.
+            before: what state() gave before it was; None for the content where nobody knows it.
+            catalog_applied: the schema that it has made.
+
+        Returns:
+            evidence: what came back, and what it took.
+
+        Raises:
+            Refused: it fails, or does not give back what it should.
+        """
         catalog_before, content_before = before
         clock = time.monotonic()
         work = self.roll_back(migration)
@@ -269,6 +300,7 @@ class Rehearsal:
             # There may be nothing that it could take back, or it is left already by an earlier one.
             or bool(residue or migration.get("leaves"))
             or does_nothing(migration["apply"]),
+            "rows_in": self.rows_in(content_before),
             **_compared(content_before, content),
         }
 

@@ -37,8 +37,8 @@ def rehearse_from_empty(
         accept_data_loss, accept_residue: see Rehearsal.
 
     Returns:
-        list of dict: evidence of each migration (see Rehearsal), with ``sample_loaded`` and
-        ``depends_on``, the migrations whose objects it uses according to the catalog.
+        list of dict: evidence of each migration (see Rehearsal), with ``sample_loaded``, ``rows_over``, the rows that
+        were there at the end, and ``depends_on``, the migrations whose objects it uses according to the catalog.
 
     Raises:
         Refused: at the first failure or difference; ``details`` has the version as ``migration``.
@@ -58,10 +58,13 @@ def rehearse_from_empty(
             catalogs.append(catalog)
             proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
         evidence.append(proof)
+    _, content = rehearsal.state()
     for position in range(len(migrations) - 1, -1, -1):
+        evidence[position]["rows_over"] = rehearsal.rows_in(content)
         with _naming(migrations[position]):
             rehearsal.roll_back(migrations[position])
-            lines = rehearsal.differing(catalogs[position], rehearsal.state()[0])
+            catalog, content = rehearsal.state()
+            lines = rehearsal.differing(catalogs[position], catalog)
             if lines:
                 raise Refused(
                     "rehearsal_rollback_schema_differs",

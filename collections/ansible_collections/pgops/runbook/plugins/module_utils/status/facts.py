@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
+from ..generation.evidence import rows_seen
 from ..ledger.approvals import waiting_runs
 from ..ledger.chain import accepted_faults, broken_receipt
 from ..ledger.journal import open_journal
@@ -194,7 +195,7 @@ def _migration(entry: IndexEntry, recorded: Collection[str] | None, receipts: Se
                 "finished": one["finished"],
                 "schema_restored": proof["schema_restored"],
                 "data_restored": proof["data_restored"],
-                "rows_compared": proof["rows_compared"],
+                "rows_compared": rows_seen(proof).rows,
                 # Receipts of older releases do not have it: nothing was let pass then.
                 "not_given_back": [one["table"] for one in proof.get("not_given_back") or []],
             }

@@ -14,6 +14,7 @@ from ..library.follow import bring_rehearsed, library_hosts_of
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..preflight.replication import SLOT_SPEC, look_at_slots, wal_of_rehearsal
 from ..preflight.requirements import check_declared, makers_in_production, makers_of_chain
+from ..rehearsal.generated_rows import generated_spec, refuse_too_many_rows, rehearse_on_generated_rows
 from ..rehearsal.rehearsal import RESIDUE_SPEC, Rehearsal
 from ..salvage.returning.returner import SALVAGE_SPEC
 from ..shapes import Connection, Json, Migration
@@ -24,6 +25,7 @@ from ..step.step import Step
 def work(step: Step) -> Json:
     if step.module.check_mode:
         return {}
+    refuse_too_many_rows(step.params)
     migrations = step.selected_migrations()
     # What preflight of a deploy found: a task that names no hosts must not leave the look at the disk out.
     hosts = (
@@ -48,17 +50,26 @@ def work(step: Step) -> Json:
             )
             result = rehearsal.rehearse(migrations)
             paths = _bring_paths(step, connection) if hosts else {}
+            _check_dependencies(step, migrations, result)
+            refuse_by_policy(migrations, result["migrations"], step.params)
+            # All that is compared with production is known by now: from here on the copy is like it no longer.
+            generated = rehearse_on_generated_rows(
+                connection, copy.name, migrations, result["migrations"], step.params
+            )
         finally:
             connection.close()
     finally:
         copy.drop()
-    _check_dependencies(step, migrations, result)
-    refuse_by_policy(migrations, result["migrations"], step.params)
     replication = _look_at_slots(step, result["migrations"])
     with transaction(step.connection) as cursor:
         for catalog in result["catalogs"].values():
             step.ledger.keep_catalog(cursor, catalog)
-    return {"migrations": result["migrations"], "paths_changed": paths, "replication": replication}
+    return {
+        "migrations": result["migrations"],
+        "generated_rows": generated,
+        "paths_changed": paths,
+        "replication": replication,
+    }
 
 
 def _look_at_slots(step: Step, evidence: list[Json]) -> list[str]:
@@ -92,6 +103,7 @@ def main() -> None:
             **POLICY_SPEC,
             **SALVAGE_SPEC,
             **RESIDUE_SPEC,
+            **generated_spec(rows=0),
             **SLOT_SPEC,
         ),
         supports_check_mode=True,

@@ -8,9 +8,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, database_settings
 from ..postgres.connection import TARGET_SPEC
+from ..rehearsal.generated_rows import generated_spec, refuse_too_many_rows, rehearse_on_generated_rows
 from ..rehearsal.rehearsal import RESIDUE_SPEC
 from ..rehearsal.rehearse_from_empty import rehearse_from_empty
-from ..shapes import Json
+from ..shapes import Connection, Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
@@ -18,6 +19,7 @@ from ..step.step import Step
 def work(step: Step) -> Json:
     if step.module.check_mode:
         return {}
+    refuse_too_many_rows(step.params)
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
     with step.connection.cursor() as cursor:
         like = database_settings(cursor)
@@ -27,19 +29,24 @@ def work(step: Step) -> Json:
         copy.create(like)
         connection = copy.connect()
         try:
-            evidence = rehearse_from_empty(
-                connection,
-                step.selected_migrations(),
-                step.smoke_scripts(),
-                step.params["sample_files"],
-                step.params["accept_data_loss"],
-                step.params["accept_residue"],
-            )
+            return _rehearse(step, connection, copy.name)
         finally:
             connection.close()
     finally:
         copy.drop()
-    return {"migrations": evidence}
+
+
+def _rehearse(step: Step, connection: Connection, copy: str) -> Json:
+    migrations = step.selected_migrations()
+    consents = {name: step.params[name] for name in ("accept_data_loss", "accept_residue")}
+    evidence = rehearse_from_empty(
+        connection, migrations, step.smoke_scripts(), step.params["sample_files"], **consents
+    )
+    # All of it has been taken back by now.
+    generated = rehearse_on_generated_rows(
+        connection, copy, migrations, evidence, step.params, from_empty=True
+    )
+    return {"migrations": evidence, "generated_rows": generated}
 
 
 def main() -> None:
@@ -49,6 +56,7 @@ def main() -> None:
             sample_files={"type": "int", "default": 200},
             accept_data_loss={"type": "bool", "default": False},
             **RESIDUE_SPEC,
+            **generated_spec(rows=20),
         ),
         supports_check_mode=True,
     )

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from ...module_utils.durable import write_file_durably
 from .junit import REPORT_JUNIT, as_junit
+from .proven import generated_in_words, rows_in_words
 from .run import run_report
 from .salvage import salvage_of_run
 
@@ -214,6 +215,11 @@ def _proof(proof: dict[str, Any]) -> list[str]:
         *([f"Rehearsed on a copy of this database: {', '.join(rehearsed)}"] if rehearsed else []),
         f"The schema came back: {words[proof.get('schema_restored')]}",
         f"The rows came back: {words[proof.get('data_restored')]}",
+        *(
+            f"Rows when the rollback of {version} was rehearsed: {rows_in_words(seen)}"
+            for version, seen in (proof.get("rows") or {}).items()
+        ),
+        *generated_in_words(proof),
     ]
 
 

@@ -11,6 +11,7 @@ from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
 from .approval import given_lines, next_lines
 from .measured import limits_lifted, locked, measured
+from .proven import generated_in_words, proven_in_words
 from .restored import restored
 from .salvage import salvage_of_run
 
@@ -70,7 +71,7 @@ def short_report(
     """
     written = [f"Report: {report_file}"] if report_file else []
     head, tail = _ending(run), [*_way_back(run), *written, f"Record: {run_json}"]
-    between = [*_findings(run, restores_salvage), *_proven(run), *locked(run)]
+    between = [*_findings(run, restores_salvage), *proven_in_words(run), *locked(run)]
     room = limit - len(head) - len(tail)
     if len(between) > room:
         left = len(between) - max(room - 1, 0)
@@ -107,6 +108,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()
     ]
     lines += _not_given_back(run)
+    lines += generated_in_words(run.get("proof") or {})
     if run.get("emergency_backup"):
         lines.append(_emergency_backup(run["emergency_backup"]))
     if run.get("privileges_again"):
@@ -130,18 +132,6 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     for version, impact in run.get("impact", {}).items():
         lines += limits_lifted(version, impact)
     return lines
-
-
-def _proven(run: dict[str, Any]) -> list[str]:
-    """What the rehearsal has shown of the rollback, in a line."""
-    proof = run.get("proof") or {}
-    rehearsed = proof.get("rehearsed") or []
-    if not rehearsed or not proof.get("schema_restored"):
-        return []
-    back = "schema and rows came back" if proof.get("data_restored") else "the schema came back"
-    return [
-        f"Proven: the rollback of {listed(rehearsed, separator=', ')}, on a copy of this database: {back}"
-    ]
 
 
 def _way_back(run: dict[str, Any]) -> list[str]:

@@ -165,6 +165,8 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
         but = f"; it does not give back all rows of {listed(lost)}, which was accepted" if lost else ""
         parts.append(
             f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared{but})"
+            if proof["rows_compared"]
+            else f"rollback rehearsed by run {proof['run_id']} without any rows, and so not proven"
         )
     elif entry["state"] == "applied":
         parts.append("rollback not proven in this database")

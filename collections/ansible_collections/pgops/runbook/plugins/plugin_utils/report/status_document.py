@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.generation.evidence import rows_seen
 from ..sql.library import SqlLibrary
 
 __all__ = ["COMMAND", "render"]
@@ -30,9 +31,9 @@ def render(library: SqlLibrary, evidence: list[dict[str, Any]]) -> str:
         "Each rollback ran on a database built from nothing, on top of the rows of the migrations before it.",
         "The digests say for which bytes of SQL that was seen; after an edit, run the command again.",
         "",
-        "| Migration | Script | Rollback | Schema restored | Data restored | Rows compared | Applied again equal "
-        "| Schema restored over users' rows |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| Migration | Script | Rollback | Schema restored | Data restored | Rows compared | Generated rows | Applied"
+        " again equal | Schema restored over users' rows |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for migration in library.migrations:
         rollback = migration.rollback.sha256[:DIGEST_LENGTH] if migration.rollback else "missing"
@@ -40,22 +41,35 @@ def render(library: SqlLibrary, evidence: list[dict[str, Any]]) -> str:
             f"| {migration.stem} | `{migration.apply.sha256[:DIGEST_LENGTH]}` | `{rollback}` |"
             f" {_cells(proofs.get(migration.version))} |"
         )
-    proven = sum(1 for migration in library.migrations if migration.version in proofs)
-    lines += ["", f"Proven: {proven} of {len(library.migrations)}.", ""]
-    return "\n".join(lines)
+    with_rows = [proof for proof in evidence if rows_seen(proof).rows]
+    proven = {proof["version"] for proof in with_rows} & {one.version for one in library.migrations}
+    lines += ["", f"Proven: {len(proven)} of {len(library.migrations)}."]
+    without = [version for version in proofs if version not in proven]
+    if without:
+        lines += [f"Rehearsed without any rows, and so not proven: {', '.join(without)}."]
+    return "\n".join([*lines, ""])
 
 
 def _cells(proof: dict[str, Any] | None) -> str:
     if proof is None:
-        return "no | no | - | no | no"
+        return "no | no | - | - | no | no"
     answers = [
         _yes(proof["schema_restored"]),
         _yes(proof["data_restored"]),
         str(proof["rows_compared"]),
+        _generated(proof.get("generated_rows") or {}),
         _yes(proof["reapplied_equal"]),
         _yes(proof["schema_restored_with_users_rows"]),
     ]
     return " | ".join(answers)
+
+
+def _generated(seen: dict[str, Any]) -> str:
+    """How many generated rows were compared; of a migration that none could be under, how many its rollback met."""
+    for part, word in (("compared", ""), ("over", " over it")):
+        if (seen.get(part) or {}).get("rows"):
+            return f"{seen[part]['rows']}{word}"
+    return "-"
 
 
 def _yes(value: object) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ...module_utils.digests import digest_of
 from ...module_utils.errors import Refused
+from ...module_utils.generation.evidence import rows_seen
 from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.ledger.schema import COLLECTION_VERSION
 from ...module_utils.ledger.signatures import is_signed, signature_of
@@ -433,6 +434,7 @@ class RunRecord:
                 one["version"]: one["schema_changes"] for one in found if one.get("schema_changes")
             }
             self._take_loss(found)
+            self._take_rows(found, outputs.get("generated_rows"))
             proof["depends_on"] = {one["version"]: one["depends_on"] for one in found if "depends_on" in one}
             proof["sequences_moved"] = {
                 one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
@@ -453,6 +455,23 @@ class RunRecord:
                 self.content["proof"][key] = {**self.content["proof"].get(key, {}), **lost}
         if self.content["proof"].get("not_given_back"):
             self.content["proof"]["data_restored"] = False
+
+    def _take_rows(self, found: list[dict[str, Any]], generated: dict[str, Any] | None) -> None:
+        """On how many rows of which tables each rollback was rehearsed, and what became of generated ones."""
+        seen = {one["version"]: rows_seen(one) for one in found if "schema_restored" in one}
+        self.content["proof"]["rows"] = {version: rows._asdict() for version, rows in seen.items()}
+        if generated:
+            self.content["proof"]["generated_rows"] = {
+                **generated,
+                **{
+                    key: {
+                        one["version"]: one["generated_rows"][key]
+                        for one in found
+                        if (one.get("generated_rows") or {}).get(key)
+                    }
+                    for key in ("not_given_back", "not_applied", "refuses")
+                },
+            }
 
     def _take_impact(self, step: str, found: list[dict[str, Any]]) -> None:
         """Production's figures stand beside those of the rehearsal."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...module_utils.generation.evidence import rows_seen
 from ...module_utils.sentences import listed
 
 __all__ = ["found_by", "megabytes"]
@@ -73,6 +74,8 @@ def _rehearse(outputs: Outputs) -> str:
     restored = all(proof.get("schema_restored") for proof in proofs)
     compared = all(proof.get("data_restored") for proof in proofs)
     back = "schema and rows came back" if compared else "the schema came back"
+    if not any(rows_seen(proof).rows for proof in proofs):
+        back = "the schema came back, and there were no rows"
     return (
         f"applied, rolled back, applied again: {back}" if restored else "applied, rolled back, applied again"
     )
@@ -109,7 +112,9 @@ def _files_rename(outputs: Outputs) -> str:
 
 def _rehearse_from_empty(outputs: Outputs) -> str:
     versions = [proof["version"] for proof in outputs.get("migrations", [])]
-    return f"each alone, from an empty database: {listed(versions)}" if versions else ""
+    generated = outputs.get("generated_rows") or {}
+    filled = f"{counted(generated['filled'], 'table')} with generated rows" if generated else ""
+    return _joined(f"each alone, from an empty database: {listed(versions)}", filled) if versions else ""
 
 
 def _tables(outputs: Outputs) -> str:
