@@ -50,7 +50,7 @@ def test_deploy_rollback_and_status(project: StrangersProject) -> None:
     status = project.play("pgops.runbook.status")
     assert status.status == 0, status.output
     for migration, state in {"001_shelf": "applied", "002_book": "applied", "003_author": "pending"}.items():
-        assert f"{migration} {state}, rollback proven by run" in status.words, status.output
+        assert f"{migration} {state}, rollback rehearsed by run" in status.words, status.output
 
 
 def test_a_refusal_names_the_command_that_works_here(project: StrangersProject) -> None:

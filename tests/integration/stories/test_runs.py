@@ -88,7 +88,7 @@ def test_the_password_appears_nowhere(application: Application, tmp_path: Path) 
     processes = log.read_text(encoding="utf-8", errors="replace")
     assert "pg_dump ran" in processes
     assert "pg_restore ran" in processes
-    assert "--host=127.0.0.1" in processes, "command lines of the programs were seen"
+    assert "host=127.0.0.1" in processes, "command lines of the programs were seen"
     assert server.password not in processes
     assert server.password not in run.output
     with (
