@@ -21,13 +21,7 @@ from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.approvals import RESUME, WAITS
 from ..module_utils.ledger.signatures import signatures_of
-from ..plugin_utils.report.approval import approve_report
-from ..plugin_utils.report.cleanup import cleanup_report
-from ..plugin_utils.report.history import history_report, write_history
-from ..plugin_utils.report.salvage import salvage_report
-from ..plugin_utils.report.status import status_report
-from ..plugin_utils.run.artifacts import changed_artifacts, unsigned_receipts
-from ..plugin_utils.run.cleaning import clean_after_run, with_artifacts
+from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
 from ..plugin_utils.run.crash import LOOK, explain_crash
@@ -35,6 +29,7 @@ from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.maintenance import end_maintenance
+from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.password import Passwords, PasswordUnavailable
 from ..plugin_utils.run.progress import followed, newest_line
@@ -57,15 +52,6 @@ except ModuleNotFoundError as missing:
 
 # What is sent to the target, whichever the step is: ansible-core packs a module once in a run of a playbook.
 STEP_MODULE = "pgops.runbook.step"
-
-# Steps that belong to no run, and how their outputs are told.
-REPORTS_WITHOUT_RUN = {
-    "status": status_report,
-    "salvage": salvage_report,
-    "history": history_report,
-    "cleanup": cleanup_report,
-    "approve": approve_report,
-}
 
 
 # Options that say how a server is reached, and how a sentence names it.
@@ -131,20 +117,12 @@ class ActionModule(ActionBase):
             return clean_after_run(
                 record, lambda: self._execute_step(step, arguments, run, record, task_vars)
             )
-        if step in REPORTS_WITHOUT_RUN:
+        if step in OUTSIDE_RUNS:
             # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
             result = self._execute_step(step, arguments, run, record, task_vars)
             if not result.get("failed"):
                 signed = self._sign(result, record.key, arguments, task_vars)
-                if step == "status":
-                    self._compare(result["outputs"], record, signed)
-                if step == "cleanup":
-                    with_artifacts(result, record)
-                if step == "history" and record.writes:
-                    self._write_history(result, record, str(task_vars.get("inventory_hostname")))
-                result["report"] = REPORTS_WITHOUT_RUN[step](
-                    result["outputs"], str(task_vars.get("inventory_hostname"))
-                )
+                tell_outside_runs(step, result, record, signed, str(task_vars.get("inventory_hostname")))
             return result
         ended = record.content.get("ended")
         if step == "approval" and boolean(arguments.get("goes_on", False)):
@@ -234,30 +212,6 @@ class ActionModule(ActionBase):
             f"It is done, and its receipts are not signed: the ledger could not be told: {told.get('msg')}"
         )
         return {}
-
-    @staticmethod
-    def _write_history(result: dict[str, Any], record: RunRecord, target: str) -> None:
-        """Write the page; where that cannot be, the runs are on the screen all the same."""
-        try:
-            result["outputs"]["page"] = write_history(result["outputs"], target, record.artifacts_dir)
-        except OSError as error:
-            result.setdefault("warnings", []).append(
-                f"The page of the history could not be written to {record.artifacts_dir}: {error.strerror}."
-            )
-
-    @staticmethod
-    def _compare(outputs: dict[str, Any], record: RunRecord, signed: dict[str, str]) -> None:
-        """Add to the status what only the controller can tell: it has the artifacts and the key.
-
-        Args:
-            signed: digest -> signature of receipts that were signed after the ledger was read.
-        """
-        ledger = outputs.pop("ledger")
-        for receipt in ledger["receipts"]:
-            receipt["signature"] = signed.get(receipt["digest"], receipt["signature"])
-        outputs["artifacts_changed"] = changed_artifacts(str(record.artifacts_dir), ledger)
-        outputs["signed"] = bool(record.key)
-        outputs["unsigned"] = unsigned_receipts(ledger["receipts"], record.key) if record.key else []
 
     def _recorded_step(
         self,
