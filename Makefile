@@ -6,7 +6,7 @@ SHELL := /bin/sh
 ifndef AT_ONCE
 .NOTPARALLEL:
 endif
-.PHONY: help demo start stop test test-room lint pytest unit integration molecule proof lossless strangers drafts faults \
+.PHONY: help demo start stop test test-room combinations lint pytest unit integration molecule proof lossless strangers drafts faults \
     mutants documents transcripts collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
@@ -30,6 +30,7 @@ help: ## this list
 	@echo 'make unit          pytest tests/unit: no database'
 	@echo 'make integration   pytest tests/integration: against a real PostgreSQL that the tests start'
 	@echo 'make test-room ROOM=salvage   the tests of one room: tests/unit/salvage and tests/integration/salvage'
+	@echo 'make combinations  pytest with all that make test leaves out: each combination of parameters, not each pair'
 	@echo 'make molecule      molecule test, every scenario: whole playbooks; SCENARIO=default for one'
 	@echo 'make collection    build the collection pgops.runbook for others, into dist/'
 	@echo 'make sanity        ansible-test sanity on it as installed; needs a package index the first time'
@@ -80,6 +81,9 @@ PYTEST := env -u MAKEFLAGS -u MFLAGS pytest -n 2 --dist worksteal
 
 pytest: venv
 	$(PYTEST) tests
+
+combinations: venv
+	$(PYTEST) --every-combination tests
 
 unit: venv
 	pytest tests/unit

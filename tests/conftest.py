@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 
 import hypothesis
@@ -14,6 +15,7 @@ import pytest
 from demo.local_server import LocalServer
 from tests.fresh_database import fresh_database
 from tests.own_server import own_server
+from tests.pairs import covering
 
 # In CI a property test tries the same examples each time: a change is judged by what it changed. Everywhere else
 # the examples are new ones, and what they find is mended.
@@ -27,9 +29,35 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
 LONG = tuple(f"tests/integration/{room}/" for room in ("stories", "benchmarks", "demo", "collection"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-combination",
+        action="store_true",
+        help="also tests marked exhaustive, and all combinations of those marked pairs",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest tests; leave combinations out, unless all are asked for or a test is asked for by name."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    if config.getoption("every_combination") or any("[" in argument for argument in config.args):
+        return
+    left_out = {item for item in items if item.get_closest_marker("exhaustive")}
+    together = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("pairs") and item not in left_out:
+            together[item.nodeid.partition("[")[0]].append(item)
+    for same in together.values():
+        chosen = covering([_parameters(item) for item in same])
+        left_out.update(item for place, item in enumerate(same) if place not in chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _parameters(item: pytest.Item) -> dict[str, str]:
+    """Its parameters, by what pytest calls their values: those themselves need not be hashable."""
+    specification = getattr(item, "callspec", None)
+    return {} if specification is None else {name: repr(value) for name, value in specification.params.items()}
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from ansible import constants
 from ansible.module_utils import _internal
 from ansible.module_utils._internal._ansiballz._loader import run_module
 from ansible.module_utils.common.json import Direction, get_module_encoder
+from ansible.plugins.loader import filter_loader, test_loader
 
 from .progress import SECONDS_BETWEEN
 
@@ -47,7 +48,17 @@ def _import_steps() -> None:
             importlib.import_module(f"{package.__name__}.{found.name}")
 
 
+def _load_filters() -> None:
+    """Have ansible-core find the filters and tests of Jinja once; else the process of each task does it again.
+
+    Where a role brings its own, ansible-core looks for all of them anew (``PluginLoader.add_directory``).
+    """
+    for loader, name in ((filter_loader, "default"), (test_loader, "defined")):
+        loader.get(name)
+
+
 _import_steps()
+_load_filters()
 
 
 def is_own_machine(connection: Any, interpreter: object, environment: str) -> bool:
