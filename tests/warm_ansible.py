@@ -94,8 +94,10 @@ def _import_all() -> None:
         (strategy_loader, "linear"),
     ):
         loader.get(name, class_only=True)
-    # What is here stays: a process that is forked neither looks at it for garbage nor copies it for that.
+    # What is here stays, and a command ends soon: a process that is forked neither looks for garbage nor copies what
+    # it looks at.
     gc.freeze()
+    gc.disable()
 
 
 def _become_ansible_playbook(arguments: list[str], environment: dict[str, str], output: int) -> None:

@@ -9,6 +9,7 @@ that Python would be this one, on this machine and for this user, all of it is t
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -59,6 +60,9 @@ def _load_filters() -> None:
 
 _import_steps()
 _load_filters()
+# All of this stays until the command ends. A process that is forked need not look at it for garbage, which would copy
+# it page by page (Python's documentation of the module gc, freeze()).
+gc.freeze()
 
 
 def is_own_machine(connection: Any, interpreter: object, environment: str) -> bool:
