@@ -170,7 +170,7 @@ def _changed(tree: Path, changed: Mapping[str, str]) -> Iterator[None]:
 def _pytest(tree: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "--tb=no", "-rfE"),
-        *("-p", "no:cacheprovider", f"--basetemp={_tmp_of(tree)}"),
+        *("-p", "no:cacheprovider", "--every-combination", f"--basetemp={_tmp_of(tree)}"),
     ]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from demo.local_server import LocalServer
 from tests.fresh_database import fresh_database
+from tests.left_out import LEFT_OUT
 from tests.own_server import own_server
 from tests.pairs import covering
 
@@ -33,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-combination",
         action="store_true",
-        help="also tests marked exhaustive, and all combinations of those marked pairs",
+        help="also what tests/left_out.py has, and all combinations of parameters of tests marked pairs",
     )
 
 
@@ -42,7 +43,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     if config.getoption("every_combination") or any("[" in argument for argument in config.args):
         return
-    left_out = {item for item in items if item.get_closest_marker("exhaustive")}
+    beginnings = tuple(
+        f"tests/integration/{file}::{test}" for file, tests in LEFT_OUT.items() for test in tests
+    )
+    left_out = {item for item in items if item.nodeid.startswith(beginnings)}
     together = defaultdict(list)
     for item in items:
         if item.get_closest_marker("pairs") and item not in left_out:
@@ -57,7 +61,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _parameters(item: pytest.Item) -> dict[str, str]:
     """Its parameters, by what pytest calls their values: those themselves need not be hashable."""
     specification = getattr(item, "callspec", None)
-    return {} if specification is None else {name: repr(value) for name, value in specification.params.items()}
+    return (
+        {} if specification is None else {name: repr(value) for name, value in specification.params.items()}
+    )
 
 
 @pytest.fixture(scope="session")

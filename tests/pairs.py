@@ -4,7 +4,7 @@
 
 Of faults that a combination of values brings out, nearly all need one value or two (D. R. Kuhn, D. R. Wallace and
 A. M. Gallo, "Software Fault Interactions and Implications for Software Testing", IEEE TSE 30, 2004).  A test that is
-marked ``pairs`` is tried with so many of its combinations in ``make test``, and with all of them in ``make combinations``.
+marked ``pairs`` is tried with so many of its combinations in ``make test``, and with all in ``make combinations``.
 """
 
 from __future__ import annotations

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.left_out import LEFT_OUT
 from tests.pairs import covering
 
 
@@ -50,3 +53,13 @@ def test_of_two_parameters_all_are_needed_and_of_one_each_value() -> None:
 
 def test_a_test_without_parameters_is_tried() -> None:
     assert covering([{}]) == [0]
+
+
+def test_what_is_left_out_is_there_and_something_else_of_its_file_is_tried() -> None:
+    folder = Path(__file__).resolve().parents[1] / "integration"
+    for file, left_out in LEFT_OUT.items():
+        functions = re.findall(r"^def (test_\w+)", (folder / file).read_text(encoding="utf-8"), re.MULTILINE)
+        for test, instead in left_out.items():
+            assert test.partition("[")[0] in functions, test
+            assert instead
+        assert any(f not in left_out for f in functions), file

@@ -86,6 +86,7 @@ def roll_back_under_writes(runs: StepRuns, statement: str) -> None:
     run.conclude("rolled_back")
 
 
+@pytest.mark.pairs
 @pytest.mark.parametrize("form", FORMS)
 def test_a_row_that_is_committed_while_the_rollback_waits_is_kept(isolated: StepRuns, form: str) -> None:
     isolated.write(
@@ -104,6 +105,7 @@ def test_a_row_that_is_committed_while_the_rollback_waits_is_kept(isolated: Step
     assert isolated.ask("SELECT author FROM notes WHERE id = 1") == [("ada",)]
 
 
+@pytest.mark.pairs
 @pytest.mark.parametrize("form", FORMS)
 def test_a_row_that_is_committed_while_the_migration_waits_is_migrated(isolated: StepRuns, form: str) -> None:
     isolated.write(
