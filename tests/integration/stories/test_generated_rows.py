@@ -37,6 +37,8 @@ def test_all_rollbacks_of_a_folder_are_rehearsed_on_generated_rows(
     assert run.status != 0
     assert run.record["reason_code"] == "rollback_loses_generated_rows"
     assert "With 5 generated rows a table (seed 1), among them public.notes (5)" in run.record["reason"]
+    assert [one["migration"] for one in run.record["proof"]["failures"]] == ["018"]
+    assert "Proven: the rollback of 001 (5 rows), in a database made from nothing" in run.output
 
     write(folder, migrations__018_upper="-- Requires: 001\nALTER TABLE notes ADD COLUMN upper text;\n")
     write(folder, rollback__018_upper_rollback="ALTER TABLE notes DROP COLUMN upper;\n")
@@ -44,7 +46,8 @@ def test_all_rollbacks_of_a_folder_are_rehearsed_on_generated_rows(
     assert run.status == 0, run.output
     assert run.record["proof"]["rows"]["018"] == {"rows": 10, "tables": {"public.notes": 10}, "more": 0}
     said = " ".join(run.output.split())
-    assert "in a database made from nothing with 10 rows (public.notes 10): schema and rows came back" in said
+    proven = "the rollback of 001 (10 rows), 018 (10 rows), in a database made from nothing"
+    assert f"{proven}: schema and rows came back" in said
     assert (
         "Generated rows: a rehearsal of their own, with up to 5 rows (seed 1) in 1 table that had fewer"
         in said

@@ -37,6 +37,25 @@ def test_from_an_empty_database_and_of_older_records() -> None:
     assert proven_in_words({"steps": [], "proof": {}}) == []
 
 
+def test_of_all_it_is_said_on_how_many_rows_each_is_proven_and_which_failed() -> None:
+    rows = {"001": NONE, "008": SOME, "009": {**SOME, "rows": 7}}
+    of_all = run("rehearse_from_empty", rehearsed=["001", "008", "009"], rows=rows)
+    without = "Rehearsed without any rows, and so not proven: the rollback of 001; the schema came back"
+    assert proven_in_words(of_all) == [
+        "Proven: the rollback of 008 (1,204 rows), 009 (7 rows), in a database made from nothing: schema and rows came"
+        " back",
+        without,
+    ]
+    failures = [{"migration": f"01{n}", "reason_code": "x", "reason": f"why {n}."} for n in range(7)]
+    of_all["proof"].update(schema_restored=False, data_restored=False, failures=failures)
+    assert proven_in_words(of_all) == [
+        "Failed: 015: why 5.",
+        "Failed: 016: why 6.",
+        "Proven: the rollback of 008 (1,204 rows), 009 (7 rows), in a database made from nothing",
+        without,
+    ], "of the first five the reason of the run says why"
+
+
 def test_rows_of_a_page() -> None:
     assert rows_in_words(NONE) == "none, and so it is not proven"
     assert rows_in_words(SOME) == "1,204 (public.a 1,200, public.b 4)"

@@ -434,6 +434,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The number of rows that a rehearsal should generate is negative or too large.",
             "Give rehearsal_rows or rehearse_generated_rows a number between 0 and 10000.",
         ),
+        "rehearsal_failed_for_several": Reason(
+            "Several migrations fail the rehearsal of all from an empty database; the sentence says of each what is"
+            " wrong.",
+            "Correct the scripts that it names, and rehearse all again. Those named as not tried require one of them.",
+        ),
         "rehearsal_rollback_data_differs": Reason(
             "On the copy the rollback does not give back the rows as they were before the migration.",
             "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If these rows"

@@ -9,10 +9,10 @@ against it: it may know its rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from ..errors import Refused
+from ..errors import Refused, RunbookError
 from ..execution.parts import commits_one_by_one
 from ..generation.generator import Generator
 from ..ledger.versions import VersionTable
@@ -21,6 +21,7 @@ from ..postgres.message import one_line
 from ..postgres.script_session import on_role_path
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Json, Migration
+from .failures import refusal_of_all
 from .rehearsal import Rehearsal
 
 __all__ = ["OnGeneratedRows", "generated_spec", "refuse_too_many_rows", "rehearse_on_generated_rows"]
@@ -64,6 +65,7 @@ def rehearse_on_generated_rows(
     evidence: Sequence[Json],
     params: Mapping[str, Any],
     from_empty: bool = False,
+    anew: Callable[[], Connection] | None = None,
 ) -> Json | None:
     """Rehearse the rollbacks once more, on generated rows, if any are wanted.
 
@@ -75,12 +77,14 @@ def rehearse_on_generated_rows(
         params: of the module: the options of generated_spec(), consents and limits.
         from_empty: whether the database was made from nothing: empty tables only are filled, and each rollback is
             also run with rows in what its migration has made.
+        anew: gives a connection to another empty database of that name, in which to go on after a failure; without it
+            the first failure is the end.
 
     Returns:
         see OnGeneratedRows.rehearse(); None where no rows are wanted.
 
     Raises:
-        Refused: a rollback loses rows, or fails.
+        Refused: a rollback loses rows, or fails; with ``anew`` all of them, at the end.
     """
     if not params["generated_rows"] or not migrations:
         return None
@@ -96,12 +100,19 @@ def rehearse_on_generated_rows(
         generator,
         evidence,
         from_empty,
+        anew,
         accept_data_loss=params["accept_data_loss"],
         accept_residue=params["accept_residue"],
         statement_timeout_seconds=params.get("statement_timeout_seconds") or 0,
     )
     ended = None if from_empty else again.go_back(migrations)
-    return again.summary(ended) if ended else again.rehearse(migrations)
+    if ended:
+        return again.summary(ended)
+    found = again.rehearse(migrations)
+    if again.failures:
+        proofs = {proof["version"]: proof for proof in evidence if proof["version"] not in again.failures}
+        raise refusal_of_all(again.failures, {}, proofs)
+    return found
 
 
 class OnGeneratedRows:
@@ -112,7 +123,11 @@ class OnGeneratedRows:
         generator: Generator of that copy.
         evidence: what the rehearsal before found of each migration; each gets ``generated_rows``.
         over_rows: whether all rollbacks are also run with rows over them that nobody had before the migration.
+        anew: see rehearse_on_generated_rows().
         options: those of Rehearsal that are about consents and limits.
+
+    Attributes:
+        failures: by version, why it was refused, where there is ``anew``.
     """
 
     def __init__(
@@ -121,15 +136,22 @@ class OnGeneratedRows:
         generator: Generator,
         evidence: Sequence[Json],
         over_rows: bool = False,
+        anew: Callable[[], Connection] | None = None,
         **options: Any,
     ) -> None:
         residue = {one for proof in evidence for one in proof.get("residue") or []}
-        self.connection = connection
+        self.failures: dict[str, RunbookError] = {}
+        self.anew = anew
         self.generator = generator
         self.evidence = evidence
         self.over_rows = over_rows
         self.filled: set[str] = set()
-        self.rehearsal = Rehearsal(connection, residue=residue, **options)
+        self._options = {"residue": residue, **options}
+        self._begin(connection)
+
+    def _begin(self, connection: Connection) -> None:
+        self.connection = connection
+        self.rehearsal = Rehearsal(connection, **self._options)
 
     def rehearse(self, migrations: Sequence[Migration]) -> Json:
         """Rehearse them from where the first of them is not applied.
@@ -138,23 +160,40 @@ class OnGeneratedRows:
             see summary().
 
         Raises:
-            Refused: a rollback loses rows, or fails.
+            Refused: a rollback loses rows, or fails, and there is no going on.
         """
         # Verify scripts, as smoke scripts, may know which rows there are.
         plain = [cast("Migration", {**one, "verify": None}) for one in migrations]
         catalogs: list[Catalog] = []
         ended = None
-        for migration, proof in zip(plain, self.evidence):
+        for place, (migration, proof) in enumerate(zip(plain, self.evidence)):
             self._fill()
             before = self.rehearsal.state()
             catalogs.append(before[0])
-            ended = self._one(migration, proof, before)
+            try:
+                ended = self._one(migration, proof, before)
+            except Refused as refusal:
+                self._go_on(refusal, migration, plain[: place + 1])
             if ended:
                 break
         if not ended and self.over_rows:
             self._fill()
             ended = self._all_back(plain, catalogs)
         return self.summary(ended)
+
+    def _go_on(self, refusal: Refused, migration: Migration, in_place: Sequence[Migration]) -> None:
+        """After a refusal: what should be in place by then, in a new database without rows.
+
+        Raises:
+            Refused: the same, where there is no going on.
+        """
+        if self.anew is None:
+            raise refusal
+        self.failures.setdefault(migration["version"], refusal)
+        self._begin(self.anew())
+        self.generator.forget()
+        for one in in_place:
+            self.rehearsal.apply(one, again=True)
 
     def summary(self, ended: str | None) -> Json:
         """{"rows", "seed", "filled": number of tables that got rows, "unfilled": {table: why}, "ended": why not all
@@ -255,7 +294,13 @@ class OnGeneratedRows:
                 _, content = self.rehearsal.state()
                 continue
             catalog, content = self.rehearsal.state()
-            self._compare(migration, self.rehearsal.differing(catalogs[position], catalog), rows)
+            try:
+                self._compare(migration, self.rehearsal.differing(catalogs[position], catalog), rows)
+            except Refused as refusal:
+                self._go_on(refusal, migration, migrations[:position])
+                self._fill()
+                _, content = self.rehearsal.state()
+                continue
             seen["over"] = rows
         return None
 

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from ..errors import Refused, RunbookError
 from ..execution.script import ScriptFailed, run_script
@@ -13,10 +14,10 @@ from ..postgres.connection import transaction
 from ..postgres.script_session import scripts_turn
 from ..preflight.requirements import check_declared, makers_of_chain
 from ..sentences import listed
-from ..shapes import Connection, Json, Migration, Script
+from ..shapes import Catalog, Connection, Content, Json, Migration, Script
 from .rehearsal import Rehearsal
 
-__all__ = ["rehearse_from_empty"]
+__all__ = ["FromEmpty", "naming", "rehearse_from_empty"]
 
 
 def rehearse_from_empty(
@@ -27,56 +28,201 @@ def rehearse_from_empty(
     accept_data_loss: bool = False,
     accept_residue: bool = False,
 ) -> list[Json]:
-    """Prove each rollback on the rows of the migrations before it, then all of them with rows everywhere.
+    """Prove each rollback, and end at the first that is not proven; see FromEmpty.
+
+    Returns:
+        list of dict: evidence of each migration.
+
+    Raises:
+        Refused: at the first failure or difference; ``details`` has the version as ``migration``.
+    """
+    found = FromEmpty(
+        connection,
+        migrations,
+        smoke,
+        sample_files,
+        accept_data_loss=accept_data_loss,
+        accept_residue=accept_residue,
+    )
+    found.rehearse()
+    return list(found.evidence.values())
+
+
+class FromEmpty:
+    """Proves each rollback on the rows of the migrations before it, then all of them with rows everywhere.
 
     Args:
         connection: to an empty database.
         migrations: all of them, in order; each may have ``sample`` rows, loaded once it is in place.
         smoke: smoke test scripts.
         sample_files: value of the setting sample.files for the sample scripts.
-        accept_data_loss, accept_residue: see Rehearsal.
+        anew: gives a connection to another empty database, in which to go on after a failure; without it the first
+            failure is the end.
+        consents: accept_data_loss and accept_residue of Rehearsal.
 
-    Returns:
-        list of dict: evidence of each migration (see Rehearsal), with ``sample_loaded``, ``rows_over``, the rows that
-        were there at the end, and ``depends_on``, the migrations whose objects it uses according to the catalog.
-
-    Raises:
-        Refused: at the first failure or difference; ``details`` has the version as ``migration``.
+    Attributes:
+        evidence: by version, of each rollback that came back (see Rehearsal), with ``sample_loaded``, ``rows_over``,
+            the rows that were there at the end, and ``depends_on``, the migrations whose objects it uses according to
+            the catalog.
+        failures: by version, what each failed with first.
+        untried: by version, which of those that it requires are not in place, without which it fails.
     """
-    rehearsal = Rehearsal(connection, smoke, accept_data_loss=accept_data_loss, accept_residue=accept_residue)
-    catalogs = [rehearsal.state()[0]]
-    evidence, made = [], {}
-    # A script without the line requires all before it, so that nothing of it can be missing.
-    facts = [{**one, "requires_declared": True} for one in migrations]
-    for migration in migrations:
-        with _naming(migration):
-            result = rehearsal.rehearse([migration])
-            (proof,) = result["migrations"]
-            made.update(makers_of_chain([proof], result["catalogs"]))
-            check_declared([migration], [proof], made, facts)
-            catalog = rehearsal.state()[0]
-            catalogs.append(catalog)
-            proof["sample_loaded"] = _load_sample(connection, migration, sample_files)
-        evidence.append(proof)
-    _, content = rehearsal.state()
-    for position in range(len(migrations) - 1, -1, -1):
-        evidence[position]["rows_over"] = rehearsal.rows_in(content)
-        with _naming(migrations[position]):
-            rehearsal.roll_back(migrations[position])
-            catalog, content = rehearsal.state()
-            lines = rehearsal.differing(catalogs[position], catalog)
-            if lines:
-                raise Refused(
-                    "rehearsal_rollback_schema_differs",
-                    f"The rollback of {migrations[position]['version']}, with users' rows in place, does not give"
-                    f" back the schema: {listed(lines)}. Correct the rollback script.",
-                )
-        evidence[position]["schema_restored_with_users_rows"] = True
-    return evidence
+
+    def __init__(
+        self,
+        connection: Connection,
+        migrations: Sequence[Migration],
+        smoke: Sequence[Script],
+        sample_files: int,
+        anew: Callable[[], Connection] | None = None,
+        **consents: Any,
+    ) -> None:
+        self.migrations = migrations
+        self.sample_files = sample_files
+        self.anew = anew
+        self.evidence: dict[str, Json] = {}
+        self.failures: dict[str, RunbookError] = {}
+        self.untried: dict[str, list[str]] = {}
+        self._smoke = smoke
+        self._consents = consents
+        # A script without the line requires all before it, so that nothing of it can be missing.
+        self._facts: list[dict[str, Any]] = [{**one, "requires_declared": True} for one in migrations]
+        self._made: dict[str, str] = {}
+        self._begin(connection)
+
+    def _begin(self, connection: Connection) -> None:
+        self.connection = connection
+        self._rehearsal = Rehearsal(connection, self._smoke, **self._consents)
+        self._placed: list[Migration] = []
+        # The schema before each of them.
+        self._catalogs: list[Catalog] = []
+
+    def rehearse(self) -> None:
+        """Rehearse all; what fails is in ``failures``.
+
+        Raises:
+            Refused: where there is no going on, at the first failure; ``details`` has the version as ``migration``.
+        """
+        for migration in self.migrations:
+            self._upwards(migration)
+        self._all_back()
+
+    def _upwards(self, migration: Migration) -> None:
+        """Prove one on top of those that are in place, and leave it there."""
+        before = self._rehearsal.state()
+        try:
+            with naming(migration):
+                proof = self._prove(migration)
+        except RunbookError as error:
+            if self.anew is None:
+                raise
+            self._go_on(migration, before)
+            self._note(migration, error)
+            return
+        self._placed.append(migration)
+        self._catalogs.append(before[0])
+        try:
+            with naming(migration):
+                check_declared([migration], [proof], self._made, self._facts)
+                proof["sample_loaded"] = _load_sample(self.connection, migration, self.sample_files)
+        except RunbookError as error:
+            self._note(migration, error)
+            return
+        self.evidence[migration["version"]] = proof
+
+    def _prove(self, migration: Migration) -> Json:
+        result = self._rehearsal.rehearse([migration])
+        (proof,) = result["migrations"]
+        self._made.update(makers_of_chain([proof], result["catalogs"]))
+        return proof
+
+    def _note(self, migration: Migration, error: RunbookError) -> None:
+        """
+        Raises:
+            RunbookError: the same, where there is no going on.
+        """
+        if self.anew is None:
+            raise error
+        version = migration["version"]
+        placed = {one["version"] for one in self._placed}
+        missing = [one for one in migration["requires"] if one in {*self.failures, *self.untried} - placed]
+        if missing and version not in placed:
+            self.untried[version] = missing
+            return
+        self.evidence.pop(version, None)
+        self.failures.setdefault(version, error)
+
+    def _go_on(self, migration: Migration, before: tuple[Catalog, Content]) -> None:
+        """After a failure: the migrations that are in place, and this one, if it can be applied at all."""
+        if self._rehearsal.state() != before:
+            self._build(self._placed)
+        try:
+            self._put_in_place(migration)
+        except Refused:
+            # One by one, its statements may have got half way.
+            if self._rehearsal.state() != before:
+                self._build(self._placed)
+
+    def _build(self, migrations: Sequence[Migration]) -> None:
+        """These migrations with their sample rows, in a new database."""
+        assert self.anew is not None
+        self._begin(self.anew())
+        for migration in migrations:
+            self._put_in_place(migration)
+
+    def _put_in_place(self, migration: Migration) -> None:
+        """
+        Raises:
+            Refused: it cannot be applied.
+        """
+        catalog, _ = self._rehearsal.state()
+        self._rehearsal.apply(migration, again=True)
+        self._placed.append(migration)
+        self._catalogs.append(catalog)
+        try:
+            _load_sample(self.connection, migration, self.sample_files)
+        except Refused as refusal:
+            self._note(migration, refusal)
+
+    def _all_back(self) -> None:
+        """Roll back all that are in place, newest first, with rows in what each of them has made."""
+        _, content = self._rehearsal.state()
+        while self._placed:
+            migration = self._placed[-1]
+            rows = self._rehearsal.rows_in(content)
+            try:
+                with naming(migration):
+                    content = self._back(migration, self._catalogs[-1])
+            except RunbookError as error:
+                self._note(migration, error)
+                self._build(self._placed[:-1])
+                _, content = self._rehearsal.state()
+                continue
+            self._placed.pop()
+            self._catalogs.pop()
+            proof = self.evidence.get(migration["version"])
+            if proof is not None:
+                proof.update(rows_over=rows, schema_restored_with_users_rows=True)
+
+    def _back(self, migration: Migration, before: Catalog) -> Content:
+        """
+        Raises:
+            Refused: the rollback fails, or does not give back the schema.
+        """
+        self._rehearsal.roll_back(migration)
+        catalog, content = self._rehearsal.state()
+        lines = self._rehearsal.differing(before, catalog)
+        if lines:
+            raise Refused(
+                "rehearsal_rollback_schema_differs",
+                f"The rollback of {migration['version']}, with users' rows in place, does not give back the schema:"
+                f" {listed(lines)}. Correct the rollback script.",
+            )
+        return content
 
 
 @contextmanager
-def _naming(migration: Migration) -> Iterator[None]:
+def naming(migration: Migration) -> Iterator[None]:
     """Adds to the details of an error at which ``migration`` it was."""
     try:
         yield

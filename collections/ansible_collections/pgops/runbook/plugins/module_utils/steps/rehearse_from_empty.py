@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, database_settings
 from ..postgres.connection import TARGET_SPEC
+from ..rehearsal.failures import refusal_of_all
 from ..rehearsal.generated_rows import generated_spec, refuse_too_many_rows, rehearse_on_generated_rows
 from ..rehearsal.rehearsal import RESIDUE_SPEC
-from ..rehearsal.rehearse_from_empty import rehearse_from_empty
+from ..rehearsal.rehearse_from_empty import FromEmpty
 from ..shapes import Connection, Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
@@ -24,27 +27,56 @@ def work(step: Step) -> Json:
     with step.connection.cursor() as cursor:
         like = database_settings(cursor)
     step.connection.rollback()
-    copy.drop()
-    try:
-        copy.create(like)
-        connection = copy.connect()
-        try:
-            return _rehearse(step, connection, copy.name)
-        finally:
-            connection.close()
-    finally:
-        copy.drop()
+    with contextlib.closing(_Databases(copy, like)) as databases:
+        return _rehearse(step, databases)
 
 
-def _rehearse(step: Step, connection: Connection, copy: str) -> Json:
+class _Databases:
+    """One empty database after the other, each with the settings of production's; all by the name of the copy."""
+
+    def __init__(self, copy: CopyDatabase, like: Json) -> None:
+        self.copy = copy
+        self._like = like
+        self._connection: Connection | None = None
+
+    def anew(self) -> Connection:
+        """A connection to an empty database, in the place of the one before."""
+        self.close()
+        self.copy.create(self._like)
+        self._connection = self.copy.connect()
+        return self._connection
+
+    def close(self) -> None:
+        """Drop it."""
+        if self._connection is not None:
+            self._connection.close()
+        self.copy.drop()
+
+
+def _rehearse(step: Step, databases: _Databases) -> Json:
     migrations = step.selected_migrations()
     consents = {name: step.params[name] for name in ("accept_data_loss", "accept_residue")}
-    evidence = rehearse_from_empty(
-        connection, migrations, step.smoke_scripts(), step.params["sample_files"], **consents
+    found = FromEmpty(
+        databases.anew(),
+        migrations,
+        step.smoke_scripts(),
+        step.params["sample_files"],
+        databases.anew,
+        **consents,
     )
+    found.rehearse()
+    if found.failures:
+        raise refusal_of_all(found.failures, found.untried, found.evidence)
+    evidence = list(found.evidence.values())
     # All of it has been taken back by now.
     generated = rehearse_on_generated_rows(
-        connection, copy, migrations, evidence, step.params, from_empty=True
+        found.connection,
+        databases.copy.name,
+        migrations,
+        evidence,
+        step.params,
+        from_empty=True,
+        anew=databases.anew,
     )
     return {"migrations": evidence, "generated_rows": generated}
 

@@ -213,6 +213,14 @@ def _proof(proof: dict[str, Any]) -> list[str]:
         return ["Nothing was rehearsed in this run."]
     return [
         *([f"Rehearsed on a copy of this database: {', '.join(rehearsed)}"] if rehearsed else []),
+        *(
+            f"The rehearsal of {one['migration']} failed ({one['reason_code']}): {one['reason']}"
+            for one in proof.get("failures") or []
+        ),
+        *(
+            f"{version} was not tried: it requires {', '.join(missing)}"
+            for version, missing in (proof.get("untried") or {}).items()
+        ),
         f"The schema came back: {words[proof.get('schema_restored')]}",
         f"The rows came back: {words[proof.get('data_restored')]}",
         *(

@@ -6,34 +6,68 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.rehearsal.failures import TOLD
 from ...module_utils.sentences import listed
 
 __all__ = ["generated_in_words", "proven_in_words", "rows_in_words"]
 
 
 def proven_in_words(run: dict[str, Any]) -> list[str]:
-    """What the rehearsal has shown of the rollback, in a line."""
+    """What the rehearsal has shown of the rollbacks, in a line; of those of one that failed also why they did."""
     proof = run.get("proof") or {}
     rehearsed = proof.get("rehearsed") or []
+    if any(step["step"] == "rehearse_from_empty" for step in run["steps"]):
+        return _each(proof, rehearsed)
     if not rehearsed or not proof.get("schema_restored"):
         return []
-    back = "schema and rows came back" if proof.get("data_restored") else "the schema came back"
     # Records of older releases do not say how many rows there were.
     rows = proof.get("rows") or {version: {"rows": 1, "tables": {}} for version in rehearsed}
     proven = [version for version in rehearsed if rows[version]["rows"]]
     without = [version for version in rehearsed if version not in proven]
     lines = []
     if proven:
-        from_empty = any(step["step"] == "rehearse_from_empty" for step in run["steps"])
-        where = "in a database made from nothing" if from_empty else "on a copy of this database"
         names = listed(proven, separator=", ")
-        lines.append(f"Proven: the rollback of {names}, {where}{_rows_of(rows)}: {back}")
-    if without:
         lines.append(
-            f"Rehearsed without any rows, and so not proven: the rollback of {listed(without, separator=', ')}; the"
-            " schema came back"
+            f"Proven: the rollback of {names}, on a copy of this database{_rows_of(rows)}: {_back(proof)}"
         )
-    return lines
+    return lines + _without_rows(without)
+
+
+def _each(proof: dict[str, Any], rehearsed: list[str]) -> list[str]:
+    """From an empty database each is rehearsed on rows of its own: how many, and what failed."""
+    # Records of older releases do not say how many rows there were.
+    rows = {version: seen["rows"] for version, seen in (proof.get("rows") or {}).items()}
+    proven = [version for version in rehearsed if rows.get(version, 1)]
+    lines = [
+        *(f"Failed: {one['migration']}: {one['reason']}" for one in _beyond_the_reason(proof)),
+        *_proven_on(proven, rows, "" if proof.get("failures") else f": {_back(proof)}"),
+    ]
+    return lines + _without_rows([version for version in rehearsed if version not in proven])
+
+
+def _beyond_the_reason(proof: dict[str, Any]) -> list[dict[str, str]]:
+    """Those that failed and of which the reason of the run does not say why."""
+    return (proof.get("failures") or [])[TOLD:]
+
+
+def _back(proof: dict[str, Any]) -> str:
+    return "schema and rows came back" if proof.get("data_restored") else "the schema came back"
+
+
+def _proven_on(versions: list[str], rows: dict[str, int], back: str) -> list[str]:
+    if not versions:
+        return []
+    names = [f"{version} ({rows[version]:,} rows)" if version in rows else version for version in versions]
+    return [f"Proven: the rollback of {', '.join(names)}, in a database made from nothing{back}"]
+
+
+def _without_rows(versions: list[str]) -> list[str]:
+    if not versions:
+        return []
+    return [
+        f"Rehearsed without any rows, and so not proven: the rollback of {listed(versions, separator=', ')}; the"
+        " schema came back"
+    ]
 
 
 def _rows_of(rows: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ def render(library: SqlLibrary, evidence: list[dict[str, Any]]) -> str:
 
 def _cells(proof: dict[str, Any] | None) -> str:
     if proof is None:
-        return "no | no | - | - | no | no"
+        return "no | no | - | - | - | no | no"
     answers = [
         _yes(proof["schema_restored"]),
         _yes(proof["data_restored"]),

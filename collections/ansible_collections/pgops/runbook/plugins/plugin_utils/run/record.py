@@ -290,6 +290,8 @@ class RunRecord:
             self.content["restore"] = outputs
         self._take_replication(outputs)
         self._take_proof(step, failed, outputs)
+        if step == "rehearse_from_empty" and failed:
+            self._take_failures(result.get("details") or {})
         self.content["rows_waiting"] = rows_waiting(self.content)
         outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
         if failed_step is not None or awaiting:
@@ -446,6 +448,17 @@ class RunRecord:
             ]
             values = [one["schema_restored"] for one in found]
             proof["schema_restored"] = None if None in values else all(values)
+
+    def _take_failures(self, details: dict[str, Any]) -> None:
+        """Which of several rehearsed migrations failed, and on which rows the rollbacks of the others came back."""
+        if "failures" not in details:
+            return
+        proof = self.content["proof"]
+        proof.update(schema_restored=False, data_restored=False)
+        proof["rehearsed"] = list(details["proven_on"])
+        proof["rows"] = details["proven_on"]
+        proof["failures"] = details["failures"]
+        proof["untried"] = details["untried"]
 
     def _take_loss(self, found: list[dict[str, Any]]) -> None:
         """What the rollback does not give back, by migration, where there is anything."""
