@@ -131,6 +131,65 @@ def test_a_second_import_adds_what_is_new_and_leaves_what_was_edited(
     )
 
 
+SQUASHED = django_migration(
+    "0001_squashed_0002",
+    "",
+    "migrations.CreateModel('Question', [('id', models.BigAutoField(primary_key=True)),"
+    " ('text', models.TextField()), ('votes', models.IntegerField(default=0))])",
+    "    replaces = [('polls', '0001_initial'), ('polls', '0002_more')]\n",
+)
+
+
+def only(project: Path, *names: str) -> None:
+    """Leave these migrations of the project alone."""
+    for path in (project / "polls/migrations").glob("0*.py"):
+        if path.stem not in names:
+            path.unlink()
+
+
+def test_a_squashed_migration_and_what_it_replaces_are_deployed_once(
+    import_from: Any, deploying: Any, project: Path, tmp_path: Path
+) -> None:
+    only(project, "0001_initial", "0002_more")
+    import_from("django")
+    runs = deploying("django")
+    runs.up_to("verify")
+    runs.conclude()
+    write(project, SQUASHED)
+    write(
+        project,
+        django_migration("0003_new", "0001_squashed_0002", "migrations.RunSQL('SELECT 3', 'SELECT 3')"),
+    )
+    found = import_from("django")
+    assert [one.stem for one in found.new] == ["003_polls_0001_squashed_0002", "004_polls_0003_new"]
+    assert found.gone == ()
+    run = runs.another("deploy", "pending")
+    run.up_to("verify")
+    run.conclude()
+    assert [name for (name,) in runs.ask("SELECT name FROM django_migrations ORDER BY id")] == [
+        *("0001_initial", "0002_more", "0001_squashed_0002", "0003_new")
+    ]
+    # The last act of squashing: what was replaced goes, and the squashed one no longer names it.
+    only(project, "0001_squashed_0002", "0003_new")
+    path = project / "polls/migrations/0001_squashed_0002.py"
+    path.write_text(re.sub(r" *replaces = .*", "", path.read_text(encoding="utf-8")), encoding="utf-8")
+    assert "No planned migration operations" in said(project, "manage.py", "migrate", "--plan")
+    assert import_from("django").new == ()
+
+
+def test_a_squashed_migration_alone_is_recorded_as_django_does(
+    import_from: Any, deploying: Any, project: Path
+) -> None:
+    only(project, "0001_initial", "0002_more")
+    write(project, SQUASHED)
+    assert [one.stem for one in import_from("django").new] == ["001_polls_0001_squashed_0002"]
+    runs = deploying("django")
+    runs.up_to("verify")
+    runs.conclude()
+    assert "[X] 0001_squashed_0002 (2 squashed migrations)" in said(project, "manage.py", "showmigrations")
+    assert "No planned migration operations" in said(project, "manage.py", "migrate", "--plan")
+
+
 def test_a_database_that_is_not_there_is_said_in_djangos_words(
     import_from: Any, own_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -120,6 +120,25 @@ def test_what_is_applied_is_recorded_and_forgotten_as_the_tool_would(cursor: Any
     assert read_schema(cursor) == before
 
 
+def test_of_what_a_squashed_migration_replaces_django_records_each(cursor: Any) -> None:
+    entry = {"app": "polls", "name": "s", "replaces": [["polls", "0001_initial"], ["polls", "0002_more"]]}
+    record = table(cursor, "django", entries={"a": entry, "b": {"app": "polls", "name": "0003_last"}})
+    record.record("b", "")
+    query = "SELECT name FROM django_migrations ORDER BY id"
+    record.record("a", "")
+    assert rows(cursor, query) == [("0003_last",), ("0001_initial",), ("0002_more",), ("s",)]
+    assert record.applied() == {"a", "b"}
+    record.forget("a")
+    assert (rows(cursor, query), record.applied()) == ([("0003_last",)], {"b"})
+    # Where Django applied what it replaces, before there was anything to replace it.
+    cursor.execute(
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('polls', '0001_initial', now())"
+    )
+    assert record.applied() == {"b"}
+    cursor.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('polls', '0002_more', now())")
+    assert record.applied() == {"a", "b"}
+
+
 @pytest.mark.parametrize("tool", ENTRIES)
 def test_a_table_of_the_tools_own_stays_and_is_left_out_of_rows_compared(cursor: Any, tool: str) -> None:
     first, _second = ENTRIES[tool]

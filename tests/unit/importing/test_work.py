@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.report import import_report
-from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.told import Half, Listed
+from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.told import Half, Listed, Squashed
 from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work import (
     TOOLS,
     Imported,
@@ -61,6 +61,9 @@ class OfOneMigration:
 
     def other_database(self) -> str:
         return ""
+
+    def squashed(self) -> dict[str, Squashed]:
+        return {}
 
     def half(self, one: Listed, back: bool) -> Half:
         return self._halves[back]

@@ -84,6 +84,16 @@ def test_what_a_header_says_to_django_need_not_have_its_numbers(tmp_path: Path) 
     assert entries(tmp_path, "django", files) == {"001": {"app": "polls", "name": "first-of.all"}}
 
 
+def test_django_knows_what_a_squashed_migration_replaces(tmp_path: Path) -> None:
+    files = {"migrations/001_x.sql": "-- Recorded as: polls.s replaces polls.0001_a, other.0002_b\nSELECT 1"}
+    assert entries(tmp_path, "django", files) == {
+        "001": {"app": "polls", "name": "s", "replaces": [["polls", "0001_a"], ["other", "0002_b"]]}
+    }
+    wrong = {"migrations/001_x.sql": "-- Recorded as: polls.s replaces 0001_a\nSELECT 1"}
+    with pytest.raises(Refused, match=r"what it replaces as in polls\.0001_initial"):
+        entries(tmp_path, "django", wrong)
+
+
 def test_alembic_says_its_revision_in_what_it_writes(tmp_path: Path) -> None:
     files = {
         "migrations/001_a.sql": "BEGIN;\n-- Running upgrade  -> 1975ea83b712\nSELECT 1;\nCOMMIT;",

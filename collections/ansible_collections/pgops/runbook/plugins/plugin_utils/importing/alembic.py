@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..sql.order import topological_order
 from .alembic_books import books_of_alembic
 from .program import ToolFailed, ask
 from .statements import read_printed
-from .told import DOUBLED, NOT_SQL, Half, Listed, could_not_say
+from .told import DOUBLED, NOT_SQL, Half, Listed, Squashed, could_not_say
 
 __all__ = ["Alembic", "history_of", "section_of"]
 
@@ -46,6 +47,10 @@ class Alembic:
     def other_database(self) -> str:
         """It says so only when it prints SQL, and only where alembic.ini has the log shown, as it does by default."""
         return ""
+
+    def squashed(self) -> Mapping[str, Squashed]:
+        """Alembic has none."""
+        return {}
 
     def half(self, one: Listed, back: bool) -> Half:
         """What it prints of one revision, between the line that begins it and that of the next one."""

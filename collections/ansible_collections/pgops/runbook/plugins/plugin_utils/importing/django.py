@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .program import ToolFailed, ask
 from .statements import read_printed
-from .told import DOUBLED, NOT_SQL, Half, Listed, could_not_say
+from .told import DOUBLED, NOT_SQL, Half, Listed, Squashed, could_not_say
 
-__all__ = ["Django", "half_of", "plan_of"]
+__all__ = ["Django", "facts_of", "half_of", "plan_of", "squashed_of"]
 
 # A line of `showmigrations --plan --verbosity 2` (Django's documentation, "showmigrations").
 _PLANNED = re.compile(
@@ -20,7 +23,13 @@ _PLANNED = re.compile(
 # "MIGRATION NOW PERFORMS OPERATION THAT CANNOT BE WRITTEN AS SQL:" in Django 3.2, "THIS OPERATION CANNOT BE WRITTEN AS
 # SQL" in 5.2, before or after the operation's own line.
 _PYTHON = re.compile(r"^--.*\bOPERATION\b.*\bCANNOT BE WRITTEN AS SQL\b", re.M | re.I)
-_VENDOR = "from django.db import connection; print('vendor=' + connection.vendor)"
+# What no command of Django's prints: its database, and which of the files on disk replace others.
+_FACTS = (
+    "import json; from django.db import connection; from django.db.migrations.loader import MigrationLoader;"
+    " loader = MigrationLoader(None, load=False); loader.load_disk(); print('facts=' + json.dumps({'vendor':"
+    " connection.vendor, 'migrations': [[key, one.replaces, one.dependencies] for key, one in"
+    " loader.disk_migrations.items()]}, default=str))"
+)
 # What the project's own code prints comes before that.
 _BEGINNING = re.compile(r"^(?:BEGIN;|--)", re.M)
 
@@ -34,6 +43,7 @@ class Django:
     def __init__(self, project: Path, python: str) -> None:
         self._project = project
         self._manage = [python, "manage.py"]
+        self._told: dict[str, Any] | None = None
 
     def listing(self) -> list[Listed]:
         """All of the plan, in its order; Django reads from its database which are applied."""
@@ -44,9 +54,22 @@ class Django:
 
     def other_database(self) -> str:
         """By the engine that its settings name."""
-        told = ask([*self._manage, "shell", "--command", _VENDOR], self._project).text
-        vendor = re.search(r"^vendor=(\w+)", told, re.M)
-        return "" if vendor is None or vendor[1] == "postgresql" else vendor[1]
+        vendor = str(self._facts()["vendor"])
+        return "" if vendor == "postgresql" else vendor
+
+    def squashed(self) -> Mapping[str, Squashed]:
+        """By what the files on disk say that they replace."""
+        return squashed_of(self._facts()["migrations"])
+
+    def _facts(self) -> dict[str, Any]:
+        """Asked once.
+
+        Raises:
+            ToolFailed: see program.ask.
+        """
+        if self._told is None:
+            self._told = facts_of(ask([*self._manage, "shell", "--command", _FACTS], self._project).text)
+        return self._told
 
     def half(self, one: Listed, back: bool) -> Half:
         """What sqlmigrate prints."""
@@ -68,6 +91,32 @@ def _listed(match: re.Match[str]) -> Listed:
     key = f"{match['app']}.{match['name']}"
     parents = tuple(filter(None, re.split(r",\s*", match["parents"] or "")))
     return Listed(key, f"{match['app']}_{match['name']}", key, parents, key)
+
+
+def facts_of(told: str) -> dict[str, Any]:
+    """What ``shell`` has printed; where it did not, the database is PostgreSQL's and nothing replaces anything."""
+    line = re.search(r"^facts=(\{.*\})[ \t\r]*$", told, re.M)
+    return {"vendor": "postgresql", "migrations": []} if line is None else json.loads(line[1])
+
+
+def squashed_of(migrations: Sequence[Sequence[Any]]) -> dict[str, Squashed]:
+    """Key of each migration on disk that replaces others -> what.
+
+    Args:
+        migrations: [[application, name], what it replaces, what it depends on] of each.
+    """
+    depends = {".".join(key): [".".join(one) for one in dependencies] for key, _, dependencies in migrations}
+    found = {}
+    for key, replaces, _ in migrations:
+        keys = tuple(".".join(one) for one in replaces)
+        if keys:
+            there = {one: _on_disk(one, depends[one]) for one in keys if one in depends}
+            found[".".join(key)] = Squashed(keys, there)
+    return found
+
+
+def _on_disk(key: str, depends: Sequence[str]) -> Listed:
+    return Listed(key, key.replace(".", "_", 1), key, tuple(depends), key)
 
 
 def half_of(told: str) -> Half:

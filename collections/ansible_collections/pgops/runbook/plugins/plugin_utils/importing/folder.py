@@ -8,7 +8,7 @@ import itertools
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,17 @@ class Folder:
 
     Attributes:
         known: key of the tool -> the migration that is it.
+        replaces: key of those that say so -> keys of what they replace.
     """
 
     root: Path
     library: SqlLibrary
     known: Mapping[str, Migration]
+    replaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def replaced(self) -> frozenset[str]:
+        """Keys of all that its migrations replace."""
+        return frozenset(key for keys in self.replaces.values() for key in keys)
 
     def stems_for(self, names: Iterable[str]) -> list[str]:
         """What the files of new migrations are called: each has the next number, as in ``012_polls_0002_votes``.
@@ -100,11 +106,16 @@ def _read(root: Path, layout: str, tool: str) -> Folder:
     library = read_sql_library(root, tolerant=True, layout=found.name)
     entries = books_of(tool, library, tolerant=True)["entries"]
     by_version = {one.version: one for one in library.migrations}
-    return Folder(root, library, {_key(entry): by_version[version] for version, entry in entries.items()})
+    known = {_key(entry): by_version[version] for version, entry in entries.items()}
+    return Folder(root, library, known, {_key(entry): _replaced(entry) for entry in entries.values()})
 
 
 def _key(entry: Mapping[str, Any]) -> str:
     return f"{entry['app']}.{entry['name']}" if "app" in entry else str(entry["revision"])
+
+
+def _replaced(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{app}.{name}" for app, name in entry.get("replaces", ()))
 
 
 def _words(name: str) -> str:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .program import ToolFailed
 
-__all__ = ["DOUBLED", "NOT_SQL", "Half", "Listed", "Tool", "could_not_say"]
+__all__ = ["DOUBLED", "NOT_SQL", "Half", "Listed", "Squashed", "Tool", "could_not_say"]
 
 NOT_SQL = "correct what PostgreSQL does not understand: {}"
 DOUBLED = "look at each %%, which may have to be %"
@@ -26,6 +27,7 @@ class Listed:
         requires: keys of the migrations that it builds on.
         recorded_as: the header by which ``version_table`` knows it.
         parents: of Alembic's the revisions that it revises; of Django's nothing.
+        stands_for: keys of migrations that it replaces and that are in sql_dir, so that it has nothing to do.
     """
 
     key: str
@@ -34,6 +36,20 @@ class Listed:
     requires: tuple[str, ...]
     recorded_as: str
     parents: tuple[str, ...] = ()
+    stands_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Squashed:
+    """A migration of the project that replaces others.
+
+    Attributes:
+        replaces: keys of those, in their order.
+        there: those of them of which the project still has the file, as the tool would list them.
+    """
+
+    replaces: tuple[str, ...]
+    there: Mapping[str, Listed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,13 @@ class Tool(Protocol):
 
     def other_database(self) -> str:
         """What the project's database is, where that is known and is not PostgreSQL; else nothing.
+
+        Raises:
+            ToolFailed: see program.ask.
+        """
+
+    def squashed(self) -> Mapping[str, Squashed]:
+        """By key, the migrations of the project that replace others.
 
         Raises:
             ToolFailed: see program.ask.

@@ -17,7 +17,8 @@ from .django import Django
 from .folder import Folder, apply_file, read_folder_of_imports, rollback_file, write_new
 from .program import ToolFailed
 from .script_files import is_edited, is_imported, script_text
-from .told import Half, Listed, Tool
+from .squashed import standing_for, stems_of_replaced, to_import, without_replaced
+from .told import Half, Listed, Squashed, Tool
 
 __all__ = ["OPTIONS", "TOOLS", "Imported", "New", "import_migrations", "tool_for"]
 
@@ -116,10 +117,11 @@ def import_migrations(tool: Tool, sql_dir: str, layout: str, writes: bool) -> Im
     """
     folder = read_folder_of_imports(sql_dir, layout, tool.name)
     listing = _asked(tool, tool.listing)
-    new = _ask(tool, listing, folder)
+    squashed = _squashed(tool, listing, folder)
+    new = _ask(tool, listing, folder, squashed)
     if writes:
         write_new(folder.root, _texts(tool.title, new, _stems(new, folder)))
-    return _found(tool, folder, new, {one.key for one in listing})
+    return _found(tool, folder, new, {one.key for one in listing}, squashed)
 
 
 def _asked(tool: Tool, question: Callable[[], T]) -> T:
@@ -133,8 +135,15 @@ def _asked(tool: Tool, question: Callable[[], T]) -> T:
         ) from None
 
 
-def _ask(tool: Tool, listing: Sequence[Listed], folder: Folder) -> list[New]:
-    missing = [one for one in listing if one.key not in folder.known]
+def _squashed(tool: Tool, listing: Sequence[Listed], folder: Folder) -> Mapping[str, Squashed]:
+    """Those of the project; nobody is asked where sql_dir has just what the tool lists."""
+    return {} if {one.key for one in listing} == set(folder.known) else _asked(tool, tool.squashed)
+
+
+def _ask(
+    tool: Tool, listing: Sequence[Listed], folder: Folder, squashed: Mapping[str, Squashed]
+) -> list[New]:
+    missing = to_import(listing, folder.known, folder.replaced(), squashed)
     if missing and (other := _asked(tool, tool.other_database)):
         raise Refused(
             "import_not_postgresql",
@@ -142,16 +151,22 @@ def _ask(tool: Tool, listing: Sequence[Listed], folder: Folder) -> list[New]:
             " the settings that lead to PostgreSQL.",
         )
     stems = folder.stems_for([one.name for one in missing]) if missing else []
-    new = [
-        New(one, stem, *_without_way_back(tool, tool.half(one, back=False), tool.half(one, back=True)))
-        for one, stem in zip(missing, stems, strict=True)
-    ]
+    named = {key: one.stem for key, one in folder.known.items()}
+    named |= {one.key: stem for one, stem in zip(missing, stems, strict=True)}
+    new = [New(one, named[one.key], *_halves(tool, one, named)) for one in missing]
     _check_postgresql(tool, new)
     for one in listing:
         known = folder.known.get(one.key)
         if known and known.rollback is None and is_imported(known.apply.text):
             new.append(New(one, known.stem, None, tool.half(one, back=True)))
     return new
+
+
+def _halves(tool: Tool, one: Listed, stems: Mapping[str, str]) -> tuple[Half, Half]:
+    """The migration and its way back."""
+    if one.stands_for:
+        return standing_for(one, stems), standing_for(one, stems)
+    return _without_way_back(tool, tool.half(one, back=False), tool.half(one, back=True))
 
 
 def _without_way_back(tool: Tool, apply: Half, rollback: Half) -> tuple[Half, Half]:
@@ -175,7 +190,8 @@ def _check_postgresql(tool: Tool, new: Sequence[New]) -> None:
 
 def _stems(new: Sequence[New], folder: Folder) -> dict[str, str]:
     """Key -> what its files are called, of those that are there and of the new ones."""
-    return {key: one.stem for key, one in folder.known.items()} | {one.one.key: one.stem for one in new}
+    stems = {key: one.stem for key, one in folder.known.items()} | {one.one.key: one.stem for one in new}
+    return stems_of_replaced(folder.replaces, stems) | stems
 
 
 def _texts(title: str, new: Sequence[New], stems: Mapping[str, str]) -> dict[str, str]:
@@ -188,7 +204,14 @@ def _texts(title: str, new: Sequence[New], stems: Mapping[str, str]) -> dict[str
     return texts
 
 
-def _found(tool: Tool, folder: Folder, new: Sequence[New], listed: Collection[str]) -> Imported:
+def _found(
+    tool: Tool,
+    folder: Folder,
+    new: Sequence[New],
+    listed: Collection[str],
+    squashed: Mapping[str, Squashed],
+) -> Imported:
+    gone = without_replaced((key for key in folder.known if key not in listed), folder.replaced(), squashed)
     there = [one for key, one in folder.known.items() if key in listed]
     scripts = [script for one in there for script in _scripts(one)]
     return Imported(
@@ -199,7 +222,7 @@ def _found(tool: Tool, folder: Folder, new: Sequence[New], listed: Collection[st
         there=len(there),
         edited=tuple(script.name for script in scripts if is_edited(script.text)),
         unfinished={script.name: script.header.unfinished for script in scripts if script.header.unfinished},
-        gone=tuple(one.apply.name for key, one in folder.known.items() if key not in listed),
+        gone=tuple(folder.known[key].apply.name for key in gone),
     )
 
 

@@ -21,7 +21,9 @@ __all__ = ["books_of", "flyway_checksum"]
 _SETTINGS = ("tool", "table", "version", "description")
 _DJANGO = re.compile(r"(?:\d+_)?(?P<app>[A-Za-z_]\w*)[. ](?P<name>\d{4}_\w+)")
 # What a header says need not have Django's own numbers.
-_DJANGO_STATED = re.compile(r"(?:\d+_)?(?P<app>[A-Za-z_]\w*)[. ](?P<name>\S+)")
+_DJANGO_STATED = re.compile(
+    r"(?:\d+_)?(?P<app>[A-Za-z_]\w*)[. ](?P<name>\S+)(?:[ ]replaces[ ](?P<replaces>\S+(?:,[ ]*\S+)*))?"
+)
 # The comment that `alembic upgrade --sql` writes before each revision; a merge revises several.
 _ALEMBIC = re.compile(r"^-- Running upgrade (?P<revises>\w*(?:, \w+)*) -> (?P<revision>\w+)", re.M)
 _ALEMBIC_STATED = re.compile(r"(?P<revision>[^\s,]+)(?:[ ]revises[ ](?P<revises>[^\s,]+(?:,[ ]*[^\s,]+)*))?")
@@ -93,12 +95,23 @@ def _number(migration: Migration) -> int:
     return int(text)
 
 
-def _django(migration: Migration) -> dict[str, str]:
+def _django(migration: Migration) -> dict[str, Any]:
     stated = migration.apply.header.recorded_as
     match = _DJANGO_STATED.fullmatch(stated) if stated else _DJANGO.fullmatch(migration.stem)
     if match is None:
         raise _unknown(migration, "application and name, as in polls.0001_initial")
-    return {"app": match["app"], "name": match["name"]}
+    found: dict[str, Any] = {"app": match["app"], "name": match["name"]}
+    replaces = match.groupdict().get("replaces")
+    if replaces:
+        found["replaces"] = [_replaced_by_django(migration, one) for one in re.split(r",[ ]*", replaces)]
+    return found
+
+
+def _replaced_by_django(migration: Migration, text: str) -> list[str]:
+    app, dot, name = text.partition(".")
+    if not (app and dot and name):
+        raise _unknown(migration, "what it replaces as in polls.0001_initial, polls.0002_votes")
+    return [app, name]
 
 
 def _alembic(migration: Migration) -> dict[str, Any]:

@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Set
+from typing import Dict, Iterable, List, Set, Tuple
 
 from ...postgres.connection import sql
-from ...shapes import Cursor, TableName
+from ...shapes import Cursor, Json, TableName
 from .table import TEXT_TYPES, RecordTable, delete, insert, need_columns, there_is
 
 __all__ = ["Alembic", "Django"]
 
 
 class Django(RecordTable):
-    """One row a migration, by application and name (Django's documentation, "Migrations")."""
+    """One row a migration, by application and name (Django's documentation, "Migrations").
+
+    One that replaces others ("Squashing migrations") is applied where all of these are; Django records them with it.
+    """
 
     name = "django"
     table = "django_migrations"
@@ -31,25 +34,33 @@ class Django(RecordTable):
         """Of migrations that sql_dir does not have nothing is said: Django's own applications have theirs too."""
         cursor.execute(sql.SQL("SELECT app, name FROM {}").format(sql.Identifier(*table)))
         recorded = set(cursor.fetchall())
-        return {version for version, one in self.entries.items() if (one["app"], one["name"]) in recorded}
+        return {version for version, one in self.entries.items() if _is_in(recorded, one)}
 
     def record(
         self, cursor: Cursor, table: TableName, version: str, description: str, columns: Dict[str, str]
     ) -> None:
-        one = self.entry(version)
-        row = {"app": one["app"], "name": one["name"]}
-        if there_is(cursor, table, row):
-            return
-        cursor.execute(
-            sql.SQL("INSERT INTO {} (app, name, applied) VALUES (%s, %s, pg_catalog.now())").format(
-                sql.Identifier(*table)
-            ),
-            (row["app"], row["name"]),
-        )
+        for app, name in _rows(self.entry(version)):
+            if not there_is(cursor, table, {"app": app, "name": name}):
+                cursor.execute(
+                    sql.SQL("INSERT INTO {} (app, name, applied) VALUES (%s, %s, pg_catalog.now())").format(
+                        sql.Identifier(*table)
+                    ),
+                    (app, name),
+                )
 
     def forget(self, cursor: Cursor, table: TableName, version: str) -> None:
-        one = self.entry(version)
-        delete(cursor, table, {"app": one["app"], "name": one["name"]})
+        for app, name in _rows(self.entry(version)):
+            delete(cursor, table, {"app": app, "name": name})
+
+
+def _rows(entry: Json) -> List[Tuple[str, str]]:
+    """What stands for a migration in the table: what it replaces, and itself."""
+    return [*((app, name) for app, name in entry.get("replaces", ())), (entry["app"], entry["name"])]
+
+
+def _is_in(recorded: Set[Tuple[str, str]], entry: Json) -> bool:
+    *replaced, itself = _rows(entry)
+    return itself in recorded or (bool(replaced) and recorded.issuperset(replaced))
 
 
 class Alembic(RecordTable):
