@@ -30,6 +30,7 @@ from benchmarks import (  # noqa: E402 - as a script, the path has to be set fir
     proof_of_rollback_mutations,
     proof_of_rollback_safeguards,
     proof_of_schema_fingerprint,
+    proof_of_verify_scripts,
 )
 from benchmarks.measurement import Measurement, table  # noqa: E402
 from benchmarks.rollback_faults import LibraryUnderTest  # noqa: E402
@@ -70,6 +71,7 @@ MEASUREMENTS: dict[str, Measure] = {
     ),
     "faults": _of_library(proof_of_rollback_mutations),
     "safeguards": _of_library(proof_of_rollback_safeguards),
+    "verify": _of_library(proof_of_verify_scripts),
 }
 
 

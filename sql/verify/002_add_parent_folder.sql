@@ -1,7 +1,8 @@
 -- Verifies 002_add_parent_folder: the column and its index.
 --
--- Fails with a list of what is missing or other than written: type, NOT NULL and default of a column, definition of a
--- constraint, definition and validity of an index. Names are looked up on the search path, as in the migration.
+-- Fails with a list of what is missing or other than written, whatever PostgreSQL knows of it: definition, validity and
+-- comment. Owners and privileges are the database's and not looked at. Names are looked up on the search path, as in the
+-- migration.
 -- Objects of later migrations are no fault.
 DO $$
 DECLARE
@@ -9,27 +10,47 @@ DECLARE
 BEGIN
     WITH expected (relation, kind, definitions) AS (VALUES
         ('files', 'column', ARRAY[
-            'parent_folder text'
+            'parent_folder text COMMENT ''Name, without its path, of the folder that holds the file'''
         ]),
         ('files', 'index', ARRAY[
             'idx_files_parent_folder USING btree (parent_folder) WHERE (parent_folder IS NOT NULL)'
         ])
+    ), named (relation) AS (
+        SELECT DISTINCT to_regclass(relation)::oid FROM expected
     ), found AS (
         SELECT attrelid AS relation, 'column' AS kind, attname AS name,
-               concat_ws(' ', format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
-                         'DEFAULT ' || pg_get_expr(adbin, adrelid)) AS definition
+               concat_ws(' ', format_type(atttypid, atttypmod),
+                         CASE WHEN attcollation <> typcollation THEN 'COLLATE ' || attcollation::regcollation END,
+                         CASE WHEN attnotnull THEN 'NOT NULL' END,
+                         CASE attidentity WHEN 'a' THEN 'IDENTITY ALWAYS' WHEN 'd' THEN 'IDENTITY' END,
+                         CASE attgenerated WHEN '' THEN 'DEFAULT ' ELSE 'GENERATED ' END || pg_get_expr(adbin, adrelid),
+                         CASE WHEN attstorage <> typstorage THEN 'STORAGE ' || attstorage::text END,
+                         'COMPRESSION ' || nullif(attcompression::text, ''), 'STATISTICS ' || nullif(attstattarget, -1),
+                         'WITH ' || array_to_string(attoptions, ', '),
+                         'COMMENT ' || quote_literal(col_description(attrelid, attnum))) AS definition
         FROM pg_attribute
+        JOIN pg_type ON pg_type.oid = atttypid
         LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-        WHERE attnum > 0 AND NOT attisdropped
+        WHERE attnum > 0 AND NOT attisdropped AND attrelid IN (TABLE named)
         UNION ALL
         -- Says NOT VALID and NOT ENFORCED where a constraint is.
-        SELECT conrelid, 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0
+        SELECT conrelid, 'constraint', conname,
+               concat_ws(' ', pg_get_constraintdef(oid),
+                         CASE WHEN EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = o.oid AND tgenabled <> 'O')
+                             THEN '(disabled)' END,
+                         'COMMENT ' || quote_literal(obj_description(oid, 'pg_constraint')))
+        FROM pg_constraint o
+        WHERE conrelid IN (TABLE named)
         UNION ALL
+        -- Those of keys too.
         SELECT indrelid, 'index', relname,
                concat_ws(' ', CASE WHEN indisunique THEN 'UNIQUE' END, substring(pg_get_indexdef(indexrelid) FROM 'USING .*'),
-                         CASE WHEN NOT (indisvalid AND indisready AND indislive) THEN '(invalid)' END)
+                         CASE WHEN NOT (indisvalid AND indisready AND indislive) THEN '(invalid)' END,
+                         CASE WHEN indisclustered THEN 'CLUSTER' END, CASE WHEN indisreplident THEN 'REPLICA IDENTITY' END,
+                         'COMMENT ' || quote_literal(obj_description(indexrelid, 'pg_class')))
         FROM pg_index
         JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE indrelid IN (TABLE named)
     )
     SELECT string_agg(format('%s of %s: %s, found %s', e.kind, e.relation, wanted, coalesce(f.definition, 'none')), E'\n')
     INTO wrong

@@ -26,6 +26,7 @@ from benchmarks import (
     proof_of_rollback_mutations,
     proof_of_rollback_safeguards,
     proof_of_schema_fingerprint,
+    proof_of_verify_scripts,
 )
 from benchmarks.measurement import Measurement, table
 from benchmarks.rollback_faults import LibraryUnderTest
@@ -140,6 +141,19 @@ def planted(old: str, new: str):
 
 def NONE(stem: str):
     return [("sound", script("rollback", stem))]
+
+
+def test_a_verify_script_that_looks_at_nothing_misses_all_changes(library):
+    found = proof_of_verify_scripts.measure(
+        library, 0.5, Random(1), silent, verify=lambda stem: "SELECT true"
+    )
+    assert "002_add_parent_folder: ALTER TABLE files" in missed(found)
+    assert found.found == 0
+
+
+def test_and_the_librarys_own_misses_none(library):
+    found = proof_of_verify_scripts.measure(library, 1.0, Random(1), silent)
+    assert found.passed, table([found])
 
 
 FORGOTTEN = planted("ALTER TABLE files DROP COLUMN parent_folder;", "")

@@ -30,6 +30,12 @@ FAULTS = {
         "DROP TRIGGER processing_errors_count_trigger ON processing_errors",
         "ALTER FUNCTION update_job_progress() STABLE",
         "DROP TABLE melodic_patterns",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'files_pkey'::regclass",
+        "ALTER TABLE tags ENABLE ROW LEVEL SECURITY",
+        "ALTER SEQUENCE tags_id_seq CACHE 50",
+        "COMMENT ON COLUMN files.content_hash IS 'some bytes'",
+        "ALTER TABLE files DISABLE TRIGGER ALL; ALTER TABLE files ENABLE TRIGGER USER",
+        "CREATE OR REPLACE VIEW files_with_tags AS SELECT id, filename, filepath, NULL::text[] AS tag_names FROM files",
     ],
     "002_add_parent_folder": [
         "ALTER TABLE files DROP COLUMN parent_folder",
@@ -67,6 +73,8 @@ FAULTS = {
         "UPDATE tag_categories SET name = 'kind' WHERE name = 'genre'",
         "UPDATE tags SET category_id = NULL",
         "DROP VIEW pending_tag_suggestions",
+        "ALTER FUNCTION suggest_tags_from_similar_files SECURITY DEFINER",
+        "ALTER VIEW tags_with_categories SET (security_barrier = true)",
     ],
     "008_filename_metadata_fixed": [
         "ALTER TABLE files ALTER metadata_source DROP DEFAULT",
@@ -86,6 +94,7 @@ FAULTS = {
         "RETURNS TABLE (metric text, count bigint, percentage numeric) "
         "LANGUAGE plpgsql STABLE AS 'BEGIN RETURN; END'",
         "ALTER FUNCTION search_files_by_text_metadata VOLATILE",
+        "ALTER FUNCTION get_text_metadata_stats() SET search_path = public",
         "DROP VIEW files_with_text_metadata; CREATE VIEW files_with_text_metadata AS SELECT id, filename FROM files",
     ],
     "010_harmonic_analysis": [
@@ -112,6 +121,7 @@ FAULTS = {
         "UPDATE files SET filename = 'a b.mid', filepath = 'a b.mid' WHERE id = 1; "
         "ALTER TABLE files ENABLE TRIGGER USER",
         "ALTER TABLE normalized_filenames.renamed_file DROP CONSTRAINT renamed_file_pkey",
+        "ALTER FUNCTION normalized_filenames.normalized(text) CALLED ON NULL INPUT",
     ],
 }
 FAULTS["011_enhanced_analysis_json"][0] = (
