@@ -6,8 +6,8 @@ SHELL := /bin/sh
 ifndef AT_ONCE
 .NOTPARALLEL:
 endif
-.PHONY: help demo start stop test test-room combinations lint pytest unit integration molecule proof lossless strangers drafts faults \
-    mutants documents transcripts collection sanity sanity-offline clean venv lock
+.PHONY: help demo start stop test test-room combinations lint pytest unit integration molecule proof lossless strangers \
+    versions drafts faults mutants documents transcripts collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -37,6 +37,7 @@ help: ## this list
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
 	@echo 'make strangers     back up and prove the schemas of strangers, and plant differences in them'
+	@echo 'make versions      try the main chain, random migrations and backups on PostgreSQL 15, 16, 17 and 18; QUICK=1, SEED=1, ONLY=15'
 	@echo 'make drafts        draft rollbacks of their migrations, and play them'
 	@echo 'make faults        let everything go wrong that can, and see that every word is true; QUICK=1, SEED=1 likewise, NAMES=500 hostile names'
 	@echo 'make mutants       make the code wrong in one place after the other, and see tests fail; ROOM=ledger, QUICK=1'
@@ -120,6 +121,10 @@ strangers: venv
 	@python benchmarks/strangers.py
 	@python benchmarks/generated_rows.py
 
+# What it downloads for that stays until make clean.
+versions: venv
+	@python benchmarks/versions.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
+
 drafts: venv
 	@python benchmarks/drafts.py
 
@@ -138,6 +143,7 @@ transcripts: start
 # Servers first: as root their data lies below /var/tmp, and only their state files know where.
 clean:
 	@if [ -x .venv/bin/python ]; then \
+	    python benchmarks/releases/programs.py || exit 1; \
 	    for state in .local .local/molecule/*; do \
 	        if [ -f "$$state/lock" ]; then python demo/local_server.py remove --state "$$state" || exit 1; fi; \
 	    done; \

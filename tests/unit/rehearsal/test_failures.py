@@ -38,4 +38,5 @@ def test_of_several_all_are_named_and_of_the_first_it_is_said_why() -> None:
         "7 of 9 migrations fail the rehearsal: 010, 011, 012, 013, 014, 015, 016. 010: why 0; 011: why 1; 012: why 2;"
         " 013: why 3; 014: why 4; and 2 more. Not tried: 020 (it requires 010, 011)."
     )
-    assert [one["reason"] for one in refusal.details["failures"]][-1] == "why 6."
+    failures: Any = refusal.details["failures"]
+    assert failures[-1]["reason"] == "why 6."

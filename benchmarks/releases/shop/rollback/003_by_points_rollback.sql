@@ -1,0 +1,2 @@
+-- Transaction: none
+DROP INDEX CONCURRENTLY customer_by_points;
