@@ -118,6 +118,19 @@ def test_on_generated_rows_as_well(all_of_them: StepRuns) -> None:
     assert rows == {"001": 5, "002": 5, "004": 5}
 
 
+def test_a_script_that_ends_its_own_session_is_one_failure_among_others(all_of_them: StepRuns) -> None:
+    gone = "SELECT pg_terminate_backend(pg_backend_pid());"
+    all_of_them.write(
+        migrations__003_gone=f"-- Requires: 001\nALTER TABLE notes ADD COLUMN gone text; {gone}",
+        rollback__003_gone_rollback="ALTER TABLE notes DROP COLUMN gone;",
+        migrations__004_tag="-- Requires: 001\nALTER TABLE notes ADD COLUMN tag text;",
+        rollback__004_tag_rollback=gone,
+    )
+    answer = rehearsed(all_of_them)
+    assert [version for version, _code in codes(answer)] == ["003", "004"], answer
+    assert list(answer["details"]["proven_on"]) == ["001", "002"]
+
+
 def test_sample_rows_that_cannot_be_loaded_are_a_failure_of_their_own(all_of_them: StepRuns) -> None:
     all_of_them.write(
         sample__001_notes="INSERT INTO nowhere VALUES (1);",

@@ -154,14 +154,18 @@ class FromEmpty:
 
     def _go_on(self, migration: Migration, before: tuple[Catalog, Content]) -> None:
         """After a failure: the migrations that are in place, and this one, if it can be applied at all."""
-        if self._rehearsal.state() != before:
+        if not self._is_as(before):
             self._build(self._placed)
         try:
             self._put_in_place(migration)
         except Refused:
             # One by one, its statements may have got half way.
-            if self._rehearsal.state() != before:
+            if not self._is_as(before):
                 self._build(self._placed)
+
+    def _is_as(self, before: tuple[Catalog, Content]) -> bool:
+        """Whether the database has not changed; one to which the connection is lost is as good as gone."""
+        return not self.connection.closed and self._rehearsal.state() == before
 
     def _build(self, migrations: Sequence[Migration]) -> None:
         """These migrations with their sample rows, in a new database."""
