@@ -178,6 +178,22 @@ def test_a_rollback_that_may_change_rows_in_two_places():
     check_scripts_to_apply([entry("001", alone={"apply": twice, "rollback": transactions()})], ["001"])
 
 
+def test_all_that_is_wrong_is_named_where_all_are_rehearsed():
+    index = [
+        entry("001", problems=[problem("001 is broken")]),
+        entry("002"),
+        entry("003", statements=0),
+    ]
+    with pytest.raises(Refused, match=r"^001 is broken$"):
+        check_scripts_to_apply(index, ["001", "002", "003"])
+    with pytest.raises(
+        Refused, match=r"The scripts have 2 faults: 001 is broken; Migration 003 has no statement"
+    ):
+        check_scripts_to_apply(index, ["001", "002", "003"], name_all=True)
+    with pytest.raises(Refused, match=r"^001 is broken$"):
+        check_scripts_to_apply(index[:2], ["001", "002"], name_all=True)
+
+
 def test_scripts_of_migrations_that_are_not_selected_do_not_matter():
     check_scripts_to_apply([entry("001", problems=[problem("broken")]), entry("002")], ["002"])
 

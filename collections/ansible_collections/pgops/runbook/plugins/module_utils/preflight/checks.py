@@ -12,6 +12,7 @@ from ..ledger.bookkeeping import recorded_in
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..postgres.script_session import relation_oid
+from ..sentences import listed
 from ..shapes import Cursor, IndexEntry, Json
 from .order import Index, cascade_order, dependents, later_than, pending, unmet_requirements
 
@@ -106,19 +107,34 @@ def select_later(index: Index, stays: str, applied: Collection[str]) -> list[str
     return later_than(index, stays, applied)
 
 
-def check_scripts_to_apply(index: Iterable[IndexEntry], versions: Iterable[str]) -> None:
+def check_scripts_to_apply(
+    index: Iterable[IndexEntry], versions: Iterable[str], name_all: bool = False
+) -> None:
     """Each selected migration parses, runs in one transaction and has a rollback.
+
+    Args:
+        name_all: whether what is wrong with any of them is said, and not only what is found first.
 
     Raises:
         Refused: naming the item of the checklist.
     """
     by_version = {entry["version"]: entry for entry in index}
-    for version in versions:
-        entry = by_version[version]
-        for problem in entry["problems"]:
-            raise Refused(problem["reason_code"], problem["reason"])
-        for fault in faults_of_scripts(entry):
-            raise fault
+    faults = (fault for version in versions for fault in _faults(by_version[version]))
+    first = next(faults, None)
+    if first is None:
+        return
+    others = [fault.reason for fault in faults] if name_all else []
+    if others:
+        total = f"The scripts have {len(others) + 1} faults"
+        raise Refused(first.code, f"{total}: {listed([first.reason, *others])}", **first.details)
+    raise first
+
+
+def _faults(entry: IndexEntry) -> Iterator[Refused]:
+    for problem in entry["problems"]:
+        yield Refused(problem["reason_code"], problem["reason"])
+    if not entry["problems"]:
+        yield from faults_of_scripts(entry)
 
 
 def faults_of_scripts(entry: IndexEntry) -> Iterator[Refused]:

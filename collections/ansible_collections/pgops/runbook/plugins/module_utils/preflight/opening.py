@@ -122,7 +122,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         return versions
     if step.playbook == "rehearse" and wanted == "all":
         versions = [entry["version"] for entry in index]
-        check_scripts_to_apply(index, versions)
+        check_scripts_to_apply(index, versions, name_all=True)
         return versions
     if open_journal(cursor) is None:
         _refuse_unrecorded(cursor, index, applied)
