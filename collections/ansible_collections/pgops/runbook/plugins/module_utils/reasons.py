@@ -267,6 +267,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             "It is not the time at which production may be changed.",
             "Run again within the window that the reason names.",
         ),
+        "precondition_not_met": Reason(
+            "What the author of a migration wants to hold before it begins (precheck/) does not hold in production.",
+            "Look at the rows that the script asks about, and put them right; or correct the script.",
+        ),
+        "precondition_unanswered": Reason(
+            "A precheck script took longer than precheck_timeout_seconds, or did not get a lock that it asked for.",
+            "Run again at a quieter time, let the script ask for less, or give it more time.",
+        ),
         "rehearsal_server_is_production": Reason(
             "The group rehearsal is to name another server, but its connection leads to production's own.",
             "Give the host in group rehearsal an address that leads to its server from where the modules run; or take"

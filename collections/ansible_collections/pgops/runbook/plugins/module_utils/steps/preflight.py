@@ -13,6 +13,7 @@ from ..backup.copy import CopyDatabase, drop_forgotten
 from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.files import check_room, remove_unencrypted
+from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.privileges import check_rights_of_others
@@ -84,6 +85,7 @@ def work(step: Step) -> Json:
             selected = _select(step, cursor)
         opens = selected.has_work()
     needed = _approvals(step, selected)
+    prechecks = ask_prechecks(step, selected.migrations)
     if not selected.has_work():
         step.changed = False
     outputs = {
@@ -94,6 +96,7 @@ def work(step: Step) -> Json:
         "database_bytes": size,
         "lint": selected.lint,
         "client_programs": programs,
+        "prechecks": prechecks,
         "server_version": step.identity["server_version"],
         "files": asking_for_files(step, selected.migrations, selected.only_files),
         "restore_point": _check_emergency_backup(step, selected.migrations),
@@ -245,6 +248,7 @@ def main() -> None:
             **LAG_SPEC,
             **SLOT_SPEC,
             **APPROVALS_SPEC,
+            **PRECHECK_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -11,7 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ...module_utils.errors import Refused, RunbookError
 from ...module_utils.execution.parts import lines_of_changes
-from ...module_utils.ledger.receipts import RESTORING_STEPS
+from ...module_utils.ledger.receipts import ALL_SCRIPTS, RESTORING_STEPS
 from ..sql.books import books_of
 from ..sql.layouts.choice import AUTO
 from ..sql.library import NO_LIBRARY, Migration, Script, SqlLibrary, read_sql_library
@@ -172,7 +172,8 @@ def plan_for(
         to_roll_back: whether only rollback scripts are going to run.
 
     Returns:
-        dict: index (preflight, status), migrations (statements and digests), smoke, versions, facts (rehearse).
+        dict: index (preflight, status), migrations (statements and digests), prechecks (preflight), smoke, versions,
+        facts (rehearse).
 
     Raises:
         SqlScriptError: a script of the run does not parse.
@@ -190,6 +191,7 @@ def plan_for(
                 if with_statements
                 else [_digests(library.find(version)) for version in versions]
             ),
+            "prechecks": library.prechecks() if step == "preflight" and not to_roll_back else {},
             "smoke_digests": {script.name: script.sha256 for script in library.smoke},
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
             "warnings": [str(remark) for remark in library.warnings],
@@ -219,7 +221,7 @@ def _digests(migration: Migration) -> dict[str, Any]:
         "version": migration.version,
         **{
             kind: {"sha256": script.sha256} if (script := getattr(migration, kind)) else None
-            for kind in ("apply", "rollback", "verify")
+            for kind in ALL_SCRIPTS
         },
     }
 
@@ -233,7 +235,7 @@ def entry_of(entry: dict[str, Any], migration: Migration) -> dict[str, Any]:
         "rollback_name": rollback.name if rollback else None,
         "problems": [
             problem
-            for script in (migration.apply, rollback, migration.verify)
+            for script in (migration.apply, rollback, migration.verify, migration.precheck)
             if script
             for problem in _problems(script)
         ],
