@@ -278,6 +278,24 @@ options:
     default: 900
 """
 
+    ABORT = r"""
+options:
+  abort_blocked_sessions:
+    description:
+      - How many sessions may come to wait behind the change until its statement is cancelled and its transaction rolled
+        back. Counted are those that have waited for O(abort_blocked_seconds) without a pause. 0 never does.
+    type: int
+    default: 0
+  abort_blocked_seconds:
+    description: How long they, or a standby, have to be in that state.
+    type: float
+    default: 1
+  abort_replica_lag_mb:
+    description: How many MB of WAL a connected standby may come to be behind until the same is done. 0 never does.
+    type: float
+    default: 0
+"""
+
     ENCRYPTION = r"""
 options:
   encryption:

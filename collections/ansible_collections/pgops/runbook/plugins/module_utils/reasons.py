@@ -504,6 +504,15 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
     },
     "Production": {
+        "aborted_for_blocked_sessions": Reason(
+            "So many sessions waited behind the change (abort_blocked_sessions) that its statement was cancelled.",
+            "Run again at a quieter time; the reason names who waited for what. For one run: a greater"
+            " abort_blocked_sessions, or 0 for no limit.",
+        ),
+        "aborted_for_replica_lag": Reason(
+            "A standby came to be further behind than abort_replica_lag_mb, and the change's statement was cancelled.",
+            "Run again when it has caught up, or write the migration so that it writes less at a time.",
+        ),
         "commit_unknown": Reason(
             "The connection was lost at COMMIT, and the server does not answer: whether it was committed is not known.",
             "When the server is back: ansible-playbook playbooks/status.yml shows what is applied.",
