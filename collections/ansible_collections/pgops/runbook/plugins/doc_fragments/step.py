@@ -111,6 +111,11 @@ options:
         description:
           - Of an emergency rollback the migration that stays; all that are applied and come after it are taken back.
             Empty means that O(run.migration) says which one is.
+          - C(tag:) and a name stand for the state after the deploy that has this tag.
+        type: str
+        default: ''
+      tag:
+        description: Of a deploy the name of the state after it, to which a rollback can go back.
         type: str
         default: ''
       version_table:

@@ -337,6 +337,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Bring the standby back. If the server may do without it, a superuser types: ALTER SYSTEM SET"
             " synchronous_standby_names = ''; SELECT pg_reload_conf().",
         ),
+        "tag_taken": Reason(
+            "The tag of the deploy is that of an earlier one, whose migrations are applied.",
+            "Give this one another tag; the history names those that there are.",
+        ),
+        "tag_unknown": Reason(
+            "No deploy of this database has the tag to whose state a rollback is to go back.",
+            "Take one that the reason names, or the last migration that is to stay: -e to=<version>.",
+        ),
         "text_not_utf8": Reason(
             "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",
             "Give it again in UTF-8 (COMMENT ON, ALTER ... RENAME).",

@@ -44,7 +44,8 @@ def _preflight(outputs: Outputs) -> str:
     wanted = outputs.get("migrations")
     what = f"to do: {', '.join(wanted)}" if wanted else "nothing to do" if wanted is not None else ""
     held = len(outputs.get("prechecks") or [])
-    return _joined(what, f"{counted(held, 'precondition')} met" if held else "", server, size)
+    tag = f"tag {outputs['tag']}" if outputs.get("tag") else ""
+    return _joined(what, tag, f"{counted(held, 'precondition')} met" if held else "", server, size)
 
 
 def _maintenance_window(outputs: Outputs) -> str:
