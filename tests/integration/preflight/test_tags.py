@@ -36,7 +36,7 @@ def test_from_a_deploy_with_a_tag_back_to_it(runs: StepRuns) -> None:
     assert rollback(runs, "release_7")["outputs"]["migrations"] == ["002"]
     answer = rollback(runs, "release_8")
     assert (answer["outcome"], answer["reason_code"]) == ("refused", "tag_unknown")
-    assert "There are release_7" in answer["msg"]
+    assert "Its tags: release_7" in answer["msg"]
 
     status = runs.another("status").must("status")["outputs"]["tags"]
     assert [(one["tag"], one["run_id"], one["later"]) for one in status] == [

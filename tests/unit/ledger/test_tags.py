@@ -69,7 +69,7 @@ def test_what_came_later_goes_whatever_its_number() -> None:
     ids=["half of it", "taken back by itself", "refused", "nothing to do", "replaced by a restore"],
 )
 def test_a_deploy_that_did_not_come_to_its_end_gives_none(more: list[dict]) -> None:
-    with pytest.raises(Refused, match="There are two, one") as refused:
+    with pytest.raises(Refused, match="Its tags: two, one") as refused:
         state_of([*RECEIPTS, *more], "three")
     assert refused.value.code == "tag_unknown"
 

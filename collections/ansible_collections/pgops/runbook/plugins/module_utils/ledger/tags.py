@@ -96,7 +96,7 @@ def state_of(receipts: Sequence[Receipt], tag: str) -> TagState:
     for state in states:
         if state.tag == tag:
             return state
-    known = f"There are {listed([one.tag for one in states], 10, ', ')}" if states else "No deploy has one"
+    known = f"Its tags: {listed([one.tag for one in states], 10, ', ')}" if states else "No deploy has one"
     raise Refused(
         "tag_unknown",
         f"No deploy that came to its end has the tag {tag} in this database. {known}. Or name the last migration that"
