@@ -90,14 +90,15 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
 
 
 def _check_tag(run: dict[str, Any]) -> None:
-    """
+    """An inventory may have a variable of that name for something else, which must not hold up a rollback.
+
     Raises:
-        Refused: a tag is given to something else than a deploy, or cannot be one.
+        Refused: what a deploy is given cannot be a tag; or a rollback is given one, and nothing else.
     """
-    if not run.get("tag"):
-        return
-    check_tag(run["tag"])
-    if run["playbook"] in ("emergency_rollback", "rehearse"):
+    if run.get("tag") and run["playbook"] == "deploy":
+        check_tag(run["tag"])
+    names_another = run.get("migration") or run.get("down_to")
+    if run.get("tag") and run["playbook"] == "emergency_rollback" and not names_another:
         raise Refused(
             "setting_invalid",
             "tag names the state after a deploy, and is for deploy.yml. To go back to that state: ansible-playbook"
