@@ -54,7 +54,8 @@ def check_tag(tag: str) -> None:
         Refused: it is no name.
     """
     if not NAME.fullmatch(tag):
-        shown = tag if len(tag) <= 80 else f"{tag[:77]}..."
+        text = tag
+        shown = text if len(text) <= 80 else text[:77] + "..."
         raise Refused(
             "setting_invalid",
             f"tag={shown!r} cannot be a tag: it has letters, digits, '.', '_' and '-', begins with a letter or digit,"

@@ -15,7 +15,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.privileges import rights_of_others
 from ..ledger.receipts import in_force, latest
 from ..ledger.schema import NEWEST
-from ..ledger.tags import TagState, tag_states
+from ..ledger.tags import tag_states
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.follow import files_behind
@@ -111,15 +111,25 @@ def database_status(
         "rows_waiting": _rows_waiting(salvage, applied),
         "residue": _residue(receipts, applied),
         "left_out": _left_out(index, receipts, applied),
-        "tags": [_tag(state, index, applied) for state in tag_states(receipts)[:TAGS_SHOWN]],
+        "tags": _tags(receipts, index, applied),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
 
 
-def _tag(state: TagState, index: Sequence[IndexEntry], applied: Collection[str]) -> Json:
-    later = state.later([entry["version"] for entry in index], applied)
-    return {"tag": state.tag, "run_id": state.run_id, "started": state.started, "later": later}
+def _tags(receipts: Sequence[Receipt], index: Sequence[IndexEntry], applied: Collection[str]) -> list[Json]:
+    """The newest states with a name, and what was deployed after each."""
+    order = [entry["version"] for entry in index]
+    states = tag_states(receipts)
+    return [
+        {
+            "tag": state.tag,
+            "run_id": state.run_id,
+            "started": state.started,
+            "later": state.later(order, applied),
+        }
+        for state in states[:TAGS_SHOWN]
+    ]
 
 
 def _waiting(cursor: Cursor) -> list[Json]:
