@@ -101,6 +101,7 @@ class StepRuns:
     connection: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     operator: str = ""
+    tag: str = ""
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -157,6 +158,7 @@ class StepRuns:
                 "migration": self.migration,
                 "library_hosts": list(self.library_hosts),
                 "operator": self.operator,
+                "tag": self.tag,
             },
             "plan": {**plan, "books": books_of(self.version_table, library), **self.limits},
             "backup_dir": str(self.backups),

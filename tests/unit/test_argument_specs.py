@@ -59,7 +59,18 @@ MAGIC = {
     "role_path",
 }
 # Given on the command line only; wherever they are used they have a default.
-COMMAND_LINE = {"adopt", "approval_comment", "cascade", "from", "name", "run_id", "skip", "to", "until"}
+COMMAND_LINE = {
+    "adopt",
+    "approval_comment",
+    "cascade",
+    "from",
+    "name",
+    "run_id",
+    "skip",
+    "tag",
+    "to",
+    "until",
+}
 
 
 def load(path: Path) -> Any:

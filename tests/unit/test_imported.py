@@ -22,7 +22,8 @@ LEFT_OUT = {
     "announce": SQL_OF_MIGRATIONS | COMPARING | {"execution", "impact", "preflight", "production"},
     "backup": SQL_OF_MIGRATIONS | {"library", "preflight", "restore"},
     "maintenance_window": SQL_OF_MIGRATIONS | COMPARING | {"execution", "impact", "library", "production"},
-    "preflight": SQL_OF_MIGRATIONS | {"content", "execution", "impact", "production"},
+    # A precheck is run as any script is, by a file of room execution that others share.
+    "preflight": SQL_OF_MIGRATIONS | {"content", "production"},
     "smoke_test": SQL_OF_MIGRATIONS | COMPARING | {"library", "preflight", "production"},
 }
 

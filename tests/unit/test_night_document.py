@@ -22,7 +22,7 @@ both = pytest.mark.parametrize("text", [TEXT, TRAINING], ids=["night", "training
 def variables() -> set[str]:
     """All that the roles know, and what the playbooks take besides."""
     # preflight_cascade is taken from the shorter name, which only a command line has.
-    known = {"migration", "run_id", "cascade", "to"}
+    known = {"migration", "run_id", "cascade", "tag", "to"}
     for path in (PROJECT / "roles").glob("*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
             known |= set(entry.get("options", {}))

@@ -39,6 +39,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "row.as_column()[:2]",
     "run['started'][:19]",
     "statement['sql'][:2000]",
+    "states[:TAGS_SHOWN]",  # the history has all
     "text[:200]",
     "text[:77]",
     "text[:18]",

@@ -137,6 +137,19 @@ def ordinary_role(server: LocalServer) -> Iterator[None]:
         execute(server, "DROP ROLE ordinary")
 
 
+def test_a_change_by_which_a_standby_falls_behind_is_ended(runs: StepRuns, standby: Standby) -> None:
+    runs.write(
+        migrations__002_author=f"ALTER TABLE notes ADD COLUMN author text; {SOME_WAL}; DROP TABLE filler; DO $$ BEGIN"
+        " IF current_database() NOT LIKE 'runbook%' THEN PERFORM pg_sleep(90); END IF; END $$;"
+    )
+    runs.up_to("rehearse")
+    with standby.paused():
+        answer = runs.step("apply", abort_replica_lag_mb=1, abort_blocked_seconds=0)
+    assert ended(answer) == ("unchanged", "aborted_for_replica_lag"), answer
+    assert answer["details"]["standbys"][0].startswith("s1 is ")
+    assert runs.ask("SELECT version FROM schema_migrations") == [("001",)]
+
+
 # Synchronous standbys --------------------------------------------------------------------------------------
 
 

@@ -150,6 +150,11 @@ def test_nobody_is_there(application: Application, hook: Server) -> None:
     assert "refused" in run.record["unannounced"][0]["reason"].lower()
 
 
-def test_check_mode_tells_nobody(application: Application, hook: Server) -> None:
-    application.deploy("002", "--check")
+def test_check_mode_tells_nobody_and_shows_what_would_be_done(application: Application, hook: Server) -> None:
+    before = application.contents()
+    run = application.deploy("002", "--check", "--diff")
     assert hook.got == []
+    assert run.status == 0, run.output
+    assert "statements of migration 002: migrations/002_" in run.output
+    assert "+-- line " in run.output
+    assert application.contents() == before

@@ -61,6 +61,10 @@ FAULTS: dict[str, tuple[dict[str, str | bytes], tuple[str, int, str]]] = {
         {**TWO, "verify/002_b.sql": "SELEC 1;\n"},
         ("verify/002_b.sql", 1, "script_syntax_error"),
     ),
+    "precheck script": (
+        {**TWO, "precheck/002_b.sql": "SELECT 1;\nSELEC 1;\n"},
+        ("precheck/002_b.sql", 2, "script_syntax_error"),
+    ),
     "smoke script": ({"smoke/all.sql": "\nSELEC 1;\n"}, ("smoke/all.sql", 2, "script_syntax_error")),
     "header of a sample": (
         {**TWO, "sample/002_b.sql": "-- Risk Level: ?\nSELECT 1;\n"},

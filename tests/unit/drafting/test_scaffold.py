@@ -81,12 +81,13 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
     assert refused.value.code == "new_migration_refused"
 
 
-def test_three_files_are_begun_and_none_of_them_runs(folder: Path) -> None:
+def test_four_files_are_begun_and_the_one_that_can_be_run_asks_nothing(folder: Path) -> None:
     answer = begun(order(folder, "add_tags"))
     assert answer["changed"]
     assert [Path(path).relative_to(folder).as_posix() for path in answer["files"]] == [
         "migrations/010_add_tags.sql",
         "rollback/010_add_tags_rollback.sql",
+        "precheck/010_add_tags.sql",
         "verify/010_add_tags.sql",
     ]
     migration = read_sql_library(folder).find("010")
@@ -98,6 +99,7 @@ def test_three_files_are_begun_and_none_of_them_runs(folder: Path) -> None:
             script.parse()
         assert refused.value.code == "script_unfinished"
         assert script.text.split("\n")[refused.value.line - 1].startswith("-- Unfinished: ")
+    assert migration.precheck.payload()["statements"] == []
 
 
 def test_a_second_run_with_the_name_does_nothing(folder: Path) -> None:
@@ -115,7 +117,7 @@ def test_a_second_run_with_the_name_does_nothing(folder: Path) -> None:
 
 def test_check_mode_says_what_would_be_written(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
-    assert len(begun(order(folder, "add_tags", writes=False))["files"]) == 3
+    assert len(begun(order(folder, "add_tags", writes=False))["files"]) == 4
     assert sorted(folder.rglob("*")) == before
 
 

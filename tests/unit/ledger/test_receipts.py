@@ -199,7 +199,7 @@ def test_the_age_of_a_step_that_is_not_needed_does_not_matter():
     )
 
 
-@pytest.mark.parametrize("kind", ["apply", "rollback", "verify"])
+@pytest.mark.parametrize("kind", ["apply", "rollback", "verify", "precheck"])
 def test_other_bytes_of_a_script_are_refused_and_named(kind):
     with pytest.raises(Refused, match=f"The {kind} script of migration 009 was edited"):
         gate("apply", before("apply"), scripts={"009": {**SCRIPTS["009"], kind: "other"}})

@@ -47,6 +47,14 @@ def test_a_line_a_run() -> None:
     assert lines[2].endswith("refused in 10.0 s: deploy of no migration, by alice@laptop: no")
 
 
+def test_a_tag_stands_beside_what_was_deployed() -> None:
+    tagged = {"runs": [run(tag="release_7"), run(2, tag=None)]}
+    _, first, second = history_report(tagged, "books")
+    assert "deploy of 009 (tag release_7), by" in first
+    assert "tag" not in second
+    assert history_page(tagged, "books", set()).count("(tag release_7)") == 1
+
+
 def test_one_that_has_not_ended_says_so() -> None:
     (_, line) = history_report({"runs": [run(outcome=None, finished=None, seconds=None)]}, "books")
     assert "not ended: deploy of 009" in line

@@ -91,12 +91,26 @@ def test_a_rollback_down_to_a_migration_is_told_which_one_stays(folder: Path) ->
     assert [entry["version"] for entry in found["migrations"]] == ["1"]
 
 
+def test_a_variable_of_an_inventory_that_is_no_tag_holds_up_no_rollback(folder: Path) -> None:
+    found = plan(folder, "preflight", "emergency_rollback", migration="1", tag="a b")
+    assert found["to_tag"] == ""
+
+
+def test_a_rollback_to_a_tag_is_told_its_name(folder: Path) -> None:
+    found = plan(folder, "preflight", "emergency_rollback", migration="", down_to="tag:release_7")
+    assert (found["down_to"], found["to_tag"]) == ("", "release_7")
+
+
 @pytest.mark.parametrize(
     ("playbook", "options", "reason"),
     [
         ("deploy", {"migration": "", "down_to": "1"}, "Type it alone: .* -e to=1"),
         ("emergency_rollback", {"migration": "1", "down_to": "1"}, "Type it alone: .* -e to=1"),
         ("emergency_rollback", {"migration": "", "down_to": "7"}, "there is no migration '7'"),
+        ("emergency_rollback", {"migration": "", "down_to": "tag:"}, "tag='' cannot be a tag"),
+        ("emergency_rollback", {"migration": "1", "down_to": "tag:a"}, "Type it alone: .* -e to=tag:a"),
+        ("emergency_rollback", {"migration": "", "tag": "a"}, "is for deploy.yml.* -e to=tag:a"),
+        ("deploy", {"migration": "1", "tag": "a b"}, "cannot be a tag"),
     ],
 )
 def test_which_one_stays_is_said_to_a_rollback_and_alone(

@@ -407,7 +407,11 @@ NESTED = {
 @pytest.mark.parametrize("layout", ["auto", "flyway"])
 def test_flyway_looks_into_the_folders_in_its_own(tmp_path: Path, folder: str, layout: str) -> None:
     files = {f"{folder}{name}": text for name, text in NESTED.items()}
-    beside = {"verify/V2__b.sql": "SELECT true", "smoke/V9__s.sql": "SELECT true"}
+    beside = {
+        "precheck/V2__b.sql": "SELECT 1",
+        "verify/V2__b.sql": "SELECT true",
+        "smoke/V9__s.sql": "SELECT true",
+    }
     root = write_all(tmp_path, {**files, **beside})
     (root / folder / "2025/round").symlink_to(root / folder, target_is_directory=True)
     found = read_sql_library(root, layout=layout)
@@ -420,6 +424,7 @@ def test_flyway_looks_into_the_folders_in_its_own(tmp_path: Path, folder: str, l
     first, second, third = found.migrations
     assert (first.rollback, first.rollback_place) == (None, f"{folder}2024/U1__a.sql")
     assert (second.rollback.name, second.verify.name) == (f"{folder}undo/U2__b.sql", "verify/V2__b.sql")
+    assert second.precheck.name == "precheck/V2__b.sql"
     assert third.apply.header.transaction == "none"
     assert len(found.warnings) == 1
     assert found.warnings[0].startswith(f"{folder}2025/R__views.sql is not deployed: it is repeatable")
@@ -515,7 +520,8 @@ def test_the_plan_gives_order_requirements_and_names(tmp_path: Path) -> None:
 
 def test_a_verify_script_may_end_in_rollback_and_no_other(tmp_path: Path) -> None:
     check = "BEGIN;\nSELECT 1/count(*) FROM t;\nROLLBACK;"
-    (one, *_) = read(tmp_path, {**SQITCH, "verify/zeta.sql": check})
+    (one, *_) = read(tmp_path, {**SQITCH, "verify/zeta.sql": check, "precheck/zeta.sql": check})
+    assert one.precheck.parse().statements
     assert statements(one.verify) == [(2, "SELECT 1/count(*) FROM t")]
     assert one.verify.parse().notes == ()
     (one, *_) = read(tmp_path, {"deploy/zeta.sql": check})

@@ -21,6 +21,7 @@ from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.approvals import RESUME, WAITS
 from ..module_utils.ledger.signatures import signatures_of
+from ..plugin_utils.report.planned import planned_of_run
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
@@ -259,6 +260,8 @@ class ActionModule(ActionBase):
             result.pop("receipts", None)
             # A module does not know its place in the chain, and whether production was changed by then.
             result["outcome"] = record.content["steps"][-1].get("outcome") or result["outcome"]
+        elif step == "preflight" and self._task.diff:
+            result["diff"] = planned_of_run(run, result["outputs"].get("migrations", []))
         return result
 
     def _update_module_args(

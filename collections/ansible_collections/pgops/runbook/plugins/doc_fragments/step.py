@@ -111,6 +111,11 @@ options:
         description:
           - Of an emergency rollback the migration that stays; all that are applied and come after it are taken back.
             Empty means that O(run.migration) says which one is.
+          - C(tag:) and a name stand for the state after the deploy that has this tag.
+        type: str
+        default: ''
+      tag:
+        description: Of a deploy the name of the state after it, to which a rollback can go back.
         type: str
         default: ''
       version_table:
@@ -276,6 +281,24 @@ options:
     description: Greatest time of one statement in production; 0 means none.
     type: float
     default: 900
+"""
+
+    ABORT = r"""
+options:
+  abort_blocked_sessions:
+    description:
+      - How many sessions may come to wait behind the change until its statement is cancelled and its transaction rolled
+        back. Counted are those that have waited for O(abort_blocked_seconds) without a pause. 0 never does.
+    type: int
+    default: 0
+  abort_blocked_seconds:
+    description: How long they, or a standby, have to be in that state.
+    type: float
+    default: 1
+  abort_replica_lag_mb:
+    description: How many MB of WAL a connected standby may come to be behind until the same is done. 0 never does.
+    type: float
+    default: 0
 """
 
     ENCRYPTION = r"""

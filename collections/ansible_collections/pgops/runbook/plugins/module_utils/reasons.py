@@ -267,6 +267,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             "It is not the time at which production may be changed.",
             "Run again within the window that the reason names.",
         ),
+        "precondition_not_met": Reason(
+            "What the author of a migration wants to hold before it begins (precheck/) does not hold in production.",
+            "Look at the rows that the script asks about, and put them right; or correct the script.",
+        ),
+        "precondition_unanswered": Reason(
+            "A precheck script took longer than precheck_timeout_seconds, or did not get a lock that it asked for.",
+            "Run again at a quieter time, let the script ask for less, or give it more time.",
+        ),
         "rehearsal_server_is_production": Reason(
             "The group rehearsal is to name another server, but its connection leads to production's own.",
             "Give the host in group rehearsal an address that leads to its server from where the modules run; or take"
@@ -328,6 +336,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             " wait without an end, and keep its locks.",
             "Bring the standby back. If the server may do without it, a superuser types: ALTER SYSTEM SET"
             " synchronous_standby_names = ''; SELECT pg_reload_conf().",
+        ),
+        "tag_taken": Reason(
+            "The tag of the deploy is that of an earlier one, whose migrations are applied.",
+            "Give this one another tag; the history names those that there are.",
+        ),
+        "tag_unknown": Reason(
+            "No deploy of this database has the tag to whose state a rollback is to go back.",
+            "Take one that the reason names, or the last migration that is to stay: -e to=<version>.",
         ),
         "text_not_utf8": Reason(
             "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",
@@ -501,6 +517,15 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
     },
     "Production": {
+        "aborted_for_blocked_sessions": Reason(
+            "So many sessions waited behind the change (abort_blocked_sessions) that its statement was cancelled.",
+            "Run again at a quieter time; the reason names who waited for what. For one run: a greater"
+            " abort_blocked_sessions, or 0 for no limit.",
+        ),
+        "aborted_for_replica_lag": Reason(
+            "A standby came to be further behind than abort_replica_lag_mb, and the change's statement was cancelled.",
+            "Run again when it has caught up, or write the migration so that it writes less at a time.",
+        ),
         "commit_unknown": Reason(
             "The connection was lost at COMMIT, and the server does not answer: whether it was committed is not known.",
             "When the server is back: ansible-playbook playbooks/status.yml shows what is applied.",

@@ -114,6 +114,7 @@ class Migration(TypedDict):
     apply: Script
     rollback: Script | None
     verify: Script | None
+    precheck: Script | None
     sample: Script | None
 
 

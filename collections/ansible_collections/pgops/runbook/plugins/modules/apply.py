@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.locks
+  - pgops.runbook.step.abort
   - pgops.runbook.step.salvage
   - pgops.runbook.step.replica_lag
   - pgops.runbook.step.slots

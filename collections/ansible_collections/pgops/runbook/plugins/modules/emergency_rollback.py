@@ -17,6 +17,7 @@ author:
 extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.locks
+  - pgops.runbook.step.abort
   - pgops.runbook.step.replica_lag
 options:
   automatic:

@@ -101,6 +101,10 @@ options:
     elements: str
     choices: [LOW, MEDIUM, HIGH, CRITICAL]
     default: []
+  precheck_timeout_seconds:
+    description: Greatest time of one statement of a migration's precheck script.
+    type: float
+    default: 60
   approval_max_age_hours:
     description: How old backup, proof and rehearsal may be when a deploy that was approved changes production.
     type: float

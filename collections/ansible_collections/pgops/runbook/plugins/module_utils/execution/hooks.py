@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -132,6 +132,14 @@ class Hooks:
     def blockers(self) -> Iterator[Callable[[], list[str]]]:
         """While statements commit one by one: gives a function that says who blocks them."""
         yield list
+
+    def cancellable(self, undone: bool) -> AbstractContextManager[None]:
+        """Around a statement that commits by itself, or a transaction up to its COMMIT, which somebody may end.
+
+        Args:
+            undone: whether what is inside is undone where this raises.
+        """
+        return nullcontext()
 
     def not_foreseen(self, found: NotForeseen) -> None:
         """What after_rows_changed raised was undone, and is tried again if this returns."""

@@ -219,7 +219,8 @@ class _PartRun:
         """Run it, and look at what it is about where it finds it."""
         cursor = self.cursor
         try:
-            timings += run_script(cursor, self.script, limits=limits)
+            with self.hooks.cancellable(undone=False):
+                timings += run_script(cursor, self.script, limits=limits)
             after_success(cursor, statement)
         except (StepFailed, psycopg2.Error):
             if not cursor.connection.closed:
@@ -236,27 +237,33 @@ class _PartRun:
     def _in_transaction(self) -> list[Timing]:
         cursor = self.cursor
         sequences = positions(cursor)
-        cursor.execute(f"BEGIN {READ_COMMITTED}")
         try:
-            self.hooks.policy.set_in(cursor)
-            # The journal's entries are not of what is measured.
-            for ordinal, statement in self.to_do:
-                self.journal.note_begin(cursor, ordinal, statement)
-            with (
-                self._rows_change(),
-                self.impact.in_transaction(cursor) as meter,
-                _turn(cursor, self.work, self.part) as limits,
-            ):
-                timings = run_script(cursor, self.script, meter, limits)
-                deferred_done(cursor, self.script, timings, meter)
-            for ordinal, _ in self.to_do:
-                self.journal.note_done(cursor, ordinal)
+            with self.hooks.cancellable(undone=True):
+                timings = self._up_to_commit()
             cursor.execute("COMMIT")
         except BaseException:
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK")
                 put_back(cursor, sequences)  # a setval() is not undone by ROLLBACK
             raise
+        return timings
+
+    def _up_to_commit(self) -> list[Timing]:
+        cursor = self.cursor
+        cursor.execute(f"BEGIN {READ_COMMITTED}")
+        self.hooks.policy.set_in(cursor)
+        # The journal's entries are not of what is measured.
+        for ordinal, statement in self.to_do:
+            self.journal.note_begin(cursor, ordinal, statement)
+        with (
+            self._rows_change(),
+            self.impact.in_transaction(cursor) as meter,
+            _turn(cursor, self.work, self.part) as limits,
+        ):
+            timings = run_script(cursor, self.script, meter, limits)
+            deferred_done(cursor, self.script, timings, meter)
+        for ordinal, _ in self.to_do:
+            self.journal.note_done(cursor, ordinal)
         return timings
 
     @contextmanager

@@ -23,6 +23,8 @@ from ..postgres.statement_limits import StatementLimits
 from ..shapes import Cursor, Json, Migration, Runnable, Script, Timing
 
 __all__ = [
+    "CANCELED",
+    "LOCK_CODES",
     "LOCK_SPEC",
     "LockPolicy",
     "ScriptFailed",

@@ -23,7 +23,8 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
     Returns:
         list: a dict a run: run_id, playbook, migrations, operator, started, finished, outcome, reason, seconds (from
             its opening to its end; None without one), and steps: dicts with step, migration, status, started and
-            seconds, of the receipts in the order in which they were written.
+            seconds, of the receipts in the order in which they were written; and tag, the name of the state after it,
+            or None.
     """
     if not Ledger().exists(cursor):
         return []
@@ -34,7 +35,9 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
         " coalesce((SELECT json_agg(json_build_object('step', r.step, 'migration', r.migration, 'status', r.status,"
         "   'started', r.document::json ->> 'started', 'seconds', extract(epoch FROM"
         "   (r.document::json ->> 'finished')::timestamptz - (r.document::json ->> 'started')::timestamptz)::float8)"
-        "   ORDER BY r.position) FROM runbook.receipt r WHERE r.run_id = n.run_id), '[]')"
+        "   ORDER BY r.position) FROM runbook.receipt r WHERE r.run_id = n.run_id), '[]'),"
+        " (SELECT r.document::json -> 'outputs' ->> 'tag' FROM runbook.receipt r WHERE r.run_id = n.run_id"
+        "   AND r.step = 'preflight' AND r.status = 'ok' ORDER BY r.position DESC LIMIT 1)"
         " FROM runbook.run n WHERE (%(migration)s = '' OR %(migration)s = ANY (n.migrations))"
         " AND (%(outcome)s = '' OR coalesce(n.outcome, 'not ended') = %(outcome)s)"
         " ORDER BY n.started DESC, n.run_id DESC LIMIT %(limit)s",
@@ -51,5 +54,6 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
         "reason",
         "seconds",
         "steps",
+        "tag",
     )
     return [dict(zip(names, row)) for row in cursor.fetchall()]

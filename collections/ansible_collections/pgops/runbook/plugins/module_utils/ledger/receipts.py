@@ -14,7 +14,9 @@ from ..errors import Refused, StepFailed
 from ..shapes import Identity, Json, Migration, Receipt
 
 __all__ = [
+    "ALL_SCRIPTS",
     "CHAINS",
+    "DEPLOYED_SCRIPTS",
     "DEPLOY_STEPS",
     "FIRST_PREVIOUS",
     "REHEARSE_STEPS",
@@ -84,7 +86,10 @@ OPTIONAL_STEPS: dict[str, dict[str, tuple[str, ...]]] = {
 
 FIRST_PREVIOUS = "0" * 64
 
-ALL_SCRIPTS = ("apply", "rollback", "verify")
+ALL_SCRIPTS = ("apply", "rollback", "verify", "precheck")
+
+# Those that what is in the database comes from, or was tested by. A precheck was about what came before.
+DEPLOYED_SCRIPTS = ("apply", "rollback", "verify")
 
 # A rollback must not fail because a script was edited that it does not run.
 SCRIPTS_OF_STEP = {
@@ -164,6 +169,7 @@ def script_digests(migration: Migration) -> dict[str, str | None]:
         "apply": migration["apply"],
         "rollback": migration.get("rollback"),
         "verify": migration.get("verify"),
+        "precheck": migration.get("precheck"),
     }
     return {kind: script["sha256"] if script else None for kind, script in scripts.items()}
 
@@ -276,7 +282,7 @@ def check_gate(
         playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
         receipts: this run's receipts, oldest first.
         identity: which database we are connected to now.
-        scripts: dict version -> {"apply", "rollback", "verify"} digests of the SQL as it is now.
+        scripts: dict version -> {"apply", "rollback", "verify", "precheck"} digests of the SQL as it is now.
         automatic: the rollback that a failed deploy does by itself.
         max_age: dict step -> (age of its receipt in minutes now, greatest allowed age in minutes, the variable that
             says so).

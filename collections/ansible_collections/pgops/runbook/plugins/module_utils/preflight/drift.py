@@ -12,7 +12,7 @@ from ..catalog.remade import difference_left
 from ..digests import digest_of
 from ..errors import Refused
 from ..ledger.ledger import Ledger
-from ..ledger.receipts import ALL_SCRIPTS, in_force
+from ..ledger.receipts import DEPLOYED_SCRIPTS, in_force
 from ..sentences import cut, listed
 from ..shapes import Catalog, Cursor, IndexEntry, Json, Receipt
 
@@ -100,7 +100,7 @@ def edited_scripts(entry: IndexEntry, receipts: Sequence[Receipt]) -> list[str]:
         if receipt["migration"] != entry["version"] or receipt["status"] != "ok":
             continue
         if receipt["step"] in ("apply", "adopt"):
-            return [kind for kind in ALL_SCRIPTS if receipt["inputs"].get(kind) != digests[kind]]
+            return [kind for kind in DEPLOYED_SCRIPTS if receipt["inputs"].get(kind) != digests[kind]]
     return []
 
 
@@ -109,7 +109,7 @@ def refuse_edited_scripts(
     versions: Collection[str],
     receipts: Sequence[Receipt],
     accept: bool,
-    kinds: Collection[str] = ALL_SCRIPTS,
+    kinds: Collection[str] = DEPLOYED_SCRIPTS,
 ) -> None:
     """Refuse when a script of an applied migration was edited, unless that was accepted by name.
 

@@ -14,6 +14,7 @@ from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
 from ..ledger.removed_backups import backup_removed
+from ..ledger.tags import state_of
 from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step.step import Step
@@ -26,7 +27,7 @@ from .checks import (
     select_later,
 )
 from .drift import refuse_edited_scripts
-from .order import left_out
+from .order import left_out, refuse_needed
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
 
@@ -114,7 +115,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         refuse_shared_numbers(index, applied, Ledger().receipts(cursor))
     if step.playbook == "emergency_rollback":
         with _unless_a_run_is_in_progress(step, cursor):
-            versions = _select_for_rollback(step, applied)
+            versions = _select_for_rollback(step, receipts, applied)
         check_scripts_to_roll_back(
             index, versions, lambda version: verified_backup_before(Ledger(), cursor, version)
         )
@@ -136,11 +137,36 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     return versions
 
 
-def _select_for_rollback(step: Step, applied: Collection[str]) -> list[str]:
+def _select_for_rollback(step: Step, receipts: Sequence[Receipt], applied: Collection[str]) -> list[str]:
     index = step.plan["index"]
     if step.plan.get("down_to"):
         return select_later(index, step.plan["down_to"], applied)
+    if step.plan.get("to_tag"):
+        return _select_after_tag(step, receipts, applied)
     return select_for_rollback(index, step.params["run"]["migration"], applied, step.params["cascade"])
+
+
+def _select_after_tag(step: Step, receipts: Sequence[Receipt], applied: Collection[str]) -> list[str]:
+    """
+    Raises:
+        Refused: there is no such state, or what would stay requires one of them.
+    """
+    state = state_of(receipts, step.plan["to_tag"])
+    order = [entry["version"] for entry in step.plan["index"]]
+    later = state.later(order, applied)
+    refuse_needed(step.plan["index"], f"tag {state.tag}", later, applied)
+    gone = [version for version in order if version in state.versions and version not in applied]
+    unknown = sorted({*applied} - state.versions - {*order})
+    if gone:
+        step.module.warn(
+            f"{', '.join(gone)} was applied in the state of tag {state.tag} and was taken back since; a rollback does"
+            " not deploy it again."
+        )
+    if unknown:
+        step.module.warn(
+            f"{', '.join(unknown)} was applied after tag {state.tag} and stays: sql_dir has no such migration."
+        )
+    return later
 
 
 @contextmanager

@@ -19,6 +19,7 @@ __all__ = [
     "later_than",
     "left_out",
     "pending",
+    "refuse_needed",
     "unknown_applied",
     "unmet_requirements",
 ]
@@ -111,15 +112,27 @@ def later_than(index: Index, version: str, applied: Collection[str]) -> list[str
     _edges(index, version)
     versions = [entry["version"] for entry in index]
     later = [name for name in reversed(versions[versions.index(version) + 1 :]) if name in applied]
+    refuse_needed(index, version, later, applied)
+    return later
+
+
+def refuse_needed(index: Index, state: str, later: Sequence[str], applied: Collection[str]) -> None:
+    """
+    Args:
+        state: what they come after.
+        later: those that are to be taken back.
+
+    Raises:
+        Refused: what would stay requires one of them.
+    """
     for one in later:
         staying = [name for name in dependents(index, one, applied) if name not in later]
         if staying:
             raise Refused(
                 "needed_by_later_migration",
-                f"Migration {one} comes after {version}, but {', '.join(staying)} would stay and depend on it."
+                f"Migration {one} comes after {state}, but {', '.join(staying)} would stay and depend on it."
                 f" Take them back first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
             )
-    return later
 
 
 def unknown_applied(index: Index, applied: Collection[str]) -> list[str]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from ..errors import Unchanged
@@ -14,6 +14,7 @@ from ..execution.script import LockPolicy
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import script_digests
 from ..library.follow import PathsBefore, library_hosts_of, record_in_production
+from ..postgres.abort import AbortPolicy, AbortWatch
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
 from ..postgres.pooler import backend_pid
@@ -46,6 +47,7 @@ class ProductionHooks(Hooks):
         self.policy = policy
         self.smoke = step.smoke_scripts()
         self.files_follow = bool(library_hosts_of(step.receipts))
+        self.abort = AbortWatch(step.params["target"], AbortPolicy.from_params(step.params))
 
     @property
     def connection(self) -> Connection:
@@ -58,7 +60,8 @@ class ProductionHooks(Hooks):
         what = self.undone[begins].format(", ".join(versions))
         if begins:
             return in_production(self.step, lambda: self._committed(attempt), self.policy, what)
-        return in_production(self.step, lambda: self.attempt(attempt, written), self.policy, what)
+        with self._watched():
+            return in_production(self.step, lambda: self.attempt(attempt, written), self.policy, what)
 
     def _committed(self, attempt: Callable[[Cursor], T]) -> T:
         with transaction(self.step.connection) as cursor:
@@ -73,7 +76,7 @@ class ProductionHooks(Hooks):
             written: how many receipts the step had before it.
         """
         self.step.forget_unwritten(written)
-        with self.step.connection.cursor() as cursor:
+        with self.abort.armed(self.connection), self.connection.cursor() as cursor:
             result = attempt(cursor)
             # In the time that the script took a standby may have gone.
             refuse_endless_commit(cursor)
@@ -82,9 +85,21 @@ class ProductionHooks(Hooks):
 
     @contextmanager
     def blockers(self) -> Iterator[Callable[[], list[str]]]:
-        with BlockerWatch(self.step.params["target"], backend_pid(self.connection)) as watch:
+        with self._watched(), BlockerWatch(self.step.params["target"], backend_pid(self.connection)) as watch:
             yield watch.sentences
         self.step.replication += watch.said_of_standbys()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            with self.abort:
+                yield
+        finally:
+            for sentence in self.abort.said():
+                self.step.module.warn(sentence)
+
+    def cancellable(self, undone: bool) -> AbstractContextManager[None]:
+        return self.abort.armed(self.connection, undone)
 
     def begin(self, cursor: Cursor) -> None:
         self.policy.set_in(cursor)

@@ -15,6 +15,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.privileges import rights_of_others
 from ..ledger.receipts import in_force, latest
 from ..ledger.schema import NEWEST
+from ..ledger.tags import tag_states
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.follow import files_behind
@@ -29,6 +30,9 @@ __all__ = ["database_status"]
 
 
 T = TypeVar("T")
+
+# The newest of them; the history has all.
+TAGS_SHOWN = 3
 
 #: What to read, in words; how; and what stands for it where it cannot be read now.
 Read = Callable[[str, Callable[[], T], T], T]
@@ -58,9 +62,9 @@ def database_status(
         faults), receipts (how many), rights_of_others (what lets others than the owner write the
         runbook's schemas, or read kept rows), drift, salvage, rows_waiting (migration that is applied -> rows of its
         salvage that did not go back), residue (migration -> what its rollback could not take back), left_out (pending
-        migration -> run_id of the run that left it out, skipped: the one for which it did), files_behind,
-        layout (release: of the runbook's own schemas, 0 for none; newest:
-        that the next deploy brings them to).
+        migration -> run_id of the run that left it out, skipped: the one for which it did), files_behind, tags (the
+        newest states with a name, each with what was deployed later), layout (release: of the runbook's own schemas, 0
+        for none; newest: that the next deploy brings them to).
     """
     recorded: set[str] | None = read(
         "which migrations are applied was not read", VersionTable(cursor).applied, None
@@ -107,9 +111,25 @@ def database_status(
         "rows_waiting": _rows_waiting(salvage, applied),
         "residue": _residue(receipts, applied),
         "left_out": _left_out(index, receipts, applied),
+        "tags": _tags(receipts, index, applied),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }
+
+
+def _tags(receipts: Sequence[Receipt], index: Sequence[IndexEntry], applied: Collection[str]) -> list[Json]:
+    """The newest states with a name, and what was deployed after each."""
+    order = [entry["version"] for entry in index]
+    states = tag_states(receipts)
+    return [
+        {
+            "tag": state.tag,
+            "run_id": state.run_id,
+            "started": state.started,
+            "later": state.later(order, applied),
+        }
+        for state in states[:TAGS_SHOWN]
+    ]
 
 
 def _waiting(cursor: Cursor) -> list[Json]:

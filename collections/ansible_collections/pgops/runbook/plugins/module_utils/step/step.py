@@ -438,7 +438,7 @@ class Step:
     # The plan ------------------------------------------------------------------------------------------
 
     def script_digests(self) -> dict[str, dict[str, str | None]]:
-        """dict version -> {"apply", "rollback", "verify"} digests of the scripts as they are now."""
+        """dict version -> {"apply", "rollback", "verify", "precheck"} digests of the scripts as they are now."""
         return {
             migration["version"]: script_digests(migration) for migration in self.plan.get("migrations", [])
         }

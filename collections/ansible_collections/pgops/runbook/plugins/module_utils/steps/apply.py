@@ -8,6 +8,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..execution.script import LOCK_SPEC, LockPolicy
 from ..library.follow import refuse_unless_all_hosts_checked
+from ..postgres.abort import ABORT_SPEC
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC
 from ..production.apply import apply_to_production
 from ..production.replicas import REPLICA_WAIT_SPEC, look_before_apply, wait_for_standbys
@@ -32,7 +33,7 @@ def work(step: Step) -> Json:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
-            **LOCK_SPEC, **SALVAGE_SPEC, **LAG_SPEC, **SLOT_SPEC, **REPLICA_WAIT_SPEC
+            **LOCK_SPEC, **ABORT_SPEC, **SALVAGE_SPEC, **LAG_SPEC, **SLOT_SPEC, **REPLICA_WAIT_SPEC
         ),
         supports_check_mode=True,
     )

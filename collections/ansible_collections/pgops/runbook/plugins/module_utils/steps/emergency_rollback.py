@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..execution.script import LOCK_SPEC, LockPolicy
+from ..postgres.abort import ABORT_SPEC
 from ..preflight.replication import LAG_SPEC
 from ..production.committed import committed_by_this_run
 from ..production.replicas import look_before_rollback
@@ -34,7 +35,7 @@ def work(step: Step) -> Json:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
-            automatic={"type": "bool", "default": False}, **LOCK_SPEC, **LAG_SPEC
+            automatic={"type": "bool", "default": False}, **LOCK_SPEC, **ABORT_SPEC, **LAG_SPEC
         ),
         supports_check_mode=True,
     )

@@ -13,10 +13,12 @@ from ..backup.copy import CopyDatabase, drop_forgotten
 from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.files import check_room, remove_unencrypted
+from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.privileges import check_rights_of_others
 from ..ledger.receipts import committed_versions
+from ..ledger.tags import check_new_tag
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import TARGET_SPEC, transaction
@@ -84,6 +86,7 @@ def work(step: Step) -> Json:
             selected = _select(step, cursor)
         opens = selected.has_work()
     needed = _approvals(step, selected)
+    prechecks = ask_prechecks(step, selected.migrations)
     if not selected.has_work():
         step.changed = False
     outputs = {
@@ -94,11 +97,13 @@ def work(step: Step) -> Json:
         "database_bytes": size,
         "lint": selected.lint,
         "client_programs": programs,
+        "prechecks": prechecks,
         "server_version": step.identity["server_version"],
         "files": asking_for_files(step, selected.migrations, selected.only_files),
         "restore_point": _check_emergency_backup(step, selected.migrations),
         "replication": replication,
         **needed,
+        **_tag(step, selected),
     }
     # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
     outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
@@ -156,6 +161,22 @@ def _approvals(step: Step, selected: Selected) -> Json:
     with transaction(step.connection) as cursor:
         needed = approvals_needed(step, cursor, selected.migrations)
     return {"approvals": needed} if needed else {}
+
+
+def _tag(step: Step, selected: Selected) -> Json:
+    """dict for the receipt: tag, the name of the state after this deploy, where it was given one.
+
+    Raises:
+        Refused: another deploy has it.
+    """
+    tag = step.params["run"]["tag"]
+    if not tag or step.playbook != "deploy":
+        return {}
+    with transaction(step.connection) as cursor:
+        check_new_tag(Ledger().receipts(cursor), tag, selected.applied)
+    if not selected.migrations:
+        step.module.warn(f"Nothing is to be deployed, so that no run has tag {tag}.")
+    return {"tag": tag}
 
 
 def _copy_target(step: Step) -> Target:
@@ -245,6 +266,7 @@ def main() -> None:
             **LAG_SPEC,
             **SLOT_SPEC,
             **APPROVALS_SPEC,
+            **PRECHECK_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -35,7 +35,11 @@ def _folders_of(layout: Layout) -> tuple[str, ...]:
     """The folders in which each .sql file is a script, whatever its name."""
     own = {"plain": ("migrations", "rollback"), "dbmate": (layout.folder,), "goose": (layout.folder,)}
     # Of Sqitch only the scripts are read that the plan names.
-    beside = ("sample", "smoke") if layout.name == "sqitch" else ("verify", "sample", "smoke")
+    beside = (
+        ("precheck", "sample", "smoke")
+        if layout.name == "sqitch"
+        else ("precheck", "verify", "sample", "smoke")
+    )
     return (*own.get(layout.name, ()), *beside)
 
 

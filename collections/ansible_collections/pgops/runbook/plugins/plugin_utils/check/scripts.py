@@ -26,8 +26,8 @@ def faults_of_all(library: SqlLibrary) -> Iterator[SqlScriptError]:
     for migration in library.migrations:
         for script in filter(None, (migration.apply, migration.rollback, migration.verify)):
             yield from faults_of(script, header_of_layout)
-        if migration.sample:
-            yield from faults_of(migration.sample, parse_header)
+        for script in filter(None, (migration.precheck, migration.sample)):
+            yield from faults_of(script, parse_header)
     for script in library.smoke:
         yield from faults_of(script, parse_header)
 

@@ -37,6 +37,9 @@ __all__ = ["Asking", "Order", "begun", "drafted"]
 #: Questions -> what the module answers: answers, applied, database.
 Asking = Callable[[list[dict[str, Any]]], Mapping[str, Any]]
 
+#: Kinds of files that are drafted from a migration.
+DRAFTED = ("rollback", "verify")
+
 #: A statement asks in at most so many turns: for what there is, for a name that is free, and for what it was.
 ROUNDS = 25
 
@@ -134,9 +137,9 @@ def drafted(order: Order, ask: Asking) -> dict[str, Any]:
     library = order.library()
     migration = library.find(order.migration)
     root = Path(library.sql_dir)
-    wanted = missing_files(root, migration.stem, ("rollback", "verify"))
-    kept = {kind: str(root / name) for kind, name in files_of(migration.stem).items() if kind not in wanted}
-    kept.pop("migration")
+    wanted = missing_files(root, migration.stem, DRAFTED)
+    files = files_of(migration.stem)
+    kept = {kind: str(root / files[kind]) for kind in DRAFTED if kind not in wanted}
     if not wanted:
         return {"changed": False, "files": [], "unfinished": [], "report": draft_report(None, [], kept)}
     if not migration.apply.parse().statements:

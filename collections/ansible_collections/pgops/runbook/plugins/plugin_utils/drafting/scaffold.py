@@ -98,12 +98,13 @@ def files_of(stem: str) -> dict[str, str]:
     return {
         "migration": f"migrations/{stem}.sql",
         "rollback": f"rollback/{stem}_rollback.sql",
+        "precheck": f"precheck/{stem}.sql",
         "verify": f"verify/{stem}.sql",
     }
 
 
 def templates(about: About) -> dict[str, str]:
-    """Kind of file -> text, each marked as unfinished."""
+    """Kind of file -> text; each is marked as unfinished but the precheck, which as it is asks nothing."""
     described = about.description or about.stem
     said = [("Created", about.date), ("Author", about.author)]
     requires = ", ".join(about.requires or ()) or "none"
@@ -125,6 +126,7 @@ def templates(about: About) -> dict[str, str]:
         "rollback": _ROLLBACK.format(
             top=top(f"Takes back {about.stem}.", TO_BE_WRITTEN), version=about.version
         ),
+        "precheck": _PRECHECK.format(stem=about.stem),
         "verify": _VERIFY.format(stem=about.stem, version=about.version, unfinished=TO_BE_WRITTEN),
     }
 
@@ -164,6 +166,15 @@ BEGIN;
 -- ansible-playbook playbooks/new_migration.yml -e migration={version}
 
 COMMIT;
+"""
+
+_PRECHECK = """\
+-- What has to hold in production before {stem} begins.
+--
+-- It is asked before anything is touched, and can only read. It fails by an error,
+-- or by a row whose first column is false; without a statement nothing is asked:
+--
+-- SELECT count(*) = 0, 'rows without a name', count(*) FROM ... WHERE name IS NULL;
 """
 
 _VERIFY = """\

@@ -15,7 +15,8 @@ __all__ = ["draft_report", "scaffold_report", "there_already"]
 def scaffold_report(stem: str, version: str, written: Sequence[str]) -> list[str]:
     """Lines for files that were written from the template."""
     return [
-        f"Migration {stem} is begun; each of its files says that it is unfinished, and is refused until it is not:",
+        f"Migration {stem} is begun. Each of these but the precheck says that it is unfinished, and is refused until"
+        " it is not:",
         *(f"  {path}" for path in written),
         "Write the migration. To have the rest drafted from it, delete rollback and verify script, and type"
         f" ansible-playbook playbooks/new_migration.yml -e migration={version}",

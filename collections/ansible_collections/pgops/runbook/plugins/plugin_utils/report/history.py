@@ -40,6 +40,7 @@ def _line(run: dict[str, Any]) -> str:
     seconds = "" if run["seconds"] is None else f" in {run['seconds']:.1f} s"
     reason = f": {run['reason']}" if run["reason"] else ""
     what = f"{run['playbook']} of {', '.join(run['migrations']) or 'no migration'}"
+    what += f" (tag {run['tag']})" if run.get("tag") else ""
     return f"{run['started'][:19]}Z  {run['outcome'] or 'not ended'}{seconds}: {what}, by {run['operator']}{reason}"
 
 

@@ -18,6 +18,16 @@ GOES_ON = "a deploy is refused until somebody types -e accept_broken_chain=true 
 __all__ = ["status_report"]
 
 
+def _tag(one: dict[str, Any]) -> str:
+    later = one["later"]
+    since = (
+        f"{', '.join(reversed(later))} came after it: emergency_rollback.yml -e to=tag:{one['tag']} goes back to it"
+        if later
+        else "nothing that is applied came after it"
+    )
+    return f"Tag {one['tag']}: run {one['run_id']}; {since}"
+
+
 def status_report(status: dict[str, Any], target: str) -> list[str]:
     """Where a database stands.
 
@@ -41,6 +51,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f" by {last['operator']}: {last['outcome'] or 'not ended'}"
             + (f" ({last['reason']})" if last["reason"] else "")
         )
+    lines += [_tag(one) for one in status.get("tags") or []]
     lines += [waiting_line(run) for run in status.get("waiting") or []]
     if status.get("reopened"):
         lines.append(f"OPENED AGAIN: {status['reopened']}")

@@ -11,7 +11,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ...module_utils.errors import Refused, RunbookError
 from ...module_utils.execution.parts import lines_of_changes
-from ...module_utils.ledger.receipts import RESTORING_STEPS
+from ...module_utils.ledger.receipts import ALL_SCRIPTS, RESTORING_STEPS
+from ...module_utils.ledger.tags import check_tag
 from ..sql.books import books_of
 from ..sql.layouts.choice import AUTO
 from ..sql.library import NO_LIBRARY, Migration, Script, SqlLibrary, read_sql_library
@@ -23,6 +24,9 @@ __all__ = ["ALL", "PENDING", "entry_of", "plan_for", "plan_of_run", "resolve_mig
 
 PENDING = "pending"
 ALL = "all"
+
+# -e to=tag:release_7; no file can be called so.
+TO_TAG = "tag:"
 
 # Steps that look at every migration of the folder, and need no statement of any.
 STEPS_OF_FACTS = ("preflight", "status")
@@ -63,10 +67,11 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         return {**plan_for(step, library, []), "books": books}
     if step == "approve":
         return {**plan_for(step, library, [one.version for one in library.migrations]), "books": books}
-    down_to = _down_to(library, run)
-    if down_to:
+    _check_tag(run)
+    down_to, to_tag = _down_to(library, run)
+    if down_to or to_tag:
         # For the ledger and for people; preflight is told which version stays.
-        run["migration"] = wanted = f"{ALL} after {down_to}"
+        run["migration"] = wanted = f"{ALL} after {down_to or f'tag {to_tag}'}"
     else:
         run["migration"] = wanted = (
             ALL if step == "status" else resolve_migration(library, run["playbook"], run.get("migration"))
@@ -75,29 +80,53 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     plan = plan_for(
         step,
         library,
-        _versions(step, library, ALL if down_to else wanted, record),
+        _versions(step, library, ALL if down_to or to_tag else wanted, record),
         with_statements=adopt,
         to_roll_back=to_roll_back,
     )
     check_smoke(plan)
-    return {**plan, "books": books, "down_to": down_to, **(_limits(library, run) if limited else {})}
+    told = {"books": books, "down_to": down_to, "to_tag": to_tag}
+    return {**plan, **told, **(_limits(library, run) if limited else {})}
 
 
-def _down_to(library: SqlLibrary, run: dict[str, Any]) -> str:
-    """The version that an emergency rollback leaves in place, while it takes all later ones back; empty for none.
+def _check_tag(run: dict[str, Any]) -> None:
+    """An inventory may have a variable of that name for something else, which must not hold up a rollback.
+
+    Raises:
+        Refused: what a deploy is given cannot be a tag; or a rollback is given one, and nothing else.
+    """
+    if run.get("tag") and run["playbook"] == "deploy":
+        check_tag(run["tag"])
+    names_another = run.get("migration") or run.get("down_to")
+    if run.get("tag") and run["playbook"] == "emergency_rollback" and not names_another:
+        raise Refused(
+            "setting_invalid",
+            "tag names the state after a deploy, and is for deploy.yml. To go back to that state: ansible-playbook"
+            f" emergency_rollback.yml -e to={TO_TAG}{run['tag']}. Nothing was done.",
+        )
+
+
+def _down_to(library: SqlLibrary, run: dict[str, Any]) -> tuple[str, str]:
+    """The version that an emergency rollback leaves in place, or the tag of the state to which it goes back.
+
+    All later ones are taken back; both are empty where another one says what is.
 
     Raises:
         Refused: there is no such migration, or it says something else than the run's other options.
     """
     if not run.get("down_to"):
-        return ""
+        return "", ""
     if run["playbook"] != "emergency_rollback" or run.get("migration"):
         raise Refused(
             "setting_invalid",
             "to names the migration that an emergency rollback leaves in place, while it takes all later ones back."
             f" Type it alone: ansible-playbook emergency_rollback.yml -e to={run['down_to']}. Nothing was done.",
         )
-    return library.find(run["down_to"]).version
+    name = run["down_to"]
+    if name.startswith(TO_TAG):
+        check_tag(name[len(TO_TAG) :])
+        return "", name[len(TO_TAG) :]
+    return library.find(name).version, ""
 
 
 def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +201,8 @@ def plan_for(
         to_roll_back: whether only rollback scripts are going to run.
 
     Returns:
-        dict: index (preflight, status), migrations (statements and digests), smoke, versions, facts (rehearse).
+        dict: index (preflight, status), migrations (statements and digests), prechecks (preflight), smoke, versions,
+        facts (rehearse).
 
     Raises:
         SqlScriptError: a script of the run does not parse.
@@ -190,6 +220,7 @@ def plan_for(
                 if with_statements
                 else [_digests(library.find(version)) for version in versions]
             ),
+            "prechecks": library.prechecks() if step == "preflight" and not to_roll_back else {},
             "smoke_digests": {script.name: script.sha256 for script in library.smoke},
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
             "warnings": [str(remark) for remark in library.warnings],
@@ -219,7 +250,7 @@ def _digests(migration: Migration) -> dict[str, Any]:
         "version": migration.version,
         **{
             kind: {"sha256": script.sha256} if (script := getattr(migration, kind)) else None
-            for kind in ("apply", "rollback", "verify")
+            for kind in ALL_SCRIPTS
         },
     }
 
@@ -233,7 +264,7 @@ def entry_of(entry: dict[str, Any], migration: Migration) -> dict[str, Any]:
         "rollback_name": rollback.name if rollback else None,
         "problems": [
             problem
-            for script in (migration.apply, rollback, migration.verify)
+            for script in (migration.apply, rollback, migration.verify, migration.precheck)
             if script
             for problem in _problems(script)
         ],

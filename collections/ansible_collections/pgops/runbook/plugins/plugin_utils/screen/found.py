@@ -43,7 +43,9 @@ def _preflight(outputs: Outputs) -> str:
     size = megabytes(outputs["database_bytes"]) if outputs.get("database_bytes") else ""
     wanted = outputs.get("migrations")
     what = f"to do: {', '.join(wanted)}" if wanted else "nothing to do" if wanted is not None else ""
-    return _joined(what, server, size)
+    held = len(outputs.get("prechecks") or [])
+    tag = f"tag {outputs['tag']}" if outputs.get("tag") else ""
+    return _joined(what, tag, f"{counted(held, 'precondition')} met" if held else "", server, size)
 
 
 def _maintenance_window(outputs: Outputs) -> str:

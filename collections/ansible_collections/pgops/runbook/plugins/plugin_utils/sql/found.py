@@ -36,6 +36,7 @@ class Found:
     rollback: Script | None
     rollback_place: str
     verify: Script | None = None
+    precheck: Script | None = None
     sample: Script | None = None
     requires: tuple[str, ...] | None = None
 

@@ -8,6 +8,7 @@ is ever used as a path: it is only compared with the names that the folder has.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable
@@ -135,7 +136,13 @@ class SqlLibrary:
         scripts = [
             script
             for migration in self.migrations
-            for script in (migration.apply, migration.rollback, migration.verify, migration.sample)
+            for script in (
+                migration.apply,
+                migration.rollback,
+                migration.verify,
+                migration.precheck,
+                migration.sample,
+            )
             if script
         ]
         return [script.problem.reason for script in (*scripts, *self.smoke) if script.problem]
@@ -164,10 +171,22 @@ class SqlLibrary:
                 "apply": _to_compare(m.apply) if to_roll_back else m.apply.payload(),
                 "rollback": m.rollback.payload() if m.rollback else None,
                 "verify": _besides(m.verify, to_roll_back),
+                # Preflight has run it, and later steps only look whether it is still that one.
+                "precheck": m.precheck.named() if m.precheck else None,
                 "sample": _besides(m.sample, to_roll_back),
             }
             for m in map(self.find, versions)
         ]
+
+    def prechecks(self) -> dict[str, shapes.Script]:
+        """Version -> what its author wants to hold before anything begins, as far as it can be run; JSON-able."""
+        found = {}
+        for migration in self.migrations:
+            # One that cannot be run is among the migration's problems.
+            with contextlib.suppress(SqlScriptError):
+                if migration.precheck:
+                    found[migration.version] = migration.precheck.payload()
+        return found
 
     def smoke_payload(self) -> list[shapes.Script]:
         """The smoke scripts by name, JSON-able.
@@ -274,13 +293,18 @@ def _migration(one: Found, requires: Iterable[str]) -> Migration:
         number=number_of(one.stem),
         apply=one.apply,
         rollback=one.rollback,
-        verify=replace(one.verify, may_undo_itself=True) if one.verify else None,
+        verify=_check(one.verify),
+        precheck=_check(one.precheck),
         sample=one.sample,
         requires=tuple(requires),
         requires_declared=_stated(one) is not None,
         description=one.apply.header.description or one.description,
         rollback_place=one.rollback_place,
     )
+
+
+def _check(script: Script | None) -> Script | None:
+    return replace(script, may_undo_itself=True) if script else None
 
 
 def _requirements(found: dict[str, Found], tolerant: bool) -> dict[str, list[str]]:

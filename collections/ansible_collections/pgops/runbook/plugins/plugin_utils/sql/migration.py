@@ -29,6 +29,7 @@ class Migration:
     apply: Script
     rollback: Script | None
     verify: Script | None
+    precheck: Script | None
     sample: Script | None
     requires: tuple[str, ...]
     requires_declared: bool

@@ -38,7 +38,7 @@ def rank_of_version(version: str) -> tuple[int, ...]:
 
 
 # What stands beside the migrations where these are in the folder of SQL itself.
-_OTHERS = ("sample", "smoke", "verify")
+_OTHERS = ("precheck", "sample", "smoke", "verify")
 
 
 def names_below(root: Path, folder: str) -> list[str]:

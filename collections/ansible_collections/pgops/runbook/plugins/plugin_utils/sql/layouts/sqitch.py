@@ -35,7 +35,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
     plan_file = read_script(root, home / PLAN, header=lambda text, path: Header())
     plan = read_plan(plan_file.text, plan_file.path)
     versions = versions_of_plan(plan, home)
-    samples = read_folder(root, "sample", tolerant=tolerant)
+    prechecks, samples = (read_folder(root, name, tolerant=tolerant) for name in ("precheck", "sample"))
     found = []
     for place, change in enumerate(plan.changes):
         name = versions[place]
@@ -49,6 +49,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
                 rollback=_script(root, f"{within}revert/{name}.sql", tolerant),
                 rollback_place=f"{within}revert/{name}.sql",
                 verify=_script(root, f"{within}verify/{name}.sql", tolerant),
+                precheck=prechecks.get(name),
                 sample=samples.get(name),
                 requires=_requires(plan, place, versions),
             )
