@@ -113,6 +113,13 @@ options:
             Empty means that O(run.migration) says which one is.
         type: str
         default: ''
+      exactly:
+        description:
+          - Of an emergency rollback the migrations that are taken back, where these are several that one run has
+            deployed; in place of O(run.migration).
+        type: list
+        elements: str
+        default: []
       version_table:
         description:
           - The application's own record of what is applied. Name of a tool, or a dictionary with C(tool), C(table),

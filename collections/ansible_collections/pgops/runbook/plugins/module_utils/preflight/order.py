@@ -19,6 +19,7 @@ __all__ = [
     "later_than",
     "left_out",
     "pending",
+    "these_newest_first",
     "unknown_applied",
     "unmet_requirements",
 ]
@@ -120,6 +121,25 @@ def later_than(index: Index, version: str, applied: Collection[str]) -> list[str
                 f" Take them back first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
             )
     return later
+
+
+def these_newest_first(index: Index, versions: Collection[str], applied: Collection[str]) -> list[str]:
+    """Those of `versions` that are applied, in the order in which to roll them back.
+
+    Raises:
+        Refused: the index does not know one, or what would stay requires one of them.
+    """
+    known = [entry["version"] for entry in index]
+    going = [name for name in reversed(known) if name in versions and name in applied]
+    for one in going:
+        staying = [name for name in dependents(index, one, applied) if name not in going]
+        if staying:
+            raise Refused(
+                "needed_by_later_migration",
+                f"Migration {one} is not taken back: {', '.join(staying)} would stay and depend on it. Take them back"
+                f" first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
+            )
+    return going
 
 
 def unknown_applied(index: Index, applied: Collection[str]) -> list[str]:

@@ -64,7 +64,10 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     if step == "approve":
         return {**plan_for(step, library, [one.version for one in library.migrations]), "books": books}
     down_to = _down_to(library, run)
-    if down_to:
+    exactly = [library.find(version).version for version in run.get("exactly") or []]
+    if exactly:
+        run["migration"] = wanted = exactly[-1]
+    elif down_to:
         # For the ledger and for people; preflight is told which version stays.
         run["migration"] = wanted = f"{ALL} after {down_to}"
     else:
@@ -75,12 +78,13 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     plan = plan_for(
         step,
         library,
-        _versions(step, library, ALL if down_to else wanted, record),
+        _versions(step, library, ALL if down_to or exactly else wanted, record),
         with_statements=adopt,
         to_roll_back=to_roll_back,
     )
     check_smoke(plan)
-    return {**plan, "books": books, "down_to": down_to, **(_limits(library, run) if limited else {})}
+    chosen = {"down_to": down_to, "exactly": exactly}
+    return {**plan, "books": books, **chosen, **(_limits(library, run) if limited else {})}
 
 
 def _down_to(library: SqlLibrary, run: dict[str, Any]) -> str:
