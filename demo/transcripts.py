@@ -41,7 +41,7 @@ _SENTENCES_ABOUT_TAGS = re.compile(
 
 # What differs from run to run: a pattern, and what it is compared as.
 _VARYING = (
-    (re.compile(r"\d{8}T\d{6}Z-midi_library-[0-9a-f]{4}"), "RUN"),
+    (re.compile(r"\d{8}T\d{6}Z-midi_library-[0-9a-f]{4}(?:[0-9a-f]{4})?"), "RUN"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?(\+00| UTC)"), "TIME"),
     (re.compile(r"\d+\.\d+ s\b"), "SECONDS"),
     (re.compile(r"\d+ WAL records in \d+\.\d MB, up to \d+\.\d MB"), "WAL"),

@@ -70,6 +70,7 @@ CONTROLLER_ROOMS: dict[str, str] = {
     "bytecode": "the collection's own code, compiled once",
     "sql": "reading, parsing and ordering the scripts of sql_dir",
     "run": "the plan of a run, its record and its progress",
+    "fleet": "one run over many databases: its batches, its record, and the gate before each database",
     "drafting": "a new migration's files, and the rollback and verify script drafted from one that is written",
     "report": "what a person reads of a run",
     "screen": "what a person sees while a run is at work",

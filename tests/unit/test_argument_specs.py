@@ -19,8 +19,9 @@ import jinja2.meta
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pgops.runbook.plugins.action import check, import_scripts, preflight, step
+from ansible_collections.pgops.runbook.plugins.action import check, fleet, import_scripts, preflight, step
 from ansible_collections.pgops.runbook.plugins.plugin_utils.check.checking import OPTIONS as OPTIONS_OF_CHECKS
+from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.gate import OPTIONS as OPTIONS_OF_FLEETS
 from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work import (
     OPTIONS as OPTIONS_OF_IMPORTS,
 )
@@ -33,6 +34,7 @@ EXECUTES = "step"
 # What their actions do they do on the controller; the modules are their documentation.
 ON_THE_CONTROLLER = {
     "check": (check, OPTIONS_OF_CHECKS),
+    "fleet": (fleet, OPTIONS_OF_FLEETS),
     "import_scripts": (import_scripts, OPTIONS_OF_IMPORTS),
 }
 MODULES = sorted(

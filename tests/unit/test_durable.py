@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import multiprocessing
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.durable import write_file_durably
+from ansible_collections.pgops.runbook.plugins.module_utils import durable
+from ansible_collections.pgops.runbook.plugins.module_utils.durable import one_at_a_time, write_file_durably
 
 
 def test_the_text_is_there_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -47,3 +52,42 @@ def test_text_and_name_are_on_disk_before_it_returns(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "fsync", noting)
     write_file_durably(str(path), "text")
     assert synced == [("receipts.json.part", "text", False), (tmp_path.name, None, True)]
+
+
+def test_one_process_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    fork = multiprocessing.get_context("fork")
+
+    def work(begun: Any, told: Any) -> None:
+        with one_at_a_time(tmp_path):
+            begun.set()
+            told.wait(10)
+            order.write_text("the first")
+
+    begun, told = fork.Event(), fork.Event()
+    process = fork.Process(target=work, args=(begun, told))
+    process.start()
+    begun.wait(10)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(folder)
+    told.set()
+    with one_at_a_time(tmp_path):
+        assert order.read_text() == "the first"
+    process.join()
+
+
+def test_a_file_system_without_locks_is_an_error_only_where_the_lock_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(durable.fcntl, "flock", no_locks)
+    done = []
+    with one_at_a_time(tmp_path, needed=False):
+        done.append("this")
+    with pytest.raises(OSError, match="No locks"), one_at_a_time(tmp_path):
+        done.append("that")
+    assert done == ["this"]

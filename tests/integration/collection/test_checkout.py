@@ -12,7 +12,7 @@ import yaml
 
 from tests.integration.collection.strangers_project import PROJECT, StrangersProject
 
-PARTS = ("roles", "playbooks", "collections", "ansible.cfg", "deploy.yml")
+PARTS = ("roles", "playbooks", "collections", "ansible.cfg", "deploy.yml", "emergency_rollback.yml")
 
 
 @pytest.fixture

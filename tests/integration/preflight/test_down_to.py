@@ -46,6 +46,11 @@ def test_all_that_came_later_goes_newest_first(deployed: StepRuns) -> None:
     run.conclude("refused")
     assert versions(deployed) == ["001", "002", "004"]
 
+    # And so do several that one run has deployed; 003 is not applied any more, or never was.
+    run = deployed.another("emergency_rollback", "002")
+    run.limits = {"exactly": ["002", "003", "004"]}
+    assert run.must("preflight", emergency_backup="salvage")["outputs"]["migrations"] == ["004", "002"]
+
 
 def test_nothing_later_is_nothing_to_do(deployed: StepRuns) -> None:
     runs = deployed.ask("SELECT run_id FROM runbook.run ORDER BY 1")
@@ -57,3 +62,29 @@ def test_nothing_later_is_nothing_to_do(deployed: StepRuns) -> None:
 def test_what_stays_has_to_be_there(deployed: StepRuns) -> None:
     answer = down_to(deployed, "003").step("preflight", emergency_backup="salvage")
     assert (answer["failed"], answer["reason_code"]) == (True, "not_applied")
+
+
+def test_of_several_databases_one_that_is_as_it_was_asked_for_is_passed_over(deployed: StepRuns) -> None:
+    before = deployed.ask("SELECT run_id FROM runbook.run ORDER BY 1")
+    for playbook, version, code in (
+        ("deploy", "002", "already_applied"),
+        ("emergency_rollback", "003", "not_applied"),
+    ):
+        run = deployed.another(playbook, version)
+        assert run.step("preflight", emergency_backup="salvage")["reason_code"] == code
+        answer = run.must("preflight", emergency_backup="salvage", skip_done=True)
+        assert (answer["outputs"]["migrations"], answer["changed"]) == ([], False)
+    assert deployed.ask("SELECT run_id FROM runbook.run ORDER BY 1") == before
+
+    # But not where the one that is to stay is missing, or what is applied is about to be taken back or was edited.
+    answer = down_to(deployed, "003").step("preflight", emergency_backup="salvage", skip_done=True)
+    assert answer["reason_code"] == "not_applied"
+    other = deployed.another("emergency_rollback", "004")
+    other.must("preflight", emergency_backup="salvage")
+    answer = deployed.another("deploy", "004").step("preflight", skip_done=True)
+    assert answer["reason_code"] == "another_run_in_progress"
+    other.conclude("refused")
+    (script,) = deployed.sql_dir.glob("migrations/004_*.sql")
+    script.write_text("-- Requires: 001\nCREATE TABLE tag (name text, more text);", encoding="utf-8")
+    answer = deployed.another("deploy", "004").step("preflight", skip_done=True)
+    assert answer["reason_code"] == "deployed_script_edited"

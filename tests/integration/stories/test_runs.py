@@ -43,7 +43,8 @@ def test_several_hosts_and_a_relative_sql_dir(application: Application, database
             sql_dir = os.path.relpath(application.sql_dir, PROJECT)
             run = application.deploy("002", "-e", f"sql_dir={sql_dir}")
             assert run.status == 0, run.output
-            records = {path.name for path in application.artifacts.iterdir() if not path.is_symlink()}
+            found = [path.parent for path in application.artifacts.glob("*/run.json")]
+            records = {folder.name for folder in found if not folder.is_symlink()}
             assert len(records) == 2, "a run of its own for each host"
             for name in (database, second):
                 with contextlib.closing(application.server.connect(name)) as one, one.cursor() as of_one:

@@ -12,6 +12,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.order impo
     later_than,
     left_out,
     pending,
+    these_newest_first,
     unknown_applied,
     unmet_requirements,
 )
@@ -135,6 +136,19 @@ def test_what_would_stay_must_not_need_what_goes() -> None:
     ):
         later_than(index, "002", {"001", "002", "003"})
     assert later_than(index, "002", {"002", "003"}) == ["003"]
+
+
+def test_of_several_that_go_together_each_leaves_what_it_is_needed_by_no_more() -> None:
+    index = [
+        {"version": "001", "requires": []},
+        {"version": "002", "requires": ["001"]},
+        {"version": "003", "requires": ["001"]},
+    ]
+    everything = {"001", "002", "003"}
+    assert these_newest_first(index, ["001", "003", "002"], everything) == ["003", "002", "001"]
+    assert these_newest_first(index, ["003", "002"], {"001", "002"}) == ["002"]
+    with pytest.raises(Refused, match=r"Migration 001 is not taken back: 003 would stay and depend on it\."):
+        these_newest_first(index, ["001", "002"], everything)
 
 
 @given(indexes(), st.data())

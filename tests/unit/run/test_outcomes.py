@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.outcome import (
     final_outcome,
+    nothing_to_do,
     succeeded,
 )
 
@@ -203,3 +204,17 @@ def test_final_outcome_is_that_of_the_first_failure():
     steps[1]["reason_code"] = "backup_dir_full"
     assert final_outcome("deploy", steps) == ("refused", "backup", "backup_dir_full", "first")
     assert final_outcome("deploy", steps[:1]) == ("deployed", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "wanted", "reason"),
+    [
+        ("deploy", "pending", "nothing was pending"),
+        ("deploy", "", "nothing was pending"),
+        ("deploy", "009", "migration 009 was applied already"),
+        ("emergency_rollback", "009", "migration 009 was not applied"),
+        ("emergency_rollback", "", "nothing later was applied"),
+    ],
+)
+def test_why_there_was_nothing_to_do(playbook: str, wanted: str, reason: str) -> None:
+    assert nothing_to_do(playbook, wanted) == reason

@@ -101,6 +101,14 @@ def test_a_rollback_to_a_tag_is_told_its_name(folder: Path) -> None:
     assert (found["down_to"], found["to_tag"]) == ("", "release_7")
 
 
+def test_a_rollback_of_several_that_one_run_has_deployed_is_told_of_all_that_are_there(folder: Path) -> None:
+    found = plan(folder, "preflight", "emergency_rollback", migration="", exactly=["1_a"])
+    assert (found["exactly"], found["down_to"]) == (["1"], "")
+    assert [entry["version"] for entry in found["migrations"]] == ["1"]
+    with pytest.raises(Refused, match="there is no migration '7'"):
+        plan(folder, "preflight", "emergency_rollback", migration="", exactly=["7"])
+
+
 @pytest.mark.parametrize(
     ("playbook", "options", "reason"),
     [

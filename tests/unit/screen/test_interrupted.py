@@ -41,10 +41,18 @@ def test_a_run_of_the_runbook(playbook: str, steps: tuple[str, ...], state: str)
     ]
 
 
-def test_of_several_databases_each_is_its_own() -> None:
+def test_one_of_several_databases_whose_run_has_ended_is_not_at_work() -> None:
     made = at_work("deploy", "apply")
     made.begin_step("films", "backup")
+    made.end_run("books")
+    made.end_run("never begun")
     assert made.interrupted()[1:] == ["Interrupted in step backup on films.", NOT_TOUCHED]
+
+
+def test_of_several_that_are_at_work_each_is_named_and_one_that_is_touched_decides() -> None:
+    made = at_work("deploy", "apply")
+    made.begin_step("films", "backup")
+    assert made.interrupted()[1:] == ["Interrupted in step apply on books, step backup on films.", LOOK]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.found import WORDS, found_by, megabytes
-from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.lines import Said, indented, step_line
+from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.lines import (
+    Said,
+    host_column,
+    indented,
+    step_line,
+)
 from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.moving import (
+    COMPACT_FROM,
     MovingLine,
     Screen,
     progress_in_words,
@@ -147,7 +153,7 @@ class Printed:
 def test_on_a_terminal_the_line_is_written_over_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Screen, "moves", True)
     printed = Printed()
-    line = MovingLine("backup", printed)
+    line = MovingLine("backup", "books", printed)
     line.show('{"what": "reading tables", "done": 1, "total": 2}')
     line.show('{"what": "reading tables", "done": 2, "tot')  # half of a line
     line.clear()
@@ -159,7 +165,7 @@ def test_on_a_terminal_the_line_is_written_over_and_leaves_nothing(monkeypatch: 
 def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Screen, "moves", False)
     printed = Printed()
-    line = MovingLine("backup", printed)
+    line = MovingLine("backup", "books", printed)
     line.show('{"what": "reading tables"}')
     assert printed.texts == [], "the first seconds are silent"
     line._next_line = 0
@@ -169,3 +175,45 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch: pytest.Mon
     (text,) = printed.texts
     assert text.endswith("reading tables\n")
     assert "\x1b" not in text
+
+
+# Several databases at work together -----------------------------------------------------------------------
+
+
+def test_lines_of_several_databases_name_them_and_stand_below_each_other() -> None:
+    hosts = ["db1", "db2.example.com", "x" * 60]
+    lines = [step_line("✓", "backup", 0.44, "27 tables", host_column(host, hosts)) for host in hosts]
+    assert lines == [
+        f"  ✓ {'db1':<30}  backup                 0.4 s  27 tables",
+        f"  ✓ {'db2.example.com':<30}  backup                 0.4 s  27 tables",
+        f"  ✓ {'x' * 60}  backup                 0.4 s  27 tables",
+    ]
+    assert host_column("db1", []) == "db1  "
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_of_several_each_has_a_whole_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr(Screen, "moves", terminal)
+    monkeypatch.setattr(Screen, "databases", COMPACT_FROM)
+    printed = Printed()
+    line = MovingLine("backup", "books", printed)
+    line.show("")
+    assert printed.texts == [], "the first minute is silent"
+    line._next_line = 0
+    line.show('{"what": "reading tables"}')
+    line.clear()
+    (text,) = printed.texts
+    assert text.startswith("  · books  backup ")
+    assert text.endswith("reading tables\n")
+
+
+def test_of_very_many_none_has_a_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "databases", COMPACT_FROM + 1)
+    printed = Printed()
+    line = MovingLine("backup", "books", printed)
+    line._next_line = 0
+    line.show('{"what": "reading tables"}')
+    line.clear()
+    assert printed.texts == []

@@ -21,6 +21,8 @@ from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.approvals import RESUME, WAITS
 from ..module_utils.ledger.signatures import signatures_of
+from ..plugin_utils.fleet.ending import concluded_in_fleet
+from ..plugin_utils.fleet.gate import registered_fleet
 from ..plugin_utils.report.planned import planned_of_run
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
@@ -104,6 +106,7 @@ class ActionModule(ActionBase):
                     "target": task_vars.get("inventory_hostname"),
                     "database": target.get("login_db"),
                     "operator": run["operator"],
+                    "fleet": registered_fleet(task_vars) or None,
                 },
                 writes=not self._task.check_mode,
                 carried=carried(task_vars),
@@ -142,10 +145,15 @@ class ActionModule(ActionBase):
         if step == "announce" and ended and arguments.get("unannounced"):
             return note_unannounced(record, arguments["unannounced"])
         if step == "announce":
-            return conclude(
-                record.successor(self._new_run_id(task_vars)) if ended else record,
-                arguments,
-                lambda options: self._run_module(options, task_vars),
+            return concluded_in_fleet(
+                conclude(
+                    record.successor(self._new_run_id(task_vars)) if ended else record,
+                    arguments,
+                    lambda options: self._run_module(options, task_vars),
+                ),
+                record,
+                registered_fleet(task_vars) or record.content.get("fleet") or "",
+                str(task_vars.get("inventory_hostname")),
             )
         if ended:
             # What it came to is written; another attempt must not write over it.
@@ -451,7 +459,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return self._run_module(arguments, task_vars)
         path = f"/tmp/.pgops-runbook-progress-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess it
-        line = MovingLine(step, Display().display)
+        line = MovingLine(step, str(task_vars.get("inventory_hostname")), Display().display)
         try:
             return self._run_module({**arguments, "progress_file": path}, task_vars, line)
         finally:

@@ -37,12 +37,23 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ..plugin_utils import bytecode  # noqa: F401 - before all that is imported after it
 from ..plugin_utils.report.run import short_report
+from ..plugin_utils.screen.events import action_of, hosts_of, reason_of, step_of, step_of_task
+from ..plugin_utils.screen.fleets import Fleets
 from ..plugin_utils.screen.found import found_by
 from ..plugin_utils.screen.interrupted import AtWork
-from ..plugin_utils.screen.lines import MARKS, PLAIN_MARKS, Said, indented, mark_of_end, step_line
-from ..plugin_utils.screen.moving import Screen
+from ..plugin_utils.screen.lines import (
+    MARKS,
+    PLAIN_MARKS,
+    Said,
+    host_column,
+    indented,
+    mark_of_end,
+    step_line,
+)
+from ..plugin_utils.screen.moving import COMPACT_FROM, Screen
 
-STEPS = "pgops.runbook."
+# What each of several databases passes before its first step.
+FLEET = "fleet"
 
 # Their outputs are told by the report, which a task of its own prints.
 REPORTED_BY_A_TASK = (
@@ -55,12 +66,6 @@ REPORTED_BY_A_TASK = (
     "salvage",
     "status",
 )
-
-# Of a command, and of a module that died.
-WHAT_WAS_SAID = ("stdout", "stderr", "module_stdout", "module_stderr")
-
-# How much of what a command has said is shown where it failed.
-LONGEST_OUTPUT = 2000
 
 # What they change is not the world.
 SILENT_ACTIONS = (
@@ -96,13 +101,16 @@ class CallbackModule(DefaultCallback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said = Said()
+        # Of each host what was said of its failures.
+        self._said: dict[str, Said] = {}
         self._play_name = ""
-        # (play, host) of the heading that was printed last.
-        self._heading: tuple[str, str] | None = None
+        # Hosts that are at work together.
+        self._hosts: list[str] = []
+        self._fleets = Fleets()
+        self._heading: str | None = None
         # Hosts whose run has a report, which is more than a recap could say.
         self._reported: set[str] = set()
-        self._printed_report = ""
+        self._printed_reports: dict[str, str] = {}
         self._at_work = AtWork()
         # Of Ctrl-C a callback hears nothing; but then no statistics came before the end.
         atexit.register(self._say_what_was_interrupted)
@@ -117,7 +125,9 @@ class CallbackModule(DefaultCallback):
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play_name = play.get_name().strip()
         self._heading = None
-        self._said = Said()
+        self._said = {}
+        self._hosts = hosts_of(play)
+        Screen.databases = len(self._hosts)
         self._at_work.begin_play(play.get_vars().get("runbook_playbook"))
         if self._is_verbose():
             super().v2_playbook_on_play_start(play)
@@ -136,7 +146,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """What comes of it has a line."""
-        self._at_work.begin_step(host.get_name(), _step_of(task))
+        self._at_work.begin_step(host.get_name(), step_of_task(task))
         if self._is_verbose():
             super().v2_runner_on_start(host, task)
 
@@ -148,7 +158,7 @@ class CallbackModule(DefaultCallback):
             self._show_success(result, content)
         if "run_json" in content:
             self._show_report(result, content)
-        elif _action(result) == "debug":
+        elif action_of(result) == "debug":
             self._show_debug(result, content)
 
     @without_v
@@ -183,12 +193,14 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._at_work.end()
-        self._show_stats(stats)
-
-    def _show_stats(self, stats: Any) -> None:
         if self._is_verbose():
             super().v2_playbook_on_stats(stats)
-            return
+        else:
+            self._show_stats(stats)
+        for line in self._fleets.in_short():
+            self._print(line, None)
+
+    def _show_stats(self, stats: Any) -> None:
         for host in sorted(set(stats.processed) - self._reported):
             found = stats.summarize(host)
             counts = [f"{name}={found[name]}" for name in ("ok", "changed", "failures", "unreachable")]
@@ -203,7 +215,10 @@ class CallbackModule(DefaultCallback):
     # What is printed -------------------------------------------------------------------------------------
 
     def _show_success(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
-        action, step = _action(result), _step(result)
+        action, step = action_of(result), step_of(result)
+        if step == FLEET:
+            self._see_fleet(result, content)
+            return
         if step in REPORTED_BY_A_TASK:
             self._reported.add(result.host.get_name())
             return
@@ -211,16 +226,17 @@ class CallbackModule(DefaultCallback):
             # In check mode a step has done nothing that it could have found something by.
             outputs = content.get("outputs") or {}
             found = found_by(step, outputs) if not result.task.check_mode or step == "preflight" else ""
-            self._show_line(result, "ok", step, content.get("seconds"), found)
-        elif content.get("changed") and action not in SILENT_ACTIONS:
+            if not self._is_compact():
+                self._show_line(result, "ok", step, content.get("seconds"), found)
+        elif content.get("changed") and action not in SILENT_ACTIONS and not self._is_compact():
             self._show_line(result, "ok", self._name(result), None)
 
     def _show_failure(self, result: CallbackTaskResult, ignored: bool = False) -> None:
         content = result.result
-        reason = _reason(content)
-        if not self._said.is_new(reason) or (_action(result) == "fail" and self._said.repeats(reason)):
+        reason, said = reason_of(content), self._said_of(result)
+        if not said.is_new(reason) or (action_of(result) == "fail" and said.repeats(reason)):
             return
-        step = _step(result)
+        step = step_of(result)
         name, seconds = (step, content.get("seconds")) if step else (self._name(result), None)
         mark = mark_of_end(content.get("outcome"))
         colour = constants.COLOR_CHANGED if mark == "waiting" else constants.COLOR_ERROR
@@ -229,7 +245,21 @@ class CallbackModule(DefaultCallback):
             self._print(line, colour)
         if ignored:
             self._print("    It is ignored.", constants.COLOR_SKIP)
-        self._said.add(reason)
+        said.add(reason)
+
+    def _see_fleet(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
+        """Whether the run of one of several databases begins, and which batch that is of how many."""
+        self._fleets.see(content)
+        if not content.get("goes_on"):
+            self._reported.add(result.host.get_name())
+            self._at_work.end_run(result.host.get_name())
+
+    def _said_of(self, result: CallbackTaskResult) -> Said:
+        return self._said.setdefault(result.host.get_name(), Said())
+
+    def _is_compact(self) -> bool:
+        """Whether so many databases are at work together that each has one line, when its run has ended."""
+        return len(self._hosts) > COMPACT_FROM
 
     def _name(self, result: CallbackTaskResult) -> str:
         """The task's name; in a loop with what tells this item from the others."""
@@ -238,26 +268,45 @@ class CallbackModule(DefaultCallback):
 
     def _show_report(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
         """How the run ended: the short form, as the steps have been told; a task that prints the long one is not."""
-        self._show_heading(result)
         self._reported.add(result.host.get_name())
-        self._printed_report = "\n".join(content["report"])
+        self._at_work.end_run(result.host.get_name())
+        self._printed_reports[result.host.get_name()] = "\n".join(content["report"])
         page = next(iter(content.get("report_files") or []), None)
         restores = boolean(result.task.args.get("restore_salvage", True), strict=False)
+        report = short_report(content["run"], content["run_json"], restores, page)
+        colour = constants.COLOR_OK if content.get("succeeded") else constants.COLOR_ERROR
+        first, *others = self._said_of(result).without(report)
+        if len(self._hosts) > 1:
+            self._show_end_among_others(result, content, others)
+            return
+        self._show_heading(result)
         self._print("", None)
-        first, *others = self._said.without(short_report(content["run"], content["run_json"], restores, page))
-        self._print(first, constants.COLOR_OK if content.get("succeeded") else constants.COLOR_ERROR)
+        self._print(first, colour)
         for line in others:
             self._print(line, None)
+
+    def _show_end_among_others(
+        self, result: CallbackTaskResult, content: dict[str, Any], others: list[str]
+    ) -> None:
+        """One line, in which a run that went well has all that is worth reading among those of others."""
+        run = content["run"]
+        seconds = sum(step.get("seconds") or 0 for step in run["steps"])
+        went_well = content.get("succeeded") and not run.get("rows_waiting")
+        mark = "ok" if content.get("succeeded") else mark_of_end(run["outcome"])
+        found = (run["reason"] or ", ".join(run["migrations"])) if went_well else run["reason_code"] or ""
+        self._show_line(result, mark, run["outcome"], seconds, found)
+        for line in () if went_well else others:
+            self._print(f"    {line}", None)
 
     def _show_debug(self, result: CallbackTaskResult, content: dict[str, Any]) -> None:
         """What a task of debug says: the report of a status, or something of the user's."""
         message = content.get("msg")
-        if message == self._printed_report:
+        if message == self._printed_reports.get(result.host.get_name(), ""):
             return
         if not isinstance(message, str):
             self._clean_results(content, result.task.action)
             message = self._dump_results(content)
-        self._show_heading(result)
+        self._show_heading(result, of_host=True)
         for line in message.splitlines():
             self._print(line, None)
 
@@ -270,17 +319,26 @@ class CallbackModule(DefaultCallback):
         )
         if mark == "ok" and result.result.get("changed"):
             colour = constants.COLOR_CHANGED
-        self._print(step_line(self._marks()[mark], name, seconds, found), colour)
+        host = host_column(result.host.get_name(), self._hosts) if len(self._hosts) > 1 else ""
+        self._print(step_line(self._marks()[mark], name, seconds, found, host), colour)
 
     def _say_what_was_interrupted(self) -> None:
         for line in self._at_work.interrupted():
             self._print(line, constants.COLOR_ERROR)
 
-    def _show_heading(self, result: CallbackTaskResult) -> None:
-        heading = (self._play_name, result.host.get_name())
+    def _show_heading(self, result: CallbackTaskResult, of_host: bool = False) -> None:
+        """What the lines below it are about: one host, or all that are at work together.
+
+        Args:
+            of_host: whether the lines name no host by themselves.
+        """
+        if of_host or len(self._hosts) < 2:
+            heading = f"{self._play_name}: {result.host.get_name()}"
+        else:
+            heading = f"{self._play_name}: {self._fleets.place() or f'{len(self._hosts)} hosts'}"
         if heading != self._heading:
             self._heading = heading
-            self._print(f"{heading[0]}: {heading[1]}", None)
+            self._print(heading, None)
 
     def _print(self, line: str, colour: str | None) -> None:
         self._display.display(line, color=colour)
@@ -292,27 +350,3 @@ class CallbackModule(DefaultCallback):
     def _marks() -> dict[str, str]:
         encoding = (sys.stdout.encoding or "").lower().replace("-", "")
         return MARKS if encoding == "utf8" else PLAIN_MARKS
-
-
-def _action(result: CallbackTaskResult) -> str:
-    return str(result.task.action).rsplit(".", 1)[-1]
-
-
-def _reason(content: dict[str, Any]) -> str:
-    """Why a task failed; of one whose command or module has said something also that, at its end."""
-    said = [str(content.get(name) or "").strip() for name in WHAT_WAS_SAID]
-    words = [str(content.get("msg") or "").strip(), *(text[-LONGEST_OUTPUT:] for text in said)]
-    return "\n".join(filter(None, words)) or str(content.get("censored") or "it failed without a message")
-
-
-def _step(result: CallbackTaskResult) -> str:
-    return _step_of(result.task)
-
-
-def _step_of(task: Any) -> str:
-    """Name of the step that the task calls; empty where it calls none."""
-    action = str(task.action)
-    if not action.startswith(STEPS):
-        return ""
-    emergency = task.args.get("purpose") == "emergency"
-    return "emergency_backup" if emergency else action.removeprefix(STEPS)

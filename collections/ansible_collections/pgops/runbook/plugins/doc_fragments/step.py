@@ -118,6 +118,13 @@ options:
         description: Of a deploy the name of the state after it, to which a rollback can go back.
         type: str
         default: ''
+      exactly:
+        description:
+          - Of an emergency rollback the migrations that are taken back, where these are several that one run has
+            deployed; in place of O(run.migration).
+        type: list
+        elements: str
+        default: []
       version_table:
         description:
           - The application's own record of what is applied. Name of a tool, or a dictionary with C(tool), C(table),

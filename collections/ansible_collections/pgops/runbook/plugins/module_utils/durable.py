@@ -5,9 +5,35 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 
-__all__ = ["write_file_durably"]
+__all__ = ["one_at_a_time", "write_file_durably"]
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: str | os.PathLike[str], needed: bool = True) -> Iterator[None]:
+    """A lock on a folder, which is there, for processes of one machine; it ends with the process, however that ends.
+
+    Args:
+        needed: whether it is an error where the file system has no locks, as some that lie on another machine.
+
+    Raises:
+        OSError: the folder cannot be locked.
+    """
+    descriptor = -1
+    try:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            if needed:
+                raise
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def write_file_durably(path: str, text: str, mode: int = 0o600) -> None:

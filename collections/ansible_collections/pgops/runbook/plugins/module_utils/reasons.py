@@ -231,6 +231,14 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Files on disk have not followed an earlier migration.",
             "Finish that first, with the command that the reason names.",
         ),
+        "fleet_batches_invalid": Reason(
+            "fleet_batches is no list of sizes.",
+            "Give numbers of databases from 1, and percentages of all from 1 % to 100 %, as [1, '10%', '100%'].",
+        ),
+        "fleet_record_unusable": Reason(
+            "The record of the run over several databases cannot be read.",
+            "Check artifacts_dir, and type the same command again: what is done is not done twice.",
+        ),
         "impact_not_allowed": Reason(
             "On the copy the migration locked, rewrote or wrote more than the policy allows.",
             "Write the migration in a gentler way, or give the variable that the reason names, for this run.",

@@ -39,6 +39,12 @@ options:
     description: Whether a rollback also takes back the applied migrations that depend on this one.
     type: bool
     default: false
+  skip_done:
+    description:
+      - Whether a database that has the migration already, or of a rollback does not have it, is passed over. Otherwise
+        that is a refusal.
+    type: bool
+    default: false
   pg_bindir:
     description: Folder of PostgreSQL's client programs; empty means those on PATH.
     type: path

@@ -27,7 +27,7 @@ from .checks import (
     select_later,
 )
 from .drift import refuse_edited_scripts
-from .order import left_out, refuse_needed
+from .order import left_out, refuse_needed, these_newest_first
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
 
@@ -114,8 +114,8 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     if wanted != "all":
         refuse_shared_numbers(index, applied, Ledger().receipts(cursor))
     if step.playbook == "emergency_rollback":
-        with _unless_a_run_is_in_progress(step, cursor):
-            versions = _select_for_rollback(step, receipts, applied)
+        with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
+            versions += _select_for_rollback(step, receipts, applied)
         check_scripts_to_roll_back(
             index, versions, lambda version: verified_backup_before(Ledger(), cursor, version)
         )
@@ -129,8 +129,8 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         _refuse_unrecorded(cursor, index, applied)
     if step.playbook == "deploy":
         _refuse_untested(step, cursor, wanted, applied)
-    with _unless_a_run_is_in_progress(step, cursor):
-        versions = select_for_deploy(index, wanted, applied, **_limits(step))
+    with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
+        versions += select_for_deploy(index, wanted, applied, **_limits(step))
     check_scripts_to_apply(index, versions)
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
@@ -139,6 +139,8 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
 
 def _select_for_rollback(step: Step, receipts: Sequence[Receipt], applied: Collection[str]) -> list[str]:
     index = step.plan["index"]
+    if step.plan.get("exactly"):
+        return these_newest_first(index, step.plan["exactly"], applied)
     if step.plan.get("down_to"):
         return select_later(index, step.plan["down_to"], applied)
     if step.plan.get("to_tag"):
@@ -181,6 +183,17 @@ def _unless_a_run_is_in_progress(step: Step, cursor: Cursor) -> Iterator[None]:
     except Refused:
         _refuse_living_run(step, step.ledger.unfinished_run(cursor))
         raise
+
+
+@contextmanager
+def _none_where_done(step: Step) -> Iterator[list[str]]:
+    """A list for what is selected, which stays empty where the database is as it was asked for and that is no error."""
+    try:
+        yield []
+    except Refused as refusal:
+        done = refusal.code in ("already_applied", "not_applied") and not step.plan.get("down_to")
+        if not step.params["skip_done"] or not done:
+            raise
 
 
 def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collection[str]) -> None:

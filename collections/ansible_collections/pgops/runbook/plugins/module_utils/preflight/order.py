@@ -20,6 +20,7 @@ __all__ = [
     "left_out",
     "pending",
     "refuse_needed",
+    "these_newest_first",
     "unknown_applied",
     "unmet_requirements",
 ]
@@ -133,6 +134,25 @@ def refuse_needed(index: Index, state: str, later: Sequence[str], applied: Colle
                 f"Migration {one} comes after {state}, but {', '.join(staying)} would stay and depend on it."
                 f" Take them back first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
             )
+
+
+def these_newest_first(index: Index, versions: Collection[str], applied: Collection[str]) -> list[str]:
+    """Those of `versions` that are applied, in the order in which to roll them back.
+
+    Raises:
+        Refused: the index does not know one, or what would stay requires one of them.
+    """
+    known = [entry["version"] for entry in index]
+    going = [name for name in reversed(known) if name in versions and name in applied]
+    for one in going:
+        staying = [name for name in dependents(index, one, applied) if name not in going]
+        if staying:
+            raise Refused(
+                "needed_by_later_migration",
+                f"Migration {one} is not taken back: {', '.join(staying)} would stay and depend on it. Take them back"
+                f" first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
+            )
+    return going
 
 
 def unknown_applied(index: Index, applied: Collection[str]) -> list[str]:

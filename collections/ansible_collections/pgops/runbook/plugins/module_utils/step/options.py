@@ -25,6 +25,7 @@ RUN_SPEC = {
     "up_to": {"type": "str", "default": ""},
     "skip": {"type": "raw", "default": ""},
     "down_to": {"type": "str", "default": ""},
+    "exactly": {"type": "list", "elements": "str", "default": []},
     "tag": {"type": "str", "default": ""},
     "sql_dir": {"type": "str", "default": "sql"},
     "sql_layout": {"type": "str", "default": "auto"},

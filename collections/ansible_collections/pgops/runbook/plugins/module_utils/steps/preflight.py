@@ -253,6 +253,7 @@ def main() -> None:
             emergency_backup=EMERGENCY_BACKUP_SPEC["kind"],
             **ENCRYPTION_SPEC,
             cascade={"type": "bool", "default": False},
+            skip_done={"type": "bool", "default": False},
             copy_target={"type": "dict", "options": TARGET_SPEC},
             rehearsal_host={"type": "str", "default": ""},
             pg_bindir={"type": "path", "default": ""},

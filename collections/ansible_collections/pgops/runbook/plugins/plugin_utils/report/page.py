@@ -73,7 +73,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["cell"] = _cell
+    environment.filters["cell"] = cell
     return environment
 
 
@@ -231,6 +231,6 @@ def _proof(proof: dict[str, Any]) -> list[str]:
     ]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """A value in a table of Markdown, whose columns end at a bar and whose rows end with the line."""
     return " ".join(str(value).replace("\\", "\\\\").replace("|", "\\|").split())

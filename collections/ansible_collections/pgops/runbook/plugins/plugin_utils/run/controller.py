@@ -17,7 +17,7 @@ __all__ = ["lives", "new_run_id", "operator", "process_start", "this_controller"
 def new_run_id(target: str) -> str:
     """A name that sorts by time and that two operators do not share."""
     safe = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in target)[:40]
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{safe}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{safe}-{secrets.token_hex(4)}"
 
 
 def operator() -> str:

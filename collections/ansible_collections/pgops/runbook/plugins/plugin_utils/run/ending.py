@@ -39,7 +39,8 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
     record.note_unannounced(options.get("unannounced") or [])
     content, unwritten = record.content, None
     try:
-        record.conclude(failure, failure_code, boolean(options.get("fail_on_held_back", False)))
+        wanted = str(options["run"].get("migration") or "")
+        record.conclude(failure, failure_code, boolean(options.get("fail_on_held_back", False)), wanted)
     except OSError as error:
         unwritten = UNWRITTEN.format(record.path, error.strerror)
         content["reason"] = f"{content['reason']} {unwritten}" if content["reason"] else unwritten

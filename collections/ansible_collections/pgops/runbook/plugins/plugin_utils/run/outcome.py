@@ -10,7 +10,14 @@ from ...module_utils.ledger.aftermath import FIRST_STEP_THAT_CHANGES, SUCCESS
 from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.ledger.receipts import CHAINS
 
-__all__ = ["FIRST_STEP_THAT_CHANGES", "code_of_task", "complete", "final_outcome", "succeeded"]
+__all__ = [
+    "FIRST_STEP_THAT_CHANGES",
+    "code_of_task",
+    "complete",
+    "final_outcome",
+    "nothing_to_do",
+    "succeeded",
+]
 
 
 def final_outcome(
@@ -59,6 +66,18 @@ def final_outcome(
 def code_of_task(failure: str, failure_code: str) -> str | None:
     """The code of a failed task's message; a task beside the steps has none of its own."""
     return (failure_code or "task_failed") if failure else None
+
+
+def nothing_to_do(playbook: str, wanted: str) -> str:
+    """Why a run found nothing to do.
+
+    Args:
+        wanted: the migration that was asked for; empty, or a word for several, where that was not one.
+    """
+    rolls_back = playbook == "emergency_rollback"
+    if wanted and wanted not in ("pending", "all"):
+        return f"migration {wanted} was {'not applied' if rolls_back else 'applied already'}"
+    return "nothing later was applied" if rolls_back else "nothing was pending"
 
 
 def succeeded(run: dict[str, Any]) -> bool:

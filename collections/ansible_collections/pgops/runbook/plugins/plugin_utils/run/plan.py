@@ -69,7 +69,10 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         return {**plan_for(step, library, [one.version for one in library.migrations]), "books": books}
     _check_tag(run)
     down_to, to_tag = _down_to(library, run)
-    if down_to or to_tag:
+    exactly = [library.find(version).version for version in run.get("exactly") or []]
+    if exactly:
+        run["migration"] = wanted = exactly[-1]
+    elif down_to or to_tag:
         # For the ledger and for people; preflight is told which version stays.
         run["migration"] = wanted = f"{ALL} after {down_to or f'tag {to_tag}'}"
     else:
@@ -80,13 +83,13 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     plan = plan_for(
         step,
         library,
-        _versions(step, library, ALL if down_to or to_tag else wanted, record),
+        _versions(step, library, ALL if down_to or to_tag or exactly else wanted, record),
         with_statements=adopt,
         to_roll_back=to_roll_back,
     )
     check_smoke(plan)
-    told = {"books": books, "down_to": down_to, "to_tag": to_tag}
-    return {**plan, **told, **(_limits(library, run) if limited else {})}
+    chosen = {"down_to": down_to, "to_tag": to_tag, "exactly": exactly}
+    return {**plan, "books": books, **chosen, **(_limits(library, run) if limited else {})}
 
 
 def _check_tag(run: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.digests import digest_of
+from ...module_utils.durable import one_at_a_time
 from ...module_utils.errors import Refused
 from ...module_utils.generation.evidence import rows_seen
 from ...module_utils.ledger.approvals import AWAITING
@@ -27,7 +28,7 @@ from ...module_utils.own_files import (
     make_own_folder,
     read_regular,
 )
-from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome
+from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome, nothing_to_do
 from .waiting import code_of_waiting, rows_waiting
 
 __all__ = ["FORMAT", "RunRecord", "digest_of_record"]
@@ -95,6 +96,7 @@ class RunRecord:
             "target": facts["target"],
             "database": facts["database"],
             "operator": facts.get("operator"),
+            "fleet": facts.get("fleet"),
             "sql_commit": None,
             "consents": {},
             "migrations": [],
@@ -152,10 +154,12 @@ class RunRecord:
         self._make_folder()
         self._replace(self.path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
         link = self.artifacts_dir / "latest"
-        if not link.is_symlink() or link.readlink().name < self.folder.name:
-            temporary = self.artifacts_dir / f".latest-{secrets.token_hex(8)}"
-            temporary.symlink_to(self.folder.name)
-            temporary.replace(link)
+        # Runs in other databases may be saved at the same moment, and one that is older must not have the last word.
+        with one_at_a_time(self.artifacts_dir, needed=False):
+            if not link.is_symlink() or link.readlink().name < self.folder.name:
+                temporary = self.artifacts_dir / f".latest-{secrets.token_hex(8)}"
+                temporary.symlink_to(self.folder.name)
+                temporary.replace(link)
 
     def _make_folder(self) -> None:
         if is_link_of_another(str(self.artifacts_dir)):
@@ -214,7 +218,9 @@ class RunRecord:
 
     def successor(self, run_id: str) -> RunRecord:
         """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
-        facts = {key: self.content[key] for key in ("playbook", "target", "database", "operator")}
+        facts = {
+            key: self.content.get(key) for key in ("playbook", "target", "database", "operator", "fleet")
+        }
         record = RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes, key=self.key)
         record.content["migrations"] = list(self.content["migrations"])
         return record
@@ -299,12 +305,15 @@ class RunRecord:
         self._mirror(step, receipts)
         self.save()
 
-    def conclude(self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False) -> None:
+    def conclude(
+        self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False, wanted: str = ""
+    ) -> None:
         """Write down how the run ended.
 
         Args:
             failure: message of the task that failed, when that was not a step of the chain.
             failure_code: the code of its reason, where it has one.
+            wanted: the migration that was asked for; it is named where nothing had to be done.
             fail_on_held_back: whether a deploy after which rows wait says so as a failure does.
 
         Raises:
@@ -317,11 +326,7 @@ class RunRecord:
             outcome != AWAITING and "preflight" in done and not content["migrations"] and not failure
         )
         if failed_step is None and nothing_pending and not self._files_left():
-            reason = (
-                "nothing later was applied"
-                if content["playbook"] == "emergency_rollback"
-                else "nothing was pending"
-            )
+            reason = nothing_to_do(content["playbook"], wanted)
             if self.files_follow():
                 reason = "the database had it; the files on disk, which were behind, have followed"
         elif (

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils.ledger.aftermath import FIRST_STEP_THAT_CHANGES
+from ...module_utils.sentences import listed
 
 __all__ = ["AtWork"]
 
@@ -13,11 +14,11 @@ LOOK = "State: What production has is in its ledger. Look: ansible-playbook play
 
 
 class AtWork:
-    """The step that is at work, and those before it in its play."""
+    """The databases that are at work, each with its steps in this play."""
 
     def __init__(self) -> None:
         self._playbook = ""
-        self._begun: list[tuple[str, str]] = []
+        self._steps: dict[str, list[str]] = {}
 
     def begin_play(self, playbook: object) -> None:
         """A play begins.
@@ -26,22 +27,26 @@ class AtWork:
             playbook: its runbook_playbook; of a play that is none of the runbook's, None.
         """
         self._playbook = str(playbook or "")
-        self._begun = []
+        self._steps = {}
 
     def begin_step(self, host: str, step: str) -> None:
         """A task of the play begins on a host; ``step`` is empty where it calls none."""
         if step:
-            self._begun.append((host, step))
+            self._steps.setdefault(host, []).append(step)
+
+    def end_run(self, host: str) -> None:
+        """The run on a host has ended, or none has begun."""
+        self._steps.pop(host, None)
 
     def end(self) -> None:
         """All plays have ended by themselves."""
-        self._begun = []
+        self._steps = {}
 
     def interrupted(self) -> list[str]:
         """What is to be said now, if nothing comes any more; nothing, where no run was at work."""
-        if not self._begun or self._playbook not in FIRST_STEP_THAT_CHANGES:
+        if not self._steps or self._playbook not in FIRST_STEP_THAT_CHANGES:
             return []
-        host, step = self._begun[-1]
+        where = listed([f"step {steps[-1]} on {host}" for host, steps in self._steps.items()], separator=", ")
         changes = FIRST_STEP_THAT_CHANGES[self._playbook]
-        touched = changes is not None and (host, changes) in self._begun
-        return ["", f"Interrupted in step {step} on {host}.", LOOK if touched else NOT_TOUCHED]
+        touched = any(changes in steps for steps in self._steps.values())
+        return ["", f"Interrupted in {where}.", LOOK if touched else NOT_TOUCHED]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ...module_utils.ledger.approvals import AWAITING
 
-__all__ = ["MARKS", "PLAIN_MARKS", "Said", "indented", "mark_of_end", "step_line"]
+__all__ = ["MARKS", "PLAIN_MARKS", "Said", "host_column", "indented", "mark_of_end", "step_line"]
 
 #: How a line begins, where the terminal has the characters and where it does not.
 MARKS = {"ok": "✓", "failed": "✗", "waiting": "…"}
@@ -17,13 +17,26 @@ PLAIN_MARKS = {"ok": "ok    ", "failed": "FAILED", "waiting": "WAITS "}
 NAME_WIDTH = len("emergency_rollback")
 SECONDS_WIDTH = len("1,234.5 s")
 
+# A longer name is shown whole, and only its line is out of step.
+LONGEST_HOST = 30
+
 
 def mark_of_end(outcome: object) -> str:
     """How the line of a step begins with which a run has ended: a run that waits for others has not failed."""
     return "waiting" if outcome == AWAITING else "failed"
 
 
-def step_line(mark: str, name: str, seconds: float | None, found: str = "") -> str:
+def host_column(host: str, hosts: Iterable[str]) -> str:
+    """The name of a host as the lines of several have it, which are about others in between: ``books   ``.
+
+    Args:
+        hosts: all that have lines.
+    """
+    width = min(max((len(one) for one in hosts), default=0), LONGEST_HOST)
+    return f"{host:<{width}}  "
+
+
+def step_line(mark: str, name: str, seconds: float | None, found: str = "", host: str = "") -> str:
     """``  ✓ backup               0.4 s  27 tables with 1,204 rows``.
 
     Args:
@@ -31,9 +44,10 @@ def step_line(mark: str, name: str, seconds: float | None, found: str = "") -> s
         name: of the step, or of another task.
         seconds: how long it took; None where that is not known.
         found: what it found or did.
+        host: see host_column; empty where a heading names it.
     """
     took = "" if seconds is None else f"{seconds:,.1f} s"
-    return f"  {mark} {name:<{NAME_WIDTH}} {took:>{SECONDS_WIDTH}}  {found}".rstrip()
+    return f"  {mark} {host}{name:<{NAME_WIDTH}} {took:>{SECONDS_WIDTH}}  {found}".rstrip()
 
 
 def indented(text: str) -> list[str]:

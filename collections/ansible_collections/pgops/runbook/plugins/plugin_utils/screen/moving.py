@@ -12,12 +12,16 @@ from typing import Any
 from .found import megabytes
 from .lines import NAME_WIDTH, SECONDS_WIDTH
 
-__all__ = ["CLEARED", "MovingLine", "Screen", "progress_in_words"]
+__all__ = ["CLEARED", "COMPACT_FROM", "MovingLine", "Screen", "progress_in_words"]
 
 #: Back to the begin of the line, and nothing on it any more.
 CLEARED = "\r\x1b[K"
 
 SECONDS_BETWEEN_LINES = 10
+SECONDS_BETWEEN_LINES_OF_SEVERAL = 60
+
+#: With more databases at work together than so many, each has one line, when its run has ended.
+COMPACT_FROM = 10
 
 
 class Screen:
@@ -26,10 +30,12 @@ class Screen:
     Attributes:
         moves: whether a line may be written over again and again.
         width: of the terminal, in characters.
+        databases: how many are at work together, so that a line says of which it is.
     """
 
     moves = False
     width = 80
+    databases = 1
 
 
 def progress_in_words(told: dict[str, Any]) -> str:
@@ -78,14 +84,19 @@ class MovingLine:
 
     Args:
         step: its name.
+        host: on whose database it works.
         display: Display.display, which the process of a task may call at any time.
     """
 
-    def __init__(self, step: str, display: Callable[..., None]) -> None:
-        self._step = step
+    def __init__(self, step: str, host: str, display: Callable[..., None]) -> None:
+        several = Screen.databases > 1
+        self._step = f"{host}  {step}" if several else step
         self._display = display
+        # One line can be written over by one step at a time.
+        self._moves = Screen.moves and not several
+        self._seconds_between = SECONDS_BETWEEN_LINES_OF_SEVERAL if several else SECONDS_BETWEEN_LINES
         self._started = time.monotonic()
-        self._next_line = self._started + SECONDS_BETWEEN_LINES
+        self._next_line = self._started + self._seconds_between
         self._is_shown = False
 
     def show(self, line: str) -> None:
@@ -95,15 +106,15 @@ class MovingLine:
             line: of JSON, as the module wrote it; empty where it has written none.
         """
         now = time.monotonic()
-        if not Screen.moves and now < self._next_line:
+        if Screen.databases > COMPACT_FROM or (not self._moves and now < self._next_line):
             return
-        self._next_line = now + SECONDS_BETWEEN_LINES
+        self._next_line = now + self._seconds_between
         try:
             words = progress_in_words(json.loads(line)) if line else ""
         except ValueError:  # half of a line
             words = ""
         text = f"  · {self._step:<{NAME_WIDTH}} {f'{now - self._started:,.0f} s':>{SECONDS_WIDTH}}  {words}".rstrip()
-        if Screen.moves:
+        if self._moves:
             self._display(f"{CLEARED}{text[: Screen.width - 1]}", newline=False, screen_only=True)
             self._is_shown = True
         else:
