@@ -170,7 +170,7 @@ def _changed(tree: Path, changed: Mapping[str, str]) -> Iterator[None]:
 def _pytest(tree: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "--tb=no", "-rfE"),
-        *("-p", "no:cacheprovider", "--every-combination", f"--basetemp={_tmp_of(tree)}"),
+        *("-p", "no:cacheprovider", f"--basetemp={_tmp_of(tree)}"),
     ]
 
 
@@ -182,6 +182,7 @@ def _environment(tree: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         # Property tests try the same examples each time.
         "CI": "1",
+        "EVERY_COMBINATION": "1",
     }
 
 

@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-combination",
         action="store_true",
+        default=bool(os.environ.get("EVERY_COMBINATION")),
         help="also what tests/left_out.py has, and all combinations of parameters of tests marked pairs",
     )
 

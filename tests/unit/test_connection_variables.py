@@ -23,9 +23,7 @@ def load(path: str) -> dict:
 
 GIVEN = load("roles/runbook/vars/main.yml")
 #: Option of the modules -> public variable.
-VARIABLES = {
-    option: re.fullmatch(r"\{\{ (\w+) \}\}", text)[1] for option, text in GIVEN["runbook_target"].items()
-}
+VARIABLES = dict(re.findall(r"'(\w+)': (\w+)", GIVEN["runbook_target"]))
 
 
 def of_host(template: str) -> dict[str, str]:
