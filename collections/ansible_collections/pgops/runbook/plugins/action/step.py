@@ -19,7 +19,6 @@ from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
-from ..module_utils.ledger.approvals import RESUME, WAITS
 from ..module_utils.ledger.signatures import signatures_of
 from ..plugin_utils.fleet.ending import concluded_in_fleet
 from ..plugin_utils.fleet.gate import registered_fleet
@@ -37,7 +36,7 @@ from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
 from ..plugin_utils.run.password import Passwords, PasswordUnavailable
 from ..plugin_utils.run.progress import followed, newest_line
 from ..plugin_utils.run.record import RUN_ID, RunRecord
-from ..plugin_utils.run.skipping import reason_to_skip
+from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
 from ..plugin_utils.run.taking_over import ended_here
 from ..plugin_utils.screen.moving import MovingLine
 from ..plugin_utils.sql.commit import commit_of
@@ -73,45 +72,18 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        if GRAMMAR_IS_MISSING:
-            return _failure(
-                "pglast_missing",
-                "The Python package pglast, which parses SQL, is missing on the controller. Production was not"
-                f" touched. Install it: {sys.executable} -m pip install pglast",
-                "refused",
-                time.monotonic(),
-            )
         arguments = dict(self._task.args)
         step = self._step_name(arguments)
-        if step == "step":
-            return _failure(
-                "step_could_not_run",
-                f"{STEP_MODULE} executes a step and is none itself. Production was not touched. Call the step, as"
-                " pgops.runbook.apply.",
-                "refused",
-                time.monotonic(),
-            )
+        unfit = _not_executable(step)
+        if unfit is not None:
+            return unfit
         run = dict(arguments.get("run") or {})
         run["run_id"] = self._run_id(run, task_vars)
         run["operator"] = run.get("operator") or operator()
         run["controller"] = this_controller()
         arguments["run"] = run
-        target = arguments.get("target") or {}
         try:
-            record = RunRecord(
-                run.get("artifacts_dir") or "artifacts",
-                run["run_id"],
-                {
-                    "playbook": run.get("playbook"),
-                    "target": task_vars.get("inventory_hostname"),
-                    "database": target.get("login_db"),
-                    "operator": run["operator"],
-                    "fleet": registered_fleet(task_vars) or None,
-                },
-                writes=not self._task.check_mode,
-                carried=carried(task_vars),
-                key=self._receipt_key(task_vars),
-            )
+            record = self._open_record(arguments, run, task_vars)
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, time.monotonic())
         if record.key:
@@ -122,13 +94,57 @@ class ActionModule(ActionBase):
                 record, lambda: self._execute_step(step, arguments, run, record, task_vars)
             )
         if step in OUTSIDE_RUNS:
-            # Not a run: nothing is deployed, rolled back or rehearsed, so there is no run.json.
-            result = self._execute_step(step, arguments, run, record, task_vars)
-            if not result.get("failed"):
-                signed = self._sign(result, record.key, arguments, task_vars)
-                tell_outside_runs(step, result, record, signed, str(task_vars.get("inventory_hostname")))
-            return result
+            return self._outside_runs(step, arguments, run, record, task_vars)
+        return self._of_a_run(step, arguments, run, record, task_vars)
+
+    def _open_record(
+        self, arguments: dict[str, Any], run: dict[str, Any], task_vars: dict[str, Any]
+    ) -> RunRecord:
+        """
+        Raises:
+            RunbookError: run.json, or what stands in for it, cannot be read.
+        """
+        return RunRecord(
+            run.get("artifacts_dir") or "artifacts",
+            run["run_id"],
+            {
+                "playbook": run.get("playbook"),
+                "target": task_vars.get("inventory_hostname"),
+                "database": (arguments.get("target") or {}).get("login_db"),
+                "operator": run["operator"],
+                "fleet": registered_fleet(task_vars) or None,
+            },
+            writes=not self._task.check_mode,
+            carried=carried(task_vars),
+            key=self._receipt_key(task_vars),
+        )
+
+    def _outside_runs(
+        self,
+        step: str,
+        arguments: dict[str, Any],
+        run: dict[str, Any],
+        record: RunRecord,
+        task_vars: dict[str, Any],
+    ) -> dict[str, Any]:
+        """A step by which nothing is deployed, rolled back or rehearsed, so that there is no run.json."""
+        result = self._execute_step(step, arguments, run, record, task_vars)
+        if not result.get("failed"):
+            signed = self._sign(result, record.key, arguments, task_vars)
+            tell_outside_runs(step, result, record, signed, str(task_vars.get("inventory_hostname")))
+        return result
+
+    def _of_a_run(
+        self,
+        step: str,
+        arguments: dict[str, Any],
+        run: dict[str, Any],
+        record: RunRecord,
+        task_vars: dict[str, Any],
+    ) -> dict[str, Any]:
+        """A step of a run: what the record says of it already, or what comes of it."""
         ended = record.content.get("ended")
+        automatic = boolean(arguments.get("automatic", False))
         if step == "approval" and boolean(arguments.get("goes_on", False)):
             unfit = refuse_to_go_on(record, str(run.get("migration") or ""))
             if unfit is not None:
@@ -142,40 +158,34 @@ class ActionModule(ActionBase):
             told = told_of_waiting(step, record, arguments, self._task.check_mode)
             if told is not None:
                 return told
-        if step == "announce" and ended and arguments.get("unannounced"):
-            return note_unannounced(record, arguments["unannounced"])
         if step == "announce":
-            return concluded_in_fleet(
-                conclude(
-                    record.successor(self._new_run_id(task_vars)) if ended else record,
-                    arguments,
-                    lambda options: self._run_module(options, task_vars),
-                ),
-                record,
-                registered_fleet(task_vars) or record.content.get("fleet") or "",
-                str(task_vars.get("inventory_hostname")),
-            )
+            return self._announced(arguments, record, task_vars)
         if ended:
-            # What it came to is written; another attempt must not write over it.
-            reason = f"Run {run['run_id']} has ended ({record.content['outcome']}). Start a new run."
-            if waits(record.content):
-                reason = WAITS.format(run["run_id"], RESUME.format(run["run_id"]))
-            if boolean(arguments.get("automatic", False)):
-                return {"changed": False, "skipped": True, "skip_reason": reason}
-            return {
-                "failed": True,
-                "changed": False,
-                "msg": reason,
-                "reason_code": "run_has_ended",
-                "outcome": "refused",
-                "run_id": run["run_id"],
-            }
-        skipped = reason_to_skip(step, record, boolean(arguments.get("automatic", False)))
+            return told_of_the_end(record, run["run_id"], automatic)
+        skipped = reason_to_skip(step, record, automatic)
         if skipped:
             return {"changed": False, "skipped": True, "skip_reason": skipped}
         result = self._recorded_step(step, arguments, run, record, task_vars)
         result["run_id"] = run["run_id"]
         return result
+
+    def _announced(
+        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The end of a run; or, where it has ended, that nobody could be told, or how another attempt at it ended."""
+        ended = record.content.get("ended")
+        if ended and arguments.get("unannounced"):
+            return note_unannounced(record, arguments["unannounced"])
+        return concluded_in_fleet(
+            conclude(
+                record.successor(self._new_run_id(task_vars)) if ended else record,
+                arguments,
+                lambda options: self._run_module(options, task_vars),
+            ),
+            record,
+            registered_fleet(task_vars) or record.content.get("fleet") or "",
+            str(task_vars.get("inventory_hostname")),
+        )
 
     def _go_on(
         self, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
@@ -469,6 +479,27 @@ class ActionModule(ActionBase):
         """Whether the run that holds the database was started on this machine by a process that is gone."""
         holder = (result.get("details") or {}).get("holder") or {}
         return lives(holder.get("controller") or {}) is False
+
+
+def _not_executable(step: str) -> dict[str, Any] | None:
+    """Why no step is executed here, or not by this name."""
+    if GRAMMAR_IS_MISSING:
+        return _failure(
+            "pglast_missing",
+            "The Python package pglast, which parses SQL, is missing on the controller. Production was not"
+            f" touched. Install it: {sys.executable} -m pip install pglast",
+            "refused",
+            time.monotonic(),
+        )
+    if step == "step":
+        return _failure(
+            "step_could_not_run",
+            f"{STEP_MODULE} executes a step and is none itself. Production was not touched. Call the step, as"
+            " pgops.runbook.apply.",
+            "refused",
+            time.monotonic(),
+        )
+    return None
 
 
 def _failure(code: str, reason: str, outcome: str | None, started: float) -> dict[str, Any]:

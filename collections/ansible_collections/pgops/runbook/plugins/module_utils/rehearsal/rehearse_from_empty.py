@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import Refused, RunbookError
+from ..errors import Refused, RunbookError, known
 from ..execution.script import ScriptFailed, run_script
 from ..postgres.connection import transaction
 from ..postgres.script_session import scripts_turn
@@ -169,8 +169,7 @@ class FromEmpty:
 
     def _build(self, migrations: Sequence[Migration]) -> None:
         """These migrations with their sample rows, in a new database."""
-        assert self.anew is not None
-        self._begin(self.anew())
+        self._begin(known(self.anew, "where to find an empty database")())
         for migration in migrations:
             self._put_in_place(migration)
 
