@@ -33,6 +33,7 @@ from ..postgres.sequences import collisions, new_collisions
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Script
 from .data_loss import accepted_loss
+from .dropped import Place, columns_in_place, dropped
 from .hooks import CopyHooks, refuse_collisions
 
 __all__ = ["RESIDUE_SPEC", "TABLES_NAMED", "Rehearsal"]
@@ -197,6 +198,10 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             return dependency_edges(cursor)
 
+    def _places(self) -> dict[str, Place]:
+        with transaction(self.connection) as cursor:
+            return columns_in_place(cursor)
+
     def _named(self, migration: Migration, what: str, direction: str) -> _RefusedAs:
         script = Work(migration, direction).script["name"]
         return _RefusedAs(f"Migration {migration['version']} {what}: ", script)
@@ -213,6 +218,7 @@ class Rehearsal:
         stages: list[tuple[Catalog, Content | None]] = [self.state()]
         found, _ = stages[0]
         edges = self._edges()
+        places = self._places()
         whole_before = self._schema_before_half_done()
         evidence = []
         for migration in migrations:
@@ -222,6 +228,8 @@ class Rehearsal:
             _, content = self.state()
             change = difference(stages[-1][0], catalog)
             edges_before, edges = edges, self._edges()
+            places_before, places = places, self._places()
+            gone = dropped(change.removed, places_before, places.values())
             evidence.append(
                 {
                     "version": migration["version"],
@@ -231,8 +239,8 @@ class Rehearsal:
                     "statements": work.statements,
                     "impact": {**work.impact, "salvage_returned": work.returned},
                     "uses": used_objects((stages[-1][0], edges_before), (catalog, edges)),
-                    "dropped_tables": _names(change.removed, "table"),
-                    "dropped_columns": _names(change.removed, "column"),
+                    "dropped_tables": gone.tables,
+                    "dropped_columns": gone.columns,
                     "schema_changes": schema_changes(change),
                 }
             )
@@ -335,15 +343,6 @@ def _compared(before: Content | None, after: Content) -> Json:
             if after["sequences"].get(name) != value
         },
     }
-
-
-def _names(keys: Iterable[str], kind: str) -> list[str]:
-    """Names of the removed objects of one kind; the columns of a removed table are not named beside it."""
-    tables = {key.split(" ", 1)[1] for key in keys if key.startswith("table ")}
-    found = [key.split(" ", 1)[1] for key in keys if key.startswith(f"{kind} ")]
-    return sorted(
-        name for name in found if not name.startswith("order ") and name.rsplit(".", 1)[0] not in tables
-    )
 
 
 class _RefusedAs:
