@@ -333,3 +333,15 @@ def test_scripts_that_cannot_be_read_stop_a_deploy_and_no_rollback(
     assert status.status == 0, status.output
     assert "UNUSABLE, and no deploy until it is corrected: " in status.output
     assert "003_tag.sql" in status.output
+
+
+def test_a_variable_of_another_type_is_refused_before_there_is_a_run(
+    refusals: Application, untouched: Any
+) -> None:
+    run = refusals.deploy("002", abort_blocked_sessions="abc")
+    assert run.status not in (0, None)
+    assert "'abort_blocked_sessions' is of type str" in run.output
+    assert run.output.rstrip().endswith(
+        "State: Production was not touched. Correct what is wrong above, and type the same command again."
+    )
+    assert refusals.contents() == [untouched]

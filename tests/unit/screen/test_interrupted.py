@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.interrupted import (
+    CORRECT,
     LOOK,
     NOT_TOUCHED,
     AtWork,
@@ -73,3 +74,21 @@ def test_nor_of_one_that_has_ended_by_itself() -> None:
     made = at_work("deploy", "apply")
     made.end()
     assert made.interrupted() == []
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (at_work("deploy"), [CORRECT]),
+        (at_work("deploy", "preflight"), [CORRECT]),
+        (at_work("deploy", "preflight", "apply"), [LOOK]),
+        (at_work("rehearse", "rehearse"), [CORRECT]),
+        (at_work(None), []),
+        (at_work("status"), []),
+    ],
+)
+def test_a_failure_without_a_report(made: AtWork, said: list[str]) -> None:
+    # A play that takes back a batch comes after that of the deploy, and may have none of its hosts.
+    made.begin_play("emergency_rollback" if said else None)
+    made.end()
+    assert made.failed("books") == said

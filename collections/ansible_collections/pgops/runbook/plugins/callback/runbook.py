@@ -207,6 +207,8 @@ class CallbackModule(DefaultCallback):
             went_well = not found["failures"] and not found["unreachable"]
             colour = constants.COLOR_OK if went_well else constants.COLOR_ERROR
             self._print(f"{host}: {', '.join(counts)}", colour)
+            for line in () if went_well else self._at_work.failed(host):
+                self._print(line, None)
 
     @without_v
     def _print_task_banner(self, task: Any) -> None:

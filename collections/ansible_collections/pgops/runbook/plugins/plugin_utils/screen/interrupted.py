@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is said where somebody has interrupted a run: what production is in, and what to type next."""
+"""What is said where a run has no report: somebody has interrupted it, or it failed before there was a run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...module_utils.sentences import listed
 __all__ = ["AtWork"]
 
 NOT_TOUCHED = "State: Production was not touched. Type the same command again."
+CORRECT = "State: Production was not touched. Correct what is wrong above, and type the same command again."
 LOOK = "State: What production has is in its ledger. Look: ansible-playbook playbooks/status.yml"
 
 
@@ -19,6 +20,9 @@ class AtWork:
     def __init__(self) -> None:
         self._playbook = ""
         self._steps: dict[str, list[str]] = {}
+        # Of the whole command: whether a play of it is ours, and hosts on which production may have been changed.
+        self._is_ours = False
+        self._touched: set[str] = set()
 
     def begin_play(self, playbook: object) -> None:
         """A play begins.
@@ -27,12 +31,15 @@ class AtWork:
             playbook: its runbook_playbook; of a play that is none of the runbook's, None.
         """
         self._playbook = str(playbook or "")
+        self._is_ours = self._is_ours or self._playbook in FIRST_STEP_THAT_CHANGES
         self._steps = {}
 
     def begin_step(self, host: str, step: str) -> None:
         """A task of the play begins on a host; ``step`` is empty where it calls none."""
         if step:
             self._steps.setdefault(host, []).append(step)
+            if step == FIRST_STEP_THAT_CHANGES.get(self._playbook):
+                self._touched.add(host)
 
     def end_run(self, host: str) -> None:
         """The run on a host has ended, or none has begun."""
@@ -50,3 +57,9 @@ class AtWork:
         changes = FIRST_STEP_THAT_CHANGES[self._playbook]
         touched = any(changes in steps for steps in self._steps.values())
         return ["", f"Interrupted in {where}.", LOOK if touched else NOT_TOUCHED]
+
+    def failed(self, host: str) -> list[str]:
+        """What is to be said at the end of a host that failed and has no report; nothing, where no run was wanted."""
+        if not self._is_ours:
+            return []
+        return [LOOK if host in self._touched else CORRECT]
