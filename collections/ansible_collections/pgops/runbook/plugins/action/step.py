@@ -22,7 +22,6 @@ from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.signatures import signatures_of
 from ..plugin_utils.fleet.ending import concluded_in_fleet
 from ..plugin_utils.fleet.gate import registered_fleet
-from ..plugin_utils.report.planned import planned_of_run
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
@@ -43,6 +42,7 @@ from ..plugin_utils.sql.commit import commit_of
 
 try:
     from ..plugin_utils.report.documents import write_documents
+    from ..plugin_utils.report.planned import planned_of_run
     from ..plugin_utils.run.plan import plan_of_run
 
     GRAMMAR_IS_MISSING = False
