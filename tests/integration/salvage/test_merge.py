@@ -208,6 +208,23 @@ def test_numbers_of_a_table_that_the_migration_makes_stay_the_same_though_a_row_
     assert story.ask("SELECT id, name FROM author ORDER BY id") == others
 
 
+def test_a_seed_that_users_deleted_is_in_the_way_of_no_number(deployment: Story) -> None:
+    """The next deploy hands numbers out in another order, and the deleted row has that of one that stays."""
+    story = deployment(
+        "CREATE TABLE author (id serial PRIMARY KEY, name text NOT NULL);"
+        "INSERT INTO author (name) SELECT title FROM book ORDER BY shelf, id",
+        "DROP TABLE author",
+    )
+    story.execute("UPDATE book SET shelf = id")
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET shelf = 100 - id; DELETE FROM author WHERE id = 2")
+    before = story.ask("SELECT id, name FROM author ORDER BY id")
+    story.roll_back()
+    assert [item for item in story.deploy() if item["held_back"]] == []
+    assert story.ask("SELECT id, name FROM author ORDER BY id") == before
+
+
 def test_rows_that_the_rollback_moves_into_a_table_that_stays_are_not_there_twice(deployment: Story) -> None:
     story = deployment(
         "CREATE TABLE archive AS SELECT * FROM book WHERE id < 3; ALTER TABLE archive ADD PRIMARY KEY (id);"

@@ -39,6 +39,14 @@ CANDIDATES = """
     CREATE TEMPORARY TABLE {moves} AS SELECT {old}, {new} FROM {work} k
     WHERE k.place IS NOT NULL AND k.reason IS NULL AND k.kept AND k.columns IS NOT NULL AND {theirs} <> {now}"""
 
+# Rows that are going to be deleted make room: they get numbers that others leave, of which there are enough.
+MAKING_ROOM = """
+    INSERT INTO {moves} SELECT {leaves}, {left}
+    FROM (SELECT k.now, row_number() OVER (ORDER BY k.number) AS turn FROM {work} k JOIN {moves} m ON {wanted}
+          WHERE k.place IS NOT NULL AND k.reason IS NULL AND k.kept IS NULL AND k.base IS NOT NULL) AS going
+    JOIN (SELECT m.*, row_number() OVER (ORDER BY {olds}) AS turn FROM {moves} m
+          WHERE NOT EXISTS (SELECT FROM {moves} other WHERE {wanted_too})) AS leaving USING (turn)"""
+
 # A number is free that no row has but such as get another one themselves.
 IN_THE_WAY = """
     DELETE FROM {moves} m WHERE EXISTS (SELECT FROM {target} t WHERE {taken}
@@ -64,6 +72,7 @@ def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
         theirs=fields("k.theirs", names),
         now=fields("k.now", names),
     )
+    _make_room(rows, moves)
     target = rows.table.identifier()
     parts = {
         "moves": moves,
@@ -85,6 +94,23 @@ def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
             moved = False
     cursor.execute(sql.SQL("DROP TABLE {}").format(moves))
     return moved
+
+
+def _make_room(rows: WaitingRows, moves: sql.Composable) -> None:
+    names = rows.numbers
+    olds, news = _prefixed(names, "old"), _prefixed(names, "new")
+    rows.run(
+        MAKING_ROOM,
+        moves=moves,
+        leaves=_named("going.now", names, "old"),
+        left=sql.SQL(", ").join(sql.Identifier("leaving", name) for name in olds),
+        olds=sql.SQL(", ").join(sql.Identifier("m", name) for name in olds),
+        wanted=sql.SQL(" AND ").join(
+            sql.SQL("m.{} = (k.now).{}").format(sql.Identifier(new), sql.Identifier(name))
+            for new, name in zip(news, names)
+        ),
+        wanted_too=_equal("other", news, "m", olds),
+    )
 
 
 def number_anew(rows: WaitingRows) -> None:
