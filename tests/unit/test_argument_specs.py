@@ -28,7 +28,11 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work impor
 
 PROJECT = Path(__file__).resolve().parents[2]
 COLLECTION = PROJECT / "collections" / "ansible_collections" / "pgops" / "runbook"
-ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_dir())
+# What every step shares: the defaults, and what is made of them, are in one role, on which every step's depends. Their
+# specification is in another, on which only the first role of a command depends.
+SHARED = "runbook"
+CHECKED = "variables"
+ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_dir() and path.name != SHARED)
 # What executes a step, and is none itself: nobody calls it, and it has no options.
 EXECUTES = "step"
 # What their actions do they do on the controller; the modules are their documentation.
@@ -87,7 +91,7 @@ def specification(role: str) -> dict[str, Any]:
 
 
 def defaults(role: str) -> dict[str, Any]:
-    path = PROJECT / "roles" / role / "defaults" / "main.yml"
+    path = PROJECT / "roles" / (SHARED if role == CHECKED else role) / "defaults" / "main.yml"
     return (load(path) or {}) if path.exists() else {}
 
 
@@ -106,9 +110,44 @@ def test_every_option_of_a_role_has_type_and_description(role: str) -> None:
         assert option["description"], name
 
 
-@pytest.mark.parametrize("role", [role for role in ROLES if role != "runbook"])
+@pytest.mark.parametrize("role", [role for role in ROLES if role != CHECKED])
 def test_variables_of_a_role_carry_its_name(role: str) -> None:
     assert [name for name in defaults(role) if not name.startswith(f"{role}_")] == []
+
+
+def needed(role: str) -> list[str]:
+    """The roles on which one depends."""
+    facts = load(PROJECT / "roles" / role / "meta" / "main.yml")
+    return [one["role"] for one in facts["dependencies"]]
+
+
+def first_roles(playbook: Any) -> Iterator[str]:
+    """The role with which each play that has one begins."""
+    for play in playbook:
+        names = (text for _, text in _roles_of(play.get("tasks", [])))
+        yield from [*names][:1]
+
+
+def _roles_of(tasks: Any) -> Iterator[tuple[int, str]]:
+    for number, task in enumerate(tasks):
+        if "ansible.builtin.import_role" in task:
+            yield number, task["ansible.builtin.import_role"]["name"]
+        yield from _roles_of(task.get("block", []))
+
+
+def test_every_command_begins_with_a_check_of_the_shared_variables() -> None:
+    begin = {role for path in PLAYBOOKS if isinstance(load(path), list) for role in first_roles(load(path))}
+    assert len(begin) > 5
+    assert {role: needed(role) for role in begin} == {role: [CHECKED, SHARED] for role in begin}
+
+
+def test_no_other_role_loads_that_specification_again() -> None:
+    # Ansible copies a specification whenever a role that has it is loaded: in a deploy that was half a second.
+    others = [role for role in ROLES if role != CHECKED and needed(role) != [CHECKED, SHARED]]
+    assert {role: needed(role) for role in others} == {role: [SHARED] for role in others}
+    assert {"apply", "backup", "verify"} <= {*others}
+    assert needed(CHECKED) == needed(SHARED) == []
+    assert not (PROJECT / "roles" / SHARED / "meta" / "argument_specs.yml").exists()
 
 
 def strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -37,7 +37,7 @@ SCRIPTS = {
 DECOY = [
     {"name": "Fail", "ansible.builtin.fail": {"msg": "a role of the project ran instead of the collection's"}}
 ]
-DECOYS = ("announce", "backup", "preflight", "runbook", "status")
+DECOYS = ("announce", "backup", "preflight", "runbook", "status", "variables")
 
 
 def program(name: str) -> str:

@@ -335,12 +335,20 @@ def test_scripts_that_cannot_be_read_stop_a_deploy_and_no_rollback(
     assert "003_tag.sql" in status.output
 
 
-def test_a_variable_of_another_type_is_refused_before_there_is_a_run(
+def test_a_variable_of_another_type_is_refused_before_anything_is_touched(
     refusals: Application, untouched: Any
 ) -> None:
     run = refusals.deploy("002", abort_blocked_sessions="abc")
-    assert run.status not in (0, None)
+    assert (run.status, run.record["outcome"]) == (2, "refused"), run.output
     assert "'abort_blocked_sessions' is of type str" in run.output
+    assert "'abort_blocked_sessions' is of type str" in run.record["reason"]
+    assert "State: Production was not touched." in run.output
+    assert refusals.contents() == [untouched]
+
+
+def test_so_is_one_with_which_nothing_can_be_recorded(refusals: Application, untouched: Any) -> None:
+    run = refusals.deploy("002", artifacts_dir=["a"])
+    assert run.status == 2
     assert run.output.rstrip().endswith(
         "State: Production was not touched. Correct what is wrong above, and type the same command again."
     )
