@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint 
     columns_before,
     content_fingerprint,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from psycopg2 import sql
 
 from tests.integration.content.values import DEFINITIONS, VALUES
@@ -341,3 +342,15 @@ def test_names_are_quoted_not_trusted(connection):
             sql.SQL("CREATE TABLE {} ({} int)").format(sql.Identifier(name), sql.Identifier("a%s'"))
         )
         assert len(content_fingerprint(cursor)["tables"]) == 2
+
+
+def test_a_row_that_is_too_long_for_a_text_is_named(connection) -> None:
+    with connection.cursor() as cursor:
+        # Stored in a few megabytes: it is one byte again and again.
+        cursor.execute("CREATE TABLE files (id int PRIMARY KEY, content bytea)")
+        cursor.execute("INSERT INTO files SELECT 1, convert_to(repeat(repeat('x', 1000000), 540), 'UTF8')")
+        with pytest.raises(StepFailed) as failed:
+            content_fingerprint(cursor)
+    assert failed.value.code == "row_too_long"
+    assert "A row of public.files cannot be read: invalid memory alloc request size" in failed.value.reason
+    assert "Keep such values in large objects or files, or divide them" in failed.value.reason

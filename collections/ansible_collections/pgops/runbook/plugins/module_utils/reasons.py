@@ -519,6 +519,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "PostgreSQL ended a step with an error; details.sqlstate has its code.",
             "Remove the cause that its message in the reason names, and run again.",
         ),
+        "row_too_long": Reason(
+            "A row, written as text, would be longer than the 1 GB that PostgreSQL can make; pg_dump fails likewise.",
+            "Keep such values in large objects or files, or divide them: a bytea takes two characters a byte, and"
+            " quotation marks and backslashes take two as well.",
+        ),
         "statement_failed": Reason(
             "A statement of a script failed.",
             "Correct the script at the line that the reason names.",

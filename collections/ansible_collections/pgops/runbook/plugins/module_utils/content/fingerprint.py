@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..activity import advance, begin
+from ..errors import StepFailed
 from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.connection import psycopg2, sql
+from ..postgres.message import explain_error, too_long_as_text
 from ..postgres.session import pin_session, restore_session
 from ..shapes import Content, Cursor
 from .row_digest import digest_of_sums, row_text, sums
@@ -138,6 +140,10 @@ def table_fingerprint(
 
     Returns:
         {"rows", "digest", "columns", "kind"} and, where they apply, "missing_columns" and "populated".
+
+    Raises:
+        StepFailed: a row is longer as text than PostgreSQL can make one.
+        psycopg2.Error: any other.
     """
     present = set(table.columns)
     read = [name for name in (columns if columns is not None else table.columns) if name in present]
@@ -147,20 +153,32 @@ def table_fingerprint(
         facts["missing_columns"] = missing
     found: tuple[Any, ...] = (0, None, None)
     if table.populated:
-        cursor.execute(
-            sql.SQL("SELECT {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
-                sums(),
-                row_text(read),
-                sql.Identifier(table.schema, table.relation),
-                sql.SQL(table.condition),
-            )
-        )
-        found = one_row(cursor)
+        found = _sums_of_rows(cursor, table, read)
     else:
         facts["populated"] = False
     facts["rows"] = found[0]
     facts["digest"] = digest_of_sums(found)
     return facts
+
+
+def _sums_of_rows(cursor: Cursor, table: StoredTable, columns: Sequence[str]) -> tuple[Any, ...]:
+    try:
+        cursor.execute(
+            sql.SQL("SELECT {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
+                sums(),
+                row_text(columns),
+                sql.Identifier(table.schema, table.relation),
+                sql.SQL(table.condition),
+            )
+        )
+    except psycopg2.Error as error:
+        if not too_long_as_text(error):
+            raise
+        code, said = explain_error(error)
+        raise StepFailed(
+            code, f"A row of {table.name} cannot be read: {said}", sqlstate=error.pgcode
+        ) from error
+    return one_row(cursor)
 
 
 def _sequences(cursor: Cursor) -> dict[str, int]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-__all__ = ["explain_error", "one_line"]
+__all__ = ["explain_error", "one_line", "too_long_as_text"]
 
 
 def one_line(error: Exception, with_detail: bool = False) -> str:
@@ -37,6 +37,13 @@ def explain_error(error: Exception) -> tuple[str, str]:
             " server is a standby by now. When it may be written again, type the same command again."
         )
         return "database_read_only", f"{message}. {what}"
+    if too_long_as_text(error):
+        what = (
+            "A row's text, as which it is compared and dumped, would be longer than 1 GB, and PostgreSQL makes none"
+            " that is (a bytea takes two characters a byte). Keep such values in large objects or files, or divide"
+            " them, then type the same command again."
+        )
+        return "row_too_long", f"{message}. {what}"
     if sqlstate == "22021":  # character_not_in_repertoire
         what = (
             "A name, a comment or a definition in the database is not UTF-8, whose encoding SQL_ASCII takes any"
@@ -44,3 +51,15 @@ def explain_error(error: Exception) -> tuple[str, str]:
         )
         return "text_not_utf8", f"{message}. {what}"
     return "postgresql_error", f"{message.rstrip('.')}."
+
+
+def too_long_as_text(error: Exception) -> bool:
+    """Whether a value or row would be longer, written as text, than the 1 GB that PostgreSQL can allocate.
+
+    Args:
+        error: a psycopg2.Error. Neither SQLSTATE says it by itself (src/common/stringinfo.c, src/backend/utils/mmgr).
+    """
+    message, sqlstate = one_line(error), getattr(error, "pgcode", None)
+    return (sqlstate == "54000" and "buffer" in message) or (
+        sqlstate == "XX000" and "invalid memory alloc request size" in message
+    )

@@ -1,0 +1,37 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which of PostgreSQL's errors say that a text would be longer than it can make one."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.message import (
+    explain_error,
+    too_long_as_text,
+)
+
+
+class Said(Exception):
+    """An error of the server, as far as it is looked at."""
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.pgcode = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "message", "is_it"),
+    [
+        ("54000", "string buffer exceeds maximum allowed length (1073741823 bytes)", True),  # PostgreSQL 18
+        ("54000", "out of memory", False),
+        ("54000", "string buffer overflow", True),
+        ("XX000", "invalid memory alloc request size 1200000003", True),
+        ("XX000", "cache lookup failed for relation 1", False),
+        ("53200", "out of memory", False),
+        ("54000", "stack depth limit exceeded", False),
+    ],
+)
+def test_too_long(sqlstate: str, message: str, is_it: bool) -> None:
+    error = Said(sqlstate, message)
+    assert too_long_as_text(error) is is_it
+    assert (explain_error(error)[0] == "row_too_long") is is_it
