@@ -8,7 +8,6 @@ the processes of tasks: what is worked out here once is the same in all of them.
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from typing import Any
@@ -19,7 +18,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import bytecode  # noqa: F401
 from ..plugin_utils.fleet.gate import OPTIONS, fleet_id_of, pass_gate, pass_take_back, registered_fleet
 from ..plugin_utils.fleet.record import FleetRecord
-from ..plugin_utils.run.controller import new_run_id, operator
+from ..plugin_utils.run.controller import controller_pid, new_run_id, operator
 
 __all__ = ["ActionModule"]
 
@@ -44,7 +43,7 @@ class ActionModule(ActionBase):
             record = FleetRecord(options["artifacts_dir"], fleet_id)
             return {**pass_take_back(record, target), "fleet_id": fleet_id, "run_id": new_run_id(target)}
         return pass_gate(
-            fleet_id_of(BEGUN, (TOKEN, os.getppid()), options),
+            fleet_id_of(BEGUN, (TOKEN, controller_pid()), options),
             options,
             target,
             list(variables.get("ansible_play_hosts_all") or [target]),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import secrets
 import socket
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["lives", "new_run_id", "operator", "process_start", "this_controller"]
+__all__ = ["controller_pid", "lives", "new_run_id", "operator", "process_start", "this_controller"]
 
 
 def new_run_id(target: str) -> str:
@@ -28,9 +29,18 @@ def operator() -> str:
     return f"uid {os.getuid()}@{socket.gethostname()}"
 
 
+def controller_pid() -> int:
+    """The process of ansible-playbook, which forks one for each task.
+
+    Not the parent of this process: where ansible-playbook was killed meanwhile, that is init, which lives for ever.
+    """
+    parent = multiprocessing.parent_process()
+    return os.getpid() if parent is None or parent.pid is None else parent.pid
+
+
 def this_controller() -> dict[str, Any]:
     """This ansible-playbook: enough to tell later, on the same machine, whether it still runs."""
-    pid = os.getppid()
+    pid = controller_pid()
     return {
         "host": socket.gethostname(),
         "boot_id": _read("/proc/sys/kernel/random/boot_id"),
@@ -48,7 +58,10 @@ def lives(controller: dict[str, Any]) -> bool | None:
     ours = this_controller()
     if not controller or any(controller.get(key) != ours[key] for key in ("boot_id", "pid_namespace")):
         return None
-    return process_start(controller.get("pid", 0)) == controller.get("process_start")
+    start = controller.get("process_start")
+    if start is None and ours["process_start"] is not None:
+        return False  # it was gone already when its task wrote this down
+    return process_start(controller.get("pid", 0)) == start
 
 
 def _pid_namespace() -> str | None:
