@@ -35,7 +35,8 @@ def test_what_is_sound_is_tried_and_said(tmp_path: Path, server: LocalServer) ->
     result = checked(write(tmp_path, {**SOUND, **TWO}), server.bindir)
     assert not result.get("failed"), result
     assert result["report"][-1] == (
-        "Rehearsed from an empty database: 2 migrations deployed, rolled back and deployed again"
+        "Rehearsed from an empty database: 2 migrations deployed, rolled back and deployed again, the rollbacks on"
+        " generated rows too"
     )
 
 
@@ -66,15 +67,46 @@ def test_what_fails_is_a_finding_at_its_place(
     tmp_path: Path, server: LocalServer, changed: dict[str, str], code: str, place: str, words: str
 ) -> None:
     folder = write(tmp_path / "sql", {**SOUND, **TWO, **THREE, **changed})
-    baseline = {"baseline": str(tmp_path / "b.json"), "write_baseline": True}
-    # What keeps those after it from being tried is not accepted.
-    result = checked(folder, server.bindir, **baseline)
+    result = checked(folder, server.bindir)
     assert result["failed"], result
     line = result["report"][1]
     assert f"{place}: error: {code}: " in line, result
     assert words in line
-    assert "The rehearsal ended at 002; not tried: 1 after it." in result["report"]
+    assert (
+        "Rehearsed from an empty database: 2 migrations deployed, rolled back and deployed again; 1 failed: 002"
+    ) in result["report"]
+
+
+def test_all_that_fail_are_found_and_what_hides_others_is_not_accepted(
+    tmp_path: Path, server: LocalServer
+) -> None:
+    wrong = {
+        "migrations/002_b.sql": "ALTER TABLE nowhere ADD COLUMN b text;\n",
+        "migrations/003_c.sql": "-- Requires: 002\nALTER TABLE notes ADD COLUMN c text;\nUPDATE notes SET c = b;\n",
+        "migrations/004_d.sql": "-- Requires: 001\nALTER TABLE notes ADD COLUMN d text;\n",
+        "rollback/004_d_rollback.sql": "SELECT 1;\n",
+    }
+    folder = write(tmp_path / "sql", {**SOUND, **TWO, **THREE, **wrong})
+    result = checked(
+        folder, server.bindir, baseline=str(tmp_path / "b.json"), write_baseline=True, generated_rows=0
+    )
+    assert [one.split(": ")[0].removeprefix(f"{folder}/") for one in result["report"][1:3]] == [
+        "migrations/002_b.sql:1",
+        "rollback/004_d_rollback.sql:1",
+    ], result
+    assert (
+        "Rehearsed from an empty database: 1 migration deployed, rolled back and deployed again; 2 failed: 002, 004;"
+        " not tried: 003 (it requires 002)"
+    ) in result["report"]
     assert json.loads((tmp_path / "b.json").read_text())["accepted"] == []
+
+
+def test_what_only_rows_show_is_found(tmp_path: Path, server: LocalServer) -> None:
+    loses = {"rollback/002_b_rollback.sql": "ALTER TABLE notes DROP COLUMN b;\nDELETE FROM notes;\n"}
+    folder = write(tmp_path / "sql", {**SOUND, **TWO, **loses})
+    assert not checked(folder, server.bindir, generated_rows=0).get("failed")
+    result = checked(folder, server.bindir)
+    assert "rollback/002_b_rollback.sql:1: error: rollback_loses_generated_rows: " in result["report"][1]
 
 
 def test_nothing_is_tried_while_errors_stand_in_the_way(tmp_path: Path) -> None:

@@ -76,6 +76,14 @@ options:
     description: Whether a rollback may leave what none can take back, without its header saying so.
     type: bool
     default: false
+  generated_rows:
+    description: As for M(pgops.runbook.rehearse_from_empty).
+    type: int
+    default: 20
+  generated_rows_seed:
+    description: With the same number and the same schema the rows are the same.
+    type: int
+    default: 1
 """
 
 EXAMPLES = r"""

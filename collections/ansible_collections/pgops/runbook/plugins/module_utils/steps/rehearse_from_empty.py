@@ -9,12 +9,13 @@ import contextlib
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, database_settings
+from ..backup.empty_databases import EmptyDatabases
 from ..postgres.connection import TARGET_SPEC
 from ..rehearsal.failures import refusal_of_all
 from ..rehearsal.generated_rows import generated_spec, refuse_too_many_rows, rehearse_on_generated_rows
 from ..rehearsal.rehearsal import RESIDUE_SPEC
 from ..rehearsal.rehearse_from_empty import FromEmpty
-from ..shapes import Connection, Json
+from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
@@ -27,33 +28,11 @@ def work(step: Step) -> Json:
     with step.connection.cursor() as cursor:
         like = database_settings(cursor)
     step.connection.rollback()
-    with contextlib.closing(_Databases(copy, like)) as databases:
+    with contextlib.closing(EmptyDatabases(copy, like)) as databases:
         return _rehearse(step, databases)
 
 
-class _Databases:
-    """One empty database after the other, each with the settings of production's; all by the name of the copy."""
-
-    def __init__(self, copy: CopyDatabase, like: Json) -> None:
-        self.copy = copy
-        self._like = like
-        self._connection: Connection | None = None
-
-    def anew(self) -> Connection:
-        """A connection to an empty database, in the place of the one before."""
-        self.close()
-        self.copy.create(self._like)
-        self._connection = self.copy.connect()
-        return self._connection
-
-    def close(self) -> None:
-        """Drop it."""
-        if self._connection is not None:
-            self._connection.close()
-        self.copy.drop()
-
-
-def _rehearse(step: Step, databases: _Databases) -> Json:
+def _rehearse(step: Step, databases: EmptyDatabases) -> Json:
     migrations = step.selected_migrations()
     consents = {name: step.params[name] for name in ("accept_data_loss", "accept_residue")}
     found = FromEmpty(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...module_utils.errors import Refused
+from ...module_utils.rehearsal.generated_rows import generated_spec
 from .baseline import accept_all, read_baseline, sort_out, write_baseline
 from .finding import ERROR, WARNING, in_order
 from .linted import GATING_RULES
@@ -33,6 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "sample_files": {"type": "int", "default": 200},
     "accept_data_loss": {"type": "bool", "default": False},
     "accept_residue": {"type": "bool", "default": False},
+    **generated_spec(rows=20),
 }
 
 
