@@ -31,7 +31,7 @@ from benchmarks.fault_stories.truth import left_behind, state_of
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, dict[str, Command]]]:
-    stage = Stage(tmp_path_factory.mktemp("stage"))
+    stage = Stage(tmp_path_factory.mktemp("stage"), forks=True)
     try:
         yield stage, prepare(stage)
     finally:
@@ -147,8 +147,11 @@ def roles(stage: Stage) -> list[str]:
     return [name for (name,) in stage.ask("SELECT rolname FROM pg_catalog.pg_roles", "postgres")]
 
 
-def test_a_few_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    assert faults.main(["--quick", "--seed", "7", "--workers", "1", "--sent", "0"]) == 0, (
-        capsys.readouterr().out
-    )
-    assert "untrue words" in capsys.readouterr().out
+def test_a_few_of_every_kind(prepared: tuple[Stage, dict[str, Command]]) -> None:
+    chance = random.Random(7)
+    options = argparse.Namespace(only=[], cases=faults.QUICK_CASES, skip=0)
+    cases = faults.choose(faults.all_cases(*prepared, ["deploy"], chance), options, chance)
+    rows = faults.play_all(cases, [prepared], print)
+    assert "untrue words" in faults.table(rows)
+    assert [(row.untrue, row.left) for row in rows] == [([], [])] * len(rows), faults.table(rows)
+    assert sum(row.cases for row in rows) > 0
