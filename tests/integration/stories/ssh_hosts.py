@@ -49,6 +49,7 @@ class SshHosts:
         # Not below pytest's folder: the paths of sockets and keys are to be short, and others may not look into it.
         self.folder = Path(tempfile.mkdtemp(prefix="runbook-ssh-"))
         try:
+            (self.folder / "tmp").mkdir()
             for key in ("host", "user"):
                 self._run(
                     programs["ssh-keygen"], "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / key)
@@ -73,7 +74,8 @@ class SshHosts:
             f"Port {port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\nPidFile none\n"
             f"AuthorizedKeysFile {self.folder}/authorized_keys\nStrictModes no\nUsePAM no\nUseDNS no\n"
             f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
-            f"AllowUsers {getpass.getuser()}\n",
+            # Of a module that is killed its files stay where they were.
+            f"AllowUsers {getpass.getuser()}\nSetEnv TMPDIR={self.folder}/tmp\n",
             encoding="utf-8",
         )
         self._run(self._programs["sshd"], "-t", "-f", str(configuration))
