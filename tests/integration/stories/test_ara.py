@@ -53,6 +53,15 @@ def _plain(value: bytes) -> Iterator[bytes]:
         yield zlib.decompress(value)
 
 
+def test_the_search_sees_what_is_compressed(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "some.sqlite")) as connection:
+        connection.execute("CREATE TABLE result (number int, content blob)")
+        connection.execute("INSERT INTO result VALUES (7, ?)", (zlib.compress(PASSWORD.encode()),))
+        connection.commit()
+    assert [*values(tmp_path / "some.sqlite")][0] == b"7"
+    assert PASSWORD.encode() in [*values(tmp_path / "some.sqlite")]
+
+
 def test_every_task_is_recorded_and_no_password(
     application: Application, installed: Path, tmp_path: Path
 ) -> None:

@@ -4,18 +4,9 @@
 
 from __future__ import annotations
 
-
-class ModuleDocFragment:
-    DOCUMENTATION = r"""
-options:
-  target:
-    description: The database to migrate, and how to reach it from the host where the module runs.
-    type: dict
-    required: true
-    suboptions:
-      login_host:
-        description:
-          - Name or address of the server, or the folder of its socket. Empty means libpq's default.
+# How a server is reached: of the target, and of the server that holds the copy.
+CONNECTION = """      login_host:
+        description: Name or address of the server, or the folder of its socket. Empty means libpq's default.
         type: str
         default: ''
       login_port:
@@ -23,7 +14,7 @@ options:
         type: int
         default: 5432
       login_user:
-        description: Role that owns the application's objects. Empty means libpq's default.
+        description: {who} Empty means libpq's default.
         type: str
         default: ''
       login_password:
@@ -32,19 +23,19 @@ options:
         default: ''
       password_file:
         description:
-          - File with the password on the controller, in place of O(target.login_password).
+          - File with the password on the controller, in place of O({of}.login_password).
           - Read by the action plugin; the module is given the password.
         type: str
         default: ''
       password_command:
         description:
           - Program and arguments that print the password, run on the controller without a shell, in place of
-            O(target.login_password).
+            O({of}.login_password).
           - Run by the action plugin; the module is given the password.
         type: raw
         default: []
       login_db:
-        description: Name of the database.
+        description: {database}
         type: str
         required: true
       ssl_mode:
@@ -76,7 +67,23 @@ options:
         description: Settings of the session (libpq's options), as C(-c work_mem=64MB). The runbook's own stand above.
         type: str
         default: ''
-  run:
+"""
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = (
+        r"""
+options:
+  target:
+    description: The database to migrate, and how to reach it from the host where the module runs.
+    type: dict
+    required: true
+    suboptions:
+"""
+        + CONNECTION.format(
+            of="target", who="Role that owns the application's objects.", database="Name of the database."
+        )
+        + r"""  run:
     description: The run that the step belongs to.
     type: dict
     required: true
@@ -199,6 +206,7 @@ attributes:
     description: Returns details on what has changed in diff mode.
     support: none
 """
+    )
 
     COPY_TARGET = r"""
 options:
@@ -206,69 +214,11 @@ options:
     description: The server that holds the copy; default is the target's own.
     type: dict
     suboptions:
-      login_host:
-        description: Name or address of the server, or the folder of its socket. Empty means libpq's default.
-        type: str
-        default: ''
-      login_port:
-        description: Port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: Role that may create databases there. Empty means libpq's default.
-        type: str
-        default: ''
-      login_password:
-        description: Password of the role. Never written to a log, a command line or an artifact.
-        type: str
-        default: ''
-      password_file:
-        description:
-          - File with the password on the controller, in place of O(copy_target.login_password).
-          - Read by the action plugin; the module is given the password.
-        type: str
-        default: ''
-      password_command:
-        description:
-          - Program and arguments that print the password, run on the controller without a shell, in place of
-            O(copy_target.login_password).
-          - Run by the action plugin; the module is given the password.
-        type: raw
-        default: []
-      login_db:
-        description: Name of a database to connect to; the copy has a name of its own.
-        type: str
-        required: true
-      ssl_mode:
-        description: How TLS is negotiated (libpq's sslmode).
-        type: str
-        default: prefer
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description:
-          - Certificates of the authorities that sign servers', a file on the host where the module runs; or V(system).
-            Empty means libpq's default.
-        type: path
-        default: ''
-      ssl_cert:
-        description: The client's certificate, a file on the host where the module runs. Empty means libpq's default.
-        type: path
-        default: ''
-      ssl_key:
-        description: Its key, a file that nobody but its owner may read. Empty means libpq's default.
-        type: path
-        default: ''
-      service:
-        description:
-          - Section of pg_service.conf on the host where the module runs. What it says stands where an option here has
-            its default.
-        type: str
-        default: ''
-      options:
-        description: Settings of the session (libpq's options), as C(-c work_mem=64MB). The runbook's own stand above.
-        type: str
-        default: ''
-"""
+""" + CONNECTION.format(
+        of="copy_target",
+        who="Role that may create databases there.",
+        database="Name of a database to connect to; the copy has a name of its own.",
+    )
 
     LOCKS = r"""
 options:
