@@ -67,6 +67,7 @@ def plot_of_ratios(comparisons: Sequence[Comparison], title: str) -> str:
     }
     axis = Axis([*(ratio for _, ratio in shown), *allowed.values(), 1.0])
     parts = [*_frame([one for one, _ in shown], axis, title, "times as much as what is beside it")]
+    parts.append(f'<text x="10" y="42" fill="{QUIET}">the black line is the target; red is beyond it</text>')
     for number, (one, ratio) in enumerate(shown):
         y = TOP + number * ROW + 8
         begin, end = sorted((axis.place(1.0), axis.place(ratio)))
