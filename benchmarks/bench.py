@@ -10,6 +10,7 @@ or not. What else the machine does is in the figures; the load before is printed
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import secrets
@@ -71,6 +72,8 @@ def measure(
         bench = Bench(server, Path(folder), sizes, Random(seed), _say)  # noqa: S311 - to be repeatable, not secret
         try:
             server.start()
+            with contextlib.closing(server.connect()) as connection:
+                bench.release = connection.info.parameter_status("server_version") or ""
             with library(bench, sizes.files):
                 for name in names:
                     print(f"{name} ...", flush=True)
@@ -177,7 +180,11 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("bench: interrupted; the server is removed, and nothing is written", file=sys.stderr)
         return 130
-    about |= {"seconds": round(time.monotonic() - started), "load_after": round(os.getloadavg()[0], 2)}
+    about |= {
+        "postgresql": bench.release,
+        "seconds": round(time.monotonic() - started),
+        "load_after": round(os.getloadavg()[0], 2),
+    }
     print(f"\n{on_screen(comparisons(bench.samples))}\n")
     write(options.into, bench, about)
     print(f"{about['seconds']} s, load after {about['load_after']}; table and plots: {options.into}")

@@ -65,6 +65,7 @@ class Bench:
 
     Attributes:
         samples: name of a series -> its figures in seconds or bytes, one a turn.
+        release: of PostgreSQL, once the server runs.
     """
 
     server: LocalServer
@@ -73,6 +74,7 @@ class Bench:
     chance: Random
     say: Callable[[str], None]
     samples: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    release: str = ""
 
     @property
     def programs(self) -> Programs:
@@ -169,5 +171,7 @@ class Bench:
 
 
 def _steps(record: Path) -> dict[str, float]:
-    steps = json.loads(record.read_text(encoding="utf-8"))["steps"]
-    return {step["step"]: step["seconds"] or 0.0 for step in steps}
+    seconds: dict[str, float] = defaultdict(float)
+    for step in json.loads(record.read_text(encoding="utf-8"))["steps"]:
+        seconds[step["step"]] += step["seconds"] or 0.0
+    return dict(seconds)

@@ -61,6 +61,7 @@ def test_planted_slowness_is_in_the_ratio_and_a_failure_in_the_status(monkeypatc
     assert [len(series) for series in results["samples"].values()] == [2, 2]
     assert results["rows"][0]["ratio"] == figures["slow"][0]
     assert (results["files"], results["seed"], results["cores"] > 0) == (20, 7, True)
+    assert results["postgresql"].startswith("18.")
     assert "| NO |" in (tmp_path / "into" / "table.md").read_text()
     assert {path.name for path in (tmp_path / "into").glob("*.svg")} == {"figures.svg", "ratios.svg"}
 
