@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ __all__ = ["SECONDS_BETWEEN", "Probe", "Statements", "probing"]
 
 SECONDS_BETWEEN = 0.005
 SECONDS_TO_END = 60
+# How long another thread of this process may keep a probe from reading its answer; Python's own is 5 ms.
+SECONDS_OF_A_THREAD = 0.0005
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def probing(server: LocalServer, database: str, statements: Statements) -> Itera
         who: Probe(lambda: server.connect(database), statement)
         for who, statement in (("reader", statements.reader), ("writer", statements.writer))
     }
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SECONDS_OF_A_THREAD)
     for probe in probes.values():
         probe.start()
     try:
@@ -90,6 +95,7 @@ def probing(server: LocalServer, database: str, statements: Statements) -> Itera
             probe.end.set()
         for probe in probes.values():
             probe.join(SECONDS_TO_END)
+        sys.setswitchinterval(before)
     for who, probe in probes.items():
         if probe.error or probe.is_alive():
             raise RuntimeError(f"the {who} of {database} failed: {probe.error or 'it still waits'}")
