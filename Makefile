@@ -6,7 +6,7 @@ SHELL := /bin/sh
 ifndef AT_ONCE
 .NOTPARALLEL:
 endif
-.PHONY: help demo start stop test test-room combinations lint pytest unit integration molecule proof lossless strangers \
+.PHONY: help demo start stop test test-room combinations lint pytest unit integration molecule proof lossless bench strangers \
     versions drafts faults mutants documents transcripts collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
@@ -36,6 +36,7 @@ help: ## this list
 	@echo 'make sanity        ansible-test sanity on it as installed; needs a package index the first time'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
+	@echo 'make bench         measure how long everything takes beside bare pg_dump, pg_restore and psql; FILES=1000000, QUICK=1, SEED=1, ONLY=commands'
 	@echo 'make strangers     back up and prove the schemas of strangers, and plant differences in them'
 	@echo 'make versions      try the main chain, random migrations and backups on PostgreSQL 15, 16, 17 and 18; QUICK=1, SEED=1, ONLY=15'
 	@echo 'make drafts        draft rollbacks of their migrations, and play them'
@@ -44,7 +45,7 @@ help: ## this list
 	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
 	@echo 'make documents     write the pages of docs/ that are made from tables in the code'
-	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups, dist and caches'
+	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups, bench, dist and caches'
 	@echo 'make lock          write requirements.lock from requirements.txt (needs the network)'
 	@echo
 	@echo 'PYTHON=/usr/bin/python3.12 chooses the Python (3.11 or newer) that .venv is made with.'
@@ -117,6 +118,10 @@ proof: venv
 lossless: venv
 	@python benchmarks/lossless.py $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)')
 
+# It asserts nothing about time. Table and plots are written into bench/.
+bench: venv
+	@python benchmarks/bench.py --files '$(FILES)' $(if $(QUICK),--quick) $(if $(SEED),--seed '$(SEED)') $(if $(ONLY),--only $(ONLY))
+
 strangers: venv
 	@python benchmarks/strangers.py
 	@python benchmarks/generated_rows.py
@@ -150,7 +155,7 @@ clean:
 	elif [ -f .local/lock ]; then \
 	    echo 'The local server may still run and .venv is gone: type make venv, then make clean.' >&2; exit 1; \
 	fi
-	rm -rf .venv .local .collections artifacts backups dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .ansible
+	rm -rf .venv .local .collections artifacts backups bench dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .ansible
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

@@ -16,9 +16,8 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,15 +28,14 @@ if __name__ == "__main__":
 from psycopg2 import sql  # noqa: E402 - as a script, the path has to be set first
 
 from benchmarks.measurement import columns  # noqa: E402
+from benchmarks.memory import MEGABYTE, Memory  # noqa: E402
 from demo.local_server import LocalServer  # noqa: E402
 from tests.integration.stories.application import Application, prepare, write_scripts  # noqa: E402
 from tests.own_server import own_server  # noqa: E402
 
-__all__ = ["Found", "as_table", "below", "main"]
+__all__ = ["Found", "as_table", "main"]
 
 MIGRATION = "003"
-SECONDS_BETWEEN = 0.25
-MEGABYTE = 2**20
 
 # Rows of each database, so that there is something to dump, to restore and to compare.
 ROWS = "INSERT INTO notes (body) SELECT 'note ' || n FROM generate_series(1, {}) AS n"
@@ -61,18 +59,6 @@ class Found(NamedTuple):
     together: int
 
 
-def below(parents: Mapping[int, int], root: int) -> set[int]:
-    """A process and all that descend from it.
-
-    Args:
-        parents: process -> its parent.
-    """
-    found = {root}
-    while new := {one for one, parent in parents.items() if parent in found} - found:
-        found |= new
-    return found
-
-
 def as_table(found: Iterable[Found]) -> str:
     """A row a command, and below it how much of the first one's time the others took."""
     found = list(found)
@@ -88,47 +74,6 @@ def as_table(found: Iterable[Found]) -> str:
         for one in found
     ]
     return columns(("how", "time", "ratio", "processor", "ansible-playbook", "with its processes"), rows)
-
-
-class Memory(threading.Thread):
-    """The most memory that a process, and with it all that descend from it, have held."""
-
-    def __init__(self, root: int) -> None:
-        super().__init__(daemon=True)
-        self.root = root
-        self.controller = self.together = 0
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        while not self.ended.wait(SECONDS_BETWEEN):
-            sizes = {pid: _proportional_bytes(pid) for pid in below(_parents(), self.root)}
-            self.controller = max(self.controller, _resident_bytes(self.root))
-            self.together = max(self.together, sum(sizes.values()))
-
-
-def _parents() -> dict[int, int]:
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            found[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    return found
-
-
-def _proportional_bytes(pid: int) -> int:
-    """Memory of a process, of which pages that it shares with others count in part (proc_pid_smaps_rollup(5))."""
-    return _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:") * 1024
-
-
-def _resident_bytes(pid: int) -> int:
-    return _kilobytes(f"/proc/{pid}/status", "VmRSS:") * 1024
-
-
-def _kilobytes(path: str, name: str) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(path).read_text().splitlines():
-            if line.startswith(name):
-                return int(line.split()[1])
-    return 0
 
 
 @contextlib.contextmanager

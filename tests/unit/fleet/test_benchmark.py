@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from benchmarks.fleet import MEGABYTE, Found, as_table, below
+from benchmarks.fleet import Found, as_table
+from benchmarks.memory import MEGABYTE, below
 
 
 def test_all_that_descend_from_a_process_are_counted_and_no_others() -> None:
