@@ -58,7 +58,7 @@ def test_the_search_sees_what_is_compressed(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE result (number int, content blob)")
         connection.execute("INSERT INTO result VALUES (7, ?)", (zlib.compress(PASSWORD.encode()),))
         connection.commit()
-    assert [*values(tmp_path / "some.sqlite")][0] == b"7"
+    assert next(iter(values(tmp_path / "some.sqlite"))) == b"7"
     assert PASSWORD.encode() in [*values(tmp_path / "some.sqlite")]
 
 
