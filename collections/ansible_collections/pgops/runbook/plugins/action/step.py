@@ -145,6 +145,8 @@ class ActionModule(ActionBase):
         """A step of a run: what the record says of it already, or what comes of it."""
         ended = record.content.get("ended")
         automatic = boolean(arguments.get("automatic", False))
+        if step == "announce" and boolean(arguments.get("database_in_service", False)):
+            return self._let_in_again(arguments, record, task_vars)
         if step == "approval" and boolean(arguments.get("goes_on", False)):
             unfit = refuse_to_go_on(record, str(run.get("migration") or ""))
             if unfit is not None:
@@ -168,6 +170,14 @@ class ActionModule(ActionBase):
         result = self._recorded_step(step, arguments, run, record, task_vars)
         result["run_id"] = run["run_id"]
         return result
+
+    def _let_in_again(
+        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """PostgreSQL gives the application back what the run has taken from it, before the run ends."""
+        if self._task.check_mode or not record.steps("maintenance_window"):
+            return {"changed": False, "skipped": True, "skip_reason": "nothing was taken"}
+        return self._tell_the_ledger({}, {"database_in_service": True}, arguments, task_vars)
 
     def _announced(
         self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
@@ -405,26 +415,20 @@ class ActionModule(ActionBase):
             arguments.get("take_over") or self._templar.template(task_vars.get("take_over") or "")
         )
 
-        def note(run_id: str) -> str:
+        def tell(run_id: str, options: dict[str, Any]) -> str | None:
+            told = self._tell_the_ledger(
+                {"run_id": run_id, "playbook": "deploy"}, options, arguments, task_vars
+            )
+            result.setdefault("warnings", []).extend(told.get("warnings") or [])
             result["changed"] = True
-            return self._note_in_service(run_id, arguments, task_vars)
+            return str(told.get("msg")) if told.get("failed") else None
 
         said = [
-            end_maintenance(run, command, take_over, note, writes=not self._task.check_mode) for run in left
+            end_maintenance(run, command, take_over, tell, writes=not self._task.check_mode) for run in left
         ]
         result.setdefault("warnings", []).extend(said)
         if "outputs" in result:
             result["outputs"]["maintenance"] = said
-
-    def _note_in_service(self, run_id: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
-        """Tell the ledger; returns what is to be said where it cannot be told."""
-        run = {"run_id": run_id, "playbook": "deploy"}
-        noted = self._tell_the_ledger(run, {"maintenance_ended": True}, arguments, task_vars)
-        if not noted.get("failed"):
-            return ""
-        return (
-            f" The ledger could not be told, so that the next command does it once more: {noted.get('msg')}"
-        )
 
     def _tell_the_ledger(
         self,

@@ -259,6 +259,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The linter found what preflight_lint_gating_rules forbids.",
             "Correct the statement, or take the rule off preflight_lint_gating_rules.",
         ),
+        "maintenance_mode_not_held": Reason(
+            "maintenance_mode cannot keep everybody out, or from writing, who has to be: sessions or roles stand above it,"
+            " or do not end.",
+            "End the sessions, or type the command that the reason names; or name the roles in maintenance_keep_roles.",
+        ),
         "migration_half_done": Reason(
             "A run was stopped in the middle of a script whose statements are committed one by one.",
             "Finish it first, with the command that the reason names; it resumes where it stopped.",

@@ -49,6 +49,10 @@ def _preflight(outputs: Outputs) -> str:
 
 
 def _maintenance_window(outputs: Outputs) -> str:
+    if outputs.get("mode"):
+        ended = outputs.get("ended_sessions") or 0
+        what = {"read_only": "others only read", "block": "nobody else is let in"}[outputs["mode"]]
+        return _joined(what, f"{counted(ended, 'session')} ended" if ended else "")
     return f"open: {outputs['window']}" if outputs.get("window") else "always open"
 
 
