@@ -30,7 +30,8 @@ ROLES = (
 )
 
 ACCESS = """
-    SELECT (SELECT array_agg(a::text ORDER BY a::text)::text FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) a),
+    SELECT (SELECT array_agg(a::text ORDER BY a::text)::text
+            FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) a),
            (SELECT array_agg(r::text ORDER BY r::text)::text FROM
             (SELECT setrole, setconfig FROM pg_db_role_setting WHERE setdatabase = d.oid) r)
     FROM pg_database d WHERE datname = current_database()"""
@@ -85,7 +86,10 @@ def writes(connection: Any) -> bool:
 
 
 def lives(connection: Any) -> bool:
-    with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError), connection.cursor() as cursor:
+    with (
+        contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT 1")
         return True
     return False
@@ -153,7 +157,9 @@ def test_nobody_else_is_let_in_and_who_is_in_has_to_go(shop: Shop, deployer: str
 @pytest.mark.parametrize("before", [None, "off"])
 def test_sessions_only_read_but_for_those_of_the_runbook(begun: Shop, before: str | None) -> None:
     if before:
-        begun.runs.execute(f"ALTER DATABASE {begun.runs.database} SET default_transaction_read_only = {before}")
+        begun.runs.execute(
+            f"ALTER DATABASE {begun.runs.database} SET default_transaction_read_only = {before}"
+        )
     access, old, busy = begun.access(), begun.open("pool"), begun.open("app")
     assert writes(old)
     with busy.cursor() as cursor:
@@ -266,7 +272,9 @@ def test_a_session_of_the_runbooks_own_role_is_not_taken_for_the_runbook(begun: 
 
 
 def test_without_the_rights_each_grant_that_is_missing_is_named(begun: Shop) -> None:
-    begun.runs.execute("GRANT ALL ON SCHEMA runbook TO app", "GRANT ALL ON ALL TABLES IN SCHEMA runbook TO app")
+    begun.runs.execute(
+        "GRANT ALL ON SCHEMA runbook TO app", "GRANT ALL ON ALL TABLES IN SCHEMA runbook TO app"
+    )
     begun.runs.user = "app"
     answer = begun.enter("block")
     assert answer["reason_code"] == "role_lacks_privilege"
@@ -278,6 +286,21 @@ def test_what_a_script_grants_meanwhile_is_told(begun: Shop) -> None:
     begun.runs.execute(f"GRANT CONNECT ON DATABASE {begun.runs.database} TO app")
     (warning,) = begun.end()["warnings"]
     assert "privileges on the database were changed by somebody else" in str(warning)
+    assert begun.gets_in("pool")
+
+
+def test_who_may_not_grant_does_not_take_it_for_done(begun: Shop) -> None:
+    begun.enter(BLOCK, keep_roles=["app"])
+    begun.runs.execute(
+        "GRANT ALL ON SCHEMA runbook TO app", "GRANT ALL ON ALL TABLES IN SCHEMA runbook TO app"
+    )
+    begun.runs.user = "app"
+    answer = begun.runs.step("announce", outcome="", maintenance_ended=True)
+    assert answer["reason_code"] == "role_lacks_privilege"
+    assert "Role app has not the rights of boss" in answer["msg"]
+    begun.runs.user = None
+    assert begun.noted()[0]["mode"] == BLOCK
+    begun.end()
     assert begun.gets_in("pool")
 
 
@@ -301,7 +324,9 @@ def test_sessions_that_may_not_be_ended_are_named(shop: Shop, monkeypatch: pytes
     boss, app = shop.open("boss"), shop.open("app")
     ended, left = other_sessions.end_sessions(shop.open("monitoring"), [], 0)
     assert (ended, [one.pid for one in left]) == (0, [boss.info.backend_pid, app.info.backend_pid])
-    assert str(left[1]).startswith(f"pid {app.info.backend_pid} (role app, application unnamed, from the server")
+    assert str(left[1]).startswith(
+        f"pid {app.info.backend_pid} (role app, application unnamed, from the server"
+    )
 
 
 @pytest.mark.parametrize("mode", [READ_ONLY, BLOCK])

@@ -10,7 +10,8 @@ import time
 from tests.integration.stories.application import Application
 
 ACCESS = """
-    SELECT (SELECT array_agg(a::text ORDER BY a::text)::text FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) a),
+    SELECT (SELECT array_agg(a::text ORDER BY a::text)::text
+            FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) a),
            (SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = d.oid)
     FROM pg_database d WHERE datname = current_database()"""
 

@@ -260,8 +260,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Correct the statement, or take the rule off preflight_lint_gating_rules.",
         ),
         "maintenance_mode_not_held": Reason(
-            "maintenance_mode cannot keep everybody out, or from writing, who has to be: sessions or roles stand above it,"
-            " or do not end.",
+            "maintenance_mode cannot keep everybody out, or from writing, who has to be: sessions or roles stand above"
+            " it, or do not end.",
             "End the sessions, or type the command that the reason names; or name the roles in maintenance_keep_roles.",
         ),
         "migration_half_done": Reason(

@@ -46,7 +46,8 @@ options:
     type: bool
     default: false
   database_in_service:
-    description: Whether PostgreSQL gives back what maintenance_mode of the run has taken; with an empty O(outcome), only that.
+    description:
+      - Whether PostgreSQL gives back what maintenance_mode of the run has taken; with an empty O(outcome), only that.
     type: bool
     default: false
   metrics_dir:

@@ -58,7 +58,7 @@ options:
     default: []
   mode:
     description:
-      - Keeps the application from writing (V(read_only)) or out (V(block)), in PostgreSQL, until the step announce ends it.
+      - Keeps the application from writing (V(read_only)) or out (V(block)), in PostgreSQL, until announce ends it.
       - With V(none) this only looks at the window, and notes.
     type: str
     choices: [none, read_only, block]

@@ -259,8 +259,8 @@ COMMENTS: dict[str, str] = {
     "runbook.run.in_service_again": "when the application was taken back; NULL while it is out of service",
     "runbook.run.close_command": "words of the command that takes it back, for people to read; NULL: no command took it"
     " out of service",
-    "runbook.run.maintenance": "maintenance_mode that holds in this database, and the settings or privileges that are to"
-    " be given back; NULL: none, or it was ended",
+    "runbook.run.maintenance": "maintenance_mode that is set in this database, and the settings or privileges that are"
+    " to be given back; NULL: none, or it was ended",
     "runbook.run.backup_removed": "when its backup was removed, as backup_keep says; NULL: it was not, or it made none",
     "runbook.receipt": "what each step did: a chain in which every receipt names the digest of the one before it",
     "runbook.receipt.position": "in the chain, from 1 without a gap",

@@ -111,7 +111,9 @@ def enter_mode(cursor: Cursor, mode: str, keep: Sequence[str]) -> Json:
         cursor, mode, keep: see check_holds.
 
     Returns:
-        what leave_mode needs, JSON-able.
+        what leave_mode needs, JSON-able: mode, since (text of timestamptz), stay (OIDs), and of READ_ONLY own (OID),
+        database and role (what was set before, or None); of BLOCK revoked (lists of OID and grant option), granted
+        (OIDs) and left (the privileges on the database after that, as text).
 
     Raises:
         Refused: see check_holds.
@@ -131,6 +133,10 @@ def leave_mode(cursor: Cursor, noted: Json) -> list[str]:
     Args:
         cursor: in the database, or in the one that has its place since.
         noted: what enter_mode returned.
+
+    Raises:
+        Refused: the role may not give it back.
+        psycopg2.Error: likewise.
     """
     if noted["mode"] == READ_ONLY:
         _set(cursor, sql.SQL("DATABASE {database}"), noted["database"])
@@ -260,6 +266,7 @@ def _block(cursor: Cursor, stay: Sequence[int]) -> Json:
 
 
 def _let_in(cursor: Cursor, noted: Json) -> list[str]:
+    _refuse_who_cannot_grant(cursor)
     changed = _privileges(cursor) != noted["left"]
     for oid, grantable in noted["revoked"]:
         option = " WITH GRANT OPTION" if grantable else ""
@@ -272,6 +279,19 @@ def _let_in(cursor: Cursor, noted: Json) -> list[str]:
         "The privileges on the database were changed by somebody else, or by a script, while maintenance_mode kept"
         " others out. What had been taken was given back: look whether all of it was to come back (psql: \\l)"
     ]
+
+
+def _refuse_who_cannot_grant(cursor: Cursor) -> None:
+    """PostgreSQL only warns where a GRANT of who has no grant option grants nothing."""
+    cursor.execute(WHO_WE_ARE)
+    _, role, database, owner, owns, *_ = one_row(cursor)
+    if not owns:
+        raise Refused(
+            "role_lacks_privilege",
+            f"Role {role} has not the rights of {owner}, who owns database {database}, and cannot let others in again."
+            " Nothing was changed. Type the same command with db_user set to the role that took the application out of"
+            " service, or to a superuser.",
+        )
 
 
 def _privileges(cursor: Cursor) -> list[str]:

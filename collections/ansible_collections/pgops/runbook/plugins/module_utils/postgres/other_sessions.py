@@ -114,7 +114,7 @@ def end_sessions(
             for one in sessions:
                 if (one.idle or waited >= grace_seconds) and _end(cursor, one.pid):
                     ended.add(one.pid)
-        if not sessions and not arriving or waited >= grace_seconds + END_SECONDS:
+        if not (sessions or arriving) or waited >= grace_seconds + END_SECONDS:
             return len(ended), sessions
         time.sleep(PAUSE_SECONDS)
 

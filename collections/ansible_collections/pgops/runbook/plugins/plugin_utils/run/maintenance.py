@@ -33,7 +33,7 @@ def end_maintenance(
         run: see module_utils/ledger/maintenance.py, out_of_service.
         command: maintenance_window_close_command, as it is set now.
         take_over: run_id of a run that is known to be dead.
-        tell: has the step announce do one thing in the name of a run, by its options; returns why that was not possible.
+        tell: has the step announce do one thing in the name of a run, by its options; returns why it could not.
         writes: false in check mode.
     """
     left_over = is_left_over(run, take_over)
