@@ -1,11 +1,18 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""maintenance_mode in whole playbooks: after any end the application is let in as before."""
+"""maintenance_mode and health_urls in whole playbooks: after any end the application is let in as before."""
 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import psycopg2
+import pytest
 
 from tests.integration.stories.application import Application
 
@@ -14,6 +21,8 @@ ACCESS = """
             FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) a),
            (SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = d.oid)
     FROM pg_database d WHERE datname = current_database()"""
+
+SECRET = "correct-horse"
 
 KEPT_OUT = "SELECT NOT has_database_privilege('app', current_database(), 'CONNECT') AS kept_out"
 
@@ -29,9 +38,13 @@ def ask(application: Application, query: str) -> list[tuple]:
         return cursor.fetchall() if cursor.description else []
 
 
+def make_role(application: Application) -> None:
+    ask(application, "DO $$ BEGIN CREATE ROLE app LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+
+
 def test_a_deploy_that_is_killed_and_one_that_ends(application: Application) -> None:
     """One story: a playbook costs seconds."""
-    ask(application, "DO $$ BEGIN CREATE ROLE app LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    make_role(application)
     before = ask(application, ACCESS)
     application.variables.update(maintenance_mode="block", maintenance_grace_seconds=1)
     killed = killed_at_backup(application)
@@ -56,3 +69,85 @@ def killed_at_backup(application: Application) -> str:
         time.sleep(0.1)
     process.kill()
     return application.finish(process).record["run_id"]
+
+
+class Health:
+    """The application's address: it says whether it may write, and answers as it is told.
+
+    Attributes:
+        answers: statuses of the next answers; the last one stays.
+        wrote: of each time that it was asked, whether its role could write.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.answers, self.wrote = [200], []
+        outer, server, (database,) = self, application.server, application.databases
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with contextlib.closing(
+                    psycopg2.connect(host=server.host, port=server.port, user="app", dbname=database)
+                ) as connection:
+                    outer.wrote.append(not only_reads(connection))
+                self.send_response(outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0])
+                self.end_headers()
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.host = f"127.0.0.1:{self.http.server_address[1]}"
+        self.url = f"http://probe:{SECRET}@{self.host}/health?token={SECRET}"
+
+
+def only_reads(connection: Any) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW default_transaction_read_only")
+        return cursor.fetchone() == ("on",)
+
+
+@pytest.fixture
+def health(application: Application) -> Iterator[Health]:
+    made = Health(application)
+    thread = threading.Thread(target=made.http.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+    thread.join()
+
+
+def test_an_application_that_is_not_well_has_the_migration_taken_back(
+    application: Application, health: Health
+) -> None:
+    make_role(application)
+    before = ask(application, ACCESS)
+    health.answers = [503]
+    application.variables.update(
+        maintenance_mode="read_only",
+        maintenance_grace_seconds=1,
+        health_urls=[health.url],
+        health_retries=2,
+        health_delay_seconds=0,
+    )
+    run = application.deploy("002", "-vvv")
+    assert SECRET not in run.output
+    assert (run.record["outcome"], run.record["reason_code"]) == ("rolled_back", "health_check_failed"), (
+        run.output
+    )
+    assert run.record["reason"] == (
+        f"Entry 1 of health_urls (on {health.host}), asked 3 times, answered 503."
+    )
+    assert health.wrote == [True, True, True], "it was let in before it was asked"
+    assert ask(application, ACCESS) == before
+    health.answers, health.wrote = [503, 204], []
+    run = application.deploy("002")
+    assert (run.status, run.record["outcome"]) == (0, "deployed"), run.output
+    assert "there are no smoke scripts; 1 health URL answers" in " ".join(run.output.split())
+    assert run.receipt("smoke_test")["outputs"]["health"] == [
+        {"host": health.host, "status": 204, "attempts": 2}
+    ]
+    assert ask(application, ACCESS) == before
+    files = [path for path in application.artifacts.rglob("*") if path.is_file()]
+    assert [str(path) for path in files if SECRET in path.read_text(encoding="utf-8")] == []
+    assert SECRET not in run.output

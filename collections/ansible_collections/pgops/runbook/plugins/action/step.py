@@ -29,6 +29,7 @@ from ..plugin_utils.run.crash import LOOK, explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
+from ..plugin_utils.run.health import SETTINGS, check_urls, health_of
 from ..plugin_utils.run.maintenance import end_maintenance
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
@@ -332,9 +333,13 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         started = time.monotonic()
         try:
+            if step == "preflight" and run.get("playbook") != "emergency_rollback":
+                check_urls(self._templar.template(task_vars.get("health_urls") or []))
             arguments["plan"] = plan_of_run(step, run, record, arguments)
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, started)
+        if step == "smoke_test" and not self._task.check_mode:
+            arguments["health"] = self._health(arguments, record, task_vars)
         try:
             result = self._with_progress(step, arguments, task_vars)
             if result.get("failed") and self._may_take_over(result):
@@ -358,6 +363,17 @@ class ActionModule(ActionBase):
         if left:
             self._end_maintenance(left, result, arguments, task_vars)
         return result
+
+    def _health(
+        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """See health_of(); of the variables, so that no argument of a module has an address."""
+
+        def let_in() -> str | None:
+            told = self._let_in_again(arguments, record, task_vars)
+            return str(told.get("msg")) if told.get("failed") else None
+
+        return health_of({name: self._templar.template(task_vars.get(name)) for name in SETTINGS}, let_in)
 
     def _run_module(
         self, arguments: dict[str, Any], task_vars: dict[str, Any], line: MovingLine | None = None

@@ -516,6 +516,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A constraint or trigger that is deferred to COMMIT failed after the last statement of a script.",
             "Correct the script, or the rows that the reason names: COMMIT would have failed too.",
         ),
+        "health_check_failed": Reason(
+            "The application did not answer well at one of health_urls, after the change.",
+            "Look at the application's log. If it was only slow to come up, give it more time (health_retries,"
+            " health_delay_seconds), and deploy again.",
+        ),
         "lock_not_available": Reason(
             "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads.",
             "The reason names who held it. Run again at a quieter time.",

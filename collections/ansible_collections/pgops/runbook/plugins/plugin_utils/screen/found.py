@@ -104,7 +104,9 @@ def _verify(outputs: Outputs) -> str:
 
 def _smoke_test(outputs: Outputs) -> str:
     scripts = len(outputs.get("smoke_scripts", []))
-    return counted(scripts, "smoke script") if scripts else "there are no smoke scripts"
+    asked = len(outputs.get("health") or [])
+    answers = f"{counted(asked, 'health URL')} {'answers' if asked == 1 else 'answer'}" if asked else ""
+    return _joined(counted(scripts, "smoke script") if scripts else "there are no smoke scripts", answers)
 
 
 def _emergency_rollback(outputs: Outputs) -> str:
