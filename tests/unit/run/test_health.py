@@ -24,7 +24,7 @@ SECRET = "correct-horse"
 
 
 class Application:
-    """Answers with the statuses in ``answers``, and then with the last of them; 0 for nothing but a byte now and then."""
+    """Answers with the statuses in ``answers``, and then with the last; 0 for nothing but a byte now and then."""
 
     def __init__(self, *answers: int) -> None:
         self.answers = list(answers)
@@ -137,18 +137,19 @@ def test_nobody_there_and_something_else_there() -> None:
 )
 def test_what_cannot_be_asked_is_refused_and_not_repeated(url: Any) -> None:
     with pytest.raises(Refused, match=r"^Entry 2 of health_urls is no address that can be asked") as refused:
-        check_urls(["https://app.example.com/health", url])
+        check_urls({"urls": ["https://app.example.com/health", url]})
     assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize("value", [[], "", None, [""], ["https://app/", "http://[::1]:8080/x"]])
 def test_none_and_good_ones_are_not(value: Any) -> None:
-    check_urls(value)
+    check_urls({"urls": value})
+    check_urls({})
 
 
 def settings(urls: Any) -> dict[str, Any]:
-    numbers = dict.fromkeys(("health_retries", "health_delay_seconds", "health_timeout_seconds"), "1")
-    return {"health_urls": urls, **numbers}
+    numbers = dict.fromkeys(("retries", "delay_seconds", "timeout_seconds"), "1")
+    return {"urls": urls, **numbers}
 
 
 def test_before_it_is_asked_it_is_let_in(answering: Any) -> None:

@@ -29,7 +29,7 @@ from ..plugin_utils.run.crash import LOOK, explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
-from ..plugin_utils.run.health import SETTINGS, check_urls, health_of
+from ..plugin_utils.run.health import check_urls, health_of
 from ..plugin_utils.run.maintenance import end_maintenance
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
@@ -334,7 +334,7 @@ class ActionModule(ActionBase):
         started = time.monotonic()
         try:
             if step == "preflight" and run.get("playbook") != "emergency_rollback":
-                check_urls(self._templar.template(task_vars.get("health_urls") or []))
+                check_urls(self._health_settings(task_vars))
             arguments["plan"] = plan_of_run(step, run, record, arguments)
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, started)
@@ -373,7 +373,10 @@ class ActionModule(ActionBase):
             told = self._let_in_again(arguments, record, task_vars)
             return str(told.get("msg")) if told.get("failed") else None
 
-        return health_of({name: self._templar.template(task_vars.get(name)) for name in SETTINGS}, let_in)
+        return health_of(self._health_settings(task_vars), let_in)
+
+    def _health_settings(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        return dict(self._templar.template(task_vars.get("runbook_health") or {}))
 
     def _run_module(
         self, arguments: dict[str, Any], task_vars: dict[str, Any], line: MovingLine | None = None

@@ -21,10 +21,7 @@ from ansible.module_utils.urls import open_url
 
 from ...module_utils.errors import Refused
 
-__all__ = ["SETTINGS", "ask_health", "check_urls", "health_of"]
-
-#: Variables of the playbook that are read here, and given to no module.
-SETTINGS = ("health_urls", "health_retries", "health_delay_seconds", "health_timeout_seconds")
+__all__ = ["ask_health", "check_urls", "health_of"]
 
 # The run holds the database for 15 minutes without a word (its lease); no answer may take longer to be given up.
 LONGEST_SECONDS = 600
@@ -37,13 +34,13 @@ def health_of(settings: Mapping[str, Any], let_in: Callable[[], str | None]) -> 
     """How the application is, for the step smoke_test; None where nobody is to be asked.
 
     Args:
-        settings: values of SETTINGS.
+        settings: runbook_health, of roles/runbook/vars/main.yml.
         let_in: lets it into the database again, where maintenance_mode keeps it out; returns why it could not.
 
     Returns:
         dict: asked (see ask_health), failure (a sentence, or empty).
     """
-    urls = _urls(settings["health_urls"])
+    urls = _urls(settings.get("urls"))
     if not urls:
         return None
     kept_out = let_in()
@@ -54,18 +51,21 @@ def health_of(settings: Mapping[str, Any], let_in: Callable[[], str | None]) -> 
         }
     return ask_health(
         urls,
-        int(settings["health_retries"]),
-        float(settings["health_delay_seconds"]),
-        float(settings["health_timeout_seconds"]),
+        int(settings["retries"]),
+        float(settings["delay_seconds"]),
+        float(settings["timeout_seconds"]),
     )
 
 
-def check_urls(value: Any) -> None:
+def check_urls(settings: Mapping[str, Any]) -> None:
     """
+    Args:
+        settings: see health_of.
+
     Raises:
         Refused: health_urls has something in it that cannot be asked.
     """
-    for number, url in enumerate(_urls(value), start=1):
+    for number, url in enumerate(_urls(settings.get("urls")), start=1):
         if not _can_be_asked(url):
             raise Refused(
                 "setting_invalid",
