@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ ACCESS = """
            (SELECT array_agg(r::text ORDER BY r::text)::text FROM
             (SELECT setrole, setconfig FROM pg_db_role_setting WHERE setdatabase = d.oid) r)
     FROM pg_database d WHERE datname = current_database()"""
+
+
+IS_SET = """
+    SELECT count(*) FROM pg_db_role_setting WHERE 'default_transaction_read_only=on' = ANY (setconfig)
+    AND setdatabase = (SELECT oid FROM pg_database WHERE datname = '{}')"""
 
 
 @dataclass
@@ -182,13 +188,14 @@ def test_sessions_only_read_but_for_those_of_the_runbook(begun: Shop, before: st
         assert begun.runs.another("status").must("status")["outputs"]["drift"] == []
 
 
-def test_a_session_has_time_to_end_its_transaction(begun: Shop) -> None:
+def test_a_session_has_time_to_end_its_transaction(begun: Shop, admin: StepRuns) -> None:
     busy = begun.open("app")
     with busy.cursor() as cursor:
         cursor.execute("SELECT 1")
     process = begun.runs.start("maintenance_window", mode="read_only", grace_seconds=60)
     try:
-        while begun.writes("app"):
+        # From elsewhere: a session of the runbook's role in the database would have it refused.
+        while admin.ask(IS_SET.format(begun.runs.database)) == [(0,)]:
             assert process.poll() is None
             time.sleep(0.05)
         with busy.cursor() as cursor:
@@ -269,6 +276,14 @@ def test_a_session_of_the_runbooks_own_role_is_not_taken_for_the_runbook(begun: 
     assert begun.access() == before
     assert not begun.enter(mode, keep_roles=[begun.runs.server.user]).get("failed")
     assert lives(own)
+
+
+def test_one_that_is_about_to_end_is_waited_for(begun: Shop) -> None:
+    own = begun.open(begun.runs.server.user)
+    closing = threading.Timer(0.5, own.close)
+    closing.start()
+    assert not begun.enter(BLOCK).get("failed")
+    closing.join()
 
 
 def test_without_the_rights_each_grant_that_is_missing_is_named(begun: Shop) -> None:

@@ -8,6 +8,7 @@ in which one is done without the other. Sessions that were there before are ende
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from ..errors import Refused
@@ -67,6 +68,9 @@ GETS_IN = """
     WHERE r.rolcanlogin AND NOT r.rolsuper
       AND pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT') ORDER BY 2"""
 
+# A client that has gone is listed for a moment longer, as is a look of a monitoring program.
+ABOUT_TO_END_SECONDS: float = 2
+
 NOTHING_DONE = "The application was not taken out of service, and nothing was changed."
 
 
@@ -74,7 +78,7 @@ def check_holds(cursor: Cursor, mode: str, keep: Sequence[str]) -> list[int]:
     """Whether the mode could be entered and would hold. Only reads.
 
     Args:
-        cursor: of a transaction that has not looked at sessions before.
+        cursor: of a transaction.
         mode: READ_ONLY or BLOCK.
         keep: names of roles whose sessions stay, and which BLOCK lets in.
 
@@ -88,7 +92,7 @@ def check_holds(cursor: Cursor, mode: str, keep: Sequence[str]) -> list[int]:
     own, role, *rights = one_row(cursor)
     _refuse_without_rights(cursor, mode, role, *rights)
     stay = [own, *_oids(cursor, keep)]
-    beyond = [one for one in other_sessions(cursor) if _is_beyond(mode, one) and one.role not in keep]
+    beyond = _beyond(cursor, mode, keep)
     if beyond:
         raise Refused(
             "maintenance_mode_not_held",
@@ -181,6 +185,16 @@ def _oids(cursor: Cursor, keep: Sequence[str]) -> list[int]:
             f"maintenance_keep_roles names {', '.join(unknown)}, and the server has no such role. {NOTHING_DONE}",
         )
     return list(found.values())
+
+
+def _beyond(cursor: Cursor, mode: str, keep: Sequence[str]) -> list[OtherSession]:
+    """Sessions that would not be kept out and are not to stay; one that is about to end is waited for."""
+    deadline = time.monotonic() + ABOUT_TO_END_SECONDS
+    while True:
+        beyond = [one for one in other_sessions(cursor) if _is_beyond(mode, one) and one.role not in keep]
+        if not beyond or time.monotonic() >= deadline:
+            return beyond
+        time.sleep(0.1)
 
 
 def _is_beyond(mode: str, session: OtherSession) -> bool:

@@ -72,9 +72,11 @@ def other_sessions(
     """Sessions of clients in this database that are none of the runbook's.
 
     Args:
-        cursor: of a transaction that has not looked before: until its end the server answers the same.
+        cursor: of a transaction.
         since, until: when they began, as text of timestamptz.
     """
+    # Else the server answers the same until the transaction ends.
+    cursor.execute("SELECT pg_catalog.pg_stat_clear_snapshot()")
     cursor.execute(OTHERS, (since, until, OF_EVERY_CLIENT["application_name"]))
     return [OtherSession(*row) for row in cursor.fetchall()]
 
