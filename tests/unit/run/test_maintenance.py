@@ -24,6 +24,7 @@ def run(**facts):
         "playbook": "deploy",
         "since": "2026-01-01T00:00:00Z",
         "close_command": ["/bin/app", "it's back"],
+        "mode": None,
         "controller": GONE,
         "ended": False,
         "lease_expired": False,
@@ -76,6 +77,59 @@ def test_the_one_command_that_takes_it_back():
         ["sh", "-c", f"printf %s {typed}"], capture_output=True, text=True, check=True
     ).stdout
     assert read_by_a_shell == '{"maintenance_window_close_command": ["/bin/app", "it\'s back"]}'
+
+
+class Ledger:
+    """What a run's ledger was told, and why it could not be told."""
+
+    def __init__(self, failure=None):
+        self.told, self.failure = [], failure
+
+    def __call__(self, run_id, options):
+        self.told += options
+        return self.failure
+
+
+def taken_back(ledger, command, **facts):
+    return maintenance.end_maintenance(run(**facts), command, "", ledger, writes=True)
+
+
+def test_postgresql_comes_before_the_command_and_needs_none(tmp_path):
+    done, ledger = tmp_path / "done", Ledger()
+    said = taken_back(ledger, [], mode="block", close_command=None)
+    assert said.startswith("IN SERVICE AGAIN: run r1")
+    assert said.endswith("did not take it back; maintenance_mode block was ended.")
+    assert ledger.told == ["database_in_service", "maintenance_ended"]
+    ledger = Ledger()
+    said = taken_back(ledger, ["touch", str(done)], mode="read_only")
+    assert said.endswith(
+        f"maintenance_mode read_only was ended; maintenance_window_close_command (touch {done}) has done so now."
+    )
+    assert (ledger.told, done.exists()) == (["database_in_service", "maintenance_ended"], True)
+    ledger = Ledger()
+    said = taken_back(ledger, [], mode="block")
+    assert said.startswith("OUT OF SERVICE: The application is out of service since")
+    assert said.endswith("; maintenance_mode block was ended"), "the command is not known here"
+    assert ledger.told == ["database_in_service"]
+
+
+def test_what_postgresql_did_not_give_back_is_tried_again(tmp_path):
+    done, ledger = tmp_path / "done", Ledger("permission denied.")
+    said = taken_back(ledger, ["touch", str(done)], mode="block")
+    assert said.startswith("OUT OF SERVICE: The application is out of service since")
+    assert "by run r1 (deploy with maintenance_mode block)" in said
+    assert said.endswith("It was tried: maintenance_mode block could not be ended: permission denied.")
+    assert (ledger.told, done.exists()) == (["database_in_service"], False)
+
+
+def test_who_is_alive_or_only_looks_changes_nothing():
+    ledger = Ledger()
+    for facts, writes in (({"controller": this_controller()}, True), ({}, False)):
+        known = run(mode="block", close_command=None, **facts)
+        said = maintenance.end_maintenance(known, [], "", ledger, writes=writes)
+        assert said.startswith("OUT OF SERVICE")
+    assert said.endswith("ansible-playbook playbooks/status.yml")
+    assert ledger.told == []
 
 
 def test_the_command_is_run_and_its_failure_told(tmp_path, monkeypatch):

@@ -29,6 +29,7 @@ from ..plugin_utils.run.crash import LOOK, explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
+from ..plugin_utils.run.health import check_urls, health_of
 from ..plugin_utils.run.maintenance import end_maintenance
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
@@ -145,6 +146,8 @@ class ActionModule(ActionBase):
         """A step of a run: what the record says of it already, or what comes of it."""
         ended = record.content.get("ended")
         automatic = boolean(arguments.get("automatic", False))
+        if step == "announce" and boolean(arguments.get("database_in_service", False)):
+            return self._let_in_again(arguments, record, task_vars)
         if step == "approval" and boolean(arguments.get("goes_on", False)):
             unfit = refuse_to_go_on(record, str(run.get("migration") or ""))
             if unfit is not None:
@@ -168,6 +171,14 @@ class ActionModule(ActionBase):
         result = self._recorded_step(step, arguments, run, record, task_vars)
         result["run_id"] = run["run_id"]
         return result
+
+    def _let_in_again(
+        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """PostgreSQL gives the application back what the run has taken from it, before the run ends."""
+        if self._task.check_mode or not record.steps("maintenance_window"):
+            return {"changed": False, "skipped": True, "skip_reason": "nothing was taken"}
+        return self._tell_the_ledger({}, {"database_in_service": True}, arguments, task_vars)
 
     def _announced(
         self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
@@ -322,9 +333,13 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         started = time.monotonic()
         try:
+            if step == "preflight" and run.get("playbook") != "emergency_rollback":
+                check_urls(self._health_settings(task_vars))
             arguments["plan"] = plan_of_run(step, run, record, arguments)
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, started)
+        if step == "smoke_test" and not self._task.check_mode:
+            arguments["health"] = self._health(arguments, record, task_vars)
         try:
             result = self._with_progress(step, arguments, task_vars)
             if result.get("failed") and self._may_take_over(result):
@@ -348,6 +363,20 @@ class ActionModule(ActionBase):
         if left:
             self._end_maintenance(left, result, arguments, task_vars)
         return result
+
+    def _health(
+        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """See health_of(); of the variables, so that no argument of a module has an address."""
+
+        def let_in() -> str | None:
+            told = self._let_in_again(arguments, record, task_vars)
+            return str(told.get("msg")) if told.get("failed") else None
+
+        return health_of(self._health_settings(task_vars), let_in)
+
+    def _health_settings(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        return dict(self._templar.template(task_vars.get("runbook_health") or {}))
 
     def _run_module(
         self, arguments: dict[str, Any], task_vars: dict[str, Any], line: MovingLine | None = None
@@ -405,26 +434,20 @@ class ActionModule(ActionBase):
             arguments.get("take_over") or self._templar.template(task_vars.get("take_over") or "")
         )
 
-        def note(run_id: str) -> str:
+        def tell(run_id: str, options: dict[str, Any]) -> str | None:
+            told = self._tell_the_ledger(
+                {"run_id": run_id, "playbook": "deploy"}, options, arguments, task_vars
+            )
+            result.setdefault("warnings", []).extend(told.get("warnings") or [])
             result["changed"] = True
-            return self._note_in_service(run_id, arguments, task_vars)
+            return str(told.get("msg")) if told.get("failed") else None
 
         said = [
-            end_maintenance(run, command, take_over, note, writes=not self._task.check_mode) for run in left
+            end_maintenance(run, command, take_over, tell, writes=not self._task.check_mode) for run in left
         ]
         result.setdefault("warnings", []).extend(said)
         if "outputs" in result:
             result["outputs"]["maintenance"] = said
-
-    def _note_in_service(self, run_id: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
-        """Tell the ledger; returns what is to be said where it cannot be told."""
-        run = {"run_id": run_id, "playbook": "deploy"}
-        noted = self._tell_the_ledger(run, {"maintenance_ended": True}, arguments, task_vars)
-        if not noted.get("failed"):
-            return ""
-        return (
-            f" The ledger could not be told, so that the next command does it once more: {noted.get('msg')}"
-        )
 
     def _tell_the_ledger(
         self,

@@ -259,6 +259,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The linter found what preflight_lint_gating_rules forbids.",
             "Correct the statement, or take the rule off preflight_lint_gating_rules.",
         ),
+        "maintenance_mode_not_held": Reason(
+            "maintenance_mode cannot keep everybody out, or from writing, who has to be: sessions or roles stand above"
+            " it, or do not end.",
+            "End the sessions, or type the command that the reason names; or name the roles in maintenance_keep_roles.",
+        ),
         "migration_half_done": Reason(
             "A run was stopped in the middle of a script whose statements are committed one by one.",
             "Finish it first, with the command that the reason names; it resumes where it stopped.",
@@ -510,6 +515,11 @@ PARTS: dict[str, dict[str, Reason]] = {
         "deferred_constraint_violated": Reason(
             "A constraint or trigger that is deferred to COMMIT failed after the last statement of a script.",
             "Correct the script, or the rows that the reason names: COMMIT would have failed too.",
+        ),
+        "health_check_failed": Reason(
+            "The application did not answer well at one of health_urls, after the change.",
+            "Look at the application's log. If it was only slow to come up, give it more time (health_retries,"
+            " health_delay_seconds), and deploy again.",
         ),
         "lock_not_available": Reason(
             "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads.",

@@ -45,6 +45,11 @@ options:
     description: Whether the application was taken back into service, which the run had taken out of it.
     type: bool
     default: false
+  database_in_service:
+    description:
+      - Whether PostgreSQL gives back what maintenance_mode of the run has taken; with an empty O(outcome), only that.
+    type: bool
+    default: false
   metrics_dir:
     description:
       - Folder on the controller in which the run is told as metrics of Prometheus. Empty writes none.

@@ -45,6 +45,10 @@ options:
     description: Whether the next task takes the application out of service.
     type: bool
     default: false
+  by_command:
+    description: Whether a command on the controller does it; otherwise PostgreSQL alone does, in the next call of this.
+    type: bool
+    default: true
   close_command:
     description:
       - The command on the controller that takes it back, a list of words.
@@ -52,6 +56,22 @@ options:
     type: list
     elements: str
     default: []
+  mode:
+    description:
+      - Keeps the application from writing (V(read_only)) or out (V(block)), in PostgreSQL, until announce ends it.
+      - With V(none) this only looks at the window, and notes.
+    type: str
+    choices: [none, read_only, block]
+    default: none
+  keep_roles:
+    description: Roles whose sessions stay, and which V(block) lets in.
+    type: list
+    elements: str
+    default: []
+  grace_seconds:
+    description: For how long a session of others may go on with its transaction before it is ended.
+    type: float
+    default: 30
 """
 
 EXAMPLES = r"""

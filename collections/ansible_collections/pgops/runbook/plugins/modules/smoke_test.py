@@ -10,11 +10,26 @@ module: smoke_test
 short_description: Run the application's own queries against production
 description:
   - Runs every script of C(sql_dir/smoke) in a transaction that is rolled back.
+  - Before that the action plugin asks the addresses in C(health_urls), from the controller.
 version_added: 0.1.0
 author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+options:
+  health:
+    description: What the application has said of itself, filled in by the action plugin, which asks C(health_urls).
+    type: dict
+    suboptions:
+      asked:
+        description: For each address host, status and attempts.
+        type: list
+        elements: dict
+        default: []
+      failure:
+        description: Why the smoke tests fail for it. Empty where they do not.
+        type: str
+        default: ''
 """
 
 EXAMPLES = r"""

@@ -10,6 +10,7 @@ import hashlib
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, psycopg2, sql, transaction
+from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..postgres.replication import detach_subscriptions
 from ..postgres.standbys import ON_SERVER_OF_COPY, commit_without_standbys, refuse_endless_commit
 from ..shapes import Connection, Cursor, Json, Target
@@ -317,4 +318,5 @@ def _settings(cursor: Cursor, role: str) -> list[list[str]]:
         f" FROM pg_catalog.pg_db_role_setting, unnest(setconfig) s WHERE setrole = {role} AND setdatabase ="
         " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
     )
-    return [list(row) for row in cursor.fetchall()]
+    # On a copy everything is tried, whoever may not write in the original.
+    return [list(row) for row in cursor.fetchall() if row[0] != READ_ONLY_SETTING]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..ledger.versions import VersionTable
+from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..shapes import Catalog, Cursor
 from .catalog import read_catalog
 
@@ -20,6 +21,11 @@ def read_schema(cursor: Cursor) -> Catalog:
     catalog = read_catalog(cursor)
     # Owner, comment and privileges of the database itself: no dump of a database carries them to another.
     catalog.pop("database", None)
+    # Who may write by default is the hour's affair, and while maintenance_mode holds the runbook's own.
+    for key in [key for key in catalog if key.startswith("database settings")]:
+        catalog[key].pop(f"option {READ_ONLY_SETTING}", None)
+        if not catalog[key]:
+            del catalog[key]
     table = VersionTable(cursor)
     names = table.quoted_names()
     if names and table.is_ours():

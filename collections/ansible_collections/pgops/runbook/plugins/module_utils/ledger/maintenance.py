@@ -20,17 +20,18 @@ __all__ = ["note_in_service", "note_out_of_service", "out_of_service"]
 RELEASE = 5
 
 
-def note_out_of_service(cursor: Cursor, run_id: str, close_command: Sequence[str]) -> None:
+def note_out_of_service(cursor: Cursor, run_id: str, close_command: Sequence[str] | None) -> None:
     """The run is about to take the application out of service.
 
     Args:
         close_command: words of the command that takes it back; for people to read, and never run from here: who may
-            write the ledger must not be able to run commands on the controller.
+            write the ledger must not be able to run commands on the controller. None where no command takes it out of
+            service, but PostgreSQL itself does (ledger/maintenance_mode.py).
     """
     cursor.execute(
         "UPDATE runbook.run SET out_of_service_since = clock_timestamp(), in_service_again = NULL, close_command = %s"
         " WHERE run_id = %s",
-        (list(close_command), run_id),
+        (None if close_command is None else list(close_command), run_id),
     )
 
 
@@ -53,8 +54,9 @@ def out_of_service(cursor: Cursor, but: str) -> list[Json]:
         but: a run that does not count, the one that asks.
 
     Returns:
-        dicts: run_id, playbook, operator, controller, since (UTC text), close_command, ended (bool), lease_expired
-        (bool), at_work (whether a step of some run is at work in the database).
+        dicts: run_id, playbook, operator, controller, since (UTC text), close_command (None: no command took it out of
+        service), mode (that holds in PostgreSQL, or None), ended (bool), lease_expired (bool), at_work (whether a step
+        of some run is at work in the database).
     """
     if not Ledger().exists(cursor) or release_of(cursor) < RELEASE:
         return []
@@ -62,7 +64,8 @@ def out_of_service(cursor: Cursor, but: str) -> list[Json]:
     cursor.execute(
         "SELECT run_id, playbook, operator, controller, "
         + UTC_TEXT.format("out_of_service_since")
-        + ", close_command, finished IS NOT NULL, lease_until < clock_timestamp() FROM runbook.run"
+        + ", close_command, pg_catalog.to_jsonb(run) -> 'maintenance' ->> 'mode',"
+        " finished IS NOT NULL, lease_until < clock_timestamp() FROM runbook.run AS run"
         " WHERE out_of_service_since IS NOT NULL AND in_service_again IS NULL AND run_id <> %s ORDER BY started",
         (but,),
     )
@@ -73,6 +76,7 @@ def out_of_service(cursor: Cursor, but: str) -> list[Json]:
         "controller",
         "since",
         "close_command",
+        "mode",
         "ended",
         "lease_expired",
     )

@@ -226,8 +226,11 @@ SEVENTH: tuple[str, ...] = (
     )""",
 )
 
+# What was taken from the application in PostgreSQL itself is given back as it was, by whoever comes next.
+EIGHTH: tuple[str, ...] = ("ALTER TABLE runbook.run ADD COLUMN maintenance jsonb",)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH}
+RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH, 8: EIGHTH}
 
 NEWEST = max(RELEASES)
 
@@ -254,7 +257,10 @@ COMMENTS: dict[str, str] = {
     " controller, or by an earlier version",
     "runbook.run.out_of_service_since": "when it was about to take the application out of service; NULL: it did not",
     "runbook.run.in_service_again": "when the application was taken back; NULL while it is out of service",
-    "runbook.run.close_command": "words of the command that takes it back, for people to read",
+    "runbook.run.close_command": "words of the command that takes it back, for people to read; NULL: no command took it"
+    " out of service",
+    "runbook.run.maintenance": "maintenance_mode that is set in this database, and the settings or privileges that are"
+    " to be given back; NULL: none, or it was ended",
     "runbook.run.backup_removed": "when its backup was removed, as backup_keep says; NULL: it was not, or it made none",
     "runbook.receipt": "what each step did: a chain in which every receipt names the digest of the one before it",
     "runbook.receipt.position": "in the chain, from 1 without a gap",

@@ -59,6 +59,12 @@ RULES: tuple[tuple[str, str], ...] = (
         "Correct db_options (without it, PGOPTIONS).",
     ),
     (
+        r"permission denied for database",
+        "db_user may not connect to db_name. Either that was never granted (GRANT CONNECT ON DATABASE), or a run keeps"
+        " others out with maintenance_mode block; of such a run, the role that it has logged in as types:"
+        " ansible-playbook playbooks/status.yml",
+    ),
+    (
         r"password|fe_sendauth|SASL|SCRAM",
         "Check db_user, and db_password, db_password_file or db_password_command. Where the server asks for a"
         " certificate too, that in db_sslcert must be made out to db_user.",

@@ -11,11 +11,13 @@ from ..catalog.application import read_schema
 from ..errors import StepFailed, Unchanged
 from ..ledger.journal import close_all_journals
 from ..ledger.ledger import Ledger
+from ..ledger.maintenance_mode import end_mode
 from ..ledger.receipts import broken_link, outputs_in
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.follow import changes_since
-from ..postgres.connection import ServerUnreachable, connect, server_identity, transaction
+from ..postgres.connection import ServerUnreachable, connect, psycopg2, server_identity, transaction
+from ..postgres.message import one_line
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left
 from ..rows.difference import TableDifference
@@ -199,5 +201,11 @@ def _close_run_in_replaced(step: Step, replaced: str) -> None:
     try:
         with transaction(connection) as cursor:
             step.ledger.finish_run(cursor, step.run_id, "restored", "this database was replaced")
+        # In the one that has its place it goes on until the end of this run.
+        end_mode(connection, step.run_id)
+    except psycopg2.Error as error:
+        step.module.warn(
+            f"The replaced database {replaced} is as it was while the application was out of service: {one_line(error)}"
+        )
     finally:
         connection.close()

@@ -8,6 +8,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase
 from ..ledger.maintenance import note_in_service
+from ..ledger.maintenance_mode import end_mode
 from ..library.follow import forget_rehearsed
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import commit_without_standbys
@@ -22,12 +23,15 @@ def work(step: Step) -> Json:
     step.changed = False
     if step.module.check_mode:
         return {}
+    ended: Json = {}
+    if params["maintenance_ended"] or params["database_in_service"]:
+        ended = _end_mode(step)
     if params["maintenance_ended"]:
         with transaction(step.connection) as cursor:
             note_in_service(cursor, step.run_id)
     if not params["outcome"]:
         _keep_signatures(step)
-        return {}
+        return ended
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
     with transaction(step.connection) as cursor:
@@ -38,7 +42,18 @@ def work(step: Step) -> Json:
         closed = step.ledger.finish_run(
             cursor, step.run_id, params["outcome"], params["reason"], params["record_sha256"]
         )
-    return {"copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
+    return {**ended, "copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
+
+
+def _end_mode(step: Step) -> Json:
+    """Let PostgreSQL give the application back what maintenance_mode of the run has taken."""
+    mode, said = end_mode(step.connection, step.run_id)
+    for sentence in said:
+        step.module.warn(sentence)
+    if mode is None:
+        return {}
+    step.changed = True
+    return {"mode_ended": mode}
 
 
 def _keep_signatures(step: Step) -> None:
@@ -60,6 +75,7 @@ def main() -> None:
             fail_on_held_back={"type": "bool", "default": False},
             restore_salvage={"type": "bool", "default": True},
             maintenance_ended={"type": "bool", "default": False},
+            database_in_service={"type": "bool", "default": False},
             metrics_dir={"type": "str", "default": ""},
             unannounced={"type": "list", "elements": "dict", "default": []},
             copy_target={"type": "dict", "options": TARGET_SPEC},

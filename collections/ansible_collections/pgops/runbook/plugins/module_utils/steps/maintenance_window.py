@@ -8,8 +8,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..errors import Refused
 from ..ledger.maintenance import note_out_of_service
+from ..ledger.maintenance_mode import begin_mode
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
+from ..postgres.maintenance_mode import MODES, check_holds
 from ..preflight.hours import is_open, parse_window
 from ..shapes import Json
 from ..step.options import step_argument_spec
@@ -25,12 +27,27 @@ WINDOW_SPEC = {
 
 def work(step: Step) -> Json:
     step.changed = False
+    if step.params["mode"] != "none":
+        return _enter_mode(step)
     entered = _check_hours(step)
     if step.params["takes_out_of_service"] and not step.module.check_mode:
         with transaction(step.connection) as cursor:
-            note_out_of_service(cursor, step.run_id, step.params["close_command"])
+            note_out_of_service(
+                cursor, step.run_id, step.params["close_command"] if step.params["by_command"] else None
+            )
         step.changed = True
     return {**entered, "takes_out_of_service": step.params["takes_out_of_service"]}
+
+
+def _enter_mode(step: Step) -> Json:
+    """After the hours were looked at, and after the command that tells a load balancer."""
+    mode, keep = step.params["mode"], step.params["keep_roles"]
+    if step.module.check_mode:
+        with transaction(step.connection) as cursor:
+            check_holds(cursor, mode, keep)
+        return {"mode": mode}
+    step.changed = True
+    return begin_mode(step.connection, step.run_id, mode, keep, step.params["grace_seconds"])
 
 
 def _check_hours(step: Step) -> Json:
@@ -75,7 +92,11 @@ def main() -> None:
         argument_spec=step_argument_spec(
             window={"type": "dict", "options": WINDOW_SPEC},
             takes_out_of_service={"type": "bool", "default": False},
+            by_command={"type": "bool", "default": True},
             close_command={"type": "list", "elements": "str", "default": []},
+            mode={"type": "str", "default": "none", "choices": list(MODES)},
+            keep_roles={"type": "list", "elements": "str", "default": []},
+            grace_seconds={"type": "float", "default": 30},
         ),
         supports_check_mode=True,
     )

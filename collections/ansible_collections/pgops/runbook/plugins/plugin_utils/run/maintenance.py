@@ -21,7 +21,11 @@ COMMAND_SECONDS: float = 300
 
 
 def end_maintenance(
-    run: dict[str, Any], command: Sequence[str], take_over: str, note: Callable[[str], str], writes: bool
+    run: dict[str, Any],
+    command: Sequence[str],
+    take_over: str,
+    tell: Callable[[str, dict[str, Any]], str | None],
+    writes: bool,
 ) -> str:
     """Take the application back that a run has left out of service, where nobody else will; what there is to be said.
 
@@ -29,20 +33,41 @@ def end_maintenance(
         run: see module_utils/ledger/maintenance.py, out_of_service.
         command: maintenance_window_close_command, as it is set now.
         take_over: run_id of a run that is known to be dead.
-        note: tells the ledger of the run that it is back; returns what is to be said where that was not possible.
+        tell: has the step announce do one thing in the name of a run, by its options; returns why it could not.
         writes: false in check mode.
     """
     left_over = is_left_over(run, take_over)
     out = f"OUT OF SERVICE: {out_of_service_sentence(run, left_over, command)}"
-    if not (left_over and command and writes):
+    if not (left_over and writes):
         return out
-    failure = take_back(command)
-    by = f"maintenance_window_close_command ({shlex.join(map(str, command))})"
-    if failure is not None:
-        return f"{out}. It was tried: {by} failed: {failure}"
+    done = []
+    if run["mode"] is not None:
+        # Before the command, which may have a load balancer ask the application how it is.
+        failure = tell(run["run_id"], {"database_in_service": True})
+        if failure is not None:
+            return f"{out}. It was tried: maintenance_mode {run['mode']} could not be ended: {failure}"
+        done.append(f"maintenance_mode {run['mode']} was ended")
+    if run["close_command"] is not None:
+        if not command:
+            return "; ".join((out, *done))
+        by = f"maintenance_window_close_command ({shlex.join(map(str, command))})"
+        failure = take_back(command)
+        if failure is not None:
+            return f"{'; '.join((out, *done))}. It was tried: {by} failed: {failure}"
+        done.append(f"{by} has done so now")
+    return _in_service_again(run, done, tell(run["run_id"], {"maintenance_ended": True}))
+
+
+def _in_service_again(run: dict[str, Any], done: Sequence[str], failure: str | None) -> str:
+    """That the application was taken back and by what, and where the ledger could not be told, that too."""
+    untold = (
+        ""
+        if failure is None
+        else f" The ledger could not be told, so that the next command does it once more: {failure}"
+    )
     return (
         f"IN SERVICE AGAIN: run {run['run_id']} had taken the application out of service at {run['since']} and did not"
-        f" take it back; {by} has done so now.{note(run['run_id'])}"
+        f" take it back; {'; '.join(done) or 'nothing keeps it out any more'}.{untold}"
     )
 
 
@@ -69,8 +94,10 @@ def out_of_service_sentence(run: dict[str, Any], left_over: bool, command: Seque
     Args:
         command: maintenance_window_close_command, as it is set now.
     """
+    mode = "" if run["mode"] is None else f" with maintenance_mode {run['mode']}"
     since = (
-        f"The application is out of service since {run['since']}, by run {run['run_id']} ({run['playbook']})"
+        f"The application is out of service since {run['since']},"
+        f" by run {run['run_id']} ({run['playbook']}{mode})"
     )
     if not left_over and run["at_work"]:
         return f"{since}, of which a step is at work. If it is not back when that has ended: {STATUS}"
@@ -81,7 +108,7 @@ def out_of_service_sentence(run: dict[str, Any], left_over: bool, command: Seque
             f"{since}, which was started on another machine and may be in progress. If it is known to be dead, this"
             f" takes the application back: {STATUS} -e take_over={run['run_id']}"
         )
-    if command:
+    if command or run["close_command"] is None:
         return f"{since}, which has ended or was interrupted. This takes the application back: {STATUS}"
     value = json.dumps({"maintenance_window_close_command": run["close_command"] or ["..."]})
     return (

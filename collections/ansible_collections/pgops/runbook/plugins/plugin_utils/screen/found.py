@@ -49,6 +49,10 @@ def _preflight(outputs: Outputs) -> str:
 
 
 def _maintenance_window(outputs: Outputs) -> str:
+    if outputs.get("mode"):
+        ended = outputs.get("ended_sessions") or 0
+        what = {"read_only": "others only read", "block": "nobody else is let in"}[outputs["mode"]]
+        return _joined(what, f"{counted(ended, 'session')} ended" if ended else "")
     return f"open: {outputs['window']}" if outputs.get("window") else "always open"
 
 
@@ -100,7 +104,9 @@ def _verify(outputs: Outputs) -> str:
 
 def _smoke_test(outputs: Outputs) -> str:
     scripts = len(outputs.get("smoke_scripts", []))
-    return counted(scripts, "smoke script") if scripts else "there are no smoke scripts"
+    asked = len(outputs.get("health") or [])
+    answers = f"{counted(asked, 'health URL')} {'answers' if asked == 1 else 'answer'}" if asked else ""
+    return _joined(counted(scripts, "smoke script") if scripts else "there are no smoke scripts", answers)
 
 
 def _emergency_rollback(outputs: Outputs) -> str:
