@@ -163,3 +163,15 @@ def test_a_run_that_could_not_write_that_it_was_refused(
     back.must("preflight", take_over=runs.run_id, ended_elsewhere=ended)
     query = f"SELECT outcome, reason, record_sha256 FROM runbook.run WHERE run_id = '{runs.run_id}'"
     assert runs.ask(query) == [expected]
+
+
+def test_a_preflight_that_died_is_closed_where_it_had_opened_the_run_and_nowhere_else(runs: StepRuns) -> None:
+    died_at_its_begin = runs.step("announce", outcome="refused", reason="It was killed.")
+    assert not died_at_its_begin.get("failed"), died_at_its_begin
+    assert died_at_its_begin["changed"] is False
+    with contextlib.closing(runs.server.connect(runs.database)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('runbook.run')")
+        assert cursor.fetchone() == (None,)
+    runs.must("preflight")
+    died_at_its_end = runs.must("announce", outcome="refused", reason="It was killed.")
+    assert died_at_its_end["outputs"]["run_closed"] is True

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run import handing_on
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.ending import conclude, note_unannounced
 
@@ -41,6 +42,20 @@ def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path
     result = conclude(made, OPTIONS, LedgerThatAnswers(failed=True, msg="the server is away"))
     assert result["run"]["outcome"] == "deployed"
     assert result["warnings"] == ["The ledger could not be closed: the server is away"]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("step_killed", 1), ("step_crashed", 1), ("migration_unknown", 0), ("host_unreachable", 0)],
+)
+def test_the_ledger_is_told_of_a_preflight_that_died_since_nobody_knows_what_it_had_committed(
+    tmp_path, code, told
+):
+    made = record(tmp_path, playbook="restore")
+    made.end("preflight", failed(code=code))
+    ledger = LedgerThatAnswers(changed=False)
+    conclude(made, {"run": {**OPTIONS["run"], "playbook": "restore"}}, ledger)
+    assert len(ledger.told) == told
 
 
 def test_check_mode_says_what_would_be_done_and_tells_nobody(tmp_path):

@@ -34,15 +34,23 @@ def work(step: Step) -> Json:
         return ended
     dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
+    closed = _close_run(step)
+    return {**ended, "copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
+
+
+def _close_run(step: Step) -> bool:
+    """Write into the ledger how the run ended; whether it was open there."""
+    params = step.params
     with transaction(step.connection) as cursor:
+        if not step.ledger.exists(cursor):
+            return False  # a preflight that died had not come to make one
         # A run that was refused because a standby is missing has to be closed all the same.
         commit_without_standbys(cursor, local=True)
         forget_rehearsed(cursor)
         step.ledger.keep_signatures(cursor, step.run_id, params["run"]["signed"] or {})
-        closed = step.ledger.finish_run(
+        return step.ledger.finish_run(
             cursor, step.run_id, params["outcome"], params["reason"], params["record_sha256"]
         )
-    return {**ended, "copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
 
 
 def _end_mode(step: Step) -> Json:

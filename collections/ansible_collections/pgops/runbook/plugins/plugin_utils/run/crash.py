@@ -8,7 +8,10 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["LOOK", "explain_crash"]
+__all__ = ["LOOK", "UNREPORTED", "explain_crash"]
+
+#: Of a step that had begun and whose process could not say what it had done.
+UNREPORTED = ("step_crashed", "step_killed")
 
 LOOK = "See what is true now: ansible-playbook playbooks/status.yml"
 

@@ -28,6 +28,7 @@ from ...module_utils.own_files import (
     make_own_folder,
     read_regular,
 )
+from .crash import UNREPORTED
 from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome, nothing_to_do
 from .waiting import code_of_waiting, rows_waiting
 
@@ -400,10 +401,12 @@ class RunRecord:
         return self.files_follow() and None in self.content["files"]["hosts"].values()
 
     def is_open_in_ledger(self) -> bool:
-        """Whether preflight has opened this run in the database."""
+        """Whether preflight has opened this run in the database, or died, and nobody knows what it had committed."""
         preflight = self.steps("preflight")
+        if not preflight or not self.writes:
+            return False
         opened = bool(self.content["migrations"]) or self.files_follow()
-        return self.writes and bool(preflight) and preflight[-1]["status"] == "ok" and opened
+        return opened if preflight[-1]["status"] == "ok" else preflight[-1].get("reason_code") in UNREPORTED
 
     def _outcome_of_failure(self, step: str, result: dict[str, Any]) -> str:
         if step == "files_rename":
