@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -158,6 +159,16 @@ class Standby:
         """Stop it, and wait until the primary knows."""
         self._process.stop(immediate=True)
         until(lambda: not self.streams(), f"{self.name} is gone")
+
+    def take_over(self) -> None:
+        """Be promoted, and have the place of the primary, which is dead: its address and its folder."""
+        self._ask("SELECT pg_promote()")
+        self._process.stop(immediate=False)
+        shutil.rmtree(self.primary.data)
+        # With owners and modes as they are; shutil keeps no owner.
+        subprocess.run(["cp", "-a", str(self._data), str(self.primary.data)], check=True)
+        (self.primary.data / "postgresql.auto.conf").write_text("", encoding="utf-8")
+        self.primary.start()
 
     def streams(self) -> bool:
         with contextlib.closing(self.primary.connect()) as connection, connection.cursor() as cursor:

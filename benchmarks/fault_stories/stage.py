@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,12 +157,14 @@ class Stage:
         fault: dict[str, Any] | None = None,
         after_seconds: float | None = None,
         by: int = signal.SIGKILL,
+        start_again: Callable[[], object] | None = None,
     ) -> Play:
         """Run ansible-playbook until it and all that it has started have ended.
 
         Args:
             fault: see plant.Fault.
             after_seconds: send the signal ``by`` to the controller so long after its start.
+            start_again: where the fault has stopped the server, lets one be there again; by default that one.
         """
         planted = self.folder / "planted"
         shutil.rmtree(planted, ignore_errors=True)
@@ -186,7 +189,7 @@ class Stage:
                 start_new_session=True,
             )
         (planted / "controller.pid").write_text(str(process.pid), encoding="utf-8")
-        self._await(process, planted, fault, after_seconds, by)
+        self._await(process, planted, fault, after_seconds, by, start_again or self.server.start)
         fired = (planted / "fired").exists() or (after_seconds is not None and process.returncode < 0)
         return Play(
             arguments,
@@ -204,13 +207,14 @@ class Stage:
         fault: dict[str, Any] | None,
         after_seconds: float | None,
         by: int,
+        start_again: Callable[[], object],
     ) -> None:
         stops_server = fault is not None and fault["action"] == "server"
         begun = time.monotonic()
         while process.poll() is None or self.at_work():
             spent = time.monotonic() - begun
             if stops_server and (planted / "fired").exists() and self.server.pid() is None:
-                self.server.start()
+                start_again()
                 stops_server = False
             if after_seconds is not None and spent >= after_seconds and process.poll() is None:
                 process.send_signal(by)
