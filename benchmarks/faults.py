@@ -29,6 +29,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
 from benchmarks.fault_stories.commands import STARTS, count_statements, prepare  # noqa: E402 - as a script, the path has to be set first
+from benchmarks.fault_stories.connection import cut_connections  # noqa: E402
 from benchmarks.fault_stories.failover import failovers  # noqa: E402
 from benchmarks.fault_stories.hostile import hostile_names, names_by_chance  # noqa: E402
 from benchmarks.fault_stories.judge import Command, Verdict  # noqa: E402
@@ -143,7 +144,12 @@ def all_cases(stage: Stage, commands: dict[str, Command], names: Sequence[str], 
             stage.begin(STARTS[name])
             count_statements(stage, name, commands[name].arguments)
     counts = {name: stage.counts[name] for name in names}
-    found = [*kills(counts, stage.seconds, chance), *surroundings(counts, chance), *failovers(counts, chance)]
+    found = [
+        *kills(counts, stage.seconds, chance),
+        *surroundings(counts, chance),
+        *failovers(counts, chance),
+        *cut_connections(counts, chance),
+    ]
     return [*found, *hostile_names()] if "deploy" in names else found
 
 

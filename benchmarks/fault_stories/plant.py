@@ -67,10 +67,12 @@ class Fault:
         return True
 
     def act(self, connection: Any) -> None:
-        """One of: module, backend, terminate, server, delete, damage, or controller:<signal>."""
+        """One of: module, connection, backend, terminate, server, delete, damage, or controller:<signal>."""
         what, _, name = self.action.partition(":")
         if what == "module":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif what == "connection":
+            os.kill(session_of_ssh(), signal.SIGKILL)
         elif what == "backend":
             os.kill(connection.info.backend_pid, signal.SIGKILL)
         elif what == "terminate":
@@ -83,6 +85,17 @@ class Fault:
         elif what == "controller":
             os.kill(int((self.folder / "controller.pid").read_text()), getattr(signal, name))
         time.sleep(SIGNAL_ARRIVES_SECONDS)
+
+
+def session_of_ssh() -> int:
+    """The nearest process of sshd above this one: that of the connection by which it was started."""
+    pid = os.getppid()
+    while pid > 1:
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")
+        if "(sshd" in name:
+            return pid
+        pid = int(rest.split()[1])
+    raise ProcessLookupError("no process of sshd is above this one")
 
 
 def spoil(backups: Path, what: str) -> None:

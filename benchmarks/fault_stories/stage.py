@@ -182,7 +182,7 @@ class Stage:
                     *arguments,
                 ],
                 cwd=PROJECT,
-                env=self._environment(planted),
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -242,13 +242,20 @@ class Stage:
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
 
-    def _environment(self, planted: Path) -> dict[str, str]:
+    @property
+    def planted_environment(self) -> dict[str, str]:
+        """By what a process of a playbook knows the fault, and is known as one of this stage."""
+        return {
+            "PYTHONPATH": str(self.folder / "site"),
+            "PLANTED_FAULT": str(self.folder / "planted"),
+            "PLANTED_STAGE": str(self.folder),
+        }
+
+    def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
         return {
             **own,
-            "PYTHONPATH": str(self.folder / "site"),
-            "PLANTED_FAULT": str(planted),
-            "PLANTED_STAGE": str(self.folder),
+            **self.planted_environment,
             "ANSIBLE_HOME": str(self.work / "ansible"),
             "ANSIBLE_REMOTE_TEMP": str(self.work / "ansible" / "tmp"),
             "TMPDIR": str(self.work / "tmp"),

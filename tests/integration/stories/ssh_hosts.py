@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ class SshHosts:
 
     Args:
         names: of the hosts.
+        environment: what commands find there besides.
 
     Raises:
         SshUnusable: a program is missing, or sshd does not take its configuration.
     """
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], environment: Mapping[str, str] | None = None) -> None:
         places = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
         programs = {name: shutil.which(name, path=places) for name in ("sshd", "ssh", "ssh-keygen")}
         missing = [name for name, path in programs.items() if path is None]
@@ -48,8 +50,13 @@ class SshHosts:
             Path("/run/sshd").mkdir(exist_ok=True)
         # Not below pytest's folder: the paths of sockets and keys are to be short, and others may not look into it.
         self.folder = Path(tempfile.mkdtemp(prefix="runbook-ssh-"))
+        # Not the user's own: its .bashrc does what this machine's owner likes. And of a module that is killed its files
+        # stay where they were.
+        own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
+        self._environment = {**own, **(environment or {})}
         try:
-            (self.folder / "tmp").mkdir()
+            for path in own.values():
+                Path(path).mkdir()
             for key in ("host", "user"):
                 self._run(
                     programs["ssh-keygen"], "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / key)
@@ -70,12 +77,12 @@ class SshHosts:
     def _start(self, name: str) -> None:
         port = free_port()
         configuration = self.folder / f"{name}.conf"
+        environment = " ".join(f'"{key}={value}"' for key, value in self._environment.items())
         configuration.write_text(
             f"Port {port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\nPidFile none\n"
             f"AuthorizedKeysFile {self.folder}/authorized_keys\nStrictModes no\nUsePAM no\nUseDNS no\n"
             f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
-            # Of a module that is killed its files stay where they were.
-            f"AllowUsers {getpass.getuser()}\nSetEnv TMPDIR={self.folder}/tmp\n",
+            f"AllowUsers {getpass.getuser()}\nSetEnv {environment}\n",
             encoding="utf-8",
         )
         self._run(self._programs["sshd"], "-t", "-f", str(configuration))
