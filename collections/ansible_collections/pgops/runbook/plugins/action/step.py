@@ -191,12 +191,19 @@ class ActionModule(ActionBase):
             conclude(
                 record.successor(self._new_run_id(task_vars)) if ended else record,
                 arguments,
-                lambda options: self._run_module(options, task_vars),
+                lambda options: self._close_in_ledger(options, task_vars),
             ),
             record,
             registered_fleet(task_vars) or record.content.get("fleet") or "",
             str(task_vars.get("inventory_hostname")),
         )
+
+    def _close_in_ledger(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The result of the module; where its host is away, that of one that failed: the run's own end stands."""
+        try:
+            return self._run_module(options, task_vars)
+        except AnsibleConnectionFailure as error:
+            return {"failed": True, "msg": f"its host could not be reached: {' '.join(str(error).split())}"}
 
     def _go_on(
         self, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["LOOK", "UNREPORTED", "explain_crash"]
 
 #: Of a step that had begun and whose process could not say what it had done.
-UNREPORTED = ("step_crashed", "step_killed")
+UNREPORTED = ("host_unreachable", "step_crashed", "step_killed")
 
 LOOK = "See what is true now: ansible-playbook playbooks/status.yml"
 
