@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run import progress
 
 
@@ -45,3 +46,19 @@ def test_on_this_machine_half_a_line_is_not_read(tmp_path: Path) -> None:
     assert progress.newest_line(str(path)) == ""
     path.write_text('{"done": 1}\n{"done": 2}\n{"do', encoding="utf-8")
     assert progress.newest_line(str(path)) == '{"done": 2}'
+
+
+def test_a_host_that_is_away_is_no_error_of_who_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN", 0.01)
+    asked: list[str] = []
+    twice = threading.Event()
+
+    def away(command: str) -> dict[str, str]:
+        asked.append(command)
+        if len(asked) > 1:
+            twice.set()
+        raise AnsibleConnectionFailure("no route")
+
+    with progress.followed("/tmp/x", away, lambda line: None):
+        assert twice.wait(30)
+    assert asked[-1].startswith("rm -f")

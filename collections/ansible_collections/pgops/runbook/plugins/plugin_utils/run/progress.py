@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
+
 __all__ = ["SECONDS_BETWEEN", "followed", "newest_line"]
 
 SECONDS_BETWEEN: float = 1
@@ -44,7 +46,9 @@ def followed(
         nonlocal looked
         while not ended.wait(SECONDS_BETWEEN):
             looked = True
-            show(execute(f"tail -n 1 {quoted} 2>/dev/null || true")["stdout"].strip())
+            # A host that is away is named by the step itself.
+            with contextlib.suppress(AnsibleConnectionFailure):
+                show(execute(f"tail -n 1 {quoted} 2>/dev/null || true")["stdout"].strip())
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
@@ -55,4 +59,5 @@ def followed(
         thread.join()
         # The module has removed it, unless it was killed; one that ended sooner is not asked.
         if looked:
-            execute(f"rm -f {quoted}")
+            with contextlib.suppress(AnsibleConnectionFailure):
+                execute(f"rm -f {quoted}")
