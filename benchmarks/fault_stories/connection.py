@@ -10,7 +10,7 @@ from random import Random
 
 from benchmarks.fault_stories.commands import STARTS
 from benchmarks.fault_stories.judge import Command, Verdict, judge
-from benchmarks.fault_stories.kills import Case, Kill
+from benchmarks.fault_stories.kills import Case, Kill, one_in_each_step
 from benchmarks.fault_stories.stage import Stage
 from tests.integration.stories.ssh_hosts import SshHosts, SshUnusable
 
@@ -40,16 +40,5 @@ class CutConnection(Kill):
 
 
 def cut_connections(counts: Mapping[str, Mapping[str, int]], chance: Random) -> list[Case]:
-    """One in each step, at a statement by chance.
-
-    Args:
-        counts: command -> step -> its statements.
-        chance: where in the steps.
-    """
-    found: list[Case] = []
-    for command, steps in counts.items():
-        for step, count in steps.items():
-            at = chance.randint(1, count)
-            name = f"{command}, {KIND} at statement {at} of {step}"
-            found.append(CutConnection(KIND, command, name, step, at, "connection"))
-    return found
+    """See one_in_each_step."""
+    return one_in_each_step(CutConnection, KIND, "connection", counts, chance)

@@ -9,7 +9,7 @@ from random import Random
 
 from benchmarks.fault_stories.commands import STARTS
 from benchmarks.fault_stories.judge import Command, Verdict, judge
-from benchmarks.fault_stories.kills import Case, Kill
+from benchmarks.fault_stories.kills import Case, Kill, one_in_each_step
 from benchmarks.fault_stories.stage import Stage
 from tests.streaming import Standby, execute
 
@@ -42,16 +42,5 @@ class Failover(Kill):
 
 
 def failovers(counts: Mapping[str, Mapping[str, int]], chance: Random) -> list[Case]:
-    """One in each step, at a statement by chance.
-
-    Args:
-        counts: command -> step -> its statements.
-        chance: where in the steps.
-    """
-    found: list[Case] = []
-    for command, steps in counts.items():
-        for step, count in steps.items():
-            at = chance.randint(1, count)
-            name = f"{command}, {KIND} at statement {at} of {step}"
-            found.append(Failover(KIND, command, name, step, at, "server"))
-    return found
+    """See one_in_each_step."""
+    return one_in_each_step(Failover, KIND, "server", counts, chance)

@@ -13,7 +13,7 @@ from benchmarks.fault_stories.commands import STARTS
 from benchmarks.fault_stories.judge import Command, Verdict, judge
 from benchmarks.fault_stories.stage import Stage
 
-__all__ = ["ACTIONS", "Case", "Kill", "MomentOfKill", "kills"]
+__all__ = ["ACTIONS", "Case", "Kill", "MomentOfKill", "kills", "one_in_each_step"]
 
 #: What dies -> the action of plant.Fault.
 ACTIONS = {
@@ -99,4 +99,23 @@ def kills(
             after = chance.uniform(0.3, seconds[command])
             name = f"{command}, {by.name} after {after:.2f} s"
             found.append(MomentOfKill("controller, at any time", command, name, after, by))
+    return found
+
+
+def one_in_each_step(
+    case: type[Kill], kind: str, action: str, counts: Mapping[str, Mapping[str, int]], chance: Random
+) -> list[Case]:
+    """A case in each step of each command, at a statement by chance.
+
+    Args:
+        case, kind, action: see Kill.
+        counts, chance: see kills.
+    """
+    found: list[Case] = []
+    for command, steps in counts.items():
+        for step, count in steps.items():
+            at = chance.randint(1, count)
+            found.append(
+                case(kind, command, f"{command}, {kind} at statement {at} of {step}", step, at, action)
+            )
     return found

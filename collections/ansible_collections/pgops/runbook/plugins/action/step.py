@@ -191,15 +191,15 @@ class ActionModule(ActionBase):
             conclude(
                 record.successor(self._new_run_id(task_vars)) if ended else record,
                 arguments,
-                lambda options: self._close_in_ledger(options, task_vars),
+                lambda options: self._run_if_reached(options, task_vars),
             ),
             record,
             registered_fleet(task_vars) or record.content.get("fleet") or "",
             str(task_vars.get("inventory_hostname")),
         )
 
-    def _close_in_ledger(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The result of the module; where its host is away, that of one that failed: the run's own end stands."""
+    def _run_if_reached(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The module's result; where its host is away, that of one that failed: what the run has come to stands."""
         try:
             return self._run_module(options, task_vars)
         except AnsibleConnectionFailure as error:
@@ -471,7 +471,7 @@ class ActionModule(ActionBase):
         """
         self._executes = "pgops.runbook.announce"
         try:
-            return self._run_module(
+            return self._run_if_reached(
                 {
                     "target": arguments["target"],
                     "run": {**arguments["run"], **run},
@@ -489,7 +489,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """What the ledger says of a step whose process did not report; ``result`` where nobody can be asked."""
         died = {"code": result["reason_code"], "reason": result["msg"].removesuffix(LOOK).rstrip()}
-        found = self._run_module({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
+        found = self._run_if_reached({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
         return {**result, **found} if "step" in found else result
 
     def _with_progress(

@@ -8,7 +8,7 @@ import contextlib
 import time
 
 from ..catalog.application import read_schema
-from ..errors import StepFailed, Unchanged
+from ..errors import RunbookError, StepFailed, Unchanged
 from ..ledger.journal import close_all_journals
 from ..ledger.ledger import Ledger
 from ..ledger.maintenance_mode import end_mode
@@ -203,7 +203,8 @@ def _close_run_in_replaced(step: Step, replaced: str) -> None:
             step.ledger.finish_run(cursor, step.run_id, "restored", "this database was replaced")
         # In the one that has its place it goes on until the end of this run.
         end_mode(connection, step.run_id)
-    except psycopg2.Error as error:
+    except (psycopg2.Error, RunbookError) as error:
+        # The swap is done, whatever the replaced database is like.
         step.module.warn(
             f"The replaced database {replaced} is as it was while the application was out of service: {one_line(error)}"
         )

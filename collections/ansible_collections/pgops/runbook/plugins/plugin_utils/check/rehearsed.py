@@ -105,6 +105,8 @@ def _on_generated_rows(
             anew=databases.anew,
         )
     except Refused as refusal:
+        if "failures" not in refusal.details:
+            raise  # of the server, and of no migration
         return {
             one["migration"]: Refused(one["reason_code"], one["reason"])
             for one in cast("list[dict[str, str]]", refusal.details["failures"])
