@@ -203,7 +203,8 @@ class ActionModule(ActionBase):
         try:
             return self._run_module(options, task_vars)
         except AnsibleConnectionFailure as error:
-            return {"failed": True, "msg": f"its host could not be reached: {' '.join(str(error).split())}"}
+            reason = f"its host could not be reached: {' '.join(str(error).split())}"
+            return {"failed": True, "reason_code": "host_unreachable", "msg": reason}
 
     def _go_on(
         self, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
