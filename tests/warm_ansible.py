@@ -3,7 +3,8 @@
 """ansible-playbook for tests that start it hundreds of times, from a process that has imported it already.
 
 What runs is ansible-playbook itself: its own main, in a process of its own, with the arguments and the output that the
-caller gives. Only importing ansible-core and the code of all steps, about a second of a core each time, is done once.
+caller gives. Only importing ansible-core and the code of all steps, about a second of a core each time, is done once,
+and what one command has parsed and compiled is kept for the next.
 A test in which the process itself matters, since it is killed, looked up or run on a terminal, starts the program.
 """
 
@@ -67,10 +68,14 @@ class WarmAnsible:
 def _serve(requests: socket.socket) -> None:
     """Fork a process for each request until the other end is closed."""
     _import_all()
+    from tests.kept_for_later import KeptForLater  # imports ansible-core, which only this process does
+
+    kept = KeptForLater()
     while True:
         request, descriptors, _, _ = socket.recv_fds(requests, LONGEST_REQUEST, 1)
         if not request:
             return
+        kept.collect()
         pid = os.fork()
         if pid == 0:
             requests.close()
