@@ -8,6 +8,7 @@ import contextlib
 import re
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.catalog.reading import SchemaReading
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.sequences import collisions
@@ -51,6 +52,22 @@ def test_an_exact_rollback_is_proven(rehearsal):
     with rehearsal.connection.cursor() as cursor:
         cursor.execute("SELECT version FROM schema_migrations")
         assert cursor.fetchall() == [("009",)], "applied again at the end"
+
+
+@pytest.mark.parametrize("wrong_at", [0, 1, 2, 3])
+def test_whether_production_may_read_the_schema_in_part_is_seen(rehearsal, monkeypatch, wrong_at):
+    """Apply, rollback and second apply each read it in both ways."""
+    reads, again = [], SchemaReading.again
+
+    def planted(reading, cursor):
+        reads.append(again(reading, cursor))
+        return {} if len(reads) == wrong_at else reads[-1]
+
+    monkeypatch.setattr(SchemaReading, "again", planted)
+    added = migration("009", ["ALTER TABLE book ADD isbn text"], ["ALTER TABLE book DROP isbn"])
+    (proof,) = rehearsal.rehearse([added])["migrations"]
+    assert len(reads) == 3
+    assert (proof["read_in_part"], proof["rollback_read_in_part"]) == (wrong_at not in {1, 3}, wrong_at != 2)
 
 
 @pytest.mark.parametrize("direction", ["apply", "rollback"])

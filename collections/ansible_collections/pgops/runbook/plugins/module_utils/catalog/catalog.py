@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from ..postgres.application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, in_schemas
 from ..postgres.connection import psycopg2
@@ -18,7 +20,16 @@ from .privileges import privileges_beyond_schema
 from .rows import CatalogReader, Column, Row
 from .rules import RULES, Rule
 
-__all__ = ["Catalog", "carried_by_dump", "dead_column_slots", "digest", "read_catalog"]
+__all__ = [
+    "Assembled",
+    "Catalog",
+    "assembled",
+    "carried_by_dump",
+    "dead_column_slots",
+    "digest",
+    "pinned",
+    "read_catalog",
+]
 
 Catalog = dict[str, dict[str, Any]]  # key -> facts
 
@@ -39,6 +50,31 @@ def read_catalog(cursor: Cursor) -> Catalog:
         ValueError: in autocommit mode outside a transaction.
         psycopg2.Error: when a catalog cannot be read.
     """
+    with pinned(cursor) as own:
+        reader = CatalogReader(own)
+        reader.read_all()
+        return assembled(own, reader).catalog
+
+
+class Assembled(NamedTuple):
+    """What was read, under the names of objects.
+
+    Attributes:
+        catalog: facts by key.
+        keys: of each object that is no part of another one, by catalog and OID, with those of its parts.
+    """
+
+    catalog: Catalog
+    keys: Mapping[tuple[str, int], set[str]]
+
+
+@contextmanager
+def pinned(cursor: Cursor) -> Iterator[Cursor]:
+    """A cursor of the same transaction, under settings in which PostgreSQL writes definitions always alike.
+
+    Raises:
+        ValueError: in autocommit mode outside a transaction.
+    """
     connection = cursor.connection
     if (
         connection.autocommit
@@ -47,11 +83,23 @@ def read_catalog(cursor: Cursor) -> Catalog:
         raise ValueError("read_catalog needs a transaction: in autocommit mode send BEGIN first")
     with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         previous = pin_session(own, local=True)
-        reader = CatalogReader(own)
-        reader.read_all()
-        catalog = _Assembly(own, reader).catalog()
+        yield own
         restore_session(own, previous, local=True)
-    return catalog
+
+
+def assembled(cursor: Cursor, reader: CatalogReader, *, whole: bool = True) -> Assembled:
+    """The catalog of what a reader has read.
+
+    Args:
+        cursor: see pinned().
+        reader: has read.
+        whole: whether it has read everything, so that privileges beyond the schema belong to it.
+    """
+    assembly = _Assembly(cursor, reader)
+    assembly.add_all(whole)
+    if whole:
+        assembly.entries.update(privileges_beyond_schema(cursor, reader))
+    return Assembled({key: assembly.entries[key] for key in sorted(assembly.entries)}, assembly.keys)
 
 
 def digest(catalog: Mapping[str, Any]) -> str:
@@ -110,17 +158,18 @@ class _Assembly:
         self._reader = reader
         self._entries: dict[tuple[str, int], dict[str, Any]] = {}
         self._columns: dict[tuple[int, int], dict[str, Any]] = {}
-        self._catalog: Catalog = {}
+        self.entries: Catalog = {}
+        self.keys: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+        self._roots: dict[tuple[str, int], tuple[str, int]] = {}
         self._identities = self._identify()
         self._column_names = self._name_columns()
 
-    def catalog(self) -> Catalog:
+    def add_all(self, whole: bool) -> None:
+        """Fill ``entries`` and ``keys``."""
         for row in self._reader.rows:
             self._add(row)
         self._add_column_orders()
-        self._add_comments_and_labels()
-        self._catalog.update(privileges_beyond_schema(self._cursor, self._reader))
-        return {key: self._catalog[key] for key in sorted(self._catalog)}
+        self._add_comments_and_labels(whole)
 
     def _identify(self) -> dict[tuple[str, int], tuple[str, str]]:
         wanted = set()
@@ -185,12 +234,22 @@ class _Assembly:
                 entry.update(facts)
             return
         key = self._key(row, rule, facts)
-        entry = self._catalog.setdefault(key, {})
+        entry = self.entries.setdefault(key, {})
         entry.update(facts)
+        self.keys[self._root_of(row)].add(key)
         if row.catalog == "pg_attribute":
             self._columns[row.as_column()[:2]] = entry
         elif row.oid is not None:
             self._entries[row.catalog, row.oid] = entry
+
+    def _root_of(self, row: Row) -> tuple[str, int]:
+        """The object that the row is part of, or which it is."""
+        root = row.parent or (row.catalog, row.oid or 0)
+        while root in self._roots:
+            root = self._roots[root]
+        if row.parent and row.oid:
+            self._roots[row.catalog, row.oid] = root
+        return root
 
     def _key(self, row: Row, rule: Rule, facts: Mapping[str, Any]) -> str:
         if rule.name and row.parent:
@@ -236,28 +295,36 @@ class _Assembly:
         return value
 
     def _add_column_orders(self) -> None:
-        orders: dict[str, list[tuple[int, str]]] = {
-            self._name("pg_class", row.oid): []
+        orders: dict[int, list[tuple[int, str]]] = {
+            row.oid: []
             for row in self._reader.rows
             if row.catalog == "pg_class" and row.oid and row.values["relkind"] not in ("i", "I", "S")
         }
         for row in self._reader.rows:
             if row.catalog == "pg_attribute":
                 table, number, name = row.as_column()
-                orders[self._name("pg_class", table)].append((number, name))
-        for relation, columns in orders.items():
-            self._catalog[f"column order {relation}"] = {"columns": [name for _, name in sorted(columns)]}
+                orders[table].append((number, name))
+        for table, columns in orders.items():
+            key = f"column order {self._name('pg_class', table)}"
+            self.entries[key] = {"columns": [name for _, name in sorted(columns)]}
+            self.keys["pg_class", table].add(key)
 
-    def _add_comments_and_labels(self) -> None:
+    def _add_comments_and_labels(self, whole: bool) -> None:
+        wanted = (
+            "objoid >= 16384 OR classoid = 'pg_namespace'::regclass"
+            if whole
+            else "objoid = ANY (%(oids)s::oid[])"
+        )
         self._cursor.execute(
             "SELECT classoid::regclass::text, objoid::bigint, objsubid, 'comment', description"
-            " FROM pg_description WHERE objoid >= 16384 OR classoid = 'pg_namespace'::regclass"
+            f" FROM pg_description WHERE {wanted}"
             " UNION ALL SELECT classoid::regclass::text, objoid::bigint, 0, 'comment', description"
             " FROM pg_shdescription"
             " UNION ALL SELECT classoid::regclass::text, objoid::bigint, objsubid,"
             " 'security label ' || provider, label FROM pg_seclabel"
             " UNION ALL SELECT classoid::regclass::text, objoid::bigint, 0,"
-            " 'security label ' || provider, label FROM pg_shseclabel"
+            " 'security label ' || provider, label FROM pg_shseclabel",
+            {"oids": [oid for oids in self._reader.scope.values() for oid in oids]},
         )
         for catalog, oid, number, fact, text in self._cursor.fetchall():
             entry = self._columns.get((oid, number)) if number else self._entries.get((catalog, oid))

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,10 +70,25 @@ class CatalogReader:
         self.rows: list[Row] = []
         self.members: dict[str, list[int]] = {}
         self._without_columns: list[int] = []
+        self._only: Mapping[str, Collection[int]] | None = None
         self._read_members()
         self._empty = self._without_rows()
-        cursor.execute(f"SELECT n.oid::bigint FROM pg_namespace n WHERE NOT {in_schemas()}")
-        self.namespaces_left_out = [oid for (oid,) in cursor.fetchall()]
+        self.namespaces_left_out = _namespaces_left_out(cursor)
+
+    def of(self, cursor: Cursor, objects: Mapping[str, Collection[int]]) -> CatalogReader:
+        """A reader of some objects and their parts alone, which knows all the rest from this one.
+
+        Args:
+            cursor: of the same transaction.
+            objects: catalog -> OIDs, of catalogs whose rows are no parts.
+        """
+        reader = copy.copy(self)
+        reader._cursor = cursor
+        reader.scope, reader.rows, reader._without_columns = {}, [], []
+        reader._only, reader._empty = objects, set()
+        # A session's first temporary table makes a schema.
+        reader.namespaces_left_out = _namespaces_left_out(cursor)
+        return reader
 
     def read_all(self) -> None:
         """Read every catalog that is not left out; an unknown one by the default rule."""
@@ -108,7 +124,8 @@ class CatalogReader:
         for _, parent in rule.parents:
             self._read(parent)
         without_parents = rule.parents and not any(self.scope[parent] for _, parent in rule.parents)
-        if without_parents or catalog in self._empty:
+        not_asked_for = self._only is not None and not rule.parents and not self._only.get(catalog)
+        if without_parents or not_asked_for or catalog in self._empty:
             self.scope[catalog] = []
             return
         columns = self.columns[catalog]
@@ -160,12 +177,14 @@ class CatalogReader:
             "namespaces": self.namespaces_left_out,
             "members": self.members.get(catalog, []),
             "without_columns": self._without_columns,
+            "only": list((self._only or {}).get(catalog, ())),
             **{"of_" + parent: oids for parent, oids in self.scope.items()},
         }
 
-    @staticmethod
-    def _conditions(catalog: str, rule: Rule, columns: Mapping[str, Column]) -> Iterable[str]:
+    def _conditions(self, catalog: str, rule: Rule, columns: Mapping[str, Column]) -> Iterable[str]:
         yield f"({rule.where})"
+        if self._only is not None and not rule.parents:
+            yield "r.oid = ANY (%(only)s::oid[])"
         if rule.parents:
             parts = (f"r.{column} = ANY (%(of_{parent})s::oid[])" for column, parent in rule.parents)
             yield f"({' OR '.join(parts)})"
@@ -178,6 +197,11 @@ class CatalogReader:
                 yield f"r.{column.name} <> ALL (%(namespaces)s::oid[])"
         if catalog == "pg_namespace":
             yield "r.oid <> ALL (%(namespaces)s::oid[])"
+
+
+def _namespaces_left_out(cursor: Cursor) -> list[int]:
+    cursor.execute(f"SELECT n.oid::bigint FROM pg_namespace n WHERE NOT {in_schemas()}")
+    return [oid for (oid,) in cursor.fetchall()]
 
 
 def _has_users_rows_only(catalog: str, columns: Mapping[str, Column]) -> bool:

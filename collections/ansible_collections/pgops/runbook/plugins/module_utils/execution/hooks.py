@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ..catalog.application import read_schema
+from ..catalog.reading import SchemaReading
 from ..errors import RunbookError
 from ..ledger.ledger import Ledger
 from ..library.follow import PathsBefore
@@ -34,6 +36,7 @@ class Work:
         run_id: name of the run that began it, under which salvage is kept.
         found: catalog in which this run found the database.
         before: catalog from before the first statement; another one only where an earlier run did the first ones.
+        reading: of the schema in the transaction of all statements; None where they commit one by one.
         statements: their timings.
         impact: what they did (see ImpactMeter and ImpactOneByOne), empty where nobody measures.
         made: catalog after the last statement.
@@ -43,6 +46,7 @@ class Work:
         salvage: what was kept of what a rollback destroyed (see SalvageKeeper).
         collisions: sentences on sequences that the rollback left below the values of their columns.
         failure: of statements that are committed already, what a check said against them.
+        changed: keys of the schema of which ``found`` and ``made`` may differ; None: any.
         notes: what hooks keep for their own later use; the recipe looks at none of it.
     """
 
@@ -53,6 +57,7 @@ class Work:
     begun: float = field(default_factory=time.monotonic)
     found: Catalog = field(default_factory=dict)
     before: Catalog = field(default_factory=dict)
+    reading: SchemaReading | None = None
     statements: list[Timing] = field(default_factory=list)
     impact: Impact = field(default_factory=dict)
     made: Catalog = field(default_factory=dict)
@@ -62,6 +67,7 @@ class Work:
     salvage: list[Json] = field(default_factory=list)
     collisions: list[str] = field(default_factory=list)
     failure: Exception | None = None
+    changed: Set[str] | None = None
     notes: Json = field(default_factory=dict)
 
     @property
@@ -159,6 +165,10 @@ class Hooks:
 
     def before_script(self, cursor: Cursor, work: Work) -> None:
         """``work.found`` and ``work.before`` are known, and nothing was changed yet; to refuse, raise."""
+
+    def schema_now(self, cursor: Cursor, work: Work) -> Catalog:
+        """The schema after the last statement, and when that may have changed; sets ``work.changed``."""
+        return read_schema(cursor)
 
     def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         """What a rollback destroys it destroys in this transaction, from here on."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from ..catalog.application import read_schema
+from ..catalog.reading import SchemaReading
 from ..impact.meter import ImpactMeter
 from ..impact.wal import SessionWal
 from ..library.follow import paths_before
@@ -48,7 +48,8 @@ def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     work = Work(migration, "apply")
     read_committed(cursor)
     hooks.begin(cursor)
-    work.found = work.before = read_schema(cursor)
+    work.reading = SchemaReading(cursor)
+    work.found = work.before = work.reading.schema
     hooks.before_script(cursor, work)
     returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
     returner.choose()
@@ -81,7 +82,7 @@ def prove_apply(
         returner: has chosen its items.
         guard: what is around checks: a failure goes through it, or is kept in ``work.failure``.
     """
-    work.made = work.after = read_schema(cursor)
+    work.made = work.after = hooks.schema_now(cursor, work)
     with guard():
         hooks.script_ran(cursor, work)
         run_checks(cursor, work.verify_scripts())
@@ -89,7 +90,7 @@ def prove_apply(
     if work.failure is None:
         work.returned, losses = put_back_salvage(cursor, returner, work.one_by_one)
         if work.returned:
-            work.after = read_schema(cursor)
+            work.after = hooks.schema_now(cursor, work)
         with guard():
             refuse_losses(work.version, losses)
             run_checks(cursor, hooks.smoke)
@@ -127,7 +128,8 @@ def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) ->
 
 def _roll_back(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
     work = Work(migration, "rollback", run_id=hooks.run_id)
-    work.found = work.before = read_schema(cursor)
+    work.reading = SchemaReading(cursor)
+    work.found = work.before = work.reading.schema
     hooks.before_script(cursor, work)
     hooks.before_rows_change(cursor, work)
     paths = paths_before(cursor, migration.get("files"), hooks.files_follow)
@@ -150,7 +152,7 @@ def prove_rollback(
     guard: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
     """Look at what a rollback has left; see prove_apply."""
-    work.made = work.after = read_schema(cursor)
+    work.made = work.after = hooks.schema_now(cursor, work)
     work.collisions = new_collisions(collisions_before, collisions(cursor, indexed_only=True))
     with guard():
         hooks.script_ran(cursor, work)

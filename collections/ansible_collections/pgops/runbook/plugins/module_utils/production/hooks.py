@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
+from ..catalog.application import read_schema
 from ..errors import Unchanged
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
@@ -20,7 +21,7 @@ from ..postgres.connection import transaction
 from ..postgres.pooler import backend_pid
 from ..postgres.standbys import refuse_endless_commit
 from ..sentences import cut, listed
-from ..shapes import Connection, Cursor, Json
+from ..shapes import Catalog, Connection, Cursor, Json
 from ..step.step import Step
 from .attempt import commit_or_find_out, in_production
 
@@ -47,6 +48,7 @@ class ProductionHooks(Hooks):
         self.policy = policy
         self.smoke = step.smoke_scripts()
         self.files_follow = bool(library_hosts_of(step.receipts))
+        self._kept: dict[str, Catalog] = {}
         self.abort = AbortWatch(step.params["target"], AbortPolicy.from_params(step.params))
 
     @property
@@ -76,6 +78,7 @@ class ProductionHooks(Hooks):
             written: how many receipts the step had before it.
         """
         self.step.forget_unwritten(written)
+        self._kept = {}
         with self.abort.armed(self.connection), self.connection.cursor() as cursor:
             result = attempt(cursor)
             # In the time that the script took a standby may have gone.
@@ -103,6 +106,26 @@ class ProductionHooks(Hooks):
 
     def begin(self, cursor: Cursor) -> None:
         self.policy.set_in(cursor)
+
+    def reads_in_part(self, work: Work) -> bool:
+        """Whether the rehearsal has seen that what is read again of the schema is all that changes."""
+        raise NotImplementedError
+
+    def schema_now(self, cursor: Cursor, work: Work) -> Catalog:
+        if work.reading is None or not self.reads_in_part(work):
+            return read_schema(cursor)
+        found = work.reading.again(cursor)
+        work.changed = work.reading.changed
+        return found
+
+    def keep_catalog(self, cursor: Cursor, catalog: Catalog) -> str:
+        """Store a catalog, unless that was done before the script: its digest takes as long as the schema is large."""
+        for digest, kept in self._kept.items():
+            if kept == catalog:
+                return digest
+        digest = self.ledger.keep_catalog(cursor, catalog)
+        self._kept[digest] = catalog
+        return digest
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         """Write the receipt: ``work.notes["outputs"]``, with the paths that were changed."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ..catalog.application import read_schema
 from ..catalog.difference import Difference, describe, difference, undone
+from ..catalog.part import keys_of, limited_to
 from ..catalog.remade import Remade, difference_left
 from ..catalog.residue import beyond_residue, undeclared
 from ..digests import digest_of
@@ -113,8 +114,22 @@ class RollbackHooks(ProductionHooks):
     def before_script(self, cursor: Cursor, work: Work) -> None:
         work.notes["expected"] = _expected_schema(self.step, cursor, work.version, work.before)
         # What the header declares by now, and what the rehearsal before the deploy saw and was allowed.
-        rehearsed = _rehearsed(self.step, cursor, work.version)[0].get("residue") or []
-        work.notes["may_leave"] = {*work.migration.get("leaves", []), *rehearsed}
+        proof = _rehearsed(self.step, cursor, work.version)[0]
+        work.notes["may_leave"] = {*work.migration.get("leaves", []), *(proof.get("residue") or [])}
+        # Absent in receipts of older releases.
+        work.notes["read_in_part"] = bool(proof.get("rollback_read_in_part"))
+        expected = work.notes["expected"]
+        if expected is not None:
+            # What takes as long as the schema is large is done here: later on others wait for the script's locks.
+            work.notes["deployed"] = _deployed(cursor, work.version)
+            work.notes["expected_keys"] = keys_of(difference(work.before, expected))
+        if not work.one_by_one:
+            for catalog in (work.before, expected):
+                if catalog is not None:
+                    self.keep_catalog(cursor, catalog)
+
+    def reads_in_part(self, work: Work) -> bool:
+        return work.notes["read_in_part"]
 
     def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         proof, written = _rehearsed(self.step, cursor, work.version)
@@ -134,8 +149,39 @@ class RollbackHooks(ProductionHooks):
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         expected = work.notes["expected"]
         if expected is not None:
-            expected = _give_privileges_again(cursor, work, expected)
-        must_give_back(work, expected, partial(difference_left, cursor), work.notes["may_leave"])
+            expected = self._give_privileges_again(cursor, work, expected)
+        keys = self._may_differ(work)
+        must_give_back(
+            work,
+            expected,
+            lambda one, other: difference_left(cursor, limited_to(one, keys), limited_to(other, keys)),
+            work.notes["may_leave"],
+        )
+
+    @staticmethod
+    def _may_differ(work: Work) -> set[str] | None:
+        """Keys under which what the rollback left may be something else than what it must give; None: any."""
+        if work.changed is None:
+            return None
+        return {*work.changed, *work.notes.get("expected_keys", ())}
+
+    def _give_privileges_again(self, cursor: Cursor, work: Work, expected: Catalog) -> Catalog:
+        """Grant and revoke what people had on objects that the rollback has dropped and made again.
+
+        ``work.made`` is looked at and read again.
+
+        Returns:
+            the schema that the rollback must give now.
+        """
+        left = limited_to(work.made, self._may_differ(work))
+        lost = privileges_lost(expected, left, work.notes["deployed"], work.before)
+        work.notes["privileges_again"] = sorted(lost)
+        for key, change in sorted(lost.items()):
+            # What could not be is a difference, which must_give_back() names.
+            change_privileges_again(cursor, key, **change)
+        if lost:
+            work.made = work.after = self.schema_now(cursor, work)
+        return as_others_would_have(expected, work.made, lost)
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if work.one_by_one:
@@ -146,8 +192,8 @@ class RollbackHooks(ProductionHooks):
     def outputs(self, cursor: Cursor, work: Work) -> Json:
         return {
             "version": work.version,
-            "catalog_before": self.ledger.keep_catalog(cursor, work.before),
-            "catalog_after": self.ledger.keep_catalog(cursor, work.after),
+            "catalog_before": self.keep_catalog(cursor, work.before),
+            "catalog_after": self.keep_catalog(cursor, work.after),
             "schema_restored": work.notes["schema_restored"],
             "residue": work.notes["residue"],
             "salvage": work.salvage,
@@ -225,24 +271,10 @@ def _keep_what_was_made_of_it(
         keeper.keep_labels(labels_added_since(migration.added, current))
 
 
-def _give_privileges_again(cursor: Cursor, work: Work, expected: Catalog) -> Catalog:
-    """Grant and revoke what people had on objects that the rollback has dropped and made again.
-
-    ``work.made`` is looked at and read again.
-
-    Returns:
-        the schema that the rollback must give now.
-    """
-    applied = known(Ledger().applied_receipt(cursor, work.version), "the deploy's receipt")
-    deployed = Ledger().catalog(cursor, applied["outputs"]["catalog_after"])
-    lost = privileges_lost(expected, work.made, deployed, work.before)
-    work.notes["privileges_again"] = sorted(lost)
-    for key, change in sorted(lost.items()):
-        # What could not be is a difference, which must_give_back() names.
-        change_privileges_again(cursor, key, **change)
-    if lost:
-        work.made = work.after = read_schema(cursor)
-    return as_others_would_have(expected, work.made, lost)
+def _deployed(cursor: Cursor, version: str) -> Catalog:
+    """The schema right after the deploy."""
+    applied = known(Ledger().applied_receipt(cursor, version), "the deploy's receipt")
+    return Ledger().catalog(cursor, applied["outputs"]["catalog_after"])
 
 
 def _rehearsed(step: Step, cursor: Cursor, version: str) -> tuple[Json, set[str] | None]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from ..catalog.application import read_schema
 from ..errors import Refused
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
@@ -16,7 +17,7 @@ from ..library.follow import PathsBefore, record_on_copy
 from ..postgres.connection import connect_again, transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
-from ..shapes import Connection, Cursor, Script
+from ..shapes import Catalog, Connection, Cursor, Script
 
 __all__ = ["CopyHooks", "refuse_collisions"]
 
@@ -102,6 +103,13 @@ class CopyHooks(Hooks):
     def journal_begins(self, cursor: Cursor) -> None:
         # A copy of a database that no run has changed yet has no ledger.
         self.ledger.create(cursor)
+
+    def schema_now(self, cursor: Cursor, work: Work) -> Catalog:
+        """Read as a whole; compared with what production reads under its locks, the part that changed."""
+        whole = read_schema(cursor)
+        alike = work.reading is not None and work.reading.again(cursor) == whole
+        work.notes["read_in_part"] = alike and work.notes.get("read_in_part", True)
+        return whole
 
     def before_rows_change(self, cursor: Cursor, work: Work) -> None:
         work.notes["watch"] = DestructionWatch(cursor)

@@ -242,6 +242,7 @@ class Rehearsal:
                     "dropped_tables": gone.tables,
                     "dropped_columns": gone.columns,
                     "schema_changes": schema_changes(change),
+                    "read_in_part": work.notes["read_in_part"],
                 }
             )
             stages.append((catalog, content))
@@ -263,6 +264,7 @@ class Rehearsal:
                     f" same schema as the first time: {listed(lines)}.",
                 )
             evidence[position]["reapplied_equal"] = True
+            evidence[position]["read_in_part"] &= work.notes["read_in_part"]
             evidence[position]["salvage_returned"] = work.returned
             if any(one["salvage_returned"] for one in evidence[: position + 1]):
                 # In production, too, this and the later migrations will meet the rows that came back.
@@ -308,6 +310,7 @@ class Rehearsal:
             # There may be nothing that it could take back, or it is left already by an earlier one.
             or bool(residue or migration.get("leaves"))
             or does_nothing(migration["apply"]),
+            "rollback_read_in_part": work.notes["read_in_part"],
             "rows_in": self.rows_in(content_before),
             **_compared(content_before, content),
         }

@@ -23,7 +23,7 @@ __all__ = ["DestructionWatch", "Loss", "losses_from_json", "losses_to_json", "un
 # by themselves.
 WATCHED = f"""
     SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relfilenode::bigint,
-           coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)::oid::bigint,
+           CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid)::oid ELSE c.oid END::bigint,
            coalesce(columns.numbers, '{{}}'), coalesce(columns.names, '{{}}'), coalesce(columns.types, '{{}}')
     FROM {RELATIONS}
     CROSS JOIN LATERAL (
