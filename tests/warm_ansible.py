@@ -5,7 +5,7 @@
 What runs is ansible-playbook itself: its own main, in a process of its own, with the arguments and the output that the
 caller gives. Only importing ansible-core and the code of all steps, about a second of a core each time, is done once,
 and what one command has parsed and compiled is kept for the next.
-A test in which the process itself matters, since it is killed, looked up or run on a terminal, starts the program.
+Where the program itself matters, since it is run on a terminal or reads other settings of Ansible's, a test starts that.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import contextlib
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["WarmAnsible"]
+__all__ = ["WarmAnsible", "WarmProcess"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 LONGEST_REQUEST = 1 << 20  # bytes
@@ -41,7 +43,7 @@ class WarmAnsible:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.warm_ansible", str(theirs.fileno())],
@@ -51,18 +53,80 @@ class WarmAnsible:
                 pass_fds=[theirs.fileno()],
             )
 
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> WarmProcess:
+        """Start ansible-playbook in the project's folder."""
+        output, write_output = os.pipe()
+        ends, write_ends = os.pipe()
+        request = json.dumps([list(arguments), dict(environment)]).encode()
+        try:
+            descriptors = array.array("i", [write_output, write_ends])
+            self._requests.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        finally:
+            os.close(write_output)
+            os.close(write_ends)
+        return WarmProcess(output, ends)
+
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """Run ansible-playbook in the project's folder; its exit status, and what it wrote to either output."""
-        reader, writer = os.pipe()
-        with os.fdopen(reader, encoding="utf-8") as output:
-            with contextlib.closing(os.fdopen(writer)):
-                request = json.dumps([list(arguments), dict(environment)]).encode()
-                self._ours.sendmsg(
-                    [request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writer]))]
-                )
-            said = output.read()
-        status = int(self._ours.recv(LONGEST_REQUEST) or b"-1")
-        return status, said
+        process = self.start(arguments, environment)
+        said, _ = process.communicate()
+        return process.wait(), said
+
+
+class WarmProcess:
+    """An ansible-playbook that was forked, as what starts it sees it: what tests need of subprocess.Popen.
+
+    Args:
+        output: descriptor of the pipe that it writes to.
+        ends: descriptor of the pipe that tells its number, and when it has ended its exit status.
+    """
+
+    def __init__(self, output: int, ends: int) -> None:
+        self.stdout = os.fdopen(output, encoding="utf-8")
+        self._ends = os.fdopen(ends, "rb", buffering=0)
+        self.returncode: int | None = None
+        self.pid = int(self._ends.readline() or b"0")
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it is at work."""
+        if self.returncode is None and select.select([self._ends], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end.
+
+        Raises:
+            subprocess.TimeoutExpired: it is at work still, after so many seconds.
+        """
+        if self.returncode is None:
+            if not select.select([self._ends], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("ansible-playbook", timeout or 0)
+            self.returncode = int(self._ends.readline() or b"-1")
+            self._ends.close()
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        """What it wrote, once neither it nor a process that it has started writes any more; see wait()."""
+        said = []
+        reader = threading.Thread(target=lambda: said.append(self.stdout.read()), daemon=True)
+        reader.start()
+        reader.join(timeout)
+        if reader.is_alive():
+            raise subprocess.TimeoutExpired("ansible-playbook", timeout or 0)
+        self.stdout.close()
+        self.wait(timeout)
+        return said[0], None
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def _serve(requests: socket.socket) -> None:
@@ -71,19 +135,48 @@ def _serve(requests: socket.socket) -> None:
     from tests.kept_for_later import KeptForLater  # imports ansible-core, which only this process does
 
     kept = KeptForLater()
+    ends: dict[int, int] = {}
+    # A child that ends is told by a byte here, so that it can be waited for beside requests.
+    ended, tell = socket.socketpair()
+    for one in (ended, tell):
+        one.setblocking(False)
+    signal.set_wakeup_fd(tell.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        request, descriptors, _, _ = socket.recv_fds(requests, LONGEST_REQUEST, 1)
+        ready, _, _ = select.select([requests, ended], [], [])
+        if ended in ready:
+            ended.recv(LONGEST_REQUEST)
+            _tell_who_has_ended(ends)
+        if requests not in ready:
+            continue
+        request, descriptors, _, _ = socket.recv_fds(requests, LONGEST_REQUEST, 2)
         if not request:
             return
         kept.collect()
+        output, end = descriptors
         pid = os.fork()
         if pid == 0:
-            requests.close()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for one in (requests, ended, tell):
+                one.close()
+            for descriptor in (end, *ends.values()):
+                os.close(descriptor)
             arguments, environment = json.loads(request)
-            _become_ansible_playbook(arguments, environment, descriptors[0])
-        os.close(descriptors[0])
-        _, status = os.waitpid(pid, 0)
-        requests.send(str(os.waitstatus_to_exitcode(status)).encode())
+            _become_ansible_playbook(arguments, environment, output)
+        os.close(output)
+        os.write(end, f"{pid}\n".encode())
+        ends[pid] = end
+
+
+def _tell_who_has_ended(ends: dict[int, int]) -> None:
+    for pid in list(ends):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            end = ends.pop(pid)
+            with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+                os.write(end, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            os.close(end)
 
 
 def _import_all() -> None:

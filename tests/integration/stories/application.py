@@ -66,6 +66,10 @@ PREPARED = """
 """
 
 
+# Read when Ansible or Python starts, which a process that was forked has behind it.
+READ_AT_ITS_START = ("ANSIBLE_", "PYTHON", "LANG", "LC_", "TERM", "COLUMNS")
+
+
 def own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
 
@@ -159,13 +163,14 @@ class Application:
     def start(self, playbook: str, *arguments: str, env: dict[str, str] | None = None, **variables: Any):
         """Start ansible-playbook; ``variables`` go into the inventory, for all hosts."""
         inventory = self._write_inventory(variables)
+        command = ["-i", str(inventory), playbook, *arguments]
+        environment = {**own_environment(), **(env or {})}
+        if not any(name.startswith(READ_AT_ITS_START) for name in env or ()):
+            return warm_ansible().start(command, environment)
         return subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                *("-i", str(inventory), playbook, *arguments),
-            ],
+            [str(Path(sys.executable).with_name("ansible-playbook")), *command],
             cwd=PROJECT,
-            env={**own_environment(), **(env or {})},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -210,15 +215,11 @@ class Application:
         """Run a playbook to its end.
 
         Args:
-            env: what the environment has besides. Whoever needs the process itself starts it.
+            env: what the environment has besides.
             login: whose command it is; without one, of who runs the tests.
         """
-        if env:
-            return self.finish(self.start(playbook, *arguments, env=env, **variables))
-        inventory = self._write_inventory(variables)
-        environment = {**own_environment(), **({"SUDO_USER": login} if login else {})}
-        status, output = warm_ansible().run(["-i", str(inventory), playbook, *arguments], environment)
-        return Run(status, output, self.artifacts)
+        environment = {**(env or {}), **({"SUDO_USER": login} if login else {})}
+        return self.finish(self.start(playbook, *arguments, env=environment, **variables))
 
     def deploy(self, migration: str, *arguments: str, **options: Any) -> Run:
         return self.run("deploy.yml", "-e", f"migration={migration}", *arguments, **options)
