@@ -5,7 +5,7 @@
 What runs is ansible-playbook itself: its own main, in a process of its own, with the arguments and the output that the
 caller gives. Only importing ansible-core and the code of all steps, about a second of a core each time, is done once,
 and what one command has parsed and compiled is kept for the next.
-Where the program itself matters, since it is run on a terminal or reads other settings of Ansible's, a test starts that.
+Where the program itself matters, on a terminal or with other settings of Ansible, a test starts that.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,19 +224,19 @@ def hides_no_outcome(application: Application, commands: Commands, run: Run, out
 
 def left_out_of_service(application: Application, by: int) -> str:
     """A deploy whose controller dies while the application is out of service; returns its run_id."""
-    dies = application.folder / "dies"
+    dies, out = application.folder / "dies", application.folder / "out_of_service"
     dies.write_text(
-        f"#!/bin/sh\nexec 3<&0\npid=$PPID\n"
-        'while [ "$pid" -gt 1 ]; do\n'
-        "  tr '\\0' ' ' < /proc/$pid/cmdline | grep -q 'ansible-playbook.*deploy.yml' && found=$pid\n"
-        "  pid=$(cut -d' ' -f4 /proc/$pid/stat)\n"
-        f"done\n'{application.folder}/command' open\nkill -{by} \"$found\"\nsleep 5\n",
-        encoding="utf-8",
+        f"#!/bin/sh\n'{application.folder}/command' open\ntouch '{out}'\nsleep 5\n", encoding="utf-8"
     )
     dies.chmod(0o755)
-    run = application.finish(
-        application.start("deploy.yml", "-e", "migration=002", maintenance_window_open_command=[str(dies)])
+    process = application.start(
+        "deploy.yml", "-e", "migration=002", maintenance_window_open_command=[str(dies)]
     )
+    while not out.exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    process.send_signal(by)
+    run = application.finish(process)
     assert run.status != 0, run.output
     assert run.record["ended"] is None
     return run.record["run_id"]
