@@ -32,6 +32,7 @@ _numbers = itertools.count(1)
 COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 
 STEPS_WITH_PROGRAMS = ("preflight", "backup", "verify_restore", "restore")
+STEPS_WITH_ENGINE = (*STEPS_WITH_PROGRAMS, "rehearse", "announce")
 
 
 def target(server: LocalServer, database: str) -> dict[str, Any]:
@@ -100,6 +101,7 @@ class StepRuns:
     version_table: Any = ""
     connection: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
     operator: str = ""
     tag: str = ""
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
@@ -131,6 +133,7 @@ class StepRuns:
             self.user,
             self.version_table,
             self.connection,
+            engine=self.engine,
         )
 
     def arguments(self, name: str, **options: Any) -> dict[str, Any]:
@@ -163,6 +166,7 @@ class StepRuns:
             "plan": {**plan, "books": books_of(self.version_table, library), **self.limits},
             "backup_dir": str(self.backups),
             **({"pg_bindir": self.server.bindir} if name in STEPS_WITH_PROGRAMS else {}),
+            **({"engine": self.engine} if self.engine and name in STEPS_WITH_ENGINE else {}),
             **options,
         }
 

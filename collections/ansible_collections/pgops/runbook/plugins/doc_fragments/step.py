@@ -280,6 +280,40 @@ options:
         default: ''
 """
 
+    ENGINE = r"""
+options:
+  engine:
+    description: What makes backups and restores them, on the host where this runs.
+    type: dict
+    suboptions:
+      name:
+        description: C(pg_dump) of the database, or C(pgbackrest) of its whole server.
+        type: str
+        default: pg_dump
+        choices: [pg_dump, pgbackrest]
+      stanza:
+        description: Of pgbackrest, the stanza of the server.
+        type: str
+        default: ''
+      config:
+        description: Of pgbackrest, its configuration file; empty means where it looks by itself.
+        type: str
+        default: ''
+      type:
+        description: Of pgbackrest, the kind of backup. One that builds on others is full where there are none.
+        type: str
+        default: incr
+        choices: [full, diff, incr]
+      scratch_dir:
+        description: Of pgbackrest, the folder in which backups are restored to prove them.
+        type: str
+        default: ''
+      keep_scratch:
+        description: Of pgbackrest, whether what was restored stays there; the next restore copies only what differs.
+        type: bool
+        default: false
+"""
+
     RESIDUE = r"""
 options:
   accept_residue:

@@ -400,6 +400,15 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Install it on the host that makes the backup, and correct backup_recipients or backup_identity there; or"
             " go without: -e backup_encryption=none.",
         ),
+        "backup_engine_failed": Reason(
+            "pgbackrest could not make or restore a backup.",
+            "Remove the cause that its last lines in the reason name, and run again.",
+        ),
+        "backup_engine_unusable": Reason(
+            "backup_engine=pgbackrest cannot work here: a variable, the program, its stanza or the host is not as it"
+            " needs it.",
+            "Correct what the reason names; or back up with -e backup_engine=pg_dump.",
+        ),
         "backup_exists": Reason(
             "This run has already made its backup.",
             "Start a new run.",
@@ -417,17 +426,34 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A rollback that is not one transaction needs a full backup: its salvage alone does not take it back.",
             "Set emergency_backup=full.",
         ),
+        "restore_point_not_quiet": Reason(
+            "Others wrote just when the restore point of a backup was set, and what was restored differs from what was"
+            " compared: nothing is proven, and nothing is known against the backup.",
+            "Run again when less is written, as with maintenance_mode=read_only.",
+        ),
+        "scratch_cluster_failed": Reason(
+            "The server on the cluster that pgbackrest restored did not start, recover or stop.",
+            "Remove the cause that its last lines in the reason name, and run again.",
+        ),
+        "scratch_dir_unusable": Reason(
+            "The folder for scratch clusters cannot be used, has too little room, or has too long a path.",
+            "Correct pgbackrest_scratch_dir, its owner or its permissions, or name another folder.",
+        ),
         "tables_not_held_still": Reason(
             "The backup could not lock the tables, because another session creates, drops or alters some.",
             "Wait until that session has finished, and run again.",
         ),
+        "unlogged_rows_not_backed_up": Reason(
+            "Unlogged tables have rows, which no backup of a server's files holds.",
+            "Empty them or make them logged, as the reason says; or back up with -e backup_engine=pg_dump.",
+        ),
         "wal_archiving_fails": Reason(
             "The server fails to archive its WAL, so that recovery to a restore point is not certain.",
-            "Repair the archiving, or choose another emergency_backup.",
+            "Repair the archiving, or choose another emergency_backup or backup_engine.",
         ),
         "wal_archiving_off": Reason(
-            "emergency_backup=restore_point needs WAL archiving, and the server has none.",
-            "Switch archiving on, or choose another emergency_backup.",
+            "emergency_backup=restore_point or backup_engine=pgbackrest needs WAL archiving, and the server has none.",
+            "Switch archiving on, or choose another emergency_backup or backup_engine.",
         ),
     },
     "Approval": {

@@ -15,6 +15,7 @@ author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.engine
   - pgops.runbook.step.copy_target
 options:
   outcome:

@@ -17,6 +17,7 @@ author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.engine
   - pgops.runbook.step.encryption
   - pgops.runbook.step.copy_target
   - pgops.runbook.step.replica_lag

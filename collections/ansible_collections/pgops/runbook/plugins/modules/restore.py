@@ -18,6 +18,7 @@ author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.engine
   - pgops.runbook.step.encryption
 options:
   automatic:

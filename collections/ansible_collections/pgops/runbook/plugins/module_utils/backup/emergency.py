@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..errors import Refused
 from ..postgres.answers import one_row
@@ -20,11 +21,15 @@ __all__ = [
     "FULL",
     "RESTORE_POINT",
     "SALVAGE",
+    "Wish",
     "check_wanted",
     "choose_kind",
     "is_archived",
+    "refuse_without_archiving",
+    "refuse_without_right",
     "restore_point_name",
     "set_restore_point",
+    "wait_until_archived",
 ]
 
 AUTO, FULL, SALVAGE, RESTORE_POINT = "auto", "full", "salvage", "restore_point"
@@ -41,6 +46,16 @@ ARCHIVE_WAIT_SECONDS = 60
 NAME_LENGTH = 60
 
 INSTEAD = "Another kind of backup: -e emergency_backup=full"
+
+
+class Wish(NamedTuple):
+    """What needs archived WAL, and what to type for something that does not."""
+
+    what: str
+    instead: str
+
+
+KIND = Wish("emergency_backup=restore_point", INSTEAD)
 
 
 def choose_kind(
@@ -108,8 +123,8 @@ def check_wanted(
         return None
     try:
         with transaction(connection) as cursor:
-            _refuse_without_archiving(cursor)
-            _refuse_without_right(cursor)
+            refuse_without_archiving(cursor)
+            refuse_without_right(cursor)
         return set_restore_point(connection, run_id, begin="runbook_before_") if prove else None
     except Refused as error:
         raise Refused(
@@ -144,29 +159,53 @@ def set_restore_point(
         Refused: there is no archiving, it fails, or it does not get there in time; or the role may not do this.
     """
     with transaction(connection) as cursor:
-        _refuse_without_archiving(cursor)
+        refuse_without_archiving(cursor)
         cursor.execute("SELECT clock_timestamp()")
         begun = one_row(cursor)[0]
-    wait_seconds = ARCHIVE_WAIT_SECONDS if wait_seconds is None else wait_seconds
     name = restore_point_name(run_id, begin)
     with transaction(connection) as cursor:
-        _refuse_without_right(cursor)
+        refuse_without_right(cursor)
     with transaction(connection) as cursor:
         cursor.execute("SELECT pg_catalog.pg_create_restore_point(%s)", (name,))
         lsn = one_row(cursor)[0]
         cursor.execute("SELECT pg_catalog.pg_walfile_name(%s), pg_catalog.pg_switch_wal()", (lsn,))
         segment = one_row(cursor)[0]
+    wait_until_archived(connection, name, segment, begun, wait_seconds)
+    return {"restore_point": name, "lsn": lsn, "segment": segment}
+
+
+def wait_until_archived(
+    connection: Connection,
+    name: str,
+    segment: str,
+    begun: datetime.datetime,
+    wait_seconds: float | None = None,
+    wish: Wish = KIND,
+) -> None:
+    """Wait for the archiver to have the segment of a restore point.
+
+    Args:
+        connection: idle.
+        name: of the restore point.
+        segment: which holds it, and was ended.
+        begun: a time of the server's clock before that.
+        wait_seconds: how long it may take; ARCHIVE_WAIT_SECONDS where nothing else is said.
+
+    Raises:
+        Refused: it fails, or does not get there in time.
+    """
+    wait_seconds = ARCHIVE_WAIT_SECONDS if wait_seconds is None else wait_seconds
     deadline = time.monotonic() + wait_seconds
     while True:
         with transaction(connection) as cursor:
-            _refuse_without_archiving(cursor)
+            refuse_without_archiving(cursor, wish)
             if is_archived(cursor, segment, begun):
-                return {"restore_point": name, "lsn": lsn, "segment": segment}
+                return
         if time.monotonic() >= deadline:
             raise Refused(
                 "wal_archiving_fails",
                 f"Segment {segment}, which holds the restore point {name}, was not archived within {wait_seconds:g} s,"
-                f" so that a recovery to it is not certain. {INSTEAD}",
+                f" so that a recovery to it is not certain. {wish.instead}",
             )
         time.sleep(0.2)
 
@@ -197,7 +236,12 @@ def is_archived(cursor: Cursor, segment: str, begun: datetime.datetime) -> bool:
     return one_row(cursor)[0]
 
 
-def _refuse_without_right(cursor: Cursor) -> None:
+def refuse_without_right(cursor: Cursor, wish: Wish = KIND) -> None:
+    """The role may set a restore point.
+
+    Raises:
+        Refused: with the command that lets it.
+    """
     cursor.execute(
         "SELECT current_user::text, has_function_privilege('pg_catalog.pg_create_restore_point(text)', 'EXECUTE')"
         " AND has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE')"
@@ -207,11 +251,16 @@ def _refuse_without_right(cursor: Cursor) -> None:
         raise Refused(
             "role_lacks_privilege",
             f"Role {role} may not set a restore point. A superuser types: GRANT EXECUTE ON FUNCTION"
-            f" pg_create_restore_point(text), pg_switch_wal() TO {role}. {INSTEAD}",
+            f" pg_create_restore_point(text), pg_switch_wal() TO {role}. {wish.instead}",
         )
 
 
-def _refuse_without_archiving(cursor: Cursor) -> None:
+def refuse_without_archiving(cursor: Cursor, wish: Wish = KIND) -> None:
+    """The server archives its WAL, and the last try did not fail.
+
+    Raises:
+        Refused: it does not.
+    """
     cursor.execute(
         "SELECT current_setting('archive_mode') IN ('on', 'always'),"
         " current_setting('archive_command') NOT IN ('', '(disabled)')"
@@ -222,7 +271,7 @@ def _refuse_without_archiving(cursor: Cursor) -> None:
         lacking = "neither archive_command nor archive_library is set" if on else "archive_mode is off"
         raise Refused(
             "wal_archiving_off",
-            f"emergency_backup=restore_point needs WAL archiving, but {lacking}. {INSTEAD}",
+            f"{wish.what} needs WAL archiving, but {lacking}. {wish.instead}",
         )
     cursor.execute(
         "SELECT last_failed_wal FROM pg_catalog.pg_stat_archiver"
@@ -233,5 +282,5 @@ def _refuse_without_archiving(cursor: Cursor) -> None:
         raise Refused(
             "wal_archiving_fails",
             f"WAL archiving fails: segment {failed[0]} could not be archived, so no restore point can be trusted."
-            f" {INSTEAD}",
+            f" {wish.instead}",
         )

@@ -177,6 +177,8 @@ class BackupFiles:
             StepFailed: naming the file that is missing, changed or new.
         """
         manifest = self.check_manifest(expected_sha256)
+        if not manifest["files"]:
+            return manifest  # they are in a repository, whose program checks them
         try:
             found = self.files()
         except OSError as error:

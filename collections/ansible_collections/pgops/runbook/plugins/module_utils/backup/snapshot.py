@@ -9,7 +9,9 @@ rewritten between export and dump would be dumped empty without any error (manua
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.catalog import dead_column_slots
@@ -31,10 +33,12 @@ from ..shapes import Connection, Cursor, Json, TableName, Target
 from .copy import database_settings
 from .files import BackupFiles
 
-__all__ = ["back_up"]
+__all__ = ["back_up", "hold_snapshot", "release", "sequences_now"]
 
 # Tables that may appear while we lock the others; each round locks what the round before did not know.
 ROUNDS = 5
+
+EXPORT = "SELECT pg_catalog.pg_export_snapshot()"
 
 # All that pg_dump reads: the ledger, the salvage and the tables of extensions too.
 DUMPED_TABLES = f"""
@@ -47,11 +51,16 @@ def _tables(cursor: Cursor) -> list[TableName]:
     return cursor.fetchall()
 
 
-def _hold_snapshot(connection: Connection, lock_timeout_seconds: float) -> tuple[Cursor, str]:
+def hold_snapshot(
+    connection: Connection, lock_timeout_seconds: float, export: Callable[[], sql.Composable] | None = None
+) -> tuple[Cursor, tuple[Any, ...]]:
     """Begin the holding transaction: every table locked ACCESS SHARE, then the snapshot exported.
 
+    Args:
+        export: gives the statement that does it, for each try anew; by default EXPORT.
+
     Returns:
-        (cursor, snapshot name); the transaction stays open.
+        cursor, and the row of that statement; the transaction stays open until release().
 
     Raises:
         StepFailed: when the locks were not to be had, or tables kept appearing.
@@ -69,20 +78,20 @@ def _hold_snapshot(connection: Connection, lock_timeout_seconds: float) -> tuple
                     sql.SQL("ONLY {}").format(sql.Identifier(*table)) for table in tables
                 )
                 cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
-            cursor.execute("SELECT pg_catalog.pg_export_snapshot()")
-            snapshot = one_row(cursor)[0]
+            cursor.execute(EXPORT if export is None else export())
+            exported = one_row(cursor)
             if _tables(cursor) == tables:
-                return cursor, snapshot
+                return cursor, exported
         except psycopg2.errors.UndefinedTable:
             pass  # dropped between the list and the lock: look again
         except psycopg2.errors.LockNotAvailable:
-            _release(connection)
+            release(connection)
             raise StepFailed(
                 "tables_not_held_still",
                 f"The backup waited {lock_timeout_seconds:g} s for a table that another session holds"
                 " (ALTER, TRUNCATE, VACUUM FULL ...). Run again when that session has finished.",
             ) from None
-        _release(connection)
+        release(connection)
     raise StepFailed(
         "tables_not_held_still",
         "Another session keeps creating or dropping tables, so that the backup could not lock them all. Run again when"
@@ -90,12 +99,14 @@ def _hold_snapshot(connection: Connection, lock_timeout_seconds: float) -> tuple
     )
 
 
-def _release(connection: Connection) -> None:
+def release(connection: Connection) -> None:
+    """End the holding transaction, and put the transaction settings back."""
     connection.rollback()
     connection.set_session(isolation_level="DEFAULT", readonly=False)
 
 
-def _sequences(cursor: Cursor) -> dict[str, int]:
+def sequences_now(cursor: Cursor) -> dict[str, int]:
+    """The next value of each sequence."""
     return content_fingerprint(cursor, only_columns={"tables": {}})["sequences"]
 
 
@@ -129,10 +140,10 @@ def back_up(
             written = rows_written(cursor)
             cursor.execute("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
             size = one_row(cursor)[0]
-        cursor, snapshot = _hold_snapshot(connection, lock_timeout_seconds)
+        cursor, (snapshot,) = hold_snapshot(connection, lock_timeout_seconds)
         try:
             # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
-            sequences_before = _sequences(cursor)
+            sequences_before = sequences_now(cursor)
             with ThreadPoolExecutor(1) as pool:
                 dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs)
                 content = content_of_snapshot(cursor, target, snapshot, jobs)
@@ -141,9 +152,9 @@ def back_up(
                 settings = database_settings(cursor)
                 slots = dead_column_slots(cursor)
                 dump.result()
-            sequences_after = _sequences(cursor)
+            sequences_after = sequences_now(cursor)
         finally:
-            _release(connection)
+            release(connection)
     except BaseException:
         files.remove()
         raise

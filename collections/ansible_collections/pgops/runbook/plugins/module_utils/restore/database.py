@@ -12,8 +12,9 @@ import os
 
 from ..backup.copy import database_settings
 from ..backup.encryption import Encryption
+from ..backup.engine import engine_of_backup
 from ..backup.files import BackupFiles
-from ..backup.proof import restore_and_compare
+from ..backup.proof import fill_and_compare
 from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.run_folder import make_run_folder
@@ -57,13 +58,11 @@ def restore_beside(step: Step, source: Json) -> Json:
         create["TABLESPACE"] = tablespace
     restored.drop()
     try:
-        proof = restore_and_compare(
-            files,
-            # Encoding and locale of today; the settings under which the backup was described.
-            {**manifest, "settings": {**manifest["settings"], "create": create}},
-            restored,
-            bindir=bindir,
-            jobs=step.params["jobs"],
+        engine = engine_of_backup(step.params, manifest)
+        # Encoding and locale of today; the settings under which the backup was described.
+        manifest = {**manifest, "settings": {**manifest["settings"], "create": create}}
+        proof = fill_and_compare(
+            lambda: engine.fill_beside(step.connection, files, manifest, restored), manifest, restored
         )
         connection = restored.connect()
         try:

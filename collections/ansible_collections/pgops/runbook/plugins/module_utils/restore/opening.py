@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import shlex
 
-from ..backup.files import remove_unencrypted
+from ..backup.engine import drop_scratch, engine_of_backup
+from ..backup.files import BackupFiles, remove_unencrypted
 from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
@@ -102,6 +103,11 @@ def open_restore(step: Step, operator: str) -> Json:
             **check_replaceable(cursor, params["target"]),
         }
         outputs["replication"] = _look_at_replication(step, cursor, outputs["database_bytes"])
+        manifest = BackupFiles(params["backup_dir"], source["run_id"]).check_manifest(
+            source["manifest_sha256"]
+        )
+        engine = engine_of_backup(params, manifest)
+        engine.check_backup(cursor, step.identity, outputs["database_bytes"], manifest)
     if step.module.check_mode:
         with transaction(step.connection) as cursor:
             close_dead_run(step, cursor)
@@ -131,6 +137,7 @@ def open_restore(step: Step, operator: str) -> Json:
         )
         step.record(cursor, "ok", inputs={"manifest": source["manifest_sha256"]}, outputs=outputs)
     if interrupted is not None:
+        drop_scratch(params, interrupted["run_id"])
         drop_restored(params["target"], interrupted["run_id"], step.params["backup_dir"])
         remove_unencrypted(params["backup_dir"], backups_of(receipts, interrupted["run_id"]))
     return outputs

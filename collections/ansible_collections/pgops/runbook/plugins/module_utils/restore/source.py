@@ -125,6 +125,10 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
     }
 
 
+def _has_backup(backup_dir: str, run_id: str) -> bool:
+    return bool(RUN_ID.fullmatch(run_id)) and os.path.isfile(BackupFiles(backup_dir, run_id).manifest_path)
+
+
 def _gone(cursor: Cursor, run_id: str, folder: str) -> str:
     """Why a backup is not there, as far as the ledger knows."""
     removed = backup_removed(cursor, run_id)
@@ -135,5 +139,5 @@ def _gone(cursor: Cursor, run_id: str, folder: str) -> str:
 
 def _candidates(receipts: Sequence[Receipt], backup_dir: str) -> str:
     """The runs that could be named instead: proven, and not removed."""
-    runs = [run_id for run_id in proven_runs(receipts) if dump_folder(backup_dir, run_id)]
+    runs = [run_id for run_id in proven_runs(receipts) if _has_backup(backup_dir, run_id)]
     return f" Runs with a proven backup, newest first: {listed(runs, RUNS_SHOWN, ', ')}." if runs else ""

@@ -171,7 +171,8 @@ def _unrecorded(path: str, made: Mapping[str, Receipt]) -> str | None:
     for kind, receipt in made.items():
         files = BackupFiles(os.path.dirname(path), os.path.basename(path), kind)
         recorded = files.check_manifest(receipt["outputs"]["manifest_sha256"])["files"]
-        for name in sorted(os.listdir(files.dump)):
+        # What is in a repository has no dump here.
+        for name in sorted(os.listdir(files.dump)) if recorded or os.path.lexists(files.dump) else []:
             if name not in recorded:
                 return f"{kind}/dump/{name}"
     return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..backup.copy import CopyDatabase
+from ..backup.engine import ENGINE_SPEC, drop_copy
 from ..ledger.maintenance import note_in_service
 from ..ledger.maintenance_mode import end_mode
 from ..library.follow import forget_rehearsed
@@ -32,7 +32,7 @@ def work(step: Step) -> Json:
     if not params["outcome"]:
         _keep_signatures(step)
         return ended
-    dropped = CopyDatabase(params["copy_target"] or params["target"], step.run_id).drop()
+    dropped = drop_copy(params, step.run_id)
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
     closed = _close_run(step)
     return {**ended, "copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
@@ -87,6 +87,7 @@ def main() -> None:
             metrics_dir={"type": "str", "default": ""},
             unannounced={"type": "list", "elements": "dict", "default": []},
             copy_target={"type": "dict", "options": TARGET_SPEC},
+            **ENGINE_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -15,8 +15,8 @@ from ..backup.emergency import (
     set_restore_point,
 )
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
+from ..backup.engine import ENGINE_SPEC, BackupEngine, engine_of
 from ..backup.files import BackupFiles, check_room
-from ..backup.snapshot import back_up
 from ..execution.parts import commits_one_by_one
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
@@ -29,6 +29,7 @@ from ..step.step import Step
 def work(step: Step) -> Json:
     params = step.params
     name = "backup" if params["purpose"] == "deploy" else "emergency_backup"
+    engine = engine_of(params)
     files = BackupFiles(params["backup_dir"], step.run_id, name, Encryption.of(params))
     if step.module.check_mode:
         return {"folder": files.folder}
@@ -38,35 +39,40 @@ def work(step: Step) -> Json:
         return {"folder": None, "reason": "this run has committed nothing that could be rolled back"}
     chosen = {}
     if params["purpose"] == "emergency":
-        chosen = _choose(step)
+        chosen = _choose(step, engine)
         if chosen["kind"] == RESTORE_POINT:
             return {"folder": None, **chosen, **set_restore_point(step.connection, step.run_id)}
         if chosen["kind"] == SALVAGE:
             return {"folder": None, **chosen}
-    manifest = back_up(
-        step.connection,
-        params["target"],
-        files,
-        bindir=params["pg_bindir"],
-        jobs=params["jobs"],
-        lock_timeout_seconds=params["lock_timeout_seconds"],
+    manifest = engine.back_up(
+        step.connection, params["target"], files, step.run_id, params["lock_timeout_seconds"]
     )
     manifest.update({"run_id": step.run_id, "identity": step.identity})
     return {
         "folder": files.folder,
         **chosen,
+        "engine": engine.name,
+        **_in_repository(manifest),
         "encryption": manifest["encryption"],
         "manifest_sha256": files.write_manifest(manifest),
         "catalog": manifest["catalog_digest"],
         "tables": len(manifest["content"]["tables"]),
         "rows": sum(table["rows"] for table in manifest["content"]["tables"].values()),
-        "bytes": sum(file["bytes"] for file in manifest["files"].values()),
+        "bytes": manifest["bytes"],
         "dead_column_slots": manifest["dead_column_slots"],
         "rows_written": manifest["rows_written"],
     }
 
 
-def _choose(step: Step) -> Json:
+def _in_repository(manifest: Json) -> Json:
+    """Of a backup that is in a repository: by which names it is found there, and to which point it is recovered."""
+    engine = manifest.get("engine") or {}
+    return {
+        name: engine[name] for name in ("stanza", "label", "type", "restore_point", "lsn") if name in engine
+    }
+
+
+def _choose(step: Step, engine: BackupEngine) -> Json:
     """Kind of the backup before a rollback, and why."""
     migrations = step.selected_migrations()
     if step.automatic:
@@ -79,8 +85,10 @@ def _choose(step: Step) -> Json:
     with transaction(step.connection) as cursor:
         cursor.execute("SELECT pg_catalog.pg_database_size(current_database())")
         size = one_row(cursor)[0]
-    kind, why = choose_kind(step.params["kind"], size / 2**20, step.params["full_max_mb"], one_by_one)
-    if kind == FULL:
+    kind, why = choose_kind(
+        engine.emergency_kind(step.params["kind"]), size / 2**20, step.params["full_max_mb"], one_by_one
+    )
+    if kind == FULL and engine.copies_on_server:
         check_room(step.params["backup_dir"], size)
     return {"kind": kind, "why": why}
 
@@ -91,6 +99,7 @@ def main() -> None:
             purpose={"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},
             **EMERGENCY_BACKUP_SPEC,
             **ENCRYPTION_SPEC,
+            **ENGINE_SPEC,
             automatic={"type": "bool", "default": False},
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},

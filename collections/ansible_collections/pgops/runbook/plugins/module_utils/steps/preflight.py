@@ -9,10 +9,10 @@ from typing import NamedTuple, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..backup.copy import CopyDatabase, drop_forgotten
 from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
-from ..backup.files import check_room, remove_unencrypted
+from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of
+from ..backup.files import remove_unencrypted
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
@@ -138,7 +138,9 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     """Rights, room and replication; the size of the database in bytes, and what is to be said of replication."""
     copy_target = _copy_target(step)
     makes_copy = step.playbook != "emergency_rollback"
-    check_rights(cursor, copy_target, makes_copy, step.params["rehearsal_host"])
+    engine = _engine(step)
+    on_server = makes_copy and engine.copies_on_server
+    check_rights(cursor, copy_target, on_server, step.params["rehearsal_host"])
     check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
     refuse_broken_chain(step, cursor)
     cursor.execute("SELECT pg_database_size(current_database())")
@@ -147,10 +149,11 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     replication = look_at_standbys(cursor, step.params["max_replica_lag_mb"], step.playbook == "deploy")
     if makes_copy:
         # A rollback needs the room only where its backup is a dump, which that step decides.
-        check_room(step.params["backup_dir"], size)
         tries = not step.module.check_mode
+        engine.check(cursor, step.identity, size, tries)
+    if on_server:
         replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
-    if makes_copy or step.params["emergency_backup"] in (AUTO, FULL):
+    if on_server or (engine.copies_on_server and step.params["emergency_backup"] in (AUTO, FULL)):
         # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
         Encryption.of(step.params).check()
     return size, replication
@@ -179,15 +182,21 @@ def _tag(step: Step, selected: Selected) -> Json:
     return {"tag": tag}
 
 
+def _engine(step: Step) -> BackupEngine:
+    """The engine of the run's backup; one that is rehearsed from an empty database has none, but copies on a server."""
+    if step.playbook == "rehearse" and step.params["run"]["migration"] == "all":
+        return engine_of({**step.params, "engine": None})
+    return engine_of(step.params)
+
+
 def _copy_target(step: Step) -> Target:
     return step.params["copy_target"] or step.params["target"]
 
 
 def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
     """Open the run in the ledger; what an interrupted one has left is closed and removed."""
-    copy_target = _copy_target(step)
     if step.playbook != "emergency_rollback":
-        outputs["forgotten_copies"] = drop_forgotten(copy_target)
+        outputs["forgotten_copies"] = _engine(step).drop_forgotten(step.params["target"])
     digests = step.script_digests()
     with transaction(step.connection) as cursor:
         step.ledger.create(cursor)
@@ -221,7 +230,7 @@ def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
         step.record(cursor, "ok", inputs=inputs, outputs=outputs)
     if interrupted is not None:
         # Killed between verify_restore and rehearse, it could not drop its copy.
-        CopyDatabase(copy_target, interrupted["run_id"]).drop()
+        drop_copy(step.params, interrupted["run_id"])
         drop_restored(step.params["target"], interrupted["run_id"], step.params["backup_dir"])
         remove_unencrypted(step.params["backup_dir"], backups_of(receipts, interrupted["run_id"]))
     return outputs
@@ -239,7 +248,7 @@ def _check_emergency_backup(step: Step, selected: list[str]) -> Json | None:
     ]
     return check_wanted(
         step.connection,
-        step.params["emergency_backup"],
+        _engine(step).emergency_kind(step.params["emergency_backup"]),
         one_by_one,
         step.run_id,
         # A rollback sets its own one in the next step.
@@ -252,6 +261,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             emergency_backup=EMERGENCY_BACKUP_SPEC["kind"],
             **ENCRYPTION_SPEC,
+            **ENGINE_SPEC,
             cascade={"type": "bool", "default": False},
             skip_done={"type": "bool", "default": False},
             copy_target={"type": "dict", "options": TARGET_SPEC},

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..backup.copy import CopyDatabase
+from ..backup.engine import ENGINE_SPEC, engine_of, refuse_other_engine
 from ..execution.script import LOCK_SPEC
 from ..impact.policy import POLICY_SPEC, refuse_by_policy
 from ..ledger.upgrade import upgrade
@@ -31,7 +31,8 @@ def work(step: Step) -> Json:
     hosts = (
         library_hosts_of(step.receipts) if step.playbook == "deploy" else step.params["run"]["library_hosts"]
     )
-    copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
+    refuse_other_engine(step.params, step.outputs_of("backup"))
+    copy = engine_of(step.params).copy(step.params["target"], step.run_id)
     try:
         connection = copy.connect()
         try:
@@ -100,6 +101,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
             statement_timeout_seconds=LOCK_SPEC["statement_timeout_seconds"],
+            **ENGINE_SPEC,
             **POLICY_SPEC,
             **SALVAGE_SPEC,
             **RESIDUE_SPEC,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.encryption import ENCRYPTION_SPEC
+from ..backup.engine import ENGINE_SPEC
 from ..ledger.ledger import Ledger
 from ..postgres.connection import transaction
 from ..restore.database import restore_beside
@@ -38,6 +39,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             automatic={"type": "bool", "default": False},
             **ENCRYPTION_SPEC,
+            **ENGINE_SPEC,
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},
         ),

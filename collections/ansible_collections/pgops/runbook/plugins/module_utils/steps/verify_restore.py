@@ -10,10 +10,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..activity import begin
 from ..backup.after import AFTER_BACKUP_SPEC, run_after_backup
-from ..backup.copy import CopyDatabase
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
+from ..backup.engine import ENGINE_SPEC, engine_of, refuse_other_engine
 from ..backup.files import BackupFiles
-from ..backup.proof import restore_and_compare
+from ..backup.proof import fill_and_compare
 from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
 from ..shapes import Json
 from ..step.options import step_argument_spec
@@ -22,19 +22,20 @@ from ..step.step import Step
 
 def work(step: Step) -> Json:
     params = step.params
-    copy = CopyDatabase(params["copy_target"] or params["target"], step.run_id)
+    engine = engine_of(params)
+    copy = engine.copy(params["target"], step.run_id)
     if step.module.check_mode:
         return {"copy": copy.name}
     files = BackupFiles(params["backup_dir"], step.run_id, encryption=Encryption.of(params))
-    manifest = files.read_manifest(step.outputs_of("backup")["manifest_sha256"])
+    backup = step.outputs_of("backup")
+    refuse_other_engine(params, backup)
+    manifest = files.read_manifest(backup["manifest_sha256"])
     copy.drop()
     try:
-        proof = restore_and_compare(
-            files,
+        proof = fill_and_compare(
+            lambda: engine.fill_copy(step.connection, files, manifest, copy),
             manifest,
             copy,
-            bindir=params["pg_bindir"],
-            jobs=params["jobs"],
             production=step.connection,
         )
     except BaseException:
@@ -73,6 +74,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
             **ENCRYPTION_SPEC,
+            **ENGINE_SPEC,
             **AFTER_BACKUP_SPEC,
             jobs={"type": "int", "default": 2},
             pg_bindir={"type": "path", "default": ""},

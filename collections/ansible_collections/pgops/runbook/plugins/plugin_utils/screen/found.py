@@ -62,6 +62,9 @@ def _backup(outputs: Outputs) -> str:
             outputs.get("kind", ""), ""
         )
     encryption = outputs.get("encryption", "none")
+    if outputs.get("label"):
+        what = f"{outputs['type']} backup {outputs['label']} of pgbackrest"
+        return _joined(_tables(outputs), what, f"{megabytes(outputs['bytes'])} in the repository")
     return _joined(
         _tables(outputs),
         f"{megabytes(outputs['bytes'])} on disk",

@@ -1,0 +1,124 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What has to hold before a run begins whose backup is pgBackRest's."""
+
+from __future__ import annotations
+
+from ...errors import Refused, StepFailed
+from ...postgres.application_tables import (
+    APPLICATION_AND_RUNBOOK,
+    INCLUDED,
+    RELATIONS,
+    STORED,
+    of_application,
+)
+from ...postgres.connection import sql
+from ...sentences import listed
+from ...shapes import Cursor, Identity
+from ..emergency import Wish, refuse_without_archiving, refuse_without_right
+from .program import INSTEAD, Owner, PgBackRest, owner_of
+from .scratch import check_scratch_dir
+from .settings import Server, is_of_cluster, postgres_program, read_server
+
+__all__ = ["WISH", "check_engine", "owner_of_cluster", "refuse_unlogged_rows"]
+
+WISH = Wish("backup_engine=pgbackrest", f"See archive_command in pgbackrest's user guide. {INSTEAD}")
+
+UNLOGGED = f"""
+    SELECT n.nspname, c.relname FROM {RELATIONS}
+    WHERE {of_application(STORED, APPLICATION_AND_RUNBOOK, INCLUDED)} AND c.relpersistence = 'u' ORDER BY 1, 2"""
+
+
+def check_engine(
+    cursor: Cursor,
+    identity: Identity,
+    stanza: str,
+    config: str,
+    scratch_dir: str,
+    database_bytes: int,
+    proves: bool,
+) -> None:
+    """The server, its host and the stanza are as a backup and its proof need them.
+
+    Args:
+        cursor: of a transaction in production; only reads.
+        proves: whether pgbackrest may archive a segment of WAL to see that it can.
+
+    Raises:
+        Refused: the first thing that is missing, and what to type.
+    """
+    refuse_without_archiving(cursor, WISH)
+    refuse_without_right(cursor, WISH)
+    refuse_unlogged_rows(cursor)
+    server = read_server(cursor)
+    owner = owner_of_cluster(server, identity)
+    postgres_program(server.data)
+    check_scratch_dir(scratch_dir, owner, database_bytes)
+    program = PgBackRest(owner, stanza, config)
+    _check_stanza(program, identity)
+    if proves:
+        _prove_archiving(program)
+
+
+def owner_of_cluster(server: Server, identity: Identity) -> Owner:
+    """As whom pgbackrest runs on this host.
+
+    Raises:
+        Refused: the database's data are not on this host, or belong to a user that we cannot become.
+    """
+    owner = owner_of(server.data)
+    if not is_of_cluster(server.data, identity):
+        raise Refused(
+            "backup_engine_unusable",
+            f"backup_engine=pgbackrest works on the database's own host, but {server.data} of this host is of another"
+            f" server than {identity['database']} is on. Nothing was changed. Name the database's host as the inventory"
+            f" host. {INSTEAD}",
+        )
+    return owner
+
+
+def _check_stanza(program: PgBackRest, identity: Identity) -> None:
+    """The stanza is that of this server: both have one system identifier."""
+    found = program.info()
+    known = str(found["db"][-1]["system-id"])
+    if known != identity["system_identifier"]:
+        raise Refused(
+            "backup_engine_unusable",
+            f"Stanza {program.stanza} is of server {known}, and {identity['database']} is on server"
+            f" {identity['system_identifier']}. Nothing was changed. Check pgbackrest_stanza, db_host and db_port;"
+            f" after pg_upgrade type, as user {program.owner.name}: pgbackrest {' '.join(program.options())}"
+            " stanza-upgrade",
+        )
+
+
+def _prove_archiving(program: PgBackRest) -> None:
+    """pgbackrest's own check: it ends a segment of WAL, and waits until that is in the repository."""
+    try:
+        program.run("check")
+    except StepFailed as error:
+        raise Refused(
+            "backup_engine_unusable",
+            f"{error.reason} Nothing was changed. Correct that, until this ends well, as user {program.owner.name}:"
+            f" pgbackrest {' '.join(program.options())} check. {INSTEAD}",
+        ) from None
+
+
+def refuse_unlogged_rows(cursor: Cursor) -> None:
+    """Rows of unlogged tables are in no backup of the cluster's files, and nothing would tell.
+
+    Raises:
+        Refused: naming the tables that have any.
+    """
+    cursor.execute(UNLOGGED)
+    found = []
+    for schema, name in cursor.fetchall():
+        table = sql.Identifier(schema, name)
+        cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table))
+        if cursor.fetchone() == (True,):
+            found.append(table.as_string(cursor))
+    if found:
+        raise Refused(
+            "unlogged_rows_not_backed_up",
+            f"Unlogged tables have rows, which pgbackrest does not back up: {listed(found)}. Nothing was changed. Empty"
+            f" them, or type for each: ALTER TABLE {found[0]} SET LOGGED. {INSTEAD}",
+        )

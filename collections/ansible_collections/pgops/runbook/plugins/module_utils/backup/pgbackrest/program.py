@@ -1,0 +1,219 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The program pgbackrest, run as the user that the server runs as, and what it says of its repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from typing import Any, NamedTuple
+
+from ...errors import Refused, StepFailed
+from ...sentences import listed
+from ...shapes import Json
+
+__all__ = ["INSTEAD", "Owner", "PgBackRest", "check_names", "owner_of"]
+
+INSTEAD = "Another engine: -e backup_engine=pg_dump"
+
+#: What PostgreSQL hands to a shell with the name of each segment (restore_command) is made of these characters alone.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./@:+-]*")
+
+# Its exit status where another of its commands holds the lock of the stanza (error 50, LockAcquireError).
+LOCKED = 50
+
+
+class Owner(NamedTuple):
+    """The operating system user that a server's data belong to."""
+
+    uid: int
+    gid: int
+    name: str
+    home: str
+
+    def process(self) -> dict[str, Any]:
+        """Arguments of subprocess.run and Popen: as this user, with nothing of our environment but its own options."""
+        own = {name: value for name, value in os.environ.items() if name.startswith("PGBACKREST_")}
+        arguments: dict[str, Any] = {
+            "env": {**own, "PATH": os.environ.get("PATH") or os.defpath, "LC_ALL": "C", "HOME": self.home},
+            "cwd": "/",
+            "umask": 0o077,
+            "stdin": subprocess.DEVNULL,
+        }
+        if os.geteuid() == 0:
+            groups = os.getgrouplist(self.name, self.gid)
+            arguments.update({"user": self.uid, "group": self.gid, "extra_groups": groups})
+        return arguments
+
+    def succeeds(self, program: str, *arguments: str) -> bool:
+        """Whether a program of the system, run as this user, ends with 0."""
+        path = shutil.which(program)
+        return (
+            path is not None
+            and not subprocess.run([path, *arguments], check=False, **self.process()).returncode
+        )
+
+
+def owner_of(data: str) -> Owner:
+    """Whose a data folder is, as whom we can run programs.
+
+    Args:
+        data: data_directory of the server.
+
+    Raises:
+        Refused: it is not on this host, or this user cannot become its owner.
+    """
+    try:
+        found = os.stat(data)
+        account = pwd.getpwuid(found.st_uid)
+    except (OSError, KeyError) as error:
+        why = getattr(error, "strerror", None) or "its owner is no user of this host"
+        raise Refused(
+            "backup_engine_unusable",
+            f"backup_engine=pgbackrest works on the database's own host, but its data folder {data} cannot be used"
+            f" here: {why}. Nothing was changed. Name the database's host as the inventory host. {INSTEAD}",
+        ) from None
+    if os.geteuid() not in (0, found.st_uid):
+        raise Refused(
+            "backup_engine_unusable",
+            f"pgbackrest has to run as {account.pw_name}, who owns {data}, and this task runs as user"
+            f" {os.geteuid()}, who cannot become that one. Nothing was changed. Type the same command with -b"
+            f" --become-user {account.pw_name}, or: {INSTEAD}",
+        )
+    return Owner(found.st_uid, account.pw_gid, account.pw_name, account.pw_dir)
+
+
+def check_names(stanza: str, config: str, scratch_dir: str) -> None:
+    """The three variables are there, and of characters that mean nothing to a shell.
+
+    Raises:
+        Refused: naming the variable.
+    """
+    for variable, value, wanted, optional in (
+        ("pgbackrest_stanza", stanza, PLAIN_NAME, False),
+        ("pgbackrest_config", config, PLAIN_PATH, True),
+        ("pgbackrest_scratch_dir", scratch_dir, PLAIN_PATH, False),
+    ):
+        if not value and not optional:
+            what = {
+                "pgbackrest_stanza": "the stanza of this server in pgbackrest.conf",
+                "pgbackrest_scratch_dir": "a folder on the database's host with room for a second data folder",
+            }[variable]
+            raise Refused(
+                "backup_engine_unusable",
+                f"backup_engine=pgbackrest needs {variable}: {what}. Nothing was changed. Type the same command with"
+                f" -e {variable}=..., or: {INSTEAD}",
+            )
+        if value and (not wanted.fullmatch(value) or ".." in value.split("/")):
+            raise Refused(
+                "backup_engine_unusable",
+                f"{variable} is {value!r}. It may hold letters, digits and _ . -"
+                f"{' / @ : +, and begins with /' if wanted is PLAIN_PATH else ''}. Nothing was changed. Correct it.",
+            )
+
+
+class PgBackRest:
+    """pgbackrest with one stanza.
+
+    Args:
+        owner: as whom it runs.
+        stanza: name of the stanza.
+        config: its configuration file; empty means where it looks by itself.
+    """
+
+    def __init__(self, owner: Owner, stanza: str, config: str = "") -> None:
+        self.owner = owner
+        self.stanza = stanza
+        self.config = config
+
+    def options(self) -> list[str]:
+        """Those of every command."""
+        return [f"--stanza={self.stanza}", *([f"--config={self.config}"] if self.config else [])]
+
+    def path(self) -> str:
+        """
+        Raises:
+            Refused: the program is not there.
+        """
+        path = shutil.which("pgbackrest")
+        if path is None:
+            raise Refused(
+                "backup_engine_unusable",
+                "The program pgbackrest was not found on PATH of the database's host. Nothing was changed. On Debian"
+                f" type: apt-get install pgbackrest. {INSTEAD}",
+            )
+        return path
+
+    def run(self, command: str, *options: str) -> str:
+        """Run a command to its end; returns what it printed.
+
+        Raises:
+            StepFailed: with what it said last.
+        """
+        answer = subprocess.run(
+            [
+                self.path(),
+                *self.options(),
+                "--log-level-console=off",
+                "--log-level-stderr=warn",
+                "--no-log-timestamp",
+                *options,
+                command,
+            ],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            **self.owner.process(),
+        )
+        if answer.returncode == 0:
+            return answer.stdout
+        raise StepFailed("backup_engine_failed", _failure(command, answer.returncode, answer.stderr))
+
+    def info(self) -> Json:
+        """What the repository has of the stanza: status, db (a list), backup (a list, the newest last).
+
+        Raises:
+            Refused: there is no such stanza, or its repository cannot be read.
+        """
+        try:
+            stanzas = json.loads(self.run("info", "--output=json"))
+        except StepFailed as error:
+            raise Refused(
+                "backup_engine_unusable", f"{error.reason} Nothing was changed. {INSTEAD}"
+            ) from None
+        found: Json = next((one for one in stanzas if one.get("name") == self.stanza), {})
+        if not found.get("db"):
+            raise Refused(
+                "backup_engine_unusable",
+                f"The repository of pgbackrest has no stanza {self.stanza}. Nothing was changed. Check"
+                f" pgbackrest_stanza and pgbackrest_config, or make it; as user {self.owner.name} type: pgbackrest"
+                f" {' '.join(self.options())} stanza-create",
+            )
+        return found
+
+    def backup(self, *, label: str = "", run_id: str = "") -> Json | None:
+        """A backup by its label, or that of a run; None where the repository does not have it."""
+        for one in reversed(self.info().get("backup") or []):
+            if (label and one["label"] == label) or (
+                run_id and (one.get("annotation") or {}).get("runbook") == run_id
+            ):
+                return one
+        return None
+
+
+def _failure(command: str, status: int, said: str) -> str:
+    """One sentence on a command that failed."""
+    if status < 0:
+        return f"pgbackrest {command} was killed by signal {-status}."
+    lines = [line for line in said.strip().splitlines() if not line.startswith("WARN")] or ["it said nothing"]
+    cause = listed(lines[-5:], 5, " / ").rstrip(".")
+    hint = ""
+    if status == LOCKED:
+        hint = " Another backup of this stanza is running: run again when it has ended."
+    return f"pgbackrest {command} failed with exit status {status}: {cause}.{hint}"

@@ -1,0 +1,118 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A server of PostgreSQL 15 that archives its WAL with the pgbackrest of Debian, where both are installed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from demo.local_server import LocalServer
+from demo.server_account import ServerAccount
+from tests.releases import programs_by_release
+from tests.streaming import execute
+
+__all__ = ["STANZA", "ArchivingServer", "archiving_server", "whats_missing"]
+
+STANZA = "main"
+#: Newer ones are not known to Debian's pgbackrest 2.45.
+RELEASE = 15
+
+
+def whats_missing() -> str | None:
+    """Why there can be none here, for the reason of a skip."""
+    if RELEASE not in programs_by_release():
+        return f"PostgreSQL {RELEASE} is not installed"
+    return None if shutil.which("pgbackrest") else "pgbackrest is not installed"
+
+
+class ArchivingServer:
+    """The server, its stanza, and what a run needs to back it up.
+
+    Attributes:
+        server: the server itself.
+        place: folder that the server's user may enter.
+        config: pgbackrest's configuration file.
+        scratch: folder for scratch clusters.
+        fast: folder of the tablespace ``fast``.
+    """
+
+    def __init__(self, server: LocalServer) -> None:
+        self.server = server
+        self.place = Path(server.host).parent
+        self.config = self.place / "pgbackrest.conf"
+        self.scratch = self.place / "s"
+        self.fast = self.place / "fast"
+        self._account = ServerAccount()
+
+    def engine(self, **other: Any) -> dict[str, Any]:
+        """The option of the steps."""
+        return {
+            "name": "pgbackrest",
+            "stanza": STANZA,
+            "config": str(self.config),
+            "type": "incr",
+            "scratch_dir": str(self.scratch),
+            **other,
+        }
+
+    def prepare(self) -> None:
+        """Switch the archiving on, and make the stanza."""
+        for name in ("repo", "log", "lock", "fast"):
+            (self.place / name).mkdir()
+            self._account.own(self.place / name)
+        # What belongs to a restore of production must not reach the scratch cluster.
+        self.config.write_text(
+            f"[global]\nrepo1-path={self.place}/repo\nlog-path={self.place}/log\nlock-path={self.place}/lock\n"
+            "start-fast=y\ncompress-type=none\nlog-level-file=off\narchive-timeout=20\n"
+            "[global:restore]\nlink-all=y\nrecovery-option=recovery_target_action=shutdown\n"
+            f"[{STANZA}]\npg1-path={self.server.data}\npg1-port={self.server.port}\n"
+            f"pg1-socket-path={self.server.host}\npg1-user={self.server.user}\n"
+        )
+        self.config.chmod(0o644)
+        push = f"pgbackrest --config={self.config} --stanza={STANZA} archive-push %p"
+        execute(
+            self.server,
+            "ALTER SYSTEM SET archive_mode = on",
+            f"ALTER SYSTEM SET archive_command = '{push}'",
+            "ALTER SYSTEM SET max_prepared_transactions = 5",
+        )
+        self.server.stop()
+        self.server.start()
+        execute(self.server, f"CREATE TABLESPACE fast LOCATION '{self.fast}'")
+        self.run("stanza-create")
+
+    def run(self, *words: str) -> str:
+        """pgbackrest, as the server's user; what it says."""
+        done = self._account.run(
+            self.place, "/usr/bin/pgbackrest", f"--config={self.config}", f"--stanza={STANZA}", *words
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def scratches(self) -> list[str]:
+        """Scratch clusters that are there."""
+        return sorted(path.name for path in self.scratch.iterdir()) if self.scratch.exists() else []
+
+
+@contextlib.contextmanager
+def archiving_server(folder: Path) -> Iterator[ArchivingServer]:
+    """A running one with its state in ``folder``; removed at the end, on Ctrl-C and SIGTERM too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    programs = programs_by_release()[RELEASE]
+    account = ServerAccount()
+    roles = ("midi", account.name, account.caller, "deployer")
+    server = LocalServer(folder, fsync=False, programs=programs, roles=tuple(dict.fromkeys(roles)))
+    try:
+        server.start()
+        made = ArchivingServer(server)
+        made.prepare()
+        yield made
+        assert made.scratches() == []
+    finally:
+        server.remove()
+        signal.signal(signal.SIGTERM, before)
