@@ -68,7 +68,7 @@ class ArchivingServer:
         # What belongs to a restore of production must not reach the scratch cluster.
         self.config.write_text(
             f"[global]\nrepo1-path={self.place}/repo\nlog-path={self.place}/log\nlock-path={self.place}/lock\n"
-            "start-fast=y\ncompress-type=none\nlog-level-file=off\narchive-timeout=20\n"
+            "start-fast=y\ncompress-type=none\nlog-level-file=off\narchive-timeout=5\n"
             "[global:restore]\nlink-all=y\nrecovery-option=recovery_target_action=shutdown\n"
             f"[{STANZA}]\npg1-path={self.server.data}\npg1-port={self.server.port}\n"
             f"pg1-socket-path={self.server.host}\npg1-user={self.server.user}\n"

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,11 +14,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest import restore_point
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.scratch import ScratchCluster
 
-from tests.integration.restore_runs import Restore, drop_what_restores_left
+from tests.integration.restore_runs import Restore, drop_what_restores_left, wait_for
 from tests.integration.step_runs import StepRuns
 from tests.pgbackrest_server import ArchivingServer, archiving_server, whats_missing
-from tests.streaming import execute
+from tests.streaming import changed_settings, execute
 
 pytestmark = pytest.mark.skipif(bool(whats_missing()), reason=whats_missing() or "")
 
@@ -46,7 +49,7 @@ def shop(archiving: ArchivingServer, tmp_path: Path) -> Iterator[StepRuns]:
     )
     yield made
     drop_what_restores_left(admin, "shop")
-    admin.execute("DROP DATABASE shop WITH (FORCE)")
+    admin.execute("DROP DATABASE shop WITH (FORCE)", "DROP ROLE IF EXISTS deployer")
 
 
 @contextlib.contextmanager
@@ -123,18 +126,110 @@ def test_whoever_writes_just_then_makes_no_false_difference(
     writer.join()
     answer = shop.step("verify_restore")
     assert answer["reason_code"] == "restore_point_not_quiet", answer["msg"]
-    assert "1 transactions" in answer["msg"]
+    assert "Transactions ended between" in answer["msg"]
     assert archiving.scratches() == []
     shop.conclude("failed")
 
     # In another database of the server it makes no difference.
     again = shop.another()
-    again.steps("preflight", "maintenance_window")
+    again.must("preflight")
+    # What keeps the application from writing does not keep the rehearsal from it.
+    again.must("maintenance_window", mode="read_only")
     writer = threading.Thread(target=just_then, args=("postgres", "CREATE TABLE elsewhere ()"))
     writer.start()
     again.must("backup")
     writer.join()
     assert again.must("verify_restore")["outputs"]["data_equal"]
     execute(archiving.server, "DROP TABLE elsewhere")
+    again.must("rehearse")
+    assert archiving.scratches() == []
+    again.must("announce", outcome="failed", maintenance_ended=True)
+
+
+def test_what_a_killed_run_has_left_is_restored_over(shop: StepRuns, archiving: ArchivingServer) -> None:
+    shop.steps("preflight", "maintenance_window", "backup", "verify_restore")
+    (left,) = archiving.scratches()
+    scratch = ScratchCluster(str(archiving.scratch), shop.run_id)
+    before = (Path(scratch.data) / "PG_VERSION").stat().st_ino
+    os.kill(scratch.running(), signal.SIGKILL)
+    wait_for(lambda: not scratch.running())
+    with contextlib.suppress(ChildProcessError):
+        os.wait()
+    again = shop.another("rehearse")
+    again.steps("preflight", "backup")
+    assert again.must("verify_restore")["outputs"]["data_equal"]
+    (now,) = archiving.scratches()
+    assert now != left
+    # A file that is as it was is left as it is.
+    assert (archiving.scratch / now / "run/data/PG_VERSION").stat().st_ino == before
     again.conclude("failed")
     assert archiving.scratches() == []
+    shop.conclude("failed")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"stanza": "other"}, "backup_engine_unusable", "stanza-create"),
+        ({"stanza": ""}, "backup_engine_unusable", "-e pgbackrest_stanza="),
+        ({"config": "/nowhere.conf"}, "backup_engine_unusable", "/nowhere.conf"),
+        ({"scratch_dir": "/proc/scratch"}, "scratch_dir_unusable", "/proc"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything(
+    shop: StepRuns, archiving: ArchivingServer, change: dict[str, str], code: str, words: str
+) -> None:
+    answer = shop.step("preflight", engine=archiving.engine(**change))
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", code), answer["msg"]
+    assert words in answer["msg"]
+    assert shop.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'runbook'") == [(0,)]
+
+
+def test_what_does_not_go_together_is_refused(shop: StepRuns, archiving: ArchivingServer) -> None:
+    answer = shop.step("preflight", encryption={"method": "age", "recipients": ["age1x"]})
+    assert "repo1-cipher-type" in answer["msg"]
+    answer = shop.step("preflight", rehearsal_host="elsewhere")
+    assert "Take the group out" in answer["msg"]
+    shop.execute("INSERT INTO cache (body) VALUES ('gone after a crash')")
+    answer = shop.step("preflight")
+    assert answer["reason_code"] == "unlogged_rows_not_backed_up", answer["msg"]
+    assert 'ALTER TABLE "public"."cache" SET LOGGED' in answer["msg"]
+
+
+def test_an_archive_that_does_not_work_is_found(shop: StepRuns, archiving: ArchivingServer) -> None:
+    # To nobody's repository, and with success.
+    with changed_settings(archiving.server, archive_command="true"):
+        answer = shop.step("preflight")
+        assert answer["reason_code"] == "backup_engine_unusable", answer["msg"]
+        assert "archive_command" in answer["msg"]
+        assert "Nothing was changed" in answer["msg"]
+
+
+def test_who_may_not_see_where_the_data_are_is_told_what_to_type(
+    shop: StepRuns, archiving: ArchivingServer
+) -> None:
+    shop.execute(
+        "CREATE ROLE deployer LOGIN CREATEDB",
+        "ALTER DATABASE shop OWNER TO deployer",
+        "ALTER TABLE notes OWNER TO deployer",
+        "ALTER TABLE cache OWNER TO deployer",
+        "ALTER TABLE schema_migrations OWNER TO deployer",
+        "ALTER SCHEMA public OWNER TO deployer",
+    )
+    runs = StepRuns(shop.server, "shop", shop.folder, user="deployer", engine=shop.engine)
+    for words in (
+        "GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO deployer",
+        'GRANT pg_read_all_settings TO "deployer"',
+    ):
+        answer = runs.step("preflight")
+        assert answer["reason_code"] == "role_lacks_privilege", answer["msg"]
+        assert words in answer["msg"]
+        shop.execute(words)
+    runs.steps("preflight", "maintenance_window", "backup", "verify_restore", "rehearse")
+    runs.conclude("failed")
+
+
+def test_without_archiving(runs: StepRuns, archiving: ArchivingServer) -> None:
+    answer = runs.step("preflight", engine=archiving.engine())
+    assert answer["reason_code"] == "wal_archiving_off", answer["msg"]
+    assert "backup_engine=pg_dump" in answer["msg"]

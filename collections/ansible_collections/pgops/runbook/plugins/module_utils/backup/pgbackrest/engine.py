@@ -35,8 +35,8 @@ BUILT_IN = ("postgres", "template0", "template1")
 
 # What comes of it where rows differ.
 MORE = (
-    "{} transactions ended between the snapshot that was compared and the restore point, so that the recovered cluster"
-    " has them and the snapshot has not"
+    "Transactions ended between the snapshot that was compared and the restore point ({} of them), so that the"
+    " recovered cluster has them and the snapshot has not"
 )
 
 
