@@ -8,6 +8,7 @@ import os
 import pwd
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.engine import (
@@ -16,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.engine import
     refuse_other_engine,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.backup import furthest
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.checks import check_stanza
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.program import (
     Owner,
     PgBackRest,
@@ -192,6 +194,18 @@ def test_a_stanza_that_is_not_there(
         PgBackRest(ourselves, "main").info()
 
 
+def test_a_stanza_of_another_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ourselves: Owner
+) -> None:
+    pretended(
+        tmp_path, monkeypatch, """echo '[{"name": "main", "db": [{"system-id": 7}, {"system-id": 8}]}]'"""
+    )
+    program = PgBackRest(ourselves, "main")
+    check_stanza(program, {"system_identifier": "8", "database": "shop"})
+    with pytest.raises(Refused, match=r"Stanza main is of server 8, and shop is on server 7\."):
+        check_stanza(program, {"system_identifier": "7", "database": "shop"})
+
+
 def test_a_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch, ourselves: Owner) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(Refused, match="apt-get install pgbackrest"):
@@ -265,7 +279,7 @@ def test_a_backup_is_restored_by_the_engine_that_has_made_it() -> None:
     assert engine_of(params).name == "pgbackrest"
     assert engine_of_backup(params, {}).name == "pg_dump"
     made = {"engine": {"name": "pgbackrest", "stanza": "then", "config": "/then.conf"}}
-    then = engine_of_backup({**params, "engine": {**params["engine"], "name": "pg_dump"}}, made)
+    then: Any = engine_of_backup({**params, "engine": {**params["engine"], "name": "pg_dump"}}, made)
     assert (then.name, then.stanza, then.config, then.scratch_dir) == (
         "pgbackrest",
         "then",

@@ -20,7 +20,7 @@ from .program import INSTEAD, Owner, PgBackRest, owner_of
 from .scratch import check_scratch_dir
 from .settings import Server, is_of_cluster, postgres_program, read_server
 
-__all__ = ["WISH", "check_engine", "owner_of_cluster", "refuse_unlogged_rows"]
+__all__ = ["WISH", "check_engine", "check_stanza", "owner_of_cluster", "refuse_unlogged_rows"]
 
 WISH = Wish("backup_engine=pgbackrest", f"See archive_command in pgbackrest's user guide. {INSTEAD}")
 
@@ -55,7 +55,7 @@ def check_engine(
     postgres_program(server.data)
     check_scratch_dir(scratch_dir, owner, database_bytes)
     program = PgBackRest(owner, stanza, config)
-    _check_stanza(program, identity)
+    check_stanza(program, identity)
     if proves:
         _prove_archiving(program)
 
@@ -77,7 +77,7 @@ def owner_of_cluster(server: Server, identity: Identity) -> Owner:
     return owner
 
 
-def _check_stanza(program: PgBackRest, identity: Identity) -> None:
+def check_stanza(program: PgBackRest, identity: Identity) -> None:
     """The stanza is that of this server: both have one system identifier."""
     found = program.info()
     known = str(found["db"][-1]["system-id"])
