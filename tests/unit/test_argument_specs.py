@@ -71,6 +71,7 @@ COMMAND_LINE = {
     "cascade",
     "from",
     "name",
+    "restore_to",
     "run_id",
     "skip",
     "tag",

@@ -47,6 +47,7 @@ ON_THE_COMMAND_LINE = {
     "skip": "none",
     "until": "none",
     "to": "none",
+    "restore_to": "none",
     "approval_comment": "none",
 }
 

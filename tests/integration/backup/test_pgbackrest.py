@@ -100,6 +100,17 @@ def test_a_deploy_a_rollback_and_a_restore(shop: StepRuns, archiving: ArchivingS
     assert ("author",) not in shop.ask("SELECT attname FROM pg_attribute WHERE attrelid = 'notes'::regclass")
 
     shop.execute("DELETE FROM notes")
+    # To the moment before the rollback, with the rows that were written on the new schema.
+    unknown = Restore(shop).step("preflight", restore_to="runbook_nowhere")
+    assert unknown["reason_code"] == "restore_point_unusable", unknown["msg"]
+    assert before["restore_point"] in unknown["msg"]
+    then = Restore(shop)
+    assert not then.step("preflight", restore_to=before["restore_point"]).get("failed")
+    swapped = then.steps("restore", "count_rows", "swap")
+    assert swapped["outputs"]["restored_to"] == before["restore_point"]
+    assert shop.ask("SELECT body FROM notes WHERE author = 'ann'") == [("on the new schema",)]
+    then.run.conclude("restored")
+
     Restore(shop).steps("preflight", "restore", "count_rows", "swap")
     assert archiving.scratches() == []
     assert shop.ask("SELECT count(*) FROM notes") == [(backup["rows"],)]

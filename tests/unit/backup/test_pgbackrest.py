@@ -6,8 +6,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import struct
+import subprocess
+import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +21,14 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.engine import
     engine_of_backup,
     refuse_other_engine,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.making import DumpMaker, maker_of
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.backup import furthest
-from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.checks import check_stanza
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.checks import (
+    check_scratch_dir,
+    check_stanza,
+)
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.engine import PgBackRestEngine
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.making import PgBackRestMaker
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.program import (
     Owner,
     PgBackRest,
@@ -29,7 +40,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.re
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.scratch import (
     ScratchCluster,
-    check_scratch_dir,
     left_behind,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.settings import (
@@ -240,6 +250,24 @@ def test_a_folder_of_a_run_that_is_gone_is_taken_over(tmp_path: Path, ourselves:
     assert left_behind(scratch) == []
 
 
+def test_what_a_killed_step_has_left_at_work_is_ended(tmp_path: Path, ourselves: Owner) -> None:
+    ours, other = (ScratchCluster(str(tmp_path), name) for name in ("ours", "other"))
+    for cluster in (ours, other):
+        with cluster.made(ourselves, {"system_identifier": "7", "role": "midi"}):
+            pass
+    sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
+    left, others = (subprocess.Popen([*sleeps, f"--pg1-path={one.data}"]) for one in (ours, other))
+    try:
+        assert ours.drop()
+        assert left.wait(30) == -signal.SIGKILL
+        assert others.poll() is None
+        assert other.exists()
+    finally:
+        for process in (left, others):
+            process.kill()
+            process.wait()
+
+
 def test_no_folder_means_no_scratch_cluster() -> None:
     assert not ScratchCluster("", "run").drop()
     assert left_behind("") == []
@@ -286,6 +314,48 @@ def test_a_backup_is_restored_by_the_engine_that_has_made_it() -> None:
         "/then.conf",
         "/s",
     )
+
+
+def test_each_engine_has_who_works_with_it() -> None:
+    params = {"backup_dir": "/b", "engine": {**ASKED, "keep_scratch": False}}
+    assert isinstance(engine_of(params), PgBackRestEngine)
+    assert isinstance(maker_of(engine_of(params)), PgBackRestMaker)
+    assert isinstance(maker_of(engine_of({"backup_dir": "/b"})), DumpMaker)
+    with pytest.raises(TypeError, match="nobody makes backups with tar"):
+        maker_of(SimpleNamespace(name="tar"))
+
+
+def test_a_scratch_copy_is_reached_by_its_socket_alone(tmp_path: Path, ourselves: Owner) -> None:
+    production = {"login_host": "db.example", "login_password": "secret", "service": "x", "login_db": "shop"}
+    engine = engine_of(
+        {"backup_dir": "/b", "engine": {**ASKED, "scratch_dir": str(tmp_path), "keep_scratch": False}}
+    )
+    copy = engine.copy({**production, "ssl_mode": "verify-full", "options": "-c work_mem=1MB"}, "r1")
+    with copy.cluster.made(ourselves, {"system_identifier": "7", "role": "deployer"}):
+        pass
+    copy = engine.copy(copy.production, "r1")
+    assert copy.target["login_host"].startswith(str(tmp_path))
+    assert (copy.target["login_password"], copy.target["service"]) == ("", "")
+    assert (copy.target["login_user"], copy.target["login_db"]) == ("deployer", copy.name)
+    assert copy.target["options"] == "-c work_mem=1MB"
+    assert copy.drop()
+
+
+@pytest.mark.parametrize(("hours", "keep", "left"), [(1, False, 1), (30, False, 0), (30, True, 1)])
+def test_what_nobody_needs_any_more_is_dropped(
+    tmp_path: Path, ourselves: Owner, hours: float, keep: bool, left: int
+) -> None:
+    engine = engine_of(
+        {"backup_dir": "/b", "engine": {**ASKED, "scratch_dir": str(tmp_path), "keep_scratch": keep}}
+    )
+    cluster = ScratchCluster(str(tmp_path), "r1")
+    with cluster.made(ourselves, {"system_identifier": "7", "role": "midi"}):
+        Path(cluster.data).mkdir()
+    then = time.time() - hours * 3600
+    os.utime(cluster.folder, (then, then))
+    dropped = engine.drop_forgotten({"login_db": "shop"})
+    assert len(left_behind(str(tmp_path))) == left
+    assert dropped == ([] if left else [cluster.folder])
 
 
 def test_another_engine_in_the_middle_of_a_run_is_refused() -> None:

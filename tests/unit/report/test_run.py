@@ -56,6 +56,17 @@ def test_rows_that_wait_stand_in_the_first_line(rows, words):
     assert run_report(run("deployed", rows_waiting=0), "x")[0] == "deployed: 009 on library (database midi)"
 
 
+def test_where_a_command_goes_back_to_a_restore_point_it_is_said():
+    backup = {"kind": "restore_point", "why": "so", "restore_point": "runbook_r1", "lsn": "0/1"}
+    facts = {"playbook": "emergency_rollback", "restorable_run": "r0"}
+    back = "ansible-playbook playbooks/restore.yml -e run_id=r0 -e restore_to=runbook_r1"
+    for engine, said in (("pgbackrest", True), ("pg_dump", False)):
+        lines = run_report(run("rolled_back", emergency_backup={**backup, "engine": engine}, **facts), "x")
+        assert any(line.endswith(back) for line in lines) is said
+    lines = run_report(run("rolled_back", emergency_backup={**backup, "engine": "pgbackrest"}), "x")
+    assert any("-e run_id=r1 -e restore_to=runbook_r1" in line for line in lines)
+
+
 def test_a_rollback_promises_what_the_next_deploy_will_do():
     item = {
         "item": 4,

@@ -712,6 +712,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "There is already a database with the name that the replaced one would get.",
             "Find out what it is, rename or drop it, and run again.",
         ),
+        "restore_point_unusable": Reason(
+            "No run has set the restore point that was named after that backup, or the recovery ended elsewhere.",
+            "Choose another of those that the reason lists, or leave restore_to out.",
+        ),
         "restore_run_not_named": Reason(
             "The command does not name the run whose backup is to be put back.",
             "Add -e run_id=<run_id>; the reason lists those that can be put back.",

@@ -77,6 +77,10 @@ options:
     description: For a restore, the run whose backup is to be put back.
     type: str
     default: ''
+  restore_to:
+    description: For a restore, the restore point of another run to which it goes on from there.
+    type: str
+    default: ''
   lint_gating_rules:
     description: Rules of the linter squawk whose findings refuse a migration; other findings are only reported.
     type: list

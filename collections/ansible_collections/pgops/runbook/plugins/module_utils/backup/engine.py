@@ -1,24 +1,23 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What makes the backups of a run, and fills the copy that proves them: pg_dump of the database, or pgBackRest.
+"""What makes the backups of a run: pg_dump of the database, or pgBackRest of its whole server.
 
-All that a run needs of either is here; what a step does with it, its receipts and its gates are the same for both.
+What every step may ask of either is here; making a backup and restoring it, which few steps do, is in making.py. What a
+step does with it, its receipts and its gates are the same for both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional, Protocol
+from typing import Any, Protocol
 
 from ..errors import Refused
-from ..shapes import Connection, Cursor, Identity, Json, Target
+from ..shapes import Cursor, Identity, Json, Target
 from .copy import CopyDatabase, drop_forgotten
 from .encryption import Encryption
-from .files import BackupFiles, check_room
+from .files import check_room
 from .pgbackrest.engine import PgBackRestEngine
 from .pgbackrest.scratch import ScratchCluster
-from .proof import restore_dump
-from .snapshot import back_up
 
 __all__ = [
     "ENGINE_SPEC",
@@ -80,43 +79,12 @@ class BackupEngine(Protocol):
         """
         ...
 
-    def back_up(
-        self,
-        connection: Connection,
-        target: Target,
-        files: BackupFiles,
-        run_id: str,
-        lock_timeout_seconds: float,
-    ) -> Json:
-        """Make the backup; returns its manifest (see snapshot.back_up, with engine and bytes)."""
-        ...
-
     def copy(self, target: Target, run_id: str) -> CopyDatabase:
         """The copy of a run, whether or not it is there."""
         ...
 
     def drop_forgotten(self, target: Target) -> list[str]:
         """Drop the copies that runs left which were killed long ago; returns their names."""
-        ...
-
-    def fill_copy(
-        self, production: Connection, files: BackupFiles, manifest: Json, copy: CopyDatabase
-    ) -> Optional[str]:
-        """Make the copy, and restore the backup into it.
-
-        Args:
-            production: idle connection to the database whose backup it is.
-            manifest: with identity, of that database.
-
-        Returns:
-            why rows may differ although the backup is good, as a sentence without its end; else None.
-        """
-        ...
-
-    def fill_beside(
-        self, production: Connection, files: BackupFiles, manifest: Json, restored: CopyDatabase
-    ) -> Optional[str]:
-        """As fill_copy, of a database that is made on production's own server."""
         ...
 
 
@@ -129,8 +97,8 @@ class DumpEngine:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._copy_target: Target = params.get("copy_target") or {}
         self._backup_dir: str = params["backup_dir"]
-        self._bindir: str = params.get("pg_bindir") or ""
-        self._jobs: int = params.get("jobs") or 2
+        self.bindir: str = params.get("pg_bindir") or ""
+        self.jobs: int = params.get("jobs") or 2
 
     def emergency_kind(self, wanted: str) -> str:
         return wanted
@@ -141,33 +109,11 @@ class DumpEngine:
     def check_backup(self, cursor: Cursor, identity: Identity, database_bytes: int, manifest: Json) -> None:
         """Each byte of a dump is looked at when it is restored."""
 
-    def back_up(
-        self,
-        connection: Connection,
-        target: Target,
-        files: BackupFiles,
-        run_id: str,
-        lock_timeout_seconds: float,
-    ) -> Json:
-        manifest = back_up(connection, target, files, self._bindir, self._jobs, lock_timeout_seconds)
-        return {**manifest, "bytes": sum(file["bytes"] for file in manifest["files"].values())}
-
     def copy(self, target: Target, run_id: str) -> CopyDatabase:
         return CopyDatabase(self._copy_target or target, run_id)
 
     def drop_forgotten(self, target: Target) -> list[str]:
         return drop_forgotten(self._copy_target or target)
-
-    def fill_copy(
-        self, production: Connection, files: BackupFiles, manifest: Json, copy: CopyDatabase
-    ) -> Optional[str]:
-        restore_dump(files, manifest, copy, self._bindir, self._jobs)
-        return None
-
-    def fill_beside(
-        self, production: Connection, files: BackupFiles, manifest: Json, restored: CopyDatabase
-    ) -> Optional[str]:
-        return self.fill_copy(production, files, manifest, restored)
 
 
 def engine_of(params: Mapping[str, Any]) -> BackupEngine:

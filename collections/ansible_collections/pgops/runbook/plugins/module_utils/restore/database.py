@@ -14,6 +14,7 @@ from ..backup.copy import database_settings
 from ..backup.encryption import Encryption
 from ..backup.engine import engine_of_backup
 from ..backup.files import BackupFiles
+from ..backup.making import maker_of
 from ..backup.proof import fill_and_compare
 from ..errors import Refused
 from ..ledger.ledger import Ledger
@@ -25,6 +26,7 @@ from ..postgres.connection import client_options, sql, transaction
 from ..postgres.programs import find_program, run_program
 from ..shapes import Connection, Json, Receipt
 from ..step.step import Step
+from .points import at_point, check_reached, fill_to_point
 from .properties import tablespace_for
 from .restored import RestoredDatabase, ledger_dump
 
@@ -56,18 +58,25 @@ def restore_beside(step: Step, source: Json) -> Json:
         receipts = step.ledger.receipts(cursor)
     if tablespace is not None:
         create["TABLESPACE"] = tablespace
+    point = source.get("restore_to")
     restored.drop()
     try:
-        engine = engine_of_backup(step.params, manifest)
+        maker = maker_of(engine_of_backup(step.params, manifest))
         # Encoding and locale of today; the settings under which the backup was described.
         manifest = {**manifest, "settings": {**manifest["settings"], "create": create}}
-        proof = fill_and_compare(
-            lambda: engine.fill_beside(step.connection, files, manifest, restored), manifest, restored
-        )
+        if point:
+            later = at_point(manifest, point)
+            proof = fill_to_point(lambda: maker.fill_beside(step.connection, files, later, restored))
+        else:
+            proof = fill_and_compare(
+                lambda: maker.fill_beside(step.connection, files, manifest, restored), manifest, restored
+            )
         connection = restored.connect()
         try:
             _silence_event_triggers(connection, restored.name)
             in_backup = _check_beginning(connection, Ledger(), receipts, source["run_id"])
+            if point:
+                check_reached(in_backup, point)
             with transaction(connection) as cursor:
                 # The salvage of the backup has the layout of its day; the live ledger will say that it has today's.
                 upgrade(cursor)

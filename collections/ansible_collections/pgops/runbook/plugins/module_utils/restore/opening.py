@@ -23,6 +23,7 @@ from ..preflight.server import check_client_programs, check_own_session, check_s
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
 from ..step.step import Step
+from .points import point_named
 from .restored import drop_restored
 from .source import dump_folder, find_backup
 
@@ -95,6 +96,12 @@ def open_restore(step: Step, operator: str) -> Json:
         check_writable(cursor)
         broken_chain = refuse_broken_chain(step, cursor)
         source = find_backup(Ledger(), cursor, params["backup_dir"], params["source_run_id"], step.identity)
+        manifest = BackupFiles(params["backup_dir"], source["run_id"]).check_manifest(
+            source["manifest_sha256"]
+        )
+        if params["restore_to"]:
+            chain = Ledger().receipts(cursor)
+            source["restore_to"] = point_named(chain, source["run_id"], params["restore_to"], manifest)
         outputs = {
             "migrations": source["migrations"],
             "source": source,
@@ -103,9 +110,6 @@ def open_restore(step: Step, operator: str) -> Json:
             **check_replaceable(cursor, params["target"]),
         }
         outputs["replication"] = _look_at_replication(step, cursor, outputs["database_bytes"])
-        manifest = BackupFiles(params["backup_dir"], source["run_id"]).check_manifest(
-            source["manifest_sha256"]
-        )
         engine = engine_of_backup(params, manifest)
         engine.check_backup(cursor, step.identity, outputs["database_bytes"], manifest)
     if step.module.check_mode:
@@ -163,6 +167,7 @@ def _swapped(receipts: list[Receipt], source: Json, identity: Identity) -> bool:
         restored is not None
         and restored["status"] == "ok"
         and restored["outputs"].get("source", {}).get("manifest_sha256") == source["manifest_sha256"]
+        and restored["outputs"]["source"].get("restore_to") == source.get("restore_to")
         and restored["outputs"]["database_oid"] == identity["database_oid"]
     )
 

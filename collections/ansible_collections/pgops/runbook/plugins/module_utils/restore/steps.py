@@ -102,6 +102,7 @@ def swap_databases(step: Step) -> Json:
         outputs["held_off_seconds"] = swap.held_off_seconds()
     outputs["database_oid"] = prepared["database_oid"]
     outputs["receipts_in_backup"] = prepared["receipts_in_backup"]
+    outputs["restored_to"] = (prepared["source"].get("restore_to") or {}).get("name")
     _connect_to_restored(step, outputs)
     return outputs
 

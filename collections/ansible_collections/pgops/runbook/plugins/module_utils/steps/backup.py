@@ -17,6 +17,7 @@ from ..backup.emergency import (
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, engine_of
 from ..backup.files import BackupFiles, check_room
+from ..backup.making import maker_of
 from ..execution.parts import commits_one_by_one
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
@@ -41,10 +42,11 @@ def work(step: Step) -> Json:
     if params["purpose"] == "emergency":
         chosen = _choose(step, engine)
         if chosen["kind"] == RESTORE_POINT:
-            return {"folder": None, **chosen, **set_restore_point(step.connection, step.run_id)}
+            point = set_restore_point(step.connection, step.run_id)
+            return {"folder": None, **chosen, "engine": engine.name, **point}
         if chosen["kind"] == SALVAGE:
             return {"folder": None, **chosen}
-    manifest = engine.back_up(
+    manifest = maker_of(engine).back_up(
         step.connection, params["target"], files, step.run_id, params["lock_timeout_seconds"]
     )
     manifest.update({"run_id": step.run_id, "identity": step.identity})
@@ -90,6 +92,8 @@ def _choose(step: Step, engine: BackupEngine) -> Json:
     )
     if kind == FULL and engine.copies_on_server:
         check_room(step.params["backup_dir"], size)
+    if engine.emergency_kind(step.params["kind"]) != step.params["kind"]:
+        why = f"backup_engine is {engine.name}"
     return {"kind": kind, "why": why}
 
 

@@ -270,6 +270,7 @@ def main() -> None:
             take_over={"type": "str", "default": ""},
             ended_elsewhere={"type": "dict", "options": ENDED_SPEC},
             source_run_id={"type": "str", "default": ""},
+            restore_to={"type": "str", "default": ""},
             lint_gating_rules={"type": "list", "elements": "str", "default": []},
             accept_drift={"type": "bool", "default": False},
             accept_edited_scripts={"type": "bool", "default": False},

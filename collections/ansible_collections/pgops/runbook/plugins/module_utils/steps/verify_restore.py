@@ -13,6 +13,7 @@ from ..backup.after import AFTER_BACKUP_SPEC, run_after_backup
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, engine_of, refuse_other_engine
 from ..backup.files import BackupFiles
+from ..backup.making import maker_of
 from ..backup.proof import fill_and_compare
 from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
 from ..shapes import Json
@@ -23,6 +24,7 @@ from ..step.step import Step
 def work(step: Step) -> Json:
     params = step.params
     engine = engine_of(params)
+    maker = maker_of(engine)
     copy = engine.copy(params["target"], step.run_id)
     if step.module.check_mode:
         return {"copy": copy.name}
@@ -33,7 +35,7 @@ def work(step: Step) -> Json:
     copy.drop()
     try:
         proof = fill_and_compare(
-            lambda: engine.fill_copy(step.connection, files, manifest, copy),
+            lambda: maker.fill_copy(step.connection, files, manifest, copy),
             manifest,
             copy,
             production=step.connection,

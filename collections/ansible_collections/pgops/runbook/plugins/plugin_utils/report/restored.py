@@ -17,6 +17,10 @@ def restored(restore: dict[str, Any]) -> list[str]:
             *lines,
             f"The databases were swapped by run {restore['swapped_by']}, which was interrupted after it.",
         ]
+    if restore.get("restored_to"):
+        lines.append(
+            f"Recovered to: restore point {restore['restored_to']}. NOT COMPARED: nobody took a fingerprint there."
+        )
     lines.append(f"Held off: the application, for {restore['held_off_seconds']:.1f} s.")
     rows = restore["rows"]
     for table, counts in rows["tables"].items():

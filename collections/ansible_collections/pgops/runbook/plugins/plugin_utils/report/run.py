@@ -110,7 +110,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     lines += _not_given_back(run)
     lines += generated_in_words(run.get("proof") or {})
     if run.get("emergency_backup"):
-        lines.append(_emergency_backup(run["emergency_backup"]))
+        lines += _emergency_backup(run["emergency_backup"], _run_with_backup(run))
     if run.get("privileges_again"):
         lines.append(
             f"Privileges: {listed(run['privileges_again'])} was made again, with what was granted and revoked since"
@@ -176,14 +176,29 @@ def _not_given_back(run: dict[str, Any]) -> list[str]:
     )
 
 
-def _emergency_backup(backup: dict[str, Any]) -> str:
-    """One line: what there is to go back to, and why that."""
+def _run_with_backup(run: dict[str, Any]) -> str | None:
+    """The run whose proven backup is that from before the migration."""
+    return run["run_id"] if run["playbook"] == "deploy" else run.get("restorable_run")
+
+
+def _emergency_backup(backup: dict[str, Any], base: str | None) -> list[str]:
+    """What there is to go back to, and why that; and where a command does it, which.
+
+    Args:
+        base: run whose backup is from before that.
+    """
     what = {
         "full": f"full, in {backup.get('folder')}",
         "salvage": "none besides what the rollback keeps",
         "restore_point": f"recovery_target_name = '{backup.get('restore_point')}' at {backup.get('lsn')}",
     }[backup["kind"]]
-    return f"Backup before the rollback: {what} ({backup['why']})"
+    lines = [f"Backup before the rollback: {what} ({backup['why']})"]
+    if backup.get("engine") == "pgbackrest" and backup.get("restore_point") and base:
+        point = backup["restore_point"]
+        lines.append(
+            f"  what there was before it comes back by: {_restore_command(base)} -e restore_to={point}"
+        )
+    return lines
 
 
 def _files(files: dict[str, Any] | None) -> list[str]:

@@ -288,7 +288,7 @@ class RunRecord:
         if step == "emergency_backup" and not failed and outputs.get("kind"):
             self.content["emergency_backup"] = {
                 key: outputs[key]
-                for key in ("kind", "why", "folder", "restore_point", "lsn")
+                for key in ("kind", "why", "folder", "engine", "restore_point", "lsn")
                 if key in outputs
             }
         if step == "verify_restore" and not failed:

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from ...errors import Refused, StepFailed
+from ...own_files import is_link_of_another
 from ...postgres.application_tables import (
     APPLICATION_AND_RUNBOOK,
     INCLUDED,
@@ -17,10 +21,21 @@ from ...sentences import listed
 from ...shapes import Cursor, Identity
 from ..emergency import Wish, refuse_without_archiving, refuse_without_right
 from .program import INSTEAD, Owner, PgBackRest, owner_of
-from .scratch import check_scratch_dir
+from .scratch import ScratchCluster
 from .settings import Server, is_of_cluster, postgres_program, read_server
 
-__all__ = ["WISH", "check_engine", "check_stanza", "owner_of_cluster", "refuse_unlogged_rows"]
+__all__ = [
+    "WISH",
+    "check_engine",
+    "check_scratch_dir",
+    "check_stanza",
+    "owner_of_cluster",
+    "refuse_unlogged_rows",
+]
+
+# sun_path of a Linux socket address, without its NUL (unix(7)), and what PostgreSQL puts into the folder.
+SOCKET_PATH_BYTES = 107
+SOCKET_NAME = ".s.PGSQL.5432.lock"
 
 WISH = Wish("backup_engine=pgbackrest", f"See archive_command in pgbackrest's user guide. {INSTEAD}")
 
@@ -121,4 +136,37 @@ def refuse_unlogged_rows(cursor: Cursor) -> None:
             "unlogged_rows_not_backed_up",
             f"Unlogged tables have rows, which pgbackrest does not back up: {listed(found)}. Nothing was changed. Empty"
             f" them, or type for each: ALTER TABLE {found[0]} SET LOGGED. {INSTEAD}",
+        )
+
+
+def check_scratch_dir(scratch_dir: str, owner: Owner, needed_bytes: int) -> None:
+    """The folder can be made or is there, its paths are short enough, the owner gets there, and there is room.
+
+    Raises:
+        Refused: saying what is wrong.
+    """
+    length = len(os.fsencode(os.path.join(ScratchCluster(scratch_dir, "").inner, SOCKET_NAME)))
+    if length > SOCKET_PATH_BYTES:
+        raise Refused(
+            "scratch_dir_unusable",
+            f"pgbackrest_scratch_dir {scratch_dir} is {length - SOCKET_PATH_BYTES} characters too long for the socket"
+            " of a server in it. Nothing was changed. Name a shorter one.",
+        )
+    existing = scratch_dir
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    passes = owner.succeeds("test", "-d", existing, "-a", "-x", existing)
+    if is_link_of_another(scratch_dir) or not passes or not os.access(existing, os.W_OK | os.X_OK):
+        raise Refused(
+            "scratch_dir_unusable",
+            f"pgbackrest_scratch_dir {scratch_dir} cannot be used: {existing} is no folder that this user may write to"
+            f" and that {owner.name}, as whom the server runs, may enter, or it is a link that another user has made."
+            f" Nothing was changed. Correct that, or name another folder. {INSTEAD}",
+        )
+    free = shutil.disk_usage(existing).free
+    if free < needed_bytes:
+        raise Refused(
+            "scratch_dir_unusable",
+            f"pgbackrest_scratch_dir {scratch_dir} has {free // 2**20} MiB free, but the scratch cluster needs about"
+            f" {needed_bytes // 2**20} MiB. Nothing was changed. Make room, or name another folder.",
         )

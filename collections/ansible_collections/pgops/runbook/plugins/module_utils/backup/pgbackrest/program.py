@@ -10,6 +10,7 @@ import pwd
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...errors import Refused, StepFailed
@@ -149,8 +150,11 @@ class PgBackRest:
             )
         return path
 
-    def run(self, command: str, *options: str) -> str:
+    def run(self, command: str, *options: str, holding: Sequence[int] = ()) -> str:
         """Run a command to its end; returns what it printed.
+
+        Args:
+            holding: descriptors of locks that are held until it has ended, also where we have died before.
 
         Raises:
             StepFailed: with what it said last.
@@ -169,6 +173,7 @@ class PgBackRest:
             text=True,
             errors="replace",
             check=False,
+            pass_fds=holding,
             **self.owner.process(),
         )
         if answer.returncode == 0:

@@ -9,6 +9,7 @@ within it, in which we write nothing: who may write there could have put a link 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -21,12 +22,12 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ...durable import one_at_a_time, write_file_durably
-from ...errors import Refused, StepFailed
-from ...own_files import is_link_of_another, make_own_folder, read_regular
+from ...errors import StepFailed
+from ...own_files import make_own_folder, read_regular
 from ...shapes import Json
-from .program import INSTEAD, Owner
+from .program import Owner
 
-__all__ = ["FORGOTTEN_AFTER_HOURS", "ScratchCluster", "check_scratch_dir", "left_behind"]
+__all__ = ["FORGOTTEN_AFTER_HOURS", "ScratchCluster", "left_behind"]
 
 PREFIX = "copy_"
 
@@ -34,10 +35,6 @@ STOP_SECONDS = 60
 
 # As of a copy that is a database (backup/copy.py).
 FORGOTTEN_AFTER_HOURS = 24
-
-# sun_path of a Linux socket address, without its NUL (unix(7)), and what PostgreSQL puts into the folder.
-SOCKET_PATH_BYTES = 107
-SOCKET_NAME = ".s.PGSQL.5432.lock"
 
 # Who gets as far as the socket is the server's owner or root; whatever role they take, they could read the files.
 HBA = "local all all trust\n"
@@ -64,6 +61,8 @@ class ScratchCluster:
         self.tablespaces = os.path.join(self.inner, "tablespaces")
         self.log = os.path.join(self.folder, "server.log")
         self._mark = os.path.join(self.folder, "scratch.json")
+        #: Descriptors of the lock that is held.
+        self.locks: tuple[int, ...] = ()
         self._child: subprocess.Popen[bytes] | None = None
 
     # Its folder ------------------------------------------------------------------------------------------
@@ -126,12 +125,14 @@ class ScratchCluster:
     def locked(self) -> Iterator[bool]:
         """Whether nobody else is at work on it; inside, nobody else is. A lock that ends with the process."""
         descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        self.locks = (descriptor,)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield True
         except BlockingIOError:
             yield False
         finally:
+            self.locks = ()
             os.close(descriptor)
 
     def age_hours(self) -> float:
@@ -156,10 +157,33 @@ class ScratchCluster:
         if not self.exists():
             return False
         stopped = self.stop()
+        self._end_programs()
         if self.keep and os.path.isdir(self.data):
             return stopped
-        shutil.rmtree(self.folder)
-        return True
+        deadline = time.monotonic() + STOP_SECONDS
+        while True:
+            try:
+                shutil.rmtree(self.folder)
+                return True
+            except OSError as error:
+                # Workers of a pgbackrest that was ended write until they notice.
+                if error.errno not in (errno.ENOTEMPTY, errno.ENOENT) or time.monotonic() > deadline:
+                    raise StepFailed(
+                        "scratch_dir_unusable",
+                        f"The scratch cluster {self.folder} cannot be removed: {error.strerror}. Production is as it"
+                        " was. Remove that folder yourself.",
+                    ) from None
+            time.sleep(0.1)
+
+    def _end_programs(self) -> None:
+        """End pgbackrest where a step that was killed has left it at work on our data folder, and on no other."""
+        ours = os.fsencode(f"--pg1-path={self.data}")
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+                if ours in words:
+                    os.kill(int(name), signal.SIGKILL)
 
     # Its server ------------------------------------------------------------------------------------------
 
@@ -266,36 +290,3 @@ def left_behind(scratch_dir: str) -> list[ScratchCluster]:
         if name.startswith(PREFIX)
     ]
     return [cluster for cluster in found if cluster.exists()]
-
-
-def check_scratch_dir(scratch_dir: str, owner: Owner, needed_bytes: int) -> None:
-    """The folder can be made or is there, its paths are short enough, the owner gets there, and there is room.
-
-    Raises:
-        Refused: saying what is wrong.
-    """
-    length = len(os.fsencode(os.path.join(ScratchCluster(scratch_dir, "").inner, SOCKET_NAME)))
-    if length > SOCKET_PATH_BYTES:
-        raise Refused(
-            "scratch_dir_unusable",
-            f"pgbackrest_scratch_dir {scratch_dir} is {length - SOCKET_PATH_BYTES} characters too long for the socket"
-            " of a server in it. Nothing was changed. Name a shorter one.",
-        )
-    existing = scratch_dir
-    while not os.path.lexists(existing):
-        existing = os.path.dirname(existing)
-    passes = owner.succeeds("test", "-d", existing, "-a", "-x", existing)
-    if is_link_of_another(scratch_dir) or not passes or not os.access(existing, os.W_OK | os.X_OK):
-        raise Refused(
-            "scratch_dir_unusable",
-            f"pgbackrest_scratch_dir {scratch_dir} cannot be used: {existing} is no folder that this user may write to"
-            f" and that {owner.name}, as whom the server runs, may enter, or it is a link that another user has made."
-            f" Nothing was changed. Correct that, or name another folder. {INSTEAD}",
-        )
-    free = shutil.disk_usage(existing).free
-    if free < needed_bytes:
-        raise Refused(
-            "scratch_dir_unusable",
-            f"pgbackrest_scratch_dir {scratch_dir} has {free // 2**20} MiB free, but the scratch cluster needs about"
-            f" {needed_bytes // 2**20} MiB. Nothing was changed. Make room, or name another folder.",
-        )
