@@ -14,7 +14,7 @@ from typing import Any
 from demo.local_server import LocalServer
 from demo.server_account import ServerAccount
 from tests.releases import programs_by_release
-from tests.streaming import execute
+from tests.streaming import execute, until
 
 __all__ = ["STANZA", "ArchivingServer", "archiving_server", "whats_missing"]
 
@@ -74,17 +74,38 @@ class ArchivingServer:
             f"pg1-socket-path={self.server.host}\npg1-user={self.server.user}\n"
         )
         self.config.chmod(0o644)
-        push = f"pgbackrest --config={self.config} --stanza={STANZA} archive-push %p"
         execute(
             self.server,
             "ALTER SYSTEM SET archive_mode = on",
-            f"ALTER SYSTEM SET archive_command = '{push}'",
+            f"ALTER SYSTEM SET archive_command = '{self._push()}'",
             "ALTER SYSTEM SET max_prepared_transactions = 5",
         )
         self.server.stop()
         self.server.start()
         execute(self.server, f"CREATE TABLESPACE fast LOCATION '{self.fast}'")
         self.run("stanza-create")
+
+    def _push(self) -> str:
+        return f"pgbackrest --config={self.config} --stanza={STANZA} archive-push %p"
+
+    @contextlib.contextmanager
+    def archiving_by(self, command: str) -> Iterator[None]:
+        """Inside, the server archives by another command."""
+        try:
+            self._archive_by(command)
+            yield
+        finally:
+            self._archive_by(self._push())
+
+    def _archive_by(self, command: str) -> None:
+        execute(self.server, f"ALTER SYSTEM SET archive_command = '{command}'", "SELECT pg_reload_conf()")
+
+        def is_so() -> bool:
+            with contextlib.closing(self.server.connect()) as connection, connection.cursor() as cursor:
+                cursor.execute("SHOW archive_command")
+                return cursor.fetchone() == (command,)
+
+        until(is_so, f"archive_command = {command}")
 
     def run(self, *words: str) -> str:
         """pgbackrest, as the server's user; what it says."""

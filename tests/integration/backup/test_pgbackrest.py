@@ -19,7 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.sc
 from tests.integration.restore_runs import Restore, drop_what_restores_left, wait_for
 from tests.integration.step_runs import StepRuns
 from tests.pgbackrest_server import ArchivingServer, archiving_server, whats_missing
-from tests.streaming import changed_settings, execute
+from tests.streaming import execute
 
 pytestmark = pytest.mark.skipif(bool(whats_missing()), reason=whats_missing() or "")
 
@@ -209,7 +209,7 @@ def test_what_does_not_go_together_is_refused(shop: StepRuns, archiving: Archivi
 
 def test_an_archive_that_does_not_work_is_found(shop: StepRuns, archiving: ArchivingServer) -> None:
     # To nobody's repository, and with success.
-    with changed_settings(archiving.server, archive_command="true"):
+    with archiving.archiving_by("true"):
         answer = shop.step("preflight")
         assert answer["reason_code"] == "backup_engine_unusable", answer["msg"]
         assert "archive_command" in answer["msg"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import Optional
 
@@ -26,7 +27,7 @@ from .settings import Server, configuration, overrides, postgres_program, read_s
 
 __all__ = ["PgBackRestMaker"]
 
-# Of a server that has them always, so that pgbackrest restores them always, and wants them not to be named.
+# Every server has them, so that pgbackrest restores them always, and wants them not to be named.
 BUILT_IN = ("postgres", "template0", "template1")
 
 # What comes of it where rows differ.
@@ -181,6 +182,11 @@ def _ended_between(copy: ScratchCopy, server: Server, seen: str) -> int:
         connection.close()
 
 
+def _can_be_named(database: str) -> bool:
+    """Whether pgbackrest surely knows a database by its name; of others all databases are restored."""
+    return database not in BUILT_IN and re.fullmatch(r"[A-Za-z0-9_.-]+", database) is not None
+
+
 def _restore(
     program: PgBackRest, cluster: ScratchCluster, made: Json, database: str, jobs: int, has_data: bool
 ) -> None:
@@ -191,7 +197,8 @@ def _restore(
 
     Args:
         made: engine of the manifest.
-        database: the only one whose rows are restored; files of others are empty (pgbackrest, db-include).
+        database: the only one whose rows are restored, where it can be named; files of others are empty (pgbackrest,
+            db-include).
         has_data: whether there are data of an earlier restore, of which only what differs is copied.
 
     Raises:
@@ -215,7 +222,7 @@ def _restore(
         "--no-link-all",
         "--reset-recovery-option",
         "--reset-db-exclude",
-        *([] if database in BUILT_IN else [f"--db-include={database}"]),
+        *([f"--db-include={database}"] if _can_be_named(database) else []),
         "--delta" if has_data else "--no-delta",
         f"--process-max={jobs}",
         holding=cluster.locks,

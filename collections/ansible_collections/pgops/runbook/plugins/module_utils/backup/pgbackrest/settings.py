@@ -71,7 +71,7 @@ class Server(NamedTuple):
 
     Attributes:
         data: its data folder.
-        superuser: name of the role that made the cluster.
+        superuser: name of a role that may do everything.
         role: as which we are connected.
         settings: (name, value) of those that its configuration sets.
     """
@@ -89,7 +89,8 @@ def read_server(cursor: Cursor) -> Server:
     """
     cursor.execute(
         "SELECT (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'),"
-        " (SELECT rolname::text FROM pg_catalog.pg_roles WHERE oid = 10), session_user::text"
+        " (SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolsuper ORDER BY rolcanlogin DESC, oid LIMIT 1),"
+        " session_user::text"
     )
     data, superuser, role = one_row(cursor)
     if not data:
