@@ -330,7 +330,7 @@ def test_a_scratch_copy_is_reached_by_its_socket_alone(tmp_path: Path, ourselves
     engine = engine_of(
         {"backup_dir": "/b", "engine": {**ASKED, "scratch_dir": str(tmp_path), "keep_scratch": False}}
     )
-    copy = engine.copy({**production, "ssl_mode": "verify-full", "options": "-c work_mem=1MB"}, "r1")
+    copy: Any = engine.copy({**production, "ssl_mode": "verify-full", "options": "-c work_mem=1MB"}, "r1")
     with copy.cluster.made(ourselves, {"system_identifier": "7", "role": "deployer"}):
         pass
     copy = engine.copy(copy.production, "r1")
