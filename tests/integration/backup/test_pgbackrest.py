@@ -176,6 +176,13 @@ def test_what_a_killed_run_has_left_is_restored_over(shop: StepRuns, archiving: 
     again.conclude("failed")
     assert archiving.scratches() == []
     shop.conclude("failed")
+    assert shop.run_id in Restore(shop, "nowhere").step("preflight")["msg"]
+    # What is in backup_dir goes as a dump would; the repository is pgbackrest's own.
+    cleaned = shop.another("cleanup").must("cleanup", backup_keep={"count": 1})["outputs"]
+    assert ([one["run_id"] for one in cleaned["removed"]], cleaned["left_alone"]) == ([shop.run_id], [])
+    assert cleaned["backups"] == [again.run_id]
+    missing = Restore(shop).step("preflight")
+    assert missing["reason_code"] == "backup_missing", missing["msg"]
 
 
 @pytest.mark.parametrize(

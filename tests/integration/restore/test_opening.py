@@ -172,6 +172,7 @@ def opened(restore: Restore) -> dict:
         "preflight",
         lambda step: open_restore(step, "ada"),
         source_run_id=restore.source,
+        restore_to="",
         take_over=restore.run.run_id,
         ended_elsewhere=None,
         max_replica_lag_mb=1024,
