@@ -94,7 +94,9 @@ def test_a_deploy_a_rollback_and_a_restore(shop: StepRuns, archiving: ArchivingS
     back = shop.another("emergency_rollback")
     back.must("preflight")
     before = back.must("backup", purpose="emergency")["outputs"]
-    assert (before["kind"], before["folder"]) == ("restore_point", None)
+    assert (before["kind"], before["engine"], before["folder"]) == ("restore_point", "pgbackrest", None)
+    dumped = back.must("backup", purpose="emergency", kind="full")["outputs"]
+    assert (dumped["kind"], dumped["engine"]) == ("full", "pg_dump")
     back.steps("emergency_rollback", "smoke_test")
     back.conclude("rolled_back")
     assert ("author",) not in shop.ask("SELECT attname FROM pg_attribute WHERE attrelid = 'notes'::regclass")

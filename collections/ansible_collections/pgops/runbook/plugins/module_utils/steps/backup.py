@@ -46,6 +46,8 @@ def work(step: Step) -> Json:
             return {"folder": None, **chosen, "engine": engine.name, **point}
         if chosen["kind"] == SALVAGE:
             return {"folder": None, **chosen}
+        # Also where archived WAL, which pgbackrest needs, is what does not work.
+        engine = engine_of({**params, "engine": None})
     manifest = maker_of(engine).back_up(
         step.connection, params["target"], files, step.run_id, params["lock_timeout_seconds"]
     )
@@ -90,7 +92,7 @@ def _choose(step: Step, engine: BackupEngine) -> Json:
     kind, why = choose_kind(
         engine.emergency_kind(step.params["kind"]), size / 2**20, step.params["full_max_mb"], one_by_one
     )
-    if kind == FULL and engine.copies_on_server:
+    if kind == FULL:
         check_room(step.params["backup_dir"], size)
     if engine.emergency_kind(step.params["kind"]) != step.params["kind"]:
         why = f"backup_engine is {engine.name}"

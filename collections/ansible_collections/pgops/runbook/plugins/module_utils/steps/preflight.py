@@ -153,7 +153,7 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
         engine.check(cursor, step.identity, size, tries)
     if on_server:
         replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
-    if on_server or (engine.copies_on_server and step.params["emergency_backup"] in (AUTO, FULL)):
+    if on_server or engine.emergency_kind(step.params["emergency_backup"]) in (AUTO, FULL):
         # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
         Encryption.of(step.params).check()
     return size, replication
