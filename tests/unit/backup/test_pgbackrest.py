@@ -258,6 +258,8 @@ def test_what_a_killed_step_has_left_at_work_is_ended(tmp_path: Path, ourselves:
     sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
     left, others = (subprocess.Popen([*sleeps, f"--pg1-path={one.data}"]) for one in (ours, other))
     try:
+        while b"--pg1-path" not in Path(f"/proc/{left.pid}/cmdline").read_bytes():
+            time.sleep(0.01)  # it has not yet become the other program
         assert ours.drop()
         assert left.wait(30) == -signal.SIGKILL
         assert others.poll() is None

@@ -24,7 +24,8 @@ __all__ = ["HeldPoint", "ended_between", "ended_meanwhile", "hold_restore_point"
 
 # While others write all the time, each try has a chance of its own; after that the comparison tells.
 TRY_SECONDS = 5.0
-TRIES = 100
+TRIES = 1000
+SETTLE_SECONDS = 0.05
 
 # One statement: as little as can be between the snapshot, which is taken when it begins, and the restore point.
 EXPORT = """
@@ -80,15 +81,38 @@ def hold_restore_point(connection: Connection, run_id: str, lock_timeout_seconds
         deadline = time.monotonic() + TRY_SECONDS
         for number in range(1, TRIES + 1):
             cursor, (snapshot, seen, name, lsn) = hold_snapshot(connection, lock_timeout_seconds, export)
-            with transaction(other) as looking:
-                looking.execute("SELECT pg_catalog.pg_current_snapshot()::text")
-                now = one_row(looking)[0]
-            if not ended_meanwhile(seen, now) or number == TRIES or time.monotonic() >= deadline:
+            if _quiet(other, seen) or number == TRIES or time.monotonic() >= deadline:
                 return HeldPoint(cursor, snapshot, seen, name, lsn)
             release(connection)
         raise AssertionError("the last try returns")
     finally:
         other.close()
+
+
+def _quiet(connection: Connection, seen: str) -> bool:
+    """Whether, as far as production can tell, nobody committed between a snapshot and the restore point behind it.
+
+    Who was running all the time may have written its COMMIT before the point, and still wait for the disk; so those are
+    given a moment.
+    """
+    if ended_meanwhile(seen, _snapshot_now(connection)):
+        return False
+    running = _running(seen)
+    if not running:
+        return True
+    time.sleep(SETTLE_SECONDS)
+    return running <= _running(_snapshot_now(connection))
+
+
+def _snapshot_now(connection: Connection) -> str:
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT pg_catalog.pg_current_snapshot()::text")
+        return one_row(cursor)[0]
+
+
+def _running(snapshot: str) -> set[str]:
+    """Numbers of the transactions that a snapshot found running."""
+    return set(filter(None, snapshot.split(":")[2].split(",")))
 
 
 def ended_meanwhile(before: str, after: str) -> bool:
@@ -97,13 +121,10 @@ def ended_meanwhile(before: str, after: str) -> bool:
     Args:
         before, after: as pg_current_snapshot() prints them: xmin:xmax:running ones with commas.
     """
-    _, xmax, running = before.split(":")
-    _, later_xmax, later_running = after.split(":")
-    still = set(later_running.split(","))
-    ended = [one for one in running.split(",") if one and one not in still]
-    # A number that was given and is gone already.
-    new = [one for one in range(int(xmax), int(later_xmax)) if str(one) not in still]
-    return bool(ended or new)
+    still = _running(after)
+    # A number that was given meanwhile and is gone already.
+    new = map(str, range(int(before.split(":")[1]), int(after.split(":")[1])))
+    return not still.issuperset(_running(before)) or not still.issuperset(new)
 
 
 def ended_between(cursor: Cursor, seen: str) -> int:
