@@ -31,7 +31,7 @@ _numbers = itertools.count(1)
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 
-STEPS_WITH_PROGRAMS = ("preflight", "backup", "verify_restore", "restore")
+STEPS_WITH_PROGRAMS = ("preflight", "backup", "verify_restore", "restore", "drill")
 STEPS_WITH_ENGINE = (*STEPS_WITH_PROGRAMS, "rehearse", "announce")
 
 

@@ -51,5 +51,5 @@ def test_each_reason_of_the_training_is_one() -> None:
 
 def test_each_outcome_has_a_row() -> None:
     rows = set(re.findall(r"^\| `(\w+)`", TEXT, re.MULTILINE))
-    # A rehearsal is of the day before.
-    assert rows == {*STATE_OF_PRODUCTION, "failed"} - {"rehearsed"}
+    # A rehearsal and a drill are of the days before.
+    assert rows == {*STATE_OF_PRODUCTION, "failed"} - {"rehearsed", "drilled"}

@@ -20,6 +20,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "''.join((letter if letter.isalnum() and letter.isascii() else '_' for letter in target))[:40]",
     "commit['commit'][:12]",
     "digest[:12]",
+    "drill['finished'][:19]",
     "digest[:8]",
     "hashlib.sha256(file.encode('utf-8')).hexdigest()[:32]",
     "hashlib.sha256(run_id.encode('utf-8')).hexdigest()[:12]",

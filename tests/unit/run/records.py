@@ -9,6 +9,7 @@ import json
 
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
     DEPLOY_STEPS,
+    DRILL_STEPS,
     REHEARSE_STEPS,
     RESTORE_STEPS,
     ROLLBACK_STEPS,
@@ -22,6 +23,7 @@ ALL_STEPS = {
     "rehearse": REHEARSE_STEPS,
     "emergency_rollback": ROLLBACK_STEPS,
     "restore": RESTORE_STEPS,
+    "drill": DRILL_STEPS,
 }
 
 
@@ -30,6 +32,7 @@ SUCCESS = {
     "rehearse": "rehearsed",
     "emergency_rollback": "rolled_back",
     "restore": "restored",
+    "drill": "drilled",
 }
 
 

@@ -22,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.steps import (
     backup,
     cleanup,
     count_rows,
+    drill,
     emergency_rollback,
     files_check,
     files_rename,
@@ -46,7 +47,7 @@ from tests.unit.test_rooms import MODULES, PLUGINS, PROJECT
 STEPS = {
     module.__name__.rpartition(".")[-1]: module
     for module in (
-        *(announce, apply, approval, approve, backup, cleanup, count_rows),
+        *(announce, apply, approval, approve, backup, cleanup, count_rows, drill),
         *(emergency_rollback, files_check, files_rename),
         *(
             history,

@@ -96,7 +96,7 @@ options:
         description: The playbook that runs.
         type: str
         required: true
-        choices: [deploy, rehearse, emergency_rollback, restore, salvage, status, history, cleanup, approve,
+        choices: [deploy, rehearse, emergency_rollback, restore, drill, salvage, status, history, cleanup, approve,
           new_migration]
       migration:
         description: Version or name of the migration, V(pending) or V(all).

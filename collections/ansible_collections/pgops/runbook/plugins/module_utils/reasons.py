@@ -227,6 +227,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A script was edited after it was deployed.",
             "Bring the deployed text back; if the edit is right: -e accept_edited_scripts=true.",
         ),
+        "drill_too_old": Reason(
+            "drill_max_age_days asks for a drill before a deploy, and none that went well is young enough.",
+            "Do one: ansible-playbook playbooks/drill.yml; then type the same command again.",
+        ),
         "files_behind": Reason(
             "Files on disk have not followed an earlier migration.",
             "Finish that first, with the command that the reason names.",
@@ -275,6 +279,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "not_applied": Reason(
             "The migration to roll back is not applied.",
             "Nothing needs to be done; ansible-playbook playbooks/status.yml shows what is applied.",
+        ),
+        "nothing_to_drill": Reason(
+            "There is no migration for a drill: none is pending, and sql_dir has none of those that are applied.",
+            "Check sql_dir.",
         ),
         "outside_maintenance_window": Reason(
             "It is not the time at which production may be changed.",
@@ -485,9 +493,17 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
     },
     "Rehearsal": {
+        "drill_lost_rows": Reason(
+            "In a drill users' rows that a rollback should have kept were gone after the next deploy.",
+            "Look at what the rollback script does with the tables that the reason names.",
+        ),
+        "drill_schema_differs": Reason(
+            "In a drill the schema after rollback, restore and another deploy was not the one that was deployed.",
+            "Correct the migration or its rollback by the difference in the reason.",
+        ),
         "generated_rows_out_of_range": Reason(
-            "The number of rows that a rehearsal should generate is negative or too large.",
-            "Give rehearsal_rows or rehearse_generated_rows a number between 0 and 10000.",
+            "The number of rows that a rehearsal or a drill should generate is negative or too large.",
+            "Give rehearsal_rows, rehearse_generated_rows or drill_rows a number between 0 and 10000.",
         ),
         "rehearsal_failed_for_several": Reason(
             "Several migrations fail the rehearsal of all from an empty database; the sentence says of each what is"

@@ -116,6 +116,10 @@ options:
     description: Greatest time of one statement of a migration's precheck script.
     type: float
     default: 60
+  drill_max_age_days:
+    description: How old the last drill that went well may be when a deploy begins; 0 asks for none.
+    type: float
+    default: 0
   approval_max_age_hours:
     description: How old backup, proof and rehearsal may be when a deploy that was approved changes production.
     type: float

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         backup,
         cleanup,
         count_rows,
+        drill,
         emergency_rollback,
         files_check,
         files_rename,

@@ -16,6 +16,7 @@ from ..postgres.references import parents_first
 from ..postgres.script_session import on_role_path
 from ..shapes import Connection, Cursor
 from .candidates import Candidates
+from .changing import Changed, change_rows
 from .filling import Filled, NotInserted, count_up_to, put_in, undone_on_error
 from .reach import reach_outside
 from .rings import hard_references, plan_keys
@@ -40,6 +41,7 @@ class Generator:
         seed: with the same number and the same schema the rows are the same.
         left_out: gives the quoted names of the tables that record versions.
         only_empty: whether a table that has rows of somebody else stays as it is.
+        in_addition: whether a table gets so many rows besides those that it has.
 
     Attributes:
         unfilled: name of each table that has no row, and why.
@@ -53,12 +55,14 @@ class Generator:
         seed: int,
         left_out: Callable[[Cursor], Sequence[str]],
         only_empty: bool = False,
+        in_addition: bool = False,
     ) -> None:
         self.copy = copy
         self.rows = rows
         self.seed = seed
         self.left_out = left_out
         self.only_empty = only_empty
+        self.in_addition = in_addition
         self.unfilled: dict[str, str] = {}
         self.filled: set[str] = set()
         self._shapes: dict[str, frozenset[tuple[str, str]]] = {}
@@ -104,6 +108,34 @@ class Generator:
         self._remember(found, {table.quoted: there[table.oid] for table in tables})
         return found
 
+    def change(self, connection: Connection) -> list[Changed]:
+        """Give rows that there are other values, at most so many in a table as it would get new ones.
+
+        Args:
+            connection: to the copy; the transactions are this function's.
+
+        Returns:
+            what became of each table that has rows.
+
+        Raises:
+            ValueError, psycopg2.Error: see fill().
+        """
+        self._round += 1
+        with transaction(connection) as cursor:
+            self._refuse_other_database(cursor)
+            tables = read_tables(cursor, self.left_out(cursor))
+            ascii_only = _encoding(cursor) != "UTF8"
+            outside = reach_outside(cursor)
+        begin("changing rows", len(tables))
+        ends = time.monotonic() + SECONDS
+        found: list[Changed] = []
+        for table in tables:
+            obstacle = outside or (NO_TIME if time.monotonic() > ends else None)
+            candidates = Candidates(table, self._chance(table), ascii_only)
+            found.append(change_rows(connection, candidates, self.rows, obstacle))
+            advance(1)
+        return [one for one in found if one.there]
+
     def forget(self) -> list[str]:
         """Names of the tables that got rows, which are now taken away."""
         names = sorted(self.filled)
@@ -145,6 +177,8 @@ class Generator:
         before = self._shapes.get(table.quoted)
         self._shapes[table.quoted] = table.shape()
         if table.quoted in self.filled and before is not None and before != table.shape():
+            return self.rows
+        if self.in_addition:
             return self.rows
         return 0 if there and self.only_empty else self.rows - there
 

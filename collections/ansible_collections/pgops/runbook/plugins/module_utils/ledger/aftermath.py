@@ -21,6 +21,7 @@ SUCCESS = {
     "rehearse": "rehearsed",
     "emergency_rollback": "rolled_back",
     "restore": "restored",
+    "drill": "drilled",
 }
 
 #: Playbook -> the step before which a failure leaves production as it was.
@@ -29,6 +30,7 @@ FIRST_STEP_THAT_CHANGES = {
     "emergency_rollback": "emergency_rollback",
     "rehearse": None,
     "restore": "swap",
+    "drill": None,
 }
 
 #: The steps after which production is another one.

@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 from ..shapes import Cursor, Json
+from .drills import read_drills
 from .ledger import UTC_TEXT, Ledger
 
 __all__ = ["read_history"]
 
 
 def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str = "") -> list[Json]:
-    """Runs of the ledger, the newest first.
+    """Runs and drills of the ledger, the newest first.
 
-    A rehearsal and what preflight has refused write nothing to production, and so are not among them.
+    A rehearsal and what preflight has refused write nothing to production, and so are not among them. The steps of a
+    drill are its phases.
 
     Args:
         limit: at most so many.
@@ -56,4 +58,26 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
         "steps",
         "tag",
     )
-    return [dict(zip(names, row)) for row in cursor.fetchall()]
+    runs = [dict(zip(names, row)) for row in cursor.fetchall()]
+    drills = [_as_run(drill) for drill in read_drills(cursor, limit, migration, outcome)]
+    return sorted([*runs, *drills], key=lambda one: (one["started"], one["run_id"]), reverse=True)[:limit]
+
+
+def _as_run(drill: Json) -> Json:
+    """A drill as one reads of a run."""
+    phases = drill.pop("phases")
+    return {
+        **drill,
+        "playbook": "drill",
+        "steps": [
+            {
+                "step": phase["phase"],
+                "migration": None,
+                "status": phase["status"],
+                "started": phase["started"],
+                "seconds": phase["seconds"],
+            }
+            for phase in phases
+        ],
+        "tag": None,
+    }

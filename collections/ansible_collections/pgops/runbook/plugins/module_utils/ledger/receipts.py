@@ -18,7 +18,9 @@ __all__ = [
     "CHAINS",
     "DEPLOYED_SCRIPTS",
     "DEPLOY_STEPS",
+    "DRILL_STEPS",
     "FIRST_PREVIOUS",
+    "READING_PLAYBOOKS",
     "REHEARSE_STEPS",
     "RESTORE_STEPS",
     "RESTORING_STEPS",
@@ -48,6 +50,7 @@ DEPLOY_STEPS = (
 )
 REHEARSE_STEPS = ("preflight", "backup", "verify_restore", "rehearse")
 REHEARSE_FROM_EMPTY_STEPS = ("preflight", "rehearse_from_empty")
+DRILL_STEPS = ("preflight", "backup", "verify_restore", "drill")
 ROLLBACK_STEPS = ("preflight", "emergency_backup", "emergency_rollback", "smoke_test")
 RESTORING_STEPS = ("restore", "count_rows", "swap")
 RESTORE_STEPS = ("preflight", *RESTORING_STEPS, "smoke_test")
@@ -57,7 +60,11 @@ CHAINS = {
     "rehearse": (REHEARSE_STEPS, REHEARSE_FROM_EMPTY_STEPS),
     "emergency_rollback": (ROLLBACK_STEPS,),
     "restore": (RESTORE_STEPS,),
+    "drill": (DRILL_STEPS,),
 }
+
+#: They only read production: their receipts are in a file beside the backup. (A drill leaves a line of its own.)
+READING_PLAYBOOKS = ("rehearse", "drill")
 
 # A deploy that failed after its COMMIT goes on with these, whatever came before.
 AUTOMATIC_ROLLBACK_REQUIRES = {
@@ -279,7 +286,7 @@ def check_gate(
 
     Args:
         step: the step that asks.
-        playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
+        playbook: "deploy", "rehearse", "emergency_rollback", "restore" or "drill".
         receipts: this run's receipts, oldest first.
         identity: which database we are connected to now.
         scripts: dict version -> {"apply", "rollback", "verify", "precheck"} digests of the SQL as it is now.

@@ -229,8 +229,22 @@ SEVENTH: tuple[str, ...] = (
 # What was taken from the application in PostgreSQL itself is given back as it was, by whoever comes next.
 EIGHTH: tuple[str, ...] = ("ALTER TABLE runbook.run ADD COLUMN maintenance jsonb",)
 
+# A drill changes nothing here, so that it is no run: it opens none, and leaves no receipt that a gate could rely on.
+NINTH: tuple[str, ...] = (
+    """CREATE TABLE runbook.drill (
+        run_id text PRIMARY KEY,
+        migrations text[] NOT NULL,
+        operator text NOT NULL,
+        started timestamptz NOT NULL,
+        finished timestamptz NOT NULL DEFAULT clock_timestamp(),
+        outcome text NOT NULL,
+        reason text,
+        phases jsonb NOT NULL
+    )""",
+)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH, 8: EIGHTH}
+RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH, 8: EIGHTH, 9: NINTH}
 
 NEWEST = max(RELEASES)
 
@@ -286,6 +300,15 @@ COMMENTS: dict[str, str] = {
     "runbook.approval.acting_role": "role that wrote it (current_user)",
     "runbook.approval.approved": "when",
     "runbook.approval.comment": "what the person has said with it",
+    "runbook.drill": "drills: each was played on a copy of this database, in which it changed nothing but this row",
+    "runbook.drill.run_id": "name of the drill",
+    "runbook.drill.migrations": "versions of the migrations that were deployed and taken back, in order",
+    "runbook.drill.operator": "who started it",
+    "runbook.drill.started": "when the copy was there and the first phase began",
+    "runbook.drill.finished": "when it had ended",
+    "runbook.drill.outcome": "drilled, or failed",
+    "runbook.drill.reason": "why it failed, in a sentence",
+    "runbook.drill.phases": "what was done, in order: phase, started, seconds, and what came of it",
     "runbook.catalog": "schemas that receipts name by digest",
     "runbook.catalog.digest": "SHA-256 of the canonical JSON of the catalog",
     "runbook.catalog.catalog": "facts about every object of the application's schema, by kind and name",

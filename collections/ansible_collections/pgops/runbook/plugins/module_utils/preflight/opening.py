@@ -27,6 +27,7 @@ from .checks import (
     select_later,
 )
 from .drift import refuse_edited_scripts
+from .drills import select_for_drill
 from .order import left_out, refuse_needed, these_newest_first
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
@@ -127,6 +128,10 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         return versions
     if open_journal(cursor) is None:
         _refuse_unrecorded(cursor, index, applied)
+    if step.playbook == "drill":
+        versions = select_for_drill(index, wanted, applied, **_limits(step))
+        check_scripts_to_apply(index, versions)
+        return versions
     if step.playbook == "deploy":
         _refuse_untested(step, cursor, wanted, applied)
     with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):

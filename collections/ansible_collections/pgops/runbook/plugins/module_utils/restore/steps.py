@@ -26,7 +26,8 @@ from ..salvage.store.moving import bring_items
 from ..shapes import Connection, Cursor, Json
 from ..step.step import Step
 from .properties import carry_settings, read_properties
-from .swap import DatabaseSwap, replaced_name
+from .restored import replaced_name
+from .swap import DatabaseSwap
 
 __all__ = ["count_rows", "record_earlier_swap", "swap_databases", "swapped_by"]
 

@@ -19,27 +19,12 @@ from ..postgres.maintenance import allow_connections, connect_maintenance, swap_
 from ..postgres.message import one_line
 from ..shapes import Connection, Cursor, Json, Target
 from .properties import carry_properties, read_properties
+from .restored import replaced_name
 
 __all__ = ["DatabaseSwap", "replaced_name"]
 
 # How long sessions that were told to end may take.
 END_SECONDS = 20
-
-NAME_BYTES = 63
-
-
-def replaced_name(database: str, run_id: str) -> str:
-    """Name under which the replaced database stays: its own, and the time and the end of the run's name.
-
-    Args:
-        database: the live one; shortened where the name would get too long for an identifier.
-        run_id: of the restore.
-    """
-    # Lower case: a name that psql takes without quotes.
-    parts = run_id.lower().split("-")
-    ending = "_before_" + "_".join(dict.fromkeys((parts[0], parts[-1])))[-40:]
-    start = database.encode("utf-8")[: NAME_BYTES - len(ending.encode("utf-8"))]
-    return start.decode("utf-8", errors="ignore") + ending
 
 
 class DatabaseSwap:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ..generation.evidence import rows_seen
 from ..ledger.approvals import waiting_runs
 from ..ledger.chain import accepted_faults, broken_receipt
+from ..ledger.drills import newest_drill
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.privileges import rights_of_others
@@ -54,7 +55,8 @@ def database_status(
         read: reads a part that may have to wait for a lock (see PatientReader).
 
     Returns:
-        migrations (list), in_place_but_unrecorded, unknown_versions, last_run, unfinished_run, at_work (the session of
+        migrations (list), in_place_but_unrecorded, unknown_versions, last_run, drill (the newest, or None; see
+        drills.read_drills), unfinished_run, at_work (the session of
         a step that is at work, or None), waiting (deploys that have stopped until they are approved, and can still go
         on), half_done (the journal of a migration whose statements commit one by one, and not all of which have; its
         changes are no drift), broken_receipt,
@@ -85,6 +87,7 @@ def database_status(
         ),
         "unknown_versions": unknown_applied(index, applied),
         "last_run": ledger.last_run(cursor),
+        "drill": newest_drill(cursor),
         "unfinished_run": ledger.unfinished_run(cursor),
         "at_work": ledger.session_at_work(cursor),
         "waiting": _waiting(cursor),

@@ -17,7 +17,7 @@ RUN_SPEC = {
         "type": "str",
         "required": True,
         "choices": [
-            *("deploy", "rehearse", "emergency_rollback", "restore"),
+            *("deploy", "rehearse", "emergency_rollback", "restore", "drill"),
             *("salvage", "status", "history", "cleanup", "approve", "new_migration"),
         ],
     },

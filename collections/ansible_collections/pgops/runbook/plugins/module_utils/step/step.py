@@ -19,6 +19,7 @@ from ..ledger.ledger import Ledger, utc_text
 from ..ledger.maintenance import out_of_service
 from ..ledger.receipt_file import ReceiptFile
 from ..ledger.receipts import (
+    READING_PLAYBOOKS,
     RESTORING_STEPS,
     check_gate,
     check_smoke_scripts,
@@ -101,8 +102,8 @@ class Step:
         self.playbook = self.params["run"]["playbook"]
         self.plan = self.params["plan"]
         keep_books_in(self.plan.get("books"))
-        # A rehearsal only reads production: its receipts lie beside its backup instead.
-        self.reads_only = self.playbook == "rehearse"
+        # They only read production: their receipts lie beside their backup instead.
+        self.reads_only = self.playbook in READING_PLAYBOOKS
         self.ledger: Ledger | ReceiptFile = (
             ReceiptFile(self.params["backup_dir"], self.run_id) if self.reads_only else Ledger()
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.engine import ENGINE_SPEC, drop_copy
+from ..drill.remains import remove_remains
 from ..ledger.maintenance import note_in_service
 from ..ledger.maintenance_mode import end_mode
 from ..library.follow import forget_rehearsed
@@ -33,6 +34,9 @@ def work(step: Step) -> Json:
         _keep_signatures(step)
         return ended
     dropped = drop_copy(params, step.run_id)
+    if step.playbook == "drill":
+        # Of one whose process was killed.
+        remove_remains(params["copy_target"] or params["target"], step.run_id, params["backup_dir"])
     restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
     closed = _close_run(step)
     return {**ended, "copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}

@@ -17,6 +17,16 @@ from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    **LOCK_SPEC,
+    **ABORT_SPEC,
+    **SALVAGE_SPEC,
+    **LAG_SPEC,
+    **SLOT_SPEC,
+    **REPLICA_WAIT_SPEC,
+}
+
 
 def work(step: Step) -> Json:
     migrations = step.plan["migrations"] if step.module.check_mode else step.selected_migrations()
@@ -32,9 +42,7 @@ def work(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            **LOCK_SPEC, **ABORT_SPEC, **SALVAGE_SPEC, **LAG_SPEC, **SLOT_SPEC, **REPLICA_WAIT_SPEC
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "apply").execute(work)

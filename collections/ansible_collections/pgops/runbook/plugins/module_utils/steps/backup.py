@@ -26,6 +26,18 @@ from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "purpose": {"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},
+    **EMERGENCY_BACKUP_SPEC,
+    **ENCRYPTION_SPEC,
+    **ENGINE_SPEC,
+    "automatic": {"type": "bool", "default": False},
+    "jobs": {"type": "int", "default": 2},
+    "pg_bindir": {"type": "path", "default": ""},
+    "lock_timeout_seconds": {"type": "float", "default": 10},
+}
+
 
 def work(step: Step) -> Json:
     params = step.params
@@ -101,16 +113,7 @@ def _choose(step: Step, engine: BackupEngine) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            purpose={"type": "str", "default": "deploy", "choices": ["deploy", "emergency"]},
-            **EMERGENCY_BACKUP_SPEC,
-            **ENCRYPTION_SPEC,
-            **ENGINE_SPEC,
-            automatic={"type": "bool", "default": False},
-            jobs={"type": "int", "default": 2},
-            pg_bindir={"type": "path", "default": ""},
-            lock_timeout_seconds={"type": "float", "default": 10},
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     name = "backup" if module.params["purpose"] == "deploy" else "emergency_backup"

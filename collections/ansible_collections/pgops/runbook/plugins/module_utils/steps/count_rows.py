@@ -11,6 +11,11 @@ from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "automatic": {"type": "bool", "default": False},
+}
+
 
 def work(step: Step) -> Json:
     step.changed = False
@@ -23,7 +28,7 @@ def work(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(automatic={"type": "bool", "default": False}),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "count_rows", automatic=module.params["automatic"]).execute(work)

@@ -16,6 +16,14 @@ from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "automatic": {"type": "bool", "default": False},
+    **LOCK_SPEC,
+    **ABORT_SPEC,
+    **LAG_SPEC,
+}
+
 
 def work(step: Step) -> Json:
     if step.module.check_mode:
@@ -34,9 +42,7 @@ def work(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            automatic={"type": "bool", "default": False}, **LOCK_SPEC, **ABORT_SPEC, **LAG_SPEC
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "emergency_rollback", automatic=module.params["automatic"]).execute(work)

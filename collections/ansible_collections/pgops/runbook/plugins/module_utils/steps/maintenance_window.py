@@ -25,6 +25,18 @@ WINDOW_SPEC = {
 }
 
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "window": {"type": "dict", "options": WINDOW_SPEC},
+    "takes_out_of_service": {"type": "bool", "default": False},
+    "by_command": {"type": "bool", "default": True},
+    "close_command": {"type": "list", "elements": "str", "default": []},
+    "mode": {"type": "str", "default": "none", "choices": list(MODES)},
+    "keep_roles": {"type": "list", "elements": "str", "default": []},
+    "grace_seconds": {"type": "float", "default": 30},
+}
+
+
 def work(step: Step) -> Json:
     step.changed = False
     if step.params["mode"] != "none":
@@ -89,15 +101,7 @@ def _check_hours(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            window={"type": "dict", "options": WINDOW_SPEC},
-            takes_out_of_service={"type": "bool", "default": False},
-            by_command={"type": "bool", "default": True},
-            close_command={"type": "list", "elements": "str", "default": []},
-            mode={"type": "str", "default": "none", "choices": list(MODES)},
-            keep_roles={"type": "list", "elements": "str", "default": []},
-            grace_seconds={"type": "float", "default": 30},
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "maintenance_window").execute(work)

@@ -26,6 +26,7 @@ from ..preflight.approvals import APPROVALS_SPEC, approvals_needed, refuse_taken
 from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
+from ..preflight.drills import DRILL_SPEC, refuse_old_drill
 from ..preflight.opening import (
     ENDED_SPEC,
     asking_for_files,
@@ -44,6 +45,31 @@ from ..restore.restored import drop_restored
 from ..shapes import Cursor, Json, Target
 from ..step.options import operator_name, step_argument_spec
 from ..step.step import Step
+
+#: Those that not every step has.
+OPTIONS: Json = {
+    "emergency_backup": EMERGENCY_BACKUP_SPEC["kind"],
+    **ENCRYPTION_SPEC,
+    **ENGINE_SPEC,
+    "cascade": {"type": "bool", "default": False},
+    "skip_done": {"type": "bool", "default": False},
+    "copy_target": {"type": "dict", "options": TARGET_SPEC},
+    "rehearsal_host": {"type": "str", "default": ""},
+    "pg_bindir": {"type": "path", "default": ""},
+    "take_over": {"type": "str", "default": ""},
+    "ended_elsewhere": {"type": "dict", "options": ENDED_SPEC},
+    "source_run_id": {"type": "str", "default": ""},
+    "restore_to": {"type": "str", "default": ""},
+    "lint_gating_rules": {"type": "list", "elements": "str", "default": []},
+    "accept_drift": {"type": "bool", "default": False},
+    "accept_edited_scripts": {"type": "bool", "default": False},
+    "accept_broken_chain": {"type": "bool", "default": False},
+    **LAG_SPEC,
+    **SLOT_SPEC,
+    **APPROVALS_SPEC,
+    **PRECHECK_SPEC,
+    **DRILL_SPEC,
+}
 
 
 class Selected(NamedTuple):
@@ -85,6 +111,8 @@ def work(step: Step) -> Json:
             # Whoever held the lock until now may have deployed, or rolled back, what was pending or applied before.
             selected = _select(step, cursor)
         opens = selected.has_work()
+    with transaction(step.connection) as cursor:
+        refuse_old_drill(step, cursor, selected.migrations)
     needed = _approvals(step, selected)
     prechecks = ask_prechecks(step, selected.migrations)
     if not selected.has_work():
@@ -258,28 +286,7 @@ def _check_emergency_backup(step: Step, selected: list[str]) -> Json | None:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            emergency_backup=EMERGENCY_BACKUP_SPEC["kind"],
-            **ENCRYPTION_SPEC,
-            **ENGINE_SPEC,
-            cascade={"type": "bool", "default": False},
-            skip_done={"type": "bool", "default": False},
-            copy_target={"type": "dict", "options": TARGET_SPEC},
-            rehearsal_host={"type": "str", "default": ""},
-            pg_bindir={"type": "path", "default": ""},
-            take_over={"type": "str", "default": ""},
-            ended_elsewhere={"type": "dict", "options": ENDED_SPEC},
-            source_run_id={"type": "str", "default": ""},
-            restore_to={"type": "str", "default": ""},
-            lint_gating_rules={"type": "list", "elements": "str", "default": []},
-            accept_drift={"type": "bool", "default": False},
-            accept_edited_scripts={"type": "bool", "default": False},
-            accept_broken_chain={"type": "bool", "default": False},
-            **LAG_SPEC,
-            **SLOT_SPEC,
-            **APPROVALS_SPEC,
-            **PRECHECK_SPEC,
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     step = Step(module, "preflight")

@@ -21,6 +21,18 @@ from ..shapes import Connection, Json, Migration
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "copy_target": {"type": "dict", "options": TARGET_SPEC},
+    "statement_timeout_seconds": LOCK_SPEC["statement_timeout_seconds"],
+    **ENGINE_SPEC,
+    **POLICY_SPEC,
+    **SALVAGE_SPEC,
+    **RESIDUE_SPEC,
+    **generated_spec(rows=0),
+    **SLOT_SPEC,
+}
+
 
 def work(step: Step) -> Json:
     if step.module.check_mode:
@@ -98,16 +110,7 @@ def _check_dependencies(step: Step, migrations: list[Migration], result: Json) -
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            copy_target={"type": "dict", "options": TARGET_SPEC},
-            statement_timeout_seconds=LOCK_SPEC["statement_timeout_seconds"],
-            **ENGINE_SPEC,
-            **POLICY_SPEC,
-            **SALVAGE_SPEC,
-            **RESIDUE_SPEC,
-            **generated_spec(rows=0),
-            **SLOT_SPEC,
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "rehearse").execute(work)

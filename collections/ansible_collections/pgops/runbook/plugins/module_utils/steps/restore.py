@@ -18,6 +18,15 @@ from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "automatic": {"type": "bool", "default": False},
+    **ENCRYPTION_SPEC,
+    **ENGINE_SPEC,
+    "jobs": {"type": "int", "default": 2},
+    "pg_bindir": {"type": "path", "default": ""},
+}
+
 
 def work(step: Step) -> Json:
     if step.module.check_mode:
@@ -36,13 +45,7 @@ def work(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            automatic={"type": "bool", "default": False},
-            **ENCRYPTION_SPEC,
-            **ENGINE_SPEC,
-            jobs={"type": "int", "default": 2},
-            pg_bindir={"type": "path", "default": ""},
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "restore", automatic=module.params["automatic"]).execute(work)

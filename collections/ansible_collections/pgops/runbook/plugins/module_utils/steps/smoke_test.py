@@ -20,6 +20,12 @@ HEALTH_SPEC = {
 }
 
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "health": {"type": "dict", "options": HEALTH_SPEC},
+}
+
+
 def work(step: Step) -> Json:
     step.changed = False
     scripts = step.smoke_scripts()
@@ -36,7 +42,7 @@ def work(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(health={"type": "dict", "options": HEALTH_SPEC}),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "smoke_test").execute(work)

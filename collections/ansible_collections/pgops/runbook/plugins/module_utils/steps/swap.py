@@ -11,6 +11,12 @@ from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "automatic": {"type": "bool", "default": False},
+    "carry_over": {"type": "bool", "default": False},
+}
+
 
 def work(step: Step) -> Json:
     if step.module.check_mode:
@@ -23,10 +29,7 @@ def work(step: Step) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            automatic={"type": "bool", "default": False},
-            carry_over={"type": "bool", "default": False},
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "swap", automatic=module.params["automatic"]).execute(work)

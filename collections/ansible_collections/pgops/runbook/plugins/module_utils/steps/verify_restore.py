@@ -20,6 +20,16 @@ from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
 
+#: Those that not every step has.
+OPTIONS: Json = {
+    "copy_target": {"type": "dict", "options": TARGET_SPEC},
+    **ENCRYPTION_SPEC,
+    **ENGINE_SPEC,
+    **AFTER_BACKUP_SPEC,
+    "jobs": {"type": "int", "default": 2},
+    "pg_bindir": {"type": "path", "default": ""},
+}
+
 
 def work(step: Step) -> Json:
     params = step.params
@@ -73,14 +83,7 @@ def _hand_on(step: Step, files: BackupFiles) -> Json:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=step_argument_spec(
-            copy_target={"type": "dict", "options": TARGET_SPEC},
-            **ENCRYPTION_SPEC,
-            **ENGINE_SPEC,
-            **AFTER_BACKUP_SPEC,
-            jobs={"type": "int", "default": 2},
-            pg_bindir={"type": "path", "default": ""},
-        ),
+        argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
     Step(module, "verify_restore").execute(work)

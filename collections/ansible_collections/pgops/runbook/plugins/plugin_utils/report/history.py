@@ -18,7 +18,7 @@ __all__ = ["history_page", "history_report", "write_history"]
 # Of a target's name, which an inventory may spell in any way.
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
-WENT_WELL = ("deployed", "rolled_back", "restored")
+WENT_WELL = ("deployed", "rolled_back", "restored", "drilled")
 
 
 def history_report(outputs: dict[str, Any], target: str) -> list[str]:

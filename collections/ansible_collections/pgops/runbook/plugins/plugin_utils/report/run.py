@@ -10,6 +10,7 @@ from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
 from .approval import given_lines, next_lines
+from .drilled import drilled
 from .measured import limits_lifted, locked, measured
 from .proven import generated_in_words, proven_in_words
 from .restored import restored
@@ -24,6 +25,7 @@ STATE_OF_PRODUCTION = {
     "rolled_back": "Production is as it was before the {migrations}: the rollback was committed.",
     "rehearsed": "Production was only read.",
     "restored": "Production is the restored backup.",
+    "drilled": "Production was only read, but for the line in its ledger that says that there was a drill.",
     "awaiting_approval": "Production was not touched, and the run holds nothing: others may work.",
 }
 
@@ -103,6 +105,7 @@ def _ending(run: dict[str, Any]) -> list[str]:
 def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     """What a person should know of the run beyond its outcome, the most important first."""
     lines = restored(run["restore"]) if run.get("restore") else []
+    lines += drilled(run["drill"]) if run.get("drill") else []
     lines += [
         f"Rollback of {version}: rows and schema come back, but not the next value of {', '.join(sorted(moved))}"
         for version, moved in (run.get("proof") or {}).get("sequences_moved", {}).items()

@@ -9,6 +9,7 @@ from typing import Any
 from ...module_utils.sentences import cut, listed
 from ..run.waiting import waiting_in_words
 from .approval import waiting_line
+from .drilled import last_drill
 from .run import LIST_SALVAGE, left_out_in_words
 from .salvage import salvage_line
 
@@ -51,6 +52,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             f" by {last['operator']}: {last['outcome'] or 'not ended'}"
             + (f" ({last['reason']})" if last["reason"] else "")
         )
+    lines += last_drill(status.get("drill"))
     lines += [_tag(one) for one in status.get("tags") or []]
     lines += [waiting_line(run) for run in status.get("waiting") or []]
     if status.get("reopened"):

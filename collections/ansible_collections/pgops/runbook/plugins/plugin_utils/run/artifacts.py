@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...module_utils.ledger.receipts import digest_of_receipt
+from ...module_utils.ledger.receipts import READING_PLAYBOOKS, digest_of_receipt
 from ...module_utils.ledger.signatures import is_signed
 from ...module_utils.own_files import read_regular
 from .record import digest_of_record
@@ -68,9 +68,9 @@ def _receipts(folder: Path, run: Mapping[str, Any] | None, identity: Mapping[str
 
 
 def _is_of_ledger(folder: Path) -> bool:
-    """Whether the run wrote its receipts into the database; a rehearsal does not."""
+    """Whether the run wrote its receipts into the database; a rehearsal or a drill does not."""
     try:
-        return bool(json.loads(read_regular(str(folder / "run.json")))["playbook"] != "rehearse")
+        return bool(json.loads(read_regular(str(folder / "run.json")))["playbook"] not in READING_PLAYBOOKS)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

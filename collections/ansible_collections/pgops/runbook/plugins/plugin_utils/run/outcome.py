@@ -26,7 +26,7 @@ def final_outcome(
     """How a run ended, from its steps.
 
     Args:
-        playbook: "deploy", "rehearse", "emergency_rollback" or "restore".
+        playbook: "deploy", "rehearse", "emergency_rollback", "restore" or "drill".
         steps: those of run.json, in the order in which they ended.
 
     Returns:

@@ -180,7 +180,9 @@ def resolve_migration(library: SqlLibrary, playbook: str, wanted: object) -> str
     Raises:
         Refused: nothing given, unknown, or ambiguous.
     """
-    if wanted == PENDING and playbook in ("deploy", "rehearse"):
+    if wanted == PENDING and playbook in ("deploy", "rehearse", "drill"):
+        return PENDING
+    if playbook == "drill" and not wanted:
         return PENDING
     if wanted == ALL and playbook == "rehearse":
         return ALL
@@ -205,7 +207,7 @@ def plan_for(
 
     Returns:
         dict: index (preflight, status), migrations (statements and digests), prechecks (preflight), smoke, versions,
-        facts (rehearse).
+        facts (rehearse, drill), opening (drill: the facts of all migrations, as for the status).
 
     Raises:
         SqlScriptError: a script of the run does not parse.
@@ -242,9 +244,12 @@ def plan_for(
         "smoke": library.smoke_payload(),
         "versions": versions,
     }
-    if step == "rehearse":
+    if step in ("rehearse", "drill"):
         # What a migration uses may have been made by any other.
         plan["facts"] = [{key: entry[key] for key in FACTS_OF_DEPENDENCIES} for entry in library.index()]
+    if step == "drill":
+        # For the preflight of the runs on the copy; the linter was asked by its own.
+        plan["opening"] = plan_for("status", library, [one.version for one in library.migrations])
     return plan
 
 

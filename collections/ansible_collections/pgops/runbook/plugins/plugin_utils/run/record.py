@@ -120,6 +120,7 @@ class RunRecord:
             "files": None,
             "emergency_backup": None,
             "restore": None,
+            "drill": None,
             "restorable_run": None,
             "replication": [],
             "approval": None,
@@ -295,6 +296,8 @@ class RunRecord:
             self.content["after_backup"] = outputs.get("after_backup")
         if step == "swap" and not failed:
             self.content["restore"] = outputs
+        if step == "drill":
+            self._take_drill(outputs if not failed else result.get("details") or {})
         self._take_replication(outputs)
         self._take_proof(step, failed, outputs)
         if step == "rehearse_from_empty" and failed:
@@ -456,6 +459,17 @@ class RunRecord:
             ]
             values = [one["schema_restored"] for one in found]
             proof["schema_restored"] = None if None in values else all(values)
+
+    def _take_drill(self, found: dict[str, Any]) -> None:
+        """What each phase of a drill came to, also of one that failed."""
+        phases = found.get("phases")
+        if not phases:
+            return
+        self.content["drill"] = {"phases": phases}
+        of = {one["phase"]: one for one in phases}
+        if all(one["status"] == "ok" for one in phases):
+            self.content["proof"]["schema_restored"] = of["rollback"]["schema_restored"]
+            self.content["proof"]["data_restored"] = not of["deploy_again"]["rows_differing"]
 
     def _take_failures(self, details: dict[str, Any]) -> None:
         """Which of several rehearsed migrations failed, and on which rows the rollbacks of the others came back."""

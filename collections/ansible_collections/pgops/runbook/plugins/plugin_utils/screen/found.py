@@ -9,6 +9,7 @@ from typing import Any
 
 from ...module_utils.generation.evidence import rows_seen
 from ...module_utils.sentences import listed
+from ..report.drilled import PHASES
 
 __all__ = ["found_by", "megabytes"]
 
@@ -121,6 +122,11 @@ def _files_rename(outputs: Outputs) -> str:
     return f"{counted(outputs['renamed'], 'file')} renamed" if "renamed" in outputs else ""
 
 
+def _drill(outputs: Outputs) -> str:
+    times = [f"{PHASES[one['phase']][0].lower()} {one['seconds']:.1f} s" for one in outputs.get("phases", [])]
+    return ", ".join(times)
+
+
 def _rehearse_from_empty(outputs: Outputs) -> str:
     versions = [proof["version"] for proof in outputs.get("migrations", [])]
     generated = outputs.get("generated_rows") or {}
@@ -149,5 +155,6 @@ WORDS: dict[str, Callable[[Outputs], str]] = {
     "verify": _verify,
     "smoke_test": _smoke_test,
     "emergency_rollback": _emergency_rollback,
+    "drill": _drill,
     "files_rename": _files_rename,
 }
