@@ -130,7 +130,7 @@ ALLOWED = {
     "execution.again": {"apply_again"},
     "execution.hooks": {"Hooks", "Work"},
     "execution.parts": {"commits_one_by_one", "does_nothing"},
-    "execution.recipe": {"apply_in_one_transaction", "roll_back_in_one_transaction"},
+    "execution.recipe": {"apply_in_one_transaction", "apply_together", "roll_back_in_one_transaction"},
     "execution.recipe_one_by_one": {"apply_one_by_one", "roll_back_one_by_one"},
     # Sample rows of rehearse_all are no migration's.
     "execution.script": {"LockPolicy", "ScriptFailed", "run_script", "with_lock_retries"},

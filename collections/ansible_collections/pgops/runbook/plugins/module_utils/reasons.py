@@ -370,6 +370,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",
             "Give it again in UTF-8 (COMMENT ON, ALTER ... RENAME).",
         ),
+        "together_not_possible": Reason(
+            "A script of one of the pending migrations cannot run in a transaction, and all were to be in one.",
+            "Deploy without together, or leave that migration out with -e skip=<version>.",
+        ),
         "version_table_dirty": Reason(
             "The application's own tool has recorded that a migration began or failed, and was not put right.",
             "See what of it is in place, put that right, and let the tool say so; the reason names its command.",
@@ -529,6 +533,10 @@ PARTS: dict[str, dict[str, Reason]] = {
         "rehearsal_second_apply_differs": Reason(
             "On the copy the migration, applied again after its rollback, gives another schema.",
             "Correct the migration or its rollback by the difference in the reason.",
+        ),
+        "rehearsal_together_differs": Reason(
+            "On the copy the rollbacks of several migrations, all in one transaction, do not give back what there was.",
+            "Deploy without together, or correct the rollback scripts by the difference in the reason.",
         ),
         "rollback_fails_on_generated_rows": Reason(
             "Where tables have rows like those that were generated for the rehearsal, the rollback fails.",

@@ -57,6 +57,11 @@ options:
     description: Greatest time of one statement on the copy, which is that in production; 0 means none.
     type: float
     default: 900
+  together:
+    description:
+      - Whether a deploy, and its rehearsal, apply all of several pending migrations in one transaction.
+    type: bool
+    default: false
   accept_drift:
     description: As of M(pgops.runbook.preflight), for the runs on the copy.
     type: bool

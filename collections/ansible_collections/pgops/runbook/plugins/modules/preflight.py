@@ -116,6 +116,11 @@ options:
     description: Greatest time of one statement of a migration's precheck script.
     type: float
     default: 60
+  together:
+    description:
+      - Whether a deploy, and its rehearsal, apply all of several pending migrations in one transaction.
+    type: bool
+    default: false
   drill_max_age_days:
     description: How old the last drill that went well may be when a deploy begins; 0 asks for none.
     type: float

@@ -24,7 +24,13 @@ from .hooks import Hooks, Work
 from .salvage_return import put_back_salvage, refuse_losses
 from .script import apply_migration, roll_back_migration, run_checks
 
-__all__ = ["apply_in_one_transaction", "prove_apply", "prove_rollback", "roll_back_in_one_transaction"]
+__all__ = [
+    "apply_in_one_transaction",
+    "apply_together",
+    "prove_apply",
+    "prove_rollback",
+    "roll_back_in_one_transaction",
+]
 
 
 def apply_in_one_transaction(migration: Migration, hooks: Hooks) -> Work:
@@ -44,10 +50,47 @@ def apply_in_one_transaction(migration: Migration, hooks: Hooks) -> Work:
     return work
 
 
-def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
-    work = Work(migration, "apply")
+def apply_together(migrations: list[Migration], hooks: Hooks) -> list[Work]:
+    """Apply several migrations, in the given order, all in one transaction.
+
+    Returns:
+        list of Work: the impact of the last one has ``session_wal``, which is of all of them.
+
+    Raises:
+        RunbookError: as the hooks give it; nothing is changed.
+    """
+    wal = SessionWal(hooks.connection)
+    versions = [migration["version"] for migration in migrations]
+    works = hooks.in_transaction(
+        versions, "apply", False, lambda cursor: _apply_all(cursor, migrations, hooks)
+    )
+    works[-1].impact = {**works[-1].impact, "session_wal": wal.written()}
+    return works
+
+
+def _apply_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> list[Work]:
     read_committed(cursor)
     hooks.begin(cursor)
+    done: list[tuple[Work, ImpactMeter]] = []
+    for migration in migrations:
+        if done:
+            # The one before has ended with all of them immediate; one by one each begins a transaction.
+            constraints_as_declared(cursor)
+        done.append(_apply_one(cursor, migration, hooks))
+    for work, meter in done:
+        meter.held_until_now(work.impact)
+    return [work for work, _ in done]
+
+
+def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
+    read_committed(cursor)
+    hooks.begin(cursor)
+    work, _ = _apply_one(cursor, migration, hooks)
+    return work
+
+
+def _apply_one(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter]:
+    work = Work(migration, "apply")
     work.reading = SchemaReading(cursor)
     work.found = work.before = work.reading.schema
     hooks.before_script(cursor, work)
@@ -60,7 +103,7 @@ def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     prove_apply(cursor, work, hooks, returner)
     meter.held_until_now(work.impact)
     hooks.finish(cursor, work, paths)
-    return work
+    return work, meter
 
 
 def prove_apply(

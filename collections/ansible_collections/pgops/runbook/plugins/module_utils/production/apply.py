@@ -11,7 +11,7 @@ from ..catalog.remade import Remade
 from ..errors import RunbookError, Unchanged
 from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one
-from ..execution.recipe import apply_in_one_transaction
+from ..execution.recipe import apply_in_one_transaction, apply_together
 from ..execution.recipe_one_by_one import apply_one_by_one
 from ..execution.script import LockPolicy
 from ..impact.difference import acted_otherwise
@@ -23,7 +23,7 @@ from ..shapes import Catalog, Cursor, Json, Migration
 from ..step.step import Step
 from .hooks import ProductionHooks
 
-__all__ = ["ApplyHooks", "apply_to_production"]
+__all__ = ["ApplyHooks", "TogetherHooks", "apply_to_production"]
 
 
 def apply_to_production(step: Step, migrations: list[Migration], policy: LockPolicy) -> list[Json]:
@@ -42,6 +42,8 @@ def apply_to_production(step: Step, migrations: list[Migration], policy: LockPol
         StepFailed: production's state could not be found out, or statements that commit one by one differ.
     """
     rehearsed = {proof["version"]: proof for proof in step.outputs_of("rehearse")["migrations"]}
+    if step.outputs_of("preflight").get("together"):
+        return _apply_together(step, migrations, policy, rehearsed)
     done = []
     for migration in migrations:
         earlier = latest(step.receipts, "apply", migration["version"])
@@ -56,6 +58,18 @@ def apply_to_production(step: Step, migrations: list[Migration], policy: LockPol
         # With what is known only after COMMIT, and so not in the receipt.
         done.append({**work.notes["outputs"], "impact": work.impact})
     return done
+
+
+def _apply_together(
+    step: Step, migrations: list[Migration], policy: LockPolicy, rehearsed: dict[str, Json]
+) -> list[Json]:
+    """See apply_to_production(): all of them, or none."""
+    earlier = [latest(step.receipts, "apply", migration["version"]) for migration in migrations]
+    committed = [one["outputs"] for one in earlier if one is not None and one["status"] == "ok"]
+    if len(committed) == len(migrations):
+        return committed  # before the controller was killed
+    works = apply_together(migrations, TogetherHooks(step, policy, rehearsed))
+    return [{**work.notes["outputs"], "impact": work.impact} for work in works]
 
 
 class ApplyHooks(ProductionHooks):
@@ -77,9 +91,11 @@ class ApplyHooks(ProductionHooks):
         self.remade = Remade()
         self.restore_salvage = step.params["restore_salvage"]
         with transaction(step.connection) as cursor:
-            self.rehearsed = tuple(
-                self.ledger.catalog(cursor, proof[key]) for key in ("catalog_before", "catalog_after")
-            )
+            self.rehearsed = self._catalogs(cursor, proof)
+
+    def _catalogs(self, cursor: Cursor, proof: Json) -> tuple[Catalog, ...]:
+        """Before the migration and after it, as they were on the copy."""
+        return tuple(self.ledger.catalog(cursor, proof[key]) for key in ("catalog_before", "catalog_after"))
 
     def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         return Unchanged(error.code, error.reason, **error.details)
@@ -159,3 +175,28 @@ class ApplyHooks(ProductionHooks):
                 " that makes a new backup and rehearses with them.",
                 difference=cut(lines),
             )
+
+
+class TogetherHooks(ApplyHooks):
+    """Of several migrations in one transaction: each is compared with its own part of the rehearsal.
+
+    Args:
+        step, policy: see ProductionHooks.
+        proofs: the rehearsal's evidence of each version.
+    """
+
+    undone = (
+        "Migrations {} were tried together in production and rolled back, so that none of them is applied",
+        "Migrations {} did not begin in production",
+    )
+
+    def __init__(self, step: Step, policy: LockPolicy, proofs: dict[str, Json]) -> None:
+        super().__init__(step, policy, next(iter(proofs.values())))
+        with transaction(step.connection) as cursor:
+            self._proofs = {
+                version: (proof, self._catalogs(cursor, proof)) for version, proof in proofs.items()
+            }
+
+    def before_script(self, cursor: Cursor, work: Work) -> None:
+        self.proof, self.rehearsed = self._proofs[work.version]
+        super().before_script(cursor, work)

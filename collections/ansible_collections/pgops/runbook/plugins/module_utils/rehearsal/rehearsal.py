@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..digests import digest_of
 from ..errors import Refused, StepFailed, Unchanged
 from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one, does_nothing
-from ..execution.recipe import apply_in_one_transaction, roll_back_in_one_transaction
+from ..execution.recipe import apply_in_one_transaction, apply_together, roll_back_in_one_transaction
 from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
 from ..ledger.bookkeeping import books
 from ..ledger.journal import open_journal
@@ -35,6 +35,7 @@ from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Scri
 from .data_loss import accepted_loss
 from .dropped import Place, columns_in_place, dropped
 from .hooks import CopyHooks, refuse_collisions
+from .together import rehearse_together
 
 __all__ = ["RESIDUE_SPEC", "TABLES_NAMED", "Rehearsal"]
 
@@ -206,8 +207,38 @@ class Rehearsal:
         script = Work(migration, direction).script["name"]
         return _RefusedAs(f"Migration {migration['version']} {what}: ", script)
 
-    def rehearse(self, migrations: Sequence[Migration]) -> Json:
+    def apply_all(
+        self, migrations: Sequence[Migration], puts_back: bool = False, again: bool = False
+    ) -> list[Work]:
+        """As apply(), of all of them in one transaction."""
+        self.hooks.restore_salvage = puts_back
+        self.hooks.keeps_paths = again
+        with self._named_together(migrations, "fail on the copy"), self.hooks.own_session():
+            return apply_together(list(migrations), self.hooks)
+
+    def roll_back_all(self, migrations: Sequence[Migration]) -> list[Work]:
+        """As roll_back(), of all of them in one transaction, in the given order."""
+        with self._named_together(migrations, "fail to roll back on the copy"), self.hooks.own_session():
+            return roll_back_in_one_transaction(list(migrations), self.hooks)
+
+    def _named_together(self, migrations: Sequence[Migration], what: str) -> _RefusedAs:
+        versions = ", ".join(migration["version"] for migration in migrations)
+        return _RefusedAs(f"Migrations {versions}, in one transaction, {what}: ", "their scripts")
+
+    def _apply_again(self, migrations: Sequence[Migration], together: bool) -> Iterator[Work]:
+        """For the last time, after which the copy is as production will be."""
+        if together:
+            yield from self.apply_all(migrations, puts_back=self.restore_salvage, again=True)
+            return
+        for migration in migrations:
+            yield self.apply(migration, puts_back=self.restore_salvage, again=True)
+
+    def rehearse(self, migrations: Sequence[Migration], together: bool = False) -> Json:
         """apply all, roll all back in reverse, compare after each, apply all again, compare again.
+
+        Args:
+            migrations: in order.
+            together: whether all of that is done once more in one transaction each, as production will do it.
 
         Returns:
             dict: migrations (list of evidence in order of application) and catalogs (digest -> catalog).
@@ -254,8 +285,10 @@ class Rehearsal:
             evidence[position].update(
                 self.prove_rollback(migrations[position], stages[position], stages[position + 1][0])
             )
-        for position, migration in enumerate(migrations):
-            work = self.apply(migration, puts_back=self.restore_salvage, again=True)
+        if together:
+            rehearse_together(self, migrations, evidence, stages[0])
+        applied = self._apply_again(migrations, together)
+        for position, (migration, work) in enumerate(zip(migrations, applied)):
             lines = self.differing(stages[position + 1][0], work.made)
             if lines:
                 raise Refused(

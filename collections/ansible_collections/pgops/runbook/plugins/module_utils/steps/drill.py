@@ -33,6 +33,7 @@ from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
 from ..postgres.message import one_line
 from ..postgres.standbys import commit_without_standbys
 from ..preflight.replication import SLOT_SPEC
+from ..preflight.together import TOGETHER_SPEC
 from ..rehearsal.rehearsal import RESIDUE_SPEC, Rehearsal
 from ..restore.opening import open_restore
 from ..salvage.returning.returner import SALVAGE_SPEC
@@ -73,6 +74,7 @@ OPTIONS: Json = {
     **RESIDUE_SPEC,
     **SLOT_SPEC,
     **SALVAGE_SPEC,
+    **TOGETHER_SPEC,
 }
 
 #: What a step does; returns the outputs for its receipt.

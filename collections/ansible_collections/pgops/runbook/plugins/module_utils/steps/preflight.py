@@ -40,6 +40,7 @@ from ..preflight.opening import (
 )
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC, look_at_server_of_copy, look_at_standbys
 from ..preflight.server import check_client_programs, check_own_session, check_rights, check_server
+from ..preflight.together import TOGETHER_SPEC, check_together
 from ..restore.opening import open_restore, refuse_missing_database
 from ..restore.restored import drop_restored
 from ..shapes import Cursor, Json, Target
@@ -69,6 +70,7 @@ OPTIONS: Json = {
     **APPROVALS_SPEC,
     **PRECHECK_SPEC,
     **DRILL_SPEC,
+    **TOGETHER_SPEC,
 }
 
 
@@ -113,6 +115,7 @@ def work(step: Step) -> Json:
         opens = selected.has_work()
     with transaction(step.connection) as cursor:
         refuse_old_drill(step, cursor, selected.migrations)
+    together = step.params["together"] and check_together(step.plan["index"], selected.migrations)
     needed = _approvals(step, selected)
     prechecks = ask_prechecks(step, selected.migrations)
     if not selected.has_work():
@@ -131,6 +134,7 @@ def work(step: Step) -> Json:
         "restore_point": _check_emergency_backup(step, selected.migrations),
         "replication": replication,
         **needed,
+        **({"together": True} if together else {}),
         **_tag(step, selected),
     }
     # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.

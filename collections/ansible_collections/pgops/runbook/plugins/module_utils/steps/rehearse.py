@@ -61,7 +61,8 @@ def work(step: Step) -> Json:
                 statement_timeout_seconds=step.params["statement_timeout_seconds"],
                 accept_residue=step.params["accept_residue"],
             )
-            result = rehearsal.rehearse(migrations)
+            together = bool(step.outputs_of("preflight").get("together"))
+            result = rehearsal.rehearse(migrations, together)
             paths = _bring_paths(step, connection) if hosts else {}
             _check_dependencies(step, migrations, result)
             refuse_by_policy(migrations, result["migrations"], step.params)

@@ -46,6 +46,7 @@ def _preflight(outputs: Outputs) -> str:
     what = f"to do: {', '.join(wanted)}" if wanted else "nothing to do" if wanted is not None else ""
     held = len(outputs.get("prechecks") or [])
     tag = f"tag {outputs['tag']}" if outputs.get("tag") else ""
+    what += " in one transaction" if outputs.get("together") else ""
     return _joined(what, tag, f"{counted(held, 'precondition')} met" if held else "", server, size)
 
 
