@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import importlib
 import io
 import itertools
@@ -22,6 +23,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pgops.runbook.plugins.module_utils.step.options import step_argument_spec
 from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.windows import openings
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.books import books_of
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
@@ -138,6 +140,9 @@ class StepRuns:
 
     def arguments(self, name: str, **options: Any) -> dict[str, Any]:
         """What the action plugin gives to the module of a step."""
+        if "window" in options and "openings" not in options:
+            now = datetime.datetime.now(datetime.UTC)
+            options["openings"] = openings(options["window"], now)
         to_roll_back = self.playbook == "emergency_rollback" or bool(options.get("automatic"))
         library = read_sql_library(self.sql_dir, tolerant=to_roll_back or name == "status")
         everything = [one.version for one in library.migrations]

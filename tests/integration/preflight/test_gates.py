@@ -8,8 +8,10 @@ Each has its own consent, and only that one opens it.
 from __future__ import annotations
 
 import datetime
+import time
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.windows import openings
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.lint import find_squawk
 
 from tests.integration.step_runs import StepRuns
@@ -101,8 +103,32 @@ def test_a_closed_window_is_refused_and_nothing_after_it_runs(runs: StepRuns) ->
 def test_an_open_window_lets_the_run_on(runs: StepRuns) -> None:
     runs.steps("preflight")
     window = around_now(-6, 6)
-    assert runs.must("maintenance_window", window=window)["outputs"]["window"] == {**window, "days": []}
+    entered = runs.must("maintenance_window", window=window)["outputs"]
+    assert (entered["window"], entered["opening"]["timezone"]) == (window, "UTC")
     runs.steps("backup")
+
+
+def test_a_run_that_would_not_end_in_its_window_does_not_touch_production(runs: StepRuns) -> None:
+    runs.steps("preflight")
+    (opening,) = openings(around_now(-6, 6), datetime.datetime.now(datetime.UTC))[8:9]
+    closes = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2)
+    runs.must(
+        "maintenance_window", window={"any": "one"}, openings=[{**opening, "closes": closes.isoformat()}]
+    )
+    # Who is kept out in it makes the window no other one.
+    runs.must("maintenance_window", mode="read_only")
+    runs.steps("backup", "verify_restore", "rehearse")
+    while datetime.datetime.now(datetime.UTC) < closes:
+        time.sleep(0.1)
+    answer = runs.step("apply")
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", "rehearsed_time_exceeds_window")
+    assert "which is over" in answer["msg"]
+    assert runs.ask("SELECT version FROM schema_migrations") == [("001",)]
+
+
+def test_a_window_that_nobody_has_read_is_none_that_is_open(runs: StepRuns) -> None:
+    runs.steps("preflight")
+    refused(runs, "The window was not read", "maintenance_window", window={"start": "x"}, openings=None)
 
 
 def test_the_window_is_read_in_its_own_time_zone(runs: StepRuns) -> None:

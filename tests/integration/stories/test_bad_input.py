@@ -160,6 +160,14 @@ def test_servers_that_cannot_be_used(refusals: Application, untouched: Any, case
     assert not refusals.backups.exists()
 
 
+def test_a_time_zone_that_there_is_not(refusals: Application, untouched: Any) -> None:
+    window = {"start": "22:00", "end": "05:00", "timezone": "Europe/Brelin"}
+    run = refusals.deploy("002", maintenance_window_hours=[window])
+    check_refused(run, "maintenance_window_hours: there is no time zone 'Europe/Brelin'")
+    check_code(run, "setting_invalid")
+    assert refusals.contents() == [untouched]
+
+
 def test_older_client_programs(refusals: Application, untouched: Any, tmp_path: Path) -> None:
     bindir = tmp_path / "old"
     bindir.mkdir()

@@ -48,6 +48,11 @@ def test_a_command_within_a_reason_can_be_copied() -> None:
         ),
         ("preflight", {"migrations": []}, "nothing to do"),
         ("maintenance_window", {"window": None}, "always open"),
+        (
+            "maintenance_window",
+            {"opening": {"closes_local": "Saturday 2026-01-03 05:00", "timezone": "Europe/Berlin"}},
+            "open until Saturday 2026-01-03 05:00 (Europe/Berlin)",
+        ),
         ("backup", {"tables": 1, "rows": 1204, "bytes": 400151}, "1 table with 1,204 rows; 0.4 MB on disk"),
         (
             "backup",

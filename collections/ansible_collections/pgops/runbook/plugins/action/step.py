@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import secrets
 import sys
 import time
@@ -38,6 +39,7 @@ from ..plugin_utils.run.progress import followed, newest_line
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
 from ..plugin_utils.run.taking_over import ended_here
+from ..plugin_utils.run.windows import check_windows, openings
 from ..plugin_utils.screen.moving import MovingLine
 from ..plugin_utils.sql.commit import commit_of
 
@@ -343,6 +345,10 @@ class ActionModule(ActionBase):
         try:
             if step == "preflight" and run.get("playbook") != "emergency_rollback":
                 check_urls(self._health_settings(task_vars))
+            if step == "preflight" and run.get("playbook") == "deploy":
+                check_windows(self._templar.template(task_vars.get("runbook_windows")))
+            if step == "maintenance_window":
+                arguments["openings"] = openings(arguments.get("window"), datetime.datetime.now(datetime.UTC))
             arguments["plan"] = plan_of_run(step, run, record, arguments)
         except RunbookError as error:
             return _failure(error.code, error.reason, error.outcome, started)

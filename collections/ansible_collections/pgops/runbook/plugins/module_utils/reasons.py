@@ -210,6 +210,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             " neither the run's lock nor a setting stays where it was made.",
             "Set db_host and db_port to the server itself, or to a pool with pool_mode = session.",
         ),
+        "cronsim_missing": Reason(
+            "A maintenance window is by cron, and the Python package that reads it is missing on the controller.",
+            "Install cronsim there, or write the window with start and end.",
+        ),
         "database_closed_by_restore": Reason(
             "A restore keeps the application out, or was killed while it did; no row is lost.",
             "Wait until it has finished; if it no longer runs, the next command lets everybody in again.",
@@ -305,6 +309,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The server of group rehearsal cannot hold a copy: another major version, or roles or extensions are"
             " missing.",
             "Type what the reason says on that server, or name another one.",
+        ),
+        "rehearsed_time_exceeds_window": Reason(
+            "Less is left of the maintenance window than the migration and its rollback took on the copy.",
+            "Begin earlier in a window, or make it longer.",
         ),
         "replica_lags": Reason(
             "A standby is further behind than max_replica_lag_mb, and the migration's WAL would come on top of it.",

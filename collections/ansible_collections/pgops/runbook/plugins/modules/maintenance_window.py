@@ -20,27 +20,14 @@ extends_documentation_fragment:
 options:
   window:
     description:
-      - When migrations are allowed. Empty means always.
-      - The database server's clock decides.
-    type: dict
-    suboptions:
-      start:
-        description: Begin of the window, as HH:MM.
-        type: str
-        required: true
-      end:
-        description: End of the window, as HH:MM; earlier than O(window.start) means the next day.
-        type: str
-        required: true
-      timezone:
-        description: Name of the time zone of both, as PostgreSQL knows it.
-        type: str
-        default: UTC
-      days:
-        description: English names of the days on which the window begins; empty means every day.
-        type: list
-        elements: str
-        default: []
+      - When migrations are allowed, a dictionary or a list of them. Empty means always.
+      - Weekly with C(start), C(end) and C(days), or by cron with C(cron) and C(minutes); C(timezone) in both.
+      - Read by the action plugin on the controller; the database server's clock decides.
+    type: raw
+  openings:
+    description: When it is open, around now. Filled in by the action plugin.
+    type: list
+    elements: dict
   takes_out_of_service:
     description: Whether the next task takes the application out of service.
     type: bool

@@ -9,6 +9,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..execution.script import LOCK_SPEC, LockPolicy
 from ..library.follow import refuse_unless_all_hosts_checked
 from ..postgres.abort import ABORT_SPEC
+from ..postgres.connection import transaction
+from ..preflight.hours import refuse_too_little_time, server_now
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC
 from ..production.apply import apply_to_production
 from ..production.replicas import REPLICA_WAIT_SPEC, look_before_apply, wait_for_standbys
@@ -34,7 +36,10 @@ def work(step: Step) -> Json:
         return {"migrations": [{"version": migration["version"]} for migration in migrations]}
     refuse_unless_all_hosts_checked(step.receipts)
     policy = LockPolicy.from_params(step.params)
-    step.replication += look_before_apply(step, step.outputs_of("rehearse")["migrations"])
+    evidence = step.outputs_of("rehearse")["migrations"]
+    with transaction(step.connection) as cursor:
+        refuse_too_little_time(step.receipts, server_now(cursor), evidence)
+    step.replication += look_before_apply(step, evidence)
     applied = apply_to_production(step, migrations, policy)
     step.replication += wait_for_standbys(step.connection, step.params["replica_wait_seconds"])
     return {"migrations": applied, "replication": step.replication}

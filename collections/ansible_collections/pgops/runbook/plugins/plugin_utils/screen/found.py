@@ -55,7 +55,8 @@ def _maintenance_window(outputs: Outputs) -> str:
         ended = outputs.get("ended_sessions") or 0
         what = {"read_only": "others only read", "block": "nobody else is let in"}[outputs["mode"]]
         return _joined(what, f"{counted(ended, 'session')} ended" if ended else "")
-    return f"open: {outputs['window']}" if outputs.get("window") else "always open"
+    opening = outputs.get("opening")
+    return f"open until {opening['closes_local']} ({opening['timezone']})" if opening else "always open"
 
 
 def _backup(outputs: Outputs) -> str:
