@@ -76,6 +76,7 @@ def test_an_import_upwards_is_seen() -> None:
     assert imports_upwards("module_utils.ledger.ledger", imported) == [
         "module_utils.execution.script",
         "module_utils.library.follow",
+        "module_utils.preflight.hours",
         "module_utils.preflight.replication",
         "module_utils.production.apply",
         "module_utils.production.replicas",
