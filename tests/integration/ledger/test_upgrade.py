@@ -137,6 +137,7 @@ def test_the_layout_from_before_releases_becomes_that_of_a_fresh_database(
     assert len(after.pop("runbook.release")) == 1
     assert len(after.pop("runbook.chain_end")) == 1
     assert after.pop("runbook.approval") == []
+    assert after.pop("runbook.drill") == []
     assert Ledger().cut_off(cursor) is None
     assert {name: kept[name] for name in after} == after
     assert set(kept) - set(after) == UNUSED

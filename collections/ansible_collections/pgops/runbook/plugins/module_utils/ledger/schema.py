@@ -303,7 +303,7 @@ COMMENTS: dict[str, str] = {
     "runbook.drill": "drills: each was played on a copy of this database, in which it changed nothing but this row",
     "runbook.drill.run_id": "name of the drill",
     "runbook.drill.migrations": "versions of the migrations that were deployed and taken back, in order",
-    "runbook.drill.operator": "who started it",
+    "runbook.drill.operator": "whose command it was",
     "runbook.drill.started": "when the copy was there and the first phase began",
     "runbook.drill.finished": "when it had ended",
     "runbook.drill.outcome": "drilled, or failed",
