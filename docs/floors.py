@@ -61,7 +61,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {
         "by_hand": "listing, exporting, putting back and purging salvage",
         "retention": "which backups and artifacts go, and removing them",
-        "drill": "users' writes in a drill, what becomes of their rows, and what a drill leaves behind",
+        "drill": "a night played on a copy: its phases and runs, users' writes, and what is left behind",
     },
     {"steps": "one file a step: its options, and what it does within the frame"},
 )
