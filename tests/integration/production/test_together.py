@@ -18,13 +18,15 @@ assert rehearse_together
 
 @pytest.fixture
 def three(runs: StepRuns) -> StepRuns:
-    """002 adds a column, 003 a table that refers to it and has rows, 004 a condition that all rows meet."""
+    """002 adds a column, 003 a table with rows, 004 a condition that all of them meet; 003 makes what 004 drops."""
     runs.write(
         migrations__003_tags="CREATE TABLE tags (note int NOT NULL REFERENCES notes DEFERRABLE INITIALLY DEFERRED,"
-        " tag text); INSERT INTO tags SELECT id, body FROM notes;",
-        rollback__003_tags_rollback="DROP TABLE tags;",
-        migrations__004_long="ALTER TABLE tags ADD CHECK (length(tag) < 9); UPDATE notes SET author = 'ada';",
-        rollback__004_long_rollback="ALTER TABLE tags DROP CONSTRAINT tags_tag_check; UPDATE notes SET author = NULL;",
+        " tag text); INSERT INTO tags SELECT id, body FROM notes; CREATE TABLE passing (a int);",
+        rollback__003_tags_rollback="DROP TABLE tags; DROP TABLE passing;",
+        migrations__004_long="ALTER TABLE tags ADD CHECK (length(tag) < 9); UPDATE notes SET author = 'ada';"
+        " DROP TABLE passing;",
+        rollback__004_long_rollback="ALTER TABLE tags DROP CONSTRAINT tags_tag_check; UPDATE notes SET author = NULL;"
+        " CREATE TABLE passing (a int);",
     )
     return pending(runs)
 
@@ -85,6 +87,25 @@ def test_a_failure_in_the_third_leaves_none_applied(three: StepRuns) -> None:
     assert three.ask("SELECT version FROM schema_migrations") == [("001",)]
     assert three.ask("SELECT to_regclass('tags') IS NULL") == [(True,)]
     assert three.ask("SELECT last_value, is_called FROM notes_id_seq") == before
+
+
+def test_what_one_rollback_makes_the_next_one_may_drop(runs: StepRuns) -> None:
+    runs.write(
+        migrations__003_passing="CREATE TABLE passing (a int);",
+        rollback__003_passing_rollback="DROP TABLE passing;",
+        migrations__004_gone="DROP TABLE passing;",
+        rollback__004_gone_rollback="CREATE TABLE passing (a int);",
+    )
+    made = runs.another("deploy", "pending")
+    made.up_to("verify")
+    made.steps("smoke_test")
+    made.conclude()
+    back = made.another("emergency_rollback", "pending")
+    back.limits = {"exactly": ["003", "004"]}
+    back.must("preflight")
+    back.must("backup", purpose="emergency")
+    back.must("emergency_rollback")
+    assert back.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]
 
 
 def test_what_does_not_go_together_is_found_on_the_copy(runs: StepRuns) -> None:

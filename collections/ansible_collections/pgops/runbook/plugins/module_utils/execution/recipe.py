@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+from ..catalog.application import read_schema
 from ..catalog.reading import SchemaReading
 from ..impact.meter import ImpactMeter
 from ..impact.wal import SessionWal
@@ -76,7 +77,7 @@ def _apply_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> lis
         if done:
             # The one before has ended with all of them immediate; one by one each begins a transaction.
             constraints_as_declared(cursor)
-        done.append(_apply_one(cursor, migration, hooks))
+        done.append(_apply_one(cursor, migration, hooks, first=not done))
     for work, meter in done:
         meter.held_until_now(work.impact)
     return [work for work, _ in done]
@@ -85,14 +86,27 @@ def _apply_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> lis
 def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     read_committed(cursor)
     hooks.begin(cursor)
-    work, _ = _apply_one(cursor, migration, hooks)
+    work, _ = _apply_one(cursor, migration, hooks, first=True)
     return work
 
 
-def _apply_one(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter]:
+def _find(cursor: Cursor, work: Work, first: bool) -> None:
+    """Read the schema that a script finds.
+
+    Args:
+        first: whether nothing has come before it in this transaction. What was made in it and goes in it again is in
+            no part that is read again, and so later ones are followed by a look at the whole.
+    """
+    if first:
+        work.reading = SchemaReading(cursor)
+        work.found = work.before = work.reading.schema
+    else:
+        work.found = work.before = read_schema(cursor)
+
+
+def _apply_one(cursor: Cursor, migration: Migration, hooks: Hooks, first: bool) -> tuple[Work, ImpactMeter]:
     work = Work(migration, "apply")
-    work.reading = SchemaReading(cursor)
-    work.found = work.before = work.reading.schema
+    _find(cursor, work, first)
     hooks.before_script(cursor, work)
     returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
     returner.choose()
@@ -161,7 +175,7 @@ def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) ->
         if done:
             # The one before has ended with all of them immediate; on the copy it was in a transaction of its own.
             constraints_as_declared(cursor)
-        done.append(_roll_back(cursor, migration, hooks))
+        done.append(_roll_back(cursor, migration, hooks, first=not done))
     run_checks(cursor, hooks.smoke)
     for work, meter in done:
         if meter is not None:
@@ -169,10 +183,11 @@ def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) ->
     return [work for work, _ in done]
 
 
-def _roll_back(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
+def _roll_back(
+    cursor: Cursor, migration: Migration, hooks: Hooks, first: bool
+) -> tuple[Work, ImpactMeter | None]:
     work = Work(migration, "rollback", run_id=hooks.run_id)
-    work.reading = SchemaReading(cursor)
-    work.found = work.before = work.reading.schema
+    _find(cursor, work, first)
     hooks.before_script(cursor, work)
     hooks.before_rows_change(cursor, work)
     paths = paths_before(cursor, migration.get("files"), hooks.files_follow)

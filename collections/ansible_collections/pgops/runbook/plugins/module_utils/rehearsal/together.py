@@ -43,7 +43,10 @@ def rehearse_together(
     for proof, work in zip(evidence, rehearsal.apply_all(migrations)):
         proof["statements"] = work.statements
         proof["impact"] = {**work.impact, "salvage_returned": work.returned}
-    rehearsal.roll_back_all(list(reversed(migrations)))
+        # In one transaction only the first of them is followed by a look at a part.
+        proof["read_in_part"] &= work.notes["read_in_part"]
+    for proof, work in zip(reversed(evidence), rehearsal.roll_back_all(list(reversed(migrations)))):
+        proof["rollback_read_in_part"] &= work.notes["read_in_part"]
     catalog, content = rehearsal.state()
     lines = rehearsal.differing(before[0], catalog)
     # Compared with what there was just now: what the rollbacks do not give back was let pass before.
