@@ -68,7 +68,9 @@ def test_packages_and_programs_are_found_in_the_installed_collection(
     origin = "  # from collection pgops.runbook"
     tested = (PROJECT / "requirements.txt").read_text(encoding="utf-8")
     packages = [line.removesuffix(origin) for line in found["python"]]
-    assert [package.split(">=")[0] for package in packages] == ["pglast", "psycopg2-binary", "squawk-cli"]
+    assert [package.split(">=")[0] for package in packages] == [
+        *("pglast", "psycopg2-binary", "cronsim", "squawk-cli")
+    ]
     assert [
         package for package in packages if not re.search(rf"^{package}\s", tested, flags=re.MULTILINE)
     ] == []
