@@ -155,6 +155,18 @@ def test_what_somebody_else_changes_meanwhile_is_seen(band, server, database):
         assert {"column public.bare.other", "column public.band.mine"} <= reading.changed
 
 
+def test_what_is_as_new_as_the_reading_itself_may_go(band):
+    """As in a rollback of several migrations; and as everything is while somebody else's transaction is older."""
+    with band.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE passing (a int); COMMENT ON TABLE old IS 'x'; CREATE VIEW views AS SELECT 1 AS x"
+        )
+        reading = SchemaReading(cursor)
+        cursor.execute("DROP TABLE passing; COMMENT ON TABLE old IS NULL; DROP VIEW views")
+        assert reading.again(cursor) == read_schema(cursor)
+        assert reading.changed is not None
+
+
 def test_a_role_that_may_not_read_every_catalog_sees_it_too(band):
     with band.cursor() as cursor:
         cursor.execute("CREATE ROLE pgops_reader; CREATE SCHEMA own AUTHORIZATION pgops_reader")

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.engine import (
     engine_of,
     engine_of_backup,
+    refuse_for_drill,
     refuse_other_engine,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.making import DumpMaker, maker_of
@@ -367,6 +368,12 @@ def test_another_engine_in_the_middle_of_a_run_is_refused() -> None:
         refuse_other_engine({}, {"engine": "pgbackrest"})
     with pytest.raises(Refused, match="-e backup_engine=pg_dump"):
         refuse_other_engine({"engine": ASKED}, {})
+
+
+def test_a_drill_is_played_on_a_copy_of_pg_dump() -> None:
+    refuse_for_drill(engine_of({"backup_dir": "/b"}))
+    with pytest.raises(Refused, match="-e backup_engine=pg_dump"):
+        refuse_for_drill(engine_of({"backup_dir": "/b", "engine": {**ASKED, "keep_scratch": False}}))
 
 
 def test_a_rollback_begins_with_a_restore_point() -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "drop_scratch",
     "engine_of",
     "engine_of_backup",
+    "refuse_for_drill",
     "refuse_other_engine",
 ]
 
@@ -159,6 +160,20 @@ def refuse_other_engine(params: Mapping[str, Any], outputs: Json) -> None:
             "backup_engine_unusable",
             f"The backup of this run was made with {made}, and backup_engine is {asked}. Nothing was changed. Type the"
             f" same command with -e backup_engine={made}",
+        )
+
+
+def refuse_for_drill(engine: BackupEngine) -> None:
+    """A drill plays on a database of the server of the copies.
+
+    Raises:
+        Refused: the engine makes no such copy.
+    """
+    if not engine.copies_on_server:
+        raise Refused(
+            "backup_engine_unusable",
+            f"A drill plays on a copy that pg_dump makes, and backup_engine is {engine.name}. Nothing was changed. Type"
+            f" the same command with -e backup_engine={PG_DUMP}",
         )
 
 

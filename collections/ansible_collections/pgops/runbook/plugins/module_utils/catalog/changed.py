@@ -76,6 +76,8 @@ _WATCHED: Mapping[str, _Watched] = {
     ),
     # Every session has its own for temporary tables, made with the first of them.
     "pg_namespace": _Watched(f"'{_WHOLE} 0'", "r.oid::text", "r.nspname !~ '^pg_(toast_)?temp_'"),
+    # Others make and drop databases, the runbook its copies for one.
+    "pg_database": _Watched(f"'{_WHOLE} 0'", "r.oid::text", "r.datname = current_database()"),
     # What belongs to an extension, or depends on one, and whose column a sequence is: no other row says it.
     "pg_depend": _Watched(
         f"CASE WHEN r.deptype IN ('e', 'x') THEN '{_WHOLE} 0' ELSE 'pg_class ' || r.objid END",
@@ -162,7 +164,8 @@ class CatalogWatch:
         """
         touched: set[tuple[str, int]] = set()
         for catalog, (left, written) in self._written_and_left(cursor).items():
-            touched |= _objects(written)
+            # Rows that were as new at the moment itself are in no count of older ones, and may be gone by now.
+            touched |= _objects(written) | _objects(self._rows[catalog][1])
             if left < self._rows[catalog][0]:
                 touched |= self._gone(cursor, catalog)
         touched -= {(catalog, 0) for catalog in _READ_WITH_PARTS}

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from ..catalog.application import read_schema
 from ..catalog.reading import SchemaReading
 from ..impact.meter import ImpactMeter
 from ..impact.wal import SessionWal
@@ -77,7 +76,7 @@ def _apply_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> lis
         if done:
             # The one before has ended with all of them immediate; one by one each begins a transaction.
             constraints_as_declared(cursor)
-        done.append(_apply_one(cursor, migration, hooks, first=not done))
+        done.append(_apply_one(cursor, migration, hooks))
     for work, meter in done:
         meter.held_until_now(work.impact)
     return [work for work, _ in done]
@@ -86,27 +85,14 @@ def _apply_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) -> lis
 def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
     read_committed(cursor)
     hooks.begin(cursor)
-    work, _ = _apply_one(cursor, migration, hooks, first=True)
+    work, _ = _apply_one(cursor, migration, hooks)
     return work
 
 
-def _find(cursor: Cursor, work: Work, first: bool) -> None:
-    """Read the schema that a script finds.
-
-    Args:
-        first: whether nothing has come before it in this transaction. What was made in it and goes in it again is in
-            no part that is read again, and so later ones are followed by a look at the whole.
-    """
-    if first:
-        work.reading = SchemaReading(cursor)
-        work.found = work.before = work.reading.schema
-    else:
-        work.found = work.before = read_schema(cursor)
-
-
-def _apply_one(cursor: Cursor, migration: Migration, hooks: Hooks, first: bool) -> tuple[Work, ImpactMeter]:
+def _apply_one(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter]:
     work = Work(migration, "apply")
-    _find(cursor, work, first)
+    work.reading = SchemaReading(cursor)
+    work.found = work.before = work.reading.schema
     hooks.before_script(cursor, work)
     returner = SalvageReturner(cursor, hooks.run_id, work.version, hooks.restore_salvage)
     returner.choose()
@@ -175,7 +161,7 @@ def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) ->
         if done:
             # The one before has ended with all of them immediate; on the copy it was in a transaction of its own.
             constraints_as_declared(cursor)
-        done.append(_roll_back(cursor, migration, hooks, first=not done))
+        done.append(_roll_back(cursor, migration, hooks))
     run_checks(cursor, hooks.smoke)
     for work, meter in done:
         if meter is not None:
@@ -183,11 +169,10 @@ def _roll_back_all(cursor: Cursor, migrations: list[Migration], hooks: Hooks) ->
     return [work for work, _ in done]
 
 
-def _roll_back(
-    cursor: Cursor, migration: Migration, hooks: Hooks, first: bool
-) -> tuple[Work, ImpactMeter | None]:
+def _roll_back(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter | None]:
     work = Work(migration, "rollback", run_id=hooks.run_id)
-    _find(cursor, work, first)
+    work.reading = SchemaReading(cursor)
+    work.found = work.before = work.reading.schema
     hooks.before_script(cursor, work)
     hooks.before_rows_change(cursor, work)
     paths = paths_before(cursor, migration.get("files"), hooks.files_follow)

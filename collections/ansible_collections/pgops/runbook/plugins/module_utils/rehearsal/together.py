@@ -43,7 +43,7 @@ def rehearse_together(
     for proof, work in zip(evidence, rehearsal.apply_all(migrations)):
         proof["statements"] = work.statements
         proof["impact"] = {**work.impact, "salvage_returned": work.returned}
-        # In one transaction only the first of them is followed by a look at a part.
+        # In one transaction each finds what the others have just made.
         proof["read_in_part"] &= work.notes["read_in_part"]
     for proof, work in zip(reversed(evidence), rehearsal.roll_back_all(list(reversed(migrations)))):
         proof["rollback_read_in_part"] &= work.notes["read_in_part"]

@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
-from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of
+from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of, refuse_for_drill
 from ..backup.files import remove_unencrypted
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.journal import open_journal
@@ -218,7 +218,10 @@ def _engine(step: Step) -> BackupEngine:
     """The engine of the run's backup; one that is rehearsed from an empty database has none, but copies on a server."""
     if step.playbook == "rehearse" and step.params["run"]["migration"] == "all":
         return engine_of({**step.params, "engine": None})
-    return engine_of(step.params)
+    engine = engine_of(step.params)
+    if step.playbook == "drill":
+        refuse_for_drill(engine)
+    return engine
 
 
 def _copy_target(step: Step) -> Target:
