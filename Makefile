@@ -37,7 +37,7 @@ help: ## this list
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
 	@echo 'make lossless      measure whether rollbacks lose anything; QUICK=1, SEED=1 likewise'
 	@echo 'make bench         measure how long everything takes beside bare pg_dump, pg_restore and psql; FILES=1000000, QUICK=1, SEED=1, ONLY=commands'
-	@echo 'make strangers     back up and prove the schemas of strangers, and plant differences in them'
+	@echo 'make strangers     back up and prove the schemas of strangers, plant differences in them; deploy their migrations'
 	@echo 'make versions      try the main chain, random migrations and backups on PostgreSQL 15, 16, 17 and 18; QUICK=1, SEED=1, ONLY=15'
 	@echo 'make drafts        draft rollbacks of their migrations, and play them'
 	@echo 'make faults        let everything go wrong that can, and see that every word is true; QUICK=1, SEED=1 likewise, NAMES=500 hostile names'
@@ -125,6 +125,7 @@ bench: venv
 strangers: venv
 	@python benchmarks/strangers.py
 	@python benchmarks/generated_rows.py
+	@python benchmarks/migrations_of_strangers.py
 
 # What it downloads for that stays until make clean.
 versions: venv

@@ -17,7 +17,8 @@ MIGRATIONS = {
         "column order notes",
     ),
     "enum label": (
-        "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'trial';",
+        # As most write it, without IF NOT EXISTS: the second time the label is there.
+        "ALTER TYPE mood ADD VALUE 'trial' BEFORE 'glad';",
         "-- PostgreSQL cannot drop a label\nUPDATE notes SET mood = 'sad' WHERE mood::text = 'trial';",
         "enum label mood.trial",
     ),
@@ -60,8 +61,7 @@ def test_undeclared_it_is_refused_with_the_line_to_add(left: tuple[StepRuns, str
 @pytest.mark.parametrize("way", ["declared", "accepted"])
 def test_it_goes_all_the_way_and_is_deployed_again(left: tuple[StepRuns, str, str], way: str) -> None:
     runs, rollback, line = left
-    # The second time there is nothing left that the one of a label could change.
-    options: dict[str, Any] = {"accept_residue": True, "accept_empty_rollback": True}
+    options: dict[str, Any] = {"accept_residue": True}
     if way == "declared":
         runs.write(rollback__002_author_rollback=f"-- Leaves: {line}\n{rollback}")
         options = {}
@@ -82,6 +82,17 @@ def test_it_goes_all_the_way_and_is_deployed_again(left: tuple[StepRuns, str, st
     assert status["drift"] == []
     assert status["residue"] == {"002": [f"{line.rpartition(' ')[0]} public.{line.rpartition(' ')[2]}"]}
     assert runs.ask("SELECT count(*) FROM notes WHERE mood = 'glad'") == [(3,)]
+
+
+def test_a_label_that_is_there_for_another_reason_is_in_the_way(runs: StepRuns) -> None:
+    runs.execute("CREATE TYPE mood AS ENUM ('sad', 'trial')")
+    runs.write(
+        migrations__002_author="ALTER TYPE mood ADD VALUE 'trial';",
+        rollback__002_author_rollback="-- Leaves: enum label mood.trial\nSELECT 1;",
+    )
+    answer = up_to_rehearsal(runs)
+    assert answer["reason_code"] == "statement_failed"
+    assert 'enum label "trial" already exists' in answer["msg"]
 
 
 def test_what_is_declared_is_all_that_may_be_left(left: tuple[StepRuns, str, str]) -> None:

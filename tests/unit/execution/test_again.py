@@ -30,6 +30,8 @@ def statements(text: str) -> Any:
         ("UPDATE t SET a = 'INDEX CONCURRENTLY'", "UPDATE t SET a = 'INDEX CONCURRENTLY'"),
         ("VACUUM t", None),
         ("REINDEX INDEX CONCURRENTLY i", None),
+        # The rollback has left the label.
+        ("ALTER TYPE t ADD VALUE 'a'", "ALTER TYPE t ADD VALUE IF NOT EXISTS 'a'"),
     ],
 )
 def test_what_one_transaction_allows(script: str, left: str | None) -> None:

@@ -15,10 +15,20 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks imp
 )
 
 
-def transactions(*commands, declared=None, blocks=0, changes=()):
-    """What a script has of statements that cannot be in a transaction: (line, command, object)."""
+def transactions(*commands, declared=None, blocks=0, changes=(), shared=()):
+    """What a script has of statements that cannot be in a transaction: (line, command, object).
+
+    Args:
+        shared: (line, command) of statements that reach beyond the database.
+    """
     statements = [{"line": line, "command": command, "object": about} for line, command, about in commands]
-    return {"statements": statements, "declared": declared, "blocks": blocks, "changes": list(changes)}
+    return {
+        "statements": statements,
+        "declared": declared,
+        "blocks": blocks,
+        "changes": list(changes),
+        "shared": [{"line": line, "command": command} for line, command in shared],
+    }
 
 
 def problem(reason: str) -> dict[str, str]:
@@ -159,6 +169,14 @@ def test_sound_scripts():
             {"alone": {"apply": transactions(declared="none", blocks=1), "rollback": transactions()}},
             r"has a BEGIN of its own",
         ),
+        (
+            {"alone": {"apply": transactions(shared=[(3, "CREATE ROLE app")]), "rollback": transactions()}},
+            r"^migrations/001_name\.sql line 3: CREATE ROLE app changes what all databases of the .*by hand",
+        ),
+        (
+            {"alone": {"apply": transactions(), "rollback": transactions(shared=[(1, "DROP ROLE")])}},
+            r"^rollback/001_name_rollback\.sql line 1: DROP ROLE changes",
+        ),
     ],
 )
 def test_scripts_that_may_not_be_applied(facts, reason):
@@ -176,6 +194,11 @@ def test_a_rollback_that_may_change_rows_in_two_places():
             [entry("001", alone={"apply": transactions(), "rollback": twice})], ["001"]
         )
     check_scripts_to_apply([entry("001", alone={"apply": twice, "rollback": transactions()})], ["001"])
+
+
+def test_a_rollback_of_what_is_deployed_does_not_wait_for_a_role_that_it_drops():
+    drops = transactions(shared=[(1, "DROP ROLE")])
+    check_scripts_to_roll_back([entry("001", alone={"apply": drops, "rollback": drops})], ["001"])
 
 
 def test_all_that_is_wrong_is_named_where_all_are_rehearsed():

@@ -15,6 +15,7 @@ from ..errors import StepFailed
 from ..postgres.script_session import scripts_turn
 from ..shapes import Cursor, Runnable, Statement
 from .hooks import Work
+from .labels_left import if_not_exists
 from .parts import parts_of
 from .script import apply_migration, run_script
 
@@ -64,5 +65,6 @@ def in_a_transaction(statements: Iterable[Statement]) -> list[Statement]:
     for statement in statements:
         plain = CONCURRENTLY.sub(r"\g<before>", statement["sql"])
         if not statement["alone"] or plain != statement["sql"] or ALTER_TYPE.match(plain):
-            found.append({**statement, "sql": plain})
+            # A label is there still: no rollback takes it away.
+            found.append({**statement, "sql": if_not_exists(plain)})
     return found

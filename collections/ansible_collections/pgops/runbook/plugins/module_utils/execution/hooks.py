@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Collection, Iterator, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -103,6 +103,7 @@ class Hooks:
         files_follow: whether files on disk are to follow the paths in the database.
         measures_rollbacks: whether a rollback in one transaction is measured.
         with_sizes: whether tables are measured too, which takes a short lock on each of them.
+        left: what rollbacks of this very run have rightly left (see catalog.residue).
     """
 
     run_id: str
@@ -113,6 +114,7 @@ class Hooks:
     files_follow: bool = False
     measures_rollbacks: bool = False
     with_sizes: bool = False
+    left: Collection[str] = ()
 
     @property
     def connection(self) -> Connection:

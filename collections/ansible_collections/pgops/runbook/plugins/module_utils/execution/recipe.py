@@ -21,6 +21,7 @@ from ..postgres.sequences import collisions, new_collisions
 from ..salvage.returning.returner import SalvageReturner
 from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
+from .labels_left import with_labels_left
 from .salvage_return import put_back_salvage, refuse_losses
 from .script import apply_migration, roll_back_migration, run_checks
 
@@ -90,6 +91,7 @@ def _apply(cursor: Cursor, migration: Migration, hooks: Hooks) -> Work:
 
 
 def _apply_one(cursor: Cursor, migration: Migration, hooks: Hooks) -> tuple[Work, ImpactMeter]:
+    migration = with_labels_left(cursor, migration, hooks.left)
     work = Work(migration, "apply")
     work.reading = SchemaReading(cursor)
     work.found = work.before = work.reading.schema

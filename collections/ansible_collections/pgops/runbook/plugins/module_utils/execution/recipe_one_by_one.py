@@ -26,6 +26,7 @@ from ..preflight.checks import check_rows_change_together
 from ..salvage.returning.returner import SalvageReturner
 from ..shapes import Cursor, Migration
 from .hooks import Hooks, Work
+from .labels_left import with_labels_left
 from .one_by_one import begin_or_resume, run_one_by_one
 from .parts import lines_of_changes
 from .recipe import prove_apply, prove_rollback
@@ -107,8 +108,10 @@ def roll_back_one_by_one(migration: Migration, hooks: Hooks) -> Work:
 
 
 def _begin(cursor: Cursor, migration: Migration, direction: str, hooks: Hooks) -> _Begun:
-    work = Work(migration, direction, one_by_one=True)
     read_committed(cursor)
+    if direction == "apply":
+        migration = with_labels_left(cursor, migration, hooks.left)
+    work = Work(migration, direction, one_by_one=True)
     hooks.begin(cursor)
     hooks.journal_begins(cursor)
     work.found = read_schema(cursor)

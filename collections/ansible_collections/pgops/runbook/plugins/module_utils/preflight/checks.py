@@ -157,6 +157,8 @@ def _checks_of_scripts(entry: IndexEntry) -> Iterator[Callable[[], None]]:
         for statement in facts["statements"]:
             yield partial(check_statement, name, statement, facts["declared"])
         yield partial(check_own_transactions, name, facts)
+        for statement in facts["shared"]:
+            yield partial(check_not_shared, name, statement)
         if kind == "rollback":
             yield partial(check_rows_change_together, name, facts["changes"])
         yield partial(_check_files_can_follow, entry, kind)
@@ -273,6 +275,29 @@ def check_own_transactions(name: str | None, facts: Json) -> None:
             " statements would be committed one by one. Split it into two migrations.",
             script=name,
         )
+
+
+def check_not_shared(name: str | None, statement: Json) -> None:
+    """A script changes nothing that all databases of the server share: the rehearsal would change it in production.
+
+    A rollback is not asked: of what was deployed as it is, it has to go back.
+
+    Args:
+        name: of the script.
+        statement: line, command.
+
+    Raises:
+        Refused: it does.
+    """
+    raise Refused(
+        "statement_forbidden",
+        f"{name} line {statement['line']}: {statement['command']} changes what all databases of the server share, and"
+        " on the copy's server, which is production's own unless another one is named, the rehearsal would change it"
+        " for good. Carry it out by hand before the deploy. What only this database is to have can be written without"
+        " its name: DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET ...', current_database()); END $$",
+        script=name,
+        line=statement["line"],
+    )
 
 
 def check_rows_change_together(name: str | None, lines: list[int]) -> None:

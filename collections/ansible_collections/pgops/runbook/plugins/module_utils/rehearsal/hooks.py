@@ -18,6 +18,7 @@ from ..postgres.connection import connect_again, transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Cursor, Script
+from .shared_objects import refuse_shared_changes, shared_state
 
 __all__ = ["CopyHooks", "refuse_collisions"]
 
@@ -104,6 +105,9 @@ class CopyHooks(Hooks):
         # A copy of a database that no run has changed yet has no ledger.
         self.ledger.create(cursor)
 
+    def before_script(self, cursor: Cursor, work: Work) -> None:
+        work.notes["shared"] = shared_state(cursor)
+
     def schema_now(self, cursor: Cursor, work: Work) -> Catalog:
         """Read as a whole; compared with what production reads under its locks, the part that changed."""
         whole = read_schema(cursor)
@@ -118,6 +122,8 @@ class CopyHooks(Hooks):
         work.notes["destroyed"] = losses_to_json(work.notes["watch"].losses())
 
     def script_ran(self, cursor: Cursor, work: Work) -> None:
+        if "shared" in work.notes:
+            refuse_shared_changes(cursor, work.script["name"], work.notes["shared"])
         if work.direction == "apply":
             return
         work.impact["destroyed"] = work.notes["destroyed"]

@@ -26,6 +26,7 @@ from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
 from ..ledger.bookkeeping import books
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
+from ..ledger.residue import residue_left
 from ..ledger.versions import VersionTable
 from ..postgres.connection import psycopg2, transaction
 from ..postgres.message import one_line
@@ -85,6 +86,7 @@ class Rehearsal:
         self._left_otherwise: set[str] = set()
         self._books = books().table
         self.hooks = CopyHooks(connection, list(smoke), files_follow, statement_timeout_seconds)
+        self.hooks.left = self._residue
 
     def state(self, only_columns: Mapping[str, Any] | None = None) -> tuple[Catalog, Content]:
         """(catalog, content) of the copy now."""
@@ -341,12 +343,17 @@ class Rehearsal:
             "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
             or bool(self._rows_of_users(work.impact))
             # There may be nothing that it could take back, or it is left already by an earlier one.
-            or bool(residue or migration.get("leaves"))
+            or bool(residue or migration.get("leaves") or self._left_earlier(migration))
             or does_nothing(migration["apply"]),
             "rollback_read_in_part": work.notes["read_in_part"],
             "rows_in": self.rows_in(content_before),
             **_compared(content_before, content),
         }
+
+    def _left_earlier(self, migration: Migration) -> list[str]:
+        """What an earlier rollback of it has left in production, and so on the copy."""
+        with transaction(self.connection) as cursor:
+            return residue_left(Ledger().receipts(cursor)).get(migration["version"], [])
 
     def _loss(
         self, migration: Migration, before: Content | None, after: Content

@@ -15,6 +15,7 @@ from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.privileges import rights_of_others
 from ..ledger.receipts import in_force, latest
+from ..ledger.residue import residue_left
 from ..ledger.schema import NEWEST
 from ..ledger.tags import tag_states
 from ..ledger.upgrade import release_of
@@ -156,17 +157,11 @@ def _rows_waiting(salvage: Sequence[Json], applied: Collection[str]) -> dict[str
 
 def _residue(receipts: Sequence[Receipt], applied: Collection[str]) -> dict[str, list[str]]:
     """Of which migration that was rolled back what is still there."""
-    left: dict[str, list[str]] = {}
-    for one in receipts:
-        if one["status"] != "ok":
-            continue
-        if one["step"] == "swap":
-            left.clear()  # an older database has taken the place of the one that had it
-        if one["step"] == "emergency_rollback" and one["migration"]:
-            # A later rollback leaves nothing that was not there before its deploy.
-            known = left.setdefault(one["migration"], [])
-            known += [name for name in one["outputs"].get("residue") or [] if name not in known]
-    return {version: residue for version, residue in left.items() if residue and version not in applied}
+    return {
+        version: residue
+        for version, residue in residue_left(receipts).items()
+        if residue and version not in applied
+    }
 
 
 def _left_out(

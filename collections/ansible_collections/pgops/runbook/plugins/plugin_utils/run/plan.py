@@ -300,7 +300,7 @@ def _statement_count(script: Script | None) -> int:
 def _alone(script: Script | None) -> dict[str, Any]:
     """Statements that cannot be in a transaction, and what the script says and has of transactions itself."""
     if script is None or _problems(script):
-        return {"statements": [], "declared": None, "blocks": 0, "changes": []}
+        return {"statements": [], "declared": None, "blocks": 0, "changes": [], "shared": []}
     parsed = script.parse()
     return {
         "statements": [
@@ -310,6 +310,7 @@ def _alone(script: Script | None) -> dict[str, Any]:
         ],
         "declared": script.header.transaction,
         "blocks": parsed.transaction_blocks,
+        "shared": [{"line": line, "command": command} for line, command in parsed.shared],
         # Of a rollback: the parts that may change rows.
         "changes": lines_of_changes(script.payload()),
     }

@@ -78,8 +78,12 @@ def parse_header(text: str, path: str = "<script>") -> Header:
             return None
         value, offset = found[key]
         word = re.match(r"[A-Za-z]+", value)
-        # "LOW|MEDIUM|HIGH" is a template nobody filled in, not the value LOW.
-        if word and word[0].upper() in allowed and re.match(r"$|[\s.,;:(-]", value[word.end() :]):
+        # "LOW | MEDIUM | HIGH" is a template nobody filled in, not the value LOW.
+        if (
+            word
+            and word[0].upper() in allowed
+            and re.match(r"(?!\s*[|/])(?:$|[\s.,;:(-])", value[word.end() :])
+        ):
             return word[0].upper()
         raise source.error(
             "header_invalid", offset, f'"{key.title()}: {value}" is not one of {", ".join(allowed)}'

@@ -29,6 +29,7 @@ from .diagnosis import COPY_DATA, diagnose, end_without_comments, tokens_of
 from .footprint import Footprint, footprint_of
 from .header import Header, header_lines, parse_header
 from .row_changes import may_change_rows
+from .shared_objects import changes_shared_objects
 from .source import SqlScriptError, SqlText, clean_text, decode_script
 from .transaction_limits import (
     ADD_VALUE_USED_LATER,
@@ -83,6 +84,7 @@ class ParsedScript:
         transaction_blocks: how many BEGIN ... COMMIT the script itself had.
         forbids_transaction: (line, command) of each statement that cannot run in a transaction block.
         creates: what it creates at top level; see footprint.footprint_of.
+        shared: (line, command) of each statement that changes what all databases of a server share.
         notes: sentences about what runs differently than in psql.
     """
 
@@ -90,6 +92,7 @@ class ParsedScript:
     transaction_blocks: int
     forbids_transaction: tuple[tuple[int, str], ...]
     creates: Footprint = field(hash=False)
+    shared: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -145,6 +148,11 @@ def parse_script(text: str, path: str, may_undo_itself: bool = False) -> ParsedS
         transaction_blocks=control.blocks,
         forbids_transaction=tuple((one.line, one.alone) for one in statements if one.alone),
         creates=footprint_of(nodes),
+        shared=tuple(
+            (statement.line, command)
+            for statement, node in kept
+            if (command := changes_shared_objects(node)) is not None
+        ),
         notes=control.notes(),
     )
 

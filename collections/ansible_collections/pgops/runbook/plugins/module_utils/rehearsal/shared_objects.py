@@ -1,0 +1,74 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a script on the copy has changed that all databases of the server share: seen before it is committed.
+
+A statement that says so is refused by preflight; this finds what a DO block or a function does. The evidence is a lock:
+whoever changes a role keeps RowExclusiveLock on its catalog until the end of the transaction (PostgreSQL's user.c).
+What it was is told by comparing the catalogs, in which others may have changed something too.
+"""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..postgres.answers import one_row
+from ..sentences import listed
+from ..shapes import Cursor
+
+__all__ = ["SharedState", "refuse_shared_changes", "shared_state"]
+
+#: Name of an object -> what is known of it.
+SharedState = dict[str, str]
+
+# A role has its settings in pg_roles. Those of this database alone are left out: they are the copy's.
+STATE = """
+    SELECT 'role ' || quote_ident(rolname), r::text FROM pg_catalog.pg_roles AS r
+    UNION ALL
+    SELECT 'membership of ' || member::regrole || ' in ' || roleid::regrole, m::text
+    FROM pg_catalog.pg_auth_members AS m
+    UNION ALL
+    SELECT 'settings of database ' || quote_ident(datname), s.setrole || ' ' || setconfig::text
+    FROM pg_catalog.pg_db_role_setting AS s JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
+    WHERE datname <> current_database()
+    ORDER BY 1, 2"""
+LOCKED = """
+    SELECT count(*) FILTER (WHERE relation = 'pg_catalog.pg_authid'::regclass),
+           count(*) FILTER (WHERE relation = 'pg_catalog.pg_auth_members'::regclass),
+           count(*) FILTER (WHERE relation = 'pg_catalog.pg_db_role_setting'::regclass)
+    FROM pg_catalog.pg_locks
+    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND database = 0 AND mode = 'RowExclusiveLock' AND granted"""
+
+
+def shared_state(cursor: Cursor) -> SharedState:
+    """Roles and settings of the whole server, as the transaction of the cursor sees them."""
+    cursor.execute(STATE)
+    found: SharedState = {}
+    for name, facts in cursor.fetchall():
+        found[name] = found.get(name, "") + facts
+    return found
+
+
+def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState) -> None:
+    """
+    Args:
+        cursor: of the transaction in which the script has run.
+        script: its name.
+        before: what shared_state() gave before it.
+
+    Raises:
+        Refused: it has changed a role, or a setting of more than this database.
+    """
+    cursor.execute(LOCKED)
+    roles, memberships, settings = one_row(cursor)
+    if not (roles or memberships or settings):
+        return
+    after = shared_state(cursor)
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    if not (changed or roles or memberships):
+        return
+    raise Refused(
+        "statement_forbidden",
+        f"On the copy {script} changes {listed(changed) or 'a role'}, which all databases of the server share:"
+        " committed on the copy's server, it would be production's before the deploy. Nothing of it was committed."
+        " Carry it out by hand before the deploy.",
+        script=script,
+    )

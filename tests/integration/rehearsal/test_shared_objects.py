@@ -1,0 +1,92 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a script changes that all databases of the server share is seen before it is committed on the copy.
+
+That a rehearsal asks: role_created_in_a_block in tests/integration/benchmarks/test_migrations_of_strangers.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.shared_objects import (
+    refuse_shared_changes,
+    shared_state,
+)
+
+from demo.local_server import LocalServer
+
+
+@pytest.fixture
+def cursor(server: LocalServer, database: str) -> Iterator[Any]:
+    """Of a transaction beside a role that is there, which all is undone."""
+    with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE shared_old CREATEROLE")
+        connection.commit()
+        try:
+            yield cursor
+        finally:
+            connection.rollback()
+            cursor.execute("DROP ROLE shared_old")
+            connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("CREATE ROLE shared_new", "role shared_new"),
+        ('CREATE ROLE "odd ""one"""', 'role "odd ""one"""'),
+        ("DROP ROLE shared_old", "role shared_old"),
+        ("ALTER ROLE shared_old LOGIN", "role shared_old"),
+        ("ALTER ROLE shared_old PASSWORD 'x'", "a role"),
+        ("ALTER ROLE shared_old SET work_mem = '1MB'", "role shared_old"),
+        ("GRANT pg_monitor TO shared_old", "membership of shared_old in pg_monitor"),
+        ("ALTER DATABASE postgres SET work_mem = '1MB'", "settings of database postgres"),
+    ],
+)
+def test_it_is_refused_and_named(cursor: Any, statement: str, named: str) -> None:
+    before = shared_state(cursor)
+    cursor.execute(f"DO $do$ BEGIN EXECUTE $x${statement}$x$; END $do$")
+    with pytest.raises(Refused) as caught:
+        refuse_shared_changes(cursor, "migrations/x.sql", before)
+    assert caught.value.code == "statement_forbidden"
+    assert caught.value.reason.startswith(
+        f"On the copy migrations/x.sql changes {named}, which all databases"
+    )
+
+
+def test_who_is_no_superuser_is_told_too(cursor: Any) -> None:
+    cursor.execute("SET ROLE shared_old")
+    before = shared_state(cursor)
+    cursor.execute("CREATE ROLE shared_new")
+    with pytest.raises(Refused, match="role shared_new"):
+        refuse_shared_changes(cursor, "migrations/x.sql", before)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE t (id int); ALTER TABLE t OWNER TO shared_old; GRANT SELECT ON t TO shared_old",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = %L', current_database(), '8MB'); END $$",
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE shared_old IN DATABASE %I RESET ALL', current_database()); END $$",
+        "SET ROLE shared_old",
+    ],
+)
+def test_what_belongs_to_this_database_is_no_such_change(cursor: Any, statement: str) -> None:
+    before = shared_state(cursor)
+    cursor.execute(statement)
+    refuse_shared_changes(cursor, "migrations/x.sql", before)
+    cursor.execute("RESET ROLE")
+
+
+def test_what_somebody_else_changes_meanwhile_is_not_the_scripts(server: LocalServer, cursor: Any) -> None:
+    before = shared_state(cursor)
+    with contextlib.closing(server.connect("postgres")) as other, other.cursor() as theirs:
+        theirs.execute("ALTER ROLE shared_old LOGIN")
+        other.commit()
+    cursor.execute("CREATE TABLE t (id int)")
+    refuse_shared_changes(cursor, "migrations/x.sql", before)
