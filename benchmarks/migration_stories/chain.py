@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import RunbookError
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library
 
 from demo.local_server import LocalServer
 from tests.integration.step_runs import StepRuns
@@ -117,12 +118,22 @@ class Chain:
         run_id = f"20260101T000000Z-s{self.number:03d}-{next(self._runs):04d}"
         return StepRuns(self.server, self.database, self.folder, playbook, self.migration, run_id=run_id)
 
+    def _version(self, playbook: str) -> str:
+        """
+        Raises:
+            RunbookError: the folder cannot be read, or there is no such migration in it.
+        """
+        library = read_sql_library(self.folder / "sql", tolerant=playbook == "emergency_rollback")
+        return library.find(self.migration).version
+
     def _go(self, runs: StepRuns, steps: tuple[str, ...], policy: Mapping[str, str], well: str) -> Ended:
         for name in steps:
             options: dict[str, Any] = {key: value for key, value in policy.items() if name in TAKEN_BY[key]}
             if name == "backup" and steps is ROLLBACK:
                 options["purpose"] = "emergency"
             try:
+                # As the controller does: a number may be given in another form than the file's.
+                runs.migration = self._version(runs.playbook)
                 answer = runs.step(name, **options)
             except RunbookError as error:  # on the controller, before anything is sent
                 return Ended(_outcome(name), name, error.code, error.reason)

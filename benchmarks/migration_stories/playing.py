@@ -137,8 +137,8 @@ class _Stage:
         before = self._schema(), self._rows()
         ended = self.chain.deploy(self.story.policy)
         self.played.deployed = ended.outcome == "deployed"
-        if (ended.outcome, ended.reason_code) != ("refused", verdict.reason_code):
-            self._wrong(f"it must be refused for {verdict.reason_code}, and it ended {ended}")
+        if (ended.outcome, ended.reason_code) != (verdict.outcome, verdict.reason_code):
+            self._wrong(f"it must be {verdict.outcome} for {verdict.reason_code}, and it ended {ended}")
             return
         unnamed = [text for text in verdict.names if text not in ended.reason]
         if unnamed:

@@ -6,6 +6,7 @@ A file begins with what it is about, and these lines:
 
     -- Verdict: deployed
     -- Verdict: refused REASON_CODE
+    -- Verdict: unchanged REASON_CODE     that only production knows: apply begins, and takes back what it did
     -- Verdict: consent VARIABLE=VALUE, REASON_CODE without it
     -- Names: TEXT             of a refusal: what its sentence has to say; may be repeated
     -- With: VARIABLE=VALUE    policy of this deploy; may be repeated
@@ -39,10 +40,10 @@ PLACES = {
     "precheck": "precheck/002_{name}.sql",
     "smoke": "smoke/{name}.sql",
 }
-_PART = re.compile(r"^--- (\S+)$", re.MULTILINE)
+_PART = re.compile(r"^--- (\S.*)$", re.MULTILINE)
 _FACT = re.compile(r"^-- (Verdict|Names|With|Migration|Needs): (.*)$", re.MULTILINE)
 _VERDICT = re.compile(
-    r"(?P<deployed>deployed)|refused (?P<refused>\w+)|consent (?P<consent>\w+=\S+), (?P<without>\w+) without it"
+    r"(?P<deployed>deployed)|(?P<outcome>refused|unchanged) (?P<refused>\w+)|consent (?P<consent>\w+=\S+), (?P<without>\w+) without it"
 )
 
 
@@ -57,12 +58,14 @@ class Verdict:
     Attributes:
         kind: DEPLOYED, REFUSED or CONSENT.
         reason_code: of the refusal; of CONSENT the one that comes without the consent.
+        outcome: of a run that is refused, as run.json has it.
         names: texts that the refusal's sentence has to contain.
         consent: variable and value; empty but for CONSENT.
     """
 
     kind: str
     reason_code: str = ""
+    outcome: str = REFUSED
     names: tuple[str, ...] = ()
     consent: Mapping[str, str] | None = None
 
@@ -104,7 +107,8 @@ def read_stories(folder: Path = STORIES) -> list[Story]:
     Raises:
         StoryError: a file is not as it should be.
     """
-    return [parse_story(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))]
+    # Not as text, in which ends of lines would all be the same.
+    return [parse_story(path.stem, path.read_bytes().decode()) for path in sorted(folder.glob("*.sql"))]
 
 
 def parse_story(name: str, text: str) -> Story:
@@ -153,8 +157,8 @@ def _verdict(name: str, facts: Mapping[str, list[str]]) -> Verdict:
     if not names:
         raise StoryError(f"{name}: it does not say what the refusal has to name")
     if match["refused"]:
-        return Verdict(REFUSED, match["refused"], names)
-    return Verdict(CONSENT, match["without"], names, dict([_pair(match["consent"])]))
+        return Verdict(REFUSED, match["refused"], match["outcome"], names)
+    return Verdict(CONSENT, match["without"], REFUSED, names, dict([_pair(match["consent"])]))
 
 
 def _pair(text: str) -> tuple[str, str]:

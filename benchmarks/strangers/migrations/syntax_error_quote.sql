@@ -1,7 +1,7 @@
 -- A quote that is never closed.
 -- Verdict: refused script_syntax_error
 -- Names: 002_syntax_error_quote.sql
--- Names: unterminated quoted string
+-- Names: syntax error at or near "s"
 --- before
 CREATE TABLE note (id int PRIMARY KEY, body text);
 --- apply

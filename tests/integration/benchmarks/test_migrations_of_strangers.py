@@ -42,13 +42,13 @@ def test_one_that_is_refused_though_it_is_good_is_found(server: LocalServer) -> 
 
 
 def test_one_that_passes_though_it_is_careless_is_found(server: LocalServer) -> None:
-    verdict = Verdict(REFUSED, "statement_failed", ("x",))
+    verdict = Verdict(REFUSED, "statement_failed", names=("x",))
     found = played(server, dataclasses.replace(STORIES["rails_change_default"], verdict=verdict))
     assert found.deployed
     assert found.wrong == ["it must be refused for statement_failed, and it ended deployed"]
 
 
 def test_a_refusal_that_does_not_name_what_it_is_about_is_found(server: LocalServer) -> None:
-    verdict = Verdict(REFUSED, "rollback_script_missing", ("another file",))
+    verdict = Verdict(REFUSED, "rollback_script_missing", names=("another file",))
     found = played(server, dataclasses.replace(STORIES["rollback_missing"], verdict=verdict))
     assert "does not name another file" in found.wrong[0]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 
 from ..errors import StepFailed
+from ..postgres.constraints import constraints_as_declared
 from ..postgres.script_session import scripts_turn
 from ..shapes import Cursor, Runnable, Statement
 from .hooks import Work
@@ -49,6 +50,8 @@ def apply_again(cursor: Cursor, work: Work) -> None:
     apply = work.migration["apply"]
     if not apply["statements"]:
         raise StepFailed("statement_failed", f"{apply['name']} has no statement that can be run")
+    # The rollback has ended with all of them immediate; the migration begins a transaction of its own.
+    constraints_as_declared(cursor)
     statements = in_a_transaction(apply["statements"])
     apply_migration(cursor, {**work.migration, "apply": {**apply, "statements": statements}})
 
