@@ -6,7 +6,8 @@
 The migrations are those of the library, the schemas of strangers, each made from an empty database, and the statements
 that plant a difference in them (``-- Fault:``), each a migration of that schema. Of each the rollback is drafted from
 the database as it was before, and played after the migration; schema and rows must be what they were. A draft that says
-that it is unfinished may be wrong; one that does not may not.
+that it is unfinished may be wrong; one that does not may not. Of the good ones of strangers' migrations the draft is
+rehearsed, in the place of the rollback that somebody wrote.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content import diffe
 from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import (  # noqa: E402
     content_fingerprint,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.definitions.answers import answers_to  # noqa: E402
-from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (  # noqa: E402
-    connect,
-)
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.replication import (  # noqa: E402
     detach_subscriptions,
 )
@@ -48,11 +44,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.checks impo
     checks_of,
     verify_text,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.draft import (  # noqa: E402
-    Draft,
-    draft_rollback,
-)
-from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.live import Live  # noqa: E402
+from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.draft import Draft  # noqa: E402
 from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.written import (  # noqa: E402
     About,
     rollback_text,
@@ -60,54 +52,14 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.written imp
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.header import parse_header  # noqa: E402
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.library import read_sql_library  # noqa: E402
 
-from benchmarks.library_database import target_of  # noqa: E402
+from benchmarks.drafted import Played, drafted  # noqa: E402
+from benchmarks.drafts_of_stories import good_ones, rehearsed  # noqa: E402
 from benchmarks.measurement import Measurement, first_of, table  # noqa: E402
 from benchmarks.strangers import guests, missing, read_strangers  # noqa: E402
 from demo.local_server import LocalServer, LocalServerError  # noqa: E402
 from tests.fresh_database import fresh_database  # noqa: E402
 
-__all__ = ["Played", "drafted", "measure", "of_library", "of_strangers", "played"]
-
-ROUNDS = 20
-
-
-@dataclass(frozen=True)
-class Played:
-    """What came of one draft.
-
-    Attributes:
-        name: of the migration.
-        unfinished: what the draft says is open.
-        wrong: why schema or rows are not what they were; empty where they are.
-        misjudged: what the drafted verify script says of the migration in place, or that it says nothing without it.
-    """
-
-    name: str
-    unfinished: tuple[str, ...]
-    wrong: str
-    misjudged: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """It says that it is whole, and is."""
-        return not self.unfinished and not self.wrong
-
-    @property
-    def wrong_in_silence(self) -> bool:
-        return bool(self.wrong) and not self.unfinished
-
-
-def drafted(server: LocalServer, database: str, text: str, version: str = "001") -> Draft:
-    """The draft for a script, with what the database has."""
-    where = target_of(server, database)
-    live = Live()
-    for _ in range(ROUNDS):
-        draft = draft_rollback(text, live, version)
-        if draft is not None:
-            return draft
-        with contextlib.closing(connect(where)) as connection:
-            live.answered(answers_to(live.questions, connection, where, server.bindir))
-    raise AssertionError(f"the draft goes on asking: {live.questions} {text}")
+__all__ = ["Played", "measure", "of_library", "of_strangers", "played"]
 
 
 def played(
@@ -236,7 +188,10 @@ def main(arguments: list[str]) -> int:
     """Run the command line; exit status 0 when at least four fifths pass as they are and none is wrong in silence."""
     parser = argparse.ArgumentParser(description="Draft rollbacks, and play them.")
     parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="names of schemas (default: all, and the library)"
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="names of schemas and migrations (default: all, and the library)",
     )
     options = parser.parse_args(arguments)
     # Without a handler SIGTERM would leave the server behind; now it acts like Ctrl-C.
@@ -248,14 +203,17 @@ def main(arguments: list[str]) -> int:
             with guests(server):
                 done = [] if options.only else list(of_library(server))
                 done += of_strangers(server, options.only or ())
+                done += (of_migrations := list(rehearsed(server, good_ones(server, options.only or ()))))
         except LocalServerError as error:
             print(f"drafts: {error}", file=sys.stderr)
             return 1
         finally:
             server.remove()
     print(table(measure(done)))
-    passed = sum(one.passed for one in done)
-    print(f"\n{passed} of {len(done)} pass as they are: {100 * passed // max(len(done), 1)} %")
+    for what, played_ones in (("all", done), ("the migrations of strangers", of_migrations)):
+        passed = sum(one.passed for one in played_ones)
+        share = 100 * passed // max(len(played_ones), 1)
+        print(f"\nOf {what} {passed} of {len(played_ones)} pass as they are: {share} %")
     return 0 if all(one.passed for one in measure(done)) else 1
 
 

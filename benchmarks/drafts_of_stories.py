@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.written import About, rollback_text
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import decode_script
 
-from benchmarks.drafts import Played, drafted
+from benchmarks.drafted import Played, drafted
 from benchmarks.migration_stories.playing import chain_for, lacks
 from benchmarks.migration_stories.story import DEPLOYED, PLACES, Story, read_stories
+from benchmarks.on_each_core import on_each_core
 from demo.local_server import LocalServer
 
 __all__ = ["good_ones", "rehearsed"]
@@ -30,12 +32,17 @@ def good_ones(server: LocalServer, names: Sequence[str] = ()) -> list[Story]:
 
 def rehearsed(server: LocalServer, stories: Sequence[Story]) -> Iterator[Played]:
     """What comes of each draft; roles that the stories name must be there."""
-    for number, story in enumerate(stories, 1):
-        with chain_for(server, story, number) as chain:
-            draft = drafted(server, chain.database, story.script("apply"), story.migration)
-            about = About(story.name, story.migration, "", "2026-11-27", "", None)
-            chain.write(PLACES["rollback"].format(name=story.name), rollback_text(about, draft))
-            unfinished = tuple(sentence for _line, sentence in draft.open_points())
-            ended = None if unfinished else chain.rehearse(story.policy)
-            right = ended is None or ended.outcome == "rehearsed"
-            yield Played(story.name, unfinished, "" if right else str(ended))
+    yield from on_each_core(server, _rehearsed, enumerate(stories, 1))
+
+
+def _rehearsed(server: LocalServer, task: tuple[int, Story]) -> Played:
+    number, story = task
+    with chain_for(server, story, number) as chain:
+        script = decode_script(story.script("apply").encode(), story.name)
+        draft = drafted(server, chain.database, script, story.migration)
+        about = About(story.name, story.migration, "", "2026-11-27", "", None)
+        chain.write(PLACES["rollback"].format(name=story.name), rollback_text(about, draft))
+        unfinished = tuple(sentence for _line, sentence in draft.open_points())
+        ended = None if unfinished else chain.rehearse(story.policy)
+        right = ended is None or ended.outcome == "rehearsed"
+        return Played(story.name, unfinished, "" if right else str(ended))

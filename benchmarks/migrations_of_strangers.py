@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
 import signal
 import sys
 import tempfile
@@ -21,6 +19,7 @@ if __name__ == "__main__":
 from benchmarks.measurement import Measurement, table  # noqa: E402
 from benchmarks.migration_stories.playing import Played, lacks, play  # noqa: E402
 from benchmarks.migration_stories.story import DEPLOYED, REFUSED, Story, read_stories  # noqa: E402
+from benchmarks.on_each_core import on_each_core  # noqa: E402
 from benchmarks.strangers import guests  # noqa: E402
 from demo.local_server import LocalServer, LocalServerError  # noqa: E402
 
@@ -28,37 +27,20 @@ __all__ = ["measure", "play_all"]
 
 WANTED = 120  # at least so many
 
-#: The server, in each process that plays stories: it cannot be sent to one.
-_on: list[LocalServer] = []
-
 
 def play_all(server: LocalServer, stories: Sequence[Story], say: Callable[[str], None]) -> list[Played]:
-    """Play stories, one after the other on each core; the roles that they name must be there.
-
-    Raises:
-        Exception: whatever went wrong beside the runbook, as a statement of ``before``.
-    """
-    processes = multiprocessing.get_context("fork").Pool(
-        os.cpu_count(), initializer=_begin, initargs=(server,), maxtasksperchild=20
-    )
-    with processes:
-        played = []
-        for one in processes.imap(_play, enumerate(stories, 1)):
-            say(f"  {one.story.name}: {'; '.join(one.wrong) or 'right'}")
-            played.append(one)
+    """Play stories, one after the other on each core; the roles that they name must be there."""
+    played = []
+    for one in on_each_core(server, _play, enumerate(stories, 1)):
+        say(f"  {one.story.name}: {'; '.join(one.wrong) or 'right'}")
+        played.append(one)
     return played
 
 
-def _begin(server: LocalServer) -> None:
-    # The pool ends its processes by a signal that the command line has a handler for.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _on.append(server)
-
-
-def _play(task: tuple[int, Story]) -> Played:
+def _play(server: LocalServer, task: tuple[int, Story]) -> Played:
     number, story = task
     try:
-        return play(_on[-1], story, number)
+        return play(server, story, number)
     except Exception as error:
         # Without the name nobody would know which.
         return Played(story, [f"it could not be played: {type(error).__name__}: {error}"])

@@ -43,7 +43,8 @@ PLACES = {
 _PART = re.compile(r"^--- (\S.*)$", re.MULTILINE)
 _FACT = re.compile(r"^-- (Verdict|Names|With|Migration|Needs): (.*)$", re.MULTILINE)
 _VERDICT = re.compile(
-    r"(?P<deployed>deployed)|(?P<outcome>refused|unchanged) (?P<refused>\w+)|consent (?P<consent>\w+=\S+), (?P<without>\w+) without it"
+    r"(?P<deployed>deployed)|(?P<outcome>refused|unchanged) (?P<refused>\w+)"
+    r"|consent (?P<consent>\w+=\S+), (?P<without>\w+) without it"
 )
 
 

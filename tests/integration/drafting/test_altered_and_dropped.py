@@ -8,7 +8,8 @@ import contextlib
 
 import pytest
 
-from benchmarks.drafts import drafted, played
+from benchmarks.drafted import drafted
+from benchmarks.drafts import played
 from demo.local_server import LocalServer
 
 BEFORE = """

@@ -47,6 +47,18 @@ from tests.unit.drafting.answers import draft, statements
         ("ALTER INDEX i RENAME TO j", ["ALTER INDEX j RENAME TO i;"]),
         ("CREATE TEMPORARY TABLE t (id int); INSERT INTO t VALUES (1); DROP TABLE t", []),
         ("SET lock_timeout = '1s'; ANALYZE; SELECT count(*) FROM t", []),
+        ("EXPLAIN DELETE FROM t; PREPARE p AS DELETE FROM t; DEALLOCATE p; LISTEN a; UNLISTEN a", []),
+        ("CREATE SEQUENCE s; SELECT setval('s', 7), setval('s'::regclass, 8)", ["DROP SEQUENCE s;"]),
+        # As pg_dump writes a serial column: beside its default the sequence could not be dropped.
+        (
+            "CREATE TABLE s.t (id int); CREATE SEQUENCE s.q; ALTER SEQUENCE s.q OWNED BY s.t.id;"
+            " ALTER TABLE s.t ALTER COLUMN id SET DEFAULT nextval('s.q')",
+            ["DROP TABLE s.t;"],
+        ),
+        (
+            "CREATE UNIQUE INDEX i ON t (a); ALTER TABLE t ADD CONSTRAINT u UNIQUE USING INDEX i",
+            ["ALTER TABLE t DROP CONSTRAINT u;"],
+        ),
         (
             "INSERT INTO schema_migrations (version) VALUES ('012')",
             ["DELETE FROM schema_migrations WHERE version = '012';"],
@@ -111,6 +123,9 @@ def test_a_partition_goes_with_its_parent() -> None:
     [
         ("UPDATE t SET a = 1", "UPDATE changes rows"),
         ("DELETE FROM t", "DELETE changes rows"),
+        ("EXPLAIN (ANALYZE) DELETE FROM t", "DELETE changes rows"),
+        ("SELECT setval('s', 1), nextval('s')", "calls nextval()"),
+        ("ALTER TABLE t ADD CONSTRAINT u UNIQUE USING INDEX i", "how the index comes back"),
         ("TRUNCATE t", "TRUNCATE changes rows"),
         ("DO $$ BEGIN END $$", "a DO block"),
         ("CALL p()", "procedure"),
@@ -130,6 +145,62 @@ def test_what_is_not_known_to_be_taken_back_is_said(text: str, words: str) -> No
     ((line, sentence),) = made.open_points()
     assert line == 1
     assert words in sentence
+
+
+PLAIN = {"columns": {"a": {"name": "a", "not_null": False}}, "constraints": {}, "kind": "r"}
+
+
+def test_what_is_written_into_a_new_column_goes_with_it() -> None:
+    made = draft(
+        "ALTER TABLE t ADD COLUMN b text, ADD COLUMN c int; UPDATE t SET b = lower(a), c = 1", t=PLAIN
+    )
+    assert not made.unfinished
+    assert "UPDATE" not in " ".join(statements(made))
+
+
+@pytest.mark.parametrize(
+    ("update", "facts", "words"),
+    [
+        ("UPDATE t SET b = 1, a = 2", {}, "UPDATE changes rows"),
+        ("UPDATE t SET b = f(a)", {}, "calls f()"),
+        ("UPDATE t SET b = 1", {"triggers": {"g": {"name": "g"}}}, "Triggers or rules of t"),
+        ("WITH x AS (DELETE FROM u RETURNING 1) UPDATE t SET b = 1", {}, "WITH changes rows"),
+    ],
+)
+def test_an_update_that_may_change_more_is_said(update: str, facts: dict, words: str) -> None:
+    made = draft(f"ALTER TABLE t ADD COLUMN b int; {update}", t={**PLAIN, **facts})
+    ((_, sentence),) = made.open_points()
+    assert words in sentence
+
+
+def test_rows_that_an_insert_takes_from_elsewhere_are_said() -> None:
+    made = draft(
+        "CREATE TABLE n (a int); WITH x AS (DELETE FROM t RETURNING a) INSERT INTO n SELECT a FROM x"
+    )
+    assert "WITH changes rows" in made.open_points()[0][1]
+    assert not draft("CREATE TABLE n (a int); WITH x AS (SELECT 1) INSERT INTO n SELECT * FROM x").unfinished
+
+
+def test_a_view_that_others_rest_on_is_replaced_only_by_one_of_as_many_columns() -> None:
+    view = {
+        "columns": {"a": {"name": "a"}},
+        "used": True,
+        "options": [],
+        "query": "SELECT 1 AS a;",
+        "kind": "v",
+    }
+    assert statements(draft("CREATE OR REPLACE VIEW v AS SELECT 2 AS a", v=view)) == [
+        "CREATE OR REPLACE VIEW v AS\nSELECT 1 AS a;"
+    ]
+    for query in ("SELECT 2 AS a, 3 AS b", "SELECT * FROM t", "SELECT t.* FROM t UNION SELECT 1", "TABLE t"):
+        assert draft(f"CREATE OR REPLACE VIEW v AS {query}", v=view).unfinished, query
+
+
+def test_a_check_that_detaching_concurrently_leaves_is_said() -> None:
+    part = {"bound": "FOR VALUES IN (1)", "kind": "r", "columns": {}, "constraints": {}}
+    made = draft("ALTER TABLE t DETACH PARTITION part CONCURRENTLY", t=PLAIN, part=part)
+    assert "a check of its bounds" in made.open_points()[0][1]
+    assert not draft("ALTER TABLE t DETACH PARTITION part", t=PLAIN, part=part).unfinished
 
 
 def test_a_renamed_table_is_asked_for_by_its_old_name() -> None:

@@ -92,6 +92,7 @@ def _domain(scene: Scene, node: ast.AlterDomainStmt) -> list[Undo]:
 def _sequence(scene: Scene, node: ast.AlterSeqStmt) -> list[Undo]:
     name = name_of(node.sequence)
     if scene.is_born("relation", name) or scene.is_temporary(name):
+        _goes_with_its_column(scene, name, node)
         return []
     if node.missing_ok and scene.find("relation", name) is None:
         return []
@@ -113,6 +114,18 @@ def _sequence(scene: Scene, node: ast.AlterSeqStmt) -> list[Undo]:
     if "owned_by" in changed:
         words.append(f"OWNED BY {facts['owned_by'] or 'NONE'}")
     return [Undo([f"ALTER SEQUENCE {quoted(*name)} {' '.join(words)};"], about=scene.key("relation", name))]
+
+
+def _goes_with_its_column(scene: Scene, name: Name, node: ast.AlterSeqStmt) -> None:
+    """A sequence of the script's own need not be dropped where what owns it is: nor could it, beside its default."""
+    for option in node.options or ():
+        if option.defname != "owned_by":
+            continue
+        owner = [part.sval for part in option.arg]
+        if len(owner) > 1 and scene.is_born("column", tuple(owner[:-1]), owner[-1]):
+            for undo in scene.undos:
+                if undo.about == scene.key("relation", name):
+                    undo.statements = []
 
 
 def _function(scene: Scene, node: ast.AlterFunctionStmt) -> list[Undo]:

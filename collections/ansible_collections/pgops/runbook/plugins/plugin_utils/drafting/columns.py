@@ -296,7 +296,7 @@ def _comes_back(before: str, made: ast.ColumnDef) -> bool:
     if plain == "character varying" and after == plain:
         return bool(had) and limits[0] >= had[0]
     if plain == after == "numeric" and len(had) == len(limits) == 2:
-        return limits[1] == had[1] and limits[0] >= had[0]
+        return limits[1] >= had[1] and limits[0] - limits[1] >= had[0] - had[1]
     return False
 
 

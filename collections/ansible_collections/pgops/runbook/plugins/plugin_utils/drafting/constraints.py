@@ -36,9 +36,7 @@ LONGEST_NAME = 63
 def _add(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
     constraint = command.def_
     if constraint.indexname:
-        raise CannotInvert(
-            "USING INDEX makes the index the constraint's own, which goes with it: write how the index comes back."
-        )
+        return _of_index(altered, constraint)
     if altered.goes_along(command) and not constraint.conname:
         return None
     name = constraint.conname or _name(altered, constraint)
@@ -53,6 +51,23 @@ def _add(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
     undo = altered.undo(*actions)
     undo.about = altered.scene.key("constraint", altered.name, name)
     return undo
+
+
+def _of_index(altered: Altered, constraint: ast.Constraint) -> Undo:
+    """
+    Raises:
+        CannotInvert: the index was there before the script.
+    """
+    scene = altered.scene
+    index = scene.key("relation", (*altered.name[:-1], constraint.indexname))
+    if index not in scene.born or constraint.contype == _Type.CONSTR_PRIMARY:
+        raise CannotInvert(
+            "USING INDEX makes the index the constraint's own, which goes with it: write how the index comes back."
+        )
+    for undo in scene.undos:
+        if undo.about == index:
+            undo.statements = []
+    return altered.undo(f"DROP CONSTRAINT {quoted(constraint.conname or constraint.indexname)}")
 
 
 def _nullable_again(altered: Altered, constraint: ast.Constraint) -> list[str]:

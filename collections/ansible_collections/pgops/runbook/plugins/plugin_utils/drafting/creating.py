@@ -110,12 +110,23 @@ def _view(scene: Scene, node: ast.ViewStmt) -> list[Undo]:
             f" WITH ({', '.join(_view_option(one) for one in facts['options'])})" if facts["options"] else ""
         )
         undo = Undo([f"CREATE OR REPLACE VIEW {quoted(*name)}{options} AS\n{facts['query'].rstrip(';')};"])
-        undo.notes.append(
-            f"Other objects rest on {quoted(*name)}, so that it is replaced: that works where the migration"
-            " adds no column."
-        )
+        if not _has_columns(node, len(facts["columns"])):
+            undo.cannot.append(
+                f"Other objects rest on {quoted(*name)}, so that it is replaced, and CREATE OR REPLACE takes no column"
+                " away that the migration may add: drop what rests on it, and make all of it again."
+            )
     undo.about = scene.key("relation", name)
     return [undo]
+
+
+def _has_columns(node: ast.ViewStmt, count: int) -> bool:
+    """Whether the query is known to give so many columns."""
+    query = node.query
+    while getattr(query, "larg", None) is not None:
+        query = query.larg
+    targets = getattr(query, "targetList", None) or ()
+    stars = [one for one in targets if isinstance(getattr(one.val, "fields", [None])[-1], ast.A_Star)]
+    return len(targets) == count and not stars
 
 
 def _view_option(option: str) -> str:

@@ -137,6 +137,13 @@ def _nothing(scene: Scene, node: Any) -> list[Undo]:
     return []
 
 
+def _explained(scene: Scene, node: ast.ExplainStmt) -> list[Undo]:
+    """What is only planned changes nothing; with ANALYZE it is done."""
+    if any(option.defname == "analyze" for option in node.options or ()):
+        return _HANDLERS.get(type(node.query), _unknown)(scene, node.query)
+    return []
+
+
 def _schema(scene: Scene, node: ast.CreateSchemaStmt) -> list[Undo]:
     name = node.schemaname or (node.authrole.rolename if node.authrole else "")
     if node.if_not_exists and scene.live.ask("schema", (name,)) is not None:
@@ -206,6 +213,13 @@ _HANDLERS: Mapping[type, _Handler] = {
     ast.ConstraintsSetStmt: _nothing,
     ast.NotifyStmt: _nothing,
     ast.DiscardStmt: _nothing,
-    ast.ExplainStmt: _unknown,
+    ast.ExplainStmt: _explained,
+    ast.PrepareStmt: _nothing,
+    ast.DeallocateStmt: _nothing,
+    ast.DeclareCursorStmt: _nothing,
+    ast.FetchStmt: _nothing,
+    ast.ClosePortalStmt: _nothing,
+    ast.ListenStmt: _nothing,
+    ast.UnlistenStmt: _nothing,
     ast.RefreshMatViewStmt: _nothing,
 }

@@ -11,6 +11,7 @@ from pglast import ast, enums
 from pglast.visitors import Visitor
 
 from .names import literal, name_of, printed, quoted, unquoted
+from .pure_functions import PURE
 from .undo import CannotInvert, Scene, Undo
 
 __all__ = ["HANDLERS"]
@@ -24,10 +25,11 @@ VERSIONS = "schema_migrations"
 def _insert(scene: Scene, node: ast.InsertStmt) -> list[Undo]:
     table = name_of(node.relation)
     if scene.is_temporary(table) or scene.is_born("relation", table):
+        _refuse_writing_queries(scene, node)
         return []
     if table[-1] == VERSIONS:
         return [Undo([f"DELETE FROM {quoted(*table)} WHERE version = {literal(scene.version)};"])]
-    _refuse_writing_queries(node)
+    _refuse_writing_queries(scene, node)
     facts = scene.relation(table)
     columns = (
         [column.name for column in node.cols] if node.cols else [unquoted(name) for name in facts["columns"]]
@@ -73,9 +75,43 @@ def _insert(scene: Scene, node: ast.InsertStmt) -> list[Undo]:
     ]
 
 
-def _refuse_writing_queries(node: Any) -> None:
-    if getattr(node, "withClause", None):
-        raise CannotInvert("It has a WITH of its own: write what takes it back.")
+def _refuse_writing_queries(scene: Scene, node: Any) -> None:
+    """
+    Raises:
+        CannotInvert: another statement in its WITH changes rows.
+    """
+    clause = getattr(node, "withClause", None)
+    if clause is None:
+        return
+    calls = _Calls(scene)
+    calls(clause)
+    if calls.writes:
+        raise CannotInvert("Its WITH changes rows too: write what takes that back.")
+
+
+def _update(scene: Scene, node: ast.UpdateStmt) -> list[Undo]:
+    """What it writes into columns that the script has added goes with them."""
+    table = name_of(node.relation)
+    added = scene.key("relation", table) not in scene.born and all(
+        scene.is_born("column", table, target.name) for target in node.targetList
+    )
+    if not added or scene.is_temporary(table):
+        return _not_taken_back("UPDATE")(scene, node)
+    _refuse_writing_queries(scene, node)
+    calls = _Calls(scene)
+    calls(node)
+    unknown = sorted(calls.names - PURE)
+    if unknown:
+        raise CannotInvert(
+            f"It calls {unknown[0]}(), and what that does is not known: write what takes it back."
+        )
+    facts = scene.relation(table)
+    if facts.get("triggers") or facts.get("rules"):
+        raise CannotInvert(
+            f"Triggers or rules of {quoted(*table)} may change other columns, or write elsewhere: write what takes that"
+            " back, or nothing if they do not."
+        )
+    return []
 
 
 def _constants(node: ast.InsertStmt) -> list[list[str]]:
@@ -126,14 +162,23 @@ def _not_taken_back(what: str) -> _Handler:
 
 
 class _Calls(Visitor):
-    """Functions that a query calls, and whether it writes."""
+    """Functions that a query calls, and whether it writes; what is done to sequences of the script's own is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
         self.names: set[str] = set()
         self.writes = False
 
     def visit_FuncCall(self, ancestors: Any, node: ast.FuncCall) -> None:
-        self.names.add(node.funcname[-1].sval)
+        name = node.funcname[-1].sval
+        if name not in ("setval", "nextval") or not self._is_born(node.args[0]):
+            self.names.add(name)
+
+    def _is_born(self, argument: Any) -> bool:
+        while isinstance(argument, ast.TypeCast):
+            argument = argument.arg
+        text = getattr(getattr(argument, "val", None), "sval", "")
+        return bool(text) and self.scene.is_born("relation", tuple(unquoted(one) for one in text.split(".")))
 
     def visit_InsertStmt(self, ancestors: Any, node: Any) -> None:
         self.writes = True
@@ -141,42 +186,10 @@ class _Calls(Visitor):
     visit_UpdateStmt = visit_DeleteStmt = visit_MergeStmt = visit_InsertStmt
 
 
-#: Functions that change nothing but, some of them, settings of the session.
-_HARMLESS = frozenset(
-    [
-        "count",
-        "min",
-        "max",
-        "sum",
-        "avg",
-        "bool_and",
-        "bool_or",
-        "string_agg",
-        "array_agg",
-        "coalesce",
-        "now",
-        "current_setting",
-        "set_config",
-        "length",
-        "lower",
-        "upper",
-        "to_regclass",
-        "to_regtype",
-        "format",
-        "version",
-        "generate_series",
-        "concat",
-        "abs",
-        "round",
-        "pg_sleep",
-    ]
-)
-
-
 def _select(scene: Scene, node: ast.SelectStmt) -> list[Undo]:
-    calls = _Calls()
+    calls = _Calls(scene)
     calls(node)
-    unknown = sorted(calls.names - _HARMLESS)
+    unknown = sorted(calls.names - PURE)
     if calls.writes or unknown:
         what = f"calls {unknown[0]}()" if unknown else "writes"
         raise CannotInvert(f"The query {what}, and what that does is not known: write what takes it back.")
@@ -205,7 +218,7 @@ def _unknown(what: str) -> _Handler:
 
 HANDLERS: Mapping[type, _Handler] = {
     ast.InsertStmt: _insert,
-    ast.UpdateStmt: _not_taken_back("UPDATE"),
+    ast.UpdateStmt: _update,
     ast.DeleteStmt: _not_taken_back("DELETE"),
     ast.MergeStmt: _not_taken_back("MERGE"),
     ast.TruncateStmt: _not_taken_back("TRUNCATE"),

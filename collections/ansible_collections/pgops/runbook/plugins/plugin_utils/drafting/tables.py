@@ -206,7 +206,13 @@ def node_is_index(altered: Altered) -> bool:
 def _detach(altered: Altered, command: ast.AlterTableCmd) -> Undo:
     child = name_of(command.def_.name)
     facts = altered.scene.relation(child)
-    return altered.undo(f"ATTACH PARTITION {quoted(*child)} {facts['bound']}")
+    undo = altered.undo(f"ATTACH PARTITION {quoted(*child)} {facts['bound']}")
+    if command.def_.concurrent:
+        undo.cannot.append(
+            f"DETACH PARTITION CONCURRENTLY leaves {quoted(*child)} a check of its bounds: write the DROP CONSTRAINT"
+            " for it."
+        )
+    return undo
 
 
 _HANDLERS: Mapping[Any, Callable[[Altered, ast.AlterTableCmd], Undo | None]] = {
