@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.script import parse_script
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.shared_objects import changes_shared_objects
+from pglast import parse_sql
 
 
 def shared(text: str) -> tuple[tuple[int, str], ...]:
@@ -58,3 +60,8 @@ def test_what_changes_them_is_named_with_its_line(text: str, command: str) -> No
 )
 def test_what_changes_this_database_alone_is_not(text: str) -> None:
     assert shared(text) == ()
+
+
+def test_a_database_is_named_where_the_statement_does() -> None:
+    (raw,) = parse_sql('ALTER DATABASE "odd name" RESET ALL')
+    assert changes_shared_objects(raw.stmt) == "ALTER DATABASE odd name"
