@@ -15,12 +15,11 @@ from demo.local_server import LocalServer
 
 STORIES = {one.name: one for one in read_stories()}
 
-# One of each kind that nothing else in the tests plays.
+# A consent, and what nothing else in the tests plays.
 SOME = (
     "django_remove_middle_field",
     "role_created_in_a_block",
     "role_created",
-    "dbmate_up_and_down",
 )
 
 
