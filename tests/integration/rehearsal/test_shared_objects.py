@@ -59,6 +59,29 @@ def test_it_is_refused_and_named(cursor: Any, statement: str, named: str) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    "statement", ["REASSIGN OWNED BY shared_old TO pg_database_owner", "DROP OWNED BY shared_old"]
+)
+def test_what_a_role_owns_or_may_do_in_other_databases_is_theirs(
+    server: LocalServer, cursor: Any, statement: str
+) -> None:
+    cursor.execute(
+        "GRANT CREATE ON DATABASE template1 TO shared_old; ALTER DATABASE postgres OWNER TO shared_old"
+    )
+    cursor.connection.commit()
+    before = shared_state(cursor)
+    try:
+        cursor.execute(statement.replace("pg_database_owner", server.user))
+        with pytest.raises(Refused, match=r"changes database (postgres|template1), which all databases"):
+            refuse_shared_changes(cursor, "migrations/x.sql", before)
+    finally:
+        cursor.connection.rollback()
+        cursor.execute(
+            f"ALTER DATABASE postgres OWNER TO {server.user}; REVOKE ALL ON DATABASE template1 FROM shared_old"
+        )
+        cursor.connection.commit()
+
+
 def test_who_is_no_superuser_is_told_too(cursor: Any) -> None:
     cursor.execute("SET ROLE shared_old")
     before = shared_state(cursor)

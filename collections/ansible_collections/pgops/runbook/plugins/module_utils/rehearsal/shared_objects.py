@@ -4,10 +4,13 @@
 
 A statement that says so is refused by preflight; this finds what a DO block or a function does. The evidence is a lock:
 whoever changes a role keeps RowExclusiveLock on its catalog until the end of the transaction (PostgreSQL's user.c).
-What it was is told by comparing the catalogs, in which others may have changed something too.
+What it was is told by comparing the catalogs, in which others may have changed something too. Owner and privileges of
+another database, which REASSIGN OWNED and DROP OWNED change besides, leave no lock, and are compared alone.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from ..errors import Refused
 from ..postgres.answers import one_row
@@ -16,8 +19,18 @@ from ..shapes import Cursor
 
 __all__ = ["SharedState", "refuse_shared_changes", "shared_state"]
 
-#: Name of an object -> what is known of it.
-SharedState = dict[str, str]
+
+class SharedState(NamedTuple):
+    """What all databases share.
+
+    Attributes:
+        facts: name of an object -> what is known of it.
+        databases: of the others, OID -> name, and owner and privileges as text.
+    """
+
+    facts: dict[str, str]
+    databases: dict[int, tuple[str, str]]
+
 
 # A role has its settings in pg_roles. Those of this database alone are left out: they are the copy's.
 STATE = """
@@ -30,6 +43,9 @@ STATE = """
     FROM pg_catalog.pg_db_role_setting AS s JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
     WHERE datname <> current_database()
     ORDER BY 1, 2"""
+DATABASES = """
+    SELECT oid::bigint, quote_ident(datname), concat_ws(' ', datdba, datacl) FROM pg_catalog.pg_database
+    WHERE datname <> current_database()"""
 LOCKED = """
     SELECT count(*) FILTER (WHERE relation = 'pg_catalog.pg_authid'::regclass),
            count(*) FILTER (WHERE relation = 'pg_catalog.pg_auth_members'::regclass),
@@ -41,10 +57,11 @@ LOCKED = """
 def shared_state(cursor: Cursor) -> SharedState:
     """Roles and settings of the whole server, as the transaction of the cursor sees them."""
     cursor.execute(STATE)
-    found: SharedState = {}
-    for name, facts in cursor.fetchall():
-        found[name] = found.get(name, "") + facts
-    return found
+    facts: dict[str, str] = {}
+    for name, text in cursor.fetchall():
+        facts[name] = facts.get(name, "") + text
+    cursor.execute(DATABASES)
+    return SharedState(facts, {oid: (name, text) for oid, name, text in cursor.fetchall()})
 
 
 def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState) -> None:
@@ -59,10 +76,11 @@ def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState) -> N
     """
     cursor.execute(LOCKED)
     roles, memberships, settings = one_row(cursor)
-    if not (roles or memberships or settings):
-        return
     after = shared_state(cursor)
-    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    changed = _databases_changed(before, after)
+    if roles or memberships or settings:
+        names = {*before.facts, *after.facts}
+        changed += sorted(name for name in names if before.facts.get(name) != after.facts.get(name))
     if not (changed or roles or memberships):
         return
     raise Refused(
@@ -71,4 +89,14 @@ def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState) -> N
         " committed on the copy's server, it would be production's before the deploy. Nothing of it was committed."
         " Carry it out by hand before the deploy.",
         script=script,
+    )
+
+
+def _databases_changed(before: SharedState, after: SharedState) -> list[str]:
+    """Those that are there all the time, since other runs make and drop copies meanwhile."""
+    there = before.databases.keys() & after.databases.keys()
+    return sorted(
+        f"database {after.databases[oid][0]}"
+        for oid in there
+        if before.databases[oid][1] != after.databases[oid][1]
     )
