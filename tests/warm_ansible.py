@@ -11,6 +11,7 @@ Where the program itself matters, on a terminal or with other settings of Ansibl
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import gc
 import json
@@ -201,6 +202,8 @@ def _import_all() -> None:
 def _become_ansible_playbook(arguments: list[str], environment: dict[str, str], output: int) -> None:
     """The child: run the command with its output, and end as it ends."""
     signal.alarm(SECONDS_ALLOWED)
+    # What was to be done at its exit belongs to the process from which this one was forked.
+    atexit._clear()
     os.environ.clear()
     os.environ.update(environment)
     os.dup2(output, 1)
@@ -218,9 +221,9 @@ def _become_ansible_playbook(arguments: list[str], environment: dict[str, str], 
     except BaseException:
         traceback.print_exc()
     finally:
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        # What is to be done at this process's exit belongs to the one from which it was forked.
         os._exit(status)
 
 
