@@ -9,7 +9,7 @@ what, PostgreSQL keeps in pg_depend: a view's text changes with the name of a co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..shapes import Cursor
@@ -34,11 +34,13 @@ class _Watched:
         key: SQL expression that identifies a row which may go while its object stays; None: there is none such, or
             another row is written when it goes.
         where: SQL condition for the rows that say something about the schema.
+        of_users: SQL condition for those of them that may go: PostgreSQL itself needs its own.
     """
 
     objects: str
     key: str | None = None
     where: str = "true"
+    of_users: str = f"r.oid >= {FIRST_USER_OID}"
 
 
 _PART_OF_RELATION = "'{catalog} ' || r.oid || ',pg_class ' || r.{relation}"
@@ -57,7 +59,9 @@ _WATCHED: Mapping[str, _Watched] = {
     "pg_partitioned_table": _Watched("'pg_class ' || r.partrelid"),
     "pg_foreign_table": _Watched("'pg_class ' || r.ftrelid"),
     "pg_inherits": _Watched(
-        "'pg_class ' || r.inhrelid || ',pg_class ' || r.inhparent", "r.inhrelid || ' ' || r.inhparent"
+        "'pg_class ' || r.inhrelid || ',pg_class ' || r.inhparent",
+        "r.inhrelid || ' ' || r.inhparent",
+        of_users="true",
     ),
     "pg_constraint": _Watched(
         "'pg_constraint ' || r.oid || ',pg_class ' || r.conrelid || ',pg_type ' || r.contypid", "r.oid::text"
@@ -72,10 +76,14 @@ _WATCHED: Mapping[str, _Watched] = {
     "pg_proc": _Watched("'pg_proc ' || r.oid", "r.oid::text"),
     "pg_aggregate": _Watched("'pg_proc ' || r.aggfnoid::oid"),
     "pg_description": _Watched(
-        "r.classoid::regclass || ' ' || r.objoid", "r.classoid || ' ' || r.objoid || ' ' || r.objsubid"
+        "r.classoid::regclass || ' ' || r.objoid",
+        "r.classoid || ' ' || r.objoid || ' ' || r.objsubid",
+        of_users=f"r.objoid >= {FIRST_USER_OID} OR r.classoid = 'pg_namespace'::regclass",
     ),
     # Every session has its own for temporary tables, made with the first of them.
-    "pg_namespace": _Watched(f"'{_WHOLE} 0'", "r.oid::text", "r.nspname !~ '^pg_(toast_)?temp_'"),
+    "pg_namespace": _Watched(
+        f"'{_WHOLE} 0'", "r.oid::text", "r.nspname !~ '^pg_(toast_)?temp_'", of_users="true"
+    ),
     # Others make and drop databases, the runbook its copies for one.
     "pg_database": _Watched(f"'{_WHOLE} 0'", "r.oid::text", "r.datname = current_database()"),
     # What belongs to an extension, or depends on one, and whose column a sequence is: no other row says it.
@@ -84,6 +92,7 @@ _WATCHED: Mapping[str, _Watched] = {
         "r.classid || ' ' || r.objid || ' ' || r.refclassid || ' ' || r.refobjid || ' ' || r.refobjsubid",
         "r.deptype IN ('e', 'x') OR r.deptype IN ('a', 'i') AND r.classid = 'pg_class'::regclass"
         " AND r.objid IN (SELECT s.seqrelid FROM pg_sequence s)",
+        of_users="true",
     ),
 }
 
@@ -152,9 +161,7 @@ class CatalogWatch:
         self._digests = _digests_of(columns, self._versioned)
         self._rows = self._written_and_left(cursor)
         self._told = self._digested(cursor)
-        self._keys = {
-            catalog: self._keys_of(cursor, catalog) for catalog, watched in _WATCHED.items() if watched.key
-        }
+        self._keys = self._keys_of(cursor, [catalog for catalog, watched in _WATCHED.items() if watched.key])
 
     def changed(self, cursor: Cursor) -> Objects | None:
         """What has to be read again, with all its parts; an object may be gone.
@@ -185,14 +192,19 @@ class CatalogWatch:
         cursor.execute(" UNION ALL ".join(self._digests))
         return sorted(cursor.fetchall())
 
-    def _keys_of(self, cursor: Cursor, catalog: str) -> dict[str, str]:
-        if catalog not in self._versioned:
-            return {}
-        watched = _WATCHED[catalog]
-        cursor.execute(
-            f"SELECT {watched.key}, {watched.objects} FROM pg_catalog.{catalog} AS r WHERE ({watched.where})"
+    def _keys_of(self, cursor: Cursor, catalogs: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Catalog -> what identifies its rows -> what they are about; of rows that PostgreSQL was born with none."""
+        found: dict[str, dict[str, str]] = {catalog: {} for catalog in catalogs}
+        parts = (
+            f"SELECT '{catalog}', ({watched.key})::text, ({watched.objects})::text FROM pg_catalog.{catalog} AS r"
+            f" WHERE ({watched.where}) AND ({watched.of_users})"
+            for catalog, watched in ((catalog, _WATCHED[catalog]) for catalog in found)
+            if catalog in self._versioned
         )
-        return dict(cursor.fetchall())
+        cursor.execute(" UNION ALL ".join(parts))
+        for catalog, key, objects in cursor.fetchall():
+            found[catalog][key] = objects
+        return found
 
     def _gone(self, cursor: Cursor, catalog: str) -> set[tuple[str, int]]:
         """What rows were about that are there no more."""
@@ -201,7 +213,7 @@ class CatalogWatch:
             return {(_WHOLE, 0)}
         if watched.key is None:
             return set()
-        before, now = self._keys[catalog], self._keys_of(cursor, catalog)
+        before, now = self._keys[catalog], self._keys_of(cursor, [catalog])[catalog]
         return _objects([objects for key, objects in before.items() if key not in now])
 
     @staticmethod

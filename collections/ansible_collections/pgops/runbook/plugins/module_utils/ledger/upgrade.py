@@ -187,7 +187,7 @@ def upgrade(cursor: Cursor) -> list[int]:
     there = [oid for (oid,) in cursor.fetchall()]
     for number in missing:
         for statement in RELEASES[number]:
-            if not _is_made(cursor, statement):
+            if not (there and _is_made(cursor, statement)):
                 cursor.execute(statement)
     _check_columns(cursor)
     _comment(cursor)
@@ -242,15 +242,15 @@ def _check_columns(cursor: Cursor) -> None:
 
 
 def _comment(cursor: Cursor) -> None:
+    """With one message to the server: there are as many comments as columns."""
+    statements = []
     for name, text in COMMENTS.items():
         parts = name.split(".")
-        cursor.execute(
-            sql.SQL("COMMENT ON {} {} IS {}").format(
-                sql.SQL(("SCHEMA", "TABLE", "COLUMN")[len(parts) - 1]),
-                sql.Identifier(*parts),
-                sql.Literal(text),
-            )
+        kind = sql.SQL(("SCHEMA", "TABLE", "COLUMN")[len(parts) - 1])
+        statements.append(
+            sql.SQL("COMMENT ON {} {} IS {}").format(kind, sql.Identifier(*parts), sql.Literal(text))
         )
+    cursor.execute(sql.SQL("; ").join(statements))
 
 
 def _revoke_from_others(cursor: Cursor, there: list[int]) -> None:
