@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.copy_target
   - pgops.runbook.step.encryption
+  - pgops.runbook.step.policy
   - pgops.runbook.step.residue
   - pgops.runbook.step.salvage
   - pgops.runbook.step.slots
@@ -72,29 +73,6 @@ options:
     default: false
   accept_broken_chain:
     description: As of M(pgops.runbook.preflight), for the runs on the copy.
-    type: bool
-    default: false
-  max_lock_seconds:
-    description:
-      - How long a migration may hold a lock that stops reads or writes of a large table, measured on the copy.
-    type: float
-    default: 5
-  large_table_mb:
-    description: Size in MB from which a table counts as large.
-    type: float
-    default: 1024
-  accept_table_rewrite:
-    description: Whether a large table may be rewritten.
-    type: bool
-    default: false
-  accept_data_loss:
-    description:
-      - Whether a migration whose header says 'Data Loss NONE' may delete rows or drop columns or tables.
-      - Whether rows that a rollback does not give back may stay so where the header declares a loss.
-    type: bool
-    default: false
-  accept_empty_rollback:
-    description: Whether a rollback may change nothing.
     type: bool
     default: false
 """

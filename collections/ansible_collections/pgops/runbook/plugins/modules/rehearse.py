@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.engine
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.policy
   - pgops.runbook.step.residue
   - pgops.runbook.step.salvage
   - pgops.runbook.step.slots
@@ -27,29 +28,6 @@ options:
     description: Greatest time of one statement on the copy, which is that in production; 0 means none.
     type: float
     default: 900
-  max_lock_seconds:
-    description:
-      - How long a migration may hold a lock that stops reads or writes of a large table, measured on the copy.
-    type: float
-    default: 5
-  large_table_mb:
-    description: Size in MB from which a table counts as large.
-    type: float
-    default: 1024
-  accept_table_rewrite:
-    description: Whether a large table may be rewritten.
-    type: bool
-    default: false
-  accept_data_loss:
-    description:
-      - Whether a migration whose header says 'Data Loss NONE' may delete rows or drop columns or tables.
-      - Whether rows that a rollback does not give back may stay so where the header declares a loss.
-    type: bool
-    default: false
-  accept_empty_rollback:
-    description: Whether a rollback may change nothing.
-    type: bool
-    default: false
   generated_rows:
     description:
       - To how many rows tables that have fewer are filled for a second rehearsal, of which only loss or failure of a

@@ -43,11 +43,9 @@ class _Watched:
     of_users: str = f"r.oid >= {FIRST_USER_OID}"
 
 
-_PART_OF_RELATION = "'{catalog} ' || r.oid || ',pg_class ' || r.{relation}"
-
-
 def _part(catalog: str, relation: str) -> _Watched:
-    return _Watched(_PART_OF_RELATION.format(catalog=catalog, relation=relation), "r.oid::text")
+    """A part of the relation whose OID is in that column."""
+    return _Watched(f"'{catalog} ' || r.oid || ',pg_class ' || r.{relation}", "r.oid::text")
 
 
 _WATCHED: Mapping[str, _Watched] = {

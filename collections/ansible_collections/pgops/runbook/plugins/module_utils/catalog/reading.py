@@ -13,7 +13,7 @@ from collections.abc import Set
 from ..shapes import Catalog, Cursor
 from .application import of_application
 from .catalog import assembled, pinned
-from .changed import CatalogWatch
+from .changed import CatalogWatch, Objects
 from .rows import CatalogReader
 
 __all__ = ["SchemaReading"]
@@ -47,22 +47,26 @@ class SchemaReading:
         """The application's schema now, later in the same transaction."""
         with pinned(cursor) as own:
             objects = self._watch.changed(own)
-            if objects is None:
-                reader = CatalogReader(own)
-                reader.read_all()
-                self.changed = None
-                catalog = assembled(own, reader).catalog
-            elif not any(objects.values()):
-                self.changed = set()
-                catalog = self._read.catalog
-            else:
-                reader = self._reader.of(own, objects)
-                reader.read_all()
-                now = assembled(own, reader, whole=False).catalog
-                roots = [(name, oid) for name, oids in objects.items() for oid in oids]
-                gone = set().union(*(self._read.keys.get(root, set()) for root in roots))
-                self.changed = gone | now.keys()
-                found = {key: facts for key, facts in self._read.catalog.items() if key not in gone}
-                found.update(now)
-                catalog = {key: found[key] for key in sorted(found)}
+            catalog = self._whole(own) if objects is None else self._with_part(own, objects)
         return of_application(cursor, catalog)
+
+    def _whole(self, cursor: Cursor) -> Catalog:
+        self.changed = None
+        reader = CatalogReader(cursor)
+        reader.read_all()
+        return assembled(cursor, reader).catalog
+
+    def _with_part(self, cursor: Cursor, objects: Objects) -> Catalog:
+        """The first catalog, in which these objects and their parts stand as they are now."""
+        self.changed = set()
+        if not any(objects.values()):
+            return self._read.catalog
+        reader = self._reader.of(cursor, objects)
+        reader.read_all()
+        now = assembled(cursor, reader, whole=False).catalog
+        roots = [(name, oid) for name, oids in objects.items() for oid in oids]
+        before = set().union(*(self._read.keys.get(root, set()) for root in roots))
+        self.changed = before | now.keys()
+        found = {key: facts for key, facts in self._read.catalog.items() if key not in before}
+        found.update(now)
+        return {key: found[key] for key in sorted(found)}
