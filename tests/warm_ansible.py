@@ -184,6 +184,7 @@ def _import_all() -> None:
     # Each command sets up the finder of collections; here it is there already.
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     import ansible.cli.playbook  # noqa: F401 - for the processes that are forked from this one
+    from ansible import constants
     from ansible.plugins.loader import action_loader, callback_loader, init_plugin_loader, strategy_loader
 
     init_plugin_loader()
@@ -193,6 +194,8 @@ def _import_all() -> None:
         (strategy_loader, "linear"),
     ):
         loader.get(name, class_only=True)
+    # A look whether a step has ended takes a core a third of a millisecond, which here is another test's.
+    constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.02  # seconds
     # What is here stays, and a command ends soon: a process that is forked neither looks for garbage nor copies what
     # it looks at.
     gc.freeze()

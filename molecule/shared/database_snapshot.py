@@ -90,16 +90,17 @@ def _sequences(cursor) -> dict[str, int]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write ``<state>/snapshots/<name>.json``; return the exit status."""
-    parser = argparse.ArgumentParser(description="Write down what a database of the scenario's server holds.")
+    """Write ``<state>/snapshots/<name>.json`` for each name on standard input; return the exit status."""
+    parser = argparse.ArgumentParser(
+        description="Write down what databases of the scenario's server hold: {name: database}, as JSON."
+    )
     parser.add_argument("--state", type=Path, required=True, help="state folder of the server")
-    parser.add_argument("--database", required=True)
-    parser.add_argument("--name", required=True, help="name of the snapshot")
     options = parser.parse_args(arguments)
     folder = options.state / "snapshots"
     folder.mkdir(exist_ok=True)
-    snapshot = take_snapshot(LocalServer(options.state), options.database)
-    (folder / f"{options.name}.json").write_text(json.dumps(snapshot, ensure_ascii=False))
+    for name, database in json.load(sys.stdin).items():
+        snapshot = take_snapshot(LocalServer(options.state), database)
+        (folder / f"{name}.json").write_text(json.dumps(snapshot, ensure_ascii=False))
     return 0
 
 
