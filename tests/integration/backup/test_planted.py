@@ -132,8 +132,8 @@ def test_a_record_is_not_written_where_another_has_planted(
 def _of(artifacts: Path, run_id: str) -> RunRecord:
     """A record as it is made before anything was planted."""
     record = RunRecord(str(artifacts), "another", FACTS)
-    record.folder = artifacts / run_id
-    record.path = record.folder / "run.json"
+    record._files.path = artifacts / run_id
+    record._files.record = artifacts / run_id / "run.json"
     return record
 
 

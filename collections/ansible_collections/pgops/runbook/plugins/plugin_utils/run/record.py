@@ -4,32 +4,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import json
-import os
 import re
-import secrets
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from ...module_utils.digests import digest_of
-from ...module_utils.durable import one_at_a_time
-from ...module_utils.errors import Refused
-from ...module_utils.generation.evidence import rows_seen
 from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.ledger.schema import COLLECTION_VERSION
-from ...module_utils.ledger.signatures import is_signed, signature_of
-from ...module_utils.own_files import (
-    NotOurs,
-    is_link_of_another,
-    make_own_folder,
-    read_regular,
-)
 from .crash import UNREPORTED
+from .findings import take_approval, take_findings
 from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome, nothing_to_do
+from .run_folder import RunFolder
 from .waiting import code_of_waiting, rows_waiting
 
 __all__ = ["FORMAT", "RunRecord", "digest_of_record"]
@@ -84,12 +70,15 @@ class RunRecord:
         key: str = "",
     ) -> None:
         self.key = key
-        self.artifacts_dir = Path(artifacts_dir).expanduser().absolute()
-        self.folder = self.artifacts_dir / run_id
-        self.path = self.folder / "run.json"
+        self._files = RunFolder(artifacts_dir, run_id)
+        self.artifacts_dir, self.folder, self.path = (
+            self._files.artifacts_dir,
+            self._files.path,
+            self._files.record,
+        )
         self.writes = writes
         self._begun: str | None = None
-        self.content = _newest(run_id, self._read(), carried) or {
+        self.content = _newest(run_id, self._files.read(), carried) or {
             "format": FORMAT,
             "runbook_version": COLLECTION_VERSION,
             "run_id": run_id,
@@ -129,58 +118,14 @@ class RunRecord:
             "cleanup": None,
         }
 
-    def _read(self) -> dict[str, Any] | None:
-        try:
-            return json.loads(read_regular(str(self.path)))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise Refused(
-                "record_unusable",
-                f"The record {self.path} cannot be read: {error.strerror}. Check artifacts_dir, and start a new run.",
-            ) from None
-        except ValueError as error:
-            raise Refused(
-                "record_unusable",
-                f"The record {self.path} of this run is damaged ({error}). Start a new run.",
-            ) from None
-
     def save(self) -> None:
-        """Replace run.json as a whole, and point ``latest`` to it.
+        """Replace run.json as a whole, and point ``latest`` to its folder.
 
         Raises:
             OSError: the artifacts folder cannot be written, or what is there is not ours (own_files.NotOurs).
         """
-        if not self.writes:
-            return
-        self._make_folder()
-        self._replace(self.path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
-        link = self.artifacts_dir / "latest"
-        # Runs in other databases may be saved at the same moment, and one that is older must not have the last word.
-        with one_at_a_time(self.artifacts_dir, needed=False):
-            if not link.is_symlink() or link.readlink().name < self.folder.name:
-                temporary = self.artifacts_dir / f".latest-{secrets.token_hex(8)}"
-                temporary.symlink_to(self.folder.name)
-                temporary.replace(link)
-
-    def _make_folder(self) -> None:
-        if is_link_of_another(str(self.artifacts_dir)):
-            raise NotOurs(errno.ELOOP, "it is a link that another user has made", str(self.artifacts_dir))
-        self.artifacts_dir.mkdir(parents=True, exist_ok=True)
-        make_own_folder(str(self.folder))
-
-    @staticmethod
-    def _replace(path: Path, text: str) -> None:
-        temporary = path.with_suffix(".part")
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()  # of a process that was killed
-        # Reports quote statements, names and rows: they are of no concern to other users of the controller.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        if self.writes:
+            self._files.write(self.content)
 
     def begin(self, step: str) -> None:
         """Say on disk which step is at work, so that a run that is killed in it tells where it was."""
@@ -267,46 +212,13 @@ class RunRecord:
                 found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]
             ]
         self.content["steps"].append(entry)
-        self.take_approval(result)
-        if step == "preflight" and not failed:
-            self.content["migrations"] = list(outputs.get("migrations", []))
-            self.content["lint"] = outputs.get("lint")
-            self.content["left_out"] = outputs.get("left_out") or {}
-            self.content["interrupted_run"] = outputs.get("interrupted_run")
-            self.content["restorable_run"] = outputs.get("restorable_run")
-            self.content["approval"] = outputs.get("approvals")
-            if outputs.get("files"):
-                hosts = result.get("library_hosts") or []
-                self.content["files"] = {
-                    "migrations": outputs["files"],
-                    "hosts": {name: None for name in hosts},
-                }
-        if step == "files_rename" and not failed and self.files_follow():
-            self.content["files"]["hosts"][outputs["library_host"]] = {
-                key: outputs.get(key)
-                for key in ("renamed", "rows", "missing", "extra", "extra_files", "direction")
-            }
-        if step == "emergency_backup" and not failed and outputs.get("kind"):
-            self.content["emergency_backup"] = {
-                key: outputs[key]
-                for key in ("kind", "why", "folder", "engine", "restore_point", "lsn")
-                if key in outputs
-            }
-        if step == "verify_restore" and not failed:
-            self.content["after_backup"] = outputs.get("after_backup")
-        if step == "swap" and not failed:
-            self.content["restore"] = outputs
-        if step == "drill":
-            self._take_drill(outputs if not failed else result.get("details") or {})
-        self._take_replication(outputs)
-        self._take_proof(step, failed, outputs)
-        if step == "rehearse_from_empty" and failed:
-            self._take_failures(result.get("details") or {})
+        take_findings(self.content, step, result)
         self.content["rows_waiting"] = rows_waiting(self.content)
         outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
         if failed_step is not None or awaiting:
             self.content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
-        self._mirror(step, receipts)
+        if receipts and self.writes:
+            self._files.add_receipts(step, receipts, self.key)
         self.save()
 
     def conclude(
@@ -353,9 +265,7 @@ class RunRecord:
 
     def take_approval(self, result: dict[str, Any]) -> None:
         """What the run needs before it changes production, and has, as a step has found it. Does not save."""
-        found = (result.get("outputs") or {}).get("approval") or (result.get("details") or {}).get("approval")
-        if found:
-            self.content["approval"] = found
+        take_approval(self.content, result)
 
     def go_on(self) -> None:
         """The run had stopped until it was approved, and is open again. Does not save."""
@@ -420,138 +330,10 @@ class RunRecord:
         reached = step == chain_changes or bool(self.steps(chain_changes or ""))
         return "failed" if reached else "refused"
 
-    def _take_replication(self, outputs: dict[str, Any]) -> None:
-        """What steps say of standbys and slots; several of them look, and may see the same."""
-        said = self.content.setdefault("replication", [])
-        said += [sentence for sentence in outputs.get("replication") or [] if sentence not in said]
-
-    def _take_proof(self, step: str, failed: bool, outputs: dict[str, Any]) -> None:
-        proof = self.content["proof"]
-        if step == "restore" and not failed and "proof" in outputs:
-            proof["schema_restored"] = outputs["proof"]["schema_equal"]
-            proof["data_restored"] = outputs["proof"]["data_equal"]
-        found = outputs.get("migrations") or []
-        if failed or not found or not isinstance(found[0], dict):
-            return
-        self._take_impact(step, found)
-        if step in ("emergency_rollback", "apply"):
-            key = "salvage" if step == "emergency_rollback" else "salvage_returned"
-            self.content[key] += [
-                {"migration": one["version"], **item} for one in found for item in one.get(key) or []
-            ]
-        if step in ("rehearse", "rehearse_from_empty"):
-            proof["schema_restored"] = all(one["schema_restored"] for one in found)
-            proof["data_restored"] = all(one["data_restored"] for one in found)
-            proof["rehearsed"] = [one["version"] for one in found]
-            self.content["schema_changes"] = {
-                one["version"]: one["schema_changes"] for one in found if one.get("schema_changes")
-            }
-            self._take_loss(found)
-            self._take_rows(found, outputs.get("generated_rows"))
-            proof["depends_on"] = {one["version"]: one["depends_on"] for one in found if "depends_on" in one}
-            proof["sequences_moved"] = {
-                one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
-            }
-        elif step == "emergency_rollback":
-            self._take_loss(found)
-            self.content["privileges_again"] += [
-                name for one in found for name in one.get("privileges_again") or []
-            ]
-            values = [one["schema_restored"] for one in found]
-            proof["schema_restored"] = None if None in values else all(values)
-
-    def _take_drill(self, found: dict[str, Any]) -> None:
-        """What each phase of a drill came to, also of one that failed."""
-        phases = found.get("phases")
-        if not phases:
-            return
-        self.content["drill"] = {"phases": phases}
-        of = {one["phase"]: one for one in phases}
-        if all(one["status"] == "ok" for one in phases):
-            self.content["proof"]["schema_restored"] = of["rollback"]["schema_restored"]
-            self.content["proof"]["data_restored"] = not of["deploy_again"]["rows_differing"]
-
-    def _take_failures(self, details: dict[str, Any]) -> None:
-        """Which of several rehearsed migrations failed, and on which rows the rollbacks of the others came back."""
-        if "failures" not in details:
-            return
-        proof = self.content["proof"]
-        proof.update(schema_restored=False, data_restored=False)
-        proof["rehearsed"] = list(details["proven_on"])
-        proof["rows"] = details["proven_on"]
-        proof["failures"] = details["failures"]
-        proof["untried"] = details["untried"]
-
-    def _take_loss(self, found: list[dict[str, Any]]) -> None:
-        """What the rollback does not give back, by migration, where there is anything."""
-        for key in ("not_given_back", "not_compared", "residue"):
-            lost = {one["version"]: one[key] for one in found if one.get(key)}
-            if lost:
-                self.content["proof"][key] = {**self.content["proof"].get(key, {}), **lost}
-        if self.content["proof"].get("not_given_back"):
-            self.content["proof"]["data_restored"] = False
-
-    def _take_rows(self, found: list[dict[str, Any]], generated: dict[str, Any] | None) -> None:
-        """On how many rows of which tables each rollback was rehearsed, and what became of generated ones."""
-        seen = {one["version"]: rows_seen(one) for one in found if "schema_restored" in one}
-        self.content["proof"]["rows"] = {version: rows._asdict() for version, rows in seen.items()}
-        if generated:
-            self.content["proof"]["generated_rows"] = {
-                **generated,
-                **{
-                    key: {
-                        one["version"]: one["generated_rows"][key]
-                        for one in found
-                        if (one.get("generated_rows") or {}).get(key)
-                    }
-                    for key in ("not_given_back", "not_applied", "refuses")
-                },
-            }
-
-    def _take_impact(self, step: str, found: list[dict[str, Any]]) -> None:
-        """Production's figures stand beside those of the rehearsal."""
-        where = {"rehearse": "copy", "apply": "production"}.get(step)
-        if where is None:
-            return
-        impact = self.content["impact"]
-        for one in found:
-            if "impact" not in one:
-                continue  # committed by an earlier process of this run, whose record has it
-            seconds = sum(statement["seconds"] for statement in one["statements"])
-            impact.setdefault(one["version"], {})[where] = {
-                "seconds": round(seconds, 3),
-                "statements": one["statements"],
-                **one["impact"],
-            }
-
     def signed(self, key: str) -> dict[str, str]:
         """digest -> signature of this run's receipts, of those copies whose signature is right."""
-        found = {}
-        for path in sorted((self.folder / "receipts").glob("*.json")):
-            with contextlib.suppress(
-                ValueError, OSError
-            ):  # a damaged copy is as good as none, and the step says so
-                receipt = json.loads(read_regular(str(path)))
-                digest, signature = receipt.get("digest", ""), receipt.get("signature")
-                if is_signed(digest, signature, key):
-                    found[digest] = signature
-        return found
+        return self._files.signatures(key)
 
     def digest(self) -> str:
         """See digest_of_record()."""
         return digest_of_record(self.content)
-
-    def _mirror(self, step: str, receipts: list[dict[str, Any]]) -> None:
-        if not receipts or not self.writes:
-            return
-        folder = self.folder / "receipts"
-        self._make_folder()
-        make_own_folder(str(folder))
-        number = len(list(folder.glob("*.json")))
-        for receipt in receipts:
-            number += 1
-            if self.key:
-                receipt = {**receipt, "signature": signature_of(receipt["digest"], self.key)}
-            self._replace(
-                folder / f"{number:02d}_{step}.json", json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
-            )

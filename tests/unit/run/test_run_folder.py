@@ -1,0 +1,42 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The folder of a run among the artifacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.run_folder import RunFolder
+
+from tests.unit.run.records import record
+
+
+def test_what_is_written_is_read_and_nothing_is_made_before(tmp_path: Path) -> None:
+    folder = RunFolder(str(tmp_path / "artifacts"), "run-1")
+    assert folder.read() is None
+    assert list(tmp_path.iterdir()) == []
+    folder.write({"run_id": "run-1", "target": "Büchersaal"})
+    assert RunFolder(str(tmp_path / "artifacts"), "run-1").read() == {
+        "run_id": "run-1",
+        "target": "Büchersaal",
+    }
+    assert [path.name for path in folder.path.iterdir()] == ["run.json"]
+
+
+def test_latest_points_to_the_newest_run(tmp_path):
+    for run_id in ("20260101T000000Z-a", "20260103T000000Z-a", "20260102T000000Z-a"):
+        record(tmp_path, run_id=run_id).begin("preflight")
+    latest = tmp_path / "artifacts" / "latest"
+    assert latest.is_symlink()
+    assert latest.resolve().name == "20260103T000000Z-a"
+    assert [path.name for path in latest.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_damaged_record_is_not_taken_for_a_new_run(tmp_path):
+    made = record(tmp_path)
+    made.begin("preflight")
+    made.path.write_text("{half a fi", encoding="utf-8")
+    with pytest.raises(Refused, match=r"run\.json of this run is damaged"):
+        record(tmp_path)
