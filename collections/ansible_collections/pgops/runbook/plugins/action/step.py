@@ -5,18 +5,13 @@
 from __future__ import annotations
 
 import datetime
-import secrets
 import sys
 import time
 import traceback
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-from ansible.vars.clean import remove_internal_keys
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
@@ -26,21 +21,18 @@ from ..plugin_utils.fleet.gate import registered_fleet
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
-from ..plugin_utils.run.crash import LOOK, explain_crash
+from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.health import check_urls, health_of
 from ..plugin_utils.run.maintenance import end_maintenance
+from ..plugin_utils.run.module_of_steps import STEP_MODULE, ModuleOfSteps, failure
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
-from ..plugin_utils.run.own_machine import PROFILE, execute, is_own_machine
-from ..plugin_utils.run.password import Passwords, PasswordUnavailable
-from ..plugin_utils.run.progress import followed, newest_line
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
 from ..plugin_utils.run.taking_over import ended_here
 from ..plugin_utils.run.windows import check_windows, openings
-from ..plugin_utils.screen.moving import MovingLine
 from ..plugin_utils.sql.commit import commit_of
 
 try:
@@ -55,22 +47,12 @@ except ModuleNotFoundError as missing:
     # Each task says so in one sentence, where an import that fails here would name a module and no remedy.
     GRAMMAR_IS_MISSING = True
 
-# What is sent to the target, whichever the step is: ansible-core packs a module once in a run of a playbook.
-STEP_MODULE = "pgops.runbook.step"
 
-
-# Options that say how a server is reached, and how a sentence names it.
-SERVERS = {"target": "", "copy_target": "Of the server of the copy: "}
-
-
-class ActionModule(ActionBase):
+class ActionModule(ModuleOfSteps):
     """One action plugin for the modules of all steps (meta/runtime.yml routes them here)."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    # Name of another step than the task's, while that is executed.
-    _executes = ""
-    _passwords: Passwords | None = None
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -88,7 +70,7 @@ class ActionModule(ActionBase):
         try:
             record = self._open_record(arguments, run, task_vars)
         except RunbookError as error:
-            return _failure(error.code, error.reason, error.outcome, time.monotonic())
+            return failure(error.code, error.reason, error.outcome, time.monotonic())
         if record.key:
             # In place of the key, which never leaves this machine.
             run["signed"] = record.signed(record.key)
@@ -200,14 +182,6 @@ class ActionModule(ActionBase):
             str(task_vars.get("inventory_hostname")),
         )
 
-    def _run_if_reached(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The module's result; where its host is away, that of one that failed: what the run has come to stands."""
-        try:
-            return self._run_module(options, task_vars)
-        except AnsibleConnectionFailure as error:
-            reason = f"its host could not be reached: {' '.join(str(error).split())}"
-            return {"failed": True, "reason_code": "host_unreachable", "msg": reason}
-
     def _go_on(
         self, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
     ) -> dict[str, Any]:
@@ -288,7 +262,7 @@ class ActionModule(ActionBase):
         except Exception as error:
             # A defect of ours: the record must not look as if the step had never been, and rescue must run.
             reason = f"Step {step} met an error that nobody foresaw: {error!r}"
-            result = _failure("step_crashed", reason, None, started)
+            result = failure("step_crashed", reason, None, started)
             result["exception"] = traceback.format_exc()
         try:
             record.end(step, result)
@@ -302,17 +276,6 @@ class ActionModule(ActionBase):
         elif step == "preflight" and self._task.diff:
             result["diff"] = planned_of_run(run, result["outputs"].get("migrations", []))
         return result
-
-    def _update_module_args(
-        self, module_name: str, module_args: dict[str, Any], *args: Any, **options: Any
-    ) -> None:
-        """What ansible-core adds to the options of a module; its name is the step's, by which STEP_MODULE knows it.
-
-        So what the target logs, and what it says of an unknown option, names the module that the task calls.
-        """
-        super()._update_module_args(module_name, module_args, *args, **options)
-        if module_name == STEP_MODULE:
-            module_args["_ansible_module_name"] = self._executes or self._task.action
 
     def _step_name(self, arguments: dict[str, Any]) -> str:
         name = self._task.action.rsplit(".", 1)[-1]
@@ -351,7 +314,7 @@ class ActionModule(ActionBase):
                 arguments["openings"] = openings(arguments.get("window"), datetime.datetime.now(datetime.UTC))
             arguments["plan"] = plan_of_run(step, run, record, arguments)
         except RunbookError as error:
-            return _failure(error.code, error.reason, error.outcome, started)
+            return failure(error.code, error.reason, error.outcome, started)
         if step == "smoke_test" and not self._task.check_mode:
             arguments["health"] = self._health(arguments, record, task_vars)
         try:
@@ -367,7 +330,7 @@ class ActionModule(ActionBase):
             host = arguments.get("library_host") or task_vars.get("inventory_hostname")
             reason = " ".join(str(error).split()).rstrip(".")
             reason = f"Host {host} could not be reached during step {step}: {reason}."
-            return _failure("host_unreachable", reason, None, started)
+            return failure("host_unreachable", reason, None, started)
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
             result["reason_code"], result["msg"] = explain_crash(step, result)
@@ -391,49 +354,6 @@ class ActionModule(ActionBase):
 
     def _health_settings(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         return dict(self._templar.template(task_vars.get("runbook_health") or {}))
-
-    def _run_module(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any], line: MovingLine | None = None
-    ) -> dict[str, Any]:
-        """The result of the module of all steps, sent to where the task runs or forked where that is here.
-
-        Args:
-            line: shows how far the module is, while it works.
-        """
-        try:
-            arguments = self._with_passwords(arguments)
-        except PasswordUnavailable as error:
-            return _failure(error.code, error.reason, None, time.monotonic())
-        host_vars = task_vars
-        if self._task.delegate_to:
-            host_vars = task_vars["ansible_delegated_vars"][self._task.delegate_to]
-        interpreter = self._templar.template(host_vars.get("ansible_python_interpreter"))
-        path = str(arguments.get("progress_file") or "")
-        if not is_own_machine(self._connection, interpreter, self._compute_environment_string()):
-            if line is None:
-                return self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
-            with followed(path, self._low_level_execute_command, line.show):
-                return self._execute_module(STEP_MODULE, arguments, task_vars=task_vars)
-        Display().vvv(f"Step {self._task.action} runs in a process of its own on this machine")
-        self._update_module_args(STEP_MODULE, arguments, task_vars)
-        meanwhile = (lambda: None) if line is None else (lambda: line.show(newest_line(path)))
-        result = self._parse_returned_data(execute(arguments, meanwhile), PROFILE)
-        remove_internal_keys(result)
-        return dict(result)
-
-    def _with_passwords(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Options of a module with the passwords themselves, each read once in a task.
-
-        Raises:
-            PasswordUnavailable: see plugin_utils/run/password.py.
-        """
-        self._passwords = self._passwords or Passwords()
-        found = {
-            option: self._passwords.put_into(arguments[option], whose)
-            for option, whose in SERVERS.items()
-            if isinstance(arguments.get(option), Mapping)
-        }
-        return {**arguments, **found}
 
     def _end_maintenance(
         self,
@@ -463,55 +383,6 @@ class ActionModule(ActionBase):
         if "outputs" in result:
             result["outputs"]["maintenance"] = said
 
-    def _tell_the_ledger(
-        self,
-        run: dict[str, Any],
-        options: dict[str, Any],
-        arguments: dict[str, Any],
-        task_vars: dict[str, Any],
-    ) -> dict[str, Any]:
-        """Have the step announce write down one thing, and leave the run as it is; returns its result.
-
-        Args:
-            run: what its option ``run`` has other than that of ``arguments``.
-            options: its other options.
-        """
-        self._executes = "pgops.runbook.announce"
-        try:
-            return self._run_if_reached(
-                {
-                    "target": arguments["target"],
-                    "run": {**arguments["run"], **run},
-                    "backup_dir": arguments.get("backup_dir"),
-                    "outcome": "",
-                    **options,
-                },
-                task_vars,
-            )
-        finally:
-            self._executes = ""
-
-    def _aftermath(
-        self, result: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
-        """What the ledger says of a step whose process did not report; ``result`` where nobody can be asked."""
-        died = {"code": result["reason_code"], "reason": result["msg"].removesuffix(LOOK).rstrip()}
-        found = self._run_if_reached({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
-        return {**result, **found} if "step" in found else result
-
-    def _with_progress(
-        self, step: str, arguments: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
-        """See _run_module(); how far the module is stands on the screen while it works."""
-        if self._task.check_mode:
-            return self._run_module(arguments, task_vars)
-        path = f"/tmp/.pgops-runbook-progress-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess it
-        line = MovingLine(step, str(task_vars.get("inventory_hostname")), Display().display)
-        try:
-            return self._run_module({**arguments, "progress_file": path}, task_vars, line)
-        finally:
-            line.clear()
-
     def _may_take_over(self, result: dict[str, Any]) -> bool:
         """Whether the run that holds the database was started on this machine by a process that is gone."""
         holder = (result.get("details") or {}).get("holder") or {}
@@ -521,7 +392,7 @@ class ActionModule(ActionBase):
 def _not_executable(step: str) -> dict[str, Any] | None:
     """Why no step is executed here, or not by this name."""
     if GRAMMAR_IS_MISSING:
-        return _failure(
+        return failure(
             "pglast_missing",
             "The Python package pglast, which parses SQL, is missing on the controller. Production was not"
             f" touched. Install it: {sys.executable} -m pip install pglast",
@@ -529,7 +400,7 @@ def _not_executable(step: str) -> dict[str, Any] | None:
             time.monotonic(),
         )
     if step == "step":
-        return _failure(
+        return failure(
             "step_could_not_run",
             f"{STEP_MODULE} executes a step and is none itself. Production was not touched. Call the step, as"
             " pgops.runbook.apply.",
@@ -537,15 +408,3 @@ def _not_executable(step: str) -> dict[str, Any] | None:
             time.monotonic(),
         )
     return None
-
-
-def _failure(code: str, reason: str, outcome: str | None, started: float) -> dict[str, Any]:
-    return {
-        "failed": True,
-        "reason_code": code,
-        "msg": reason,
-        "outcome": outcome,
-        "step": None,
-        "seconds": round(time.monotonic() - started, 3),
-        "receipts": [],
-    }

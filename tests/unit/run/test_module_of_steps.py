@@ -1,0 +1,77 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module of all steps, executed by an action plugin."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins.loader import connection_loader
+from ansible.template import Templar
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.module_of_steps import ModuleOfSteps, failure
+
+HERE = {"ansible_python_interpreter": sys.executable}
+
+
+class StatusPlugin(ModuleOfSteps):
+    """Of a task that calls the status."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self._run_module(ARGUMENTS, task_vars or {})
+
+
+ARGUMENTS: dict[str, Any] = {
+    "target": {"login_host": "/nowhere", "login_user": "nobody", "login_db": "none"},
+    "run": {"playbook": "status", "run_id": "20260101T000000Z-a", "migration": "all"},
+    "plan": {},
+}
+
+
+@pytest.fixture
+def plugin() -> ModuleOfSteps:
+    loader = DataLoader()
+    return StatusPlugin(
+        Task.load({"action": "pgops.runbook.status"}, loader=loader),
+        connection_loader.get("local", PlayContext(), "/dev/null"),
+        PlayContext(),
+        loader,
+        Templar(loader=loader),
+        None,
+    )
+
+
+def test_it_is_the_step_of_the_task(plugin: ModuleOfSteps) -> None:
+    result = plugin.run(task_vars=HERE)
+    assert (result["failed"], result["step"]) == (True, "status")
+    assert "/nowhere" in result["msg"]
+
+
+def test_another_step_is_executed_in_between_and_then_the_tasks_own_again(plugin: ModuleOfSteps) -> None:
+    told = plugin._tell_the_ledger({"playbook": "deploy"}, {"database_in_service": True}, ARGUMENTS, HERE)
+    assert (told["failed"], told["step"]) == (True, "announce")
+    assert plugin.run(task_vars=HERE)["step"] == "status"
+
+
+def test_a_password_that_cannot_be_read_executes_nothing(plugin: ModuleOfSteps, tmp_path: Path) -> None:
+    target = {**ARGUMENTS["target"], "password_file": str(tmp_path / "gone")}
+    result = plugin._run_module({**ARGUMENTS, "target": target}, HERE)
+    assert (result["failed"], result["step"]) == (True, None), result
+
+
+def test_a_failure_has_what_the_result_of_a_step_has() -> None:
+    told = failure("host_unreachable", "It is away.", "refused", 0.0)
+    assert told.pop("seconds") > 0
+    assert told == {
+        "failed": True,
+        "reason_code": "host_unreachable",
+        "msg": "It is away.",
+        "outcome": "refused",
+        "step": None,
+        "receipts": [],
+    }
