@@ -77,7 +77,7 @@ class Deployment:
             self.run_script(cursor, self.apply)
             watch = DestructionWatch(cursor)
             self.run_script(cursor, self.rollback)
-            self.foreseen = losses_to_json(watch.losses())
+            self.foreseen = losses_to_json(watch.losses(watch.look()))
         self.connection.rollback()
 
     def deploy(self, restore_salvage: bool = True) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ def lost(connection: Any, *statements: str) -> dict[tuple[str, str], Loss]:
         watch = DestructionWatch(cursor)
         for statement in statements:
             cursor.execute(statement)
-        found = watch.losses()
+        found = watch.losses(watch.look())
     connection.rollback()
     return {loss.table: loss for loss in found.values()}
 
@@ -128,3 +128,24 @@ def test_losses_keep_their_meaning_by_name(
         gone = [*losses_to_json({1: Loss(("public", "gone"), whole=True)})]
         assert losses_from_json(watch, gone) == {}
     connection.rollback()
+
+
+def test_many_tables_are_read_three_times_whatever_is_kept(
+    deployment: Callable[[str, str], Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the rollback, after it, and when the migration was applied again: all under the rollback's locks."""
+    story = deployment(
+        "ALTER TABLE book ADD COLUMN price int; ALTER TABLE note ADD COLUMN price int",
+        "ALTER TABLE book DROP COLUMN price; ALTER TABLE note DROP COLUMN price",
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE book SET price = 1; UPDATE note SET price = 2")
+    looks = []
+    read = DestructionWatch._tables
+    monkeypatch.setattr(DestructionWatch, "_tables", lambda watch: looks.append(1) or read(watch))
+    story.roll_back()
+    assert len(looks) == 3
+    story.deploy()
+    assert story.ask("SELECT DISTINCT price FROM book") == [(1,)]
+    assert story.ask("SELECT DISTINCT price FROM note") == [(2,)]

@@ -278,7 +278,7 @@ class _PartRun:
         else:
             watch = DestructionWatch(self.cursor)
             yield
-            lost = sorted(".".join(loss.table) for loss in watch.losses().values())
+            lost = sorted(".".join(loss.table) for loss in watch.losses(watch.look()).values())
             if lost:
                 raise StepFailed(
                     "rows_changed_unforeseen",

@@ -119,7 +119,8 @@ class CopyHooks(Hooks):
         work.notes["watch"] = DestructionWatch(cursor)
 
     def after_rows_changed(self, cursor: Cursor, work: Work) -> None:
-        work.notes["destroyed"] = losses_to_json(work.notes["watch"].losses())
+        watch: DestructionWatch = work.notes["watch"]
+        work.notes["destroyed"] = losses_to_json(watch.losses(watch.look()))
 
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         if "shared" in work.notes:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, TABLES, of_application
-from ..shapes import Cursor, Json, TableName
+from ..shapes import Cursor, Json
 
-__all__ = ["DestructionWatch", "Loss", "losses_from_json", "losses_to_json", "uncovered"]
+__all__ = ["DestructionWatch", "Loss", "Seen", "losses_from_json", "losses_to_json", "uncovered"]
 
 # Of partitioned tables the topmost stands for all of its partitions. Generated columns are left out: they come back
 # by themselves.
@@ -75,20 +75,36 @@ class WatchedTable:
     types: dict[int, str]
 
 
+@dataclass
+class Seen:
+    """All tables at one moment of a transaction: OID -> table, and OID -> rows changed or deleted, rows inserted."""
+
+    tables: dict[int, WatchedTable]
+    rows: dict[int, tuple[int, int]]
+
+
 class DestructionWatch:
-    """Looks at the tables before a script and says afterwards what it destroyed.
+    """Looks at the tables before a script and tells what it destroyed from how they are seen afterwards.
+
+    A look reads the catalog of all tables, which among many takes as long as a script: one that serves for several
+    questions is taken once.
 
     Args:
         cursor: of the script's transaction, before its first statement.
+        before: how they have been seen, where nothing was changed since.
     """
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, before: Seen | None = None) -> None:
         self.cursor = cursor
         # Its row goes and comes with every migration, and is no user's.
         self.versions = VersionTable(cursor).quoted_names()
-        self.before = self._tables()
+        seen = before or self.look()
+        self.before, self._rows = seen.tables, seen.rows
         self._counted = self._counts_rows()
-        self._rows = self._changed_rows()
+
+    def look(self) -> Seen:
+        """How the tables are now; of the rows those that were changed in this transaction."""
+        return Seen(self._tables(), self._changed_rows())
 
     def _tables(self) -> dict[int, WatchedTable]:
         self.cursor.execute(WATCHED, {"versions": self.versions})
@@ -100,7 +116,6 @@ class DestructionWatch:
         }
 
     def _changed_rows(self) -> dict[int, tuple[int, int]]:
-        """OID -> rows changed or deleted, rows inserted."""
         self.cursor.execute(CHANGED_ROWS)
         return {oid: (changed, inserted) for oid, changed, inserted in self.cursor.fetchall()}
 
@@ -113,23 +128,17 @@ class DestructionWatch:
         """OID of a table that was there before, by (schema, name), or None."""
         return next((oid for oid, found in self.before.items() if found.name == tuple(table)), None)
 
-    def losses(self, cursor: Cursor | None = None) -> dict[int, Loss]:
+    def losses(self, after: Seen) -> dict[int, Loss]:
         """What went since this was built.
-
-        Args:
-            cursor: of a later transaction, where the script was not in one; changed rows are not seen then.
 
         Returns:
             dict OID -> Loss, by topmost table; the names are those from before.
         """
-        self.cursor = cursor or self.cursor
-        after = self._tables()
-        rows = self._changed_rows()
         found: dict[int, Loss] = {}
         for oid, was in self.before.items():
             # What a partition loses are rows of its topmost table.
             root = was.root if was.root in self.before else oid
-            now = after.get(oid)
+            now = after.tables.get(oid)
             if now is None:
                 loss = found.setdefault(root, Loss(self.before[root].name))
                 loss.whole, loss.rows = loss.whole or root == oid, True
@@ -139,7 +148,7 @@ class DestructionWatch:
                 was.types[number] != kind for number, kind in now.types.items() if number in was.types
             )
             rewritten = was.kind == "r" and was.file != now.file
-            changed = not self._counted or rows.get(oid, NONE)[0] > self._rows.get(oid, NONE)[0]
+            changed = not self._counted or after.rows.get(oid, NONE)[0] > self._rows.get(oid, NONE)[0]
             if gone or converted or rewritten or changed:
                 loss = found.setdefault(root, Loss(self.before[root].name))
                 loss.rows = loss.rows or converted or rewritten or changed
@@ -147,19 +156,13 @@ class DestructionWatch:
                     loss.columns |= gone
         return found
 
-    def grown(self) -> set[int]:
+    def grown(self, after: Seen) -> set[int]:
         """OIDs of the topmost tables that were there and into which rows were inserted since."""
-        rows = self._changed_rows()
         return {
             was.root if was.root in self.before else oid
             for oid, was in self.before.items()
-            if rows.get(oid, NONE)[1] > self._rows.get(oid, NONE)[1]
+            if after.rows.get(oid, NONE)[1] > self._rows.get(oid, NONE)[1]
         }
-
-    def now(self, oid: int) -> tuple[TableName, dict[int, str]]:
-        """(schema, name) and columns (number -> name) of a table that survived."""
-        table = self._tables()[oid]
-        return table.name, table.columns
 
 
 def uncovered(found: Mapping[int, Loss], planned: Mapping[int, Loss]) -> dict[int, Loss]:

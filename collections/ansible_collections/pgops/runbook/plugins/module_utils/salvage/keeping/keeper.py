@@ -30,7 +30,7 @@ from ..large_objects import LargeObjectWatch, keep_large_objects
 from ..sequences import Position, keep_positions, sequence_positions, set_aside_positions
 from ..store.items import COLUMNS, LABELS, PRIVILEGES, ROWS, TABLE, SalvageStore
 from ..store.rows import enter_rows, keep_line, keep_unknown, note_made
-from ..watch import DestructionWatch, Loss, losses_from_json, uncovered
+from ..watch import DestructionWatch, Loss, Seen, losses_from_json, uncovered
 from .base import Difference
 from .image import TableImage
 from .notes import facts, settle
@@ -118,6 +118,8 @@ class SalvageKeeper:
         self._kept: list[_Kept] = []
         self._sequences: dict[TableName, Position] = {}
         self._zone = "UTC"
+        # How the tables are when the script has run; until then, how they were.
+        self._left = Seen(self.watch.before, {})
 
     # Before the script -----------------------------------------------------------------------------------
 
@@ -196,8 +198,9 @@ class SalvageKeeper:
         Raises:
             NotForeseen: when more was destroyed than was kept, or the migration changes more.
         """
-        losses = self.watch.losses()
-        grown = self.watch.grown()
+        self._left = self.watch.look()
+        losses = self.watch.losses(self._left)
+        grown = self.watch.grown(self._left)
         for oid in grown:
             losses.setdefault(oid, Loss(self.watch.before[oid].name, rows=True)).rows = True
         self._must_be_planned(losses, self._large_objects.gone())
@@ -258,10 +261,11 @@ class SalvageKeeper:
         """Apply the migration again, and write what is users' into the file; gives facts of the items."""
         with self._undone():
             set_aside_positions(self.cursor)
-            watch = DestructionWatch(self.cursor)
+            watch = DestructionWatch(self.cursor, self._left)
             apply_again()
             previous = pin_session(self.cursor, local=True)
-            changed, more = watch.losses(), watch.grown()
+            made = watch.look()
+            changed, more = watch.losses(made), watch.grown(made)
             self._must_be_planned(
                 {
                     oid: Loss(self.watch.before[oid].name, rows=True)
@@ -269,7 +273,7 @@ class SalvageKeeper:
                     if oid in self.watch.before
                 }
             )
-            losses = self.watch.losses()
+            losses = self.watch.losses(made)
             found: dict[TableName, Difference] = {}
             for one in self._kept:
                 table = table_facts(self.cursor, one.image.name)
@@ -295,13 +299,15 @@ class SalvageKeeper:
         for one in self._kept:
             if not one.image.identity.numbered or one.loss.whole:
                 continue
-            name, columns = self.watch.now(one.oid)
+            table = self._left.tables[one.oid]
             numbers = {called: number for number, called in self.watch.before[one.oid].columns.items()}
-            left = [columns.get(numbers[key]) for key in sorted(one.image.identity.key.columns)]
+            left = [table.columns.get(numbers[key]) for key in sorted(one.image.identity.key.columns)]
             if None not in left:
                 key = record([known for known in left if known])
                 note_made(
-                    self.cursor, one.item, sql.SQL("SELECT {} FROM {}").format(key, sql.Identifier(*name))
+                    self.cursor,
+                    one.item,
+                    sql.SQL("SELECT {} FROM {}").format(key, sql.Identifier(*table.name)),
                 )
         restore_session(self.cursor, previous, local=True)
 
@@ -350,7 +356,7 @@ class SalvageKeeper:
             return []
         names = {
             name: self.watch.before[one.oid].columns[number]
-            for number, name in self.watch.now(one.oid)[1].items()
+            for number, name in self._left.tables[one.oid].columns.items()
             if number in self.watch.before[one.oid].columns
         }
         return [
