@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.sentences import cut, listed
+from ansible_collections.pgops.runbook.plugins.module_utils.sentences import cut, listed, visible
 
 PLUGINS = Path(__file__).resolve().parents[2] / "collections/ansible_collections/pgops/runbook/plugins"
 
@@ -115,3 +115,16 @@ def test_postgresql_is_quoted_in_one_place() -> None:
         if "message_primary" in path.read_text(encoding="utf-8")
     ]
     assert places == ["module_utils/postgres/message.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2K\x1b[1A\rdeployed: 002", r"\x1b[2K\x1b[1A\rdeployed: 002"),
+        ("\x9b8m after \x07", r"\x9b8m after \x07"),
+        ("user\u202egpj.exe", r"user\u202egpj.exe"),
+        ("two lines\n\tof Łukasz's Flügel, ✓", "two lines\n\tof Łukasz's Flügel, ✓"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_shown(text: str, shown: str) -> None:
+    assert visible(text) == shown

@@ -80,6 +80,13 @@ def test_names_are_text_and_never_markup():
     assert page.count("&lt;script&gt;") >= 7
 
 
+def test_what_rows_hold_does_not_steer_a_terminal_that_shows_a_report():
+    made = run("failed", reason="Key (x)=(\x1b[8m\u202ea) is duplicated.", reason_code="statement_failed")
+    for text in (as_html(facts_of(made, "run.json")), as_markdown(facts_of(made, "run.json"))):
+        assert r"Key (x)=(\x1b[8m\u202ea) is duplicated." in text
+        assert not {"\x1b", "\u202e"} & set(text)
+
+
 def test_a_cell_of_markdown_stays_one():
     change = {"sign": "~", "object": "x", "definition": "a | b\nc"}
     text = as_markdown(

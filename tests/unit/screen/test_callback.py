@@ -22,7 +22,9 @@ class Shown:
         self.lines: list[str] = []
         monkeypatch.setattr(Screen, "databases", 1)
         self.callback = CallbackModule()
-        monkeypatch.setattr(self.callback, "_print", lambda line, _colour: self.lines.append(line))
+        monkeypatch.setattr(
+            self.callback._display, "display", lambda line, **_options: self.lines.append(line)
+        )
         variables = SimpleNamespace(get_vars=lambda play: {"ansible_play_batch": list(hosts)})
         self.callback.v2_playbook_on_play_start(
             SimpleNamespace(
@@ -129,3 +131,10 @@ def test_why_a_task_failed_is_its_message_and_the_end_of_what_was_said() -> None
     assert len(said) == len("It died.\n") + LONGEST_OUTPUT
     assert reason_of({}) == "it failed without a message"
     assert reason_of({"censored": "it is secret"}) == "it is secret"
+
+
+def test_what_rows_hold_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, "midi")
+    reason = "Key (x)=(\x1b[1A\x1b[2K\rdeployed: 002\x1b[8m) is duplicated."
+    shown.step("midi", "apply", failed=True, **{**REFUSED, "msg": reason})
+    assert r"    Key (x)=(\x1b[1A\x1b[2K\rdeployed: 002\x1b[8m) is duplicated." in shown.lines

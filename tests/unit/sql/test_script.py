@@ -235,3 +235,37 @@ def test_the_projects_own_scripts_parse_and_run_in_one_transaction(path: Path) -
     assert script.statements
     assert script.forbids_transaction == ()
     assert script.notes == ()
+
+
+DUMPED = r"""--
+-- PostgreSQL database dump
+--
+
+\restrict b4cnYqXwzS6N6YtmqIRS3xxJVoQ9kyDhvTAqT1Aj
+
+SET statement_timeout = 0;
+CREATE FUNCTION f() RETURNS text LANGUAGE sql AS '
+\restrict this is data
+';
+  CREATE TABLE t (id int);
+
+\unrestrict b4cnYqXwzS6N6YtmqIRS3xxJVoQ9kyDhvTAqT1Aj
+
+"""
+
+
+def test_what_pg_dump_says_to_psql_alone_is_passed_over():
+    script = parse_script(DUMPED, "dump.sql")
+    assert [(one.line, one.column, one.kind) for one in script.statements] == [
+        (7, 1, "VariableSetStmt"),
+        (8, 1, "CreateFunctionStmt"),
+        (11, 3, "CreateStmt"),
+    ]
+    assert script.statements[0].sql == "SET statement_timeout = 0"
+    assert "\n\\restrict this is data\n" in script.statements[1].sql
+
+
+@pytest.mark.parametrize("line", [r"\restrict", r"\restrict a b", r"\restricted a", r"SELECT 1 \restrict a;"])
+def test_and_nothing_else(line):
+    with pytest.raises(SqlScriptError):
+        parse_script(f"SELECT 1;\n{line}\nSELECT 2;", "dump.sql")

@@ -35,6 +35,7 @@ from ansible.executor.task_result import CallbackTaskResult
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
+from ..module_utils.sentences import visible
 from ..plugin_utils import bytecode  # noqa: F401 - before all that is imported after it
 from ..plugin_utils.report.run import short_report
 from ..plugin_utils.screen.events import action_of, hosts_of, reason_of, step_of, step_of_task
@@ -309,7 +310,7 @@ class CallbackModule(DefaultCallback):
             self._clean_results(content, result.task.action)
             message = self._dump_results(content)
         self._show_heading(result, of_host=True)
-        for line in message.splitlines():
+        for line in visible(message).splitlines():
             self._print(line, None)
 
     def _show_line(
@@ -343,7 +344,7 @@ class CallbackModule(DefaultCallback):
             self._print(heading, None)
 
     def _print(self, line: str, colour: str | None) -> None:
-        self._display.display(line, color=colour)
+        self._display.display(visible(line), color=colour)
 
     def _is_verbose(self) -> bool:
         return bool(self._display.verbosity)

@@ -42,6 +42,7 @@ from ..postgres.connection import (
 from ..postgres.maintenance import connect_to_closed
 from ..postgres.message import explain_error, one_line
 from ..postgres.standbys import commit_without_standbys, refuse_endless_commit
+from ..sentences import visible
 from ..shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
 from .inquiry import ask_the_ledger, ask_until_answered
 from .progress import progress_told
@@ -391,7 +392,7 @@ class Step:
             foreseen = not isinstance(error, ServerUnreachable)
         if not foreseen and self.name in CHANGING_STEPS and not self.module.check_mode:
             error = self._after_a_loss(error)
-        code, reason, details, outcome = error.code, error.reason, error.details, error.outcome
+        code, reason, details, outcome = error.code, visible(error.reason), error.details, error.outcome
         if not isinstance(error, AwaitingApproval):
             self._record_failure(code, reason)
         return {

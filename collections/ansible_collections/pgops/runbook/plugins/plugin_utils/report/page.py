@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ...module_utils.durable import write_file_durably
+from ...module_utils.sentences import visible
 from .junit import REPORT_JUNIT, as_junit
 from .proven import generated_in_words, rows_in_words
 from .run import run_report
@@ -62,6 +63,11 @@ def as_markdown(facts: dict[str, Any]) -> str:
     return templates().get_template("report.md.j2").render(**facts)
 
 
+def _visible(value: Any) -> Any:
+    """A text without what would steer a terminal; one that is markup stays markup, having none of it."""
+    return visible(value) if isinstance(value, str) and visible(value) != value else value
+
+
 @functools.cache
 def templates() -> Environment:
     """Of all pages."""
@@ -72,6 +78,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_visible,
     )
     environment.filters["cell"] = cell
     return environment

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...module_utils.ledger.approvals import AWAITING
+from ...module_utils.sentences import visible
 
 __all__ = ["MARKS", "PLAIN_MARKS", "Said", "host_column", "indented", "mark_of_end", "step_line"]
 
@@ -56,7 +57,7 @@ def indented(text: str) -> list[str]:
     Lines are left as long as they are: a terminal shows a long one on several of its own, and what is copied from it,
     as a command, is still one.
     """
-    return [f"    {line}".rstrip() for line in text.splitlines()]
+    return [f"    {line}".rstrip() for line in visible(text).splitlines()]
 
 
 class Said:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ...module_utils.sentences import visible
 from .found import megabytes
 from .lines import NAME_WIDTH, SECONDS_WIDTH
 
@@ -113,7 +114,8 @@ class MovingLine:
             words = progress_in_words(json.loads(line)) if line else ""
         except ValueError:  # half of a line
             words = ""
-        text = f"  · {self._step:<{NAME_WIDTH}} {f'{now - self._started:,.0f} s':>{SECONDS_WIDTH}}  {words}".rstrip()
+        text = f"  · {self._step:<{NAME_WIDTH}} {f'{now - self._started:,.0f} s':>{SECONDS_WIDTH}}  {visible(words)}"
+        text = text.rstrip()
         if self._moves:
             self._display(f"{CLEARED}{text[: Screen.width - 1]}", newline=False, screen_only=True)
             self._is_shown = True

@@ -13,12 +13,15 @@ Decisions where psql and the runbook differ:
 * `SET LOCAL search_path` or `role` in a block with statements after its COMMIT is refused: in one transaction
   it would hold on, and the later objects would land in another schema or belong to another role.
 * A check may end with ROLLBACK, as verify scripts do that are written for psql: what it does is undone anyway.
+* The lines `\\restrict` and `\\unrestrict`, with which pg_dump begins and ends what it writes, say something to psql
+  alone, and are passed over.
 * Only what the server's grammar rejects is looked at as psql syntax. `a[1:n]` is an array slice for the
   server, although psql would put in its variable n.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +33,7 @@ from .footprint import Footprint, footprint_of
 from .header import Header, header_lines, parse_header
 from .row_changes import may_change_rows
 from .shared_objects import changes_shared_objects
-from .source import SqlScriptError, SqlText, clean_text, decode_script
+from .source import SqlScriptError, SqlText, clean_text, decode_script, without_restriction
 from .transaction_limits import (
     ADD_VALUE_USED_LATER,
     object_of,
@@ -113,11 +116,7 @@ def parse_script(text: str, path: str, may_undo_itself: bool = False) -> ParsedS
         SqlScriptError: a syntax error; psql's meta-commands, variables or COPY data; a statement that would
             undo the script, end the runbook's transaction, or change the server's configuration.
     """
-    source = SqlText(clean_text(text, path), path)
-    try:
-        raw = parse_sql(source.text)
-    except ParseError as error:
-        raise diagnose(source, error) from None
+    source, raw = _parsed(SqlText(clean_text(text, path), path))
     tokens = tokens_of(source.text) if raw else []
 
     control = _TransactionControl(source)
@@ -155,6 +154,18 @@ def parse_script(text: str, path: str, may_undo_itself: bool = False) -> ParsedS
         ),
         notes=control.notes(),
     )
+
+
+def _parsed(source: SqlText) -> tuple[SqlText, Sequence[ast.RawStmt]]:
+    """The statements, and the text in which their places are."""
+    while True:
+        try:
+            return source, parse_sql(source.text)
+        except ParseError as error:
+            text = without_restriction(source.text, error.args[1] if len(error.args) > 1 else None)
+            if text is None:
+                raise diagnose(source, error) from None
+            source = SqlText(text, source.path)
 
 
 class _TransactionControl:

@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
+import re
+
 from ...module_utils.errors import Refused
 
-__all__ = ["SqlScriptError", "SqlText", "clean_text", "decode_script"]
+__all__ = ["SqlScriptError", "SqlText", "clean_text", "decode_script", "without_restriction"]
+
+# pg_dump of 2025-08 and later (CVE-2025-8714): between these lines psql executes no other meta-command.
+RESTRICTION = re.compile(r"\\(un)?restrict [A-Za-z0-9]+[ \t\r]*(?=\n|\Z)")
 
 
 class SqlScriptError(Refused):
@@ -98,3 +103,15 @@ def clean_text(text: str, path: str) -> str:
             "script_unreadable", error.start, "the text cannot be written as UTF-8"
         ) from None
     return text
+
+
+def without_restriction(text: str, offset: int | None) -> str | None:
+    """The text with blanks in place of the line of pg_dump's that a parser stumbled over; None where it is another.
+
+    Args:
+        offset: where the parser stumbled, in characters, if it says so.
+    """
+    found = None if offset is None else RESTRICTION.match(text, offset)
+    if found is None:
+        return None
+    return text[: found.start()] + " " * len(found[0]) + text[found.end() :]
