@@ -280,3 +280,40 @@ def test_no_policy_waits_for_ever_or_never_tries(timeout, attempts):
     LockPolicy.from_params(given)
     with pytest.raises(Refused, match="lock_timeout_seconds must be at least"):
         LockPolicy.from_params({**given, "lock_timeout_seconds": timeout, "lock_attempts": attempts})
+
+
+# Settings that a script leaves ---------------------------------------------------------------------------
+
+READ = "current_setting('app.tenant', true)"
+IS_THERE = f"DO $$ BEGIN IF {READ} IS NOT NULL THEN RAISE 'there'; END IF; END $$"
+
+
+def applied(cursor, *statements):
+    apply_migration(cursor, migration(f"m{time.monotonic_ns()}", list(statements), []))
+
+
+@pytest.mark.parametrize(
+    "leaves", ["SET LOCAL app.tenant = '7'", "SELECT set_config('app.tenant', '7', false)"]
+)
+def test_what_a_script_has_left_decides_nothing_in_the_next(cursor, leaves):
+    applied(cursor, leaves)
+    with pytest.raises(ScriptFailed, match=r"reads app\.tenant, which an earlier script") as failed:
+        applied(cursor, IS_THERE)
+    assert failed.value.code == "setting_of_another_script"
+    cursor.connection.rollback()
+    # Not even the end of the transaction takes it away.
+    with pytest.raises(ScriptFailed, match=r"reads app\.tenant"):
+        applied(cursor, IS_THERE)
+    applied(cursor, IS_THERE.replace(READ, f"nullif({READ}, '')"))
+    applied(cursor, "SET LOCAL app.tenant = '8'", "SELECT current_setting('app.tenant')")
+
+
+def test_what_the_database_sets_is_nobodys_left_over(server, database, connection):
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{database}" SET app.tenant = 7')
+    connection.commit()
+    with contextlib.closing(server.connect(database)) as another, another.cursor() as cursor:
+        applied(cursor, "SET LOCAL app.tenant = '8'")
+        applied(cursor, "CREATE TABLE t AS SELECT current_setting('app.tenant') AS tenant")
+        cursor.execute("SELECT tenant FROM t")
+        assert cursor.fetchall() == [("7",)]

@@ -592,6 +592,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Keep such values in large objects or files, or divide them: a bytea takes two characters a byte, and"
             " quotation marks and backslashes take two as well.",
         ),
+        "setting_of_another_script": Reason(
+            "A script reads a setting of the application's own that another script of the same transaction has set, and"
+            " that PostgreSQL can empty but not take away.",
+            "Take the migrations one at a time, or read the setting inside of nullif(…, '').",
+        ),
         "statement_failed": Reason(
             "A statement of a script failed.",
             "Correct the script at the line that the reason names.",

@@ -23,7 +23,7 @@ from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Statement
 from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
 from .parts import Part, parts_of, sets_session
-from .script import deferred_done, run_script, with_lock_retries
+from .script import deferred_done, refuse_settings_left, run_script, with_lock_retries
 
 __all__ = ["begin_or_resume", "run_one_by_one"]
 
@@ -142,6 +142,8 @@ def _turn(cursor: Cursor, work: Work, part: Part) -> Iterator[StatementLimits]:
 
     Between parts the journal has its turn, and a run that goes on where another stopped has a session of its own.
     """
+    if part.first == 1:
+        refuse_settings_left(cursor, work.script)
     with scripts_turn(cursor, whole=False) as limits:
         before = [one for one in work.script["statements"][: part.first - 1] if sets_session(one)]
         run_script(cursor, {"name": work.script["name"], "statements": before}, limits=limits)

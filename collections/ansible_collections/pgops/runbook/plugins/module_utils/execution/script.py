@@ -20,7 +20,9 @@ from ..postgres.constraints import constraints_as_declared, fire_deferred
 from ..postgres.message import one_line
 from ..postgres.script_session import scripts_turn
 from ..postgres.statement_limits import StatementLimits
+from ..sentences import listed
 from ..shapes import Cursor, Json, Migration, Runnable, Script, Timing
+from .settings_left import left_to, settings_read
 
 __all__ = [
     "CANCELED",
@@ -289,8 +291,9 @@ def _run_whole(cursor: Cursor, script: Script, meter: ImpactMeter | None) -> lis
     """Run a script in its own turn, with what it has left for COMMIT.
 
     Raises:
-        ScriptFailed: it fails, or hides the record of versions.
+        ScriptFailed: it fails, hides the record of versions, or reads what another script has left.
     """
+    refuse_settings_left(cursor, script)
     versions = VersionTable(cursor)
     before = versions.find()
     with scripts_turn(cursor) as limits:
@@ -298,6 +301,22 @@ def _run_whole(cursor: Cursor, script: Script, meter: ImpactMeter | None) -> lis
         deferred_done(cursor, script, timings, meter)
     refuse_hidden_versions(script, versions, before)
     return timings
+
+
+def refuse_settings_left(cursor: Cursor, script: Script) -> None:
+    """
+    Raises:
+        ScriptFailed: the script reads a setting that an earlier script of the session has set.
+    """
+    left = left_to(cursor, settings_read(one["sql"] for one in script["statements"]))
+    if left:
+        raise ScriptFailed(
+            "setting_of_another_script",
+            f"{script['name']} reads {listed(left, separator=', ')}, which an earlier script of the same session has"
+            " set: PostgreSQL can only empty it, where the script found none when it was rehearsed by itself. Take the"
+            f" migrations one at a time, or write nullif(current_setting('{left[0]}', true), '') in that script.",
+            script=script["name"],
+        )
 
 
 def refuse_hidden_versions(script: Runnable, versions: VersionTable, before: FoundTable | None) -> None:
