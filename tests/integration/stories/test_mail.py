@@ -195,7 +195,7 @@ def test_a_run_is_announced_and_goes_on_where_nobody_takes_it(application: Appli
         application.variables.update(
             announce_mail_to=["dba@example.com"], announce_mail_host="127.0.0.1", announce_mail_port=port
         )
-        run = application.deploy("002")
+        run = application.deploy("002", "-e", f"announce_timeout_seconds=30 announce_mail_port={port}")
         assert (run.status, run.record["unannounced"]) == (0, []), run.output
     (_, begin), (_, end) = post.got
     assert (begin["Subject"], end["Subject"]) == (

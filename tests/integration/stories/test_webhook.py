@@ -67,7 +67,10 @@ def hook(application: Application) -> Iterator[Server]:
 
 
 def test_a_run_is_announced_with_all_its_facts(application: Application, hook: Server) -> None:
-    run = application.deploy("002", announce_metrics_dir=str(application.folder))
+    # As `-e name=value` gives them, numbers are texts.
+    run = application.deploy(
+        "002", "-e", "announce_timeout_seconds=30", announce_metrics_dir=str(application.folder)
+    )
     (metrics,) = application.folder.glob("pgops_runbook_deploy-*.prom")
     assert f'run_id="{run.record["run_id"]}"' in metrics.read_text(encoding="utf-8")
     assert run.status == 0, run.output
