@@ -196,6 +196,12 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The migration is applied, but the run that applied it ended before the smoke tests had succeeded.",
             "See whether the application works. If it does, leave it; else roll it back and deploy it anew.",
         ),
+        "bookkeeping_runs_code": Reason(
+            "The runbook's role is a superuser, and writing the table of versions, or the ledger, would call what"
+            " somebody else has hung on it: a trigger, a rule, a default, a check, a type.",
+            "If nobody needs it, take it away with the statement that the reason names; else let the runbook connect as"
+            " a role that is no superuser, with the command that it names.",
+        ),
         "changed_since_deploy": Reason(
             "Objects that the migration made were changed after its deploy, and its rollback would undo that too.",
             "Take that change back first, or make it a migration of its own.",

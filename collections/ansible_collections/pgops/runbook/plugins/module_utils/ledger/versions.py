@@ -13,6 +13,7 @@ from ..postgres.connection import sql
 from ..postgres.script_session import on_role_path, schemas_of_role
 from ..shapes import Content, Cursor, TableName
 from .bookkeeping import books, recorded_in
+from .planted import refuse_planted_code
 
 __all__ = ["MARK", "VersionTable"]
 
@@ -80,18 +81,23 @@ class VersionTable:
         self.cursor.execute("SELECT FROM pg_catalog.pg_class WHERE oid = %s", (before.oid,))
         return self.cursor.fetchone() is None
 
+    def _written(self, table: TableName) -> list[str]:
+        return [table[1], *self.books.others]
+
     def _columns(self, table: TableName) -> dict[str, str]:
         name = sql.Identifier(*table).as_string(self.cursor)
         return {column.name: column.type_name for column in columns_of(self.cursor, name)}
 
     def check(self) -> None:
-        """Refuse a table that cannot hold our versions, and one that says that something is half done.
+        """Refuse a table that cannot hold our versions, that says that something is half done, or runs code of others.
 
         Raises:
             Refused: naming what is wrong with it.
         """
         table = self._table()
         if table is not None:
+            # Before anything of it is read: the planner calls what stands in the predicate of an index.
+            refuse_planted_code(self.cursor, table[0], self._written(table), locks=False)
             self.books.check(self.cursor, table, self._columns(table))
         elif not self.books.made:
             raise Refused(
@@ -109,9 +115,11 @@ class VersionTable:
         """Record ``version`` where the script did not; creates the table where the application has none.
 
         Raises:
-            Refused: there is no table, and no schema to make it in; or it cannot say so (see RecordTable).
+            Refused: there is no table, and no schema to make it in; it cannot say so (see RecordTable); or writing
+                it would run code of others with a superuser's rights.
         """
         table = self._table() or self._make()
+        refuse_planted_code(self.cursor, table[0], self._written(table), locks=True)
         # The application may have a trigger or a default there.
         columns = self._columns(table)
         with on_role_path(self.cursor):
@@ -142,10 +150,15 @@ class VersionTable:
             )
 
     def forget(self, version: str) -> None:
-        """Take ``version`` out where the rollback script did not; drops a table of our own that is empty."""
+        """Take ``version`` out where the rollback script did not; drops a table of our own that is empty.
+
+        Raises:
+            Refused: as record().
+        """
         table = self._table()
         if table is None:
             return
+        refuse_planted_code(self.cursor, table[0], self._written(table), locks=True)
         with on_role_path(self.cursor):
             self.books.forget(self.cursor, table, version)
         if self.is_ours(table) and self.books.is_empty(self.cursor, table):
@@ -169,7 +182,7 @@ class VersionTable:
     def names(self) -> list[TableName]:
         """(schema, name) of it and of the tables that belong to it; empty where there is no table."""
         table = self._table()
-        return [] if table is None else [(table[0], name) for name in (table[1], *self.books.others)]
+        return [] if table is None else [(table[0], name) for name in self._written(table)]
 
     def quoted_names(self) -> list[str]:
         """Its name and those of the tables that belong to it, as PostgreSQL reads and writes them.

@@ -11,6 +11,7 @@ from ..backup.engine import drop_scratch, engine_of_backup
 from ..backup.files import BackupFiles, remove_unencrypted
 from ..errors import Refused
 from ..ledger.ledger import Ledger
+from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.receipts import latest
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
@@ -94,6 +95,7 @@ def open_restore(step: Step, operator: str) -> Json:
     check_client_programs(step.identity, params["pg_bindir"])
     with transaction(step.connection) as cursor:
         check_writable(cursor)
+        refuse_planted_in_ledger(cursor)
         broken_chain = refuse_broken_chain(step, cursor)
         source = find_backup(Ledger(), cursor, params["backup_dir"], params["source_run_id"], step.identity)
         manifest = BackupFiles(params["backup_dir"], source["run_id"]).check_manifest(

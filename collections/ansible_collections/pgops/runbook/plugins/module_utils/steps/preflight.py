@@ -16,6 +16,7 @@ from ..backup.files import remove_unencrypted
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
+from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.privileges import check_rights_of_others
 from ..ledger.receipts import committed_versions
 from ..ledger.tags import check_new_tag
@@ -173,6 +174,7 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     engine = _engine(step)
     on_server = makes_copy and engine.copies_on_server
     check_rights(cursor, copy_target, on_server, step.params["rehearsal_host"])
+    refuse_planted_in_ledger(cursor)
     check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
     refuse_broken_chain(step, cursor)
     cursor.execute("SELECT pg_database_size(current_database())")
