@@ -89,3 +89,16 @@ def test_only_the_last_lines_of_a_long_complaint_are_told(tmp_path: Path) -> Non
     path = program(tmp_path, "seq 1 9 >&2; exit 3")
     with pytest.raises(StepFailed, match=r"^tool failed with exit status 3: 5 / 6 / 7 / 8 / 9$"):
         run_program(path, [], {"login_db": "x"})
+
+
+def test_the_error_itself_is_told_however_long_its_context_is(tmp_path: Path) -> None:
+    said = (
+        'pg_restore: error: COPY failed for table "t": ERROR:  no such thing\nCONTEXT:  one\n'
+        + "and more\n" * 9
+        + "pg_restore: error: could not execute query: ERROR:  canceling statement\n"
+    )
+    path = program(tmp_path, f"cat >&2 <<'END'\n{said}END\nexit 1", "pg_restore")
+    with pytest.raises(StepFailed) as raised:
+        run_program(path, [], {"login_db": "x"})
+    assert raised.value.reason.count("ERROR:  no such thing") == 1
+    assert "no such thing / ... / and more" in raised.value.reason

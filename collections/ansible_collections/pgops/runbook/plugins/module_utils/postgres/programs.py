@@ -21,6 +21,11 @@ NO_CONNECTION = re.compile(
     r"connection to (server|database) .* failed|definition of service|sslmode|service file"
 )
 
+# Of the server's answer; the program's own "error:" comes before it in the line, where there is such an answer.
+ERROR = re.compile(r"\b(ERROR|FATAL|PANIC):  ")
+
+LAST_LINES = 5
+
 
 def find_program(name: str, bindir: str = "") -> str:
     """Absolute path of ``name`` in ``bindir``, or on PATH when that is empty.
@@ -96,9 +101,16 @@ def run_program(path: str, options: Sequence[str], target: Target, arguments: Se
 
 
 def _complaint(printed: str) -> str:
-    """The last lines of a program's standard error; of one that could not connect, with what to do."""
+    """The last lines of a program's standard error; of one that could not connect, with what to do.
+
+    With the first error among them, which is the reason: PostgreSQL's context and the statement may take any number of
+    lines after it, and what the other jobs say when they are cancelled.
+    """
     said = printed.strip()
-    last_lines = " / ".join(said.splitlines()[-5:])
+    lines = said.splitlines()
+    first = next((number for number, line in enumerate(lines) if ERROR.search(line)), len(lines))
+    told = [lines[first], "..."] if first < len(lines) - LAST_LINES else []
+    last_lines = " / ".join([*told, *lines[-LAST_LINES:]])
     if NO_CONNECTION.search(said) is None:
         return last_lines
     last_lines, what = without_libpq_advice(last_lines), advice(said)
