@@ -356,3 +356,8 @@ def test_what_is_said_of_replication_is_a_line_each():
         "Replication: s1 lags.",
         "Replication: s2 too.",
     ]
+
+
+def test_what_a_superuser_calls_of_others_is_a_line():
+    lines = run_report(run("deployed", called_as_superuser=["Role midi is a superuser."]), "x")
+    assert "Rights: Role midi is a superuser." in lines

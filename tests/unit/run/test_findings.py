@@ -91,6 +91,12 @@ def test_what_is_said_of_replication_is_kept_once(tmp_path):
     assert on_disk(made)["replication"] == ["s1 lags"]
 
 
+def test_what_preflight_says_that_a_superuser_calls_is_kept(tmp_path):
+    made = record(tmp_path)
+    made.end("preflight", {**ok(), "outputs": {"called_as_superuser": ["f of eve"]}})
+    assert on_disk(made)["called_as_superuser"] == ["f of eve"]
+
+
 def test_on_which_rows_a_rollback_was_rehearsed_is_on_record(tmp_path):
     made = record(tmp_path)
     seen = {

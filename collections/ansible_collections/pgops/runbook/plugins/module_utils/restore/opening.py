@@ -21,6 +21,7 @@ from ..preflight.chain import refuse_broken_chain
 from ..preflight.opening import backups_of, close_dead_run
 from ..preflight.replication import look_at_slots, look_at_standbys
 from ..preflight.server import check_client_programs, check_own_session, check_server, check_writable
+from ..preflight.superuser import called_as_superuser
 from ..sentences import listed
 from ..shapes import Cursor, Identity, Json, Receipt, Target
 from ..step.step import Step
@@ -84,7 +85,7 @@ def open_restore(step: Step, operator: str) -> Json:
     Returns:
         dict for the receipt: migrations (of the run whose backup is put back), source, swapped_by (the run that was
         killed after it had swapped the databases for this very backup, or None), broken_chain (what was wrong with the
-        receipts), replication (what is to be said of standbys and slots), and what check_replaceable found.
+        receipts), called_as_superuser and replication (what is to be said), and what check_replaceable found.
 
     Raises:
         Refused: naming what is missing.
@@ -109,11 +110,14 @@ def open_restore(step: Step, operator: str) -> Json:
             "source": source,
             "swapped_by": None,
             "broken_chain": broken_chain,
+            "called_as_superuser": called_as_superuser(cursor, None),
             **check_replaceable(cursor, params["target"]),
         }
         outputs["replication"] = _look_at_replication(step, cursor, outputs["database_bytes"])
         engine = engine_of_backup(params, manifest)
         engine.check_backup(cursor, step.identity, outputs["database_bytes"], manifest)
+    for sentence in outputs["called_as_superuser"]:
+        step.module.warn(sentence)
     if step.module.check_mode:
         with transaction(step.connection) as cursor:
             close_dead_run(step, cursor)

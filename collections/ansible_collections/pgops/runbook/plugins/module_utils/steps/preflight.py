@@ -41,6 +41,7 @@ from ..preflight.opening import (
 )
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC, look_at_server_of_copy, look_at_standbys
 from ..preflight.server import check_client_programs, check_own_session, check_rights, check_server
+from ..preflight.superuser import called_as_superuser
 from ..preflight.together import TOGETHER_SPEC, check_together
 from ..restore.opening import open_restore, refuse_missing_database
 from ..restore.restored import drop_restored
@@ -107,6 +108,7 @@ def work(step: Step) -> Json:
         programs = check_client_programs(step.identity, step.params["pg_bindir"])
         selected = _select(step, cursor)
         size, replication = _check_servers(step, cursor)
+        superuser_calls = _called_as_superuser(step, cursor)
     opens = selected.has_work() and not step.module.check_mode
     if opens and not step.reads_only:
         step.take_run_lock()
@@ -134,6 +136,7 @@ def work(step: Step) -> Json:
         "files": asking_for_files(step, selected.migrations, selected.only_files),
         "restore_point": _check_emergency_backup(step, selected.migrations),
         "replication": replication,
+        "called_as_superuser": superuser_calls,
         **needed,
         **({"together": True} if together else {}),
         **_tag(step, selected),
@@ -191,6 +194,16 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
         # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
         Encryption.of(step.params).check()
     return size, replication
+
+
+def _called_as_superuser(step: Step, cursor: Cursor) -> list[str]:
+    """What a restore has a superuser call; who has to take a migration back at night was told when it was deployed."""
+    if step.playbook == "emergency_rollback":
+        return []
+    said = called_as_superuser(cursor, step.params["copy_target"])
+    for sentence in said:
+        step.module.warn(sentence)
+    return said
 
 
 def _approvals(step: Step, selected: Selected) -> Json:

@@ -132,6 +132,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
         for one in run.get("unannounced") or []
     ]
     lines += [f"Replication: {sentence}" for sentence in run.get("replication") or []]
+    lines += [f"Rights: {sentence}" for sentence in run.get("called_as_superuser") or []]
     for version, impact in run.get("impact", {}).items():
         lines += limits_lifted(version, impact)
     return lines

@@ -52,6 +52,7 @@ def take_approval(content: Found, result: Found) -> None:
 
 def _of_preflight(content: Found, outputs: Found, result: Found) -> None:
     content.update({key: outputs.get(key) for key in OF_PREFLIGHT})
+    content["called_as_superuser"] = outputs.get("called_as_superuser") or []
     content["migrations"] = list(outputs.get("migrations", []))
     content["left_out"] = outputs.get("left_out") or {}
     content["approval"] = outputs.get("approvals")

@@ -112,6 +112,7 @@ class RunRecord:
             "drill": None,
             "restorable_run": None,
             "replication": [],
+            "called_as_superuser": [],
             "approval": None,
             "after_backup": None,
             "unannounced": [],
