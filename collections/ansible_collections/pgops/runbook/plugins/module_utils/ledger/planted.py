@@ -98,14 +98,14 @@ def refuse_planted_in_ledger(cursor: Cursor) -> None:
 def _refuse(superuser: str, what: str, found: Sequence[tuple[str, str]]) -> None:
     if not found:
         return
-    commands = listed(list(dict.fromkeys(how for _, how in found)))
+    commands = list(dict.fromkeys(how for _, how in found if how))
+    away = f"types: {listed(commands)}" if commands else "makes it anew without that, with its rows"
     raise Refused(
         "bookkeeping_runs_code",
         f"To {what} would run code of others with all rights of superuser {superuser}:"
         f" {listed([which for which, _ in found])}. Nothing was written there. If nobody needs it, whoever owns the"
-        f" table types: {commands}; then type the same command again. If it is to stay, let the runbook connect as a"
-        " role that is no superuser (db_user): ansible-playbook playbooks/bootstrap_roles.yml -e"
-        " bootstrap_roles_admin=<superuser>",
+        f" table {away}; then type the same command again. If it is to stay, let the runbook connect as a role that is"
+        " no superuser (db_user): ansible-playbook playbooks/bootstrap_roles.yml -e bootstrap_roles_admin=<superuser>",
     )
 
 
@@ -145,10 +145,10 @@ def _called(
 
 
 def _taken_away(cursor: Cursor, kind: str, name: str | None, schema: str | None, table: str | None) -> str:
-    """The statement that takes away what hangs on a table; of its partition key, the table."""
+    """The statement that takes away what hangs on a table; none for its partition key, which would take the rows."""
     of_table = sql.Identifier(schema or "", table or "")
     if name is None:
-        return sql.SQL("DROP TABLE {}").format(of_table).as_string(cursor)
+        return ""
     statement = {
         "trigger": "DROP TRIGGER {name} ON {table}",
         "rule": "DROP RULE {name} ON {table}",
