@@ -124,6 +124,15 @@ def test_what_a_restore_calls_as_the_superuser_is_among_them(eve: StepRuns, admi
     assert "app.mood_as_int(app.mood)" in sentence
 
 
+def test_a_superuser_on_the_server_of_the_copies_is_one_too(eve: StepRuns) -> None:
+    there = target(eve.server, eve.database)
+    with contextlib.closing(connect(there)) as connection, connection.cursor() as cursor:
+        cursor.execute("SET SESSION AUTHORIZATION eve")
+        assert called_as_superuser(cursor, None) == []
+        (sentence,) = called_as_superuser(cursor, there)
+    assert f"Role {eve.server.user} is a superuser on the server of the copies" in sentence
+
+
 def test_preflight_warns_and_goes_on(eve: StepRuns) -> None:
     answer = eve.must("preflight")
     eve.conclude("failed")
