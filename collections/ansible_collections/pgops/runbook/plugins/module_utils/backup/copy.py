@@ -14,6 +14,7 @@ from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..postgres.replication import detach_subscriptions
 from ..postgres.standbys import ON_SERVER_OF_COPY, commit_without_standbys, refuse_endless_commit
 from ..shapes import Connection, Cursor, Json, Target
+from .restoring import creators_needed
 
 __all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten"]
 
@@ -269,7 +270,7 @@ def database_settings(cursor: Cursor) -> Json:
     Returns:
         dict: create (keyword -> value), settings of the database and role_settings of the current role in it
         (lists of [name, value]), public (whether there is such a schema), public_creators (roles that were granted to
-        create in it).
+        create in it), creators (see restoring.creators_needed).
     """
     cursor.execute(
         "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding) FROM pg_catalog.pg_database d"
@@ -306,6 +307,7 @@ def database_settings(cursor: Cursor) -> Json:
         "role_settings": _settings(cursor, OWN_OID),
         "public": has_public,
         "public_creators": creators,
+        "creators": creators_needed(cursor),
     }
 
 

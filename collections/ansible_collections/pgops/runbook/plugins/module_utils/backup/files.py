@@ -18,6 +18,7 @@ from ..postgres.connection import client_options
 from ..postgres.programs import find_program, run_program
 from ..shapes import Json, Target
 from .encryption import Encryption
+from .restoring import restore_folder
 
 __all__ = ["BackupFiles", "check_room", "remove_unencrypted"]
 
@@ -195,15 +196,17 @@ class BackupFiles:
                 )
         return manifest
 
-    def restore(self, target: Target, database: str, bindir: str, jobs: int, method: str = "none") -> None:
+    def restore(self, target: Target, database: str, bindir: str, jobs: int, manifest: Json) -> None:
         """Restore into ``database`` (empty) of the target's server; any error ends it.
 
         Args:
-            method: with which the manifest says that the files are encrypted.
+            manifest: of this backup. Those of older releases say neither whether it is encrypted nor who has to be
+                allowed to create where.
         """
-        options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
-        with self.encryption.as_was(method).decrypted(self.dump, self.plain) as folder:
-            run_program(find_program("pg_restore", bindir), options, target, [folder])
+        encryption = self.encryption.as_was(manifest.get("encryption", "none"))
+        creators = manifest["settings"].get("creators", [])
+        with encryption.decrypted(self.dump, self.plain) as folder:
+            restore_folder(folder, target, database, bindir, jobs, creators)
 
 
 def remove_unencrypted(backup_dir: str, run_ids: Iterable[str]) -> None:

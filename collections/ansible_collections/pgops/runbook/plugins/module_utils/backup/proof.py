@@ -78,7 +78,7 @@ def restore_and_compare(
 def restore_dump(files: BackupFiles, manifest: Json, copy: CopyDatabase, bindir: str, jobs: int) -> None:
     """Make the copy, and restore a dump into it."""
     copy.create(manifest["settings"])
-    files.restore(copy.target, copy.name, bindir, jobs, manifest.get("encryption", "none"))
+    files.restore(copy.target, copy.name, bindir, jobs, manifest)
 
 
 def fill_and_compare(

@@ -17,6 +17,7 @@ from ...postgres.programs import find_program, run_program
 from ...shapes import Connection, Json, Target
 from ..copy import CopyDatabase
 from ..files import BackupFiles
+from ..restoring import restore_folder
 from .backup import back_up_cluster
 from .checks import owner_of_cluster
 from .engine import PgBackRestEngine, ScratchCopy
@@ -123,12 +124,14 @@ class PgBackRestMaker:
                 copy.target,
             )
             restored.create(manifest["settings"])
-            options = [
-                *client_options(restored.target, restored.name),
-                "--exit-on-error",
-                f"--jobs={self.engine.jobs}",
-            ]
-            run_program(find_program("pg_restore", self.engine.bindir), options, restored.target, [folder])
+            restore_folder(
+                folder,
+                restored.target,
+                restored.name,
+                self.engine.bindir,
+                self.engine.jobs,
+                manifest["settings"].get("creators", []),
+            )
             shutil.rmtree(folder)
         finally:
             copy.drop()

@@ -1,0 +1,132 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""pg_restore of a folder with a dump, also by no superuser, of objects that are not their schema's owner's.
+
+Whoever gets an object must be allowed to create in its schema, unless a superuser gives it (manual, ALTER TABLE), and a
+dump grants at its end. So the schemas come first, then those rights for the time of the restore, then the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+
+from ..postgres.answers import one_row
+from ..postgres.connection import client_options, connect, sql, transaction
+from ..postgres.programs import find_program, run_program
+from ..shapes import Connection, Cursor, Target
+
+__all__ = ["creators_needed", "restore_folder"]
+
+#: Schema, role that owns something in it, and whether the schema's owner has granted it CREATE, which a dump says too.
+Creator = Sequence  # of [str, str, bool], as JSON has it
+
+# Every owner is there but the superuser that initdb made, which may create everywhere (manual, pg_shdepend).
+CREATORS = """
+    SELECT n.nspname::text, r.rolname::text, EXISTS (
+        SELECT FROM pg_catalog.aclexplode(n.nspacl) AS acl
+        WHERE acl.grantee = r.oid AND acl.grantor = n.nspowner AND acl.privilege_type = 'CREATE')
+    FROM (SELECT DISTINCT d.refobjid AS schema, s.refobjid AS owner
+          FROM pg_catalog.pg_shdepend s
+          JOIN pg_catalog.pg_depend d ON d.classid = s.classid AND d.objid = s.objid
+          WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.deptype = 'o'
+            AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+            AND d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.deptype = 'n'
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = s.classid AND e.objid = s.objid
+                            AND e.refclassid = 'pg_catalog.pg_extension'::regclass AND e.deptype = 'e')) AS found
+    JOIN pg_catalog.pg_namespace n ON n.oid = found.schema AND n.nspowner <> found.owner
+    JOIN pg_catalog.pg_roles r ON r.oid = found.owner ORDER BY 1, 2"""
+
+LACKING = """
+    SELECT n.nspname::text, r.rolname::text FROM unnest(%s::text[], %s::text[]) AS t (schema, role)
+    JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema JOIN pg_catalog.pg_roles r ON r.rolname = t.role
+    WHERE NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE') ORDER BY 1, 2"""
+
+# A line of pg_restore --list: number; two OIDs, what it is, its schema or "-", its name, its owner.
+SCHEMA = re.compile(r"\d+; \d+ \d+ SCHEMA - ")
+
+
+def creators_needed(cursor: Cursor) -> list[list]:
+    """Who has to be allowed to create where, before a dump of this database can be restored by no superuser.
+
+    Returns:
+        lists of [schema, role, whether the schema's owner has granted it].
+    """
+    cursor.execute(CREATORS)
+    return [list(row) for row in cursor.fetchall()]
+
+
+def restore_folder(
+    folder: str, target: Target, database: str, bindir: str, jobs: int, creators: Sequence[Creator] = ()
+) -> None:
+    """Restore a dump in directory format into a database that is empty; any error ends it.
+
+    Args:
+        target: connection options of its server.
+        jobs: how many connections work at once.
+        creators: see creators_needed().
+
+    Raises:
+        StepFailed: pg_restore failed.
+    """
+    program = find_program("pg_restore", bindir)
+    options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
+    connection = connect(target, database)
+    try:
+        if not creators or _is_superuser(connection):
+            run_program(program, options, target, [folder])
+            return
+        contents = run_program(program, ["--list"], target, [folder]).splitlines(keepends=True)
+        schemas = [line for line in contents if SCHEMA.match(line)]
+        _restore_listed(program, options, target, folder, schemas)
+        granted = _let_create(connection, creators)
+        _restore_listed(program, options, target, folder, [line for line in contents if line not in schemas])
+        _take_back(connection, granted, creators)
+    finally:
+        connection.close()
+
+
+def _is_superuser(connection: Connection) -> bool:
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT pg_catalog.current_setting('is_superuser')::boolean")
+        return one_row(cursor)[0]
+
+
+def _restore_listed(
+    program: str, options: list[str], target: Target, folder: str, contents: Sequence[str]
+) -> None:
+    """Restore what these lines of the dump's contents name; of no lines, nothing."""
+    if not contents:
+        return
+    with tempfile.TemporaryDirectory(prefix="pgops-runbook-") as own:
+        path = os.path.join(own, "contents")
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(contents)
+        run_program(program, [*options, f"--use-list={path}"], target, [folder])
+
+
+def _let_create(connection: Connection, creators: Sequence[Creator]) -> list[tuple[str, str]]:
+    """Grant what they lack; returns schema and role of each."""
+    with transaction(connection) as cursor:
+        cursor.execute(LACKING, ([one[0] for one in creators], [one[1] for one in creators]))
+        lacking = cursor.fetchall()
+        for names in lacking:
+            cursor.execute(
+                sql.SQL("GRANT CREATE ON SCHEMA {} TO {}").format(*map(sql.Identifier, names)),
+            )
+        return lacking
+
+
+def _take_back(
+    connection: Connection, granted: Sequence[tuple[str, str]], creators: Sequence[Creator]
+) -> None:
+    """Revoke what was granted and is not in the dump."""
+    kept = {(schema, role) for schema, role, is_granted in creators if is_granted}
+    with transaction(connection) as cursor:
+        for names in granted:
+            if names not in kept:
+                cursor.execute(
+                    sql.SQL("REVOKE CREATE ON SCHEMA {} FROM {}").format(*map(sql.Identifier, names)),
+                )
