@@ -61,6 +61,27 @@ def test_roles_that_are_missing_there_are_named_with_what_makes_them(
     assert with_roles.step("preflight", **there).get("failed") is not True
 
 
+def test_a_tablespace_that_is_missing_there_is_named(
+    runs: StepRuns, admin: StepRuns, other: LocalServer
+) -> None:
+    in_place = ("SET allow_in_place_tablespaces = on", "CREATE TABLESPACE \"Fast disk\" LOCATION ''")
+    there = {"copy_target": target(other, "postgres"), "rehearsal_host": "rehearsal1"}
+    on_other = StepRuns(other, "postgres", runs.folder)
+    admin.execute(*in_place)
+    try:
+        runs.execute('CREATE TABLE archive (id int) TABLESPACE "Fast disk"')
+        answer = runs.step("preflight", **there)
+        assert (answer["outcome"], answer["reason_code"]) == ("refused", "rehearsal_server_unusable")
+        (obstacle,) = answer["details"]["obstacles"]
+        assert obstacle.endswith("there, type: CREATE TABLESPACE \"Fast disk\" LOCATION '...'")
+        on_other.execute(*in_place)
+        runs.must("preflight", **there)
+    finally:
+        runs.execute("DROP TABLE archive")
+        admin.execute('DROP TABLESPACE "Fast disk"')
+        on_other.execute('DROP TABLESPACE IF EXISTS "Fast disk"')
+
+
 def test_the_backup_is_proven_and_the_migration_rehearsed_there(runs: StepRuns, other: LocalServer) -> None:
     there = {"copy_target": target(other, "postgres")}
     runs.must("preflight", **there, rehearsal_host="rehearsal1")

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.bookkeeping import keep_books_in
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.grants import missing_on_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.rights import (
     missing_in_production,
     missing_on_copy,
@@ -34,26 +37,58 @@ def lacking(runs: StepRuns, admin: StepRuns) -> Iterator[StepRuns]:
     runs.user = None
     runs.execute(
         "DROP SCHEMA IF EXISTS runbook, runbook_salvage CASCADE",
+        "SELECT lo_unlink(oid) FROM pg_largeobject_metadata",
         'DROP OWNED BY deployer, "App Owner", reports CASCADE',
         'DROP ROLE deployer, "App Owner", reports',
     )
 
 
-def test_all_are_named_at_once_and_mended_by_what_is_named(lacking: StepRuns) -> None:
-    lacking.execute("GRANT SELECT ON schema_migrations TO deployer")
+@pytest.fixture
+def elsewhere(lacking: StepRuns, admin: StepRuns) -> Iterator[StepRuns]:
+    """Besides, an index in a tablespace, and large objects: one of an owner, and many of another."""
+    admin.execute(
+        'DROP TABLESPACE IF EXISTS "Fast disk"',
+        "SET allow_in_place_tablespaces = on",
+        "CREATE TABLESPACE \"Fast disk\" LOCATION ''",
+    )
+    lacking.execute(
+        'CREATE INDEX ON notes (body) TABLESPACE "Fast disk"',
+        "SELECT lo_from_bytea(4711, 'x')",
+        'ALTER LARGE OBJECT 4711 OWNER TO "App Owner"',
+        "SELECT lo_from_bytea(oid::oid, 'y') FROM generate_series(5001, 5012) AS oid",
+        "DO $$BEGIN FOR i IN 5001..5012 LOOP EXECUTE format('ALTER LARGE OBJECT %s OWNER TO reports', i);"
+        " END LOOP; END$$",
+    )
+    yield lacking
+    lacking.execute("DROP TABLE notes")
+    admin.execute('REVOKE ALL ON TABLESPACE "Fast disk" FROM deployer', 'DROP TABLESPACE "Fast disk"')
+
+
+def test_all_are_named_at_once_and_mended_by_what_is_named(elsewhere: StepRuns) -> None:
+    lacking = elsewhere
     lacking.user = "deployer"
     answer = lacking.another().step("preflight")
     assert (answer["reason_code"], answer["outcome"]) == ("role_lacks_privilege", "refused")
     missing = answer["details"]["missing"]
     assert [sentence.split(" types: ")[1] for sentence in missing] == [
         f'GRANT CREATE ON DATABASE "{lacking.database}" TO "deployer"',
+        'GRANT SELECT, INSERT, DELETE ON "public"."schema_migrations" TO "deployer"',
         'GRANT "App Owner" TO "deployer"',
         'GRANT "reports" TO "deployer"',
+        'GRANT SELECT ON LARGE OBJECT 4711 TO "deployer"',
+        "DO $$BEGIN EXECUTE (SELECT pg_catalog.format('GRANT SELECT ON LARGE OBJECT %s TO %I',"
+        " pg_catalog.string_agg(oid::text, ', '), 'deployer') FROM pg_catalog.pg_largeobject_metadata"
+        " WHERE pg_catalog.pg_get_userbyid(lomowner) = 'reports'); END$$",
         'ALTER ROLE "deployer" BYPASSRLS',
         "ALTER ROLE deployer CREATEDB",
         'GRANT "App Owner" TO "deployer"',
         'GRANT "reports" TO "deployer"',
+        'GRANT CREATE ON TABLESPACE "Fast disk" TO "deployer"',
     ]
+    assert (
+        "large objects 5001, 5002, 5003, 5004, 5005, 5006, 5007, 5008, 5009, 5010, and 2 more"
+        in answer["msg"]
+    )
     assert all(sentence in answer["msg"] for sentence in missing)
     assert lacking.ask("SELECT to_regnamespace('runbook')") == [(None,)]
     for sentence in missing:
@@ -94,6 +129,52 @@ def test_nobody_is_made_a_member_of_a_superuser(lacking: StepRuns) -> None:
     assert missing[0].endswith('GRANT SELECT ON "public"."of_superuser" TO "deployer"')
     assert "ALTER TABLE ... OWNER TO ..." in missing[1]
     assert f'GRANT "{lacking.server.user}"' not in " ".join(missing)
+
+
+def test_a_large_object_of_a_superuser_is_to_be_given_away(lacking: StepRuns) -> None:
+    lacking.execute(
+        'GRANT "App Owner", reports TO deployer',
+        "ALTER ROLE deployer CREATEDB BYPASSRLS",
+        f"GRANT CREATE ON DATABASE {lacking.database} TO deployer",
+        "SELECT lo_from_bytea(4711, 'x'), lo_from_bytea(4712, 'y')",
+        "GRANT SELECT ON LARGE OBJECT 4712 TO PUBLIC",
+    )
+    lacking.user = "deployer"
+    reading, giving = lacking.another().step("preflight")["details"]["missing"]
+    assert reading.endswith('types: GRANT SELECT ON LARGE OBJECT 4711 TO "deployer"')
+    assert giving.startswith(
+        f"Role deployer may not give what it restores to its owner {lacking.server.user}."
+    )
+    lacking.execute(
+        'ALTER LARGE OBJECT 4711 OWNER TO "App Owner"', "ALTER LARGE OBJECT 4712 OWNER TO reports"
+    )
+    lacking.another().must("preflight")
+
+
+def test_whoever_may_read_all_large_objects_lacks_none(lacking: StepRuns) -> None:
+    lacking.execute(
+        "SELECT lo_from_bytea(4711, 'x')",
+        f"ALTER DATABASE {lacking.database} SET lo_compat_privileges = on",
+    )
+    lacking.user = "deployer"
+    assert "large object" not in lacking.another().step("preflight")["msg"]
+
+
+def test_of_a_tools_table_all_is_named_that_the_tool_would_write(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE ROLE of_tool; CREATE TABLE schema_migrations (version bigint, dirty boolean, id serial);"
+            " GRANT SELECT ON schema_migrations TO of_tool; SET LOCAL ROLE of_tool"
+        )
+        try:
+            keep_books_in({"tool": "golang", "entries": {}})
+            (sentence,) = missing_on_versions(cursor, "of_tool")
+        finally:
+            keep_books_in({})
+    assert sentence.split(" types: ")[1] == (
+        'GRANT INSERT, UPDATE, DELETE ON "public"."schema_migrations" TO "of_tool";'
+        ' GRANT USAGE ON SEQUENCE "public"."schema_migrations_id_seq" TO "of_tool"'
+    )
 
 
 def test_an_extension_that_only_a_superuser_may_make(lacking: StepRuns) -> None:

@@ -48,6 +48,7 @@ def owned(application: Application) -> Iterator[Application]:
         application,
         "DROP SCHEMA IF EXISTS runbook, runbook_salvage CASCADE",
         "DROP OWNED BY app_owner CASCADE",
+        "DROP TABLESPACE IF EXISTS fast",
         "DROP ROLE app_owner",
         "DO $$ BEGIN DROP OWNED BY deployer CASCADE; DROP ROLE deployer;"
         " EXCEPTION WHEN undefined_object THEN NULL; END $$",
@@ -79,10 +80,20 @@ def test_the_chain_passes_with_a_role_that_is_no_superuser(owned: Application) -
 
 def test_what_a_superuser_has_deployed_is_given_to_the_role(owned: Application) -> None:
     owned.variables["bootstrap_roles_extensions"] = []  # one that is made beside a run is drift
+    execute(
+        owned,
+        "SET allow_in_place_tablespaces = on",
+        "CREATE TABLESPACE fast LOCATION ''",
+        "CREATE INDEX ON notes (body) TABLESPACE fast",
+        "SELECT lo_from_bytea(4711, 'x')",
+    )
     before = owned.variables.pop("db_user")
     assert owned.deploy("002").status == 0
     owned.variables["db_user"] = before
     made = owned.run("playbooks/bootstrap_roles.yml")
     assert made.status == 0, made.output
+    assert execute(owned, "SET ROLE deployer", "SELECT lo_get(4711)")[0][0].tobytes() == b"x"
+    # Read by the role, but of a superuser, to whom it could not give the copy's.
+    execute(owned, "ALTER LARGE OBJECT 4711 OWNER TO app_owner")
     found = owned.deploy("003", "--check")  # it reads the ledger, and asks for every right
     assert found.status == 0, found.output

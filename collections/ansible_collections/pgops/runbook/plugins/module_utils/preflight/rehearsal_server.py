@@ -8,6 +8,7 @@ from ..errors import Refused
 from ..postgres.connection import server_identity, sql
 from ..sentences import listed
 from ..shapes import Cursor
+from .grants import tablespaces_used
 
 __all__ = ["check_rehearsal_server"]
 
@@ -30,9 +31,13 @@ MISSING_EXTENSIONS = """
     SELECT n FROM pg_catalog.unnest(%s::text[]) AS n
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name::text = n) ORDER BY 1"""
 
+MISSING_TABLESPACES = """
+    SELECT n FROM pg_catalog.unnest(%s::text[]) AS n
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace t WHERE t.spcname::text = n) ORDER BY 1"""
+
 
 def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> None:
-    """The server of group rehearsal is not production's own, has its version, and knows its roles and extensions.
+    """The server of group rehearsal is another one than production's, of its version, and can hold what that has.
 
     Args:
         cursor: of a transaction in production; only reads.
@@ -55,6 +60,7 @@ def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> No
         *_other_version(production["server_version"], there["server_version"]),
         *_missing_roles(cursor, copy_cursor),
         *_missing_extensions(cursor, copy_cursor),
+        *_missing_tablespaces(cursor, copy_cursor),
     ]
     if obstacles:
         raise Refused(
@@ -87,6 +93,18 @@ def _missing_roles(cursor: Cursor, copy_cursor: Cursor) -> list[str]:
 def _missing_extensions(cursor: Cursor, copy_cursor: Cursor) -> list[str]:
     names = _missing(cursor, EXTENSIONS, copy_cursor, MISSING_EXTENSIONS)
     return [f"extensions of production are not installed on its machine: {listed(names)}"] if names else []
+
+
+def _missing_tablespaces(cursor: Cursor, copy_cursor: Cursor) -> list[str]:
+    copy_cursor.execute(MISSING_TABLESPACES, (tablespaces_used(cursor),))
+    names = [name for (name,) in copy_cursor.fetchall()]
+    commands = [
+        sql.SQL("CREATE TABLESPACE {} LOCATION '...'").format(sql.Identifier(name)).as_string(copy_cursor)
+        for name in names
+    ]
+    if not commands:
+        return []
+    return [f"it lacks tablespaces that production's objects are in; there, type: {listed(commands)}"]
 
 
 def _missing(cursor: Cursor, query: str, copy_cursor: Cursor, missing: str) -> list[str]:

@@ -26,6 +26,12 @@ from ..postgres.application_tables import (
 from ..postgres.connection import sql
 from ..sentences import listed
 from ..shapes import Cursor
+from .grants import (
+    missing_on_large_objects,
+    missing_on_tablespaces,
+    missing_on_versions,
+    tablespaces_used,
+)
 
 __all__ = ["check_role", "missing_in_production", "missing_on_copy"]
 
@@ -53,7 +59,8 @@ OWNERS = f"""
     WHERE {in_schemas(APPLICATION_AND_RUNBOOK)} AND pg_catalog.pg_get_userbyid(found.owner) <> 'pg_database_owner'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = found.class AND d.objid = found.oid
                       AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e')
-      AND NOT (n.nspname = 'public' AND found.oid = n.oid) ORDER BY 1"""
+      AND NOT (n.nspname = 'public' AND found.oid = n.oid)
+    UNION SELECT pg_catalog.pg_get_userbyid(lomowner)::text FROM pg_catalog.pg_largeobject_metadata ORDER BY 1"""
 
 UNTRUSTED = """
     SELECT x.extname::text FROM pg_catalog.pg_extension x
@@ -77,6 +84,8 @@ def check_role(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool) -> None:
     if not makes_copy:
         owners, extensions = [], []
     missing += missing_on_copy(copy_cursor, owners, extensions)
+    if makes_copy:
+        missing += missing_on_tablespaces(copy_cursor, _role(copy_cursor), tablespaces_used(cursor))
     if missing:
         raise Refused("role_lacks_privilege", ". ".join(dict.fromkeys(missing)), missing=missing)
 
@@ -84,7 +93,7 @@ def check_role(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool) -> None:
 def missing_in_production(cursor: Cursor) -> list[str]:
     """A sentence on each right that is missing, which ends with the command."""
     role = _role(cursor)
-    missing = missing_rights_to_upgrade(cursor)
+    missing = [*missing_rights_to_upgrade(cursor), *missing_on_versions(cursor, role)]
     cursor.execute(
         "SELECT pg_catalog.has_database_privilege(current_database(), 'TEMP'), current_database()::text"
     )
@@ -107,6 +116,7 @@ def missing_in_production(cursor: Cursor) -> list[str]:
             f"Role {role} may not read {shown}, which a backup holds and which {owner} owns."
             f" {_to_be_member(cursor, role, owner, names)}"
         )
+    missing += missing_on_large_objects(cursor, role)
     cursor.execute(HIDDEN)
     hidden = [name for (name,) in cursor.fetchall()]
     if hidden:
@@ -180,7 +190,7 @@ def _to_be_member(cursor: Cursor, role: str, owner: str, names: list[tuple[str, 
     if not names:
         return (
             f"{owner} is a superuser; whoever is one gives its objects in this database to the application's owner"
-            " (ALTER TABLE ... OWNER TO ...), and makes the role a member of that one"
+            " (ALTER TABLE ... OWNER TO ..., or the like), and makes the role a member of that one"
         )
     usage = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
         sql.SQL(", ").join(map(sql.Identifier, dict.fromkeys(schema for schema, _ in names))), member

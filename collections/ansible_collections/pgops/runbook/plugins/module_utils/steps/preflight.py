@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, Optional
 
 from ansible.module_utils.basic import AnsibleModule
@@ -22,7 +23,7 @@ from ..ledger.receipts import committed_versions
 from ..ledger.tags import check_new_tag
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
-from ..postgres.connection import TARGET_SPEC, transaction
+from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
 from ..preflight.approvals import APPROVALS_SPEC, approvals_needed, refuse_taken_name
 from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
@@ -104,8 +105,8 @@ def work(step: Step) -> Json:
     _say_what_is_read(step)
     check_server(step.identity)
     check_own_session(step.connection, step.params["target"])
-    with transaction(step.connection) as cursor:
-        programs = check_client_programs(step.identity, step.params["pg_bindir"])
+    programs = check_client_programs(step.identity, step.params["pg_bindir"])
+    with _all_missing_rights(step), transaction(step.connection) as cursor:
         selected = _select(step, cursor)
         size, replication = _check_servers(step, cursor)
         superuser_calls = _called_as_superuser(step, cursor)
@@ -155,6 +156,27 @@ def work(step: Step) -> Json:
     return _open_run(step, selected, outputs)
 
 
+@contextlib.contextmanager
+def _all_missing_rights(step: Step) -> Iterator[None]:
+    """Where PostgreSQL refuses to read something, name that with all else that is missing.
+
+    Raises:
+        Refused: naming every right that is missing.
+        psycopg2.Error: PostgreSQL's own words, where it is none of those.
+    """
+    try:
+        yield
+    except psycopg2.errors.InsufficientPrivilege:
+        with transaction(step.connection) as cursor:
+            _check_rights(step, cursor)
+        raise
+
+
+def _check_rights(step: Step, cursor: Cursor) -> None:
+    on_server = step.playbook != "emergency_rollback" and _engine(step).copies_on_server
+    check_rights(cursor, _copy_target(step), on_server, step.params["rehearsal_host"])
+
+
 def _select(step: Step, cursor: Cursor) -> Selected:
     """
     Raises:
@@ -176,7 +198,7 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     makes_copy = step.playbook != "emergency_rollback"
     engine = _engine(step)
     on_server = makes_copy and engine.copies_on_server
-    check_rights(cursor, copy_target, on_server, step.params["rehearsal_host"])
+    _check_rights(step, cursor)
     refuse_planted_in_ledger(cursor)
     check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
     refuse_broken_chain(step, cursor)

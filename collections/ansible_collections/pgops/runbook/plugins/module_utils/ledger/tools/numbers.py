@@ -73,6 +73,7 @@ class Golang(RecordTable):
 
     name = "golang"
     made = ("CREATE TABLE {t} (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)",)
+    privileges = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
     def check(self, cursor: Cursor, table: TableName, columns: Dict[str, str]) -> None:
         need_columns(table, columns, {"version": INTEGER_TYPES, "dirty": ("bool",)})

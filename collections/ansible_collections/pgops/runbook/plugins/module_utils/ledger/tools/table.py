@@ -34,6 +34,7 @@ class RecordTable:
         made: statements that make the table ``{t}`` as the tool would; empty where only the tool can.
         beside: names of what comes with it, of the table's name ``{t}``.
         others: tables of the same schema that belong to it.
+        privileges: what a role needs on it and on those.
     """
 
     name = ""
@@ -44,6 +45,7 @@ class RecordTable:
     )
     beside: tuple[str, ...] = ("{t}_pkey",)
     others: tuple[str, ...] = ()
+    privileges: tuple[str, ...] = ("SELECT", "INSERT", "DELETE")
 
     def __init__(self, settings: Json) -> None:
         self.entries: Dict[str, Any] = settings.get("entries") or {}
