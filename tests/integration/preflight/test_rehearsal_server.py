@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.preflight.rehearsal_server import _other_version
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.rehearsal_server import (
+    _missing_libraries,
+    _other_version,
+)
 
 from demo.local_server import LocalServer
 from tests.integration.step_runs import StepRuns, target
@@ -80,6 +84,23 @@ def test_a_tablespace_that_is_missing_there_is_named(
         runs.execute("DROP TABLE archive")
         admin.execute('DROP TABLESPACE "Fast disk"')
         on_other.execute('DROP TABLESPACE IF EXISTS "Fast disk"')
+
+
+def test_a_library_that_sessions_there_cannot_load_is_named(
+    runs: StepRuns, admin: StepRuns, other: LocalServer
+) -> None:
+    with (
+        contextlib.closing(runs.server.connect(runs.database)) as here,
+        contextlib.closing(other.connect("postgres")) as there,
+        here.cursor() as cursor,
+        there.cursor() as copy_cursor,
+    ):
+        # Production has it as long as this test's session lasts, which began before.
+        admin.execute(
+            f'ALTER DATABASE {runs.database} SET session_preload_libraries = auto_explain, "no such"'
+        )
+        (obstacle,) = _missing_libraries(cursor, copy_cursor)
+    assert obstacle.endswith("session_preload_libraries of production's database names: no such")
 
 
 def test_the_backup_is_proven_and_the_migration_rehearsed_there(runs: StepRuns, other: LocalServer) -> None:

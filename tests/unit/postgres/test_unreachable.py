@@ -37,6 +37,7 @@ DEFAULTS = Path(__file__).resolve().parents[3] / "roles/runbook/defaults/main.ym
         ('syntax error in service file "/s", line 2', "db_service"),
         ('service file "/s" not found', "db_service"),
         ('permission denied to set parameter "log_statement"', "db_options"),
+        ('could not access file "nosuch": No such file or directory', "RESET session_preload_libraries"),
         ("server requested SCRAM authentication, but no password supplied", "db_password_command"),
     ],
 )

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.restore.properties import _elements
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.lasting_settings import elements
 from ansible_collections.pgops.runbook.plugins.module_utils.restore.swap import replaced_name
 
 RUN = "20261122T114043Z-midi_library-e59c"
@@ -38,4 +38,4 @@ def test_the_replaced_database_is_called_after_itself_and_the_run(database, run_
     ],
 )
 def test_names_in_a_setting_that_is_a_list(value, names):
-    assert _elements(value) == names
+    assert elements(value) == names

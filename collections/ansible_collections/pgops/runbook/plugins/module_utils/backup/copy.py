@@ -10,6 +10,7 @@ import hashlib
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, psycopg2, sql, transaction
+from ..postgres.lasting_settings import PASSED_OVER, set_statement
 from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..postgres.replication import detach_subscriptions
 from ..postgres.standbys import ON_SERVER_OF_COPY, commit_without_standbys, refuse_endless_commit
@@ -246,17 +247,12 @@ def _forgotten(name: str, comment: str, now: datetime.datetime) -> bool:
 
 
 def _keep_setting(cursor: Cursor, owner: sql.Composed, setting: str, value: str) -> None:
-    """ALTER ``owner`` SET; a setting that only superusers may make (logging, mostly) is left out for others."""
+    """ALTER ``owner`` SET; what the server refuses is left out (see PASSED_OVER)."""
     try:
-        # FROM CURRENT takes lists such as search_path as they are, where a literal would be read as one name.
-        cursor.execute("SELECT set_config(%s, %s, false)", (setting, value))
-        cursor.execute(
-            sql.SQL("ALTER {} SET {} FROM CURRENT").format(
-                owner, sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
-            )
-        )
-    except psycopg2.errors.InsufficientPrivilege:
-        pass
+        cursor.execute(set_statement(owner, setting, value))
+    except psycopg2.Error as error:
+        if error.pgcode not in PASSED_OVER:
+            raise
 
 
 PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu"}

@@ -50,6 +50,9 @@ OUR_SETTINGS: Mapping[str, Pinned] = {
     # session's locks until then (manual, "TCP Settings").
     "client_connection_check_interval": Pinned("1s", "a killed client keeps its locks"),
     "default_table_access_method": Pinned("heap", "decides what the runbook's own tables can do"),
+    # temp_tablespaces is left: whoever sets it wants large temporary files there, and PostgreSQL goes past what it may
+    # not use.
+    "default_tablespace": Pinned("", "the role may make no tables of the runbook's there"),
     "array_nulls": Pinned("on", "decides whether NULL in an array is a value"),
     "transform_null_equals": Pinned("off", "decides what a comparison with NULL gives"),
     "session_replication_role": Pinned("origin", "foreign keys and triggers would not look at rows put back"),

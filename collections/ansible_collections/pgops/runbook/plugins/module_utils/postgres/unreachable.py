@@ -65,6 +65,13 @@ RULES: tuple[tuple[str, str], ...] = (
         " ansible-playbook playbooks/status.yml",
     ),
     (
+        r"could not access file|could not load library",
+        "A setting of the server, of db_name or of db_user loads a library that the server does not have, so that psql"
+        " cannot connect either. Connected to another database, a superuser types what resets it: ALTER DATABASE ..."
+        " RESET session_preload_libraries, ALTER ROLE ... RESET session_preload_libraries, or ALTER ROLE ... IN"
+        " DATABASE ... RESET session_preload_libraries; or the same of local_preload_libraries.",
+    ),
+    (
         r"password|fe_sendauth|SASL|SCRAM",
         "Check db_user, and db_password, db_password_file or db_password_command. Where the server asks for a"
         " certificate too, that in db_sslcert must be made out to db_user.",

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from ..errors import Refused
-from ..postgres.connection import server_identity, sql
+from ..postgres.answers import one_row
+from ..postgres.connection import psycopg2, server_identity, sql
+from ..postgres.lasting_settings import elements
 from ..sentences import listed
 from ..shapes import Cursor
 from .grants import tablespaces_used
@@ -35,6 +37,14 @@ MISSING_TABLESPACES = """
     SELECT n FROM pg_catalog.unnest(%s::text[]) AS n
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace t WHERE t.spcname::text = n) ORDER BY 1"""
 
+# Of the database, and of this role in it.
+LIBRARIES = """
+    SELECT pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)
+    FROM pg_catalog.pg_db_role_setting, pg_catalog.unnest(setconfig) AS s
+    WHERE pg_catalog.starts_with(s, 'session_preload_libraries=')
+      AND setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+      AND setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user))"""
+
 
 def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> None:
     """The server of group rehearsal is another one than production's, of its version, and can hold what that has.
@@ -61,6 +71,7 @@ def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> No
         *_missing_roles(cursor, copy_cursor),
         *_missing_extensions(cursor, copy_cursor),
         *_missing_tablespaces(cursor, copy_cursor),
+        *_missing_libraries(cursor, copy_cursor),
     ]
     if obstacles:
         raise Refused(
@@ -105,6 +116,35 @@ def _missing_tablespaces(cursor: Cursor, copy_cursor: Cursor) -> list[str]:
     if not commands:
         return []
     return [f"it lacks tablespaces that production's objects are in; there, type: {listed(commands)}"]
+
+
+def _missing_libraries(cursor: Cursor, copy_cursor: Cursor) -> list[str]:
+    """Those that each session of the copy would load, and without which it would not begin.
+
+    Only a superuser can give a copy this setting.
+    """
+    copy_cursor.execute("SELECT pg_catalog.current_setting('is_superuser')::boolean")
+    if not one_row(copy_cursor)[0]:
+        return []
+    cursor.execute(LIBRARIES)
+    libraries = {name for (value,) in cursor.fetchall() for name in elements(value) if name}
+    names = [name for name in sorted(libraries) if not _loads(copy_cursor, name)]
+    if not names:
+        return []
+    return [
+        f"its sessions cannot load what session_preload_libraries of production's database names: {listed(names)}"
+    ]
+
+
+def _loads(cursor: Cursor, library: str) -> bool:
+    """Whether a session can; this one, which ends with the look at the server, has it then."""
+    cursor.execute("SAVEPOINT library")
+    try:
+        cursor.execute(sql.SQL("LOAD {}").format(sql.Literal(library)))
+    except psycopg2.Error:
+        cursor.execute("ROLLBACK TO SAVEPOINT library")
+        return False
+    return True
 
 
 def _missing(cursor: Cursor, query: str, copy_cursor: Cursor, missing: str) -> list[str]:

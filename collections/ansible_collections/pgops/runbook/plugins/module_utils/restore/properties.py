@@ -11,20 +11,10 @@ from typing import Any
 
 from ..postgres.answers import one_row
 from ..postgres.connection import psycopg2, sql
+from ..postgres.lasting_settings import PASSED_OVER, REFUSED_TO_ALL, set_statement
 from ..shapes import Cursor
 
 __all__ = ["carry_properties", "carry_settings", "read_properties", "tablespace_for"]
-
-# Settings whose value is a list of names; written as a literal it would be read back as one name (pg_dump knows the
-# same list: variable_is_guc_list_quote in src/bin/pg_dump/dumputils.c).
-LISTS = (
-    "local_preload_libraries",
-    "search_path",
-    "session_preload_libraries",
-    "shared_preload_libraries",
-    "temp_tablespaces",
-    "unix_socket_directories",
-)
 
 
 def read_properties(cursor: Cursor, database: str) -> dict[str, Any]:
@@ -140,30 +130,8 @@ def _settings(name: sql.Identifier, settings: list[list[Any]]) -> list[sql.Compo
         of = sql.SQL("DATABASE {}").format(name)
         if role is not None:
             of = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), name)
-        parameter = sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
-        values = sql.SQL(", ").join(map(sql.Literal, _elements(value) if setting in LISTS else [value]))
-        statements.append(sql.SQL("ALTER {} SET {} TO {}").format(of, parameter, values))
+        statements.append(set_statement(of, setting, value))
     return statements
-
-
-def _elements(value: str) -> list[str]:
-    """The names in a list such as ``"$user", public``: a name in double quotes may hold commas and ``""``."""
-    names: list[str] = []
-    name, quoted, position = "", False, 0
-    while position < len(value):
-        letter = value[position]
-        if quoted and value[position : position + 2] == '""':
-            name += '"'
-            position += 1
-        elif letter == '"':
-            quoted = not quoted
-        elif letter == "," and not quoted:
-            names.append(name)
-            name = ""
-        elif quoted or not letter.isspace():
-            name += letter
-        position += 1
-    return [*names, name]
 
 
 def _privileges(name: sql.Identifier, owner: str, privileges: list[list[Any]] | None) -> list[sql.Composed]:
@@ -184,12 +152,14 @@ def _privileges(name: sql.Identifier, owner: str, privileges: list[list[Any]] | 
 
 
 def _permitted(cursor: Cursor, statement: sql.Composable) -> bool:
+    """Run it; whether no superuser needs to."""
     cursor.execute("SAVEPOINT property")
     try:
         cursor.execute(statement)
-    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UndefinedObject):
-        # UndefinedObject: a parameter of an extension that is gone from this server.
+    except psycopg2.Error as error:
+        if error.pgcode not in PASSED_OVER:
+            raise
         cursor.execute("ROLLBACK TO SAVEPOINT property")
-        return False
+        return error.pgcode == REFUSED_TO_ALL
     cursor.execute("RELEASE SAVEPOINT property")
     return True
