@@ -26,6 +26,12 @@ OBJECTS = (
     "CREATE SEQUENCE app.sq",
     "CREATE TYPE app.mood AS ENUM ('a')",
     "CREATE FUNCTION app.one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    # Called, as the owner of the table, when its index is made.
+    "CREATE FUNCTION app.two(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN app.one() + $1; END'",
+    "CREATE INDEX ON app.t (app.two(id))",
+    "CREATE PUBLICATION of_notes FOR TABLE notes",
+    'ALTER FUNCTION app.two(int) OWNER TO "Own Objects"',
+    "ALTER PUBLICATION of_notes OWNER TO own_schema",
     'CREATE VIEW "Odd; schema".v AS SELECT * FROM app.t',
     "CREATE DOMAIN quiet.name AS text",
     "CREATE TABLE quiet.t (id int)",
@@ -42,10 +48,10 @@ OBJECTS = (
 )
 
 CREATORS = """
-    SELECT n.nspname::text, a.grantee::regrole::text, a.grantor::regrole::text, a.is_grantable
+    SELECT n.nspname::text, a.grantee::regrole::text, a.grantor::regrole::text, a.privilege_type, a.is_grantable
     FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
-    WHERE n.nspname IN ('app', 'Odd; schema', 'quiet', 'public') AND a.privilege_type = 'CREATE'
-    ORDER BY 1, 2"""
+    WHERE n.nspname IN ('app', 'Odd; schema', 'quiet', 'public')
+    ORDER BY 1, 2, 4"""
 
 
 @pytest.fixture

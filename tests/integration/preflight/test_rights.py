@@ -114,7 +114,7 @@ def test_a_superuser_lacks_nothing(lacking: StepRuns) -> None:
         connection.cursor() as cursor,
     ):
         assert missing_in_production(cursor) == []
-        assert missing_on_copy(cursor, ["App Owner"], ["pageinspect"]) == []
+        assert missing_on_copy(cursor, {"App Owner": []}, ["pageinspect"]) == []
 
 
 def test_nobody_is_made_a_member_of_a_superuser(lacking: StepRuns) -> None:
@@ -142,9 +142,7 @@ def test_a_large_object_of_a_superuser_is_to_be_given_away(lacking: StepRuns) ->
     lacking.user = "deployer"
     reading, giving = lacking.another().step("preflight")["details"]["missing"]
     assert reading.endswith('types: GRANT SELECT ON LARGE OBJECT 4711 TO "deployer"')
-    assert giving.startswith(
-        f"Role deployer may not give what it restores to its owner {lacking.server.user}."
-    )
+    assert f"to its owner {lacking.server.user}: large object 4711; large object 4712. " in giving
     lacking.execute(
         'ALTER LARGE OBJECT 4711 OWNER TO "App Owner"', "ALTER LARGE OBJECT 4712 OWNER TO reports"
     )
@@ -157,7 +155,31 @@ def test_whoever_may_read_all_large_objects_lacks_none(lacking: StepRuns) -> Non
         f"ALTER DATABASE {lacking.database} SET lo_compat_privileges = on",
     )
     lacking.user = "deployer"
-    assert "large object" not in lacking.another().step("preflight")["msg"]
+    assert "GRANT SELECT ON LARGE OBJECT" not in lacking.another().step("preflight")["msg"]
+
+
+def test_a_member_that_may_not_act_as_an_owner_is_told_what_lets_it(lacking: StepRuns) -> None:
+    lacking.execute(
+        "ALTER ROLE deployer NOINHERIT CREATEDB BYPASSRLS",
+        'GRANT "App Owner" TO deployer',
+        "GRANT SELECT, INSERT, DELETE ON schema_migrations, notes TO deployer",
+        "GRANT SELECT ON notes_id_seq, monthly TO deployer",
+        f"GRANT CREATE ON DATABASE {lacking.database} TO deployer",
+        "CREATE SCHEMA closed AUTHORIZATION reports",
+        "CREATE TABLE closed.t (id int)",
+        "GRANT SELECT ON closed.t TO deployer",
+        "ALTER TABLE closed.t OWNER TO reports",
+        "ALTER SCHEMA public OWNER TO CURRENT_USER",
+    )
+    lacking.user = "deployer"
+    missing = lacking.another().step("preflight")["details"]["missing"]
+    assert missing[0].startswith("Role deployer may not look into schema closed, ")
+    (of_superuser,) = (one for one in missing if " types: " not in one)
+    assert f"to its owner {lacking.server.user}: schema public. " in of_superuser
+    assert "; ALTER SCHEMA public OWNER TO pg_database_owner)" in of_superuser
+    lacking.execute(*(one.split(" types: ")[1] for one in missing if one != of_superuser))
+    lacking.execute("ALTER SCHEMA public OWNER TO pg_database_owner")
+    lacking.another().must("preflight")
 
 
 def test_of_a_tools_table_all_is_named_that_the_tool_would_write(connection: Any) -> None:

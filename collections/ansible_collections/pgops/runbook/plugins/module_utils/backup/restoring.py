@@ -2,8 +2,9 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """pg_restore of a folder with a dump, also by no superuser, of objects that are not their schema's owner's.
 
-Whoever gets an object must be allowed to create in its schema, unless a superuser gives it (manual, ALTER TABLE), and a
-dump grants at its end. So the schemas come first, then those rights for the time of the restore, then the rest.
+Whoever gets an object must be allowed to create in its schema, of a publication in the database, unless a superuser
+gives it (manual, ALTER TABLE, ALTER PUBLICATION), and a dump grants at its end. So the schemas come first, then those
+rights for the time of the restore, then the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
+from typing import NamedTuple, Optional
 
 from ..postgres.answers import one_row
 from ..postgres.connection import client_options, connect, sql, transaction
@@ -20,14 +22,15 @@ from ..shapes import Connection, Cursor, Target
 
 __all__ = ["creators_needed", "restore_folder"]
 
-#: Schema, role that owns something in it, and whether the schema's owner has granted it CREATE, which a dump says too.
-Creator = Sequence  # of [str, str, bool], as JSON has it
+# Schema (None: the database), role that owns something in it, and which of both privileges the schema's owner has
+# granted it, which a dump says too.
+Creator = Sequence  # of [str or None, str, [str]], as JSON has it
 
 # Every owner is there but the superuser that initdb made, which may create everywhere (manual, pg_shdepend).
 CREATORS = """
-    SELECT n.nspname::text, r.rolname::text, EXISTS (
-        SELECT FROM pg_catalog.aclexplode(n.nspacl) AS acl
-        WHERE acl.grantee = r.oid AND acl.grantor = n.nspowner AND acl.privilege_type = 'CREATE')
+    SELECT n.nspname::text, r.rolname::text, array(
+        SELECT acl.privilege_type FROM pg_catalog.aclexplode(n.nspacl) AS acl
+        WHERE acl.grantee = r.oid AND acl.grantor = n.nspowner ORDER BY 1)
     FROM (SELECT DISTINCT d.refobjid AS schema, s.refobjid AS owner
           FROM pg_catalog.pg_shdepend s
           JOIN pg_catalog.pg_depend d ON d.classid = s.classid AND d.objid = s.objid
@@ -37,12 +40,17 @@ CREATORS = """
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = s.classid AND e.objid = s.objid
                             AND e.refclassid = 'pg_catalog.pg_extension'::regclass AND e.deptype = 'e')) AS found
     JOIN pg_catalog.pg_namespace n ON n.oid = found.schema AND n.nspowner <> found.owner
-    JOIN pg_catalog.pg_roles r ON r.oid = found.owner ORDER BY 1, 2"""
+    JOIN pg_catalog.pg_roles r ON r.oid = found.owner
+    UNION SELECT NULL, pg_catalog.pg_get_userbyid(pubowner)::text, '{}' FROM pg_catalog.pg_publication ORDER BY 1, 2"""
 
+# USAGE is what functions need that indexes call, as the owner of their table.
 LACKING = """
-    SELECT n.nspname::text, r.rolname::text FROM unnest(%s::text[], %s::text[]) AS t (schema, role)
-    JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema JOIN pg_catalog.pg_roles r ON r.rolname = t.role
-    WHERE NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE') ORDER BY 1, 2"""
+    SELECT t.schema, r.rolname::text, p FROM unnest(%s::text[], %s::text[]) AS t (schema, role)
+    CROSS JOIN unnest(ARRAY['CREATE', 'USAGE']) AS p
+    JOIN pg_catalog.pg_roles r ON r.rolname = t.role LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema
+    WHERE CASE WHEN t.schema IS NOT NULL THEN NOT pg_catalog.has_schema_privilege(r.oid, n.oid, p)
+               WHEN p = 'CREATE' THEN NOT pg_catalog.has_database_privilege(r.oid, current_database(), p)
+          END ORDER BY 1, 2, 3"""
 
 # A line of pg_restore --list: number; two OIDs, what it is, its schema or "-", its name, its owner.
 SCHEMA = re.compile(r"\d+; \d+ \d+ SCHEMA - ")
@@ -52,7 +60,7 @@ def creators_needed(cursor: Cursor) -> list[list]:
     """Who has to be allowed to create where, before a dump of this database can be restored by no superuser.
 
     Returns:
-        lists of [schema, role, whether the schema's owner has granted it].
+        lists of [schema or None, role, what the schema's owner has granted it].
     """
     cursor.execute(CREATORS)
     return [list(row) for row in cursor.fetchall()]
@@ -107,26 +115,39 @@ def _restore_listed(
         run_program(program, [*options, f"--use-list={path}"], target, [folder])
 
 
-def _let_create(connection: Connection, creators: Sequence[Creator]) -> list[tuple[str, str]]:
-    """Grant what they lack; returns schema and role of each."""
+class Granted(NamedTuple):
+    """A right that a role has for the time of a restore; ``schema`` is None where it is on the database."""
+
+    schema: Optional[str]
+    role: str
+    privilege: str
+
+
+def _let_create(connection: Connection, creators: Sequence[Creator]) -> list[Granted]:
+    """Grant what they lack."""
     with transaction(connection) as cursor:
         cursor.execute(LACKING, ([one[0] for one in creators], [one[1] for one in creators]))
-        lacking = cursor.fetchall()
-        for names in lacking:
-            cursor.execute(
-                sql.SQL("GRANT CREATE ON SCHEMA {} TO {}").format(*map(sql.Identifier, names)),
-            )
-        return lacking
+        granted = [Granted(*row) for row in cursor.fetchall()]
+        for one in granted:
+            cursor.execute(_statement("GRANT {} ON {} TO {}", one, connection))
+        return granted
 
 
-def _take_back(
-    connection: Connection, granted: Sequence[tuple[str, str]], creators: Sequence[Creator]
-) -> None:
+def _take_back(connection: Connection, granted: Sequence[Granted], creators: Sequence[Creator]) -> None:
     """Revoke what was granted and is not in the dump."""
-    kept = {(schema, role) for schema, role, is_granted in creators if is_granted}
+    kept = {Granted(schema, role, one) for schema, role, privileges in creators for one in privileges}
     with transaction(connection) as cursor:
-        for names in granted:
-            if names not in kept:
-                cursor.execute(
-                    sql.SQL("REVOKE CREATE ON SCHEMA {} FROM {}").format(*map(sql.Identifier, names)),
-                )
+        for one in granted:
+            if one not in kept:
+                cursor.execute(_statement("REVOKE {} ON {} FROM {}", one, connection))
+
+
+def _statement(form: str, right: Granted, connection: Connection) -> sql.Composed:
+    where = _where(connection, right.schema)
+    return sql.SQL(form).format(sql.SQL(right.privilege), where, sql.Identifier(right.role))
+
+
+def _where(connection: Connection, schema: Optional[str]) -> sql.Composed:
+    if schema is None:
+        return sql.SQL("DATABASE {}").format(sql.Identifier(connection.info.dbname))
+    return sql.SQL("SCHEMA {}").format(sql.Identifier(schema))

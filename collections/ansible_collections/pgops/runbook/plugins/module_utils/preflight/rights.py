@@ -9,7 +9,7 @@ it may become that owner (manual, ALTER TABLE), and that an extension is trusted
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import Refused
 from ..ledger.upgrade import missing_rights_to_upgrade
@@ -20,7 +20,6 @@ from ..postgres.application_tables import (
     SAVED,
     SEQUENCES,
     TABLES,
-    in_schemas,
     of_application,
 )
 from ..postgres.connection import sql
@@ -32,6 +31,7 @@ from .grants import (
     missing_on_versions,
     tablespaces_used,
 )
+from .owners import membership, missing_on_owners, owners_of_backup
 
 __all__ = ["check_role", "missing_in_production", "missing_on_copy"]
 
@@ -39,28 +39,17 @@ __all__ = ["check_role", "missing_in_production", "missing_on_copy"]
 UNREADABLE = f"""
     SELECT pg_catalog.pg_get_userbyid(c.relowner)::text, n.nspname::text, c.relname::text
     FROM {RELATIONS} WHERE {of_application("".join((TABLES, "m", SEQUENCES)), APPLICATION_AND_RUNBOOK, SAVED)}
-      AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
-    ORDER BY 1, 2, 3"""
+      AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 1, 2, 3"""
+
+CLOSED = f"""
+    SELECT DISTINCT pg_catalog.pg_get_userbyid(n.nspowner)::text, n.nspname::text
+    FROM {RELATIONS} WHERE {of_application("".join((TABLES, "m", SEQUENCES)), APPLICATION_AND_RUNBOOK, SAVED)}
+      AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1, 2"""
 
 HIDDEN = f"""
     SELECT n.nspname::text || '.' || c.relname::text
     FROM {RELATIONS} WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, SAVED)}
       AND pg_catalog.row_security_active(c.oid) ORDER BY 1"""
-
-# Whose objects a dump gives back. What belongs to an extension comes and goes with it.
-OWNERS = f"""
-    SELECT DISTINCT pg_catalog.pg_get_userbyid(found.owner)::text
-    FROM (SELECT 'pg_catalog.pg_class'::regclass AS class, c.oid, c.relowner AS owner, c.relnamespace AS schema
-          FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') UNION ALL
-          SELECT 'pg_catalog.pg_proc'::regclass, oid, proowner, pronamespace FROM pg_catalog.pg_proc UNION ALL
-          SELECT 'pg_catalog.pg_type'::regclass, oid, typowner, typnamespace FROM pg_catalog.pg_type UNION ALL
-          SELECT 'pg_catalog.pg_namespace'::regclass, oid, nspowner, oid FROM pg_catalog.pg_namespace) AS found
-    JOIN pg_catalog.pg_namespace n ON n.oid = found.schema
-    WHERE {in_schemas(APPLICATION_AND_RUNBOOK)} AND pg_catalog.pg_get_userbyid(found.owner) <> 'pg_database_owner'
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = found.class AND d.objid = found.oid
-                      AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e')
-      AND NOT (n.nspname = 'public' AND found.oid = n.oid)
-    UNION SELECT pg_catalog.pg_get_userbyid(lomowner)::text FROM pg_catalog.pg_largeobject_metadata ORDER BY 1"""
 
 UNTRUSTED = """
     SELECT x.extname::text FROM pg_catalog.pg_extension x
@@ -82,7 +71,7 @@ def check_role(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool) -> None:
     missing = missing_in_production(cursor)
     owners, extensions = _asked_of_copy(cursor)
     if not makes_copy:
-        owners, extensions = [], []
+        owners, extensions = {}, []
     missing += missing_on_copy(copy_cursor, owners, extensions)
     if makes_copy:
         missing += missing_on_tablespaces(copy_cursor, _role(copy_cursor), tablespaces_used(cursor))
@@ -106,16 +95,7 @@ def missing_in_production(cursor: Cursor) -> list[str]:
             f"Role {role} may not make temporary tables, in which definitions and rows are compared."
             f" Whoever may, types: {grant.as_string(cursor)}"
         )
-    cursor.execute(UNREADABLE)
-    by_owner: dict[str, list[tuple[str, str]]] = {}
-    for owner, *name in cursor.fetchall():
-        by_owner.setdefault(owner, []).append((name[0], name[1]))
-    for owner, names in by_owner.items():
-        shown = listed([".".join(name) for name in names])
-        missing.append(
-            f"Role {role} may not read {shown}, which a backup holds and which {owner} owns."
-            f" {_to_be_member(cursor, role, owner, names)}"
-        )
+    missing += _missing_on_tables(cursor, role)
     missing += missing_on_large_objects(cursor, role)
     cursor.execute(HIDDEN)
     hidden = [name for (name,) in cursor.fetchall()]
@@ -128,19 +108,55 @@ def missing_in_production(cursor: Cursor) -> list[str]:
     return missing
 
 
-def _asked_of_copy(cursor: Cursor) -> tuple[list[str], list[str]]:
+def _missing_on_tables(cursor: Cursor, role: str) -> list[str]:
+    """A sentence on the schemas, and one on the tables and sequences, of each owner that the role may not read."""
+    missing = []
+    cursor.execute(CLOSED)
+    for owner, schemas in _by_owner(cursor.fetchall()).items():
+        grant = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
+            sql.SQL(", ").join(sql.Identifier(*name) for name in schemas), sql.Identifier(role)
+        )
+        shown = listed([name for (name,) in schemas])
+        missing.append(
+            f"Role {role} may not look into schema {shown}, of which a backup holds the tables and which {owner} owns."
+            f" {_to_be_member(cursor, role, owner, grant)}"
+        )
+    cursor.execute(UNREADABLE)
+    for owner, names in _by_owner(cursor.fetchall()).items():
+        grant = sql.SQL("GRANT SELECT ON {} TO {}").format(
+            sql.SQL(", ").join(sql.Identifier(*name) for name in names), sql.Identifier(role)
+        )
+        shown = listed([".".join(name) for name in names])
+        missing.append(
+            f"Role {role} may not read {shown}, which a backup holds and which {owner} owns."
+            f" {_to_be_member(cursor, role, owner, grant)}"
+        )
+    return missing
+
+
+def _by_owner(rows: Iterable[Sequence[str]]) -> dict[str, list[Sequence[str]]]:
+    """Rows of an owner and a name -> the names by their owner, in the same order."""
+    by_owner: dict[str, list[Sequence[str]]] = {}
+    for owner, *name in rows:
+        by_owner.setdefault(owner, []).append(name)
+    return by_owner
+
+
+def _asked_of_copy(cursor: Cursor) -> tuple[dict[str, list[str]], list[str]]:
     """Owners of what a backup of this database holds, and extensions that only a superuser may make."""
-    cursor.execute(OWNERS)
-    owners = [owner for (owner,) in cursor.fetchall()]
+    owners = owners_of_backup(cursor)
     cursor.execute(UNTRUSTED)
     return owners, [name for (name,) in cursor.fetchall()]
 
 
-def missing_on_copy(cursor: Cursor, owners: Iterable[str], extensions: Iterable[str]) -> list[str]:
+def missing_on_copy(
+    cursor: Cursor, owners: Mapping[str, Sequence[str]], extensions: Iterable[str]
+) -> list[str]:
     """As missing_in_production(), on the server where the copy is made.
 
     Args:
-        owners, extensions: of what the backup holds.
+        owners: of what the backup holds (see owners_of_backup).
+        extensions: that it holds.
     """
     role, missing = _role(cursor), []
     cursor.execute(
@@ -154,17 +170,7 @@ def missing_on_copy(cursor: Cursor, owners: Iterable[str], extensions: Iterable[
         )
     if is_superuser:
         return missing
-    for owner in owners:
-        cursor.execute(
-            "SELECT pg_catalog.pg_has_role(oid, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = %s",
-            (owner,),
-        )
-        row = cursor.fetchone()
-        if row is not None and not row[0]:
-            missing.append(
-                f"Role {role} may not give what it restores to its owner {owner}."
-                f" {_to_be_member(cursor, role, owner, [])}"
-            )
+    missing += missing_on_owners(cursor, role, owners)
     for name in extensions:
         missing.append(
             f"Extension {name} is not trusted, so that only a superuser may make it, and role {role} cannot make the"
@@ -179,23 +185,14 @@ def _role(cursor: Cursor) -> str:
     return one_row(cursor)[0]
 
 
-def _to_be_member(cursor: Cursor, role: str, owner: str, names: list[tuple[str, str]]) -> str:
-    """The command that mends it; nobody is made a member of a superuser, which would make him one."""
+def _to_be_member(cursor: Cursor, role: str, owner: str, grant: sql.Composed) -> str:
+    """The command that mends it; nobody is made a member of a superuser, which would make him one.
+
+    Args:
+        grant: what is typed instead.
+    """
     cursor.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", (owner,))
     row = cursor.fetchone()
-    member = sql.Identifier(role)
     if row is None or not row[0]:
-        grant = sql.SQL("GRANT {} TO {}").format(sql.Identifier(owner), member)
-        return f"Whoever may, types: {grant.as_string(cursor)}"
-    if not names:
-        return (
-            f"{owner} is a superuser; whoever is one gives its objects in this database to the application's owner"
-            " (ALTER TABLE ... OWNER TO ..., or the like), and makes the role a member of that one"
-        )
-    usage = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, dict.fromkeys(schema for schema, _ in names))), member
-    )
-    select = sql.SQL("GRANT SELECT ON {} TO {}").format(
-        sql.SQL(", ").join(sql.Identifier(*name) for name in names), member
-    )
-    return f"A superuser types: {usage.as_string(cursor)}; {select.as_string(cursor)}"
+        return f"Whoever may, types: {membership(cursor, role, owner)}"
+    return f"A superuser types: {grant.as_string(cursor)}"
