@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import CopyDatabase
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.restoring import creators_needed
 
 from tests.integration.restore_runs import Restore, drop_what_restores_left
 from tests.integration.step_runs import StepRuns
@@ -70,6 +72,22 @@ def owned(runs: StepRuns, admin: StepRuns) -> Iterator[StepRuns]:
     for database in (CopyDatabase({}, runs.run_id).name, runs.database):
         admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     admin.execute(f"CREATE DATABASE {runs.database}", f"DROP ROLE {ROLES}")
+
+
+def test_who_has_to_create_where_is_read_from_the_catalog(owned: StepRuns) -> None:
+    with (
+        contextlib.closing(owned.server.connect(owned.database)) as connection,
+        connection.cursor() as cursor,
+    ):
+        assert sorted(creators_needed(cursor), key=str) == [
+            ["Odd; schema", "Own Objects", []],
+            ["app", "Own Objects", ["CREATE", "USAGE"]],
+            ["app", "own_nothing", []],
+            ["public", "own_nothing", []],
+            ["public", "own_schema", []],
+            ["quiet", "own_nothing", []],
+            [None, "own_schema", []],
+        ]
 
 
 def test_objects_of_other_owners_are_restored(owned: StepRuns) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.bookkeeping import keep_books_in
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.grants import missing_on_versions
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.owners import owners_of_backup
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.rights import (
     missing_in_production,
     missing_on_copy,
@@ -115,6 +116,8 @@ def test_a_superuser_lacks_nothing(lacking: StepRuns) -> None:
     ):
         assert missing_in_production(cursor) == []
         assert missing_on_copy(cursor, {"App Owner": []}, ["pageinspect"]) == []
+        # To whom nothing is wanting, nothing needs to be named.
+        assert owners_of_backup(cursor) == {"App Owner": [], "reports": []}
 
 
 def test_nobody_is_made_a_member_of_a_superuser(lacking: StepRuns) -> None:
@@ -175,6 +178,7 @@ def test_a_member_that_may_not_act_as_an_owner_is_told_what_lets_it(lacking: Ste
     missing = lacking.another().step("preflight")["details"]["missing"]
     assert missing[0].startswith("Role deployer may not look into schema closed, ")
     (of_superuser,) = (one for one in missing if " types: " not in one)
+    assert any(one.endswith('GRANT "App Owner" TO "deployer" WITH INHERIT TRUE, SET TRUE') for one in missing)
     assert f"to its owner {lacking.server.user}: schema public. " in of_superuser
     assert "; ALTER SCHEMA public OWNER TO pg_database_owner)" in of_superuser
     lacking.execute(*(one.split(" types: ")[1] for one in missing if one != of_superuser))

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.restore.properties import read_properties
 
 from tests.integration.restore_runs import Restore, drop_what_restores_left
 from tests.integration.step_runs import StepRuns
@@ -49,17 +51,19 @@ def test_a_deploy_and_a_restore_go_on_without_them(elsewhere: StepRuns) -> None:
     restore = Restore(elsewhere)
     restore.steps("preflight", "restore", "count_rows", "swap")
     restore.run.conclude("restored")
-    settings = elsewhere.ask(
-        "SELECT s FROM pg_db_role_setting, unnest(setconfig) s WHERE setdatabase ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
-    )
+    with (
+        contextlib.closing(elsewhere.server.connect(elsewhere.database)) as connection,
+        connection.cursor() as cursor,
+    ):
+        settings = read_properties(cursor, elsewhere.database)["settings"]
+    role = elsewhere.server.user
     # What the server does not take is not in the restored database.
     assert settings == [
-        ("default_table_access_method=nosuch",),
-        ("default_tablespace=nosuch",),
-        ("default_text_search_config=nosuch.english",),
-        ("temp_tablespaces=nosuch",),
-        ("temp_tablespaces=nosuch, pg_default",),
+        [None, "default_table_access_method", "nosuch"],
+        [None, "default_tablespace", "nosuch"],
+        [None, "temp_tablespaces", "nosuch, pg_default"],
+        [role, "default_text_search_config", "nosuch.english"],
+        [role, "temp_tablespaces", "nosuch"],
     ]
 
 
