@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
@@ -70,8 +71,8 @@ def names_in_sql() -> set[str]:
     return found
 
 
-def plant(runs: StepRuns, schema: str) -> int:
-    """As role PLANTER, which may create in the schema; returns how many things were planted."""
+def plant(runs: StepRuns, schema: str, more: Sequence[str] = ()) -> int:
+    """As role PLANTER, which may create in the schema, after the statements ``more``; returns how many things were."""
     names = sorted(names_in_sql())
     functions = set(_ask(runs, FUNCTIONS, (names, [*FORBIDDEN])))
     for (name,) in _ask(runs, VARIADIC, (names,)):
@@ -93,6 +94,8 @@ def plant(runs: StepRuns, schema: str) -> int:
     )
     with contextlib.closing(runs.server.connect(runs.database)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET ROLE {PLANTER}; SET search_path = pg_catalog")
+        for statement in more:
+            cursor.execute(statement)
         planted = sum(_planted(cursor, statement) for statement in statements)
         connection.commit()
     return planted

@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.restore_runs import drop_what_restores_left
 from tests.integration.step.hostile import calls, plant, remove_planter
+from tests.integration.step.hostile_types import TABLES, types_and_casts
 from tests.integration.step_runs import StepRuns
 
 PREPARE = ("preflight", "maintenance_window", "backup", "verify_restore", "rehearse")
@@ -24,6 +25,52 @@ AUTHOR = {
     "rollback__002_author_rollback": "DROP TABLE star; ALTER TABLE notes DROP COLUMN author;",
     "verify__002_author": "SELECT true FROM notes;",
     "smoke__notes": "SELECT true FROM notes;",
+}
+#: The same with values of types that somebody has made, with casts of their own.
+OF_MOODS = (
+    "m app.mood, d app.dom, t app.tint, s app.shade, p app.pair, r app.span, rs app.spans, ms app.mood[],"
+    " ss app.shade[]"
+)
+ROW = "'a', 'b', 'b', 'c', '(1,x)', '[1,3)', '{[1,3)}', '{a,b}', '{b,c}'"
+SKIES = (
+    f"CREATE TABLE skies ({OF_MOODS}, PRIMARY KEY (m, d, s));"
+    f" CREATE TABLE clouds (id pg_catalog.int4 PRIMARY KEY, {OF_MOODS});"
+)
+MORE = {
+    "z": "app.mood DEFAULT 'a'",
+    "y": "app.shade DEFAULT 'a'",
+    "x": "app.dom",
+    "w": "app.mood[]",
+    "v": "app.span",
+    "u": "app.pair",
+}
+ADDED = ", ".join(f"ADD COLUMN {name} {kind}" for name, kind in MORE.items())
+DROPPED = ", ".join(f"DROP COLUMN {name}" for name in MORE)
+MORE_COLUMNS = f"ALTER TABLE notes {ADDED}; ALTER TABLE moods {ADDED};"
+TYPED = {
+    **AUTHOR,
+    "migrations__002_author": AUTHOR["migrations__002_author"]
+    + MORE_COLUMNS
+    + SKIES
+    + "UPDATE moods SET note = 'two', z = 'b';",
+    "rollback__002_author_rollback": "DROP TABLE clouds; DROP TABLE skies; UPDATE moods SET note = 'one';"
+    f" ALTER TABLE notes {DROPPED}; ALTER TABLE moods {DROPPED};" + AUTHOR["rollback__002_author_rollback"],
+}
+SET = "y = 'c', x = 'b', w = '{a}', v = '[1,2)', u = '(1,y)'"
+WRITTEN = (
+    "INSERT INTO app.star VALUES (1, 'a'), (2, NULL)",
+    f"UPDATE app.notes SET author = 'ada', z = 'b', {SET} WHERE id OPERATOR(pg_catalog.=) 1",
+    f"UPDATE app.moods SET z = 'c', {SET}",
+    f"INSERT INTO app.skies VALUES ({ROW})",
+    f"INSERT INTO app.clouds VALUES (1, {ROW}), (2, {ROW})",
+)
+#: From the first migration on, in a database that has nothing yet.
+FROM_EMPTY = {
+    **AUTHOR,
+    "migrations__001_notes": "CREATE TABLE notes (id pg_catalog.int4 PRIMARY KEY, body pg_catalog.text);"
+    f" CREATE SCHEMA app; {'; '.join((*types_and_casts('app'), TABLES[0]))};"
+    " CREATE TABLE app.skies (m app.mood REFERENCES app.moods, d app.dom UNIQUE, p app.pair UNIQUE);",
+    "rollback__001_notes_rollback": "DROP TABLE notes; DROP SCHEMA app CASCADE;",
 }
 #: The same outside of a transaction, with an index that a statement finds by the application's search_path.
 ONE_BY_ONE = {
@@ -47,9 +94,10 @@ def planted(runs: StepRuns, admin: StepRuns) -> Iterator[StepRuns]:
         "ALTER TABLE notes SET SCHEMA app",
         "ALTER TABLE schema_migrations SET SCHEMA app",
     )
-    assert plant(runs, "app") > 1200
+    assert plant(runs, "app", types_and_casts("app")) > 1200
+    runs.execute(*TABLES)
     admin.execute(f"ALTER DATABASE {runs.database} SET search_path = app, public, pg_catalog")
-    runs.write(**AUTHOR)
+    runs.write(**TYPED)
     yield runs
     drop_what_restores_left(admin, runs.database)
     admin.execute(f"DROP DATABASE {runs.database} WITH (FORCE)", f"CREATE DATABASE {runs.database}")
@@ -106,8 +154,7 @@ def test_deployed_rolled_back_and_by_hand(planted: StepRuns, tmp_path) -> None:
     watched = Watched(planted)
     watched.deploy()
     planted.execute(
-        "INSERT INTO app.star VALUES (1, 'a'), (2, NULL)",
-        "UPDATE app.notes SET author = 'ada' WHERE id OPERATOR(pg_catalog.=) 1",
+        *WRITTEN,
     )
     watched.roll_back()
     watched(planted.another("status"), "status")
@@ -119,6 +166,11 @@ def test_deployed_rolled_back_and_by_hand(planted: StepRuns, tmp_path) -> None:
         watched(by_hand, "salvage", action="export", item=item["item"], file=str(path))
     returned = watched.deploy()
     assert returned.ask("SELECT pg_catalog.count(*) FROM app.star") == [(2,)]
+    read = ["a", "b", "b", "c", "(1,x)", "[1,3)", "{[1,3)}", "{a,b}", "{b,c}"]
+    assert returned.ask("SELECT * FROM app.skies") == [tuple(read)]
+    assert returned.ask("SELECT * FROM app.clouds ORDER BY id") == [(1, *read), (2, *read)]
+    written = ("c", "c", "b", "{a}", "[1,2)", "(1,y)")
+    assert returned.ask(f"SELECT {', '.join(MORE)} FROM app.moods") == [written, written]
     watched.roll_back()
     item = watched(by_hand, "salvage")["outputs"]["items"][0]["item"]
     refused = by_hand.another("salvage").step("salvage", action="purge", item=item)["msg"]
@@ -131,16 +183,17 @@ def test_kept_rows_put_back_by_hand(planted: StepRuns) -> None:
     watched = Watched(planted)
     watched.deploy()
     planted.execute(
-        "INSERT INTO app.star VALUES (1, 'a'), (2, NULL)",
-        "UPDATE app.notes SET author = 'ada' WHERE id OPERATOR(pg_catalog.=) 1",
+        *WRITTEN,
     )
     watched.roll_back()
     planted.execute(
-        "ALTER TABLE app.notes ADD COLUMN author pg_catalog.text",
+        "SET search_path = app; ALTER TABLE app.notes ADD COLUMN author pg_catalog.text",
         "CREATE TABLE app.star (id pg_catalog.int4 PRIMARY KEY, mark pg_catalog.text)",
+        MORE_COLUMNS,
+        SKIES,
     )
     items = watched(planted.another("salvage"), "salvage")["outputs"]["items"]
-    assert len(items) == 2, items
+    assert len(items) == 5, items
     for item in items:
         watched(planted.another("salvage"), "salvage", action="restore", item=item["item"], prefer="kept")
     assert planted.ask("SELECT pg_catalog.count(*) FROM app.star") == [(2,)]
@@ -153,9 +206,7 @@ def test_rehearsed_from_an_empty_database(planted: StepRuns) -> None:
     template.execute("CREATE SCHEMA app")
     try:
         plant(template, "app")
-        planted.write(
-            migrations__001_notes="CREATE TABLE notes (id pg_catalog.int4 PRIMARY KEY, body pg_catalog.text);",
-        )
+        planted.write(**FROM_EMPTY)
         (planted.sql_dir / "smoke/notes.sql").unlink()  # it would fail where 001 is rolled back
         watched = Watched(planted)
         run = planted.another("rehearse", "all")
@@ -178,7 +229,11 @@ def test_one_by_one(planted: StepRuns) -> None:
 def test_restored_with_the_rows_since(planted: StepRuns) -> None:
     watched = Watched(planted)
     source = watched.deploy()
-    planted.execute("INSERT INTO app.notes (body) VALUES ('since')")
+    planted.execute(
+        "INSERT INTO app.notes (body) VALUES ('since')",
+        "UPDATE app.moods SET t = 'c', ms = '{b}', p = NULL, rs = '{}' WHERE note OPERATOR(pg_catalog.=) 'two'",
+        f"INSERT INTO app.moods (m, d, t, s, p, r, rs, ms, ss) VALUES ('c', {ROW[5:]})",
+    )
     run = planted.another("restore")
     watched(run, "preflight", source_run_id=source.run_id)
     watched(run, "restore", "count_rows")
@@ -186,10 +241,16 @@ def test_restored_with_the_rows_since(planted: StepRuns) -> None:
     watched(run, "smoke_test")
     watched(run, "announce", outcome="restored")
     assert planted.ask("SELECT pg_catalog.count(*) FROM app.notes") == [(4,)]
+    assert planted.ask("SELECT m, t, ms, p, rs, note FROM app.moods ORDER BY m") == [
+        ("a", "c", "{b}", None, "{}", "two"),
+        ("b", "c", "{b}", None, "{}", "two"),
+        ("c", "b", "{a,b}", "(1,x)", "{[1,3)}", None),
+    ]
     watched(planted.another("status"), "status")
 
 
 def test_adopted(planted: StepRuns) -> None:
+    planted.write(**AUTHOR)
     watched = Watched(planted)
     planted.execute("ALTER TABLE app.notes ADD COLUMN author pg_catalog.text")
     planted.execute("CREATE TABLE app.star (id pg_catalog.int4 PRIMARY KEY, mark pg_catalog.text)")

@@ -7,6 +7,8 @@ from __future__ import annotations
 from ..postgres.connection import sql
 from ..postgres.session import pin_session
 from ..postgres.tables import table_facts
+from ..postgres.values import text_of
+from ..salvage.key import field
 from ..salvage.returning.waiting import WaitingRows
 from ..salvage.store.items import OF_TABLES
 from ..salvage.store.rows import reasons_of_rows, try_again
@@ -19,10 +21,10 @@ MOST_ROWS = 10
 # Of a value as much as a line bears.
 VALUES = """
     SELECT k.number, k.key, k.kept IS NULL, k.place IS NOT NULL,
-           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM jsonb_each_text(to_jsonb(k.theirs)) AS f
-            WHERE k.columns IS NULL OR f.key = ANY (k.columns)),
-           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM jsonb_each_text(to_jsonb(k.now)) AS f
-            WHERE k.columns IS NULL OR f.key = ANY (k.columns))
+           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM unnest({names}::text[], {theirs}) AS f (key, value)
+            WHERE k.theirs IS DISTINCT FROM NULL AND (k.columns IS NULL OR f.key = ANY (k.columns))),
+           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM unnest({names}::text[], {now}) AS f (key, value)
+            WHERE k.now IS DISTINCT FROM NULL AND (k.columns IS NULL OR f.key = ANY (k.columns)))
     FROM {work} k WHERE k.columns IS DISTINCT FROM '{{}}' ORDER BY k.number LIMIT {most}"""
 
 
@@ -48,7 +50,13 @@ def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
     rows.make()
     rows.read()
     rows.find_places()
-    rows.run(VALUES, most=sql.Literal(MOST_ROWS))
+    rows.run(
+        VALUES,
+        names=sql.Literal(rows.columns),
+        theirs=_texts(rows, "k.theirs"),
+        now=_texts(rows, "k.now"),
+        most=sql.Literal(MOST_ROWS),
+    )
     names = f"{', '.join(item['key_columns'])} " if rows.has_key else ""
     return [
         {
@@ -61,3 +69,15 @@ def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
         }
         for number, key, deleted, there, kept, now in cursor.fetchall()
     ]
+
+
+def _texts(rows: WaitingRows, row: str) -> sql.Composable:
+    """SQL: the values of a row as an array of text; as JSON has them, but those of the application's own types."""
+    return sql.SQL("ARRAY[{}]::text[]").format(
+        sql.SQL(", ").join(
+            text_of(field(row, name), own_type=True)
+            if name in rows.own_types
+            else sql.SQL("to_jsonb({}) #>> '{{}}'").format(field(row, name))
+            for name in rows.columns
+        )
+    )

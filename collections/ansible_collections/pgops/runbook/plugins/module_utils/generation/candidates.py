@@ -147,7 +147,7 @@ class Candidates:
         """Every other row has the default of a column; a time or a uuid would be another one in each run."""
         if column.default is None or wish.low or wish.high or wish.choices:
             return False
-        if _base(column.type).name in (*TIMES, "uuid"):
+        if column.type.without_domains().name in (*TIMES, "uuid"):
             return False
         return column.name in self.differing or place % 2 == 1
 
@@ -215,16 +215,10 @@ def _allowed(wish: Wish | None, found: str) -> bool:
     return wish is None or wish.choices is None or found in wish.choices
 
 
-def _base(of: DataType) -> DataType:
-    while of.kind == "domain" and of.inner is not None:
-        of = of.inner
-    return of
-
-
 def _differing_columns(table: Table) -> set[str]:
     """Of each unique key one column whose values are made to differ; none where a column of it differs already."""
     referring = {name for key in table.foreign_keys for name in key.columns}
-    types = {column.name: _base(column.type) for column in table.columns}
+    types = {column.name: column.type.without_domains() for column in table.columns}
     found: set[str] = {column.name for column in table.columns if column.numbered()}
     for rule in sorted(table.unique, key=lambda one: len(one.columns)):
         if found & set(rule.columns):

@@ -14,6 +14,7 @@ from ..postgres.connection import psycopg2, sql, transaction
 from ..postgres.message import one_line
 from ..postgres.references import parents_first
 from ..postgres.script_session import on_role_path
+from ..postgres.values import text_of
 from ..shapes import Connection, Cursor
 from .candidates import Candidates
 from .changing import Changed, change_rows
@@ -282,7 +283,8 @@ def _planned(parent: Candidates | None, key: ForeignKey) -> list[tuple[str, ...]
 
 def _keys_of(cursor: Cursor, key: ForeignKey) -> list[tuple[str, ...]]:
     """What rows of a table may refer to, in an order that is the same each time."""
-    columns = [sql.SQL("{}::pg_catalog.text").format(sql.Identifier(name)) for name in key.referred]
+    # By the output functions alone, whatever the types are.
+    columns = [text_of(sql.Identifier(name), own_type=True) for name in key.referred]
     query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}").format(
         sql.SQL(", ").join(columns),
         sql.Identifier(*key.parent_name),
@@ -303,7 +305,11 @@ def _keys_of(cursor: Cursor, key: ForeignKey) -> list[tuple[str, ...]]:
 def _greatest(cursor: Cursor, table: Table, column: str) -> int:
     """Beyond this number no row has a value in a column of numbers; of others, the number of rows there are."""
     query = sql.SQL("SELECT pg_catalog.max({})::pg_catalog.int8 FROM {}")
+    types = {one.name: one.type for one in table.columns}
     try:
+        # What the application has made of itself may have a max and a cast that are not PostgreSQL's.
+        if types[column].without_domains().kind != "base":
+            return count_up_to(cursor, table, 10**6)
         with undone_on_error(cursor):
             cursor.execute(query.format(sql.Identifier(column), table.source()))
             return max(int(one_row(cursor)[0] or 0), 0)

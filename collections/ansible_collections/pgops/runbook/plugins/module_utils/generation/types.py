@@ -89,6 +89,12 @@ class DataType:
     delimiter: str = ","
     samples: tuple[str, ...] = ()
 
+    def without_domains(self) -> DataType:
+        """What a domain is made of; any other type itself."""
+        if self.kind == "domain" and self.inner is not None:
+            return self.inner.without_domains()
+        return self
+
     def takes_no_null(self) -> bool:
         """Whether it is a domain that takes no NULL, or one above such a domain."""
         return self.not_null or (

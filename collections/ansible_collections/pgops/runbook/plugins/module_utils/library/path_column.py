@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ..errors import StepFailed
@@ -13,6 +13,7 @@ from ..postgres.columns import columns_of
 from ..postgres.connection import sql
 from ..postgres.keys import PRIMARY_KEY
 from ..postgres.script_session import relation_oid
+from ..postgres.values import text_of
 from ..shapes import Connection, Cursor
 
 __all__ = ["PathColumn", "has_table", "stream_rows"]
@@ -44,7 +45,8 @@ class PathColumn:
             (relation_oid(cursor, sql.Identifier(*names[:-1]).as_string(cursor)),),
         )
         schema, table, oid, key = cursor.fetchone() or ("", "", 0, [])
-        found = {column.name: column.type_name for column in columns_of(cursor, oid)}.get(names[-1])
+        columns = {column.name: column for column in columns_of(cursor, oid)}
+        found = columns[names[-1]].type_name if names[-1] in columns else None
         if found not in ("text", "varchar"):
             what = f"it is of type {found}, not text" if found else "there is no such column"
             raise StepFailed(
@@ -61,8 +63,18 @@ class PathColumn:
                 f"The header says '-- Files: rename {shown}', but the table has no primary key, so that nothing tells"
                 " which row is which file. Give it one.",
             )
-        parts = sql.SQL(", ").join(map(sql.Identifier, key))
-        self.key = sql.SQL("{}::text" if len(key) == 1 else "jsonb_build_array({})::text").format(parts)
+        self.key = _key_as_text(key, {name for name in key if columns[name].own_type})
+
+
+def _key_as_text(names: Sequence[str], own_types: Collection[str]) -> sql.Composable:
+    """SQL: the key as one text; ``own_types`` are those of its columns whose types the application has made."""
+    if len(names) == 1:
+        return text_of(sql.Identifier(names[0]), names[0] in own_types)
+    parts = [
+        text_of(sql.Identifier(name), own_type=True) if name in own_types else sql.Identifier(name)
+        for name in names
+    ]
+    return sql.SQL("jsonb_build_array({})::text").format(sql.SQL(", ").join(parts))
 
 
 def has_table(cursor: Cursor, names: Sequence[str]) -> bool:

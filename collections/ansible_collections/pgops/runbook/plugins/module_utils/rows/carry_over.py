@@ -19,7 +19,8 @@ from ..postgres.session import pin_session
 from ..postgres.tables import table_facts
 from ..shapes import Cursor
 from .changes import CHANGED, TableChanges
-from .difference import TableDifference, bucket_sums, find_difference, identified_rows, staged_columns
+from .difference import TableDifference, bucket_sums, find_difference, identified_rows
+from .staged_types import StagedTypes
 from .tables import CommonTable, Relation, in_common, only_in, read_relations
 from .together import write_together
 
@@ -141,7 +142,7 @@ class RowComparison:
     def _changes(self, difference: TableDifference) -> TableChanges:
         """A difference as the engine that writes rows wants it."""
         table = difference.table
-        staged = dict(zip(table.columns, staged_columns(table)))
+        types = StagedTypes(self.new, difference)
         # It was compared in this transaction.
         facts = known(table_facts(self.new, table.name), "a table that was compared")
         return TableChanges(
@@ -149,11 +150,10 @@ class RowComparison:
             work=difference.changes,
             columns=table.columns,
             settable=table.settable(),
-            value=lambda name: sql.SQL("k.{}::{}").format(
-                sql.Identifier(staged[name]), sql.SQL(table.type_of(name))
-            ),
+            value=types.value,
             now=identified_rows(table),
             key=table.key,
+            own_types=types.own,
         )
 
     def _keys(self, difference: TableDifference) -> dict[int, str]:

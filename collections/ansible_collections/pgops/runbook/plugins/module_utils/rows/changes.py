@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..postgres.connection import sql
 from ..postgres.tables import ForeignKey, Table
+from ..postgres.values import equal
 
 __all__ = ["ADDED", "CHANGED", "DELETED", "KINDS", "TableChanges"]
 
@@ -82,6 +83,7 @@ class TableChanges:
         now: SQL query for the rows of the table as they are then: key, occurrence, place, partition.
         key: names of the columns of the key, whose values are never taken out of a row.
         counts: of the name of a column: SQL condition, whether row k has a value for it; None where all have.
+        own_types: names of the columns whose types the application has made.
     """
 
     table: Table
@@ -92,6 +94,7 @@ class TableChanges:
     now: sql.Composable
     key: Sequence[str]
     counts: Callable[[str], sql.Composable | None] = _every_column_counts
+    own_types: Collection[str] = ()
 
     # Statements on a range of numbers, both ends inclusive -------------------------------------------------
 
@@ -233,7 +236,7 @@ class TableChanges:
             known=sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(one) for one in values.values()),
             parent=sql.Identifier(*constraint.parent),
             equal=sql.SQL(" AND ").join(
-                sql.SQL("p.{} = {}").format(sql.Identifier(name), values[mine])
+                equal(sql.Identifier("p", name), values[mine], mine in self.own_types)
                 for name, mine in zip(constraint.referred, constraint.columns)
             ),
         )

@@ -11,7 +11,9 @@ from __future__ import annotations
 import itertools
 
 from ..content.row_digest import bucket, row_text, sums
+from ..postgres.columns import own_type_columns
 from ..postgres.connection import sql
+from ..postgres.values import text_of
 from ..shapes import Cursor
 from .changes import KINDS
 from .copying import copy_rows
@@ -44,6 +46,7 @@ class TableDifference:
         self.counts = counts
         self.staged = sql.Identifier("pg_temp", f"live_rows_{number}")
         self.changes = sql.Identifier("pg_temp", f"changes_{number}")
+        self.number = number
 
     def total(self) -> int:
         return sum(self.counts.values())
@@ -148,7 +151,8 @@ def _stage(live: Cursor, new: Cursor, found: TableDifference, buckets: list[int]
             " ON COMMIT DROP"
         ).format(found.staged, sql.SQL(", ").join(sql.SQL("{} text").format(name) for name in names))
     )
-    values = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in table.columns)
+    own_types = own_type_columns(live, sql.Identifier(table.live.schema, table.live.name))
+    values = sql.SQL(", ").join(text_of(sql.Identifier(name), name in own_types) for name in table.columns)
     query = sql.SQL("COPY (SELECT {}, {} FROM {} WHERE {} = ANY ({}::bigint[])) TO STDOUT").format(
         _identified(table), values, table.live.source(), _bucket(table), sql.Literal(buckets)
     )

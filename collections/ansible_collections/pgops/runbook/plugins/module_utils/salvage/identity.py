@@ -16,6 +16,7 @@ from ..postgres.answers import one_row
 from ..postgres.columns import Column, columns_of
 from ..postgres.connection import sql
 from ..postgres.keys import unique_keys
+from ..postgres.values import text_of
 from ..shapes import Cursor
 from .key import Key
 
@@ -33,7 +34,7 @@ __all__ = [
 
 # A default that gives the same value whenever it is asked for.
 LITERAL = re.compile(
-    r"""(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|\(-\d+(?:\.\d+)?\)|true|false|NULL)"""
+    r"""(?P<value>'(?:[^']|'')*'|-?\d+(?:\.\d+)?|\(-\d+(?:\.\d+)?\)|true|false|NULL)"""
     r"""(?:::[A-Za-z0-9_ ."]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*)?"""
 )
 
@@ -95,9 +96,14 @@ def literal_default(column: Column) -> sql.Composable | None:
 
     The text is the server's own (pg_get_expr), and only of the form of LITERAL.
     """
-    if column.generated or column.default is None or not LITERAL.fullmatch(column.default):
+    found = None if column.generated or column.default is None else LITERAL.fullmatch(column.default)
+    if found is None:
         return None
-    return sql.SQL("CAST({} AS {})").format(sql.SQL(column.default), sql.SQL(column.type))
+    # Of a type of the application's own it may be a text or a number, which a cast of theirs makes its value.
+    written = found["value"] if column.own_type else found[0]
+    if column.own_type and not written.startswith(("'", "NULL")):
+        return None
+    return sql.SQL("CAST({} AS {})").format(sql.SQL(written), sql.SQL(column.type))
 
 
 # Words of a few kinds are all different in a few rows by chance.
@@ -119,28 +125,39 @@ def all_different(cursor: Cursor, rows: sql.Composable, names: Sequence[str], at
     return [name for name, found in zip(names, distinct) if found == number and number >= at_least]
 
 
-def varying(cursor: Cursor, rows: sql.Composable, names: Sequence[str]) -> list[str]:
+def varying(
+    cursor: Cursor, rows: sql.Composable, names: Sequence[str], own_types: Collection[str]
+) -> list[str]:
     """Of these columns the ones that are not the same in all rows.
 
     Args:
         rows: as of all_different().
+        own_types: those whose types the application has made.
     """
     counts = sql.SQL(", ").join(
-        sql.SQL("count(DISTINCT {0}::text) + (count(*) > count({0}))::int > 1").format(sql.Identifier(name))
+        sql.SQL("count(DISTINCT {1}) + (count(*) > count({0}))::int > 1").format(
+            sql.Identifier(name), text_of(sql.Identifier(name), name in own_types)
+        )
         for name in names
     )
     cursor.execute(sql.SQL("SELECT {} FROM {} AS seen").format(counts, rows))
     return [name for name, varies in zip(names, one_row(cursor)) if varies]
 
 
-def telling_columns(cursor: Cursor, table: sql.Composable, names: Sequence[str]) -> list[str]:
+def telling_columns(
+    cursor: Cursor, table: sql.Composable, names: Sequence[str], own_types: Collection[str]
+) -> list[str]:
     """Of these columns the ones in which most rows differ, so that a value tells which row it is of.
 
     Args:
         table: SQL: its name.
+        own_types: columns whose types the application has made.
     """
     counts = sql.SQL(", ").join(
-        sql.SQL("2 * count(DISTINCT {0}::text) > count({0})").format(sql.Identifier(name)) for name in names
+        sql.SQL("2 * count(DISTINCT {1}) > count({0})").format(
+            sql.Identifier(name), text_of(sql.Identifier(name), name in own_types)
+        )
+        for name in names
     )
     cursor.execute(
         sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS seen").format(

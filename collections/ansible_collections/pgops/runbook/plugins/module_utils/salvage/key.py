@@ -11,7 +11,7 @@ from ..content.row_digest import row_text
 from ..postgres.connection import sql
 from ..shapes import Cursor
 
-__all__ = ["Key", "alike", "fields", "numbered_rows", "plain_columns", "record"]
+__all__ = ["Key", "alike", "field", "fields", "numbered_rows", "plain_columns", "record"]
 
 # Types of which equal values are written alike and others are not, so that no text has to be made to compare them:
 # not numeric (1.0 and 1.00), float (0 and -0), char(n), interval, jsonb, arrays.
@@ -51,10 +51,11 @@ def fields(row: str, names: Sequence[str]) -> sql.Composed:
 
 
 def _row(row: str, names: Sequence[str]) -> sql.Composed:
-    return sql.SQL("ROW({})").format(sql.SQL(", ").join(_field(row, name) for name in names))
+    return sql.SQL("ROW({})").format(sql.SQL(", ").join(field(row, name) for name in names))
 
 
-def _field(row: str, name: str) -> sql.Composed:
+def field(row: str, name: str) -> sql.Composed:
+    """SQL: one field of a composite value, as ``theirs`` or ``k.theirs``."""
     whole = sql.SQL(".").join(map(sql.Identifier, row.split(".")))
     return sql.SQL("({}).{}").format(whole, sql.Identifier(name))
 
@@ -80,7 +81,7 @@ def alike(one: str, other: str, names: Sequence[str], plain: Collection[str] = (
         plain: of the fields those whose values need not be written to be compared: see plain_columns().
     """
     conditions = [
-        sql.SQL("{} IS NOT DISTINCT FROM {}").format(_field(one, name), _field(other, name))
+        sql.SQL("{} IS NOT DISTINCT FROM {}").format(field(one, name), field(other, name))
         for name in names
         if name in plain
     ]

@@ -11,7 +11,7 @@ from ...errors import Refused
 from ...postgres.answers import one_row
 from ...postgres.connection import sql
 from ...shapes import Cursor, TableName
-from .table import TEXT_TYPES, RecordTable, delete, need_columns
+from .table import INTEGER_TYPES, TEXT_TYPES, RecordTable, delete, need_columns
 
 __all__ = ["Flyway"]
 
@@ -33,7 +33,13 @@ class Flyway(RecordTable):
     beside = ("{t}_pk", "{t}_s_idx")
 
     def check(self, cursor: Cursor, table: TableName, columns: Dict[str, str]) -> None:
-        need_columns(table, columns, {"version": TEXT_TYPES, "type": TEXT_TYPES, "success": ("bool",)})
+        # All that is written with a type of its own: to another type it might be cast by what somebody has made.
+        needed = {
+            **dict.fromkeys(("version", "type", "installed_by"), TEXT_TYPES),
+            **dict.fromkeys(("installed_rank", "checksum", "execution_time"), INTEGER_TYPES),
+            "success": ("bool",),
+        }
+        need_columns(table, columns, needed)
         cursor.execute(
             sql.SQL("SELECT coalesce(version, script) FROM {} WHERE NOT success").format(
                 sql.Identifier(*table)
@@ -50,12 +56,14 @@ class Flyway(RecordTable):
     def applied(self, cursor: Cursor, table: TableName) -> set[str]:
         cursor.execute(
             sql.SQL(
-                "SELECT version, type FROM {} WHERE success AND version IS NOT NULL ORDER BY installed_rank"
+                "SELECT version, type, success FROM {} WHERE version IS NOT NULL ORDER BY installed_rank"
             ).format(sql.Identifier(*table))
         )
+        # Not asked for in SQL, where it might be cast: nobody has looked at its type yet.
+        rows = [(version, kind) for version, kind, success in cursor.fetchall() if success is True]
         by_rank = {rank(version): version for version in self.entries}
         found: set[str] = set()
-        for version, kind in cursor.fetchall():
+        for version, kind in rows:
             name = by_rank.get(rank(version), version)
             if kind.endswith(BASELINE):
                 found |= {one for one in self.entries if rank(one) <= rank(version)}

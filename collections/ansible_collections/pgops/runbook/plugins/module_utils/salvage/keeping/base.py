@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from typing import IO
 
 from ...postgres.answers import one_row
+from ...postgres.columns import own_type_columns
 from ...postgres.connection import sql
 from ...postgres.tables import ForeignKey, Table
+from ...postgres.values import equal, text_of
 from ...shapes import Cursor, Json, TableName
-from ..key import alike, fields, plain_columns
+from ..key import alike, field, fields, plain_columns
 from .image import TableImage
 from .settling import settled_identity
 
@@ -29,7 +31,7 @@ MAKE = """
         recorded boolean, parents text[], theirs {shape}, basis {shape})"""
 
 ENUMS = """
-    SELECT a.attname::text, CASE WHEN t.typtype = 'e' THEN '::text' ELSE '::text[]' END
+    SELECT a.attname::text, t.typtype = 'e'
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
     WHERE a.attrelid = %s AND a.attnum > 0 AND 'e' IN (t.typtype, e.typtype)"""
@@ -135,6 +137,7 @@ class Difference:
         target = sql.Identifier(*table.name)
         self.run(MAKE, names=self._shape(), target=target)
         self.plain = plain_columns(cursor, self.shape)
+        self.own_types = own_type_columns(cursor, self.shape)
         identity = settled_identity(cursor, image, table, self.shape, old_keys)
         if identity != image.identity:
             image.know_by(identity, self.shape)
@@ -186,18 +189,16 @@ class Difference:
     def _columns(self) -> dict[str, sql.Composable]:
         self.cursor.execute(ENUMS, (self.table.oid,))
         enums = dict(self.cursor.fetchall())
-        return {
-            name: sql.SQL("{}{}").format(sql.Identifier(name), sql.SQL(enums.get(name, "")))
-            for name in self.image.columns
-        }
+        columns: dict[str, sql.Composable] = {name: sql.Identifier(name) for name in self.image.columns}
+        for name in enums.keys() & columns.keys():
+            text = text_of(columns[name], own_type=True)
+            columns[name] = text if enums[name] else sql.SQL("({})::text[]").format(text)
+        return columns
 
-    @staticmethod
-    def _equal(one: str, row: str, other: str, other_row: str, columns: Sequence[str]) -> sql.Composable:
+    def _equal(self, one: str, row: str, other: str, other_row: str, names: Sequence[str]) -> sql.Composable:
         return sql.SQL(" AND ").join(
-            sql.SQL("({}.{}).{} = ({}.{}).{}").format(
-                *(sql.Identifier(part) for part in (one, row, name, other, other_row, name))
-            )
-            for name in columns
+            equal(field(f"{one}.{row}", name), field(f"{other}.{other_row}", name), name in self.own_types)
+            for name in names
         )
 
     def _names(self) -> list[list[str]]:

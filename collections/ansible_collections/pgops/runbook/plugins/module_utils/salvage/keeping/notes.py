@@ -12,9 +12,10 @@ from ...postgres.columns import columns_of
 from ...postgres.connection import sql
 from ...postgres.references import parents_first
 from ...postgres.tables import table_facts
+from ...postgres.values import text_of
 from ...shapes import Json, TableName
 from ..identity import hands_out_numbers
-from ..key import record
+from ..key import field, record
 from .base import Difference
 
 __all__ = ["facts", "settle"]
@@ -104,7 +105,8 @@ def _note_parents(rows: Difference, others: dict[TableName, Difference]) -> None
         parent = None if key.parent in others else table_facts(rows.cursor, key.parent)
         if parent is None or not set(key.columns) <= set(rows.image.columns):
             continue
-        numbers = [one.name for one in columns_of(rows.cursor, parent.oid) if hands_out_numbers(one)]
+        columns = {one.name: one for one in columns_of(rows.cursor, parent.oid)}
+        numbers = [one.name for one in columns.values() if hands_out_numbers(one)]
         content = [name for name in parent.columns if name not in key.referred]
         if set(key.referred) & set(numbers) or not content:
             continue
@@ -125,8 +127,9 @@ def _note_parents(rows: Difference, others: dict[TableName, Difference]) -> None
             mine=sql.Literal(key.columns),
             same=sql.SQL(" AND ").join(
                 # As text: of an enum the record has no other value.
-                sql.SQL("(k.theirs).{}::text = p.{}::text").format(
-                    sql.Identifier(mine), sql.Identifier(theirs)
+                sql.SQL("{} = {}").format(
+                    text_of(field("k.theirs", mine), mine in rows.own_types),
+                    text_of(sql.Identifier("p", theirs), columns[theirs].own_type),
                 )
                 for mine, theirs in zip(key.columns, key.referred)
             ),

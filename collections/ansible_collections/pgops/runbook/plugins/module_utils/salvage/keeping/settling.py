@@ -52,11 +52,8 @@ def settled_identity(
         shape, image.table
     )
     base = table.identifier()
-    texts = [
-        one.name
-        for one in columns_of(cursor, table.oid)
-        if one.name in known.key.columns and one.type_name in NAMING
-    ]
+    columns = columns_of(cursor, table.oid)
+    texts = [one.name for one in columns if one.name in known.key.columns and one.type_name in NAMING]
     cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(base))
     makes_rows = one_row(cursor)[0]
     naming = all_different(cursor, theirs, texts) if texts else []
@@ -70,5 +67,5 @@ def settled_identity(
         return known._replace(key=Key(known.assigned, True), by_content=False)
     if image.made:
         return known
-    content = varying(cursor, base, known.key.columns)
+    content = varying(cursor, base, known.key.columns, {one.name for one in columns if one.own_type})
     return known._replace(key=Key(content, False)) if content else known

@@ -17,10 +17,11 @@ from collections.abc import Iterable, Sequence
 
 from ...postgres.connection import sql
 from ...postgres.tables import keys_to
+from ...postgres.values import equal
 from ...rows.changes import ADDED, CHANGED, DELETED
 from ...shapes import Cursor
 from ..defaults import defaults_of
-from ..key import alike, fields
+from ..key import alike, field, fields
 from .waiting import WaitingRows
 
 __all__ = [
@@ -294,7 +295,7 @@ def hold_back_referred(cursor: Cursor, rows: WaitingRows) -> None:
                 sql.Literal(DELETED),
                 sql.Identifier(*child),
                 sql.SQL(" AND ").join(
-                    sql.SQL("c.{} = (k.now).{}").format(sql.Identifier(mine), sql.Identifier(theirs))
+                    equal(sql.Identifier("c", mine), field("k.now", theirs), theirs in rows.own_types)
                     for mine, theirs in zip(key.columns, key.referred)
                 ),
                 going if child == rows.name else sql.SQL(""),

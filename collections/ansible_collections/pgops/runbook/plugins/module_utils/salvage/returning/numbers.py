@@ -16,8 +16,9 @@ from ...postgres.connection import sql
 from ...postgres.references import checked_at_the_end, foreign_keys
 from ...postgres.tables import keys_to, numbers_settable
 from ...postgres.triggers import triggers_and_rules_off
+from ...postgres.values import equal
 from ...shapes import Cursor, TableName
-from ..key import fields
+from ..key import field, fields
 from .waiting import WaitingRows
 
 __all__ = [
@@ -77,8 +78,8 @@ def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
     parts = {
         "moves": moves,
         "target": target,
-        "taken": _equal("t", names, "m", _prefixed(names, "new")),
-        "leaving": _equal("t", names, "other", _prefixed(names, "old")),
+        "taken": _equal(rows, "t", names, "m", _prefixed(names, "new")),
+        "leaving": _equal(rows, "t", names, "other", _prefixed(names, "old")),
     }
     deleted = 1
     while deleted:
@@ -106,10 +107,13 @@ def _make_room(rows: WaitingRows, moves: sql.Composable) -> None:
         left=sql.SQL(", ").join(sql.Identifier("leaving", name) for name in olds),
         olds=sql.SQL(", ").join(sql.Identifier("m", name) for name in olds),
         wanted=sql.SQL(" AND ").join(
-            sql.SQL("m.{} = (k.now).{}").format(sql.Identifier(new), sql.Identifier(name))
+            equal(sql.Identifier("m", new), field("k.now", name), name in rows.own_types)
             for new, name in zip(news, names)
         ),
-        wanted_too=_equal("other", news, "m", olds),
+        wanted_too=sql.SQL(" AND ").join(
+            equal(sql.Identifier("other", new), sql.Identifier("m", old), name in rows.own_types)
+            for new, old, name in zip(news, olds, names)
+        ),
     )
 
 
@@ -165,18 +169,22 @@ def _move(cursor: Cursor, rows: WaitingRows, moves: sql.Composable) -> None:
         for old, new, sign in steps:
             to = sql.SQL("-" if sign == "-" else "")
             of = sql.SQL("-" if sign == "+" else "")
-            for name, columns in [(rows.name, list(names)), *following]:
+            for table, columns in [(rows.name, list(names)), *following]:
                 cursor.execute(
                     sql.SQL("UPDATE {} t SET {} FROM {} m WHERE {}").format(
-                        sql.Identifier(*name),
+                        sql.Identifier(*table),
                         sql.SQL(", ").join(
                             sql.SQL("{} = {}m.{}").format(sql.Identifier(mine), to, sql.Identifier(theirs))
                             for mine, theirs in zip(columns, new)
                         ),
                         moves,
                         sql.SQL(" AND ").join(
-                            sql.SQL("t.{} = {}m.{}").format(sql.Identifier(mine), of, sql.Identifier(theirs))
-                            for mine, theirs in zip(columns, old)
+                            equal(
+                                sql.Identifier("t", mine),
+                                sql.SQL("{}{}").format(of, sql.Identifier("m", theirs)),
+                                name in rows.own_types,
+                            )
+                            for mine, theirs, name in zip(columns, old, names)
                         ),
                     )
                 )
@@ -194,9 +202,11 @@ def _named(row: str, names: Sequence[str], prefix: str) -> sql.Composable:
     )
 
 
-def _equal(one: str, names: Sequence[str], other: str, others: Sequence[str]) -> sql.Composable:
+def _equal(
+    rows: WaitingRows, one: str, names: Sequence[str], other: str, others: Sequence[str]
+) -> sql.Composable:
     return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(one, mine), sql.Identifier(other, theirs))
+        equal(sql.Identifier(one, mine), sql.Identifier(other, theirs), mine in rows.own_types)
         for mine, theirs in zip(names, others)
     )
 

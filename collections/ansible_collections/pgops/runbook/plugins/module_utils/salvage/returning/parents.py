@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...postgres.columns import columns_of
 from ...postgres.connection import sql
 from ...postgres.tables import Table, table_facts
+from ...postgres.values import equal, text_of
 from ..identity import telling_columns
+from ..key import field
 from .waiting import WaitingRows
 
 __all__ = ["KEY_OF_ANOTHER", "doubt_parents"]
@@ -42,7 +45,8 @@ def doubt_parents(rows: WaitingRows) -> None:
 
 def _doubt(rows: WaitingRows, parent: Table, position: int, facts: dict[str, Any]) -> None:
     present = [name for name in facts["content"] if name in parent.columns]
-    telling = telling_columns(rows.cursor, parent.identifier(), present) if present else []
+    own_types = {one.name for one in columns_of(rows.cursor, parent.oid) if one.own_type}
+    telling = telling_columns(rows.cursor, parent.identifier(), present, own_types) if present else []
     if not telling:
         return
     shape = sql.Identifier("pg_temp", f"runbook_parent_{rows.item['item']}_{position}")
@@ -54,24 +58,29 @@ def _doubt(rows: WaitingRows, parent: Table, position: int, facts: dict[str, Any
     ]
     rows.run(SHAPE, parent_shape=shape, parts=sql.SQL(", ").join(parts), parent=parent.identifier())
     meant = sql.SQL("CAST(k.parents[{}] AS {})").format(sql.Literal(position), shape)
+    texts = [
+        [
+            text_of(value, name in own_types)
+            for value in (sql.Identifier("p", name), sql.SQL("({}).{}").format(meant, sql.Identifier(name)))
+        ]
+        for name in telling
+    ]
     rows.hold_back(
         sql.SQL(IS_ANOTHER).format(
             mine=sql.Literal(facts["columns"]),
             position=sql.Literal(position),
             parent=parent.identifier(),
             same=sql.SQL(" AND ").join(
-                sql.SQL("p.{} = (k.theirs).{}").format(sql.Identifier(theirs), sql.Identifier(mine))
+                equal(
+                    sql.Identifier("p", theirs),
+                    field("k.theirs", mine),
+                    theirs in own_types or mine in rows.own_types,
+                )
                 for mine, theirs in zip(facts["columns"], facts["referred"])
             ),
-            alike=sql.SQL(" OR ").join(
-                sql.SQL("p.{0}::text = ({1}).{0}::text").format(sql.Identifier(name), meant)
-                for name in telling
-            ),
+            alike=sql.SQL(" OR ").join(sql.SQL("{} = {}").format(*pair) for pair in texts),
             changed=sql.SQL(" + ").join(
-                sql.SQL("(p.{0}::text IS DISTINCT FROM ({1}).{0}::text)::int").format(
-                    sql.Identifier(name), meant
-                )
-                for name in telling
+                sql.SQL("({} IS DISTINCT FROM {})::int").format(*pair) for pair in texts
             ),
             several=sql.Literal(SEVERAL),
         ),

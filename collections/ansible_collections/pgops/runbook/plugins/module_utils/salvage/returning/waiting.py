@@ -13,13 +13,15 @@ from typing import Any
 
 from ...postgres.answers import one_row
 from ...postgres.bisect import NotTaken, bisect, savepoint
+from ...postgres.columns import own_type_columns
 from ...postgres.connection import sql
 from ...postgres.tables import Table
+from ...postgres.values import equal
 from ...rows.changes import CHANGED
 from ...rows.policies import HOLD_BACK
 from ...shapes import Cursor
 from ..identity import telling_columns
-from ..key import Key, alike, fields, numbered_rows, plain_columns
+from ..key import Key, alike, field, fields, numbered_rows, plain_columns
 from ..store.returning import range_of_numbers, read_kept
 
 __all__ = ["ANOTHER_OR_CHANGED", "ANOTHER_ROW", "WaitingRows"]
@@ -78,6 +80,7 @@ class WaitingRows:
         settable_numbers: those that one may, while numbers_settable() lets it.
         work: SQL identifier of the work table.
         plain: of the columns those that are compared without being written, once they are read.
+        own_types: of the columns those whose types the application has made.
         placed: whether its rows have the places of those that have their keys, and these are still there.
         known_again: whether its rows have their places for good.
         numbered_anew: whether any of its rows get a number that they did not have.
@@ -116,6 +119,7 @@ class WaitingRows:
         self.settable_numbers = [name for name in table.always_identity if name in self.made]
         self.unsettable = [name for name in table.always_identity if name not in self.made]
         self.plain: frozenset[str] = frozenset()
+        self.own_types: frozenset[str] = frozenset()
         self._telling: list[str] | None = None
         self.work = sql.Identifier("pg_temp", f"runbook_row_{item['item']}")
         self.shape = sql.Identifier("pg_temp", f"runbook_shape_{item['item']}")
@@ -173,6 +177,7 @@ class WaitingRows:
             target=sql.Identifier(*self.table.name),
         )
         self.plain = plain_columns(self.cursor, self.shape)
+        self.own_types = own_type_columns(self.cursor, self.shape)
         self.run(WORK_TABLE)
 
     def read(self) -> dict[int, str]:
@@ -249,8 +254,10 @@ class WaitingRows:
 
     def _same(self, names: Sequence[str], value: str) -> sql.Composable:
         return sql.SQL(" AND ").join(
-            sql.SQL("(now.values).{} = ({}).{}").format(
-                sql.Identifier(name), sql.SQL(value), sql.Identifier(name)
+            equal(
+                field("now.values", name),
+                sql.SQL("({}).{}").format(sql.SQL(value), sql.Identifier(name)),
+                name in self.own_types,
             )
             for name in names
         )
@@ -334,7 +341,7 @@ class WaitingRows:
         """
         # Many rows may refer to one.
         content = self._content([name for key in self.table.foreign_keys for name in key.columns])
-        telling = telling_columns(self.cursor, self.table.identifier(), content) if content else []
+        telling = self._telling_of(content) if content else []
         if not telling:
             return
         equal = sql.SQL(" OR ").join(self._same([name], "k.theirs") for name in telling)
@@ -355,9 +362,12 @@ class WaitingRows:
             if content and (not self.numbered or self.table_dropped):
                 # A key that people give may be given again, and a number is handed out anew where an earlier migration
                 # makes the table again; and in a column of few values rows are alike by chance.
-                content = telling_columns(self.cursor, self.table.identifier(), content) or content
+                content = self._telling_of(content) or content
             self._telling = content
         return self._telling
+
+    def _telling_of(self, names: Sequence[str]) -> list[str]:
+        return telling_columns(self.cursor, self.table.identifier(), names, self.own_types)
 
     # What stays ------------------------------------------------------------------------------------------
 
