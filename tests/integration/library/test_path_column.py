@@ -11,6 +11,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFa
 from ansible_collections.pgops.runbook.plugins.module_utils.library.path_column import PathColumn
 from psycopg2 import sql
 
+from tests.integration.step.hostile_types import types_and_casts
+
 
 def keys(cursor: Any) -> set[str]:
     column = PathColumn(cursor, ["public", "files", "path"])
@@ -35,6 +37,20 @@ def test_a_file_keeps_its_key_when_its_path_changes(
         assert keys(cursor) == expected
         cursor.execute("UPDATE files SET path = '/b'")
         assert keys(cursor) == expected
+
+
+@pytest.mark.parametrize(("key", "expected"), [("id", "a"), ("id, part", '["a", 2]')])
+def test_a_key_of_a_type_that_somebody_has_made_is_read_without_their_casts(
+    connection: Any, key: str, expected: str
+) -> None:
+    with connection.cursor() as cursor:
+        for statement in ("CREATE SCHEMA app", *types_and_casts("app")):
+            cursor.execute(statement)
+        cursor.execute(
+            f"CREATE TABLE files (id app.mood, part int, path text, PRIMARY KEY ({key}));"
+            " INSERT INTO files VALUES ('a', 2, '/a')"
+        )
+        assert keys(cursor) == {expected}
 
 
 @pytest.mark.parametrize(

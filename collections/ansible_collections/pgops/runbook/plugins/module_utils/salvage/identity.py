@@ -35,7 +35,7 @@ __all__ = [
 # A default that gives the same value whenever it is asked for.
 LITERAL = re.compile(
     r"""(?P<value>'(?:[^']|'')*'|-?\d+(?:\.\d+)?|\(-\d+(?:\.\d+)?\)|true|false|NULL)"""
-    r"""(?:::[A-Za-z0-9_ ."]+(?:\(\d+(?:,\d+)?\))?(?:\[\])*)?"""
+    r"""(?:::(?P<type>[A-Za-z0-9_ ."]+)(?:\(\d+(?:,\d+)?\))?(?:\[\])*)?"""
 )
 
 
@@ -99,10 +99,11 @@ def literal_default(column: Column) -> sql.Composable | None:
     found = None if column.generated or column.default is None else LITERAL.fullmatch(column.default)
     if found is None:
         return None
-    # Of a type of the application's own it may be a text or a number, which a cast of theirs makes its value.
-    written = found["value"] if column.own_type else found[0]
-    if column.own_type and not written.startswith(("'", "NULL")):
+    # Of a type of the application's own it may be a text or a number, which a cast of theirs makes its value; their
+    # types are written with their schema, and PostgreSQL's without.
+    if column.own_type and "." not in (found["type"] or ""):
         return None
+    written = found["value"] if column.own_type else found[0]
     return sql.SQL("CAST({} AS {})").format(sql.SQL(written), sql.SQL(column.type))
 
 
