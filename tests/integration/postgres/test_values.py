@@ -58,7 +58,8 @@ def cursor(connection: Any) -> Iterator[Any]:
             cursor.execute(statement)
         cursor.execute(
             "CREATE DOMAIN app.dom_of_dom AS app.dom; CREATE DOMAIN app.number AS int;"
-            " CREATE DOMAIN app.words AS text[]; CREATE DOMAIN app.other AS app.number; CREATE TYPE app.uuid AS ENUM ('a'); CREATE TABLE app.kept (a int)"
+            " CREATE DOMAIN app.words AS text[]; CREATE DOMAIN app.other AS app.number;"
+            " CREATE TYPE app.uuid AS ENUM ('a'); CREATE TABLE app.kept (a int)"
         )
         pin_session(cursor, local=True)
         yield cursor

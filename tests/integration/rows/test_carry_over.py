@@ -305,7 +305,8 @@ def test_values_of_types_that_somebody_has_made_are_carried_without_their_casts(
         sides.write("CREATE SCHEMA app; " + ";".join(types_and_casts("app")), live=live)
         sides.write(
             "CREATE TABLE kind (m app.shade PRIMARY KEY, d app.dom NOT NULL, p app.pair,"
-            " other app.shade REFERENCES kind, note text); INSERT INTO kind VALUES ('a', 'a', '(1,x)', 'a', 'since long');"
+            " other app.shade REFERENCES kind, note text);"
+            " INSERT INTO kind VALUES ('a', 'a', '(1,x)', 'a', 'since long');"
             " CREATE TABLE part (m app.shade REFERENCES kind, ms app.mood[], r app.span, rs app.spans, d app.dom)",
             live=live,
         )
