@@ -93,3 +93,32 @@ def test_a_key_of_a_parent_that_is_another_row_now(story: Story) -> None:
         " INSERT INTO kind VALUES ('a', 'b', '(,)', 'b'), ('b', 'a', '(1,x)', 'a')",
     )
     assert list(waiting) == ["public.owner"]
+
+
+# PostgreSQL's own check of a foreign key may call it.
+BY_CAST = """
+    CREATE TYPE app.word AS ENUM ('a', 'b');
+    CREATE FUNCTION app.said(app.word) RETURNS int LANGUAGE plpgsql AS $$
+    DECLARE context text;
+    BEGIN
+        GET DIAGNOSTICS context = PG_CONTEXT;
+        IF context !~ 'FOR KEY SHARE' THEN RAISE EXCEPTION 'called by %', context; END IF;
+        RETURN CASE pg_catalog.concat($1) WHEN 'a' THEN 1 ELSE 2 END;
+    END $$;
+    CREATE CAST (app.word AS int) WITH FUNCTION app.said(app.word) AS IMPLICIT;
+    CREATE TABLE speaker (word int PRIMARY KEY, note text); INSERT INTO speaker VALUES (1, 'x'), (2, 'y')"""
+
+
+def test_a_foreign_key_that_holds_by_a_cast(story: Story, connection: Any) -> None:
+    """The child's column has another type than its parent's."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(BY_CAST)
+    made = story(
+        "CREATE TABLE thing (id serial PRIMARY KEY, word int UNIQUE NOT NULL); INSERT INTO thing (word) VALUES (1);"
+        " CREATE TABLE use (id serial PRIMARY KEY, said app.word REFERENCES thing (word),"
+        " other app.word REFERENCES speaker)",
+        "DROP TABLE use; DROP TABLE thing",
+    )
+    theirs = "UPDATE thing SET id = 12; INSERT INTO use (said, other) VALUES ('a', 'b'), (NULL, 'a')"
+    assert merged(made, theirs, "UPDATE speaker SET note = 'since' WHERE note = 'x'") == {}
+    assert made.ask("SELECT said, other FROM use ORDER BY id") == [("a", "b"), (None, "a")]

@@ -15,16 +15,25 @@ from .columns import columns_of
 from .connection import sql
 from .keys import unique_keys
 from .references import foreign_keys
+from .values import MADE_BY_APPLICATION
 
 __all__ = ["ForeignKey", "Table", "keys_to", "nulls_allowed", "numbers_settable", "table_facts"]
 
 
 class ForeignKey(NamedTuple):
-    """Columns of a table and those of the parent that they refer to; names, in the same order."""
+    """Columns of a table and those of the parent that they refer to; names, in the same order.
+
+    Attributes:
+        own_type: whether one of either has a type that the application has made: see values.py.
+        by_cast: whether the columns then have different types, between which a cast of the application's may stand:
+            nobody but PostgreSQL says what refers to what.
+    """
 
     columns: list[str]
     parent: TableName
     referred: list[str]
+    own_type: bool = False
+    by_cast: bool = False
 
 
 class Table(NamedTuple):
@@ -74,13 +83,23 @@ def table_facts(cursor: Cursor, name: Sequence[str]) -> Table | None:
         " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.number ORDER BY k.position),"
         " n.nspname::text, c.relname::text,"
         " ARRAY(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (number, position)"
-        " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.number ORDER BY k.position)"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.number ORDER BY k.position),"
+        f" EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE {MADE_BY_APPLICATION.format(type='a.atttypid')} AND"
+        " (a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)"
+        " OR a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey))),"
+        " EXISTS (SELECT FROM ROWS FROM (unnest(f.conkey), unnest(f.confkey)) AS k (mine, theirs)"
+        " JOIN pg_catalog.pg_attribute m ON m.attrelid = f.conrelid AND m.attnum = k.mine"
+        " JOIN pg_catalog.pg_attribute t ON t.attrelid = f.confrelid AND t.attnum = k.theirs"
+        " WHERE m.atttypid <> t.atttypid)"
         " FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class c ON c.oid = f.confrelid"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE f.conrelid = %s AND f.contype = 'f' AND f.conparentid = 0 ORDER BY f.oid",
         (oid,),
     )
-    keys = [ForeignKey(mine, (of, parent), theirs) for mine, of, parent, theirs in cursor.fetchall()]
+    keys = [
+        ForeignKey(mine, (of, parent), theirs, own_type, own_type and differing)
+        for mine, of, parent, theirs, own_type, differing in cursor.fetchall()
+    ]
     unique = [key.columns for key in unique_keys(cursor, oid)]
     return Table(
         oid,

@@ -153,7 +153,6 @@ class RowComparison:
             value=types.value,
             now=identified_rows(table),
             key=table.key,
-            own_types=types.own,
         )
 
     def _keys(self, difference: TableDifference) -> dict[int, str]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,6 @@ class TableChanges:
         now: SQL query for the rows of the table as they are then: key, occurrence, place, partition.
         key: names of the columns of the key, whose values are never taken out of a row.
         counts: of the name of a column: SQL condition, whether row k has a value for it; None where all have.
-        own_types: names of the columns whose types the application has made.
     """
 
     table: Table
@@ -94,7 +93,6 @@ class TableChanges:
     now: sql.Composable
     key: Sequence[str]
     counts: Callable[[str], sql.Composable | None] = _every_column_counts
-    own_types: Collection[str] = ()
 
     # Statements on a range of numbers, both ends inclusive -------------------------------------------------
 
@@ -223,20 +221,20 @@ class TableChanges:
         return [name for name in self.settable if name in unique and name not in self.key]
 
     def parent_missing(self, constraint: ForeignKey) -> sql.Composable:
-        """Condition: row k refers to a row that is not there.
+        """Condition: row k refers to a row that is not there, where that can be told.
 
         Args:
             constraint: one of the table's.
         """
-        if not set(constraint.columns) <= set(self.columns):
-            return sql.SQL("false")
+        if constraint.by_cast or not set(constraint.columns) <= set(self.columns):
+            return sql.SQL("false")  # the foreign key itself says so then
         values = {name: self.value(name) for name in constraint.columns}
         return sql.SQL("{counts} AND {known} AND NOT EXISTS (SELECT FROM {parent} p WHERE {equal})").format(
             counts=self.any_counts(constraint.columns),
             known=sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(one) for one in values.values()),
             parent=sql.Identifier(*constraint.parent),
             equal=sql.SQL(" AND ").join(
-                equal(sql.Identifier("p", name), values[mine], mine in self.own_types)
+                equal(sql.Identifier("p", name), values[mine], constraint.own_type)
                 for name, mine in zip(constraint.referred, constraint.columns)
             ),
         )

@@ -295,7 +295,10 @@ def hold_back_referred(cursor: Cursor, rows: WaitingRows) -> None:
                 sql.Literal(DELETED),
                 sql.Identifier(*child),
                 sql.SQL(" AND ").join(
-                    equal(sql.Identifier("c", mine), field("k.now", theirs), theirs in rows.own_types)
+                    # Where only PostgreSQL can tell which row it is, any of them.
+                    sql.SQL("{} IS NOT NULL").format(sql.Identifier("c", mine))
+                    if key.by_cast
+                    else equal(sql.Identifier("c", mine), field("k.now", theirs), key.own_type)
                     for mine, theirs in zip(key.columns, key.referred)
                 ),
                 going if child == rows.name else sql.SQL(""),

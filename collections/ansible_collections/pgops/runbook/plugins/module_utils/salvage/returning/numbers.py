@@ -14,7 +14,7 @@ from ...postgres.bisect import NotTaken, savepoint
 from ...postgres.columns import columns_of
 from ...postgres.connection import sql
 from ...postgres.references import checked_at_the_end, foreign_keys
-from ...postgres.tables import keys_to, numbers_settable
+from ...postgres.tables import ForeignKey, keys_to, numbers_settable
 from ...postgres.triggers import triggers_and_rules_off
 from ...postgres.values import equal
 from ...shapes import Cursor, TableName
@@ -64,6 +64,8 @@ def give_numbers_back(cursor: Cursor, rows: WaitingRows) -> bool:
     known = not set(names) & {*rows.unsettable, *rows.lost}
     if not names or not known or (rows.key.columns == names and not rows.numbered):
         return False
+    if any(key.own_type for _, key in _following(cursor, rows)):
+        return False  # what is between the types of both columns may be a cast of the application's
     moves = sql.Identifier("pg_temp", f"runbook_moves_{rows.item['item']}")
     rows.run(
         CANDIDATES,
@@ -153,8 +155,7 @@ def _move(cursor: Cursor, rows: WaitingRows, moves: sql.Composable) -> None:
     names = rows.numbers
     following = [
         (child, [dict(zip(key.referred, key.columns))[name] for name in names])
-        for child, key in keys_to(cursor, rows.name)
-        if set(key.referred) == set(names)
+        for child, key in _following(cursor, rows)
     ]
     waiting = [one for one in foreign_keys(cursor) if one.parent == rows.name]
     types = {one.name: one.type_name for one in columns_of(cursor, rows.table.oid)}
@@ -188,6 +189,13 @@ def _move(cursor: Cursor, rows: WaitingRows, moves: sql.Composable) -> None:
                         ),
                     )
                 )
+
+
+def _following(cursor: Cursor, rows: WaitingRows) -> list[tuple[TableName, ForeignKey]]:
+    """The foreign keys that refer to the numbers of rows, with their tables."""
+    return [
+        (child, key) for child, key in keys_to(cursor, rows.name) if set(key.referred) == set(rows.numbers)
+    ]
 
 
 def _prefixed(names: Sequence[str], prefix: str) -> list[str]:
@@ -241,7 +249,9 @@ def follow_parents(rows: WaitingRows, parents: Mapping[TableName, WaitingRows]) 
                     "UPDATE {work} k SET {mine} = {value}, undisturbed = false, kind = NULL FROM {parents} p"
                     " WHERE (p.place IS NOT NULL OR p.anew) AND {same} AND {now} <> {then}",
                     mine=sql.Identifier(mine),
-                    value=_with_fields(rows, mine, dict(zip(key.columns, key.referred))),
+                    value=_with_fields(
+                        rows, mine, dict(zip(key.columns, key.referred)), as_text=key.own_type
+                    ),
                     parents=parent.work,
                     same=same,
                     now=fields("p.now", key.referred),
@@ -274,9 +284,13 @@ def hold_back_with_parents(rows: WaitingRows, others: Mapping[TableName, Waiting
 
 
 def _with_fields(
-    rows: WaitingRows, mine: str, replaced: dict[str, str], source: str = "p.now"
+    rows: WaitingRows, mine: str, replaced: dict[str, str], source: str = "p.now", as_text: bool = False
 ) -> sql.Composable:
-    """SQL: the value of a row with some fields those of another row: its parent now, by default."""
+    """SQL: the value of a row with some fields those of another row: its parent now, by default.
+
+    Args:
+        as_text: whether it is written and read again, so that no cast is looked for between the types of fields.
+    """
     of = sql.SQL("({})" if "." in source else "{}").format(
         sql.SQL(".").join(map(sql.Identifier, source.split(".")))
     )
@@ -286,4 +300,4 @@ def _with_fields(
         else sql.SQL("(k.{}).{}").format(sql.Identifier(mine), sql.Identifier(name))
         for name in rows.columns
     )
-    return sql.SQL("ROW({})::{}").format(values, rows.shape)
+    return sql.SQL("ROW({})::text::{}" if as_text else "ROW({})::{}").format(values, rows.shape)

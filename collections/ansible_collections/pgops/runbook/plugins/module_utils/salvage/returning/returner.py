@@ -292,7 +292,6 @@ class _Merge:
             now=one.now(),
             key=one.key.columns,
             counts=_counts,
-            own_types=one.own_types,
         )
         return TableWriter(self.cursor, changes, HOLD_BACK)
 
