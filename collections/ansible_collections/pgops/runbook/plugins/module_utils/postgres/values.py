@@ -16,9 +16,9 @@ __all__ = ["MADE_BY_APPLICATION", "equal", "text_of"]
 
 #: SQL condition on the OID ``{type}`` of a type. Domains are what they are made of. Types of a kind of their own ('b')
 #: and casts of them are made by superusers, or by extensions; arrays are of that kind, and belong to the owner of what
-#: they hold.
+#: they hold. Lower OIDs are PostgreSQL's own (manual, "OID Assignment"), and not looked at any further.
 MADE_BY_APPLICATION = """
-    EXISTS (WITH RECURSIVE made_of (type) AS (
+    {type} >= 16384 AND EXISTS (WITH RECURSIVE made_of (type) AS (
                 SELECT {type} UNION ALL
                 SELECT d.typbasetype FROM made_of JOIN pg_catalog.pg_type d ON d.oid = made_of.type
                 WHERE d.typtype = 'd')
@@ -31,7 +31,7 @@ def text_of(value: sql.Composable, own_type: bool) -> sql.Composable:
     """SQL: a value as text, NULL of NULL.
 
     Args:
-        own_type: whether its type is one that the application has made; it is read back with a record, as read_as().
+        own_type: whether its type is one that the application has made. What reads it back: rows/staged_types.py.
     """
     if not own_type:
         return sql.SQL("{}::text").format(value)
