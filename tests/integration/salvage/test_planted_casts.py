@@ -122,3 +122,16 @@ def test_a_foreign_key_that_holds_by_a_cast(story: Story, connection: Any) -> No
     theirs = "UPDATE thing SET id = 12; INSERT INTO use (said, other) VALUES ('a', 'b'), (NULL, 'a')"
     assert merged(made, theirs, "UPDATE speaker SET note = 'since' WHERE note = 'x'") == {}
     assert made.ask("SELECT said, other FROM use ORDER BY id") == [("a", "b"), (None, "a")]
+
+
+def test_the_deletion_of_a_row_waits_where_only_a_cast_tells_what_refers_to_it(
+    story: Story, connection: Any
+) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(BY_CAST)
+        cursor.execute(
+            "CREATE TABLE talk (said app.word REFERENCES speaker); INSERT INTO talk VALUES ('a'), (NULL)"
+        )
+    made = story("INSERT INTO speaker VALUES (3, 'z')", "DELETE FROM speaker WHERE note = 'z'")
+    waiting = merged(made, "DELETE FROM speaker WHERE note = 'z'", "SELECT 1")
+    assert waiting == {"public.speaker": {"rows of public.talk refer to it": 1}}
