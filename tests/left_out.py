@@ -49,8 +49,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         },
         "test_older_client_programs": "tests/unit/preflight/test_server.py",
         "test_a_rollback_of_what_is_not_applied": "tests/unit/preflight/test_checks.py; molecule scenario rollback",
-        "test_a_run_between_two_steps_holds_the_database[here]": "one in another container; at step level, in"
-        " preflight/test_opening.py",
     },
     "stories/test_one_payload.py": {
         "test_a_deploy_packs_one_payload_for_all_its_steps": "deployed over SSH, in test_three_hosts.py; that the one"

@@ -73,14 +73,20 @@ def test_a_finished_run_is_over(runs: StepRuns) -> None:
     assert "has ended (failed). Start a new run" in answer["msg"]
 
 
-def test_an_expired_lease_lets_the_next_run_in(runs: StepRuns) -> None:
+def test_no_run_is_taken_over_by_the_clock_alone(runs: StepRuns) -> None:
     runs.up_to("backup")
+    """Whether its controller lives is decided where that can be seen: the module is told."""
     later = runs.another()
-    assert "Another run is in progress" in later.step("preflight")["msg"]
     runs.execute("UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 second'")
     answer = later.step("preflight")
+    assert "Another run is in progress" in answer["msg"]
+    assert answer["details"]["holder"]["lease_expired"] is True
+    answer = later.step("preflight", take_over=runs.run_id, taken_over_because="unseen")
     assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
-    assert "has ended (failed)" in runs.step("verify_restore")["msg"], "the interrupted run cannot go on"
+    why = "interrupted: its lease was over and nobody could see its controller"
+    assert runs.ask("SELECT reason FROM runbook.run WHERE finished IS NOT NULL") == [(why,)]
+    said = runs.step("verify_restore")["msg"]
+    assert said == f"Run {runs.run_id} has ended (failed): {why}. Start a new run.", "it cannot go on"
 
 
 def test_a_run_that_was_stopped_after_its_commit_is_named(runs: StepRuns) -> None:

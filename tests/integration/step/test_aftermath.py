@@ -134,10 +134,16 @@ def test_the_databases_were_swapped_or_not(proven: StepRuns, swapped: bool) -> N
 def test_a_run_that_was_done_and_not_closed_is_closed_as_what_it_did(runs: StepRuns) -> None:
     runs.up_to("verify")
     runs.must("smoke_test")
-    answer = runs.another("emergency_rollback").must("preflight", take_over=runs.run_id)
+    back = runs.another("emergency_rollback")
+    answer = back.must("preflight", take_over=runs.run_id)
     assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
     closed = f"SELECT outcome, reason FROM runbook.run WHERE run_id = '{runs.run_id}'"
-    assert runs.ask(closed) == [("deployed", "its controller was gone before it closed the run")]
+    assert runs.ask(closed) == [
+        (
+            "deployed",
+            f"run {back.run_id} was told by take_over to take its place before it closed the run",
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +166,7 @@ def test_a_run_that_could_not_write_that_it_was_refused(
         "record_sha256": "ab",
     }
     back = runs.another("emergency_rollback" if last == "apply" else "deploy")
-    back.must("preflight", take_over=runs.run_id, ended_elsewhere=ended)
+    back.must("preflight", take_over=runs.run_id, taken_over_because="gone", ended_elsewhere=ended)
     query = f"SELECT outcome, reason, record_sha256 FROM runbook.run WHERE run_id = '{runs.run_id}'"
     assert runs.ask(query) == [expected]
 

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed, Unchanged
-from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import aftermath, ended_as
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import (
+    aftermath,
+    ended_as,
+    why_taken_over,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
     DEPLOY_STEPS,
     RESTORE_STEPS,
@@ -15,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts impo
 )
 
 IDENTITY = {"system_identifier": "7", "database": "shop", "database_oid": 5}
+GONE = why_taken_over("gone", "r2")
 HALF_DONE = {"migration": "002", "direction": "apply", "done": 1}
 
 
@@ -88,14 +93,32 @@ UNTIL_VERIFY = DEPLOY_STEPS[: DEPLOY_STEPS.index("verify")]
     ],
 )
 def test_how_a_run_ended_that_nobody_closed(playbook, receipts, outcome):
-    assert ended_as(playbook, receipts, IDENTITY, None)[0] == outcome
+    assert ended_as(playbook, receipts, IDENTITY, None, GONE)[0] == outcome
 
 
 def test_a_run_whose_statements_are_half_done_was_interrupted():
     receipts = chain(UNTIL_APPLY, refusal("apply"))
-    assert ended_as("deploy", receipts, IDENTITY, HALF_DONE)[0] == "failed"
+    assert ended_as("deploy", receipts, IDENTITY, HALF_DONE, GONE)[0] == "failed"
 
 
 def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough():
     receipts = [receipt("preflight", files=["002"]), *chain(DEPLOY_STEPS[1:])]
-    assert ended_as("deploy", receipts, IDENTITY, None)[0] == "failed"
+    assert ended_as("deploy", receipts, IDENTITY, None, GONE)[0] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("because", "why"),
+    [
+        ("gone", "its controller was gone"),
+        ("unseen", "its lease was over and nobody could see its controller"),
+        ("named", "run r2 was told by take_over to take its place"),
+    ],
+)
+def test_the_ledger_says_no_more_than_is_known(because, why):
+    said = why_taken_over(because, "r2")
+    assert said == why
+    assert ended_as("deploy", chain(["preflight"]), IDENTITY, None, said) == ("failed", f"interrupted: {why}")
+    assert ended_as("deploy", chain(DEPLOY_STEPS), IDENTITY, None, said) == (
+        "deployed",
+        f"{why} before it closed the run",
+    )

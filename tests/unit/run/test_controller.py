@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run import controller
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import (
     lives,
     process_start,
@@ -68,3 +70,29 @@ def test_where_no_process_can_be_looked_up_none_is_dead() -> None:
     assert lives(elsewhere) is None
     assert lives({}) is None
     assert lives({**this_controller(), "pid": 2**30, "process_start": None}) is False
+
+
+def test_one_that_was_killed_and_that_nobody_has_asked_for_is_dead() -> None:
+    """As for ever in a container without an init."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    killed = {**this_controller(), "pid": process.pid, "process_start": process_start(process.pid)}
+    assert lives(killed) is True
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{process.pid}/stat").exists()
+    assert lives(killed) is False
+    process.communicate()
+
+
+def test_of_a_process_that_is_hidden_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another user's under hidepid, or every one where there is no /proc."""
+    theirs = {**this_controller(), "pid": 2**22 + 1}
+    assert lives(theirs) is False
+
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert lives(theirs) is None
+    monkeypatch.setattr(controller, "_read", lambda path: None)
+    assert lives(this_controller()) is None

@@ -6,10 +6,54 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import this_controller
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.taking_over import ended_here
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.taking_over import (
+    ended_here,
+    may_be_taken_over,
+    still_there,
+)
 
 FACTS = {"playbook": "deploy", "target": "t", "database": "d"}
+
+
+@pytest.mark.parametrize(
+    ("controller", "lease_expired", "because"),
+    [
+        ({}, True, None),
+        ({"process_start": "1"}, False, "gone"),
+        ({"process_start": "1"}, True, "gone"),
+        ({"boot_id": "another machine"}, False, None),
+        ({"boot_id": "another machine"}, True, "unseen"),
+        (None, True, "unseen"),
+    ],
+)
+def test_a_process_that_is_there_is_believed_more_than_the_clock(
+    controller: dict | None, lease_expired: bool, because: str | None
+) -> None:
+    holder = {
+        "run_id": "r1",
+        "playbook": "deploy",
+        "migrations": ["002"],
+        "operator": "ada@desk",
+        "started": "2026-01-01T00:00:00Z",
+        "controller": None if controller is None else {**this_controller(), **controller},
+        "lease_expired": lease_expired,
+    }
+    assert may_be_taken_over(holder) == because
+    said = still_there(holder)
+    assert (said is not None) == (controller == {})
+    if said is not None:
+        pid = this_controller()["pid"]
+        assert (
+            f"r1 (deploy of 002) by ada@desk, since 2026-01-01T00:00:00Z. Its controller is alive: process {pid}"
+            in said
+        )
+        assert said.endswith(
+            f"or end it (kill {pid}) and type the same command again. If it is sure to do nothing any"
+            " more: -e take_over=r1"
+        )
 
 
 def test_only_of_one_that_has_ended(tmp_path: Path) -> None:

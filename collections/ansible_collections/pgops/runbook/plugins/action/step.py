@@ -20,7 +20,7 @@ from ..plugin_utils.fleet.ending import concluded_in_fleet
 from ..plugin_utils.fleet.gate import registered_fleet
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
-from ..plugin_utils.run.controller import lives, new_run_id, operator, this_controller
+from ..plugin_utils.run.controller import new_run_id, operator, this_controller
 from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
@@ -31,7 +31,7 @@ from ..plugin_utils.run.module_of_steps import STEP_MODULE, ModuleOfSteps, failu
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
-from ..plugin_utils.run.taking_over import ended_here
+from ..plugin_utils.run.taking_over import ended_here, may_be_taken_over, still_there
 from ..plugin_utils.run.windows import check_windows, openings
 from ..plugin_utils.sql.commit import commit_of
 
@@ -319,12 +319,16 @@ class ActionModule(ModuleOfSteps):
             arguments["health"] = self._health(arguments, record, task_vars)
         try:
             result = self._with_progress(step, arguments, task_vars)
-            if result.get("failed") and self._may_take_over(result):
-                holder = result["details"]["holder"]["run_id"]
-                arguments["take_over"] = holder
-                if step in ("preflight", "approval"):
-                    arguments["ended_elsewhere"] = ended_here(record.artifacts_dir, holder)
-                result = self._with_progress(step, arguments, task_vars)
+            holder = (result.get("details") or {}).get("holder")
+            if result.get("failed") and holder:
+                because = may_be_taken_over(holder)
+                if because is None:
+                    result["msg"] = still_there(holder) or result["msg"]
+                else:
+                    arguments["take_over"] = holder["run_id"]
+                    arguments["taken_over_because"] = because
+                    arguments["ended_elsewhere"] = ended_here(record.artifacts_dir, holder["run_id"])
+                    result = self._with_progress(step, arguments, task_vars)
         except AnsibleConnectionFailure as error:
             # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
             host = arguments.get("library_host") or task_vars.get("inventory_hostname")
@@ -382,11 +386,6 @@ class ActionModule(ModuleOfSteps):
         result.setdefault("warnings", []).extend(said)
         if "outputs" in result:
             result["outputs"]["maintenance"] = said
-
-    def _may_take_over(self, result: dict[str, Any]) -> bool:
-        """Whether the run that holds the database was started on this machine by a process that is gone."""
-        holder = (result.get("details") or {}).get("holder") or {}
-        return lives(holder.get("controller") or {}) is False
 
 
 def _not_executable(step: str) -> dict[str, Any] | None:

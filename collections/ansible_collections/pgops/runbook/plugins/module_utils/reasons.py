@@ -190,7 +190,8 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "another_run_in_progress": Reason(
             "Another run is in progress in this database, or was interrupted in it.",
-            "Wait until it has finished. If it is known to be dead: the same command with -e take_over=<run_id>.",
+            "Wait until it has finished, or end the process that the reason names. If it is known to be dead: the same"
+            " command with -e take_over=<run_id>.",
         ),
         "applied_without_smoke_test": Reason(
             "The migration is applied, but the run that applied it ended before the smoke tests had succeeded.",

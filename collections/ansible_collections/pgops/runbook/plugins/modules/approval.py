@@ -27,6 +27,15 @@ options:
     description: Name of a run that holds the database and is known to be dead.
     type: str
     default: ''
+  taken_over_because:
+    description:
+      - What is known of the controller of the run named by O(take_over), for the ledger. Filled in by the action
+        plugin.
+      - With V(named) only its name was given; with V(gone) its process was on the same machine and is there no more;
+        with V(unseen) it cannot be looked at from here, and the lease of the run was over.
+    type: str
+    choices: [named, gone, unseen]
+    default: named
   ended_elsewhere:
     description:
       - How that run ended by its run.json, where its end could not be written to the ledger. Filled in by the action

@@ -73,6 +73,15 @@ options:
     description: Run whose controller is known to be dead and which no longer holds the database.
     type: str
     default: ''
+  taken_over_because:
+    description:
+      - What is known of the controller of the run named by O(take_over), for the ledger. Filled in by the action
+        plugin.
+      - With V(named) only its name was given; with V(gone) its process was on the same machine and is there no more;
+        with V(unseen) it cannot be looked at from here, and the lease of the run was over.
+    type: str
+    choices: [named, gone, unseen]
+    default: named
   source_run_id:
     description: For a restore, the run whose backup is to be put back.
     type: str

@@ -13,7 +13,16 @@ from ..errors import RunbookError, StepFailed, Unchanged
 from ..shapes import Identity, Json, Receipt
 from .receipts import CHAINS, committed_versions, latest
 
-__all__ = ["CHANGING_STEPS", "FIRST_STEP_THAT_CHANGES", "SUCCESS", "aftermath", "ended_as", "has_changed"]
+__all__ = [
+    "CHANGING_STEPS",
+    "FIRST_STEP_THAT_CHANGES",
+    "SUCCESS",
+    "TAKEN_OVER_SPEC",
+    "aftermath",
+    "ended_as",
+    "has_changed",
+    "why_taken_over",
+]
 
 #: Playbook -> outcome of a run that did what was asked for.
 SUCCESS = {
@@ -35,6 +44,17 @@ FIRST_STEP_THAT_CHANGES = {
 
 #: The steps after which production is another one.
 CHANGING_STEPS = ("apply", "emergency_rollback", "swap")
+
+# Why another run took the place of one that nobody closed: no more than is known, since a controller that nobody could
+# see may have been alive.
+WHY_TAKEN_OVER = {
+    "named": "run {} was told by take_over to take its place",
+    "gone": "its controller was gone",
+    "unseen": "its lease was over and nobody could see its controller",
+}
+
+#: Option of a step: what its controller knows of that of the run named by take_over.
+TAKEN_OVER_SPEC = {"type": "str", "default": "named", "choices": list(WHY_TAKEN_OVER)}
 
 AGAIN = "When the cause is gone, type the same command again."
 
@@ -92,28 +112,34 @@ def has_changed(receipts: Sequence[Receipt]) -> bool:
     return any(receipt["step"] in CHANGING_STEPS for receipt in receipts)
 
 
+def why_taken_over(because: str, by: str) -> str:
+    """
+    Args:
+        because: see TAKEN_OVER_SPEC.
+        by: run_id of the run that takes the place.
+    """
+    return WHY_TAKEN_OVER[because].format(by)
+
+
 def ended_as(
-    playbook: str, receipts: Sequence[Receipt], identity: Identity, half_done: Json | None
+    playbook: str, receipts: Sequence[Receipt], identity: Identity, half_done: Json | None, why: str
 ) -> tuple[str, str]:
     """Outcome and reason of a run that its controller did not close, as its run.json has it where it got so far.
 
     Args:
         playbook: of the run.
         receipts, identity, half_done: see ``aftermath``.
+        why: see ``why_taken_over``.
     """
     done = {receipt["step"] for receipt in receipts if receipt["status"] == "ok"}
     failed = next((receipt for receipt in receipts if receipt["status"] == "failed"), None)
-    interrupted = "failed", "interrupted: its controller was gone"
+    interrupted = "failed", f"interrupted: {why}"
     preflight = latest(receipts, "preflight")
     if preflight is None or preflight["outputs"].get("files"):
         return interrupted  # the hosts that have the files leave no receipt that all of them have followed
     if failed is None:
         complete = any(done.issuperset(chain) for chain in CHAINS.get(playbook, ()))
-        return (
-            (SUCCESS[playbook], "its controller was gone before it closed the run")
-            if complete
-            else interrupted
-        )
+        return (SUCCESS[playbook], f"{why} before it closed the run") if complete else interrupted
     changes, reason = FIRST_STEP_THAT_CHANGES.get(playbook), failed["outputs"].get("reason", "")
     if changes is None or not any(receipt["step"] == changes for receipt in receipts):
         return "refused", reason

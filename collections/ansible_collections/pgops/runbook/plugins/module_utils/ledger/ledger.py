@@ -117,16 +117,16 @@ class Ledger:
         )
 
     def run(self, cursor: Cursor, run_id: str) -> Json | None:
-        """One run as dict (run_id, playbook, migrations, operator, finished (bool), outcome), or None."""
+        """One run as dict (run_id, playbook, migrations, operator, finished (bool), outcome, reason), or None."""
         if not self.exists(cursor):
             return None
         cursor.execute(
-            "SELECT run_id, playbook, migrations, operator, finished IS NOT NULL, outcome FROM runbook.run"
-            " WHERE run_id = %s",
+            "SELECT run_id, playbook, migrations, operator, finished IS NOT NULL, outcome, reason FROM"
+            " runbook.run WHERE run_id = %s",
             (run_id,),
         )
         row = cursor.fetchone()
-        names = ("run_id", "playbook", "migrations", "operator", "finished", "outcome")
+        names = ("run_id", "playbook", "migrations", "operator", "finished", "outcome", "reason")
         return dict(zip(names, row)) if row else None
 
     def last_run(self, cursor: Cursor) -> Json | None:

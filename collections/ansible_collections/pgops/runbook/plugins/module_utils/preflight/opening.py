@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
-from ..ledger.aftermath import ended_as, has_changed
+from ..ledger.aftermath import ended_as, has_changed, why_taken_over
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
@@ -271,7 +271,7 @@ def backups_of(receipts: Sequence[Receipt], run_id: str) -> list[str]:
 
 
 def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
-    """One run a database; a run whose lease ended or whose controller is dead is closed, and said so.
+    """One run a database; a run that is known to be dead is closed, and said so.
 
     Returns:
         The run that was found dead, as the ledger gives it, or None.
@@ -288,7 +288,11 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
         half_done = journal if journal is not None and journal["run_id"] == other["run_id"] else None
         receipts = step.ledger.receipts(cursor, other["run_id"])
         ended = _ended_elsewhere(step, other, receipts) or ended_as(
-            other["playbook"], receipts, step.identity, half_done
+            other["playbook"],
+            receipts,
+            step.identity,
+            half_done,
+            why_taken_over(step.params["taken_over_because"], step.run_id),
         )
         step.ledger.finish_run(cursor, other["run_id"], *ended)
     return other
@@ -312,16 +316,17 @@ def _refuse_living_run(step: Step, other: Json | None) -> None:
 
 
 def refuse_living_run(step: Step, other: Json | None) -> None:
-    """
+    """One run a database, whatever its lease says: only the controller can see whether that of the other run lives.
+
     Args:
         other: the run that holds the database, or None.
 
     Raises:
-        Refused: it may still be alive; ``details`` has it as ``holder``.
+        Refused: it was not named; ``details`` has it as ``holder``, by which the controller decides.
     """
     if other is None:
         return
-    if not other["lease_expired"] and step.params["take_over"] != other["run_id"]:
+    if step.params["take_over"] != other["run_id"]:
         raise Refused(
             "another_run_in_progress",
             f"Another run is in progress in this database: {other['run_id']} ({other['playbook']} of"

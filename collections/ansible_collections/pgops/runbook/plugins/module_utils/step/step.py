@@ -300,8 +300,10 @@ class Step:
                 WAITS.format(self.run_id, RESUME.format(self.run_id)),
             )
         if run["finished"]:
+            # Who has taken its place says so there.
+            why = f": {run['reason'].rstrip('.')}" if run.get("reason") else ""
             raise Refused(
-                "run_has_ended", f"Run {self.run_id} has ended ({run['outcome']}). Start a new run."
+                "run_has_ended", f"Run {self.run_id} has ended ({run['outcome']}){why}. Start a new run."
             )
         if run["playbook"] != self.playbook:
             raise Refused(

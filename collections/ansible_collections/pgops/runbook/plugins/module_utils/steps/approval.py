@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..ledger.aftermath import TAKEN_OVER_SPEC
 from ..ledger.approvals import check_approvals, read_approvals
 from ..library.follow import refuse_unless_all_hosts_checked
 from ..postgres.connection import transaction
@@ -50,6 +51,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             goes_on={"type": "bool", "default": False},
             take_over={"type": "str", "default": ""},
+            taken_over_because=TAKEN_OVER_SPEC,
             ended_elsewhere={"type": "dict", "options": ENDED_SPEC},
         ),
         supports_check_mode=True,

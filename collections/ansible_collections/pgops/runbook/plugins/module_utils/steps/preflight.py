@@ -15,6 +15,7 @@ from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of, refuse_for_drill
 from ..backup.files import remove_unencrypted
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
+from ..ledger.aftermath import TAKEN_OVER_SPEC
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
@@ -61,6 +62,7 @@ OPTIONS: Json = {
     "rehearsal_host": {"type": "str", "default": ""},
     "pg_bindir": {"type": "path", "default": ""},
     "take_over": {"type": "str", "default": ""},
+    "taken_over_because": TAKEN_OVER_SPEC,
     "ended_elsewhere": {"type": "dict", "options": ENDED_SPEC},
     "source_run_id": {"type": "str", "default": ""},
     "restore_to": {"type": "str", "default": ""},

@@ -51,17 +51,21 @@ def this_controller() -> dict[str, Any]:
 
 
 def lives(controller: dict[str, Any]) -> bool | None:
-    """Whether a controller's process (see this_controller) still runs; None where it is another machine's.
+    """Whether a controller's process (see this_controller) still runs; None where that cannot be seen from here.
 
-    Two containers on one kernel do not see each other's processes, and use the same numbers for them.
+    Two containers on one kernel do not see each other's processes, and use the same numbers for them. And some systems
+    tell nothing of a process, not even of this one.
     """
     ours = this_controller()
-    if not controller or any(controller.get(key) != ours[key] for key in ("boot_id", "pid_namespace")):
+    if not controller or process_start(os.getpid()) is None:
+        return None
+    if any(controller.get(key) != ours[key] for key in ("boot_id", "pid_namespace")):
         return None
     start = controller.get("process_start")
-    if start is None and ours["process_start"] is not None:
+    if start is None:
         return False  # it was gone already when its task wrote this down
-    return process_start(controller.get("pid", 0)) == start
+    pid = controller.get("pid", 0)
+    return None if _is_hidden(pid) else process_start(pid) == start
 
 
 def _pid_namespace() -> str | None:
@@ -72,10 +76,26 @@ def _pid_namespace() -> str | None:
         return None
 
 
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process of which another user's is told nothing (proc(5), "hidepid")."""
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return _read(f"/proc/{int(pid)}/stat") is None
+    except (OSError, OverflowError):
+        pass
+    return False
+
+
 def process_start(pid: int) -> str | None:
-    """Start time of a process in clock ticks since boot, which its successor under the same pid does not have."""
+    """Start time of a process in clock ticks since boot, which its successor under the same pid does not have.
+
+    None where there is none, or none that will do anything any more: one that was killed keeps its entry until its
+    parent has asked for it, which in a container may be never (proc(5), "state").
+    """
     stat = _read(f"/proc/{int(pid)}/stat")
-    return stat.rsplit(")", 1)[-1].split()[19] if stat else None
+    fields = stat.rsplit(")", 1)[-1].split() if stat else []
+    return fields[19] if fields and fields[0] not in ("Z", "X") else None
 
 
 def _read(path: str) -> str | None:
