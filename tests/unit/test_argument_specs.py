@@ -19,12 +19,20 @@ import jinja2.meta
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pgops.runbook.plugins.action import check, fleet, import_scripts, preflight, step
+from ansible_collections.pgops.runbook.plugins.action import (
+    check,
+    fleet,
+    import_scripts,
+    preflight,
+    run_within,
+    step,
+)
 from ansible_collections.pgops.runbook.plugins.plugin_utils.check.checking import OPTIONS as OPTIONS_OF_CHECKS
 from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.gate import OPTIONS as OPTIONS_OF_FLEETS
 from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work import (
     OPTIONS as OPTIONS_OF_IMPORTS,
 )
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.within import OPTIONS as OPTIONS_OF_COMMANDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 COLLECTION = PROJECT / "collections" / "ansible_collections" / "pgops" / "runbook"
@@ -40,6 +48,7 @@ ON_THE_CONTROLLER = {
     "check": (check, OPTIONS_OF_CHECKS),
     "fleet": (fleet, OPTIONS_OF_FLEETS),
     "import_scripts": (import_scripts, OPTIONS_OF_IMPORTS),
+    "run_within": (run_within, OPTIONS_OF_COMMANDS),
 }
 MODULES = sorted(
     path.stem

@@ -9,9 +9,11 @@ import json
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.digests import canonical_json, digest_of
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import RUN_LOCK
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import altered
 from ansible_collections.pgops.runbook.plugins.module_utils.step import waiting
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.restore_runs import wait_for
 from tests.integration.step_runs import StepRuns
@@ -167,6 +169,12 @@ def test_a_step_that_worked_for_longer_than_the_lease_still_holds_the_database(r
         "CREATE TRIGGER later BEFORE INSERT ON runbook.receipt FOR EACH ROW EXECUTE FUNCTION runbook.later()"
     )
     runs.steps("backup")
+    assert runs.ask("SELECT lease_until > clock_timestamp() FROM runbook.run") == [(True,)]
+
+    def fail(step: Step) -> None:
+        raise StepFailed("step_crashed", "It was tried.")
+
+    assert runs.work("verify_restore", fail)["outcome"] == "failed", "what comes then takes its time too"
     assert runs.ask("SELECT lease_until > clock_timestamp() FROM runbook.run") == [(True,)]
 
 

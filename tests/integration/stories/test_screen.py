@@ -142,6 +142,29 @@ def test_what_a_command_said_that_failed_is_shown(application: Application) -> N
     assert "State: Production was not touched." in run.output
 
 
+def test_a_command_that_does_not_end_is_named_and_ended(application: Application) -> None:
+    run = application.deploy(
+        "002",
+        "-e",
+        "maintenance_window_timeout_seconds=1",
+        maintenance_window_open_command=["sh", "-c", "echo so far; sleep 600"],
+    )
+    assert run.status != 0
+    (line,) = [one for one in run.output.splitlines() if "waits for" in one]
+    assert line.split() == [
+        "·",
+        "maintenance_window",
+        "0",
+        "s",
+        "waits",
+        "for",
+        "maintenance_window_open_command",
+    ]
+    assert "so far" in run.output
+    assert run.record["outcome"] == "refused"
+    assert run.record["reason"] == "maintenance_window_open_command: sh had not ended after 1 s"
+
+
 @pytest.mark.parametrize(
     ("step", "state", "arguments"),
     [

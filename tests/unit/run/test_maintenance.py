@@ -79,6 +79,10 @@ def test_the_one_command_that_takes_it_back():
     assert read_by_a_shell == '{"maintenance_window_close_command": ["/bin/app", "it\'s back"]}'
 
 
+def take_back(command, seconds=60.0):
+    return maintenance.take_back(command, seconds, lambda: None)
+
+
 class Ledger:
     """What a run's ledger was told, and why it could not be told."""
 
@@ -91,7 +95,7 @@ class Ledger:
 
 
 def taken_back(ledger, command, **facts):
-    return maintenance.end_maintenance(run(**facts), command, "", ledger, writes=True)
+    return maintenance.end_maintenance(run(**facts), command, take_back, "", ledger, writes=True)
 
 
 def test_postgresql_comes_before_the_command_and_needs_none(tmp_path):
@@ -126,18 +130,17 @@ def test_who_is_alive_or_only_looks_changes_nothing():
     ledger = Ledger()
     for facts, writes in (({"controller": this_controller()}, True), ({}, False)):
         known = run(mode="block", close_command=None, **facts)
-        said = maintenance.end_maintenance(known, [], "", ledger, writes=writes)
+        said = maintenance.end_maintenance(known, [], take_back, "", ledger, writes=writes)
         assert said.startswith("OUT OF SERVICE")
     assert said.endswith("ansible-playbook playbooks/status.yml")
     assert ledger.told == []
 
 
-def test_the_command_is_run_and_its_failure_told(tmp_path, monkeypatch):
+def test_the_command_is_run_and_its_failure_told(tmp_path):
     done = tmp_path / "it's $(done)"
-    assert maintenance.take_back(["touch", str(done)]) is None
+    assert take_back(["touch", str(done)]) is None
     assert done.exists()
-    assert maintenance.take_back(["sh", "-c", "echo 'no\nanswer' >&2; exit 3"]) == "no answer"
-    assert maintenance.take_back(["sh", "-c", "exit 3"]) == "it ended with 3"
-    assert maintenance.take_back(["/nowhere/app"]) == "it could not be started: No such file or directory"
-    monkeypatch.setattr(maintenance, "COMMAND_SECONDS", 0.2)
-    assert maintenance.take_back(["sleep", "60"]) == "it had not ended after 0.2 s"
+    assert take_back(["sh", "-c", "echo 'no\nanswer' >&2; exit 3"]) == "no answer"
+    assert take_back(["sh", "-c", "exit 3"]) == "it ended with 3"
+    assert take_back(["/nowhere/app"]) == "/nowhere/app could not be started: No such file or directory"
+    assert take_back(["sleep", "60"], 0.2) == "sleep had not ended after 0.2 s"

@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.moving import
     MovingLine,
     Screen,
     progress_in_words,
+    waiting_for,
 )
 
 
@@ -180,6 +181,18 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch: pytest.Mon
     (text,) = printed.texts
     assert text.endswith("reading tables\n")
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_what_is_waited_for_is_named_at_once(monkeypatch: pytest.MonkeyPatch, moves: bool) -> None:
+    monkeypatch.setattr(Screen, "moves", moves)
+    printed = Printed()
+    with waiting_for("the_command", "maintenance_window", "books", printed) as meanwhile:
+        assert len(printed.texts) == 1
+        meanwhile()
+    assert "maintenance_window" in printed.texts[0]
+    assert printed.texts[0].rstrip().endswith("waits for the_command")
+    assert printed.texts[1:] == ([printed.texts[0], "\r\x1b[K"] if moves else []), "the next is not due"
 
 
 # Several databases at work together -----------------------------------------------------------------------

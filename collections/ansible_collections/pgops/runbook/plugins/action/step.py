@@ -8,10 +8,12 @@ import datetime
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
 
 from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.aftermath import CHANGING_STEPS
@@ -26,13 +28,15 @@ from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.health import check_urls, health_of
-from ..plugin_utils.run.maintenance import end_maintenance
+from ..plugin_utils.run.maintenance import end_maintenance, take_back
 from ..plugin_utils.run.module_of_steps import STEP_MODULE, ModuleOfSteps, failure
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
 from ..plugin_utils.run.taking_over import ended_here, may_be_taken_over, still_there
 from ..plugin_utils.run.windows import check_windows, openings
+from ..plugin_utils.run.within import seconds_of_window
+from ..plugin_utils.screen.moving import waiting_for
 from ..plugin_utils.sql.commit import commit_of
 
 try:
@@ -310,6 +314,8 @@ class ActionModule(ModuleOfSteps):
                 check_urls(self._health_settings(task_vars))
             if step == "preflight" and run.get("playbook") == "deploy":
                 check_windows(self._templar.template(task_vars.get("runbook_windows")))
+            if step == "preflight" and run.get("playbook") in ("deploy", "restore"):
+                self._seconds_of_window(task_vars)
             if step == "maintenance_window":
                 arguments["openings"] = openings(arguments.get("window"), datetime.datetime.now(datetime.UTC))
             arguments["plan"] = plan_of_run(step, run, record, arguments)
@@ -356,6 +362,10 @@ class ActionModule(ModuleOfSteps):
 
         return health_of(self._health_settings(task_vars), let_in)
 
+    def _seconds_of_window(self, task_vars: dict[str, Any]) -> float:
+        """See seconds_of_window()."""
+        return seconds_of_window(self._templar.template(task_vars.get("maintenance_window_timeout_seconds")))
+
     def _health_settings(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         return dict(self._templar.template(task_vars.get("runbook_health") or {}))
 
@@ -380,12 +390,28 @@ class ActionModule(ModuleOfSteps):
             result["changed"] = True
             return str(told.get("msg")) if told.get("failed") else None
 
+        def close(words: Sequence[str]) -> str | None:
+            return self._close_window(words, arguments, task_vars)
+
         said = [
-            end_maintenance(run, command, take_over, tell, writes=not self._task.check_mode) for run in left
+            end_maintenance(one, command, close, take_over, tell, writes=not self._task.check_mode)
+            for one in left
         ]
         result.setdefault("warnings", []).extend(said)
         if "outputs" in result:
             result["outputs"]["maintenance"] = said
+
+    def _close_window(
+        self, command: Sequence[str], arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> str | None:
+        """Run maintenance_window_close_command; returns why it failed, or None."""
+        try:
+            seconds = self._seconds_of_window(task_vars)
+        except RunbookError as error:
+            return error.reason
+        step, host = self._step_name(arguments), str(task_vars.get("inventory_hostname"))
+        with waiting_for("maintenance_window_close_command", step, host, Display().display) as meanwhile:
+            return take_back(command, seconds, meanwhile)
 
 
 def _not_executable(step: str) -> dict[str, Any] | None:

@@ -123,6 +123,8 @@ class Step:
         # Of the step with which a run goes on that has stopped; and whether the run is open again.
         self.reopen: Reopen | None = None
         self.goes_on = False
+        # Whether it has passed the gate, and so held the database for its run.
+        self.holds = False
 
     @property
     def connection(self) -> Connection:
@@ -261,6 +263,7 @@ class Step:
             if preflight is not None and "smoke" in self.plan:
                 check_smoke_scripts(preflight["inputs"].get("smoke"), self.smoke_digests())
             self.ledger.extend_lease(cursor, self.run_id)
+        self.holds = True
 
     def _commits(self) -> bool:
         """Whether the step writes to the target, or says what a run would meet that does.
@@ -432,6 +435,9 @@ class Step:
                 run = self.ledger.run(cursor, self.run_id)
                 if run is not None and not run["finished"] and run["playbook"] == self.playbook:
                     self.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})
+                    if self.holds:
+                        # The run goes on to its end, which may be a rollback, or a command that takes its time.
+                        self.ledger.extend_lease(cursor, self.run_id)
         except (RunbookError, psycopg2.Error) as error:
             self.module.warn(f"The failure could not be written to the ledger: {one_line(error)}")
 

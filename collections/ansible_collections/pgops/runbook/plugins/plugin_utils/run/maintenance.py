@@ -6,23 +6,21 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .controller import lives
+from .within import run_within
 
 __all__ = ["end_maintenance", "is_left_over", "out_of_service_sentence", "take_back"]
 
 STATUS = "ansible-playbook playbooks/status.yml"
 
-# A command that does not end must not keep anybody from looking.
-COMMAND_SECONDS: float = 300
-
 
 def end_maintenance(
     run: dict[str, Any],
     command: Sequence[str],
+    take_back: Callable[[Sequence[str]], str | None],
     take_over: str,
     tell: Callable[[str, dict[str, Any]], str | None],
     writes: bool,
@@ -32,6 +30,7 @@ def end_maintenance(
     Args:
         run: see module_utils/ledger/maintenance.py, out_of_service.
         command: maintenance_window_close_command, as it is set now.
+        take_back: runs it; returns why it failed, or None (see take_back).
         take_over: run_id of a run that is known to be dead.
         tell: has the step announce do one thing in the name of a run, by its options; returns why it could not.
         writes: false in check mode.
@@ -117,22 +116,15 @@ def out_of_service_sentence(run: dict[str, Any], left_over: bool, command: Seque
     )
 
 
-def take_back(command: Sequence[str]) -> str | None:
-    """Run the command, on the controller; returns why it failed, or None."""
-    try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it had not ended after {COMMAND_SECONDS:g} s"
-    except OSError as error:
-        return f"it could not be started: {error.strerror}"
-    if done.returncode == 0:
+def take_back(command: Sequence[str], seconds: float, meanwhile: Callable[[], None]) -> str | None:
+    """Run the command, on the controller; returns why it failed, or None.
+
+    Args:
+        seconds: how long it may take: one that does not end must not keep anybody from looking.
+        meanwhile: called now and then while it works.
+    """
+    ended = run_within(command, seconds, meanwhile=meanwhile)
+    if ended.status == 0:
         return None
-    return " ".join((done.stderr or done.stdout).split()) or f"it ended with {done.returncode}"
+    said = ended.failure or ended.stderr or ended.stdout
+    return " ".join(said.split()) or f"it ended with {ended.status}"

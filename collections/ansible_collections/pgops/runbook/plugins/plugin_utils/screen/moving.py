@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...module_utils.sentences import visible
 from .found import megabytes
 from .lines import NAME_WIDTH, SECONDS_WIDTH
 
-__all__ = ["CLEARED", "COMPACT_FROM", "MovingLine", "Screen", "progress_in_words"]
+__all__ = ["CLEARED", "COMPACT_FROM", "MovingLine", "Screen", "progress_in_words", "waiting_for"]
 
 #: Back to the begin of the line, and nothing on it any more.
 CLEARED = "\r\x1b[K"
@@ -100,14 +101,15 @@ class MovingLine:
         self._next_line = self._started + self._seconds_between
         self._is_shown = False
 
-    def show(self, line: str) -> None:
+    def show(self, line: str, at_once: bool = False) -> None:
         """Show how far the step is.
 
         Args:
             line: of JSON, as the module wrote it; empty where it has written none.
+            at_once: whether to show it even if there was a line just now, or none is due yet.
         """
         now = time.monotonic()
-        if Screen.databases > COMPACT_FROM or (not self._moves and now < self._next_line):
+        if Screen.databases > COMPACT_FROM or not (self._moves or at_once or now >= self._next_line):
             return
         self._next_line = now + self._seconds_between
         try:
@@ -126,3 +128,21 @@ class MovingLine:
         """Leave an empty line for what comes next."""
         if self._is_shown:
             self._display(CLEARED, newline=False, screen_only=True)
+
+
+@contextlib.contextmanager
+def waiting_for(
+    called: str, step: str, host: str, display: Callable[..., None]
+) -> Iterator[Callable[[], None]]:
+    """Inside, the screen says what is waited for: at once, and again when the function that is given is called.
+
+    Args:
+        called: what that is, as a person knows it.
+        step, host, display: see MovingLine.
+    """
+    line, told = MovingLine(step, host, display), json.dumps({"what": f"waits for {called}"})
+    try:
+        line.show(told, at_once=True)
+        yield lambda: line.show(told)
+    finally:
+        line.clear()
