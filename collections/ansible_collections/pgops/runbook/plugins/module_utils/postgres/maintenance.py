@@ -15,6 +15,7 @@ from ..errors import Refused, RunbookError, known
 from ..shapes import Connection, Cursor, Json, Target
 from .answers import one_row
 from .connection import ServerUnreachable, connect, psycopg2, sql
+from .standbys import commit_without_standbys
 
 __all__ = [
     "SWAP_MARK",
@@ -147,6 +148,8 @@ def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> Json |
                 # Again: it may have ended while we waited for the lock.
                 found = interrupted_swap(cursor, target["login_db"])
                 if found and found["closed"]:
+                    # Nobody is to be kept out because a standby is missing.
+                    commit_without_standbys(cursor)
                     allow_connections(cursor, target["login_db"], True)
                     return found
         return None

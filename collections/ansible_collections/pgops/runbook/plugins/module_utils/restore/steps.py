@@ -19,6 +19,7 @@ from ..library.follow import changes_since
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, server_identity, transaction
 from ..postgres.message import one_line
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
+from ..postgres.standbys import commit_without_standbys
 from ..rows.carry_over import RowComparison, refresh_materialized_views, summary_of_left
 from ..rows.difference import TableDifference
 from ..rows.sequences import carry_sequences
@@ -202,6 +203,7 @@ def _close_run_in_replaced(step: Step, replaced: str) -> None:
         return
     try:
         with transaction(connection) as cursor:
+            commit_without_standbys(cursor)
             step.ledger.finish_run(cursor, step.run_id, "restored", "this database was replaced")
         # In the one that has its place it goes on until the end of this run.
         end_mode(connection, step.run_id)

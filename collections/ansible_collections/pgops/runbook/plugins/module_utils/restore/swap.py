@@ -17,6 +17,7 @@ from ..errors import Refused, RunbookError, Unchanged
 from ..postgres.connection import psycopg2, sql
 from ..postgres.maintenance import allow_connections, connect_maintenance, swap_mark, take_swap_lock
 from ..postgres.message import one_line
+from ..postgres.standbys import commit_without_standbys
 from ..shapes import Connection, Cursor, Json, Target
 from .properties import carry_properties, read_properties
 from .restored import replaced_name
@@ -91,6 +92,8 @@ class DatabaseSwap:
             self._connection.rollback()
             self._connection.autocommit = True
         with self._connection.cursor() as cursor:
+            # Nothing was swapped, and nobody is to be kept out because a standby is missing.
+            commit_without_standbys(cursor)
             allow_connections(cursor, self.database, True)
             # Shut just before the renaming; whoever takes this step once more has to get in.
             allow_connections(cursor, self.restored, True)

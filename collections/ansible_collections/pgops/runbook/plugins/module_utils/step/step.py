@@ -77,6 +77,19 @@ FIRST_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "approve"
 
 STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
 
+# Of these COMMIT waits for synchronous standbys, as the role has it: what production is, and what others need to know
+# to give back what was taken from it. A receipt needs no wait of its own: WAL is one sequence, and a standby that has
+# the change of production has all that was proven before it (decision 046). The last four see to it themselves.
+WAITING_FOR_STANDBYS = (
+    *CHANGING_STEPS,
+    "maintenance_window",
+    "files_rename",
+    "approve",
+    "cleanup",
+    "salvage",
+    "status",
+)
+
 # Steps whose work is to read and write the ledger, which waits for locks.
 PATIENT_STEPS = ("preflight", "announce", "approve", "cleanup")
 
@@ -221,6 +234,8 @@ class Step:
             self.identity = server_identity(cursor)
             if self._commits():
                 refuse_endless_commit(cursor, tries=not self.module.check_mode)
+            if self.name not in WAITING_FOR_STANDBYS:
+                commit_without_standbys(cursor)
             if self.name in FIRST_STEPS or self.reopen is not None:
                 self.out_of_service = out_of_service(cursor, self.run_id)
         if self.name in UNGATED_STEPS:

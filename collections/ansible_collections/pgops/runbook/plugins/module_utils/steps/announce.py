@@ -12,7 +12,6 @@ from ..ledger.maintenance import note_in_service
 from ..ledger.maintenance_mode import end_mode
 from ..library.follow import forget_rehearsed
 from ..postgres.connection import TARGET_SPEC, transaction
-from ..postgres.standbys import commit_without_standbys
 from ..restore.restored import drop_restored
 from ..shapes import Json
 from ..step.options import step_argument_spec
@@ -48,8 +47,6 @@ def _close_run(step: Step) -> bool:
     with transaction(step.connection) as cursor:
         if not step.ledger.exists(cursor):
             return False  # a preflight that died had not come to make one
-        # A run that was refused because a standby is missing has to be closed all the same.
-        commit_without_standbys(cursor, local=True)
         forget_rehearsed(cursor)
         step.ledger.keep_signatures(cursor, step.run_id, params["run"]["signed"] or {})
         return step.ledger.finish_run(
@@ -73,7 +70,6 @@ def _keep_signatures(step: Step) -> None:
     if not step.params["run"]["signed"]:
         return
     with transaction(step.connection) as cursor:
-        commit_without_standbys(cursor, local=True)
         step.ledger.keep_signatures(cursor, step.run_id, step.params["run"]["signed"])
 
 
