@@ -78,3 +78,20 @@ def test_the_limit_of_the_window_is_shorter_than_a_lease() -> None:
         with pytest.raises(Refused, match="maintenance_window_timeout_seconds is ") as caught:
             seconds_of_window(value)
         assert caught.value.code == "setting_invalid"
+
+
+def test_whoever_is_interrupted_leaves_nothing_at_work(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+
+    def interrupted() -> None:
+        if began.exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_within(
+            ["sh", "-c", f"echo $$ > {began}.new; mv {began}.new {began}; sleep 60"],
+            50,
+            meanwhile=interrupted,
+        )
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(began.read_text(encoding="utf-8")), 0)

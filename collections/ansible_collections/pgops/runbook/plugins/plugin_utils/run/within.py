@@ -83,11 +83,21 @@ def run_within(
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             return Ended(127, "", "", f"{words[0]} could not be started: {reason}")
         failure = None
-        if not _has_ended(process, seconds, meanwhile):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        try:
+            ended = _has_ended(process, seconds, meanwhile)
+        except BaseException:
+            # Ctrl-C reaches this process and not a session of its own.
+            _end(process)
+            raise
+        if not ended:
+            _end(process)
             failure = f"{words[0]} had not ended after {seconds:g} s"
         return Ended(124 if failure else process.returncode, _said(out), _said(err), failure)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _expanded(word: str) -> str:
