@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import IO, Any, NamedTuple
 
 from ...module_utils.errors import Refused
@@ -83,20 +86,39 @@ def run_within(
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             return Ended(127, "", "", f"{words[0]} could not be started: {reason}")
         failure = None
-        try:
+        with _ends_with_us(process):
             ended = _has_ended(process, seconds, meanwhile)
-        except BaseException:
-            # Ctrl-C reaches this process and not a session of its own.
-            _end(process)
-            raise
         if not ended:
             _end(process)
             failure = f"{words[0]} had not ended after {seconds:g} s"
         return Ended(124 if failure else process.returncode, _said(out), _said(err), failure)
 
 
+@contextmanager
+def _ends_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Inside, who interrupts or ends this process ends the command too, which has a session of its own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        _end(process)
+        signal.signal(number, before[signal.Signals(number)])
+        os.kill(os.getpid(), number)
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
