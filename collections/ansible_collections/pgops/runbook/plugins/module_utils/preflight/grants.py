@@ -29,7 +29,8 @@ LACKING = """
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = %s"""
 
-# Sequences of their columns, from which an INSERT takes numbers.
+# Sequences of their columns, from which an INSERT takes numbers. Asked of anything else the function fails, and in which
+# order conditions are looked at the planner decides.
 SEQUENCES = """
     SELECT n.nspname::text, s.relname::text FROM pg_catalog.pg_depend d
     JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
@@ -37,7 +38,7 @@ SEQUENCES = """
     JOIN pg_catalog.pg_class c ON c.oid = d.refobjid JOIN pg_catalog.pg_namespace m ON m.oid = c.relnamespace
     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = d.classid AND d.deptype = 'a'
       AND m.nspname = %s AND c.relname = ANY (%s)
-      AND NOT pg_catalog.has_sequence_privilege(s.oid, 'USAGE') ORDER BY 1, 2"""
+      AND CASE s.relkind WHEN 'S' THEN NOT pg_catalog.has_sequence_privilege(s.oid, 'USAGE') END ORDER BY 1, 2"""
 
 # pg_read_all_data reads them from PostgreSQL 19 (its release notes); lo_compat_privileges lets everybody.
 UNREADABLE_LARGE_OBJECTS = """
