@@ -147,3 +147,11 @@ def test_nothing_is_said_of_a_superusers_or_to_a_lesser_role(runs: StepRuns) -> 
         "ALTER TABLE notes ADD CHECK (mine(id)), ADD CHECK (body <> ''), ADD made timestamptz DEFAULT now()",
     )
     assert said(runs) == []
+
+
+def test_functions_of_postgresql_in_an_operator_class_of_an_extension_are_nobodys(connection) -> None:
+    """That of pg_trgm has btint4cmp, whoever owns the table that it indexes."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION pg_trgm; CREATE TABLE tags (name text)")
+        cursor.execute("CREATE INDEX ON tags USING gin (name gin_trgm_ops)")
+        assert called_as_superuser(cursor, None) == []

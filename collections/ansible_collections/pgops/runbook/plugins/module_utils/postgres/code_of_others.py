@@ -89,7 +89,9 @@ CALLS = """
             WHERE r.class = 'pg_catalog.pg_class'::regclass AND i.indexrelid = r.oid) AS e (tree)
         WHERE e.tree IS NOT NULL),
     called (kind, name, relation, function) AS (
-        SELECT kind, name, relation, oid FROM reached WHERE class = 'pg_catalog.pg_proc'::regclass UNION
+        -- An operator class of an extension's has functions of PostgreSQL's own, which are no gain for anybody.
+        SELECT r.kind, r.name, r.relation, r.oid FROM reached r JOIN pg_catalog.pg_proc p ON p.oid = r.oid
+        WHERE r.class = 'pg_catalog.pg_proc'::regclass AND p.pronamespace <> 'pg_catalog'::regnamespace UNION
         SELECT e.kind, e.name, e.relation, p.oid
         FROM expressions e CROSS JOIN LATERAL pg_catalog.regexp_matches(e.tree, ':funcid ([0-9]+)', 'g') AS m
         JOIN pg_catalog.pg_proc p ON p.oid = m[1]::oid

@@ -29,8 +29,8 @@ LACKING = """
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = %s"""
 
-# Sequences of their columns, from which an INSERT takes numbers. Of anything else the function fails when it is asked, and
-# in which order conditions are looked at the planner decides.
+# Sequences of their columns, from which an INSERT takes numbers. The function fails when it is asked of anything else,
+# and the planner decides in which order conditions are looked at.
 SEQUENCES = """
     SELECT n.nspname::text, s.relname::text FROM pg_catalog.pg_depend d
     JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
