@@ -61,7 +61,11 @@ def main(arguments: list[str]) -> int:
             )
     wrong = []
     for run, process in zip(runs, processes, strict=True):
-        status = process.wait(timeout=SECONDS_ALLOWED)
+        try:
+            status = process.wait(timeout=SECONDS_ALLOWED)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            status = process.wait()
         if (status == 0) != run["succeeds"]:
             wrong.append(f"{run['name']} ended with {status} and said:\n{(output / run['name']).read_text()}")
     print("\n".join(wrong))
