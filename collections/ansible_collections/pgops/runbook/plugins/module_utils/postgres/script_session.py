@@ -57,6 +57,9 @@ OUR_SETTINGS: Mapping[str, Pinned] = {
     "transform_null_equals": Pinned("off", "decides what a comparison with NULL gives"),
     "session_replication_role": Pinned("origin", "foreign keys and triggers would not look at rows put back"),
     "lc_messages": Pinned("C", "messages are quoted in sentences in English"),
+    # What asks the catalogs is estimated far above jit_above_cost, returns a few rows, and runs once: compiling it takes
+    # two seconds where the answer takes five milliseconds, and locks are held meanwhile (manual, "When to JIT?").
+    "jit": Pinned("off", "compiling a question to the catalogs takes longer than all answers together"),
 }
 
 #: Only a superuser may set these; for everybody else they stay as they are.
