@@ -78,18 +78,8 @@ class CopyDatabase:
         finally:
             connection.close()
 
-    def _refuse_endless_commit(self) -> None:
-        """What restores into it and works in it waits for standbys, as everybody else."""
-        connection = connect(self.target)
-        try:
-            with transaction(connection) as cursor:
-                refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY)
-        finally:
-            connection.close()
-
     def create(self, like: Json | None = None) -> None:
         """Create it empty, with encoding, locale and settings of ``like`` (see database_settings)."""
-        self._refuse_endless_commit()
         like = like or {}
         options: sql.Composable = sql.SQL("TEMPLATE template0")
         for keyword, value in like.get("create", {}).items():
@@ -97,6 +87,8 @@ class CopyDatabase:
         connection = self._autocommit()
         try:
             with connection.cursor() as cursor:
+                # What restores into it and works in it waits for standbys, as everybody else.
+                refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY)
                 name = sql.Identifier(self.name)
                 cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(name, options))
                 cursor.execute(NOW)
@@ -154,12 +146,23 @@ class CopyDatabase:
         # No comment: created, and then killed before the next statement. The name is ours alone.
         return comment is None or comment.split(MADE)[0] == self._mark()
 
-    def drop(self) -> bool:
+    def _is_there(self, beside: Connection) -> bool:
+        with transaction(beside) as cursor:
+            cursor.execute("SELECT FROM pg_catalog.pg_database WHERE datname = %s", (self.name,))
+            return cursor.fetchone() is not None
+
+    def drop(self, beside: Connection | None = None) -> bool:
         """Drop it if it is there; returns whether it was.
+
+        Args:
+            beside: idle connection to a database of the same server, which can say that there is none: mostly so, and
+                sooner than another connection is made.
 
         Raises:
             Refused: when a database of that name is not one that the runbook made.
         """
+        if beside is not None and not self._is_there(beside):
+            return False
         connection = self._autocommit()
         try:
             with connection.cursor() as cursor:
@@ -203,25 +206,27 @@ class CopyDatabase:
         return connect(self.target, self.name)
 
 
-def drop_forgotten(target: Target) -> list[str]:
+def drop_forgotten(target: Target, beside: Connection | None = None) -> list[str]:
     """Drop the copies that killed runs left on a server, long ago.
 
     Args:
         target: connection options of the server; login_db is only connected to.
+        beside: as for CopyDatabase.drop().
 
     Returns:
         list of their names.
     """
-    dropped = []
+    dropped: list[str] = []
+    if beside is not None:
+        with transaction(beside) as cursor:
+            if not _forgotten_copies(cursor):
+                return dropped
     connection = connect(target)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
             commit_without_standbys(cursor)
-            cursor.execute(WITHOUT_SESSION)
-            for name, comment, now in cursor.fetchall():
-                if not _forgotten(name, comment or "", now):
-                    continue
+            for name in _forgotten_copies(cursor):
                 try:
                     # Without FORCE: whoever has come in the meantime keeps it.
                     cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
@@ -231,6 +236,11 @@ def drop_forgotten(target: Target) -> list[str]:
     finally:
         connection.close()
     return dropped
+
+
+def _forgotten_copies(cursor: Cursor) -> list[str]:
+    cursor.execute(WITHOUT_SESSION)
+    return [name for name, comment, now in cursor.fetchall() if _forgotten(name, comment or "", now)]
 
 
 def _forgotten(name: str, comment: str, now: datetime.datetime) -> bool:

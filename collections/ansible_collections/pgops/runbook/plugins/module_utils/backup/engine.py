@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..errors import Refused
-from ..shapes import Cursor, Identity, Json, Target
+from ..shapes import Connection, Cursor, Identity, Json, Target
 from .copy import CopyDatabase, drop_forgotten
 from .encryption import Encryption
 from .files import check_room
@@ -84,8 +84,12 @@ class BackupEngine(Protocol):
         """The copy of a run, whether or not it is there."""
         ...
 
-    def drop_forgotten(self, target: Target) -> list[str]:
-        """Drop the copies that runs left which were killed long ago; returns their names."""
+    def drop_forgotten(self, target: Target, beside: Connection | None = None) -> list[str]:
+        """Drop the copies that runs left which were killed long ago; returns their names.
+
+        Args:
+            beside: idle connection to the target.
+        """
         ...
 
 
@@ -113,8 +117,10 @@ class DumpEngine:
     def copy(self, target: Target, run_id: str) -> CopyDatabase:
         return CopyDatabase(self._copy_target or target, run_id)
 
-    def drop_forgotten(self, target: Target) -> list[str]:
-        return drop_forgotten(self._copy_target or target)
+    def drop_forgotten(self, target: Target, beside: Connection | None = None) -> list[str]:
+        if self._copy_target:
+            return drop_forgotten(self._copy_target)
+        return drop_forgotten(target, beside)
 
 
 def engine_of(params: Mapping[str, Any]) -> BackupEngine:
@@ -177,9 +183,17 @@ def refuse_for_drill(engine: BackupEngine) -> None:
         )
 
 
-def drop_copy(params: Mapping[str, Any], run_id: str) -> bool:
-    """Drop the copy of a run, with whichever engine it was made; returns whether there was one."""
-    dropped = CopyDatabase(params.get("copy_target") or params["target"], run_id).drop()
+def drop_copy(params: Mapping[str, Any], run_id: str, beside: Connection) -> bool:
+    """Drop the copy of a run, with whichever engine it was made; returns whether there was one.
+
+    Args:
+        beside: idle connection to the target.
+    """
+    copy_target = params.get("copy_target")
+    if copy_target:
+        dropped = CopyDatabase(copy_target, run_id).drop()
+    else:
+        dropped = CopyDatabase(params["target"], run_id).drop(beside)
     return drop_scratch(params, run_id) or dropped
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import Refused
 from ..postgres.application_tables import RUNBOOK_SCHEMAS
-from ..postgres.code_of_others import TRIGGERS, calls, superuser_of_session
+from ..postgres.code_of_others import TRIGGERS, calls, may_call, superuser_of_session
 from ..postgres.connection import sql
 from ..sentences import listed
 from ..shapes import Cursor
@@ -33,19 +33,22 @@ WRITTEN = """
               AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))) AS next (oid))
     SELECT oid FROM written"""
 
-NAMES = f"""
-    SELECT n.nspname::text, c.relname::text FROM ({WRITTEN}) AS w JOIN pg_catalog.pg_class c ON c.oid = w.oid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') ORDER BY c.oid"""
+NAMES = """
+    SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'p') ORDER BY c.oid"""
 
 OURS = """
     SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')"""
 
+THESE = "SELECT unnest(%(tables)s::oid[])"
+
 # What a rule does is any statement.
 RULES = """
     SELECT 'rule', r.rulename::text, n.nspname::text, c.relname::text,
            'which ' || pg_catalog.pg_get_userbyid(c.relowner)::text || ' owns'
-    FROM ({tables}) AS w JOIN pg_catalog.pg_rewrite r ON r.ev_class = w.oid
+    FROM unnest(%s::oid[]) AS w (oid) JOIN pg_catalog.pg_rewrite r ON r.ev_class = w.oid
     JOIN pg_catalog.pg_class c ON c.oid = w.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE r.ev_enabled IN ('O', 'A') ORDER BY 3, 4, 2"""
 
@@ -53,7 +56,7 @@ RULES = """
 TYPES = """
     SELECT 'column', a.attname::text, n.nspname::text, c.relname::text,
            'whose type is owned by ' || o.rolname::text
-    FROM ({tables}) AS w JOIN pg_catalog.pg_attribute a ON a.attrelid = w.oid
+    FROM unnest(%s::oid[]) AS w (oid) JOIN pg_catalog.pg_attribute a ON a.attrelid = w.oid
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_roles o ON o.oid = t.typowner
     JOIN pg_catalog.pg_class c ON c.oid = w.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT o.rolsuper ORDER BY 3, 4, 2"""
@@ -73,11 +76,12 @@ def refuse_planted_code(cursor: Cursor, schema: str, names: Sequence[str], locks
     if superuser is None:
         return
     values = {"schema": schema, "names": list(names)}
-    if locks:
-        _lock(cursor, values)
-    found = _hanging(cursor, TYPES, WRITTEN, values) + _hanging(cursor, RULES, WRITTEN, values)
+    tables = _lock(cursor, values) if locks else _tables(cursor, WRITTEN, values)
+    if not may_call(cursor, tables):
+        return
+    found = _hanging(cursor, TYPES, tables) + _hanging(cursor, RULES, tables)
     # Of a domain it is told already whose it is, and that is what has to change.
-    found += _called(cursor, WRITTEN, values, with_columns=not found)
+    found += _called(cursor, tables, with_columns=not found)
     _refuse(superuser, f"record a migration in {schema}.{names[0]}", found)
 
 
@@ -90,8 +94,10 @@ def refuse_planted_in_ledger(cursor: Cursor) -> None:
     superuser = superuser_of_session(cursor)
     if superuser is None:
         return
-    values = {"schemas": list(RUNBOOK_SCHEMAS)}
-    found = _hanging(cursor, RULES, OURS, values) + _called(cursor, OURS, values, with_columns=True)
+    tables = _tables(cursor, OURS, {"schemas": list(RUNBOOK_SCHEMAS)})
+    if not may_call(cursor, tables):
+        return
+    found = _hanging(cursor, RULES, tables) + _called(cursor, tables, with_columns=True)
     _refuse(superuser, f"write schemas {' and '.join(RUNBOOK_SCHEMAS)}", found)
 
 
@@ -109,37 +115,48 @@ def _refuse(superuser: str, what: str, found: Sequence[tuple[str, str]]) -> None
     )
 
 
-def _lock(cursor: Cursor, values: Mapping[str, object]) -> None:
+def _tables(cursor: Cursor, query: str, values: Mapping[str, object]) -> list[int]:
+    cursor.execute(query, values)
+    return [oid for (oid,) in cursor.fetchall()]
+
+
+def _lock(cursor: Cursor, values: Mapping[str, object]) -> list[int]:
     """Others may write still: this conflicts with what CREATE TRIGGER, INDEX, RULE, INHERITS and ALTER TABLE take.
 
     PostgreSQL manual, "Explicit Locking".
+
+    Returns:
+        OIDs of what is WRITTEN, all of them locked.
     """
-    cursor.execute(NAMES, values)
-    for name in cursor.fetchall():
-        cursor.execute(
-            sql.SQL("LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE").format(sql.Identifier(*name))
-        )
+    locked: set[int] = set()
+    # What inherits from a table, or hangs on it by a foreign key, may have come before its lock.
+    while not locked.issuperset(tables := _tables(cursor, WRITTEN, values)):
+        cursor.execute(NAMES, (tables,))
+        for name in cursor.fetchall():
+            cursor.execute(
+                sql.SQL("LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE").format(sql.Identifier(*name))
+            )
+        locked.update(tables)
+    return tables
 
 
-def _hanging(cursor: Cursor, query: str, tables: str, values: Mapping[str, object]) -> list[tuple[str, str]]:
+def _hanging(cursor: Cursor, query: str, tables: Sequence[int]) -> list[tuple[str, str]]:
     """(what runs whose code, the statement that takes it away) of each rule, or column of somebody's type."""
-    cursor.execute(query.format(tables=tables), values)
+    cursor.execute(query, (list(tables),))
     return [
         (f"{kind} {name} of {schema}.{table}, {whose}", _taken_away(cursor, kind, name, schema, table))
         for kind, name, schema, table, whose in cursor.fetchall()
     ]
 
 
-def _called(
-    cursor: Cursor, tables: str, values: Mapping[str, object], with_columns: bool
-) -> list[tuple[str, str]]:
+def _called(cursor: Cursor, tables: Sequence[int], with_columns: bool) -> list[tuple[str, str]]:
     """Likewise, of what calls a function."""
     return [
         (
             f"{one.where()} calls {one.what()}",
             _taken_away(cursor, one.kind, one.name, one.schema, one.table),
         )
-        for one in calls(cursor, tables, values, TRIGGERS)
+        for one in calls(cursor, THESE, {"tables": list(tables)}, TRIGGERS)
         if with_columns or one.name is not None
     ]
 

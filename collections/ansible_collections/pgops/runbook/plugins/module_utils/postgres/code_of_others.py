@@ -10,12 +10,13 @@ types; PostgreSQL's own functions are not in there, and a few of them run what a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..shapes import Cursor
+from .answers import one_row
 
-__all__ = ["Call", "calls", "superuser_of_session"]
+__all__ = ["Call", "calls", "may_call", "superuser_of_session"]
 
 #: Of volatile functions of PostgreSQL's own, those that expressions are full of and that reach nothing.
 HARMLESS = [
@@ -34,6 +35,39 @@ CALLS_BY_NAME = [
 SUPERUSER = """
     SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolsuper AND rolname IN (current_user, session_user)
     ORDER BY rolname = current_user DESC LIMIT 1"""
+
+# Of PostgreSQL's own functions those that matter here; p is pg_proc.
+REACHES_OTHERS = """(
+              p.provolatile = 'v' AND p.proname <> ALL (%(harmless)s) OR p.proname = ANY (%(by_name)s)
+              OR p.proname LIKE '%%\\_to\\_xml%%')"""
+
+# All that CALLS would name has one of these, and what a rule does is any statement. PostgreSQL's own objects are in no
+# row of pg_depend.
+MAY_CALL = f"""
+    WITH objects (class, oid) AS (
+        SELECT 'pg_catalog.pg_class'::regclass::oid, unnest(%(tables)s::oid[]) UNION ALL
+        SELECT 'pg_catalog.pg_constraint'::regclass, k.oid FROM pg_catalog.pg_constraint k
+        WHERE k.conrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT 'pg_catalog.pg_attrdef'::regclass, e.oid FROM pg_catalog.pg_attrdef e
+        WHERE e.adrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT 'pg_catalog.pg_class'::regclass, i.indexrelid FROM pg_catalog.pg_index i
+        WHERE i.indrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT 'pg_catalog.pg_trigger'::regclass, g.oid FROM pg_catalog.pg_trigger g
+        WHERE g.tgrelid = ANY (%(tables)s::oid[]) AND NOT g.tgisinternal),
+    expressions (tree) AS (
+        SELECT k.conbin::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT e.adbin::text FROM pg_catalog.pg_attrdef e WHERE e.adrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT g.tgqual::text FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT pg_catalog.concat(i.indexprs, i.indpred) FROM pg_catalog.pg_index i
+        WHERE i.indrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT y.partexprs::text FROM pg_catalog.pg_partitioned_table y WHERE y.partrelid = ANY (%(tables)s::oid[]))
+    SELECT EXISTS (SELECT FROM objects o JOIN pg_catalog.pg_depend d ON d.classid = o.class AND d.objid = o.oid
+                   WHERE d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass,
+                                          'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_opclass'::regclass))
+        OR EXISTS (SELECT FROM expressions e
+                   CROSS JOIN LATERAL pg_catalog.regexp_matches(e.tree, ':funcid ([0-9]+)', 'g') AS m
+                   JOIN pg_catalog.pg_proc p ON p.oid = m[1]::oid WHERE {REACHES_OTHERS})
+        OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = ANY (%(tables)s::oid[]))"""
 
 # What hangs on tables (%s: SELECT of their OIDs), what that depends on, and the functions among it. A disabled trigger
 # is called by nobody, and one of a replica only where it replays.
@@ -97,8 +131,7 @@ CALLS = """
         JOIN pg_catalog.pg_proc p ON p.oid = m[1]::oid
         LEFT JOIN pg_catalog.pg_class c ON c.oid = e.relation
         WHERE p.pronamespace = 'pg_catalog'::regnamespace
-          AND (p.provolatile = 'v' AND p.proname <> ALL (%%(harmless)s) OR p.proname = ANY (%%(by_name)s)
-               OR p.proname LIKE '%%%%\\_to\\_xml%%%%')
+          AND %(reaches)s
           AND (e.kind = 'trigger' OR c.relowner IS NULL
                OR NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid = c.relowner)))
     SELECT f.kind, f.name, n.nspname::text, c.relname::text, f.function::regprocedure::text,
@@ -158,6 +191,18 @@ def superuser_of_session(cursor: Cursor) -> str | None:
     return None if row is None else row[0]
 
 
+def may_call(cursor: Cursor, tables: Sequence[int]) -> bool:
+    """Whether anything hangs on these tables that calls() with TRIGGERS may name, or a rule: a quicker question.
+
+    Args:
+        cursor: in our own turn.
+        tables: OIDs.
+    """
+    values = {"tables": list(tables), "harmless": HARMLESS, "by_name": CALLS_BY_NAME}
+    cursor.execute(MAY_CALL, values)
+    return one_row(cursor)[0]
+
+
 def calls(cursor: Cursor, tables: str, values: Mapping[str, object], others: str) -> list[Call]:
     """Functions of roles that are no superusers, and of PostgreSQL's own those that run what they are given.
 
@@ -167,6 +212,6 @@ def calls(cursor: Cursor, tables: str, values: Mapping[str, object], others: str
         values: for these.
         others: TRIGGERS, EVENT_TRIGGERS, or nothing.
     """
-    query = CALLS % {"tables": tables, "others": others}
+    query = CALLS % {"tables": tables, "others": others, "reaches": REACHES_OTHERS}
     cursor.execute(query, {**values, "harmless": HARMLESS, "by_name": CALLS_BY_NAME})
     return [Call(*row) for row in cursor.fetchall()]

@@ -57,7 +57,7 @@ OUR_SETTINGS: Mapping[str, Pinned] = {
     "transform_null_equals": Pinned("off", "decides what a comparison with NULL gives"),
     "session_replication_role": Pinned("origin", "foreign keys and triggers would not look at rows put back"),
     "lc_messages": Pinned("C", "messages are quoted in sentences in English"),
-    # What asks the catalogs is estimated far above jit_above_cost, returns a few rows, and runs once: compiling it takes
+    # What asks the catalogs is estimated far above jit_above_cost, gives a few rows, and runs once: to compile it takes
     # two seconds where the answer takes five milliseconds, and locks are held meanwhile (manual, "When to JIT?").
     "jit": Pinned("off", "compiling a question to the catalogs takes longer than all answers together"),
 }
@@ -74,7 +74,8 @@ READ = """
 
 SET = """
     SELECT pg_catalog.set_config(n, v, false) FROM unnest(%s::pg_catalog.text[], %s::pg_catalog.text[]) AS s(n, v)
-    WHERE pg_catalog.current_setting(n, true) <> v"""
+    WHERE pg_catalog.current_setting(n, true) <> v
+      AND (pg_catalog.current_setting('is_superuser') = 'on' OR n <> ALL (%s::pg_catalog.text[]))"""
 
 # A role whose COMMITs may be lost in a crash is one thing; that we report one and it is lost is another. For standbys,
 # which such a role does not wait for, we do not wait either.
@@ -116,14 +117,9 @@ STRINGS_AS_THE_ROLE_HAS_THEM = f"""
     SELECT pg_catalog.set_config('{STRINGS}', pg_catalog.current_setting('{STRINGS_OF_ROLE}', true), false)
     WHERE pg_catalog.current_setting('{STRINGS_OF_ROLE}', true) OPERATOR(pg_catalog.<>) ''"""
 
-# Inner queries come first, and OFFSET 0 keeps the planner from merging them.
-SCHEMAS_OF_ROLE = """
-    SELECT schemas, pg_catalog.set_config('search_path', ours, true) FROM (
-        SELECT ours, pg_catalog.current_schemas(false)::pg_catalog.text[] AS schemas FROM (
-            SELECT pg_catalog.current_setting('search_path') AS ours,
-                   pg_catalog.set_config('search_path', reset_val, true)
-            FROM pg_catalog.pg_settings WHERE name = 'search_path' OFFSET 0) AS changed
-        OFFSET 0) AS read"""
+# DEFAULT is what role and database have, whatever was set since (manual, SET). In pg_settings it stands, too, which is
+# made of all settings each time.
+PATH_OF_ROLE = "SET LOCAL search_path TO DEFAULT"
 
 
 def take_our_turn(cursor: Cursor) -> None:
@@ -133,24 +129,14 @@ def take_our_turn(cursor: Cursor) -> None:
         psycopg2.Error: the server refuses a value.
     """
     cursor.execute(LOOK_IN_CATALOG_ONLY)
-    cursor.execute("SELECT pg_catalog.current_setting('is_superuser') = 'on'")
-    (superuser,) = one_row(cursor)
-    _set(
-        cursor,
-        {
-            name: pinned.value
-            for name, pinned in OUR_SETTINGS.items()
-            if superuser or name not in SUPERUSER_ONLY
-        },
-    )
-    cursor.execute(COMMITS_STAY)
-    cursor.execute(MORE_TEMPORARY)
+    _set(cursor, {name: pinned.value for name, pinned in OUR_SETTINGS.items()}, COMMITS_STAY, MORE_TEMPORARY)
 
 
 def schemas_of_role(cursor: Cursor) -> list[str]:
     """The schemas in which the role finds names without one, as far as they exist: its search_path, not ours."""
-    cursor.execute(SCHEMAS_OF_ROLE)
-    return one_row(cursor)[0]
+    with on_role_path(cursor):
+        cursor.execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]")
+        return one_row(cursor)[0]
 
 
 def path_of_role(cursor: Cursor) -> str:
@@ -167,7 +153,7 @@ def on_role_path(cursor: Cursor) -> Iterator[None]:
     """
     cursor.execute("SELECT pg_catalog.current_setting('search_path')")
     ours = one_row(cursor)[0]
-    cursor.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (path_of_role(cursor),))
+    cursor.execute(PATH_OF_ROLE)
     try:
         yield
     finally:
@@ -244,8 +230,7 @@ def _end(cursor: Cursor, settings: Mapping[str, str], limits: StatementLimits, w
     cursor.execute(AS_IT_BEGAN if whole else _KEEPING_PREPARED)
     cursor.execute(LOOK_IN_CATALOG_ONLY)
     # For the session, so that they hold after COMMIT too; of limits that is none, and those now end with it.
-    _set(cursor, {**settings, **dict.fromkeys(limits.values, "0")})
-    cursor.execute(MORE_TEMPORARY)
+    _set(cursor, {**settings, **dict.fromkeys(limits.values, "0")}, MORE_TEMPORARY)
     limits.put_back(cursor)
 
 
@@ -254,8 +239,9 @@ def _read(cursor: Cursor) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
-def _set(cursor: Cursor, values: Mapping[str, str]) -> None:
-    cursor.execute(SET, (list(values), list(values.values())))
+def _set(cursor: Cursor, values: Mapping[str, str], *more: str) -> None:
+    """Set what differs, and say more in the same message."""
+    cursor.execute("; ".join((SET, *more)), (list(values), list(values.values()), list(SUPERUSER_ONLY)))
 
 
 def _answers(connection: Connection) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ..errors import Refused
 from ..postgres.answers import one_row
-from ..postgres.connection import connect, sql, transaction
+from ..postgres.connection import sql
 from ..postgres.standbys import (
     ON_SERVER_OF_COPY,
     may_see_standbys,
@@ -16,7 +16,7 @@ from ..postgres.standbys import (
     refuse_endless_commit,
 )
 from ..sentences import listed
-from ..shapes import Cursor, Json, Target
+from ..shapes import Cursor, Json
 
 __all__ = [
     "LAG_SPEC",
@@ -90,12 +90,12 @@ def _hidden(cursor: Cursor, count: int) -> str:
 
 
 def look_at_server_of_copy(
-    target: Target, database_bytes: int, accept: bool, tries: bool = True
+    cursor: Cursor, database_bytes: int, accept: bool, tries: bool = True
 ) -> list[str]:
     """Whether the backup can be restored into a copy there without harm to those who receive that server's WAL.
 
     Args:
-        target: connection options of the server.
+        cursor: of a transaction there.
         database_bytes: size of what is restored, which writes about as much WAL.
         accept: whether a slot may be lost.
         tries: see endless_commit.
@@ -106,15 +106,8 @@ def look_at_server_of_copy(
     Raises:
         Refused: COMMIT would wait without an end there, or slots would be lost.
     """
-    connection = connect(target)
-    try:
-        with transaction(connection) as cursor:
-            refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY, tries=tries)
-            return look_at_slots(
-                cursor, database_bytes, "The copy on which the backup is proven takes about", accept
-            )
-    finally:
-        connection.close()
+    refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY, tries=tries)
+    return look_at_slots(cursor, database_bytes, "The copy on which the backup is proven takes about", accept)
 
 
 def look_at_slots(cursor: Cursor, wal_bytes: int, what: str, accept: bool) -> list[str]:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..errors import Refused
 from ..postgres.answers import one_row
@@ -23,6 +24,7 @@ __all__ = [
     "check_rights",
     "check_server",
     "check_writable",
+    "cursor_of_copies",
     "warn_of_search_path",
 ]
 
@@ -152,10 +154,30 @@ def warn_of_search_path(cursor: Cursor, warn: Callable[[str], object]) -> None:
     )
 
 
-def check_rights(cursor: Cursor, copy_target: Target, makes_copy: bool, rehearsal_host: str = "") -> None:
+@contextmanager
+def cursor_of_copies(cursor: Cursor, copy_target: Target | None) -> Iterator[Cursor]:
+    """Inside, a cursor of a transaction on the server where copies are made; production's own one, where that is it.
+
+    Args:
+        cursor: of a transaction in production.
+        copy_target: connection options of the other server, if there is one.
+    """
+    if copy_target is None:
+        yield cursor
+        return
+    connection = connect(copy_target)
+    try:
+        with transaction(connection) as copy_cursor:
+            yield copy_cursor
+    finally:
+        connection.close()
+
+
+def check_rights(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool, rehearsal_host: str = "") -> None:
     """The role may write, and may do all that the run will ask of it, here and where copies are made.
 
     Args:
+        cursor, copy_cursor: of transactions in production, and where copies are made (see cursor_of_copies).
         makes_copy: whether the run restores a backup into a copy.
         rehearsal_host: inventory name of the host where copies are made, where that is to be another server.
 
@@ -163,12 +185,8 @@ def check_rights(cursor: Cursor, copy_target: Target, makes_copy: bool, rehearsa
         Refused: naming every right that is missing, each with the command that grants it.
     """
     check_writable(cursor)
-    connection = connect(copy_target)
-    try:
-        with transaction(connection) as copy_cursor:
-            check_writable(copy_cursor)
-            if makes_copy and rehearsal_host:
-                check_rehearsal_server(cursor, copy_cursor, rehearsal_host)
-            check_role(cursor, copy_cursor, makes_copy)
-    finally:
-        connection.close()
+    if copy_cursor is not cursor:
+        check_writable(copy_cursor)
+    if makes_copy and rehearsal_host:
+        check_rehearsal_server(cursor, copy_cursor, rehearsal_host)
+    check_role(cursor, copy_cursor, makes_copy)

@@ -148,7 +148,7 @@ def open_restore(step: Step, operator: str) -> Json:
         step.record(cursor, "ok", inputs={"manifest": source["manifest_sha256"]}, outputs=outputs)
     if interrupted is not None:
         drop_scratch(params, interrupted["run_id"])
-        drop_restored(params["target"], interrupted["run_id"], step.params["backup_dir"])
+        drop_restored(params["target"], interrupted["run_id"], params["backup_dir"], step.connection)
         remove_unencrypted(params["backup_dir"], backups_of(receipts, interrupted["run_id"]))
     return outputs
 

@@ -15,7 +15,7 @@ import os
 from ..backup.copy import CopyDatabase
 from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.maintenance import SWAP_MARK
-from ..shapes import Target
+from ..shapes import Connection, Target
 
 __all__ = ["RestoredDatabase", "drop_restored", "ledger_dump", "replaced_name"]
 
@@ -35,8 +35,11 @@ class RestoredDatabase(CopyDatabase):
         return super()._is_ours(comment) or (comment or "").startswith(SWAP_MARK)
 
 
-def drop_restored(target: Target, run_id: str, backup_dir: str) -> bool:
+def drop_restored(target: Target, run_id: str, backup_dir: str, beside: Connection | None = None) -> bool:
     """Drop what a run restored and did not swap, and the copy of the ledger that it was killed over.
+
+    Args:
+        beside: as for CopyDatabase.drop().
 
     Returns:
         Whether there was a database.
@@ -44,7 +47,7 @@ def drop_restored(target: Target, run_id: str, backup_dir: str) -> bool:
     # Mostly there is none; and one that cannot be removed must not keep anybody from an emergency rollback.
     with contextlib.suppress(OSError):
         os.unlink(ledger_dump(backup_dir, run_id))
-    return RestoredDatabase(target, run_id).drop()
+    return RestoredDatabase(target, run_id).drop(beside)
 
 
 def ledger_dump(backup_dir: str, run_id: str) -> str:

@@ -32,11 +32,11 @@ def work(step: Step) -> Json:
     if not params["outcome"]:
         _keep_signatures(step)
         return ended
-    dropped = drop_copy(params, step.run_id)
+    dropped = drop_copy(params, step.run_id, step.connection)
     if step.playbook == "drill":
         # Of one whose process was killed.
         remove_remains(params["copy_target"] or params["target"], step.run_id, params["backup_dir"])
-    restored_dropped = drop_restored(params["target"], step.run_id, step.params["backup_dir"])
+    restored_dropped = drop_restored(params["target"], step.run_id, params["backup_dir"], step.connection)
     closed = _close_run(step)
     return {**ended, "copy_dropped": dropped, "restored_dropped": restored_dropped, "run_closed": closed}
 

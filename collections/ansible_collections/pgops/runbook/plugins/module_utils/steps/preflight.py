@@ -42,12 +42,18 @@ from ..preflight.opening import (
     verified_backup_before,
 )
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC, look_at_server_of_copy, look_at_standbys
-from ..preflight.server import check_client_programs, check_own_session, check_rights, check_server
+from ..preflight.server import (
+    check_client_programs,
+    check_own_session,
+    check_rights,
+    check_server,
+    cursor_of_copies,
+)
 from ..preflight.superuser import called_as_superuser
 from ..preflight.together import TOGETHER_SPEC, check_together
 from ..restore.opening import open_restore, refuse_missing_database
 from ..restore.restored import drop_restored
-from ..shapes import Cursor, Json, Target
+from ..shapes import Cursor, Json
 from ..step.options import operator_name, step_argument_spec
 from ..step.step import Step
 
@@ -176,7 +182,8 @@ def _all_missing_rights(step: Step) -> Iterator[None]:
 
 def _check_rights(step: Step, cursor: Cursor) -> None:
     on_server = step.playbook != "emergency_rollback" and _engine(step).copies_on_server
-    check_rights(cursor, _copy_target(step), on_server, step.params["rehearsal_host"])
+    with cursor_of_copies(cursor, step.params["copy_target"]) as copy_cursor:
+        check_rights(cursor, copy_cursor, on_server, step.params["rehearsal_host"])
 
 
 def _select(step: Step, cursor: Cursor) -> Selected:
@@ -196,7 +203,6 @@ def _select(step: Step, cursor: Cursor) -> Selected:
 
 def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     """Rights, room and replication; the size of the database in bytes, and what is to be said of replication."""
-    copy_target = _copy_target(step)
     makes_copy = step.playbook != "emergency_rollback"
     engine = _engine(step)
     on_server = makes_copy and engine.copies_on_server
@@ -213,7 +219,8 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
         tries = not step.module.check_mode
         engine.check(cursor, step.identity, size, tries)
     if on_server:
-        replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
+        with cursor_of_copies(cursor, step.params["copy_target"]) as copy_cursor:
+            replication += look_at_server_of_copy(copy_cursor, size, step.params["accept_slot_loss"], tries)
     if on_server or engine.emergency_kind(step.params["emergency_backup"]) in (AUTO, FULL):
         # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
         Encryption.of(step.params).check()
@@ -263,14 +270,10 @@ def _engine(step: Step) -> BackupEngine:
     return engine
 
 
-def _copy_target(step: Step) -> Target:
-    return step.params["copy_target"] or step.params["target"]
-
-
 def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
     """Open the run in the ledger; what an interrupted one has left is closed and removed."""
     if step.playbook != "emergency_rollback":
-        outputs["forgotten_copies"] = _engine(step).drop_forgotten(step.params["target"])
+        outputs["forgotten_copies"] = _engine(step).drop_forgotten(step.params["target"], step.connection)
     digests = step.script_digests()
     with transaction(step.connection) as cursor:
         step.ledger.create(cursor)
@@ -304,7 +307,7 @@ def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
         step.record(cursor, "ok", inputs=inputs, outputs=outputs)
     if interrupted is not None:
         # Killed between verify_restore and rehearse, it could not drop its copy.
-        drop_copy(step.params, interrupted["run_id"])
+        drop_copy(step.params, interrupted["run_id"], step.connection)
         drop_restored(step.params["target"], interrupted["run_id"], step.params["backup_dir"])
         remove_unencrypted(step.params["backup_dir"], backups_of(receipts, interrupted["run_id"]))
     return outputs

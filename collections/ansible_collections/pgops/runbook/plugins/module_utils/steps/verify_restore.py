@@ -42,7 +42,7 @@ def work(step: Step) -> Json:
     backup = step.outputs_of("backup")
     refuse_other_engine(params, backup)
     manifest = files.read_manifest(backup["manifest_sha256"])
-    copy.drop()
+    copy.drop(None if params["copy_target"] else step.connection)
     try:
         proof = fill_and_compare(
             lambda: maker.fill_copy(step.connection, files, manifest, copy),

@@ -9,7 +9,7 @@ import contextlib
 from ...errors import Refused, RunbookError, StepFailed
 from ...postgres.answers import one_row
 from ...postgres.connection import connect, transaction
-from ...shapes import Cursor, Identity, Json, Target
+from ...shapes import Connection, Cursor, Identity, Json, Target
 from ..copy import CopyDatabase
 from ..emergency import AUTO, RESTORE_POINT
 from ..encryption import Encryption
@@ -51,7 +51,7 @@ class ScratchCopy(CopyDatabase):
     def size(self) -> int:
         return self.cluster.bytes()
 
-    def drop(self) -> bool:
+    def drop(self, beside: Connection | None = None) -> bool:
         return self.cluster.drop()
 
 
@@ -131,7 +131,7 @@ class PgBackRestEngine:
     def copy(self, target: Target, run_id: str) -> ScratchCopy:
         return ScratchCopy(target, run_id, ScratchCluster(self.scratch_dir, run_id, self.keep_scratch))
 
-    def drop_forgotten(self, target: Target) -> list[str]:
+    def drop_forgotten(self, target: Target, beside: Connection | None = None) -> list[str]:
         found = left_behind(self.scratch_dir)
         return [cluster.folder for cluster in found if self._drop_if_forgotten(target, cluster)]
 
