@@ -131,6 +131,16 @@ PLANTED = {
         "index i of public.schema_migrations calls public.same(text)",
         'DROP INDEX "public"."i"',
     ),
+    "statistics that are read by the planner": (
+        (
+            IMMUTABLE,
+            "CREATE SCHEMA mine",
+            MADE,
+            "CREATE STATISTICS mine.\"s 1\" ON (version || public.same('x')), version FROM public.schema_migrations",
+        ),
+        'statistics mine."s 1" of public.schema_migrations calls public.same(text)',
+        'DROP STATISTICS mine."s 1"',
+    ),
     "a partition key": (
         (
             IMMUTABLE,
@@ -171,6 +181,7 @@ def mallory(runs: StepRuns) -> Iterator[StepRuns]:
         "CREATE ROLE mallory",
         "CREATE ROLE deployer",
         "GRANT CREATE ON SCHEMA public TO mallory",
+        f'GRANT CREATE ON DATABASE "{runs.database}" TO mallory',
     )
     runs.migration = "001"
     yield runs
@@ -251,6 +262,49 @@ def test_what_somebody_has_hung_on_the_ledger_is_refused(mallory: StepRuns) -> N
     assert answer["reason_code"] == "bookkeeping_runs_code"
     assert "trigger t of runbook.run calls public.pwn(), which mallory owns" in answer["msg"]
     assert not is_superuser(mallory)
+
+
+@pytest.mark.parametrize(
+    "hung",
+    [
+        "CREATE INDEX i ON schema_migrations ((length(version) || same('x')))",
+        "CREATE STATISTICS s ON (version || same('x')), version FROM schema_migrations",
+    ],
+    ids=["an index", "statistics"],
+)
+def test_it_is_not_called_either_where_the_table_is_only_read(mallory: StepRuns, hung: str) -> None:
+    plant(mallory, IMMUTABLE, MADE, "INSERT INTO schema_migrations VALUES ('001', '')")
+    plant(mallory, hung)
+    mallory.execute("ALTER ROLE mallory NOSUPERUSER")
+    with (
+        session(mallory) as cursor,
+        pytest.raises(Refused, match="read which migrations are applied from public"),
+    ):
+        VersionTable(cursor).applied()
+    assert not is_superuser(mallory)
+
+    status = mallory.must("status")["outputs"]
+    assert not is_superuser(mallory)
+    assert "calls public.same(text), which mallory owns" in str(status["not_read"])
+
+
+@pytest.mark.parametrize("release", ["a view", "a table"])
+def test_a_ledger_that_somebody_has_made_before_is_not_read(mallory: StepRuns, release: str) -> None:
+    plant(mallory, IMMUTABLE, "CREATE SCHEMA runbook")
+    if release == "a view":
+        plant(mallory, "CREATE VIEW runbook.release AS SELECT 1 AS release WHERE public.same('x') = 'x'")
+    else:
+        plant(
+            mallory,
+            "CREATE TABLE runbook.release (release int)",
+            "CREATE INDEX i ON runbook.release ((release || public.same('x')))",
+        )
+    mallory.execute("ALTER ROLE mallory NOSUPERUSER")
+    for step in ("preflight", "status"):
+        answer = mallory.step(step)
+        assert answer["reason_code"] == "bookkeeping_runs_code", answer
+        assert "To read schemas runbook and runbook_salvage would run code of others" in answer["msg"]
+        assert not is_superuser(mallory)
 
 
 def test_the_application_may_own_its_table_and_a_superuser_hang_something_on_it(mallory: StepRuns) -> None:

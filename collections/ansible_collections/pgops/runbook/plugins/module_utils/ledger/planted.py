@@ -3,8 +3,9 @@
 """The table of versions and the runbook's own schemas run no code of others when a superuser writes them.
 
 Whoever may create in a schema of the search_path can make that table before the runbook does, and whoever owns it, or
-may make triggers on it, can hang a function on it at any time. So it is looked at in preflight, and again before each
-write under a lock that keeps everything of that kind away until the transaction has ended.
+may make triggers on it, can hang a function on it at any time. So it is looked at before it is read: the planner calls
+what is constant in the expressions of indexes and statistics. And again before each write, under a lock that keeps
+everything of that kind away until the transaction has ended.
 """
 
 from __future__ import annotations
@@ -38,9 +39,17 @@ NAMES = """
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'p') ORDER BY c.oid"""
 
+# A view of one of our names would be somebody else's.
 OURS = """
     SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p')"""
+    WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+
+# Only who owns a table can hang something on it that is called when it is read.
+OURS_OF_OTHERS = f"""{OURS}
+      AND NOT (SELECT o.rolsuper FROM pg_catalog.pg_roles o WHERE o.oid = c.relowner)"""
+
+#: The rule that PostgreSQL makes of a view's query.
+OF_A_VIEW = "_RETURN"
 
 THESE = "SELECT unnest(%(tables)s::oid[])"
 
@@ -82,11 +91,15 @@ def refuse_planted_code(cursor: Cursor, schema: str, names: Sequence[str], locks
     found = _hanging(cursor, TYPES, tables) + _hanging(cursor, RULES, tables)
     # Of a domain it is told already whose it is, and that is what has to change.
     found += _called(cursor, tables, with_columns=not found)
-    _refuse(superuser, f"record a migration in {schema}.{names[0]}", found)
+    what = "record a migration in" if locks else "read which migrations are applied from"
+    _refuse(superuser, f"{what} {schema}.{names[0]}", found)
 
 
-def refuse_planted_in_ledger(cursor: Cursor) -> None:
+def refuse_planted_in_ledger(cursor: Cursor, writes: bool = True) -> None:
     """Likewise of the runbook's own schemas, which somebody may have made before it, and may own.
+
+    Args:
+        writes: whether they will be written; else only what is called when they are read matters.
 
     Raises:
         Refused: as refuse_planted_code().
@@ -94,11 +107,12 @@ def refuse_planted_in_ledger(cursor: Cursor) -> None:
     superuser = superuser_of_session(cursor)
     if superuser is None:
         return
-    tables = _tables(cursor, OURS, {"schemas": list(RUNBOOK_SCHEMAS)})
-    if not may_call(cursor, tables):
+    tables = _tables(cursor, OURS if writes else OURS_OF_OTHERS, {"schemas": list(RUNBOOK_SCHEMAS)})
+    if not tables or not may_call(cursor, tables):
         return
     found = _hanging(cursor, RULES, tables) + _called(cursor, tables, with_columns=True)
-    _refuse(superuser, f"write schemas {' and '.join(RUNBOOK_SCHEMAS)}", found)
+    what = "write" if writes else "read"
+    _refuse(superuser, f"{what} schemas {' and '.join(RUNBOOK_SCHEMAS)}", found)
 
 
 def _refuse(superuser: str, what: str, found: Sequence[tuple[str, str]]) -> None:
@@ -166,9 +180,11 @@ def _taken_away(cursor: Cursor, kind: str, name: str | None, schema: str | None,
     of_table = sql.Identifier(schema or "", table or "")
     if name is None:
         return ""
+    if kind == "statistics":
+        return f"DROP STATISTICS {name}"
     statement = {
         "trigger": "DROP TRIGGER {name} ON {table}",
-        "rule": "DROP RULE {name} ON {table}",
+        "rule": "DROP VIEW {table}" if name == OF_A_VIEW else "DROP RULE {name} ON {table}",
         "index": "DROP INDEX {index}",
         "default": "ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT",
         "generated column": "ALTER TABLE {table} ALTER COLUMN {name} DROP EXPRESSION",

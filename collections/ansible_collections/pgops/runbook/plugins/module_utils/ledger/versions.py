@@ -107,9 +107,16 @@ class VersionTable:
             )
 
     def applied(self) -> set[str]:
-        """The recorded versions, a set of str; empty where there is no table."""
+        """The recorded versions, a set of str; empty where there is no table.
+
+        Raises:
+            Refused: to read it would run code of others with a superuser's rights.
+        """
         table = self._table()
-        return set() if table is None else self.books.applied(self.cursor, table)
+        if table is None:
+            return set()
+        refuse_planted_code(self.cursor, table[0], self._written(table), locks=False)
+        return self.books.applied(self.cursor, table)
 
     def record(self, version: str, description: str) -> None:
         """Record ``version`` where the script did not; creates the table where the application has none.

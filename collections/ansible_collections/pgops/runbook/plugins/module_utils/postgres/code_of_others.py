@@ -2,8 +2,8 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Code that somebody else has hung on tables, and that PostgreSQL calls with the rights of whoever writes or restores.
 
-A check, a generated column, a default, a trigger, the expression of an index on a row that is written: all of them are
-called as the current user, and may do whatever he may. Whose function it is decides who has written it; one of a
+A check, a generated column, a default, a trigger, the expression of an index or of statistics: all of them are called
+as the current user, and may do whatever he may. Whose function it is decides who has written it; one of a
 superuser's is no gain for anybody. What names it is told by ``pg_depend``, through operators, domains and composite
 types; PostgreSQL's own functions are not in there, and a few of them run what a text says.
 """
@@ -53,13 +53,16 @@ MAY_CALL = f"""
         SELECT 'pg_catalog.pg_class'::regclass, i.indexrelid FROM pg_catalog.pg_index i
         WHERE i.indrelid = ANY (%(tables)s::oid[]) UNION ALL
         SELECT 'pg_catalog.pg_trigger'::regclass, g.oid FROM pg_catalog.pg_trigger g
-        WHERE g.tgrelid = ANY (%(tables)s::oid[]) AND NOT g.tgisinternal),
+        WHERE g.tgrelid = ANY (%(tables)s::oid[]) AND NOT g.tgisinternal UNION ALL
+        SELECT 'pg_catalog.pg_statistic_ext'::regclass, s.oid FROM pg_catalog.pg_statistic_ext s
+        WHERE s.stxrelid = ANY (%(tables)s::oid[])),
     expressions (tree) AS (
         SELECT k.conbin::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = ANY (%(tables)s::oid[]) UNION ALL
         SELECT e.adbin::text FROM pg_catalog.pg_attrdef e WHERE e.adrelid = ANY (%(tables)s::oid[]) UNION ALL
         SELECT g.tgqual::text FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ANY (%(tables)s::oid[]) UNION ALL
         SELECT pg_catalog.concat(i.indexprs, i.indpred) FROM pg_catalog.pg_index i
         WHERE i.indrelid = ANY (%(tables)s::oid[]) UNION ALL
+        SELECT s.stxexprs::text FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = ANY (%(tables)s::oid[]) UNION ALL
         SELECT y.partexprs::text FROM pg_catalog.pg_partitioned_table y WHERE y.partrelid = ANY (%(tables)s::oid[]))
     SELECT EXISTS (SELECT FROM objects o JOIN pg_catalog.pg_depend d ON d.classid = o.class AND d.objid = o.oid
                    WHERE d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass,
@@ -88,7 +91,11 @@ CALLS = """
                                  WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid)
                     THEN 'constraint' ELSE 'index' END, c.relname::text, i.indrelid
         FROM pg_catalog.pg_index i JOIN tables t ON t.oid = i.indrelid
-        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid UNION ALL
+        -- Whoever plans a query calls what is constant in them, as in the expressions of an index.
+        SELECT 'pg_catalog.pg_statistic_ext'::regclass, s.oid, 'statistics',
+               s.stxnamespace::regnamespace::text || '.' || quote_ident(s.stxname), s.stxrelid
+        FROM pg_catalog.pg_statistic_ext s JOIN tables t ON t.oid = s.stxrelid
         %(others)s),
     reached (class, oid, kind, name, relation) AS (
         SELECT * FROM roots UNION
@@ -117,6 +124,8 @@ CALLS = """
             WHERE r.class = 'pg_catalog.pg_attrdef'::regclass AND d.oid = r.oid UNION ALL
             SELECT t.tgqual FROM pg_catalog.pg_trigger t
             WHERE r.class = 'pg_catalog.pg_trigger'::regclass AND t.oid = r.oid UNION ALL
+            SELECT s.stxexprs FROM pg_catalog.pg_statistic_ext s
+            WHERE r.class = 'pg_catalog.pg_statistic_ext'::regclass AND s.oid = r.oid UNION ALL
             SELECT p.partexprs FROM pg_catalog.pg_partitioned_table p
             WHERE r.class = 'pg_catalog.pg_class'::regclass AND p.partrelid = r.oid UNION ALL
             SELECT x.tree FROM pg_catalog.pg_index i CROSS JOIN LATERAL (VALUES (i.indexprs), (i.indpred)) AS x (tree)
@@ -157,9 +166,9 @@ class Call(NamedTuple):
     """A function that somebody who is no superuser has written, or has written into an expression.
 
     Attributes:
-        kind: what calls it: check, constraint, default, generated column, index, trigger, event trigger, or column or
-            partition key (of the table itself: the domain of a column, say).
-        name: of that, or None.
+        kind: what calls it: check, constraint, default, generated column, index, statistics, trigger, event trigger, or
+            column or partition key (of the table itself: the domain of a column, say).
+        name: of that, or None; of statistics with their schema, as SQL writes it.
         schema, table: where it hangs, or None.
         function: it, with its arguments, as PostgreSQL writes it.
         owner: whose it is; of one of PostgreSQL's own, whose the table is.

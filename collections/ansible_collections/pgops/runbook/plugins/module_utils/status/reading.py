@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..errors import StepFailed
+from ..errors import Refused, StepFailed
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..postgres.blockers import BlockerWatch
@@ -131,6 +131,11 @@ class PatientReader:
                 raise
             self.cursor.execute("ROLLBACK TO SAVEPOINT runbook_reading")
             self._left_out(what)
+            return otherwise
+        except Refused as error:
+            # Somebody has hung code on it. Who is on call gets to know the rest all the same.
+            self.cursor.execute("ROLLBACK TO SAVEPOINT runbook_reading")
+            self.not_read.append(f"{what}: {error.reason}")
             return otherwise
         self.cursor.execute("RELEASE SAVEPOINT runbook_reading")
         return value

@@ -17,6 +17,7 @@ from ..ledger.approvals import AWAITING, RESUME, WAITS, age_limit, check_approva
 from ..ledger.bookkeeping import keep_books_in
 from ..ledger.ledger import Ledger, utc_text
 from ..ledger.maintenance import out_of_service
+from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.receipt_file import ReceiptFile
 from ..ledger.receipts import (
     READING_PLAYBOOKS,
@@ -229,7 +230,9 @@ class Step:
     def _open(self) -> None:
         with transaction(self.connection) as cursor:
             self.started = utc_text(cursor)
-            # Before there is an identity: into a layout that we do not know not even the failure is written.
+            # Before there is an identity: into a layout that we do not know, or that is somebody else's, not even the
+            # failure is written.
+            refuse_planted_in_ledger(cursor, writes=False)
             known_release(cursor)
             self.identity = server_identity(cursor)
             if self._commits():

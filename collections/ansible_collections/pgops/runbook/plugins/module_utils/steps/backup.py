@@ -19,6 +19,7 @@ from ..backup.engine import ENGINE_SPEC, BackupEngine, engine_of
 from ..backup.files import BackupFiles, check_room
 from ..backup.making import maker_of
 from ..execution.parts import commits_one_by_one
+from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
 from ..production.committed import committed_by_this_run
@@ -60,6 +61,9 @@ def work(step: Step) -> Json:
             return {"folder": None, **chosen}
         # Also where archived WAL, which pgbackrest needs, is what does not work.
         engine = engine_of({**params, "engine": None})
+    with transaction(step.connection) as cursor:
+        # All rows are read next, and between preflight and this somebody may have waited for the window.
+        VersionTable(cursor).check()
     manifest = maker_of(engine).back_up(
         step.connection, params["target"], files, step.run_id, params["lock_timeout_seconds"]
     )
