@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from typing import Any
@@ -15,15 +14,10 @@ from ..module_utils.errors import RunbookError
 
 # Before all that is imported after it.
 from ..plugin_utils import bytecode  # noqa: F401
+from ..plugin_utils.sql.grammar import GRAMMAR
 
-try:
+with GRAMMAR:
     from ..plugin_utils.check.checking import OPTIONS, check
-
-    GRAMMAR_IS_MISSING = False
-except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] != "pglast":
-        raise
-    GRAMMAR_IS_MISSING = True
 
 
 class ActionModule(ActionBase):
@@ -36,12 +30,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         started = time.monotonic()
-        if GRAMMAR_IS_MISSING:
-            result = _failed(
-                "pglast_missing",
-                "The Python package pglast, which parses SQL, is missing on the controller. Nothing was checked."
-                f" Install it: {sys.executable} -m pip install pglast",
-            )
+        if GRAMMAR.is_missing:
+            result = _failed("pglast_missing", GRAMMAR.how_to_install("Nothing was checked."))
         else:
             result = self._check()
         return {**result, "seconds": round(time.monotonic() - started, 3)}

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from typing import Any
 
@@ -12,16 +11,11 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import RunbookError
 from ..plugin_utils import bytecode  # noqa: F401 - before all that is imported after it
+from ..plugin_utils.sql.grammar import GRAMMAR
 
-try:
+with GRAMMAR:
     from ..plugin_utils.importing.report import import_report, outputs_of
     from ..plugin_utils.importing.work import OPTIONS, import_migrations, tool_for
-
-    GRAMMAR_IS_MISSING = False
-except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] != "pglast":
-        raise
-    GRAMMAR_IS_MISSING = True
 
 
 class ActionModule(ActionBase):
@@ -33,12 +27,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        if GRAMMAR_IS_MISSING:
-            return _failed(
-                "pglast_missing",
-                "The Python package pglast, which parses SQL, is missing on the controller. Nothing was written."
-                f" Install it: {sys.executable} -m pip install pglast",
-            )
+        if GRAMMAR.is_missing:
+            return _failed("pglast_missing", GRAMMAR.how_to_install("Nothing was written."))
         _, options = self.validate_argument_spec(argument_spec=OPTIONS)
         try:
             return self._import(options)
