@@ -18,17 +18,11 @@ from ..ledger.tags import state_of
 from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step.step import Step
-from .checks import (
-    check_scripts_to_apply,
-    check_scripts_to_roll_back,
-    in_place_but_unrecorded,
-    select_for_deploy,
-    select_for_rollback,
-    select_later,
-)
+from .checks import check_scripts_to_apply, check_scripts_to_roll_back
 from .drift import refuse_edited_scripts
 from .drills import select_for_drill
 from .order import left_out, refuse_needed, these_newest_first
+from .selection import in_place_but_unrecorded, select_for_deploy, select_for_rollback, select_later
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
 
