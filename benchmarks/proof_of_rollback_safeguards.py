@@ -25,7 +25,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe imp
     roll_back_in_one_transaction,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.versions import VersionTable
-from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import select_for_rollback
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.selection import select_for_rollback
 from ansible_collections.pgops.runbook.plugins.module_utils.production.rollback import (
     expected_after,
     must_give_back,

@@ -7,10 +7,10 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 from demo.local_server import LocalServer
 from demo.server_account import ServerAccount
 from demo.server_process import ServerProcess, free_port
+from tests.meanwhile import over_and_over
 
 __all__ = ["Standby", "changed_settings", "execute", "no_commit_waits", "until"]
 
@@ -75,23 +76,13 @@ def _reloaded(server: LocalServer, name: str, value: str | None) -> None:
 def no_commit_waits(server: LocalServer) -> Iterator[None]:
     """Inside, whoever waits for a standby that does not come is seen; what would hang ends, and fails."""
     waited: list[str] = []
-    stop = threading.Event()
 
-    def watch() -> None:
-        with contextlib.closing(server.connect()) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                while not stop.wait(0.2):
-                    cursor.execute(WAITING)
-                    waited.extend(query for query, _ in cursor.fetchall())
+    def watch(cursor: Any) -> None:
+        cursor.execute(WAITING)
+        waited.extend(query for query, _ in cursor.fetchall())
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with over_and_over(server, "postgres", 0.2, watch):
         yield
-    finally:
-        stop.set()
-        thread.join()
     assert waited == []
 
 

@@ -12,7 +12,7 @@ from benchmarks.fault_stories.commands import STARTS
 from benchmarks.fault_stories.judge import Command, Verdict, judge
 from benchmarks.fault_stories.kills import Case, Kill, one_in_each_step
 from benchmarks.fault_stories.stage import Stage
-from tests.integration.stories.ssh_hosts import SshHosts, SshUnusable
+from tests.ssh_hosts import SshHosts, SshUnusable
 
 __all__ = ["CutConnection", "cut_connections"]
 

@@ -47,9 +47,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
 @pytest.fixture
 def deployed(runs: StepRuns) -> StepRuns:
     """A database in which the runbook has deployed 002, and a migration 003 that is next."""
-    runs.up_to("verify")
-    runs.steps("smoke_test")
-    runs.conclude()
+    runs.deploy()
     runs.write(
         migrations__003_tag="ALTER TABLE notes ADD COLUMN tag text;",
         rollback__003_tag_rollback="ALTER TABLE notes DROP COLUMN tag;",

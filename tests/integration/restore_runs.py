@@ -32,6 +32,20 @@ class Restore:
         return answer
 
 
+def slow_check(role: str) -> str:
+    """A statement: a check that waits while a role of this name exists, in a database that is being restored only."""
+    return f"""
+    CREATE FUNCTION slow(text) RETURNS boolean LANGUAGE plpgsql AS $$
+    BEGIN
+        WHILE current_database() LIKE 'runbook\\_restore%'
+              AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{role}') LOOP
+            PERFORM pg_catalog.pg_sleep(0.05);
+        END LOOP;
+        RETURN true;
+    END $$;
+    ALTER TABLE notes ADD CHECK (slow(body))"""
+
+
 def replaced(admin: StepRuns, database: str) -> list[str]:
     """Databases that restores have replaced."""
     rows = admin.ask("SELECT datname FROM pg_database WHERE datname LIKE '%\\_before\\_%' ORDER BY 1")

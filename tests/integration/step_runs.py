@@ -244,6 +244,27 @@ class StepRuns:
             self.check_files(host)
         return self.steps(*names[names.index("apply") :])
 
+    def deploy(self) -> StepRuns:
+        """A deploy from its first step to its end; the run."""
+        self.up_to("verify")
+        self.steps("smoke_test")
+        self.conclude()
+        return self
+
+    def up_to_rollback(self) -> StepRuns:
+        """A rollback's steps before it changes anything; the run."""
+        self.steps("preflight")
+        self.must("backup", purpose="emergency")
+        return self
+
+    def roll_back(self) -> dict[str, Any]:
+        """A rollback from its first step to its end; what the step itself answers."""
+        self.up_to_rollback()
+        answer = self.must("emergency_rollback")
+        self.steps("smoke_test")
+        self.conclude("rolled_back")
+        return answer
+
     def check_files(self, host: str) -> dict[str, Any]:
         """The look at the files of a host, which are none of this test's subject."""
         library = self.folder / "library"

@@ -37,9 +37,7 @@ def test_salvage_is_no_backup_where_a_rollback_may_stop_half_way():
 
 
 def roll_back(runs: StepRuns, **options) -> tuple[StepRuns, dict]:
-    runs.up_to("verify")
-    runs.steps("smoke_test")
-    runs.conclude("deployed")
+    runs.deploy()
     run = runs.another("emergency_rollback")
     run.steps("preflight")
     answer = run.step("backup", purpose="emergency", pg_bindir=run.server.bindir, **options)
@@ -119,9 +117,7 @@ def test_another_migration_of_the_run_is_half_done(runs: StepRuns) -> None:
 
 
 def test_preflight_of_a_rollback_does_not_ask_for_the_room_of_a_dump(runs: StepRuns) -> None:
-    runs.up_to("verify")
-    runs.steps("smoke_test")
-    runs.conclude()
+    runs.deploy()
     file = runs.folder / "file"
     file.write_text("no folder")
     back = runs.another("emergency_rollback")

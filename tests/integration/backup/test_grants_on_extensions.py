@@ -28,18 +28,14 @@ def granted(runs: StepRuns) -> Iterator[StepRuns]:
 
 
 def test_they_are_restored_and_deployed_upon(granted: StepRuns) -> None:
-    granted.up_to("verify")
-    granted.steps("smoke_test")
-    granted.conclude()
+    granted.deploy()
 
 
 @pytest.mark.parametrize(
     "change", [f"REVOKE EXECUTE ON {MEMBER} FROM clerk", f"GRANT EXECUTE ON {MEMBER} TO PUBLIC"]
 )
 def test_a_change_of_them_is_drift(granted: StepRuns, change: str) -> None:
-    granted.up_to("verify")
-    granted.steps("smoke_test")
-    granted.conclude()
+    granted.deploy()
     granted.write(migrations__003_tag="CREATE TABLE tag ();", rollback__003_tag_rollback="DROP TABLE tag;")
     granted.execute(change)
     answer = granted.another(wanted="003").step("preflight")

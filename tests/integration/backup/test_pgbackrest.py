@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.sc
 
 from tests.integration.restore_runs import Restore, drop_what_restores_left, wait_for
 from tests.integration.step_runs import StepRuns
+from tests.meanwhile import over_and_over
 from tests.pgbackrest_server import ArchivingServer, archiving_server, whats_missing
 from tests.streaming import execute
 
@@ -52,25 +54,10 @@ def shop(archiving: ArchivingServer, tmp_path: Path) -> Iterator[StepRuns]:
     admin.execute("DROP DATABASE shop WITH (FORCE)", "DROP ROLE IF EXISTS deployer")
 
 
-@contextlib.contextmanager
-def written_all_the_time(runs: StepRuns) -> Iterator[None]:
+def written_all_the_time(runs: StepRuns) -> AbstractContextManager[None]:
     """Inside, an application writes."""
-    stop = threading.Event()
-
-    def write() -> None:
-        with contextlib.closing(runs.server.connect(runs.database)) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                while not stop.wait(0.02):
-                    cursor.execute("INSERT INTO notes (body) VALUES ('written meanwhile')")
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    words = "INSERT INTO notes (body) VALUES ('written meanwhile')"
+    return over_and_over(runs.server, runs.database, 0.02, lambda cursor: cursor.execute(words))
 
 
 def test_a_deploy_a_rollback_and_a_restore(shop: StepRuns, archiving: ArchivingServer) -> None:

@@ -49,11 +49,7 @@ def deploy(runs: StepRuns, **options: Any) -> None:
 
 
 def roll_back(runs: StepRuns) -> None:
-    run = runs.another("emergency_rollback")
-    run.steps("preflight")
-    run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
-    run.must("emergency_rollback")
-    run.conclude("rolled_back")
+    runs.another("emergency_rollback").roll_back()
 
 
 def items(runs: StepRuns) -> dict[tuple[str, str], dict[str, Any]]:

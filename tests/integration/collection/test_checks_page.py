@@ -9,9 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.check.markdown impor
 
 from tests.checks_page import commands, files, outputs, workflow
 from tests.integration.collection.strangers_project import PROJECT, environment
+from tests.web_server import Answer, Request, serving
 
 
 @pytest.fixture
@@ -120,62 +119,53 @@ def test_the_workflow_of_github(repository: Path, collections: Path, tmp_path: P
     assert asked.read_text(encoding="utf-8").splitlines() == lines
 
 
-class GitLab(BaseHTTPRequestHandler):
-    """The part of GitLab's interface that notes of a merge request are."""
+class GitLab:
+    """The part of GitLab's interface that notes of a merge request are.
 
-    notes: list[dict[str, Any]]
-    tokens: set[str | None]
+    Attributes:
+        url: where it is.
+        notes: of the merge request, but for one of a person.
+        tokens: with which it was asked.
+    """
 
-    def _answer(self, content: object, next_page: str = "") -> None:
-        self.tokens.add(self.headers["PRIVATE-TOKEN"])
-        body = json.dumps(content).encode()
-        self.send_response(200)
-        self.send_header("X-Next-Page", next_page)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    url = ""
 
-    def _body(self) -> str:
-        return str(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"])
+    def __init__(self) -> None:
+        self.notes: list[dict[str, Any]] = []
+        self.tokens: set[str | None] = set()
 
-    def do_GET(self) -> None:
-        first = self.path.endswith("page=1")
-        self._answer([{"id": 1, "body": "of a person"}] if first else self.notes, "2" if first else "")
-
-    def do_POST(self) -> None:
-        assert self.path == "/projects/5/merge_requests/7/notes"
-        self.notes.append({"id": 10 + len(self.notes), "body": self._body()})
-        self._answer({})
-
-    def do_PUT(self) -> None:
-        (note,) = [one for one in self.notes if self.path.endswith(f"/7/notes/{one['id']}")]
-        note["body"] = self._body()
-        self._answer({})
-
-    def log_message(self, *arguments: object) -> None:
-        """Not on the screen."""
+    def answer(self, request: Request) -> Answer:
+        self.tokens.add(request.headers["PRIVATE-TOKEN"])
+        if request.method == "GET":
+            first = request.path.endswith("page=1")
+            notes = [{"id": 1, "body": "of a person"}] if first else self.notes
+            return Answer(headers={"X-Next-Page": "2" if first else ""}, body=json.dumps(notes).encode())
+        if request.method == "POST":
+            assert request.path == "/projects/5/merge_requests/7/notes"
+            self.notes.append({"id": 10 + len(self.notes)})
+            note = self.notes[-1]
+        else:
+            (note,) = [one for one in self.notes if request.path.endswith(f"/7/notes/{one['id']}")]
+        note["body"] = str(request.content["body"])
+        return Answer(body=b"{}")
 
 
 @pytest.fixture
-def gitlab() -> Iterator[str]:
-    GitLab.notes, GitLab.tokens = [], set()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), GitLab)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def gitlab() -> Iterator[GitLab]:
+    made = GitLab()
+    with serving(made.answer) as server:
+        made.url = f"http://{server.host}"
+        yield made
 
 
-def test_the_workflow_of_gitlab(repository: Path, collections: Path, gitlab: str) -> None:
+def test_the_workflow_of_gitlab(repository: Path, collections: Path, gitlab: GitLab) -> None:
     job = workflow("gitlab.yml")["check-migrations"]
     (check,), (comment,) = job["script"], job["after_script"]
     status, output = run(repository, bash(check), collections, **job["variables"])
     assert status == 2, output
     assert (repository / job["artifacts"]["reports"]["junit"]).exists()
     variables = {
-        "CI_API_V4_URL": gitlab,
+        "CI_API_V4_URL": gitlab.url,
         "CI_PROJECT_ID": "5",
         "CI_MERGE_REQUEST_IID": "7",
         "CHECK_TOKEN": "secret",
@@ -184,9 +174,9 @@ def test_the_workflow_of_gitlab(repository: Path, collections: Path, gitlab: str
     for _ in range(2):
         status, output = run(repository, bash(comment), **variables)
         assert (status, output) == (0, "")
-    (note,) = GitLab.notes
+    (note,) = gitlab.notes
     assert note["body"] == (repository / "check" / "check.md").read_text(encoding="utf-8")
-    assert GitLab.tokens == {"secret"}
+    assert gitlab.tokens == {"secret"}
     assert run(repository, bash(comment), **{**variables, "CHECK_TOKEN": ""}) == (0, "")
 
 

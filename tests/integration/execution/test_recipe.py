@@ -37,18 +37,11 @@ def write(runs: StepRuns, head: str) -> None:
 
 
 def roll_back(runs: StepRuns) -> None:
-    run = runs.another("emergency_rollback")
-    run.steps("preflight")
-    run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
-    run.steps("emergency_rollback", "smoke_test")
-    run.conclude("rolled_back")
+    runs.another("emergency_rollback").roll_back()
 
 
 def deploy(runs: StepRuns) -> None:
-    run = runs.another()
-    run.up_to("verify")
-    run.steps("smoke_test")
-    run.conclude("deployed")
+    runs.another().deploy()
 
 
 def deploy_recorded(runs: StepRuns, monkeypatch: pytest.MonkeyPatch, head: str) -> Recorder:

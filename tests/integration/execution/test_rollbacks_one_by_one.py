@@ -148,8 +148,7 @@ def test_indexes_settings_and_statistics_may_stand_anywhere(runs):
     runs.steps("smoke_test")
     runs.conclude("deployed")
     runs.execute("UPDATE notes SET author = 'ada' WHERE id = 1")
-    run_back.steps("preflight")
-    run_back.must("backup", purpose="emergency", pg_bindir=runs.server.bindir)
+    run_back.up_to_rollback()
     (taken_back,) = run_back.must("emergency_rollback")["outputs"]["migrations"]
     assert taken_back["schema_restored"] is True
     assert [(one["kind"], one["rows"]) for one in taken_back["salvage"]] == [("dropped columns", 1)]

@@ -41,11 +41,7 @@ def finish(path: Path, statement: str) -> None:
 
 
 def roll_back(runs: StepRuns, version: str) -> None:
-    run = runs.another("emergency_rollback", version)
-    run.must("preflight")
-    run.must("backup", purpose="emergency")
-    run.must("emergency_rollback")
-    run.conclude("rolled_back")
+    runs.another("emergency_rollback", version).roll_back()
 
 
 def test_from_the_project_to_production_and_back(

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +13,6 @@ import pytest
 from benchmarks.library_on_disk import LibraryOnDisk
 
 NAMES = ["x/a b.mid", "x/c d.mid", "y/plain.mid", "y/e.MID"]
-
-
-@pytest.fixture(scope="module")
-def one_database(server) -> Iterator[str]:
-    """One database for all tests of this file: making one takes longer than most of them."""
-    with contextlib.closing(server.connect("postgres")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE files_rename")
-            yield "files_rename"
-            cursor.execute("DROP DATABASE files_rename WITH (FORCE)")
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -27,16 +26,6 @@ PAIRS = {"x/1": "x/2", "x/2": "x/1", "x/3": "x/4", "x/4": "y/6", "y/6": "x/3", "
 
 class Killed(BaseException):
     """Ends the process: nobody catches it, nothing is tidied up."""
-
-
-@pytest.fixture(scope="module")
-def one_database(server) -> Iterator[str]:
-    with contextlib.closing(server.connect("postgres")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE files_rename_killed")
-            yield "files_rename_killed"
-            cursor.execute("DROP DATABASE files_rename_killed WITH (FORCE)")
 
 
 def killing(function: Callable, calls: int, after: bool) -> Callable:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.postgres.answers import one_row
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.answers import has_relation, one_row
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -27,3 +27,10 @@ def test_a_query_without_a_row_is_a_defect_and_said_so(cursor: Cursor) -> None:
     cursor.execute("SELECT 1 WHERE false")
     with pytest.raises(LookupError, match="gave none"):
         one_row(cursor)
+
+
+def test_a_table_is_there_by_its_name_as_sql_has_it(cursor: Cursor) -> None:
+    cursor.execute('CREATE SCHEMA shop; CREATE TABLE shop."Order"()')
+    assert has_relation(cursor, 'shop."Order"')
+    assert not has_relation(cursor, "shop.Order")
+    assert not has_relation(cursor, "nowhere.at_all")

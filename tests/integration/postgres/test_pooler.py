@@ -79,9 +79,7 @@ def test_a_pooler_that_tells_the_process_id_of_the_server_is_found_by_what_it_do
 def test_a_session_for_the_connection_works_from_preflight_to_the_end(runs: StepRuns) -> None:
     with pooler(runs.server, pool_mode="session", default_pool_size="50") as pool:
         pooled = behind(pool, runs)
-        pooled.up_to("verify")
-        pooled.steps("smoke_test")
-        pooled.conclude()
+        pooled.deploy()
         assert runs.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]
 
 

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import client_options
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.programs import (
+    ended_program,
     find_program,
     program_major_version,
     run_program,
@@ -102,3 +103,11 @@ def test_the_error_itself_is_told_however_long_its_context_is(tmp_path: Path) ->
         run_program(path, [], {"login_db": "x"})
     assert raised.value.reason.count("ERROR:  no such thing") == 1
     assert "no such thing / ... / and more" in raised.value.reason
+
+
+def test_what_a_program_makes_nobody_else_may_read_and_nobody_answers_it(tmp_path: Path) -> None:
+    asking = program(tmp_path, 'read -r answer || echo "nobody" > "$WHERE"; printf "\\377"')
+    answer = ended_program([asking], {"WHERE": str(tmp_path / "made")})
+    assert (tmp_path / "made").read_text() == "nobody\n"
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o600
+    assert (answer.returncode, answer.stdout) == (0, "\ufffd")

@@ -55,15 +55,9 @@ def columns(runs: StepRuns) -> list[tuple[Any, ...]]:
 def test_the_chain_goes_through_and_the_options_hold(runs: StepRuns) -> None:
     memory = "DO $$ BEGIN ASSERT current_setting('work_mem') = '64MB'; END $$;"
     runs.write(migrations__002_author=f"{memory} ALTER TABLE notes ADD COLUMN author text;")
-    runs.up_to("verify")
-    runs.steps("smoke_test")
-    runs.conclude()
+    runs.deploy()
     assert columns(runs) == [("id",), ("body",), ("author",)]
-    back = runs.another("emergency_rollback")
-    back.must("preflight")
-    back.must("backup", purpose="emergency")
-    back.must("emergency_rollback")
-    back.conclude("rolled_back")
+    runs.another("emergency_rollback").roll_back()
     assert columns(runs) == [("id",), ("body",)]
     assert runs.connection["login_password"] not in "".join(
         path.read_text(errors="replace") for path in runs.folder.rglob("*") if path.is_file()

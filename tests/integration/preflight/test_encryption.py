@@ -16,9 +16,7 @@ UNUSABLE = {"method": "age", "recipients": [], "identity": ""}
     ("kind", "refused"), [("full", True), ("auto", True), ("salvage", False), ("restore_point", False)]
 )
 def test_a_rollback_without_a_dump_goes_on(runs: StepRuns, kind: str, refused: bool) -> None:
-    runs.up_to("verify")
-    runs.must("smoke_test")
-    runs.conclude()
+    runs.deploy()
     back = runs.another("emergency_rollback")
     answer = back.step("preflight", emergency_backup=kind, encryption=UNUSABLE)
     assert (answer.get("reason_code") == "backup_encryption_unusable") is refused, answer.get("msg")

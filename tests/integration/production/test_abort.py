@@ -73,9 +73,7 @@ def test_a_rollback_is_undone_too(runs: StepRuns) -> None:
     runs.write(rollback__002_author_rollback=f"ALTER TABLE notes DROP COLUMN author; {NEVER_ENDS}")
     runs.up_to("apply")
     runs.conclude()
-    back = runs.another("emergency_rollback")
-    back.steps("preflight")
-    back.must("backup", purpose="emergency", pg_bindir=runs.server.bindir)
+    back = runs.another("emergency_rollback").up_to_rollback()
     answer = ended(back, "emergency_rollback")
     assert answer["outcome"] == "unchanged"
     assert "so that it is still applied: 1 session waited behind this change" in answer["msg"]

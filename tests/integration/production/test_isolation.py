@@ -69,16 +69,11 @@ def writing(runs: StepRuns, statement: str) -> Iterator[list[bool]]:
 
 
 def deploy(runs: StepRuns) -> None:
-    run = runs.another()
-    run.up_to("verify")
-    run.steps("smoke_test")
-    run.conclude()
+    runs.another().deploy()
 
 
 def roll_back_under_writes(runs: StepRuns, statement: str) -> None:
-    run = runs.another("emergency_rollback")
-    run.steps("preflight")
-    run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
+    run = runs.another("emergency_rollback").up_to_rollback()
     with writing(runs, statement) as waited:
         answer = run.step("emergency_rollback", lock_timeout_seconds=60, lock_attempts=1)
     assert waited

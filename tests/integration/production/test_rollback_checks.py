@@ -8,15 +8,11 @@ from tests.integration.step_runs import StepRuns
 
 
 def test_a_smoke_test_that_fails_without_the_migration_keeps_it(runs: StepRuns) -> None:
-    runs.up_to("verify")
-    runs.steps("smoke_test")
-    runs.conclude()
+    runs.deploy()
     runs.write(
         smoke__author="SELECT count(*) = 1 FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'author';"
     )
-    rollback = runs.another("emergency_rollback")
-    rollback.steps("preflight")
-    rollback.must("backup", purpose="emergency")
+    rollback = runs.another("emergency_rollback").up_to_rollback()
     answer = rollback.step("emergency_rollback")
     assert (answer.get("failed"), answer.get("outcome")) == (True, "unchanged"), answer
     assert (

@@ -14,11 +14,7 @@ from tests.integration.step_runs import StepRuns
 
 
 def deployed(runs: StepRuns, wanted: str) -> StepRuns:
-    one = runs.another(wanted=wanted)
-    one.up_to("verify")
-    one.steps("smoke_test")
-    one.conclude()
-    return one
+    return runs.another(wanted=wanted).deploy()
 
 
 def rollback(runs: StepRuns, wanted: str) -> StepRuns:

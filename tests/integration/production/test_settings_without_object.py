@@ -45,9 +45,7 @@ def test_a_deploy_and_a_restore_go_on_without_them(elsewhere: StepRuns) -> None:
     elsewhere.write(
         verify__002_author="SELECT current_setting('temp_tablespaces') = 'nosuch';",
     )
-    elsewhere.up_to("verify")
-    elsewhere.steps("smoke_test")
-    elsewhere.conclude()
+    elsewhere.deploy()
     restore = Restore(elsewhere)
     restore.steps("preflight", "restore", "count_rows", "swap")
     restore.run.conclude("restored")

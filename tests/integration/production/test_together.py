@@ -60,8 +60,7 @@ def test_each_has_its_receipt_and_all_are_one_transaction(three: StepRuns) -> No
     three.execute("UPDATE tags SET tag = 'mine' WHERE note = 1")
     back = three.another("emergency_rollback", "pending")
     back.limits = {"exactly": ["002", "003", "004"]}
-    back.must("preflight")
-    back.must("backup", purpose="emergency")
+    back.up_to_rollback()
     back.must("emergency_rollback")
     assert [version for version, _ in receipts(back, "emergency_rollback")] == ["004", "003", "002"]
     assert back.ask("SELECT version FROM schema_migrations") == [("001",)]
@@ -96,14 +95,10 @@ def test_what_one_rollback_makes_the_next_one_may_drop(runs: StepRuns) -> None:
         migrations__004_gone="DROP TABLE passing;",
         rollback__004_gone_rollback="CREATE TABLE passing (a int);",
     )
-    made = runs.another("deploy", "pending")
-    made.up_to("verify")
-    made.steps("smoke_test")
-    made.conclude()
+    made = runs.another("deploy", "pending").deploy()
     back = made.another("emergency_rollback", "pending")
     back.limits = {"exactly": ["003", "004"]}
-    back.must("preflight")
-    back.must("backup", purpose="emergency")
+    back.up_to_rollback()
     back.must("emergency_rollback")
     assert back.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]
 

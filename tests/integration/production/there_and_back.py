@@ -20,11 +20,6 @@ def there(runs: StepRuns, version: str = "002") -> dict[str, Any]:
 
 def back(runs: StepRuns, version: str = "002") -> dict[str, Any]:
     """Roll back; what that did."""
-    run = runs.another("emergency_rollback", version)
-    run.steps("preflight")
-    run.must("backup", purpose="emergency")
-    (taken,) = run.must("emergency_rollback")["outputs"]["migrations"]
+    (taken,) = runs.another("emergency_rollback", version).roll_back()["outputs"]["migrations"]
     assert taken["schema_restored"] is True
-    run.steps("smoke_test")
-    run.conclude("rolled_back")
     return taken

@@ -60,9 +60,7 @@ def test_what_is_declared_and_accepted_is_deployed_and_named(touched: StepRuns, 
     status = runs.another("status").step("status")["outputs"]
     assert status["migrations"][1]["proof"]["not_given_back"] == ["public.notes"]
 
-    back = runs.another("emergency_rollback")
-    back.steps("preflight")
-    back.must("backup", purpose="emergency")
+    back = runs.another("emergency_rollback").up_to_rollback()
     (taken,) = back.must("emergency_rollback")["outputs"]["migrations"]
     assert [one["words"] for one in taken["not_given_back"]] == [lost["words"]]
 

@@ -70,9 +70,7 @@ def test_it_goes_all_the_way_and_is_deployed_again(left: tuple[StepRuns, str, st
         assert not answer.get("failed"), answer
         runs.must("apply")
         runs.conclude()
-        back = runs.another("emergency_rollback")
-        back.must("preflight")
-        back.must("backup", purpose="emergency", pg_bindir=back.server.bindir)
+        back = runs.another("emergency_rollback").up_to_rollback()
         outputs = back.must("emergency_rollback")["receipts"][-1]["outputs"]
         assert outputs["schema_restored"] is True
         back.must("smoke_test")

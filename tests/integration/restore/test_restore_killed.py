@@ -20,21 +20,12 @@ from tests.integration.restore_runs import (
     closed,
     drop_what_restores_left,
     replaced,
+    slow_check,
     wait_for,
 )
 from tests.integration.step_runs import StepRuns
 
-# A check that waits while a role of this name exists, in a database that is being restored only.
-SLOW_CHECK = """
-    CREATE FUNCTION slow(text) RETURNS boolean LANGUAGE plpgsql AS $$
-    BEGIN
-        WHILE current_database() LIKE 'runbook\\_restore%'
-              AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'slow_down') LOOP
-            PERFORM pg_catalog.pg_sleep(0.05);
-        END LOOP;
-        RETURN true;
-    END $$;
-    ALTER TABLE notes ADD CHECK (slow(body))"""
+SLOW_CHECK = slow_check("slow_down")
 
 
 def kill(process: subprocess.Popen) -> None:

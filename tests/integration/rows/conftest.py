@@ -1,11 +1,11 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The two databases between which rows are brought."""
+"""The two databases between which rows are brought, and a look at one of them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,3 +29,12 @@ def sides(server: LocalServer, database: str, connection: Any) -> Iterator[Sides
                     yield made
             finally:
                 cursor.execute(f"DROP DATABASE {other} WITH (FORCE)")
+
+
+@pytest.fixture
+def ask(cursor: Any) -> Callable[[str], list[tuple[Any, ...]]]:
+    def ask(query: str) -> list[tuple[Any, ...]]:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+    return ask

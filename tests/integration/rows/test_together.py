@@ -53,15 +53,6 @@ def write(cursor: Any) -> Callable[..., list[LeftRow]]:
     return write
 
 
-@pytest.fixture
-def ask(cursor: Any) -> Callable[[str], list[tuple[Any, ...]]]:
-    def ask(query: str) -> list[tuple[Any, ...]]:
-        cursor.execute(query)
-        return cursor.fetchall()
-
-    return ask
-
-
 def test_a_row_leaves_a_parent_that_goes(write: Any, ask: Any) -> None:
     what = {"firm": [("deleted", 1, 1, "one")], "person": [("changed", 1, 2, None)]}
     assert write(**what) == []

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -38,15 +37,6 @@ def cursor(connection: Any) -> Any:
         cursor.executemany("INSERT INTO book VALUES (%s, %s, %s)", BOOKS)
         cursor.execute("INSERT INTO line VALUES (10, 1), (20, 2)")
         yield cursor
-
-
-@pytest.fixture
-def ask(cursor: Any) -> Callable[[str], list[tuple[Any, ...]]]:
-    def ask(query: str) -> list[tuple[Any, ...]]:
-        cursor.execute(query)
-        return cursor.fetchall()
-
-    return ask
 
 
 @BOTH

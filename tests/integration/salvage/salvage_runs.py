@@ -26,10 +26,5 @@ def deploy(runs: StepRuns, **options: Any) -> dict[str, Any]:
 
 def roll_back(runs: StepRuns) -> list[dict[str, Any]]:
     """Roll 002 back by hand; what was kept."""
-    run = runs.another("emergency_rollback")
-    run.steps("preflight")
-    run.must("backup", purpose="emergency", pg_bindir=run.server.bindir)
-    (taken_back,) = run.must("emergency_rollback")["outputs"]["migrations"]
-    run.steps("smoke_test")
-    run.conclude("rolled_back")
+    (taken_back,) = runs.another("emergency_rollback").roll_back()["outputs"]["migrations"]
     return taken_back["salvage"]

@@ -44,12 +44,8 @@ def test_it_was_committed(runs: StepRuns) -> None:
 
 
 def test_it_was_taken_back(runs: StepRuns) -> None:
-    runs.up_to("verify")
-    runs.must("smoke_test")
-    runs.conclude()
-    rollback = runs.another("emergency_rollback")
-    rollback.steps("preflight")
-    rollback.must("backup", purpose="emergency", pg_bindir=runs.server.bindir)
+    runs.deploy()
+    rollback = runs.another("emergency_rollback").up_to_rollback()
     answer = died(rollback, "emergency_rollback")
     assert answer["outcome"] == "unchanged"
     assert "It had taken back nothing." in answer["msg"]

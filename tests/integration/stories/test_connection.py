@@ -17,7 +17,7 @@ import yaml
 
 from tests.fresh_database import fresh_database
 from tests.integration.stories.application import Application, prepare
-from tests.integration.stories.ssh_hosts import SshHosts, SshUnusable
+from tests.ssh_hosts import SshHosts, SshUnusable
 from tests.tls_server import NEWCOMER, PASSWORD, ROLE, TlsServer
 
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.integration.stories.application import Application, Run
-from tests.integration.stories.ssh_hosts import SshHosts, SshUnusable
+from tests.ssh_hosts import SshHosts, SshUnusable
 
 FILES = 3000
 HOSTS = ("media1", "media2")

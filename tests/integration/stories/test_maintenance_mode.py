@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psycopg2
 import pytest
 
 from tests.integration.stories.application import Application
+from tests.web_server import Request, in_turn, serving
 
 ACCESS = """
     SELECT (SELECT array_agg(a::text ORDER BY a::text)::text
@@ -56,29 +55,28 @@ class Health:
     """The application's address: it says whether it may write, and answers as it is told.
 
     Attributes:
-        answers: statuses of the next answers; the last one stays.
+        status_of: gives the status of each answer.
         wrote: of each time that it was asked, whether its role could write.
     """
 
     def __init__(self, application: Application) -> None:
-        self.answers, self.wrote = [200], []
-        outer, server, (database,) = self, application.server, application.databases
+        self.status_of, self.wrote = in_turn(200), list[bool]()
+        server, (database,) = application.server, application.databases
+        self.reached: dict[str, Any] = {
+            "host": server.host,
+            "port": server.port,
+            "user": "app",
+            "dbname": database,
+        }
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                with contextlib.closing(
-                    psycopg2.connect(host=server.host, port=server.port, user="app", dbname=database)
-                ) as connection:
-                    outer.wrote.append(not only_reads(connection))
-                self.send_response(outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0])
-                self.end_headers()
+    def answer(self, request: Request) -> int:
+        with contextlib.closing(psycopg2.connect(**self.reached)) as connection:
+            self.wrote.append(not only_reads(connection))
+        return self.status_of(request)
 
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self.http.server_address[1]}"
-        self.url = f"http://probe:{SECRET}@{self.host}/health?token={SECRET}"
+    def is_at(self, host: str) -> None:
+        self.host = host
+        self.url = f"http://probe:{SECRET}@{host}/health?token={SECRET}"
 
 
 def only_reads(connection: Any) -> bool:
@@ -90,19 +88,16 @@ def only_reads(connection: Any) -> bool:
 @pytest.fixture
 def health(application: Application) -> Iterator[Health]:
     made = Health(application)
-    thread = threading.Thread(target=made.http.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
-    thread.join()
+    with serving(made.answer) as server:
+        made.is_at(server.host)
+        yield made
 
 
 def test_killed_then_not_well_then_deployed(application: Application, health: Health) -> None:
     """One story: a playbook costs seconds."""
     make_role(application)
     before = ask(application, ACCESS)
-    health.answers = [503]
+    health.status_of = in_turn(503)
     application.variables.update(
         maintenance_mode="block",
         maintenance_grace_seconds=1,
@@ -121,7 +116,7 @@ def test_killed_then_not_well_then_deployed(application: Application, health: He
     assert run.record["reason"] == failure
     assert health.wrote == [True, True, True], "it was let in before it was asked"
     assert ask(application, ACCESS) == before
-    health.answers = [503, 204]
+    health.status_of = in_turn(503, 204)
     run = application.deploy("002")
     assert (run.status, run.record["outcome"]) == (0, "deployed"), run.output
     said = " ".join(run.output.split())

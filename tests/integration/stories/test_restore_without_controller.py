@@ -11,19 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.integration.restore_runs import slow_check
 from tests.integration.stories.application import Application
 
-# A check that waits while a role of this name exists, in a database that is being restored only.
-SLOW_CHECK = """
-    CREATE FUNCTION slow(text) RETURNS boolean LANGUAGE plpgsql AS $$
-    BEGIN
-        WHILE current_database() LIKE 'runbook\\_restore%'
-              AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'slow_restore') LOOP
-            PERFORM pg_catalog.pg_sleep(0.05);
-        END LOOP;
-        RETURN true;
-    END $$;
-    ALTER TABLE notes ADD CHECK (slow(body))"""
+SLOW_CHECK = slow_check("slow_restore")
 
 
 def ask(application: Application, query: str, database: str = "postgres") -> list[tuple[Any, ...]]:

@@ -4,69 +4,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 from tests.integration.stories.application import Application
+from tests.web_server import NEVER, WebServer, in_turn, serving
 
 SECRET = "T0000-correct-horse"
 
 
-class Server:
-    """Takes what is posted to it.
-
-    Attributes:
-        got: (path, content) of each request.
-        answer: the status with which the next are answered; -1 for a byte now and then.
-    """
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str, Any]] = []
-        self.answer = 200
-        self.ends = threading.Event()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((self.path, json.loads(body)))
-                if outer.answer > 0:
-                    self.send_response(outer.answer)
-                    self.end_headers()
-                    return
-                with contextlib.suppress(OSError):
-                    while not outer.ends.wait(0.2):
-                        self.wfile.write(b"H")
-                        self.wfile.flush()
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/hook/{SECRET}"
-
-
 @pytest.fixture
-def hook(application: Application) -> Iterator[Server]:
-    made = Server()
-    application.variables.update(announce_webhook_url=made.url)
-    thread = threading.Thread(target=made.http.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.ends.set()
-    made.http.shutdown()
-    made.http.server_close()
-    thread.join()
+def hook(application: Application) -> Iterator[WebServer]:
+    with serving(in_turn(200)) as server:
+        application.variables.update(announce_webhook_url=f"http://{server.host}/hook/{SECRET}")
+        yield server
 
 
-def test_a_run_is_announced_with_all_its_facts(application: Application, hook: Server) -> None:
+def test_a_run_is_announced_with_all_its_facts(application: Application, hook: WebServer) -> None:
     # As `-e name=value` gives them, numbers are texts.
     run = application.deploy(
         "002", "-e", "announce_timeout_seconds=30", announce_metrics_dir=str(application.folder)
@@ -74,8 +30,8 @@ def test_a_run_is_announced_with_all_its_facts(application: Application, hook: S
     (metrics,) = application.folder.glob("pgops_runbook_deploy-*.prom")
     assert f'run_id="{run.record["run_id"]}"' in metrics.read_text(encoding="utf-8")
     assert run.status == 0, run.output
-    (path, begin), (_, end) = hook.got
-    assert path == f"/hook/{SECRET}"
+    assert [one.path for one in hook.got] == [f"/hook/{SECRET}"] * 2
+    begin, end = (one.content for one in hook.got)
     assert (begin["event"], begin["run"]["migration"]) == ("begin", "002")
     (database,) = application.databases
     assert begin["text"] == f"deploy of 002 begins in {database} (run {run.record['run_id']})"
@@ -86,14 +42,14 @@ def test_a_run_is_announced_with_all_its_facts(application: Application, hook: S
 
 
 @pytest.mark.parametrize("form", ["slack", "teams"])
-def test_a_refusal_in_the_form_of_a_messenger(application: Application, hook: Server, form: str) -> None:
+def test_a_refusal_in_the_form_of_a_messenger(application: Application, hook: WebServer, form: str) -> None:
     template = application.folder / "text.j2"
     template.write_text(
         "{{ announce_event }}: {{ announce_of.outcome | default('-') | upper }}!\n", encoding="utf-8"
     )
     application.variables.update(announce_webhook_format=form, announce_template=str(template))
     assert application.deploy("004").status != 0
-    (_, body) = hook.got[-1]
+    body = hook.got[-1].content
     if form == "teams":
         (card,) = body["attachments"]
         assert card["contentType"] == "application/vnd.microsoft.card.adaptive"
@@ -101,9 +57,11 @@ def test_a_refusal_in_the_form_of_a_messenger(application: Application, hook: Se
     assert body["text"] == "end: REFUSED!"
 
 
-@pytest.mark.parametrize("answer", [404, -1], ids=["not found", "a byte now and then"])
-def test_that_nobody_could_be_told_stops_nothing(application: Application, hook: Server, answer: int) -> None:
-    hook.answer = answer
+@pytest.mark.parametrize("answer", [404, NEVER], ids=["not found", "a byte now and then"])
+def test_that_nobody_could_be_told_stops_nothing(
+    application: Application, hook: WebServer, answer: int
+) -> None:
+    hook.answer = in_turn(answer)
     application.variables.update(announce_timeout_seconds=1)
     run = application.deploy("002")
     assert (run.status, run.record["outcome"]) == (0, "deployed"), run.output
@@ -112,7 +70,7 @@ def test_that_nobody_could_be_told_stops_nothing(application: Application, hook:
     assert SECRET not in run.output + json.dumps(run.record)
 
 
-def test_a_template_that_is_wrong_stops_nothing(application: Application, hook: Server) -> None:
+def test_a_template_that_is_wrong_stops_nothing(application: Application, hook: WebServer) -> None:
     template = application.folder / "text.j2"
     template.write_text("{{ announce_of.nothing.at.all }}", encoding="utf-8")
     application.variables.update(announce_template=str(template))
@@ -126,7 +84,7 @@ WRONG = {"announce_webhook_format": "smoke", "announce_timeout_seconds": "soon"}
 
 @pytest.mark.parametrize("name", sorted(WRONG))
 def test_a_wrong_value_is_refused_before_anything_is_touched(
-    application: Application, hook: Server, name: str
+    application: Application, hook: WebServer, name: str
 ) -> None:
     before = application.contents(ledger=False)
     application.variables[name] = WRONG[name]
@@ -136,7 +94,7 @@ def test_a_wrong_value_is_refused_before_anything_is_touched(
     assert application.contents(ledger=False) == before
 
 
-def test_a_rollback_is_held_up_by_none_and_ends(application: Application, hook: Server) -> None:
+def test_a_rollback_is_held_up_by_none_and_ends(application: Application, hook: WebServer) -> None:
     assert application.deploy("002").status == 0
     application.variables.update(WRONG)
     run = application.run("emergency_rollback.yml", "-e", "migration=002")
@@ -146,14 +104,16 @@ def test_a_rollback_is_held_up_by_none_and_ends(application: Application, hook: 
     assert [one["event"] for one in run.record["unannounced"]] == ["end"]
 
 
-def test_nobody_is_there(application: Application, hook: Server) -> None:
+def test_nobody_is_there(application: Application, hook: WebServer) -> None:
     application.variables.update(announce_webhook_url="http://127.0.0.1:1/hook")
     run = application.deploy("002")
     assert run.record["outcome"] == "deployed"
     assert "refused" in run.record["unannounced"][0]["reason"].lower()
 
 
-def test_check_mode_tells_nobody_and_shows_what_would_be_done(application: Application, hook: Server) -> None:
+def test_check_mode_tells_nobody_and_shows_what_would_be_done(
+    application: Application, hook: WebServer
+) -> None:
     before = application.contents()
     run = application.deploy("002", "--check", "--diff")
     assert hook.got == []

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What preflight decides without a server: which migrations, and whether their scripts will do."""
+"""Whether the scripts of migrations will do, decided without a server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import (
     check_scripts_to_apply,
     check_scripts_to_roll_back,
-    select_for_deploy,
-    select_for_rollback,
-    select_later,
 )
 
 
@@ -54,76 +51,7 @@ def entry(version, requires=(), **facts):
 
 
 INDEX_COMMAND = "CREATE INDEX CONCURRENTLY"
-INDEX = [entry("001"), entry("002", ["001"]), entry("003", ["002"]), entry("004", ["001"])]
-
-
-# Which migrations ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("wanted", "applied", "selected"),
-    [
-        ("001", set(), ["001"]),
-        ("004", {"001"}, ["004"]),
-        ("002", {"001", "004"}, ["002"]),
-        ("pending", set(), ["001", "002", "003", "004"]),
-        ("pending", {"001", "003"}, ["002", "004"]),
-        ("pending", {"001", "002", "003", "004", "099"}, []),
-    ],
-)
-def test_selected_for_a_deploy(wanted, applied, selected):
-    assert select_for_deploy(INDEX, wanted, applied) == selected
-
-
-def test_already_applied():
-    with pytest.raises(Refused, match="Migration 002 is already applied"):
-        select_for_deploy(INDEX, "002", {"001", "002"})
-
-
-def test_unmet_requirements_are_named_in_the_order_to_deploy_them():
-    with pytest.raises(
-        Refused, match=r"'dependencies identified': migration 003 requires 001, 002.*Deploy 001"
-    ):
-        select_for_deploy(INDEX, "003", set())
-
-
-@pytest.mark.parametrize(
-    ("wanted", "applied", "cascade", "selected"),
-    [
-        ("004", {"001", "004"}, False, ["004"]),
-        ("003", {"001", "002", "003"}, True, ["003"]),
-        ("002", {"001", "002", "003", "004"}, True, ["003", "002"]),
-        ("001", {"001", "002", "003", "004"}, True, ["004", "003", "002", "001"]),
-        ("001", {"001"}, False, ["001"]),
-    ],
-)
-def test_selected_for_a_rollback(wanted, applied, cascade, selected):
-    assert select_for_rollback(INDEX, wanted, applied, cascade) == selected
-
-
-def test_a_rollback_of_what_is_not_applied():
-    with pytest.raises(Refused, match="Migration 002 is not applied"):
-        select_for_rollback(INDEX, "002", {"001"}, True)
-
-
-def test_a_rollback_under_dependents_names_them_and_the_way_out():
-    with pytest.raises(Refused, match=r"003, 002 depend on it.*-e cascade=true"):
-        select_for_rollback(INDEX, "001", {"001", "002", "003"}, False)
-
-
-def test_a_rollback_to_what_is_not_applied():
-    with pytest.raises(Refused, match=r"Migration 002, which is to stay, is not applied.*-e to=<version>"):
-        select_later(INDEX, "002", {"001", "003"})
-
-
-def test_a_rollback_to_what_is_the_last_takes_nothing_back():
-    assert select_later(INDEX, "002", {"001", "002"}) == []
-
-
-# Server and programs -------------------------------------------------------------------------------------
-
-
-# Scripts -------------------------------------------------------------------------------------------------
+INDEX = [entry("001"), entry("002", ["001"])]
 
 
 def test_sound_scripts():

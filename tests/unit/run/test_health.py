@@ -8,8 +8,7 @@ import base64
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,56 +19,39 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.health import (
     health_of,
 )
 
+from tests.web_server import NEVER, Answer, Request, WebServer, in_turn, serving
+
 SECRET = "correct-horse"
 
 
 class Application:
-    """Answers with the statuses in ``answers``, and then with the last; 0 for nothing but a byte now and then."""
+    """Answers with one status after the other, and then with the last; ``seen`` are those who asked."""
 
-    def __init__(self, *answers: int) -> None:
-        self.answers = list(answers)
-        self.seen: list[tuple[str, str | None]] = []
-        self.ends = threading.Event()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.seen.append((self.path, self.headers["Authorization"]))
-                status = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
-                if status:
-                    self.send_response(status, f"words of a server with {SECRET}")
-                    if status == 302:
-                        self.send_header("Location", f"file:///{SECRET}")
-                    self.end_headers()
-                    return
-                with contextlib.suppress(OSError):
-                    while not outer.ends.wait(0.05):
-                        self.wfile.write(b"H")
-                        self.wfile.flush()
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.host = f"127.0.0.1:{self.http.server_address[1]}"
+    def __init__(self, server: WebServer) -> None:
+        self.server, self.host = server, server.host
         self.url = f"http://{self.host}/health?token={SECRET}"
+
+    @property
+    def seen(self) -> list[tuple[str, str | None]]:
+        return [(one.path, one.headers["Authorization"]) for one in self.server.got]
+
+
+def says(*statuses: int) -> Callable[[Request], Answer]:
+    """Answers whose words are nobody's business."""
+    status_of = in_turn(*statuses)
+
+    def answer(request: Request) -> Answer:
+        status = status_of(request)
+        headers = {"Location": f"file:///{SECRET}"} if status == 302 else {}
+        return Answer(status, f"words of a server with {SECRET}", headers)
+
+    return answer
 
 
 @pytest.fixture
 def answering() -> Iterator[Any]:
-    made: list[Application] = []
-
-    def make(*answers: int) -> Application:
-        made.append(Application(*answers))
-        threading.Thread(target=made[-1].http.serve_forever, args=(0.02,), daemon=True).start()
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.ends.set()
-        one.http.shutdown()
-        one.http.server_close()
+    with contextlib.ExitStack() as stack:
+        yield lambda *statuses: Application(stack.enter_context(serving(says(*statuses))))
 
 
 def test_each_is_asked_until_it_answers_well(answering: Any) -> None:
@@ -100,7 +82,7 @@ def test_who_logs_in_by_the_address_does_and_is_not_named(answering: Any) -> Non
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(0, "did not answer: nothing came within 0.2 s."), (302, "answered 302.")],
+    [(NEVER, "did not answer: nothing came within 0.2 s."), (302, "answered 302.")],
 )
 def test_what_is_no_answer(answering: Any, answer: int, why: str) -> None:
     found = ask_health([answering(answer).url], 0, 0, 0.2)

@@ -4,19 +4,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.playbook.play_context import PlayContext
-from ansible.playbook.task import Task
-from ansible.plugins.loader import connection_loader
-from ansible.template import Templar
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.module_of_steps import ModuleOfSteps, failure
 
-HERE = {"ansible_python_interpreter": sys.executable}
+from tests.unit.run.action_plugins import ARGUMENTS, HERE, plugin_of
 
 
 class StatusPlugin(ModuleOfSteps):
@@ -26,24 +20,9 @@ class StatusPlugin(ModuleOfSteps):
         return self._run_module(ARGUMENTS, task_vars or {})
 
 
-ARGUMENTS: dict[str, Any] = {
-    "target": {"login_host": "/nowhere", "login_user": "nobody", "login_db": "none"},
-    "run": {"playbook": "status", "run_id": "20260101T000000Z-a", "migration": "all"},
-    "plan": {},
-}
-
-
 @pytest.fixture
 def plugin() -> ModuleOfSteps:
-    loader = DataLoader()
-    return StatusPlugin(
-        Task.load({"action": "pgops.runbook.status"}, loader=loader),
-        connection_loader.get("local", PlayContext(), "/dev/null"),
-        PlayContext(),
-        loader,
-        Templar(loader=loader),
-        None,
-    )
+    return plugin_of(StatusPlugin, "status")
 
 
 def test_it_is_the_step_of_the_task(plugin: ModuleOfSteps) -> None:

@@ -12,13 +12,12 @@ import secrets
 import time
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 # Before all that is imported after it.
 from ..plugin_utils import bytecode  # noqa: F401
 from ..plugin_utils.fleet.gate import OPTIONS, fleet_id_of, pass_gate, pass_take_back, registered_fleet
 from ..plugin_utils.fleet.record import FleetRecord
 from ..plugin_utils.run.controller import controller_pid, new_run_id, operator
+from ..plugin_utils.run.controller_action import ControllerAction
 
 __all__ = ["ActionModule"]
 
@@ -26,12 +25,8 @@ BEGUN = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 TOKEN = secrets.token_hex(8)
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Lets the run of a database begin, or leaves the database untouched."""
-
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)

@@ -11,10 +11,10 @@ from ..module_utils.errors import Refused, RunbookError
 
 # Before all that is imported after it.
 from ..plugin_utils import bytecode  # noqa: F401
-from .step import GRAMMAR_IS_MISSING
+from ..plugin_utils.sql.grammar import GRAMMAR
 from .step import ActionModule as StepAction
 
-if not GRAMMAR_IS_MISSING:
+with GRAMMAR:
     from ..plugin_utils.drafting.new import Order, begun, drafted
 
 __all__ = ["ActionModule"]
@@ -24,7 +24,7 @@ class ActionModule(StepAction):
     """Begins a migration, or drafts what is missing of one that is written."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        if GRAMMAR_IS_MISSING:
+        if GRAMMAR.is_missing:
             return super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         run = dict(arguments.get("run") or {})

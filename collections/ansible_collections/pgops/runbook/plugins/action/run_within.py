@@ -6,23 +6,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 # Before all that is imported after it.
 from ..plugin_utils import bytecode  # noqa: F401
+from ..plugin_utils.run.controller_action import ControllerAction
 from ..plugin_utils.run.within import OPTIONS, run_within
 from ..plugin_utils.screen.moving import waiting_for
 
 __all__ = ["ActionModule"]
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Runs a command; its options are documented in plugins/modules/run_within.py."""
-
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)

@@ -1,58 +1,39 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The controller's half of every step: read the SQL, hand it to the module, write down how it ended."""
+"""The controller's half of every step: what a task is for, what run.json says of it already, and how it ended."""
 
 from __future__ import annotations
 
-import datetime
-import sys
 import time
 import traceback
-from collections.abc import Sequence
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.utils.display import Display
 
 from ..module_utils.errors import RunbookError
-from ..module_utils.ledger.aftermath import CHANGING_STEPS
 from ..module_utils.ledger.signatures import signatures_of
 from ..plugin_utils.fleet.ending import concluded_in_fleet
 from ..plugin_utils.fleet.gate import registered_fleet
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.controller import new_run_id, operator, this_controller
-from ..plugin_utils.run.crash import explain_crash
 from ..plugin_utils.run.ending import conclude, note_unannounced
+from ..plugin_utils.run.execution_of_steps import ExecutionOfSteps, StepCall
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
-from ..plugin_utils.run.health import check_urls, health_of
-from ..plugin_utils.run.maintenance import end_maintenance, take_back
-from ..plugin_utils.run.module_of_steps import STEP_MODULE, ModuleOfSteps, failure
+from ..plugin_utils.run.module_of_steps import STEP_MODULE, failure
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
-from ..plugin_utils.run.taking_over import ended_here, may_be_taken_over, still_there
-from ..plugin_utils.run.windows import check_windows, openings
-from ..plugin_utils.run.within import seconds_of_window
-from ..plugin_utils.screen.moving import waiting_for
 from ..plugin_utils.sql.commit import commit_of
+from ..plugin_utils.sql.grammar import GRAMMAR
 
-try:
+with GRAMMAR:
     from ..plugin_utils.report.documents import write_documents
     from ..plugin_utils.report.planned import planned_of_run
-    from ..plugin_utils.run.plan import plan_of_run
-
-    GRAMMAR_IS_MISSING = False
-except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] != "pglast":
-        raise
-    # Each task says so in one sentence, where an import that fails here would name a module and no remedy.
-    GRAMMAR_IS_MISSING = True
 
 
-class ActionModule(ModuleOfSteps):
+class ActionModule(ExecutionOfSteps):
     """One action plugin for the modules of all steps (meta/runtime.yml routes them here)."""
 
     TRANSFERS_FILES = False
@@ -72,27 +53,25 @@ class ActionModule(ModuleOfSteps):
         run["controller"] = this_controller()
         arguments["run"] = run
         try:
-            record = self._open_record(arguments, run, task_vars)
+            record = self._open_record(arguments, task_vars)
         except RunbookError as error:
             return failure(error.code, error.reason, error.outcome, time.monotonic())
         if record.key:
             # In place of the key, which never leaves this machine.
             run["signed"] = record.signed(record.key)
+        call = StepCall(step, arguments, record, task_vars)
         if step == "cleanup" and boolean(arguments.get("after_run", False)):
-            return clean_after_run(
-                record, lambda: self._execute_step(step, arguments, run, record, task_vars)
-            )
+            return clean_after_run(record, lambda: self._execute_step(call))
         if step in OUTSIDE_RUNS:
-            return self._outside_runs(step, arguments, run, record, task_vars)
-        return self._of_a_run(step, arguments, run, record, task_vars)
+            return self._outside_runs(call)
+        return self._of_a_run(call)
 
-    def _open_record(
-        self, arguments: dict[str, Any], run: dict[str, Any], task_vars: dict[str, Any]
-    ) -> RunRecord:
+    def _open_record(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> RunRecord:
         """
         Raises:
             RunbookError: run.json, or what stands in for it, cannot be read.
         """
+        run = arguments["run"]
         return RunRecord(
             run.get("artifacts_dir") or "artifacts",
             run["run_id"],
@@ -108,40 +87,27 @@ class ActionModule(ModuleOfSteps):
             key=self._receipt_key(task_vars),
         )
 
-    def _outside_runs(
-        self,
-        step: str,
-        arguments: dict[str, Any],
-        run: dict[str, Any],
-        record: RunRecord,
-        task_vars: dict[str, Any],
-    ) -> dict[str, Any]:
+    def _outside_runs(self, call: StepCall) -> dict[str, Any]:
         """A step by which nothing is deployed, rolled back or rehearsed, so that there is no run.json."""
-        result = self._execute_step(step, arguments, run, record, task_vars)
+        result = self._execute_step(call)
         if not result.get("failed"):
-            signed = self._sign(result, record.key, arguments, task_vars)
-            tell_outside_runs(step, result, record, signed, str(task_vars.get("inventory_hostname")))
+            signed = self._sign(result, call)
+            tell_outside_runs(call.step, result, call.record, signed, call.host)
         return result
 
-    def _of_a_run(
-        self,
-        step: str,
-        arguments: dict[str, Any],
-        run: dict[str, Any],
-        record: RunRecord,
-        task_vars: dict[str, Any],
-    ) -> dict[str, Any]:
+    def _of_a_run(self, call: StepCall) -> dict[str, Any]:
         """A step of a run: what the record says of it already, or what comes of it."""
+        step, arguments, run, record = call.step, call.arguments, call.run, call.record
         ended = record.content.get("ended")
         automatic = boolean(arguments.get("automatic", False))
         if step == "announce" and boolean(arguments.get("database_in_service", False)):
-            return self._let_in_again(arguments, record, task_vars)
+            return self._let_in_again(call)
         if step == "approval" and boolean(arguments.get("goes_on", False)):
             unfit = refuse_to_go_on(record, str(run.get("migration") or ""))
             if unfit is not None:
                 return unfit
             if not ended or waits(record.content):
-                return self._go_on(arguments, run, record, task_vars)
+                return self._go_on(call)
         if not run.get("migration") and record.needs_approval():
             # With run_id alone the record tells what the run is about.
             run["migration"] = resumed_migration(record.content)
@@ -150,49 +116,39 @@ class ActionModule(ModuleOfSteps):
             if told is not None:
                 return told
         if step == "announce":
-            return self._announced(arguments, record, task_vars)
+            return self._announced(call)
         if ended:
             return told_of_the_end(record, run["run_id"], automatic)
         skipped = reason_to_skip(step, record, automatic)
         if skipped:
             return {"changed": False, "skipped": True, "skip_reason": skipped}
-        result = self._recorded_step(step, arguments, run, record, task_vars)
+        result = self._recorded_step(call)
         result["run_id"] = run["run_id"]
         return result
 
-    def _let_in_again(
-        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
-        """PostgreSQL gives the application back what the run has taken from it, before the run ends."""
-        if self._task.check_mode or not record.steps("maintenance_window"):
-            return {"changed": False, "skipped": True, "skip_reason": "nothing was taken"}
-        return self._tell_the_ledger({}, {"database_in_service": True}, arguments, task_vars)
-
-    def _announced(
-        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _announced(self, call: StepCall) -> dict[str, Any]:
         """The end of a run; or, where it has ended, that nobody could be told, or how another attempt at it ended."""
+        record = call.record
         ended = record.content.get("ended")
-        if ended and arguments.get("unannounced"):
-            return note_unannounced(record, arguments["unannounced"])
+        if ended and call.arguments.get("unannounced"):
+            return note_unannounced(record, call.arguments["unannounced"])
         return concluded_in_fleet(
             conclude(
-                record.successor(self._new_run_id(task_vars)) if ended else record,
-                arguments,
-                lambda options: self._run_if_reached(options, task_vars),
+                record.successor(self._new_run_id(call.task_vars)) if ended else record,
+                call.arguments,
+                lambda options: self._run_if_reached(options, call.task_vars),
             ),
             record,
-            registered_fleet(task_vars) or record.content.get("fleet") or "",
-            str(task_vars.get("inventory_hostname")),
+            registered_fleet(call.task_vars) or record.content.get("fleet") or "",
+            call.host,
         )
 
-    def _go_on(
-        self, arguments: dict[str, Any], run: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _go_on(self, call: StepCall) -> dict[str, Any]:
         """Go on with a run that has stopped; where that is refused, its record stays as it is."""
-        run["migration"] = resumed_migration(record.content)
-        result = self._execute_step("approval", arguments, run, record, task_vars)
-        result["run_id"] = run["run_id"]
+        record = call.record
+        call.run["migration"] = resumed_migration(record.content)
+        result = self._execute_step(call)
+        result["run_id"] = call.run["run_id"]
         if not result.get("goes_on"):
             # What it has by now is told, and not written.
             record.take_approval(result)
@@ -200,7 +156,7 @@ class ActionModule(ModuleOfSteps):
             return result
         record.go_on()
         try:
-            record.end("approval", result)
+            record.end(call.step, result)
         except OSError as error:
             hand_on(record, error, result)
         if result.get("failed"):
@@ -212,18 +168,16 @@ class ActionModule(ModuleOfSteps):
         """The key of the receipts; of the variables, so that no argument of a module has it."""
         return str(self._templar.template(task_vars.get("runbook_receipt_key") or ""))
 
-    def _sign(
-        self, result: dict[str, Any], key: str, arguments: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, str]:
+    def _sign(self, result: dict[str, Any], call: StepCall) -> dict[str, str]:
         """Sign the receipts of a step that nothing comes after; returns digest -> signature of what is in the ledger.
 
         Adds a warning to ``result`` where the ledger cannot be told: what was done stands.
         """
-        receipts = result.get("receipts")
+        key, receipts = call.record.key, result.get("receipts")
         if not key or not receipts:
             return {}
         signed = signatures_of(receipts, key)
-        told = self._tell_the_ledger({"signed": signed}, {}, arguments, task_vars)
+        told = self._tell_the_ledger({"signed": signed}, {}, call.arguments, call.task_vars)
         if not told.get("failed"):
             return signed
         result.setdefault("warnings", []).append(
@@ -231,16 +185,10 @@ class ActionModule(ModuleOfSteps):
         )
         return {}
 
-    def _recorded_step(
-        self,
-        step: str,
-        arguments: dict[str, Any],
-        run: dict[str, Any],
-        record: RunRecord,
-        task_vars: dict[str, Any],
-    ) -> dict[str, Any]:
+    def _recorded_step(self, call: StepCall) -> dict[str, Any]:
         """Execute the step, and have it in run.json before and after."""
-        record.agree(consents_of(arguments))
+        step, run, record = call.step, call.run, call.record
+        record.agree(consents_of(call.arguments))
         if step == "preflight":
             record.content["sql_commit"] = commit_of(run.get("sql_dir") or "sql")
         try:
@@ -256,7 +204,7 @@ class ActionModule(ModuleOfSteps):
                 }
         started = time.monotonic()
         try:
-            result = self._execute_step(step, arguments, run, record, task_vars)
+            result = self._execute_step(call)
             if step == "rehearse_from_empty" and not result.get("failed") and record.writes:
                 result["documents"] = write_documents(
                     run.get("sql_dir") or "sql",
@@ -298,132 +246,12 @@ class ActionModule(ModuleOfSteps):
     def _new_run_id(task_vars: dict[str, Any]) -> str:
         return new_run_id(str(task_vars.get("inventory_hostname", "target")))
 
-    # One step --------------------------------------------------------------------------------------------
-
-    def _execute_step(
-        self,
-        step: str,
-        arguments: dict[str, Any],
-        run: dict[str, Any],
-        record: RunRecord,
-        task_vars: dict[str, Any],
-    ) -> dict[str, Any]:
-        started = time.monotonic()
-        try:
-            if step == "preflight" and run.get("playbook") != "emergency_rollback":
-                check_urls(self._health_settings(task_vars))
-            if step == "preflight" and run.get("playbook") == "deploy":
-                check_windows(self._templar.template(task_vars.get("runbook_windows")))
-            if step == "preflight" and run.get("playbook") in ("deploy", "restore"):
-                self._seconds_of_window(task_vars)
-            if step == "maintenance_window":
-                arguments["openings"] = openings(arguments.get("window"), datetime.datetime.now(datetime.UTC))
-            arguments["plan"] = plan_of_run(step, run, record, arguments)
-        except RunbookError as error:
-            return failure(error.code, error.reason, error.outcome, started)
-        if step == "smoke_test" and not self._task.check_mode:
-            arguments["health"] = self._health(arguments, record, task_vars)
-        try:
-            result = self._with_progress(step, arguments, task_vars)
-            holder = (result.get("details") or {}).get("holder")
-            if result.get("failed") and holder:
-                because = may_be_taken_over(holder)
-                if because is None:
-                    result["msg"] = still_there(holder) or result["msg"]
-                else:
-                    arguments["take_over"] = holder["run_id"]
-                    arguments["taken_over_because"] = because
-                    arguments["ended_elsewhere"] = ended_here(record.artifacts_dir, holder["run_id"])
-                    result = self._with_progress(step, arguments, task_vars)
-        except AnsibleConnectionFailure as error:
-            # As a failure, not as "unreachable": rescue and always would not run, and nobody be told.
-            host = arguments.get("library_host") or task_vars.get("inventory_hostname")
-            reason = " ".join(str(error).split()).rstrip(".")
-            reason = f"Host {host} could not be reached during step {step}: {reason}."
-            return failure("host_unreachable", reason, None, started)
-        result.setdefault("seconds", round(time.monotonic() - started, 3))
-        if result.get("failed") and "step" not in result:
-            result["reason_code"], result["msg"] = explain_crash(step, result)
-            if step in CHANGING_STEPS and not self._task.check_mode:
-                return self._aftermath(result, arguments, task_vars)
-        left = result.pop("out_of_service", None)
-        if left:
-            self._end_maintenance(left, result, arguments, task_vars)
-        return result
-
-    def _health(
-        self, arguments: dict[str, Any], record: RunRecord, task_vars: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        """See health_of(); of the variables, so that no argument of a module has an address."""
-
-        def let_in() -> str | None:
-            told = self._let_in_again(arguments, record, task_vars)
-            return str(told.get("msg")) if told.get("failed") else None
-
-        return health_of(self._health_settings(task_vars), let_in)
-
-    def _seconds_of_window(self, task_vars: dict[str, Any]) -> float:
-        """See seconds_of_window()."""
-        return seconds_of_window(self._templar.template(task_vars.get("maintenance_window_timeout_seconds")))
-
-    def _health_settings(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        return dict(self._templar.template(task_vars.get("runbook_health") or {}))
-
-    def _end_maintenance(
-        self,
-        left: list[dict[str, Any]],
-        result: dict[str, Any],
-        arguments: dict[str, Any],
-        task_vars: dict[str, Any],
-    ) -> None:
-        """See end_maintenance(); adds to ``result`` what there is to be said."""
-        command = self._templar.template(task_vars.get("maintenance_window_close_command") or [])
-        take_over = str(
-            arguments.get("take_over") or self._templar.template(task_vars.get("take_over") or "")
-        )
-
-        def tell(run_id: str, options: dict[str, Any]) -> str | None:
-            told = self._tell_the_ledger(
-                {"run_id": run_id, "playbook": "deploy"}, options, arguments, task_vars
-            )
-            result.setdefault("warnings", []).extend(told.get("warnings") or [])
-            result["changed"] = True
-            return str(told.get("msg")) if told.get("failed") else None
-
-        def close(words: Sequence[str]) -> str | None:
-            return self._close_window(words, arguments, task_vars)
-
-        said = [
-            end_maintenance(one, command, close, take_over, tell, writes=not self._task.check_mode)
-            for one in left
-        ]
-        result.setdefault("warnings", []).extend(said)
-        if "outputs" in result:
-            result["outputs"]["maintenance"] = said
-
-    def _close_window(
-        self, command: Sequence[str], arguments: dict[str, Any], task_vars: dict[str, Any]
-    ) -> str | None:
-        """Run maintenance_window_close_command; returns why it failed, or None."""
-        try:
-            seconds = self._seconds_of_window(task_vars)
-        except RunbookError as error:
-            return error.reason
-        step, host = self._step_name(arguments), str(task_vars.get("inventory_hostname"))
-        with waiting_for("maintenance_window_close_command", step, host, Display().display) as meanwhile:
-            return take_back(command, seconds, meanwhile)
-
 
 def _not_executable(step: str) -> dict[str, Any] | None:
     """Why no step is executed here, or not by this name."""
-    if GRAMMAR_IS_MISSING:
-        return failure(
-            "pglast_missing",
-            "The Python package pglast, which parses SQL, is missing on the controller. Production was not"
-            f" touched. Install it: {sys.executable} -m pip install pglast",
-            "refused",
-            time.monotonic(),
-        )
+    if GRAMMAR.is_missing:
+        sentence = GRAMMAR.how_to_install("Production was not touched.")
+        return failure("pglast_missing", sentence, "refused", time.monotonic())
     if step == "step":
         return failure(
             "step_could_not_run",

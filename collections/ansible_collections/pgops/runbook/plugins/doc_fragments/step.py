@@ -220,6 +220,14 @@ options:
         database="Name of a database to connect to; the copy has a name of its own.",
     )
 
+    CLIENT_PROGRAMS = r"""
+options:
+  pg_bindir:
+    description: Folder of PostgreSQL's client programs; empty means those on PATH.
+    type: path
+    default: ''
+"""
+
     LOCKS = r"""
 options:
   lock_timeout_seconds:
@@ -377,6 +385,42 @@ options:
     description: Whether replication slots may be lost (C(max_slot_wal_keep_size)) by the WAL that the run writes.
     type: bool
     default: false
+"""
+
+    TAKE_OVER = r"""
+options:
+  take_over:
+    description: Run whose controller is known to be dead and which no longer holds the database.
+    type: str
+    default: ''
+  taken_over_because:
+    description:
+      - What is known of the controller of the run named by O(take_over), for the ledger. Filled in by the action
+        plugin.
+      - With V(named) only its name was given; with V(gone) its process was on the same machine and is there no more;
+        with V(unseen) it cannot be looked at from here, and the lease of the run was over.
+    type: str
+    choices: [named, gone, unseen]
+    default: named
+  ended_elsewhere:
+    description:
+      - How the run named by O(take_over) ended by its run.json, whose end could not be written to the ledger; filled in
+        by the action plugin.
+      - It counts only where the ledger knows of no change that the run has made.
+    type: dict
+    suboptions:
+      run_id:
+        description: Its name.
+        type: str
+      outcome:
+        description: Its outcome.
+        type: str
+      reason:
+        description: Why it ended so.
+        type: str
+      record_sha256:
+        description: Digest of its run.json.
+        type: str
 """
 
     LIBRARY = r"""

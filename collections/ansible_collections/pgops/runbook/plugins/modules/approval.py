@@ -18,42 +18,12 @@ author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.take_over
 options:
   goes_on:
     description: Whether the run has stopped and is to go on.
     type: bool
     default: false
-  take_over:
-    description: Name of a run that holds the database and is known to be dead.
-    type: str
-    default: ''
-  taken_over_because:
-    description:
-      - What is known of the controller of the run named by O(take_over), for the ledger. Filled in by the action
-        plugin.
-      - With V(named) only its name was given; with V(gone) its process was on the same machine and is there no more;
-        with V(unseen) it cannot be looked at from here, and the lease of the run was over.
-    type: str
-    choices: [named, gone, unseen]
-    default: named
-  ended_elsewhere:
-    description:
-      - How that run ended by its run.json, where its end could not be written to the ledger. Filled in by the action
-        plugin.
-    type: dict
-    suboptions:
-      run_id:
-        description: Its name.
-        type: str
-      outcome:
-        description: Its outcome.
-        type: str
-      reason:
-        description: Why it ended so.
-        type: str
-      record_sha256:
-        description: Digest of its run.json.
-        type: str
 """
 
 EXAMPLES = r"""

@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.engine
   - pgops.runbook.step.encryption
+  - pgops.runbook.step.client_programs
 options:
   purpose:
     description: Whether this is the backup before a deploy or the one before a rollback.
@@ -45,10 +46,6 @@ options:
     description: Number of parallel jobs of pg_dump.
     type: int
     default: 2
-  pg_bindir:
-    description: Folder of PostgreSQL's client programs; empty means those on PATH.
-    type: path
-    default: ''
   lock_timeout_seconds:
     description: How long to wait for the locks that keep tables from being rewritten meanwhile.
     type: float

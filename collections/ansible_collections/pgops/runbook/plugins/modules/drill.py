@@ -24,11 +24,8 @@ extends_documentation_fragment:
   - pgops.runbook.step.residue
   - pgops.runbook.step.salvage
   - pgops.runbook.step.slots
+  - pgops.runbook.step.client_programs
 options:
-  pg_bindir:
-    description: Folder of PostgreSQL's client programs; empty means those on PATH.
-    type: path
-    default: ''
   jobs:
     description: How many jobs pg_dump and pg_restore use.
     type: int

@@ -22,6 +22,8 @@ extends_documentation_fragment:
   - pgops.runbook.step.copy_target
   - pgops.runbook.step.replica_lag
   - pgops.runbook.step.slots
+  - pgops.runbook.step.take_over
+  - pgops.runbook.step.client_programs
 options:
   rehearsal_host:
     description:
@@ -46,42 +48,6 @@ options:
         that is a refusal.
     type: bool
     default: false
-  pg_bindir:
-    description: Folder of PostgreSQL's client programs; empty means those on PATH.
-    type: path
-    default: ''
-  ended_elsewhere:
-    description:
-      - How the run named by O(take_over) ended by its run.json, whose end could not be written to the ledger; filled in
-        by the action plugin.
-      - It counts only where the ledger knows of no change that the run has made.
-    type: dict
-    suboptions:
-      run_id:
-        description: Its name.
-        type: str
-      outcome:
-        description: Its outcome.
-        type: str
-      reason:
-        description: Why it ended so.
-        type: str
-      record_sha256:
-        description: Digest of its run.json.
-        type: str
-  take_over:
-    description: Run whose controller is known to be dead and which no longer holds the database.
-    type: str
-    default: ''
-  taken_over_because:
-    description:
-      - What is known of the controller of the run named by O(take_over), for the ledger. Filled in by the action
-        plugin.
-      - With V(named) only its name was given; with V(gone) its process was on the same machine and is there no more;
-        with V(unseen) it cannot be looked at from here, and the lease of the run was over.
-    type: str
-    choices: [named, gone, unseen]
-    default: named
   source_run_id:
     description: For a restore, the run whose backup is to be put back.
     type: str

@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - pgops.runbook.step
   - pgops.runbook.step.engine
   - pgops.runbook.step.encryption
+  - pgops.runbook.step.client_programs
 options:
   automatic:
     description: Whether this belongs to the restore that a deploy does by itself when its emergency rollback failed.
@@ -29,10 +30,6 @@ options:
     description: Number of parallel jobs of pg_restore.
     type: int
     default: 2
-  pg_bindir:
-    description: Folder of PostgreSQL's client programs; empty means those on PATH.
-    type: path
-    default: ''
 """
 
 EXAMPLES = r"""

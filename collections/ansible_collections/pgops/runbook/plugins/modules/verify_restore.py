@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - pgops.runbook.step.engine
   - pgops.runbook.step.encryption
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.client_programs
 options:
   jobs:
     description: Number of parallel jobs of pg_restore.
@@ -36,10 +37,6 @@ options:
     description: How long it may take; then it is ended, and that is its failure.
     type: int
     default: 900
-  pg_bindir:
-    description: Folder of PostgreSQL's client programs; empty means those on PATH.
-    type: path
-    default: ''
 """
 
 EXAMPLES = r"""

@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..errors import Refused, StepFailed
+from ..postgres.programs import ended_program
 from ..sentences import listed
 
 __all__ = ["ENCRYPTION_SPEC", "Encryption"]
@@ -169,16 +169,7 @@ class Encryption:
         environment = {**os.environ, "LC_ALL": "C"}
         if self.method == "gpg" and self.identity:
             environment["GNUPGHOME"] = self.identity
-        answer = subprocess.run(
-            [path, *options, *arguments],
-            env=environment,
-            umask=0o077,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        answer = ended_program([path, *options, *arguments], environment)
         if answer.returncode != 0:
             said = listed(answer.stderr.strip().splitlines(), 3, " / ") or "it said nothing"
             what = "encrypt" if "--encrypt" in arguments else "decrypt"

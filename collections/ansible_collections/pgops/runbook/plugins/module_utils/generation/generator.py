@@ -84,10 +84,7 @@ class Generator:
         """
         self._round += 1
         with transaction(connection) as cursor:
-            self._refuse_other_database(cursor)
-            tables = read_tables(cursor, self.left_out(cursor))
-            ascii_only = _encoding(cursor) != "UTF8"
-            outside = reach_outside(cursor)
+            tables, ascii_only, outside = self._read(cursor)
             there = {table.oid: self._there(cursor, table) for table in tables}
         missing = {table.oid: self._missing(table, there[table.oid]) for table in tables}
         found: list[Filled] = []
@@ -109,6 +106,16 @@ class Generator:
         self._remember(found, {table.quoted: there[table.oid] for table in tables})
         return found
 
+    def _read(self, cursor: Cursor) -> tuple[list[Table], bool, str | None]:
+        """The tables, whether their texts may have ASCII alone, and why none may be written to.
+
+        Raises:
+            ValueError: it is another database.
+        """
+        self._refuse_other_database(cursor)
+        tables = read_tables(cursor, self.left_out(cursor))
+        return tables, _encoding(cursor) != "UTF8", reach_outside(cursor)
+
     def change(self, connection: Connection) -> list[Changed]:
         """Give rows that there are other values, at most so many in a table as it would get new ones.
 
@@ -123,10 +130,7 @@ class Generator:
         """
         self._round += 1
         with transaction(connection) as cursor:
-            self._refuse_other_database(cursor)
-            tables = read_tables(cursor, self.left_out(cursor))
-            ascii_only = _encoding(cursor) != "UTF8"
-            outside = reach_outside(cursor)
+            tables, ascii_only, outside = self._read(cursor)
         begin("changing rows", len(tables))
         ends = time.monotonic() + SECONDS
         found: list[Changed] = []

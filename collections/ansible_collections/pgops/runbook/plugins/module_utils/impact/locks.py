@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from types import TracebackType
 
 from ..errors import RunbookError
 from ..postgres.connection import connect_again, psycopg2
+from ..postgres.watch import Watch
 from ..shapes import Connection, Json
 from .meter import HeldLock, held_locks
 
@@ -19,7 +18,7 @@ __all__ = ["LOOK_EVERY_SECONDS", "LockSampler"]
 LOOK_EVERY_SECONDS = 0.05
 
 
-class LockSampler:
+class LockSampler(Watch):
     """Samples which locks a session holds on tables, until the context ends.
 
     Args:
@@ -32,21 +31,10 @@ class LockSampler:
     """
 
     def __init__(self, connection: Connection) -> None:
+        super().__init__()
         self.connection = connection
         self.observed = True
         self._seen: dict[HeldLock, tuple[float, float]] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> LockSampler:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
 
     @property
     def locks(self) -> list[Json]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ..postgres.answers import one_row
+from ..postgres.answers import has_relation, one_row
 from ..shapes import Cursor, Json
 from .ledger import UTC_TEXT
 from .upgrade import upgrade
@@ -37,8 +37,7 @@ READ = (
 
 def has_drills(cursor: Cursor) -> bool:
     """Whether the ledger has the table: layouts before release 9 have not."""
-    cursor.execute("SELECT pg_catalog.to_regclass('runbook.drill') IS NOT NULL")
-    return one_row(cursor)[0]
+    return has_relation(cursor, "runbook.drill")
 
 
 def note_drill(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..digests import sha256_of_text
 from ..errors import Refused
-from ..postgres.answers import one_row
+from ..postgres.answers import has_relation, one_row
 from ..shapes import Cursor, Json, Statement
 
 __all__ = ["Journal", "close_all_journals", "open_journal"]
@@ -23,8 +23,7 @@ def open_journal(cursor: Cursor) -> Json | None:
         dict: journal_id, run_id, migration, direction, catalog_before, done (number of statements done),
         last_line (of the last statement begun, or None).
     """
-    cursor.execute("SELECT to_regclass('runbook.journal') IS NOT NULL")
-    if not one_row(cursor)[0]:
+    if not has_relation(cursor, "runbook.journal"):
         return None
     cursor.execute(
         "SELECT journal_id, run_id, migration, direction, catalog_before, count(s.done)::int, max(s.line)"

@@ -14,7 +14,7 @@ from typing import cast
 
 from ..digests import canonical_json, digest_of
 from ..errors import Refused
-from ..postgres.answers import one_row
+from ..postgres.answers import has_relation, one_row
 from ..shapes import Catalog, Cursor, Identity, Json, Receipt
 from .receipts import FIRST_PREVIOUS, make_receipt
 from .upgrade import upgrade
@@ -49,8 +49,7 @@ class Ledger:
     """Runs and receipts in the database of the cursor that each method is given."""
 
     def exists(self, cursor: Cursor) -> bool:
-        cursor.execute("SELECT to_regclass('runbook.receipt') IS NOT NULL")
-        return one_row(cursor)[0]
+        return has_relation(cursor, "runbook.receipt")
 
     def create(self, cursor: Cursor) -> bool:
         """Create the ledger where there is none, or bring it to the newest layout; returns whether it was created."""
@@ -203,8 +202,7 @@ class Ledger:
 
     def signatures(self, cursor: Cursor) -> list[Json]:
         """position, run_id, step, digest, signature and ended of every receipt, oldest first."""
-        cursor.execute("SELECT pg_catalog.to_regclass('runbook.chain_end') IS NOT NULL")
-        if not one_row(cursor)[0]:
+        if not has_relation(cursor, "runbook.chain_end"):
             return []
         cursor.execute(
             "SELECT r.position, r.run_id, r.step, r.digest, r.signature, n.finished IS NOT NULL"
@@ -227,8 +225,7 @@ class Ledger:
 
     def cut_off(self, cursor: Cursor) -> str | None:
         """What is missing at the end of the chain, as a sentence, or None. Layouts before release 4 do not tell."""
-        cursor.execute("SELECT pg_catalog.to_regclass('runbook.chain_end') IS NOT NULL")
-        if not one_row(cursor)[0]:
+        if not has_relation(cursor, "runbook.chain_end"):
             return None
         cursor.execute(
             "SELECT e.position, coalesce(max(r.position), 0),"

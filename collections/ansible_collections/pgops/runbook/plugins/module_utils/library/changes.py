@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..ledger.upgrade import upgrade
-from ..postgres.answers import one_row
+from ..postgres.answers import has_relation, one_row
 from ..postgres.connection import sql
 from ..shapes import Cursor, FilesBehind
 from .path_column import PathColumn, has_table
@@ -89,8 +89,7 @@ class PathsBefore:
 
 def has_path_changes(cursor: Cursor) -> bool:
     """Whether the ledger has its tables of changed paths; an older one, or none, has not."""
-    cursor.execute("SELECT to_regclass('runbook.path_change') IS NOT NULL")
-    return one_row(cursor)[0]
+    return has_relation(cursor, "runbook.path_change")
 
 
 def changes_since(cursor: Cursor, position: int) -> dict[str, int]:

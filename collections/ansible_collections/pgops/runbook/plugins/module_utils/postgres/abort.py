@@ -13,7 +13,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import NamedTuple, Optional
 
 from ..errors import Refused, RunbookError, StepFailed
@@ -23,6 +22,7 @@ from .connection import connect, psycopg2
 from .message import one_line
 from .pooler import backend_pid
 from .standbys import read_standbys
+from .watch import Watch
 
 __all__ = ["ABORT_SPEC", "AbortPolicy", "AbortWatch", "sessions_behind"]
 
@@ -107,7 +107,7 @@ def sessions_behind(cursor: Cursor, pid: int) -> dict[int, str]:
     return behind
 
 
-class AbortWatch:
+class AbortWatch(Watch):
     """Watches over what is ``armed``, while this is entered; a context manager that may be entered again.
 
     Args:
@@ -116,6 +116,7 @@ class AbortWatch:
     """
 
     def __init__(self, target: Target, policy: AbortPolicy) -> None:
+        super().__init__()
         self.target = target
         self.policy = policy
         self._lock = threading.Lock()  # of the four below
@@ -123,23 +124,9 @@ class AbortWatch:
         self._why: StepFailed | None = None
         self._since: dict[str, float] = {}
         self._trouble = ""
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> AbortWatch:
-        if self.policy.looks():
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._watch, daemon=True)
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+    def _looks(self) -> bool:
+        return self.policy.looks()
 
     def said(self) -> list[str]:
         """A sentence where the watch itself had trouble, which is no reason to end a change."""

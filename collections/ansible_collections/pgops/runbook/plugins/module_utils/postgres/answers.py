@@ -8,7 +8,7 @@ from typing import Any
 
 from ..shapes import Cursor
 
-__all__ = ["one_row"]
+__all__ = ["has_relation", "one_row"]
 
 
 def one_row(cursor: Cursor) -> tuple[Any, ...]:
@@ -21,3 +21,10 @@ def one_row(cursor: Cursor) -> tuple[Any, ...]:
     if row is None:
         raise LookupError("a query that always has a row gave none")
     return row
+
+
+def has_relation(cursor: Cursor, name: str) -> bool:
+    """Whether there is a table, view or index of that name, which is written as in SQL: ``runbook.receipt``."""
+    cursor.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (name,))
+    found: bool = one_row(cursor)[0]
+    return found

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from types import TracebackType
 from typing import Any
 
 from ..errors import RunbookError
 from ..shapes import Cursor, Target
 from .connection import connect, psycopg2
+from .watch import Watch
 
 __all__ = ["UNCONFIRMED", "BlockerWatch"]
 
@@ -68,7 +67,7 @@ def _session(pid: int, user: str, application: str | None, state: str, age: int,
     )
 
 
-class BlockerWatch:
+class BlockerWatch(Watch):
     """Watches from a second connection which sessions block a backend; a context manager.
 
     A COMMIT that waits for a standby is done by then, and only keeps its locks and is not seen yet: that wait, which no
@@ -83,22 +82,11 @@ class BlockerWatch:
     """
 
     def __init__(self, target: Target, backend_pid: int) -> None:
+        super().__init__()
         self.target = target
         self.backend_pid = backend_pid
         self.unconfirmed = False
         self._seen: list[tuple[Any, ...]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> BlockerWatch:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def sentences(self) -> list[str]:
         """The sessions last seen to block: pid, user, application, state, age of transaction, query."""

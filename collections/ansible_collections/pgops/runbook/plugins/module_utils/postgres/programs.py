@@ -8,14 +8,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import Refused, StepFailed
 from ..shapes import Target
 from .connection import client_environment
 from .unreachable import advice, without_libpq_advice
 
-__all__ = ["find_program", "program_major_version", "run_program"]
+__all__ = ["ended_program", "find_program", "program_major_version", "run_program"]
 
 NO_CONNECTION = re.compile(
     r"connection to (server|database) .* failed|definition of service|sslmode|service file"
@@ -61,6 +61,20 @@ def program_major_version(path: str) -> int:
     return int(found.group(1))
 
 
+def ended_program(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A program that was run to its end: nobody answers it, and nobody else may read the files that it makes."""
+    return subprocess.run(
+        command,
+        env=environment,
+        umask=0o077,  # a dump holds every row
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
 def run_program(path: str, options: Sequence[str], target: Target, arguments: Sequence[str] = ()) -> str:
     """Run a client program to its end.
 
@@ -77,16 +91,7 @@ def run_program(path: str, options: Sequence[str], target: Target, arguments: Se
             that killed it.
     """
     environment = {**os.environ, **client_environment(target), "LC_MESSAGES": "C"}
-    answer = subprocess.run(
-        [path, *options, *arguments],
-        env=environment,
-        umask=0o077,  # a dump holds every row
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    answer = ended_program([path, *options, *arguments], environment)
     if answer.returncode != 0:
         if answer.returncode < 0:
             raise StepFailed(

@@ -11,8 +11,8 @@ from ..errors import Refused
 from ..ledger.drills import age_in_days
 from ..shapes import Cursor, Json
 from ..step.step import Step
-from .checks import select_for_deploy
 from .order import these_newest_first
+from .selection import select_for_deploy
 
 __all__ = ["DRILL_SPEC", "refuse_old_drill", "select_for_drill"]
 

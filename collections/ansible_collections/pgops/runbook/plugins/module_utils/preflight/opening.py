@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
-from ..ledger.aftermath import ended_as, has_changed, why_taken_over
+from ..ledger.aftermath import TAKEN_OVER_SPEC, ended_as, has_changed, why_taken_over
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
@@ -18,25 +18,26 @@ from ..ledger.tags import state_of
 from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step.step import Step
-from .checks import (
-    check_scripts_to_apply,
-    check_scripts_to_roll_back,
-    in_place_but_unrecorded,
-    select_for_deploy,
-    select_for_rollback,
-    select_later,
-)
+from .checks import check_scripts_to_apply, check_scripts_to_roll_back
 from .drift import refuse_edited_scripts
 from .drills import select_for_drill
 from .order import left_out, refuse_needed, these_newest_first
+from .selection import in_place_but_unrecorded, select_for_deploy, select_for_rollback, select_later
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
 
 #: How a run ended, by the run.json of its controller.
 ENDED_SPEC = {key: {"type": "str"} for key in ("run_id", "outcome", "reason", "record_sha256")}
 
+#: Options of a step that may take the place of a run that is dead.
+TAKE_OVER_SPEC: Json = {
+    "take_over": {"type": "str", "default": ""},
+    "taken_over_because": TAKEN_OVER_SPEC,
+    "ended_elsewhere": {"type": "dict", "options": ENDED_SPEC},
+}
+
 __all__ = [
-    "ENDED_SPEC",
+    "TAKE_OVER_SPEC",
     "asking_for_files",
     "backups_of",
     "close_dead_run",

@@ -126,14 +126,7 @@ def refuse_needed(index: Index, state: str, later: Sequence[str], applied: Colle
     Raises:
         Refused: what would stay requires one of them.
     """
-    for one in later:
-        staying = [name for name in dependents(index, one, applied) if name not in later]
-        if staying:
-            raise Refused(
-                "needed_by_later_migration",
-                f"Migration {one} comes after {state}, but {', '.join(staying)} would stay and depend on it."
-                f" Take them back first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
-            )
+    _refuse_needed(index, later, applied, f"comes after {state}, but")
 
 
 def these_newest_first(index: Index, versions: Collection[str], applied: Collection[str]) -> list[str]:
@@ -144,15 +137,27 @@ def these_newest_first(index: Index, versions: Collection[str], applied: Collect
     """
     known = [entry["version"] for entry in index]
     going = [name for name in reversed(known) if name in versions and name in applied]
+    _refuse_needed(index, going, applied, "is not taken back:")
+    return going
+
+
+def _refuse_needed(index: Index, going: Sequence[str], applied: Collection[str], what: str) -> None:
+    """
+    Args:
+        going: those that are to be taken back.
+        what: of one of them, before the names of those that hold it.
+
+    Raises:
+        Refused: what would stay requires one of them.
+    """
     for one in going:
         staying = [name for name in dependents(index, one, applied) if name not in going]
         if staying:
             raise Refused(
                 "needed_by_later_migration",
-                f"Migration {one} is not taken back: {', '.join(staying)} would stay and depend on it. Take them back"
-                f" first: ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
+                f"Migration {one} {what} {', '.join(staying)} would stay and depend on it. Take them back first:"
+                f" ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
             )
-    return going
 
 
 def unknown_applied(index: Index, applied: Collection[str]) -> list[str]:

@@ -21,9 +21,9 @@ from ..ledger.tags import tag_states
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.follow import files_behind
-from ..preflight.checks import in_place_but_unrecorded
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
+from ..preflight.selection import in_place_but_unrecorded
 from ..salvage.store.items import OF_TABLES, SalvageStore
 from ..sentences import cut
 from ..shapes import Cursor, IndexEntry, Json, Receipt

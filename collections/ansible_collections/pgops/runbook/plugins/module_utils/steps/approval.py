@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..ledger.aftermath import TAKEN_OVER_SPEC
 from ..ledger.approvals import check_approvals, read_approvals
 from ..library.follow import refuse_unless_all_hosts_checked
 from ..postgres.connection import transaction
 from ..preflight.approvals import go_on, refuse_what_has_changed
-from ..preflight.opening import ENDED_SPEC
+from ..preflight.opening import TAKE_OVER_SPEC
 from ..shapes import Cursor, Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
@@ -50,9 +49,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
             goes_on={"type": "bool", "default": False},
-            take_over={"type": "str", "default": ""},
-            taken_over_because=TAKEN_OVER_SPEC,
-            ended_elsewhere={"type": "dict", "options": ENDED_SPEC},
+            **TAKE_OVER_SPEC,
         ),
         supports_check_mode=True,
     )

@@ -15,7 +15,6 @@ from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of, refuse_for_drill
 from ..backup.files import remove_unencrypted
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
-from ..ledger.aftermath import TAKEN_OVER_SPEC
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
@@ -31,7 +30,7 @@ from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.drills import DRILL_SPEC, refuse_old_drill
 from ..preflight.opening import (
-    ENDED_SPEC,
+    TAKE_OVER_SPEC,
     asking_for_files,
     backups_of,
     close_dead_run,
@@ -67,9 +66,7 @@ OPTIONS: Json = {
     "copy_target": {"type": "dict", "options": TARGET_SPEC},
     "rehearsal_host": {"type": "str", "default": ""},
     "pg_bindir": {"type": "path", "default": ""},
-    "take_over": {"type": "str", "default": ""},
-    "taken_over_because": TAKEN_OVER_SPEC,
-    "ended_elsewhere": {"type": "dict", "options": ENDED_SPEC},
+    **TAKE_OVER_SPEC,
     "source_run_id": {"type": "str", "default": ""},
     "restore_to": {"type": "str", "default": ""},
     "lint_gating_rules": {"type": "list", "elements": "str", "default": []},

@@ -59,12 +59,21 @@ class Altered:
         Raises:
             Unanswered, CannotInvert: it is not there.
         """
-        facts = part(self.facts, "columns", self.scene.column_in_database(self.name, name))
+        return self._part("columns", name, f"column {quoted(name)} of {quoted(*self.name)}")
+
+    def constraint(self, name: str) -> Mapping[str, Any]:
+        """A constraint as the database has it.
+
+        Raises:
+            Unanswered, CannotInvert: it is not there.
+        """
+        return self._part("constraints", name, f"constraint {quoted(name)} on {quoted(*self.name)}")
+
+    def _part(self, kind: str, name: str, called: str) -> Mapping[str, Any]:
+        """See part()."""
+        facts = part(self.facts, kind, self.scene.column_in_database(self.name, name))
         if facts is None:
-            raise CannotInvert(
-                f"The database has no column {quoted(name)} of {quoted(*self.name)}, so that it is not known what it"
-                " was before."
-            )
+            raise CannotInvert(f"The database has no {called}, so that it is not known what it was before.")
         return facts
 
 

@@ -136,16 +136,6 @@ def chosen_name(
     raise CannotInvert("It has no name, and PostgreSQL will choose one that is not known here. Name it.")
 
 
-def _find(altered: Altered, name: str) -> Mapping[str, Any]:
-    facts = part(altered.facts, "constraints", altered.scene.column_in_database(altered.name, name))
-    if facts is None:
-        raise CannotInvert(
-            f"The database has no constraint {quoted(name)} on {quoted(*altered.name)}, so that it is not known what"
-            " it was before."
-        )
-    return facts
-
-
 def _made_here(altered: Altered, name: str) -> bool:
     return altered.scene.is_born("constraint", altered.name, name)
 
@@ -156,7 +146,7 @@ def _drop(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
         return None
     if command.missing_ok and part(altered.facts, "constraints", name) is None:
         return None
-    before = _find(altered, name)
+    before = altered.constraint(name)
     if before["inherited"]:
         raise CannotInvert(f"Constraint {quoted(name)} comes from a parent table.")
     if before["disabled"]:
@@ -193,7 +183,7 @@ def _added(altered: Altered, before: Mapping[str, Any]) -> list[str]:
 def _validate(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
     if _made_here(altered, command.name):
         return None
-    before = _find(altered, command.name)
+    before = altered.constraint(command.name)
     if before["validated"]:
         return None
     return _again(altered, before)
@@ -209,7 +199,7 @@ def _alter(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
     name = command.def_.conname
     if _made_here(altered, name):
         return None
-    before = _find(altered, name)
+    before = altered.constraint(name)
     if (
         not command.def_.alterDeferrability
         or command.def_.alterEnforceability
