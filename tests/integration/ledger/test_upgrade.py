@@ -234,6 +234,22 @@ def test_a_newer_layout_is_refused_and_says_what_to_install(cursor: Any, connect
     assert rows(cursor) == was
 
 
+@pytest.mark.parametrize("how", ["DELETE FROM runbook.release", "TRUNCATE runbook.release"])
+def test_a_layout_that_nobody_has_written_down_is_refused_and_says_what_to_do(
+    cursor: Any, connection: Any, how: str
+) -> None:
+    upgrade(cursor)
+    cursor.execute(how)
+    connection.commit()
+    for ask in (known_release, upgrade):
+        with pytest.raises(Refused, match="runbook.release of database .* is empty") as refused:
+            ask(cursor)
+        assert refused.value.code == "layout_unknown"
+    connection.rollback()
+    cursor.execute("DROP SCHEMA runbook, runbook_salvage CASCADE")
+    assert upgrade(cursor) == list(RELEASES)
+
+
 def test_a_strangers_schema_of_the_name_is_left_alone(cursor: Any, connection: Any) -> None:
     cursor.execute("CREATE SCHEMA runbook; CREATE TABLE runbook.run (id int, pace int)")
     connection.commit()

@@ -270,6 +270,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The runbook's schemas in the database were made by a newer version of the runbook.",
             "Use that version, or a newer one; the reason names it.",
         ),
+        "layout_unknown": Reason(
+            "Table runbook.release is empty: somebody has emptied it, or has made the schema before the runbook did.",
+            "Put back its rows out of a backup; or drop both schemas, where no run and no kept row is needed any more.",
+        ),
         "lint_rule_broken": Reason(
             "The linter found what preflight_lint_gating_rules forbids.",
             "Correct the statement, or take the rule off preflight_lint_gating_rules.",

@@ -75,7 +75,7 @@ def release_of(cursor: Cursor) -> int:
     """Number of the layout that the schemas of this database have; 0 where there are none. Only reads.
 
     Raises:
-        Refused: another session is making them, which this transaction cannot see.
+        Refused: another session is making them, which this transaction cannot see; or nobody has written down which.
     """
     cursor.execute(
         # From a table, whose lock lets the session see what others have committed: without one, to_regclass answers
@@ -87,15 +87,30 @@ def release_of(cursor: Cursor) -> int:
     has_releases, has_receipts = one_row(cursor)
     if not has_releases:
         return FIRST if has_receipts else 0
-    cursor.execute("SELECT pg_catalog.max(number) FROM runbook.release")
-    (number,) = one_row(cursor)
-    if number is None:
+    # A second time for what was committed between the two questions; where one snapshot holds, that stays unseen.
+    for _ in range(2):
+        cursor.execute("SELECT pg_catalog.max(number) FROM runbook.release")
+        (number,) = one_row(cursor)
+        if number is not None:
+            return number
+    cursor.execute(
+        "SELECT pg_catalog.current_setting('transaction_isolation') = 'read committed',"
+        " pg_catalog.current_database()::text"
+    )
+    is_empty, database = one_row(cursor)
+    if is_empty:
         raise Refused(
-            "layout_just_upgraded",
-            "Another session has just brought the runbook's schemas up to date. This run changed nothing. Type the same"
-            " command again.",
+            "layout_unknown",
+            f"Table runbook.release of database {database} is empty, so that nothing says which layout the runbook's"
+            " schemas have: somebody has emptied it, or made the schema before the runbook did. Nothing was changed."
+            " Put back its rows out of a backup; if this database has no runs and no kept rows that anybody needs, type"
+            " instead: DROP SCHEMA runbook, runbook_salvage CASCADE",
         )
-    return number
+    raise Refused(
+        "layout_just_upgraded",
+        "Another session has just brought the runbook's schemas up to date. This run changed nothing. Type the same"
+        " command again.",
+    )
 
 
 def known_release(cursor: Cursor) -> int:
