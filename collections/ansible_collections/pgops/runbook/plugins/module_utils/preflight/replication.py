@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ..errors import Refused
 from ..postgres.answers import one_row
-from ..postgres.connection import sql
+from ..postgres.connection import connect, sql, transaction
 from ..postgres.standbys import (
     ON_SERVER_OF_COPY,
     may_see_standbys,
@@ -16,7 +16,7 @@ from ..postgres.standbys import (
     refuse_endless_commit,
 )
 from ..sentences import listed
-from ..shapes import Cursor, Json
+from ..shapes import Cursor, Json, Target
 
 __all__ = [
     "LAG_SPEC",
@@ -90,12 +90,12 @@ def _hidden(cursor: Cursor, count: int) -> str:
 
 
 def look_at_server_of_copy(
-    cursor: Cursor, database_bytes: int, accept: bool, tries: bool = True
+    target: Target, database_bytes: int, accept: bool, tries: bool = True
 ) -> list[str]:
     """Whether the backup can be restored into a copy there without harm to those who receive that server's WAL.
 
     Args:
-        cursor: of a transaction there.
+        target: connection options of the server. Not production's session, whose COMMIT may wait for no standby.
         database_bytes: size of what is restored, which writes about as much WAL.
         accept: whether a slot may be lost.
         tries: see endless_commit.
@@ -106,8 +106,15 @@ def look_at_server_of_copy(
     Raises:
         Refused: COMMIT would wait without an end there, or slots would be lost.
     """
-    refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY, tries=tries)
-    return look_at_slots(cursor, database_bytes, "The copy on which the backup is proven takes about", accept)
+    connection = connect(target)
+    try:
+        with transaction(connection) as cursor:
+            refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY, tries=tries)
+            return look_at_slots(
+                cursor, database_bytes, "The copy on which the backup is proven takes about", accept
+            )
+    finally:
+        connection.close()
 
 
 def look_at_slots(cursor: Cursor, wal_bytes: int, what: str, accept: bool) -> list[str]:

@@ -216,8 +216,8 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
         tries = not step.module.check_mode
         engine.check(cursor, step.identity, size, tries)
     if on_server:
-        with cursor_of_copies(cursor, step.params["copy_target"]) as copy_cursor:
-            replication += look_at_server_of_copy(copy_cursor, size, step.params["accept_slot_loss"], tries)
+        copy_target = step.params["copy_target"] or step.params["target"]
+        replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
     if on_server or engine.emergency_kind(step.params["emergency_backup"]) in (AUTO, FULL):
         # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
         Encryption.of(step.params).check()
