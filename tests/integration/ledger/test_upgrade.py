@@ -242,7 +242,7 @@ def test_a_layout_that_nobody_has_written_down_is_refused_and_says_what_to_do(
     cursor.execute(how)
     connection.commit()
     for ask in (known_release, upgrade):
-        with pytest.raises(Refused, match="runbook.release of database .* is empty") as refused:
+        with pytest.raises(Refused, match=r"runbook.release of database .* is empty") as refused:
             ask(cursor)
         assert refused.value.code == "layout_unknown"
     connection.rollback()

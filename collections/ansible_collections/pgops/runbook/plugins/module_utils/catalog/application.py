@@ -38,10 +38,10 @@ def of_application(cursor: Cursor, catalog: Catalog) -> Catalog:
         if not catalog[key]:
             del catalog[key]
     table = VersionTable(cursor)
-    names = table.quoted_names()
-    if names and table.is_ours():
-        beside = tuple(f" {name}" for name in (names[0], *table.quoted_beside()))
-        catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, names[0], beside)}
+    if table.is_ours():
+        name = table.quoted_names()[0]
+        beside = tuple(f" {one}" for one in (name, *table.quoted_beside()))
+        catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, name, beside)}
     return catalog
 
 

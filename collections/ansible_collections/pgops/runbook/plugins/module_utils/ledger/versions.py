@@ -25,18 +25,25 @@ MARK = "Kept by the migration runbook; made by it because the application had no
 DEFAULT_SCHEMA = "public"
 
 FIND = """
-    SELECT n.nspname::text, c.relname::text, c.oid::bigint FROM pg_catalog.pg_class c
+    SELECT n.nspname::text, c.relname::text, c.oid::bigint,
+           coalesce(pg_catalog.obj_description(c.oid, 'pg_class') = %s, false)
+    FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND n.nspname = ANY (%s)
     ORDER BY pg_catalog.array_position(%s::pg_catalog.text[], n.nspname::pg_catalog.text) LIMIT 1"""
 
 
 class FoundTable(NamedTuple):
-    """The table of versions, as it was found."""
+    """The table of versions, as it was found.
+
+    Attributes:
+        is_ours: whether the runbook made it.
+    """
 
     schema: str
     name: str
     oid: int
+    is_ours: bool
 
 
 class VersionTable:
@@ -58,7 +65,7 @@ class VersionTable:
     def find(self) -> FoundTable | None:
         """The table, or None."""
         schemas = self._schemas()
-        self.cursor.execute(FIND, (self.books.table, schemas, schemas))
+        self.cursor.execute(FIND, (MARK, self.books.table, schemas, schemas))
         row = self.cursor.fetchone()
         return None if row is None else FoundTable(*row)
 
@@ -162,24 +169,20 @@ class VersionTable:
         Raises:
             Refused: as record().
         """
-        table = self._table()
-        if table is None:
+        found = self.find()
+        if found is None:
             return
+        table = (found.schema, found.name)
         refuse_planted_code(self.cursor, table[0], self._written(table), locks=True)
         with on_role_path(self.cursor):
             self.books.forget(self.cursor, table, version)
-        if self.is_ours(table) and self.books.is_empty(self.cursor, table):
+        if found.is_ours and self.books.is_empty(self.cursor, table):
             self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
 
-    def is_ours(self, table: TableName | None = None) -> bool:
-        """Whether the runbook made the table."""
-        table = table or self._table()
-        if table is None:
-            return False
-        self.cursor.execute(
-            "SELECT obj_description(format('%%I.%%I', %s::text, %s::text)::regclass, 'pg_class')", table
-        )
-        return one_row(self.cursor)[0] == MARK
+    def is_ours(self) -> bool:
+        """Whether there is one, and the runbook made it."""
+        found = self.find()
+        return found is not None and found.is_ours
 
     def name(self) -> str | None:
         """``schema.table`` for a person, or None."""

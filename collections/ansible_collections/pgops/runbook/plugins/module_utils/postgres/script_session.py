@@ -121,6 +121,11 @@ STRINGS_AS_THE_ROLE_HAS_THEM = f"""
 # made of all settings each time.
 PATH_OF_ROLE = "SET LOCAL search_path TO DEFAULT"
 
+# The inner query comes first, and OFFSET 0 keeps the planner from merging the two.
+SCHEMAS_OF_ROLE = f"""{PATH_OF_ROLE};
+    SELECT schemas, pg_catalog.set_config('search_path', %s, true)
+    FROM (SELECT pg_catalog.current_schemas(false)::pg_catalog.text[] AS schemas OFFSET 0) AS found"""
+
 
 def take_our_turn(cursor: Cursor) -> None:
     """The runbook's own settings, until somebody sets others; in a transaction that is undone, until then.
@@ -134,9 +139,9 @@ def take_our_turn(cursor: Cursor) -> None:
 
 def schemas_of_role(cursor: Cursor) -> list[str]:
     """The schemas in which the role finds names without one, as far as they exist: its search_path, not ours."""
-    with on_role_path(cursor):
-        cursor.execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]")
-        return one_row(cursor)[0]
+    cursor.execute("SELECT pg_catalog.current_setting('search_path')")
+    cursor.execute(SCHEMAS_OF_ROLE, one_row(cursor))
+    return one_row(cursor)[0]
 
 
 def path_of_role(cursor: Cursor) -> str:
