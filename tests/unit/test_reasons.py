@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,15 @@ from ansible_collections.pgops.runbook.plugins.module_utils.reasons import PARTS
 
 PLUGINS = Path(__file__).resolve().parents[2] / "collections/ansible_collections/pgops/runbook/plugins"
 
-SOURCES = {
-    str(path.relative_to(PLUGINS)): ast.parse(path.read_text(encoding="utf-8"))
-    for path in sorted(PLUGINS.rglob("*.py"))
-}
+
+@functools.cache  # not when it is imported: whoever only collects tests has no use for it
+def own_sources() -> dict[str, ast.Module]:
+    """Path below plugins -> its tree."""
+    return {
+        str(path.relative_to(PLUGINS)): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PLUGINS.rglob("*.py"))
+    }
+
 
 # An error's own code, a parameter that has it, an entry of the plan that a parser's error has become: handed on from
 # where it was literal.
@@ -126,17 +132,19 @@ def sites(sources: dict[str, ast.Module]) -> Iterator[Site]:
                 yield from (Site(place, leaf) for value in values for leaf in leaves(value))
 
 
-FOUND = list(sites(SOURCES))
+@functools.cache
+def own_sites() -> list[Site]:
+    return list(sites(own_sources()))
 
 
 def test_each_refusal_and_failure_has_a_code_with_an_entry() -> None:
-    assert len(FOUND) > 200
-    unsound = [site.place for site in FOUND if not site.is_sound()]
+    assert len(own_sites()) > 200
+    unsound = [site.place for site in own_sites() if not site.is_sound()]
     assert not unsound
 
 
 def test_each_entry_is_used() -> None:
-    assert not set(REASONS) - {site.literal() for site in FOUND}
+    assert not set(REASONS) - {site.literal() for site in own_sites()}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +162,7 @@ def test_each_entry_is_used() -> None:
 )
 def test_a_site_without_a_code_is_seen(source: str) -> None:
     # All of it would be read once for each.
-    errors = {name: tree for name, tree in SOURCES.items() if name.endswith("errors.py")}
+    errors = {name: tree for name, tree in own_sources().items() if name.endswith("errors.py")}
     planted = {**errors, "planted.py": ast.parse(source)}
     assert [site.place for site in sites(planted) if not site.is_sound()]
 

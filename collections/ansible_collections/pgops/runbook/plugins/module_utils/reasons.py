@@ -272,7 +272,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "layout_unknown": Reason(
             "Table runbook.release is empty: somebody has emptied it, or has made the schema before the runbook did.",
-            "Put back its rows out of a backup; or drop both schemas, where no run and no kept row is needed any more.",
+            "Put back its rows out of a backup; or drop both schemas, where nobody needs a run or a kept row.",
         ),
         "lint_rule_broken": Reason(
             "The linter found what preflight_lint_gating_rules forbids.",

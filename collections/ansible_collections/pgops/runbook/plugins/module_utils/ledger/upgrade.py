@@ -103,7 +103,7 @@ def release_of(cursor: Cursor) -> int:
             "layout_unknown",
             f"Table runbook.release of database {database} is empty, so that nothing says which layout the runbook's"
             " schemas have: somebody has emptied it, or made the schema before the runbook did. Nothing was changed."
-            " Put back its rows out of a backup; if this database has no runs and no kept rows that anybody needs, type"
+            " Put back its rows out of a backup; if nobody needs a run or a kept row of this database, type"
             " instead: DROP SCHEMA runbook, runbook_salvage CASCADE",
         )
     raise Refused(
