@@ -185,15 +185,25 @@ def _import_all() -> None:
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     import ansible.cli.playbook  # noqa: F401 - for the processes that are forked from this one
     from ansible import constants
-    from ansible.plugins.loader import action_loader, callback_loader, init_plugin_loader, strategy_loader
+    from ansible.plugins import loader
 
-    init_plugin_loader()
-    for loader, name in (
-        (action_loader, "pgops.runbook.preflight"),
-        (callback_loader, "pgops.runbook.runbook"),
-        (strategy_loader, "linear"),
+    loader.init_plugin_loader()
+    # Those that every command loads; filters, in each of the processes that evaluate its tasks.
+    for plugins, names in (
+        (loader.action_loader, ("debug", "normal", "set_fact", "validate_argument_spec")),
+        (loader.action_loader, ("pgops.runbook.preflight", "pgops.runbook.apply")),
+        (loader.callback_loader, ("default", "pgops.runbook.runbook")),
+        (loader.connection_loader, ("local", "ssh")),
+        (
+            loader.filter_loader,
+            ("ansible.builtin.default", "ansible.builtin.urlsplit", "pgops.runbook.fleet_batches"),
+        ),
+        (loader.shell_loader, ("sh",)),
+        (loader.strategy_loader, ("linear", "host_pinned")),
+        (loader.test_loader, ("ansible.builtin.defined", "ansible.builtin.skipped")),
     ):
-        loader.get(name, class_only=True)
+        for name in names:
+            plugins.get(name, class_only=True)
     # A look whether a step has ended takes a core a third of a millisecond, which here is another test's.
     constants.DEFAULT_INTERNAL_POLL_INTERVAL = 0.02  # seconds
     # What is here stays, and a command ends soon: a process that is forked neither looks for garbage nor copies what
