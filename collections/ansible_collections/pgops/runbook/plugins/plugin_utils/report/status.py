@@ -79,6 +79,12 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [
         f"RECEIPTS ACCEPTED: run {one['run_id']} went on although {listed(one['faults'])}"
         for one in status.get("accepted_chain") or []
+    gone = status.get("backup_gone")
+    if gone:
+        lines.append(
+            f"BACKUP GONE: that of run {gone['run_id']}, the newest that was proven: {gone['why']} Which others there"
+            " are says: ansible-playbook playbooks/restore.yml"
+        )
     ]
     lines += [f"NOT SIGNED: {sentence}" for sentence in cut(status.get("unsigned") or [])]
     lines += [f"CHANGED: {sentence}" for sentence in cut(status.get("artifacts_changed") or [])]

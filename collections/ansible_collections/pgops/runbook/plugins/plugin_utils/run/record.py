@@ -111,6 +111,7 @@ class RunRecord:
             "restore": None,
             "drill": None,
             "restorable_run": None,
+            "backup_gone": None,
             "replication": [],
             "called_as_superuser": [],
             "approval": None,
