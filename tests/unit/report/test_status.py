@@ -251,11 +251,11 @@ def test_an_outcome_that_is_contradicted_is_not_told_as_one():
 
 
 def test_a_backup_that_is_gone_is_told():
-    gone = {"run_id": "r9", "why": "The backup is gone: there is no /b any more."}
+    gone = {"run_id": "r9", "why": "The backup is gone: /b is no longer there."}
     (line,) = [
         one for one in status_report(status(backup_gone=gone), "library") if one.startswith("BACKUP GONE")
     ]
     assert line == (
-        "BACKUP GONE: that of run r9, the newest that was proven: The backup is gone: there is no /b any more. Which"
+        "BACKUP GONE: that of run r9, the newest that was proven: The backup is gone: /b is no longer there. Which"
         " others there are says: ansible-playbook playbooks/restore.yml"
     )
