@@ -74,6 +74,7 @@ def test_imports_go_downwards_only(path: Path) -> None:
 def test_an_import_upwards_is_seen() -> None:
     imported = imports_of(PLUGINS / "module_utils/steps/apply.py")
     assert imports_upwards("module_utils.ledger.ledger", imported) == [
+        "module_utils.backup.still_there",
         "module_utils.execution.script",
         "module_utils.library.follow",
         "module_utils.preflight.hours",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import threading
@@ -234,6 +235,27 @@ def test_who_may_not_see_where_the_data_are_is_told_what_to_type(
         shop.execute(words)
     runs.steps("preflight", "maintenance_window", "backup", "verify_restore", "rehearse")
     runs.conclude("failed")
+
+
+def test_a_backup_that_its_repository_has_lost_changes_nothing(
+    shop: StepRuns, archiving: ArchivingServer
+) -> None:
+    """Somebody's retention, between the proof and the change of production."""
+    shop.execute("INSERT INTO schema_migrations VALUES ('001')")
+    label = shop.steps("preflight", "maintenance_window", "backup")["outputs"]["label"]
+    shop.steps("verify_restore", "rehearse")
+    archiving.run("--type=full", "backup")
+    for other in json.loads(archiving.run("--output=json", "info"))[0]["backup"][:-1]:
+        if label == other["label"] or label.startswith(f"{other['label']}_"):
+            archiving.run(f"--set={other['label']}", "expire")
+            break
+    answer = shop.step("apply")
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", "backup_missing"), answer
+    assert f"pgbackrest no longer has backup {label} in its repository" in answer["msg"]
+    assert "which makes a new backup" in answer["msg"]
+    assert shop.ask("SELECT count(*) FROM pg_attribute WHERE attname = 'author'") == [(0,)]
+    assert "no longer has backup" in shop.another("status").must("status")["outputs"]["backup_gone"]["why"]
+    shop.conclude("refused")
 
 
 def test_without_archiving(runs: StepRuns, archiving: ArchivingServer) -> None:

@@ -61,6 +61,8 @@ def test_the_backup_takes_the_place_of_the_live_database(proven: StepRuns, admin
     assert old.ask("SELECT outcome, reason FROM runbook.run ORDER BY started DESC LIMIT 1") == [
         ("restored", "this database was replaced")
     ]
+    for one in (proven, old):
+        assert one.another("status").must("status")["outputs"]["contradicted"] == [], "both ledgers are right"
     assert list((proven.backups / restore.run.run_id).iterdir()) == [], "no copy of the ledger is left"
     # The migration can be deployed again: neither drift nor a half truth in the ledger is in its way.
     proven.another().up_to("apply")

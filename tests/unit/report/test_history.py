@@ -47,6 +47,13 @@ def test_a_line_a_run() -> None:
     assert lines[2].endswith("refused in 10.0 s: deploy of no migration, by alice@laptop: no")
 
 
+def test_an_outcome_that_is_contradicted_says_so() -> None:
+    found = {"runs": [run(contradicted="it has no receipts")]}
+    assert "deployed (CONTRADICTED: it has no receipts) in 10.0 s" in history_report(found, "books")[1]
+    page = history_page(found, "books", set())
+    assert '<span class="bad">deployed</span><br><span class="bad">CONTRADICTED: it has no receipts' in page
+
+
 def test_a_tag_stands_beside_what_was_deployed() -> None:
     tagged = {"runs": [run(tag="release_7"), run(2, tag=None)]}
     _, first, second = history_report(tagged, "books")

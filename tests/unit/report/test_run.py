@@ -101,6 +101,47 @@ def test_a_rollback_that_failed_too_offers_the_restore_of_its_own_backup():
     assert next_line(run("restored", steps=(*FAILED_ROLLBACK, ("swap", "ok")))) == []
 
 
+GONE = {"run_id": "r1", "why": "The backup is gone: /backups/r1 is no longer there."}
+
+
+def test_a_backup_that_is_known_to_be_gone_is_not_offered():
+    (line,) = next_line(run("failed", steps=FAILED_ROLLBACK, backup_gone=GONE))
+    assert line == (
+        "Next: correct the rollback script, then: ansible-playbook emergency_rollback.yml -e migration=009. The backup"
+        " of run r1 cannot be put back (The backup is gone: /backups/r1 is no longer there); which others there are"
+        " says: ansible-playbook playbooks/restore.yml"
+    )
+    of_another = {**GONE, "run_id": "r7"}
+    (line,) = next_line(run("failed", steps=FAILED_ROLLBACK, backup_gone=of_another))
+    assert line.endswith("playbooks/restore.yml -e run_id=r1")
+
+
+@pytest.mark.parametrize(("code", "offered"), [("backup_damaged", False), ("no_room", True)])
+def test_nor_one_that_the_automatic_restore_did_not_find(code, offered):
+    content = run("failed", steps=(*FAILED_ROLLBACK, ("restore", "failed")))
+    content["steps"][-1].update(reason_code=code, reason="The backup was damaged.")
+    (line,) = next_line(content)
+    assert line.endswith("-e run_id=r1") is offered
+    assert ("(The backup was damaged)" in line) is not offered
+
+
+def test_nor_after_a_rollback_by_hand():
+    facts = {"restorable_run": "r0", "backup_gone": {**GONE, "run_id": "r0"}}
+    steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
+    (line,) = next_line(run("unchanged", "emergency_rollback", steps, **facts))
+    assert "The backup of run r0 cannot be put back" in line
+    assert "-e run_id" not in line
+    backup = {
+        "kind": "restore_point",
+        "why": "so",
+        "restore_point": "p",
+        "lsn": "0/1",
+        "engine": "pgbackrest",
+    }
+    lines = run_report(run("rolled_back", "emergency_rollback", emergency_backup=backup, **facts), "x")
+    assert not any("restore_to" in one for one in lines)
+
+
 @pytest.mark.parametrize("code", ["password_unavailable", "server_unreachable", "host_unreachable"])
 def test_a_rollback_that_reached_nobody_is_to_be_started_by_hand(code):
     content = run("failed", steps=[("apply", "ok"), ("verify", "failed"), ("emergency_backup", "failed")])

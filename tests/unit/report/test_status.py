@@ -224,3 +224,38 @@ def test_what_is_half_done_is_said_with_the_command_that_finishes_it():
     (line,) = [line for line in status_report(status(half_done=half_done), "library") if "HALF DONE" in line]
     assert line.startswith("HALF DONE: 2 statements of the rollback script of 010 are committed (run r8).")
     assert line.endswith("ansible-playbook emergency_rollback.yml -e migration=010")
+
+
+LAST = {
+    "run_id": "r9",
+    "playbook": "emergency_rollback",
+    "migrations": ["009"],
+    "operator": "ada",
+    "outcome": "deployed",
+    "reason": None,
+}
+
+
+def test_an_outcome_that_is_contradicted_is_not_told_as_one():
+    (line,) = [one for one in status_report(status(last_run=LAST), "library") if one.startswith("Last run")]
+    assert line == "Last run: r9, emergency_rollback of 009 by ada: deployed"
+    contradicted = [{"run_id": "r9", "outcome": "deployed", "why": "no run of emergency_rollback ends so"}]
+    lines = status_report(status(last_run=LAST, contradicted=contradicted), "library")
+    assert (
+        lines[2] == "Last run: r9, emergency_rollback of 009 by ada: how it ended is CONTRADICTED, see below"
+    )
+    assert (
+        "CONTRADICTED: the ledger says that run r9 ended as deployed, but no run of emergency_rollback ends so. Do not"
+        " believe it: somebody has written into runbook.run, or the run could not say how it ended" in lines
+    )
+
+
+def test_a_backup_that_is_gone_is_told():
+    gone = {"run_id": "r9", "why": "The backup is gone: /b is no longer there."}
+    (line,) = [
+        one for one in status_report(status(backup_gone=gone), "library") if one.startswith("BACKUP GONE")
+    ]
+    assert line == (
+        "BACKUP GONE: that of run r9, the newest that was proven: The backup is gone: /b is no longer there. Which"
+        " others there are says: ansible-playbook playbooks/restore.yml"
+    )

@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run import handing_on
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run import ending, handing_on
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.ending import conclude, note_unannounced
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import digest_of_record
 
 from tests.unit.run.records import failed, ok, on_disk, record, run_until
 
@@ -76,6 +80,40 @@ def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp
     result = conclude(made, OPTIONS, LedgerThatAnswers(changed=True))
     assert result["run"]["reason_code"] == "artifacts_dir_unwritable"
     assert "No space left on device. The ledger in the database has all receipts" in result["run"]["reason"]
+
+
+def test_the_ledger_is_told_of_the_reports_by_the_digest_of_the_record_that_lists_them(tmp_path):
+    made = run_until(record(tmp_path), "announce")
+    ledger = LedgerThatAnswers()
+    result = conclude(made, OPTIONS, ledger)
+    listed = on_disk(made)["artifacts"]
+    for path in result["report_files"]:
+        name = str(Path(path).relative_to(made.folder))
+        assert listed[name] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert {"report.html", "report.md", "junit.xml"} < set(listed)
+    assert ledger.told[0]["record_sha256"] == digest_of_record(on_disk(made))
+
+
+def test_an_attempt_that_has_no_folder_yet_has_its_reports_too(tmp_path):
+    made = run_until(record(tmp_path), "announce")
+    made.conclude()
+    attempt = made.successor("run-2")
+    result = conclude(attempt, OPTIONS, LedgerThatAnswers())
+    assert "warnings" not in result
+    assert {Path(path).parent for path in result["report_files"]} == {attempt.folder}
+
+
+def test_reports_that_cannot_be_written_are_not_expected(tmp_path, monkeypatch):
+    made = run_until(record(tmp_path), "announce")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ending, "write_reports", full)
+    result = conclude(made, OPTIONS, LedgerThatAnswers())
+    assert result["warnings"] == ["The report could not be written: No space left on device."]
+    assert result["run"]["outcome"] == "deployed"
+    assert not {"report.html", "report.md", "junit.xml"} & set(on_disk(made)["artifacts"])
 
 
 def test_the_metrics_are_where_they_are_wanted(tmp_path):

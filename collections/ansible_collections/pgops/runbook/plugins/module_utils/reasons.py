@@ -414,7 +414,7 @@ PARTS: dict[str, dict[str, Reason]] = {
     },
     "Backup and proof": {
         "backup_damaged": Reason(
-            "A backup is no longer as it was written.",
+            "A backup is no longer as it was written; also where a change of production was about to rely on it.",
             "Do not use it. Check the disk, and start a new run, which makes a new backup.",
         ),
         "backup_dir_full": Reason(
@@ -721,8 +721,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Stop the application, or the sessions that the reason names, and run again.",
         ),
         "backup_missing": Reason(
-            "The backup is no longer in backup_dir.",
-            "Choose another run, of those that the reason lists, or bring the folder back.",
+            "The backup is no longer in backup_dir, or pgbackrest no longer has it; also where a change of production"
+            " was about to rely on it.",
+            "A deploy or rollback: find out what removes files there, and type the same command again. A restore:"
+            " choose another run, of those that the reason lists, or bring the folder back.",
         ),
         "backup_not_proven": Reason(
             "The run made no backup, or one that was never proven by restoring it.",

@@ -9,6 +9,7 @@ DOCUMENTATION = r"""
 module: apply
 short_description: Apply the rehearsed migrations to production
 description:
+  - Begins only where the backup of the run is still there and unaltered, as far as a second's look can tell.
   - Each migration is one transaction with its version row and its receipt in it.
   - Before COMMIT the schema must equal the rehearsed one, and the verify and smoke scripts must hold;
     otherwise the transaction is rolled back.

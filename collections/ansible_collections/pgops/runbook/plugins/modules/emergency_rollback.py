@@ -9,6 +9,7 @@ DOCUMENTATION = r"""
 module: emergency_rollback
 short_description: Roll migrations back in production
 description:
+  - Begins only where a full backup that the run has made before it is still there and unaltered.
   - All in one transaction with the receipts in it. Before COMMIT the schema must equal the one recorded before
     the deploy, and the smoke scripts must hold.
 version_added: 0.1.0

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: status
 short_description: Say what is applied, pending, edited, drifted and proven
 description:
-  - Reads the ledger, C(schema_migrations) and the catalog.
+  - Reads the ledger, C(schema_migrations) and the catalog, and looks whether the newest proven backup is there.
+  - Says of which runs the ledger has an outcome that their receipts or their run.json contradict.
   - With O(adopt) it finds out from the catalog which migrations are in place without being recorded, by applying
     all of them to an empty database of its own, and records those that are.
 version_added: 0.1.0

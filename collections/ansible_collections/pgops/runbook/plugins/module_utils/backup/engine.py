@@ -80,6 +80,17 @@ class BackupEngine(Protocol):
         """
         ...
 
+    def lost(self, cursor: Cursor, identity: Identity, manifest: Json) -> str | None:
+        """Why a backup is no longer where the engine keeps it, by a short look: a sentence without its end, or None.
+
+        Args:
+            cursor: of a transaction in production; only reads.
+
+        Raises:
+            Refused: that cannot be asked.
+        """
+        ...
+
     def copy(self, target: Target, run_id: str) -> CopyDatabase:
         """The copy of a run, whether or not it is there."""
         ...
@@ -113,6 +124,10 @@ class DumpEngine:
 
     def check_backup(self, cursor: Cursor, identity: Identity, database_bytes: int, manifest: Json) -> None:
         """Each byte of a dump is looked at when it is restored."""
+
+    def lost(self, cursor: Cursor, identity: Identity, manifest: Json) -> str | None:
+        """It keeps nothing elsewhere than in the backup's folder."""
+        return None
 
     def copy(self, target: Target, run_id: str) -> CopyDatabase:
         return CopyDatabase(self._copy_target or target, run_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ..shapes import Cursor, Json
 from .drills import read_drills
 from .ledger import UTC_TEXT, Ledger
+from .outcomes import contradiction
 
 __all__ = ["read_history"]
 
@@ -26,7 +27,7 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
         list: a dict a run: run_id, playbook, migrations, operator, started, finished, outcome, reason, seconds (from
             its opening to its end; None without one), and steps: dicts with step, migration, status, started and
             seconds, of the receipts in the order in which they were written; and tag, the name of the state after it,
-            or None.
+            or None; contradicted, why it cannot have ended so by its receipts, or None.
     """
     if not Ledger().exists(cursor):
         return []
@@ -59,8 +60,18 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
         "tag",
     )
     runs = [dict(zip(names, row)) for row in cursor.fetchall()]
+    for run in runs:
+        run["contradicted"] = _contradicted(cursor, run)
     drills = [_as_run(drill) for drill in read_drills(cursor, limit, migration, outcome)]
     return sorted([*runs, *drills], key=lambda one: (one["started"], one["run_id"]), reverse=True)[:limit]
+
+
+def _contradicted(cursor: Cursor, run: Json) -> str | None:
+    """Why a run cannot have ended as it says; None where it can."""
+    if run["finished"] is None:
+        return None
+    receipts = Ledger().receipts(cursor, run["run_id"])
+    return contradiction(run["playbook"], run["outcome"], run["reason"] or "", receipts)
 
 
 def _as_run(drill: Json) -> Json:
@@ -80,4 +91,5 @@ def _as_run(drill: Json) -> Json:
             for phase in phases
         ],
         "tag": None,
+        "contradicted": None,
     }

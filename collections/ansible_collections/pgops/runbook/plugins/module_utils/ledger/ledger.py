@@ -212,15 +212,18 @@ class Ledger:
         return [dict(zip(names, row)) for row in cursor.fetchall()]
 
     def runs(self, cursor: Cursor) -> dict[str, Json]:
-        """run_id -> record_sha256 and the digests of its receipts, for the controller to compare its artifacts with."""
+        """run_id -> record_sha256, outcome, receipts (digests): the controller compares its artifacts with them."""
         found: dict[str, Json] = {}
         for one in self.signatures(cursor):
-            run = found.setdefault(one["run_id"], {"record_sha256": None, "receipts": []})
+            run = found.setdefault(one["run_id"], {"record_sha256": None, "outcome": None, "receipts": []})
             run["receipts"].append(one["digest"])
         if found:
-            cursor.execute("SELECT run_id, record_sha256 FROM runbook.run WHERE record_sha256 IS NOT NULL")
-            for run_id, digest in cursor.fetchall():
-                found.setdefault(run_id, {"receipts": []})["record_sha256"] = digest
+            cursor.execute(
+                "SELECT run_id, record_sha256, outcome FROM runbook.run WHERE record_sha256 IS NOT NULL"
+            )
+            for run_id, digest, outcome in cursor.fetchall():
+                run = found.setdefault(run_id, {"receipts": []})
+                run.update(record_sha256=digest, outcome=outcome)
         return found
 
     def cut_off(self, cursor: Cursor) -> str | None:

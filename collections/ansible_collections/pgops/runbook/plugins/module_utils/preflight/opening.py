@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -252,7 +253,7 @@ def _refuse_unrecorded(cursor: Cursor, index: Sequence[IndexEntry], applied: Col
 def verified_backup_before(ledger: Ledger, cursor: Cursor, version: str) -> Json | None:
     """The verified backup that was made before ``version`` was deployed: dict run_id, folder; or None.
 
-    One that backup_keep has let go is none.
+    One that backup_keep has let go is none, and one whose folder is gone.
     """
     applied = ledger.applied_receipt(cursor, version)
     if applied is None or backup_removed(cursor, applied["run_id"]) is not None:
@@ -261,7 +262,8 @@ def verified_backup_before(ledger: Ledger, cursor: Cursor, version: str) -> Json
     backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
     if backup is None or proof is None or proof["status"] != "ok":
         return None
-    return {"run_id": applied["run_id"], "folder": backup["outputs"]["folder"]}
+    folder = backup["outputs"]["folder"]
+    return {"run_id": applied["run_id"], "folder": folder} if os.path.isdir(folder) else None
 
 
 def backups_of(receipts: Sequence[Receipt], run_id: str) -> list[str]:

@@ -12,6 +12,7 @@ from ..errors import RunbookError, StepFailed, Unchanged
 from ..ledger.journal import close_all_journals
 from ..ledger.ledger import Ledger
 from ..ledger.maintenance_mode import end_mode
+from ..ledger.outcomes import REPLACED
 from ..ledger.receipts import broken_link, outputs_in
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
@@ -204,7 +205,7 @@ def _close_run_in_replaced(step: Step, replaced: str) -> None:
     try:
         with transaction(connection) as cursor:
             commit_without_standbys(cursor)
-            step.ledger.finish_run(cursor, step.run_id, "restored", "this database was replaced")
+            step.ledger.finish_run(cursor, step.run_id, "restored", REPLACED)
         # In the one that has its place it goes on until the end of this run.
         end_mode(connection, step.run_id)
     except (psycopg2.Error, RunbookError) as error:

@@ -13,6 +13,7 @@ from ..ledger.chain import accepted_faults, broken_receipt
 from ..ledger.drills import newest_drill
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
+from ..ledger.outcomes import contradicted_outcomes
 from ..ledger.privileges import rights_of_others
 from ..ledger.receipts import in_force, latest
 from ..ledger.residue import residue_left
@@ -56,7 +57,8 @@ def database_status(
         read: reads a part that may have to wait for a lock (see PatientReader).
 
     Returns:
-        migrations (list), in_place_but_unrecorded, unknown_versions, last_run, drill (the newest, or None; see
+        migrations (list), in_place_but_unrecorded, unknown_versions, last_run, contradicted (see
+        outcomes.contradicted_outcomes), drill (the newest, or None; see
         drills.read_drills), unfinished_run, at_work (the session of
         a step that is at work, or None), waiting (deploys that have stopped until they are approved, and can still go
         on), half_done (the journal of a migration whose statements commit one by one, and not all of which have; its
@@ -88,6 +90,7 @@ def database_status(
         ),
         "unknown_versions": unknown_applied(index, applied),
         "last_run": ledger.last_run(cursor),
+        "contradicted": contradicted_outcomes(cursor, receipts),
         "drill": newest_drill(cursor),
         "unfinished_run": ledger.unfinished_run(cursor),
         "at_work": ledger.session_at_work(cursor),

@@ -137,6 +137,8 @@ class Step:
         # Of the step with which a run goes on that has stopped; and whether the run is open again.
         self.reopen: Reopen | None = None
         self.goes_on = False
+        # Of a step after whose failure a backup may be put back: whether that is known to be gone.
+        self.backup_gone: Callable[[Step], Json | None] = lambda _: None
         # Whether it has passed the gate, and so held the database for its run.
         self.holds = False
 
@@ -418,6 +420,7 @@ class Step:
         code, reason, details, outcome = error.code, visible(error.reason), error.details, error.outcome
         if not isinstance(error, AwaitingApproval):
             self._record_failure(code, reason)
+        gone = self.backup_gone(self)
         return {
             "failed": True,
             "msg": reason,
@@ -425,6 +428,7 @@ class Step:
             "details": details,
             "outcome": outcome,
             "changed": False,
+            **({"backup_gone": gone} if gone is not None else {}),
         }
 
     def _after_a_loss(self, error: RunbookError) -> RunbookError:

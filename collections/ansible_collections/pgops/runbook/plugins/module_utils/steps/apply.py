@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..backup.still_there import refuse_without_backup
 from ..execution.script import LOCK_SPEC, LockPolicy
 from ..library.follow import refuse_unless_all_hosts_checked
 from ..postgres.abort import ABORT_SPEC
@@ -40,6 +41,7 @@ def work(step: Step) -> Json:
     with transaction(step.connection) as cursor:
         refuse_too_little_time(step.receipts, server_now(cursor), evidence)
     step.replication += look_before_apply(step, evidence)
+    refuse_without_backup(step)
     applied = apply_to_production(step, migrations, policy)
     step.replication += wait_for_standbys(step.connection, step.params["replica_wait_seconds"])
     return {"migrations": applied, "replication": step.replication}

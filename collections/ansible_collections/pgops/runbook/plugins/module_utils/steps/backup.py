@@ -18,6 +18,7 @@ from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, engine_of
 from ..backup.files import BackupFiles, check_room
 from ..backup.making import maker_of
+from ..backup.still_there import gone_at_failure
 from ..execution.parts import commits_one_by_one
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
@@ -121,4 +122,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     name = "backup" if module.params["purpose"] == "deploy" else "emergency_backup"
-    Step(module, name, automatic=module.params["automatic"]).execute(work)
+    step = Step(module, name, automatic=module.params["automatic"])
+    if name == "emergency_backup":
+        step.backup_gone = gone_at_failure
+    step.execute(work)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..backup.still_there import gone_at_failure, refuse_without_emergency_backup
 from ..execution.script import LOCK_SPEC, LockPolicy
 from ..postgres.abort import ABORT_SPEC
 from ..preflight.replication import LAG_SPEC
@@ -36,6 +37,7 @@ def work(step: Step) -> Json:
         return {"migrations": []}
     policy = LockPolicy.from_params(step.params)
     step.replication += look_before_rollback(step)
+    refuse_without_emergency_backup(step, [migration["version"] for migration in migrations])
     taken_back = roll_back_production(step, migrations, policy)
     return {"migrations": taken_back, "replication": step.replication}
 
@@ -45,4 +47,6 @@ def main() -> None:
         argument_spec=step_argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
-    Step(module, "emergency_rollback", automatic=module.params["automatic"]).execute(work)
+    step = Step(module, "emergency_rollback", automatic=module.params["automatic"])
+    step.backup_gone = gone_at_failure
+    step.execute(work)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase
+from ..backup.still_there import newest_gone
 from ..ledger.ledger import Ledger
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import refuse_endless_commit
@@ -48,6 +49,7 @@ def work(step: Step) -> Json:
     return {
         **read_status(step.connection, step.params["target"], Ledger(), step.plan["index"]),
         "adoption": adoption,
+        "backup_gone": newest_gone(step),
         "reopened": step.reopened,
         "unusable": step.plan["unusable"],
         "sql": [*filter(None, [step.plan["layout"]["sentence"]]), *step.plan["warnings"]],

@@ -39,9 +39,11 @@ def history_report(outputs: dict[str, Any], target: str) -> list[str]:
 def _line(run: dict[str, Any]) -> str:
     seconds = "" if run["seconds"] is None else f" in {run['seconds']:.1f} s"
     reason = f": {run['reason']}" if run["reason"] else ""
+    outcome = run["outcome"] or "not ended"
+    outcome += f" (CONTRADICTED: {run['contradicted']})" if run.get("contradicted") else ""
     what = f"{run['playbook']} of {', '.join(run['migrations']) or 'no migration'}"
     what += f" (tag {run['tag']})" if run.get("tag") else ""
-    return f"{run['started'][:19]}Z  {run['outcome'] or 'not ended'}{seconds}: {what}, by {run['operator']}{reason}"
+    return f"{run['started'][:19]}Z  {outcome}{seconds}: {what}, by {run['operator']}{reason}"
 
 
 def write_history(outputs: dict[str, Any], target: str, artifacts_dir: Path) -> str:
@@ -78,7 +80,8 @@ def history_page(outputs: dict[str, Any], target: str, with_report: set[str]) ->
             runs=[
                 {
                     **run,
-                    "good": run["outcome"] in WENT_WELL,
+                    "good": run["outcome"] in WENT_WELL and not run.get("contradicted"),
+                    "contradicted": run.get("contradicted"),
                     "has_report": run["run_id"] in with_report,
                     "bars": _bars(run, longest),
                 }

@@ -34,6 +34,9 @@ LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
 # Reasons of a step that could not begin: nobody was reached. A restore would not reach anybody either.
 NOT_REACHED = ("host_unreachable", "password_unavailable", "server_unreachable")
 
+# Reasons of an automatic restore that found no backup to put back.
+GONE = ("backup_missing", "backup_damaged")
+
 LOOK = "What is in production is not known here."
 
 
@@ -113,7 +116,10 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     lines += _not_given_back(run)
     lines += generated_in_words(run.get("proof") or {})
     if run.get("emergency_backup"):
-        lines += _emergency_backup(run["emergency_backup"], _run_with_backup(run))
+        base = _run_with_backup(run)
+        lines += _emergency_backup(
+            run["emergency_backup"], None if base is not None and _why_gone(run, base) else base
+        )
     if run.get("privileges_again"):
         lines.append(
             f"Privileges: {listed(run['privileges_again'])} was made again, with what was granted and revoked since"
@@ -304,12 +310,16 @@ def _next(run: dict[str, Any]) -> str | None:
     backup = run.get("restorable_run")
     not_taken_back = "emergency_rollback" in tried and not _is_done(run, "emergency_rollback")
     if run["playbook"] == "emergency_rollback" and not_taken_back and backup:
+        if _why_gone(run, backup):
+            return _without_backup(run, backup)
         return f"correct the rollback script, or put back the backup from before the deploy: {_restore_command(backup)}"
     if run["outcome"] == "deployed" and run.get("rows_waiting"):
         return f"{LIST_SALVAGE} says which rows wait, and what stands in the way of each"
     if run["outcome"] != "failed":
         return None
     if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & tried:
+        if _why_gone(run, run["run_id"]):
+            return _without_backup(run, run["run_id"])
         return f"put back the backup of this run: {_restore_command(run['run_id'])}"
     files = run.get("files")
     if files and None in files["hosts"].values():
@@ -325,6 +335,32 @@ def _next(run: dict[str, Any]) -> str | None:
             f" -e migration={version}"
         )
     return "ansible-playbook playbooks/status.yml"
+
+
+def _why_gone(run: dict[str, Any], run_id: str) -> str | None:
+    """Why the backup of a run cannot be put back, as a sentence; None where nothing is known against it."""
+    # Absent in records of older releases.
+    gone = run.get("backup_gone")
+    if gone and gone["run_id"] == run_id:
+        return str(gone["why"])
+    return next(
+        (
+            step["reason"]
+            for step in run["steps"]
+            if step["step"] == "restore" and step.get("reason_code") in GONE and run["playbook"] == "deploy"
+        ),
+        None,
+    )
+
+
+def _without_backup(run: dict[str, Any], run_id: str) -> str:
+    """What is left to be typed where a rollback has failed and its backup is gone."""
+    version = run["migrations"][0] if run["migrations"] else "..."
+    return (
+        f"correct the rollback script, then: ansible-playbook emergency_rollback.yml -e migration={version}. The backup"
+        f" of run {run_id} cannot be put back ({(_why_gone(run, run_id) or '').rstrip('.')}); which others there are"
+        " says: ansible-playbook playbooks/restore.yml"
+    )
 
 
 def _restore_command(run_id: str) -> str:

@@ -45,13 +45,7 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         f"UNUSABLE, and no deploy until it is corrected: {problem}" for problem in status.get("unusable", [])
     ]
     lines += status.get("sql") or []
-    last = status["last_run"]
-    if last:
-        lines.append(
-            f"Last run: {last['run_id']}, {last['playbook']} of {', '.join(last['migrations'])}"
-            f" by {last['operator']}: {last['outcome'] or 'not ended'}"
-            + (f" ({last['reason']})" if last["reason"] else "")
-        )
+    lines += _last_run(status)
     lines += last_drill(status.get("drill"))
     lines += [_tag(one) for one in status.get("tags") or []]
     lines += [waiting_line(run) for run in status.get("waiting") or []]
@@ -77,9 +71,20 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += [_files_behind(one, status) for one in status.get("files_behind") or []]
     lines.append(_chain(status))
     lines += [
+        f"CONTRADICTED: the ledger says that run {one['run_id']} ended as {one['outcome']}, but {one['why']}."
+        " Do not believe it: somebody has written into runbook.run, or the run could not say how it ended"
+        for one in status.get("contradicted") or []
+    ]
+    lines += [
         f"RECEIPTS ACCEPTED: run {one['run_id']} went on although {listed(one['faults'])}"
         for one in status.get("accepted_chain") or []
     ]
+    gone = status.get("backup_gone")
+    if gone:
+        lines.append(
+            f"BACKUP GONE: that of run {gone['run_id']}, the newest that was proven: {gone['why']} Which others there"
+            " are says: ansible-playbook playbooks/restore.yml"
+        )
     lines += [f"NOT SIGNED: {sentence}" for sentence in cut(status.get("unsigned") or [])]
     lines += [f"CHANGED: {sentence}" for sentence in cut(status.get("artifacts_changed") or [])]
     lines += [
@@ -101,6 +106,17 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
             " recorded: ansible-playbook playbooks/status.yml -e adopt=true"
         )
     return lines
+
+
+def _last_run(status: dict[str, Any]) -> list[str]:
+    last = status["last_run"]
+    if not last:
+        return []
+    what = f"Last run: {last['run_id']}, {last['playbook']} of {', '.join(last['migrations'])} by {last['operator']}:"
+    if last["run_id"] in {one["run_id"] for one in status.get("contradicted") or []}:
+        return [f"{what} how it ended is CONTRADICTED, see below"]
+    reason = f" ({last['reason']})" if last["reason"] else ""
+    return [f"{what} {last['outcome'] or 'not ended'}{reason}"]
 
 
 def _at_work(status: dict[str, Any]) -> list[str]:

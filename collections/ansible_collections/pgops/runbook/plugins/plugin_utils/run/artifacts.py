@@ -14,8 +14,9 @@ from ...module_utils.ledger.receipts import READING_PLAYBOOKS, digest_of_receipt
 from ...module_utils.ledger.signatures import is_signed
 from ...module_utils.own_files import read_regular
 from .record import digest_of_record
+from .run_folder import sha256_of_file
 
-__all__ = ["changed_artifacts", "unsigned_receipts"]
+__all__ = ["changed_artifacts", "contradicting_records", "unsigned_receipts"]
 
 
 def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str]:
@@ -30,19 +31,68 @@ def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str
         if folder.is_symlink() or folder.name.startswith("."):
             continue  # latest, and what a cleanup removes
         run = ledger["runs"].get(folder.name)
-        if run is not None:
-            found += _record(folder / "run.json", run["record_sha256"])
+        if run is not None and run["record_sha256"] is not None:
+            found += _record(folder, run["record_sha256"])
         # A rehearsal has its receipts beside its backup.
         found += _receipts(folder, run, ledger["identity"])
+    # What run.json lists may be a receipt as well, which says it of itself.
+    return list(dict.fromkeys(found))
+
+
+def contradicting_records(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """run_id, outcome (by the ledger) and why, of each run whose run.json, which is as it was left, says another one.
+
+    Args:
+        artifacts_dir, ledger: see changed_artifacts(); its runs have an outcome as well.
+    """
+    found = []
+    for run_id, run in ledger["runs"].items():
+        if run["record_sha256"] is None or "outcome" not in run:
+            continue
+        path = Path(artifacts_dir).expanduser() / run_id / "run.json"
+        content = _content(path)
+        if content is None or digest_of_record(content) != run["record_sha256"]:
+            continue
+        if content["outcome"] != run["outcome"]:
+            why = f"{path}, which is as the run left it, says {content['outcome']}"
+            found.append({"run_id": run_id, "outcome": run["outcome"], "why": why})
     return found
 
 
-def _record(path: Path, recorded: str | None) -> list[str]:
-    if recorded is None or not path.exists():
-        return []
-    with contextlib.suppress(ValueError, AttributeError, OSError):
-        if digest_of_record(json.loads(read_regular(str(path)))) == recorded:
+def _content(path: Path) -> dict[str, Any] | None:
+    """Content of a run.json; None where it is none."""
+    with contextlib.suppress(ValueError, OSError):
+        content = json.loads(read_regular(str(path)))
+        return content if isinstance(content, dict) else None
+    return None
+
+
+def _record(folder: Path, recorded: str) -> list[str]:
+    """What was changed in the folder of a run since its end, and what is gone of it."""
+    path = folder / "run.json"
+    if not path.is_symlink() and not path.exists():
+        return [
+            f"{path} is gone, by which one could tell whether the other files beside it are as the run left them"
+        ]
+    content = _content(path)
+    found = []
+    if content is None or digest_of_record(content) != recorded:
+        found.append(f"{path} is not as the run left it")
+    # Of one that was changed too: who changed it by accident has not changed what it lists.
+    listed = (content or {}).get("artifacts")
+    for name, digest in sorted(listed.items() if isinstance(listed, dict) else ()):
+        found += _file(folder / name, digest)
+    return found
+
+
+def _file(path: Path, digest: str) -> list[str]:
+    try:
+        if sha256_of_file(path) == digest:
             return []
+    except (FileNotFoundError, NotADirectoryError):
+        return [f"{path} is gone"]
+    except OSError:
+        pass  # what is there now is no file that could be read
     return [f"{path} is not as the run left it"]
 
 

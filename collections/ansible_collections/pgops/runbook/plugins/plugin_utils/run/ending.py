@@ -37,14 +37,18 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
     if not record.writes:
         return _checked_only(failure, failure_code, options["run"])
     record.note_unannounced(options.get("unannounced") or [])
-    content, unwritten = record.content, None
+    content = record.content
+    wanted = str(options["run"].get("migration") or "")
+    record.settle(failure, failure_code, boolean(options.get("fail_on_held_back", False)), wanted)
+    restores = boolean(options.get("restore_salvage", True))
+    report_files, report_failure = _write_reports(record, restores)
     try:
-        wanted = str(options["run"].get("migration") or "")
-        record.conclude(failure, failure_code, boolean(options.get("fail_on_held_back", False)), wanted)
+        record.save()
     except OSError as error:
         unwritten = UNWRITTEN.format(record.path, error.strerror)
         content["reason"] = f"{content['reason']} {unwritten}" if content["reason"] else unwritten
         content["reason_code"] = content["reason_code"] or "artifacts_dir_unwritable"
+        report_files, report_failure = _write_reports(record, restores)
     result: Result = {"changed": False}
     if record.is_open_in_ledger():
         told = tell_the_ledger(
@@ -61,14 +65,13 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
         result = failed if told.get("failed") else told
     result["run"] = content
     result["run_json"] = str(record.path)
-    restores = boolean(options.get("restore_salvage", True))
-    result["report"] = run_report(content, str(record.path), boolean(options.get("restore_salvage", True)))
+    result["report"] = run_report(content, str(record.path), restores)
     result["succeeded"] = succeeded(content)
-    try:
-        result["report_files"] = write_reports(content, record.folder, restores)
-    except OSError as error:
+    if report_failure is None:
+        result["report_files"] = report_files
+    else:
         # All of it is in run.json, or it was said that this could not be written either.
-        result.setdefault("warnings", []).append(f"The report could not be written: {error.strerror}.")
+        result.setdefault("warnings", []).append(f"The report could not be written: {report_failure}.")
     if options.get("metrics_dir"):
         try:
             write_metrics(content, options["metrics_dir"])
@@ -77,6 +80,22 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
                 f"The metrics could not be written to {options['metrics_dir']}: {error.strerror}."
             )
     return result
+
+
+def _write_reports(record: RunRecord, restores: bool) -> tuple[list[str], str | None]:
+    """Write the reports, before run.json, which has their digests.
+
+    Returns:
+        their paths, and why they could not be written, or None.
+    """
+    try:
+        record.note_reports([])
+        record.make_folder()
+        written = write_reports(record.content, record.folder, restores)
+        record.note_reports(written)
+        return written, None
+    except OSError as error:
+        return [], error.strerror
 
 
 def note_unannounced(record: RunRecord, announcements: list[Result]) -> Result:

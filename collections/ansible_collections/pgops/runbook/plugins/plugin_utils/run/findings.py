@@ -32,6 +32,8 @@ def take_findings(content: Found, step: str, result: Found) -> None:
     outputs = result.get("outputs") or {}
     details = result.get("details") or {}
     take_approval(content, result)
+    if result.get("backup_gone"):
+        content["backup_gone"] = result["backup_gone"]
     if not failed and step in OF_STEP:
         OF_STEP[step](content, outputs, result)
     if step == "drill":

@@ -11,7 +11,7 @@ from ..report.cleanup import cleanup_report
 from ..report.history import history_report, write_history
 from ..report.salvage import salvage_report
 from ..report.status import status_report
-from .artifacts import changed_artifacts, unsigned_receipts
+from .artifacts import changed_artifacts, contradicting_records, unsigned_receipts
 from .cleaning import with_artifacts
 from .record import RunRecord
 
@@ -63,5 +63,9 @@ def _compare(outputs: dict[str, Any], record: RunRecord, signed: dict[str, str])
     for receipt in ledger["receipts"]:
         receipt["signature"] = signed.get(receipt["digest"], receipt["signature"])
     outputs["artifacts_changed"] = changed_artifacts(str(record.artifacts_dir), ledger)
+    known = {one["run_id"] for one in outputs["contradicted"]}
+    outputs["contradicted"] += [
+        one for one in contradicting_records(str(record.artifacts_dir), ledger) if one["run_id"] not in known
+    ]
     outputs["signed"] = bool(record.key)
     outputs["unsigned"] = unsigned_receipts(ledger["receipts"], record.key) if record.key else []

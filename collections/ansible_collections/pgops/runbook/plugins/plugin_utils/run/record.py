@@ -15,7 +15,7 @@ from ...module_utils.ledger.schema import COLLECTION_VERSION
 from .crash import UNREPORTED
 from .findings import take_approval, take_findings
 from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome, nothing_to_do
-from .run_folder import RunFolder
+from .run_folder import RECEIPTS, RunFolder
 from .waiting import code_of_waiting, rows_waiting
 
 __all__ = ["FORMAT", "RunRecord", "digest_of_record"]
@@ -111,12 +111,14 @@ class RunRecord:
             "restore": None,
             "drill": None,
             "restorable_run": None,
+            "backup_gone": None,
             "replication": [],
             "called_as_superuser": [],
             "approval": None,
             "after_backup": None,
             "unannounced": [],
             "cleanup": None,
+            "artifacts": {},
         }
 
     def save(self) -> None:
@@ -219,22 +221,30 @@ class RunRecord:
         if failed_step is not None or awaiting:
             self.content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         if receipts and self.writes:
-            self._files.add_receipts(step, receipts, self.key)
+            self._written().update(self._files.add_receipts(step, receipts, self.key))
         self.save()
 
     def conclude(
         self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False, wanted: str = ""
     ) -> None:
-        """Write down how the run ended.
+        """Write down how the run ended; see settle() for the arguments.
+
+        Raises:
+            OSError: the artifacts folder cannot be written; ``content`` has it all the same.
+        """
+        self.settle(failure, failure_code, fail_on_held_back, wanted)
+        self.save()
+
+    def settle(
+        self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False, wanted: str = ""
+    ) -> None:
+        """Find out how the run ended. Does not save.
 
         Args:
             failure: message of the task that failed, when that was not a step of the chain.
             failure_code: the code of its reason, where it has one.
             wanted: the migration that was asked for; it is named where nothing had to be done.
             fail_on_held_back: whether a deploy after which rows wait says so as a failure does.
-
-        Raises:
-            OSError: the artifacts folder cannot be written; ``content`` has it all the same.
         """
         content = self.content
         outcome, failed_step, code, reason = final_outcome(content["playbook"], content["steps"])
@@ -262,7 +272,33 @@ class RunRecord:
             code, reason = code_of_waiting(content["rows_waiting"])
         content.update(outcome=outcome, failed_step=failed_step, reason_code=code, reason=reason)
         content["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.save()
+
+    def make_folder(self) -> None:
+        """Make the folder of the run, in which nothing may have been written yet.
+
+        Raises:
+            OSError: see save().
+        """
+        self._files.make()
+
+    def note_reports(self, paths: Iterable[str]) -> None:
+        """Keep the digests of the reports, in place of those of an earlier end. Does not save.
+
+        Args:
+            paths: of files that were written into the folder; none where they could not be.
+
+        Raises:
+            OSError: one cannot be read; then none is kept.
+        """
+        written = self._written()
+        for name in [name for name in written if not name.startswith(f"{RECEIPTS}/")]:
+            del written[name]
+        written.update(self._files.digests(paths))
+
+    def _written(self) -> dict[str, str]:
+        """What the run has written into its folder; a record that an older release has begun has none of it."""
+        found: dict[str, str] = self.content.setdefault("artifacts", {})
+        return found
 
     def take_approval(self, result: dict[str, Any]) -> None:
         """What the run needs before it changes production, and has, as a step has found it. Does not save."""

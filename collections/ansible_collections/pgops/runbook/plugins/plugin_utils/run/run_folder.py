@@ -6,18 +6,34 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ...module_utils.digests import sha256_of_text
 from ...module_utils.durable import one_at_a_time
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.signatures import is_signed, signature_of
-from ...module_utils.own_files import NotOurs, is_link_of_another, make_own_folder, read_regular
+from ...module_utils.own_files import NotOurs, is_link_of_another, make_own_folder, open_regular, read_regular
 
-__all__ = ["RunFolder"]
+__all__ = ["RECEIPTS", "RunFolder", "sha256_of_file"]
+
+#: Of a run's folder, the one with copies of its receipts.
+RECEIPTS = "receipts"
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes.
+
+    Raises:
+        OSError: it cannot be read, or is no file (own_files.open_regular).
+    """
+    with open_regular(str(path)) as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 class RunFolder:
@@ -61,7 +77,7 @@ class RunFolder:
         Raises:
             OSError: the artifacts folder cannot be written, or what is there is not ours (own_files.NotOurs).
         """
-        self._make()
+        self.make()
         _replace(self.record, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         link = self.artifacts_dir / "latest"
         # Runs in other databases may be saved at the same moment, and one that is older must not have the last word.
@@ -71,22 +87,37 @@ class RunFolder:
                 temporary.symlink_to(self.path.name)
                 temporary.replace(link)
 
-    def add_receipts(self, step: str, receipts: list[dict[str, Any]], key: str) -> None:
+    def add_receipts(self, step: str, receipts: list[dict[str, Any]], key: str) -> dict[str, str]:
         """Add copies of receipts, signed where there is a key.
+
+        Returns:
+            name in the folder -> SHA-256 (hex) of each file.
 
         Raises:
             OSError: see write().
         """
-        folder = self.path / "receipts"
-        self._make()
+        folder = self.path / RECEIPTS
+        self.make()
         make_own_folder(str(folder))
         number = len(list(folder.glob("*.json")))
+        written = {}
         for receipt in receipts:
             number += 1
             if key:
                 receipt = {**receipt, "signature": signature_of(receipt["digest"], key)}
             text = json.dumps(receipt, indent=1, ensure_ascii=False) + "\n"
-            _replace(folder / f"{number:02d}_{step}.json", text)
+            path = folder / f"{number:02d}_{step}.json"
+            _replace(path, text)
+            written[f"{RECEIPTS}/{path.name}"] = sha256_of_text(text)
+        return written
+
+    def digests(self, paths: Iterable[str]) -> dict[str, str]:
+        """As add_receipts() returns them, of files that were written into the folder.
+
+        Raises:
+            OSError: one cannot be read.
+        """
+        return {Path(path).relative_to(self.path).as_posix(): sha256_of_file(Path(path)) for path in paths}
 
     def signatures(self, key: str) -> dict[str, str]:
         """digest -> signature of the receipts, of those copies whose signature is right."""
@@ -100,7 +131,12 @@ class RunFolder:
                     found[digest] = signature
         return found
 
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Make it, or take the one that we have made.
+
+        Raises:
+            OSError: see write().
+        """
         if is_link_of_another(str(self.artifacts_dir)):
             raise NotOurs(errno.ELOOP, "it is a link that another user has made", str(self.artifacts_dir))
         self.artifacts_dir.mkdir(parents=True, exist_ok=True)

@@ -71,9 +71,9 @@ class PgBackRestEngine:
         self,
         stanza: str,
         config: str,
-        type: str,
-        scratch_dir: str,
-        keep_scratch: bool,
+        type: str = "incr",
+        scratch_dir: str = "",
+        keep_scratch: bool = False,
         rehearsal_host: str = "",
         encryption: Encryption | None = None,
         backup_dir: str = "",
@@ -119,14 +119,20 @@ class PgBackRestEngine:
         check_names(self.stanza, self.config, self.scratch_dir)
         owner = owner_of_cluster(read_server(cursor), identity)
         check_scratch_dir(self.scratch_dir, owner, database_bytes)
-        label = manifest["engine"]["label"]
-        program = PgBackRest(owner, self.stanza, self.config)
-        if program.backup(label=label) is None:
+        lost = self.lost(cursor, identity, manifest)
+        if lost is not None:
+            options = " ".join(PgBackRest(owner, self.stanza, self.config).options())
             raise Refused(
                 "backup_missing",
-                f"pgbackrest no longer has backup {label} in its repository: its own retention has removed it. Nothing"
-                f" was changed. Choose another run; what there is: pgbackrest {' '.join(program.options())} info",
+                f"{lost}. Nothing was changed. Choose another run; what there is: pgbackrest {options} info",
             )
+
+    def lost(self, cursor: Cursor, identity: Identity, manifest: Json) -> str | None:
+        owner = owner_of_cluster(read_server(cursor), identity)
+        label = manifest["engine"]["label"]
+        if PgBackRest(owner, self.stanza, self.config).backup(label=label) is not None:
+            return None
+        return f"pgbackrest no longer has backup {label} in its repository: its own retention has removed it"
 
     def copy(self, target: Target, run_id: str) -> ScratchCopy:
         return ScratchCopy(target, run_id, ScratchCluster(self.scratch_dir, run_id, self.keep_scratch))
