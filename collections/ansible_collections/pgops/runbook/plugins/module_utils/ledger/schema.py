@@ -8,10 +8,13 @@ new table and column. ``upgrade`` runs them in order. ``docs/ledger.md`` is made
 
 from __future__ import annotations
 
-__all__ = ["COLLECTION_VERSION", "COMMENTS", "NEWEST", "RELEASES"]
+__all__ = ["ALL_AWAY", "COLLECTION_VERSION", "COMMENTS", "NEWEST", "RELEASES"]
 
 #: Of this collection, as in its galaxy.yml; written beside each release that it has run.
 COLLECTION_VERSION = "0.2.0"
+
+#: What a person types who needs none of it; never executed.
+ALL_AWAY = "DROP SCHEMA runbook, runbook_salvage CASCADE"
 
 
 # Made piece by piece, before releases were written down: of a database any of it may be there.

@@ -16,7 +16,7 @@ from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
 from ..postgres.connection import sql
 from ..postgres.session import SAFE_PATH
 from ..shapes import Cursor
-from .schema import COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
+from .schema import ALL_AWAY, COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
 
 __all__ = ["check_rights_to_upgrade", "known_release", "missing_rights_to_upgrade", "release_of", "upgrade"]
 
@@ -104,7 +104,7 @@ def release_of(cursor: Cursor) -> int:
             f"Table runbook.release of database {database} is empty, so that nothing says which layout the runbook's"
             " schemas have: somebody has emptied it, or made the schema before the runbook did. Nothing was changed."
             " Put back its rows out of a backup; if nobody needs a run or a kept row of this database, type"
-            " instead: DROP SCHEMA runbook, runbook_salvage CASCADE",
+            f" instead: {ALL_AWAY}",
         )
     raise Refused(
         "layout_just_upgraded",
