@@ -55,8 +55,11 @@ def test_a_migration_that_is_in_production_is_not_said_to_be_elsewhere(applicati
     assert "State: Production has the migration." in said
     assert "run.json could not be written: Is a directory" in said
     assert "not touched" not in said
+    assert "Record: could not be written; the ledger in the database has it" in said
+    assert "/run.json is not" not in said
     status = application.run("playbooks/status.yml")
     assert (status.status, "002" in status.output) == (0, True)
+    assert "CHANGED" not in status.output, "what is there is of an earlier step"
 
 
 @pytest.fixture

@@ -200,7 +200,8 @@ class ActionModule(ExecutionOfSteps):
                     "failed": True,
                     "reason_code": "artifacts_dir_unwritable",
                     "msg": f"artifacts_dir {record.artifacts_dir} cannot be written: {error.strerror}."
-                    " Nothing was done: a run that cannot be recorded does not start.",
+                    " Nothing was done: a run that cannot be recorded does not start. Make room there, or type the"
+                    " same command with -e artifacts_dir=<another folder>.",
                 }
         started = time.monotonic()
         try:

@@ -45,7 +45,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
 
     Args:
         run: content of run.json.
-        run_json: its path.
+        run_json: its path; empty where it could not be written.
         restores_salvage: whether deploys put back what rollbacks keep.
     """
     return [
@@ -54,7 +54,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         *measured(run),
         "Steps: " + ", ".join(_step(step) for step in run["steps"]),
         *_way_back(run),
-        f"Record: {run_json}",
+        _record(run_json),
     ]
 
 
@@ -75,13 +75,19 @@ def short_report(
         limit: number of lines, at least 10.
     """
     written = [f"Report: {report_file}"] if report_file else []
-    head, tail = _ending(run), [*_way_back(run), *written, f"Record: {run_json}"]
+    head, tail = _ending(run), [*_way_back(run), *written, _record(run_json)]
     between = [*_findings(run, restores_salvage), *proven_in_words(run), *locked(run)]
     room = limit - len(head) - len(tail)
     if len(between) > room:
         left = len(between) - max(room - 1, 0)
         between = [*between[: max(room - 1, 0)], f"And {left} more lines, of which the record has the facts."]
     return head + between + tail
+
+
+def _record(run_json: str) -> str:
+    if run_json:
+        return f"Record: {run_json}"
+    return "Record: could not be written; the ledger in the database has it: ansible-playbook playbooks/history.yml"
 
 
 def _ending(run: dict[str, Any]) -> list[str]:

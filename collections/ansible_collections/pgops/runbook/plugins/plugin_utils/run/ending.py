@@ -31,7 +31,8 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
         tell_the_ledger: runs the module of that step with such options; returns its result.
 
     Returns:
-        The task's result: run, report (lines), succeeded and, where something is written, run_json.
+        The task's result: run, report (lines), succeeded and, where something is written, run_json (its path, or
+        nothing where it could not be).
     """
     failure, failure_code = (str(options.get(key) or "") for key in ("reason", "reason_code"))
     if not record.writes:
@@ -42,9 +43,11 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
     record.settle(failure, failure_code, boolean(options.get("fail_on_held_back", False)), wanted)
     restores = boolean(options.get("restore_salvage", True))
     report_files, report_failure = _write_reports(record, restores)
+    run_json = str(record.path)
     try:
         record.save()
     except OSError as error:
+        run_json = ""
         unwritten = UNWRITTEN.format(record.path, error.strerror)
         content["reason"] = f"{content['reason']} {unwritten}" if content["reason"] else unwritten
         content["reason_code"] = content["reason_code"] or "artifacts_dir_unwritable"
@@ -57,15 +60,16 @@ def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resu
                 "run": {**options["run"], "migration": ""},
                 "outcome": content["outcome"],
                 "reason": content["reason"] or "",
-                "record_sha256": record.digest(),
+                # What is there is of an earlier step, and nobody has changed it.
+                "record_sha256": record.digest() if run_json else "",
             }
         )
         # The run's outcome stands; that its end is not in the ledger is said beside it.
         failed = {"changed": False, "warnings": [f"The ledger could not be closed: {told.get('msg')}"]}
         result = failed if told.get("failed") else told
     result["run"] = content
-    result["run_json"] = str(record.path)
-    result["report"] = run_report(content, str(record.path), restores)
+    result["run_json"] = run_json
+    result["report"] = run_report(content, run_json, restores)
     result["succeeded"] = succeeded(content)
     if report_failure is None:
         result["report_files"] = report_files
