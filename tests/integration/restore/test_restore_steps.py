@@ -231,6 +231,9 @@ def test_owner_privileges_settings_comment_and_limit_are_carried_over(
     admin.execute(
         f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
         f"GRANT CONNECT ON DATABASE {name} TO app WITH GRANT OPTION",
+        "SET ROLE app",
+        f"GRANT CONNECT ON DATABASE {name} TO auditor",
+        "RESET ROLE",
         f"GRANT TEMPORARY ON DATABASE {name} TO auditor",
         f"ALTER DATABASE {name} CONNECTION LIMIT 77",
         f"COMMENT ON DATABASE {name} IS 'the ''live'' one'",
@@ -242,7 +245,13 @@ def test_owner_privileges_settings_comment_and_limit_are_carried_over(
         f"ALTER ROLE keeper IN DATABASE {name} SET search_path = public",
     )
     (before,) = admin.ask(PROPERTIES.format(name))
-    swap = Restore(roles).steps("preflight", "restore", "count_rows", "swap")["outputs"]
+    restore = Restore(roles)
+    beside = restore.steps("preflight", "restore")["outputs"]["restored"]
+    lets_in = (
+        f"SELECT array_agg(rolname) FROM pg_roles WHERE has_database_privilege(oid, '{beside}', 'CONNECT')"
+    )
+    assert admin.ask(f"{lets_in} AND NOT rolsuper") == [(None,)], "nobody, until it is the database"
+    swap = restore.steps("count_rows", "swap")["outputs"]
     assert swap["not_carried"] == []
     assert admin.ask(PROPERTIES.format(name)) == [before]
     (old,) = admin.ask(PROPERTIES.format(swap["replaced"]))
