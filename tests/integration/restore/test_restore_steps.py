@@ -277,7 +277,7 @@ def test_an_owner_with_createdb_only_swaps_and_names_what_is_for_a_superuser(
         answer = restore.step("preflight")
         assert answer.get("outcome") == "refused", answer
         assert "may not end the sessions of app" in answer["msg"]
-        assert "GRANT pg_signal_backend TO keeper" in answer["msg"]
+        assert 'GRANT pg_signal_backend TO "keeper"' in answer["msg"]
     wait_for(lambda: not admin.ask("SELECT FROM pg_stat_activity WHERE usename = 'app'"))
     restore.steps("preflight", "restore", "count_rows")
     with session_of("app", roles) as application, application.cursor() as cursor:
