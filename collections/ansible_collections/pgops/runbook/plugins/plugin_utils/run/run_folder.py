@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import secrets
@@ -15,7 +14,7 @@ from typing import Any
 from ...module_utils.durable import one_at_a_time
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.signatures import is_signed, signature_of
-from ...module_utils.own_files import NotOurs, is_link_of_another, make_own_folder, read_regular
+from ...module_utils.own_files import is_link_of_another, make_own_folder, make_parent, read_regular
 
 __all__ = ["RunFolder"]
 
@@ -66,7 +65,12 @@ class RunFolder:
         link = self.artifacts_dir / "latest"
         # Runs in other databases may be saved at the same moment, and one that is older must not have the last word.
         with one_at_a_time(self.artifacts_dir, needed=False):
-            if not link.is_symlink() or link.readlink().name < self.path.name:
+            # What another user has called so leads wherever that one likes.
+            if (
+                not link.is_symlink()
+                or is_link_of_another(str(link))
+                or link.readlink().name < self.path.name
+            ):
                 temporary = self.artifacts_dir / f".latest-{secrets.token_hex(8)}"
                 temporary.symlink_to(self.path.name)
                 temporary.replace(link)
@@ -101,9 +105,7 @@ class RunFolder:
         return found
 
     def _make(self) -> None:
-        if is_link_of_another(str(self.artifacts_dir)):
-            raise NotOurs(errno.ELOOP, "it is a link that another user has made", str(self.artifacts_dir))
-        self.artifacts_dir.mkdir(parents=True, exist_ok=True)
+        make_parent(str(self.path))
         make_own_folder(str(self.path))
 
 
