@@ -247,6 +247,51 @@ def test_a_role_that_the_server_of_the_copy_does_not_have_is_passed_over(admin, 
     assert rights_on(admin, copy.name)["copy_app"] == ["CREATE"]
 
 
+def test_what_the_role_may_not_make_in_production_it_may_not_make_in_the_copy(runs, admin):
+    """Though it owns the copy: a migration that makes a schema would fail in production for the first time."""
+    runs.execute("DROP ROLE IF EXISTS plain")
+    runs.execute(
+        "CREATE ROLE plain LOGIN CREATEDB",
+        f"GRANT CREATE ON DATABASE {runs.database} TO plain",
+        "ALTER TABLE notes OWNER TO plain",
+        "ALTER TABLE schema_migrations OWNER TO plain",
+    )
+    runs.user = "plain"
+    try:
+        runs.up_to("verify")
+        runs.steps("smoke_test")
+        runs.conclude()
+        runs.write(
+            migrations__003_own="CREATE SCHEMA own;",
+            rollback__003_own_rollback="DROP SCHEMA own;",
+            migrations__004_tag="ALTER TABLE notes ADD COLUMN tag text;",
+            rollback__004_tag_rollback="ALTER TABLE notes DROP COLUMN tag;",
+        )
+        runs.user = None
+        runs.execute(f"REVOKE CREATE ON DATABASE {runs.database} FROM plain")
+        runs.user = "plain"
+        schema = runs.another()
+        schema.migration = "003"
+        schema.up_to("verify_restore")
+        answer = schema.step("rehearse")
+        assert answer["outcome"] == "refused", answer
+        assert "permission denied for database" in answer["msg"]
+        schema.conclude("refused")
+        column = runs.another()
+        column.migration = "004"
+        (runs.sql_dir / "migrations/003_own.sql").unlink()
+        (runs.sql_dir / "rollback/003_own_rollback.sql").unlink()
+        column.up_to("verify")
+        column.conclude()
+    finally:
+        runs.user = None
+        runs.execute(
+            "DROP SCHEMA IF EXISTS runbook, runbook_salvage CASCADE",
+            "DROP OWNED BY plain CASCADE",
+            "DROP ROLE plain",
+        )
+
+
 def test_it_is_dropped_with_sessions_left_behind(copy):
     copy.create()
     left_behind = copy.connect()

@@ -112,6 +112,29 @@ class CopyDatabase:
             connection.close()
         self._make_public_alike(like.get("public", True), like.get("public_creators", []))
 
+    def limit_owner(self, production: Connection) -> None:
+        """Now that it is filled: make schemas there only where that may be done in production too.
+
+        Args:
+            production: idle connection to the original.
+        """
+        with transaction(production) as cursor:
+            cursor.execute(
+                "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+            )
+            if one_row(cursor)[0]:
+                return
+        connection = self._autocommit()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    sql.SQL("REVOKE CREATE ON DATABASE {} FROM CURRENT_USER").format(
+                        sql.Identifier(self.name)
+                    )
+                )
+        finally:
+            connection.close()
+
     def _make_public_alike(self, has_public: bool, creators: list[str]) -> None:
         """No dump says that schema public was dropped, which every new database has."""
         if not has_public:
