@@ -24,6 +24,7 @@ from ansible_collections.pgops.runbook.plugins.action import (
     fleet,
     import_scripts,
     preflight,
+    role_names,
     run_within,
     step,
 )
@@ -32,6 +33,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.gate import OP
 from ansible_collections.pgops.runbook.plugins.plugin_utils.importing.work import (
     OPTIONS as OPTIONS_OF_IMPORTS,
 )
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.role_names import OPTIONS as OPTIONS_OF_NAMES
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.within import OPTIONS as OPTIONS_OF_COMMANDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -48,6 +50,7 @@ ON_THE_CONTROLLER = {
     "check": (check, OPTIONS_OF_CHECKS),
     "fleet": (fleet, OPTIONS_OF_FLEETS),
     "import_scripts": (import_scripts, OPTIONS_OF_IMPORTS),
+    "role_names": (role_names, OPTIONS_OF_NAMES),
     "run_within": (run_within, OPTIONS_OF_COMMANDS),
 }
 MODULES = sorted(

@@ -8,6 +8,7 @@ import contextlib
 
 import psycopg2
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.backup import copy as copy_module
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import (
     CopyDatabase,
     copy_name,
@@ -147,6 +148,148 @@ def test_it_is_made_while_the_original_is_in_use_and_with_its_settings(server, a
         assert settings_of(server, "another")["settings"] != kept
     finally:
         admin.execute("DROP DATABASE another")
+
+
+# Who gets in ---------------------------------------------------------------------------------------------
+
+ROLES = ("copy_owner", "copy_maker", "copy_app", "copy_stranger")
+
+
+@pytest.fixture
+def roles(admin):
+    admin.execute("CREATE ROLE copy_owner")
+    admin.execute("CREATE ROLE copy_maker LOGIN CREATEDB NOINHERIT IN ROLE copy_owner")
+    admin.execute("CREATE ROLE copy_app LOGIN")
+    admin.execute("CREATE ROLE copy_stranger LOGIN")
+    yield
+    for name in ROLES:
+        admin.execute(f"DROP ROLE {name}")
+
+
+def rights_on(admin, database):
+    """Role -> what it may on a database, with a star where it may grant that."""
+    rights = ("CREATE", "TEMPORARY")
+    found = {}
+    for role in ROLES:
+        admin.execute(
+            "SELECT array(SELECT p FROM unnest(%s::text[]) AS p WHERE has_database_privilege(%s, %s, p))",
+            ([*rights, *(f"{one} WITH GRANT OPTION" for one in rights)], role, database),
+        )
+        found[role] = admin.fetchone()[0]
+    return found
+
+
+def may_connect(admin, database):
+    admin.execute(
+        "SELECT rolname::text FROM pg_roles WHERE has_database_privilege(oid, %s, 'CONNECT') AND NOT rolsuper",
+        (database,),
+    )
+    return [name for (name,) in admin.fetchall()]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (),
+        ("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", "GRANT CONNECT ON DATABASE {} TO copy_app"),
+        ("REVOKE ALL ON DATABASE {} FROM PUBLIC", "GRANT TEMPORARY ON DATABASE {} TO copy_app"),
+        ("REVOKE ALL ON DATABASE {} FROM PUBLIC",),
+        ("GRANT ALL ON DATABASE {} TO copy_app WITH GRANT OPTION", "GRANT CREATE ON DATABASE {} TO PUBLIC"),
+    ],
+    ids=["as it is made", "connect", "temporary", "nothing", "everything"],
+)
+def test_nobody_else_is_let_in_and_what_roles_make_there_is_as_in_the_original(
+    server, admin, roles, source, copy, statements
+):
+    name = source("OWNER copy_owner")
+    for statement in statements:
+        admin.execute(statement.format(name))
+    copy.create(settings_of(server, name))
+    assert may_connect(admin, copy.name) == []
+    assert rights_on(admin, copy.name) == rights_on(admin, name)
+    with pytest.raises(psycopg2.OperationalError, match="does not have CONNECT privilege"):
+        psycopg2.connect(host=server.host, port=server.port, user="copy_app", dbname=copy.name)
+
+
+def test_nobody_has_come_in_before(server, admin, copy, monkeypatch):
+    """Who connects to a database that is still empty may stay, and read what is restored."""
+    really, tried = copy_module.keep_others_out, []
+
+    def look(*arguments):
+        with pytest.raises(psycopg2.OperationalError, match="not currently accepting connections") as refused:
+            server.connect(copy.name)
+        tried.append(refused)
+        really(*arguments)
+
+    monkeypatch.setattr(copy_module, "keep_others_out", look)
+    copy.create()
+    assert tried
+    copy.connect().close()
+
+
+def test_who_made_it_gets_in_though_he_acts_as_another_role(server, admin, roles, source, copy):
+    """PostgreSQL asks whether he may while it knows only as whom he has logged in."""
+    admin.execute("ALTER ROLE copy_owner CREATEDB")
+    admin.execute("ALTER ROLE copy_maker SET role = copy_owner")
+    name = source("OWNER copy_owner")
+    made = CopyDatabase({**copy.target, "login_user": "copy_maker"}, copy.run_id)
+    try:
+        made.create(settings_of(server, name))
+        made.connect().close()
+        assert sorted(may_connect(admin, copy.name)) == ["copy_maker", "copy_owner"]
+    finally:
+        made.drop()
+
+
+def test_a_role_that_the_server_of_the_copy_does_not_have_is_passed_over(admin, roles, copy):
+    rights = [[None, "CREATE", False, "x"], ["nobody there", "CREATE", True, "x"]]
+    copy.create({"privileges": rights})
+    assert rights_on(admin, copy.name)["copy_app"] == ["CREATE"]
+
+
+def test_what_the_role_may_not_make_in_production_it_may_not_make_in_the_copy(runs, admin):
+    """Though it owns the copy: a migration that makes a schema would fail in production for the first time."""
+    runs.execute("DROP ROLE IF EXISTS plain")
+    runs.execute(
+        "CREATE ROLE plain LOGIN CREATEDB",
+        f"GRANT CREATE ON DATABASE {runs.database} TO plain",
+        "ALTER TABLE notes OWNER TO plain",
+        "ALTER TABLE schema_migrations OWNER TO plain",
+    )
+    runs.user = "plain"
+    try:
+        runs.up_to("verify")
+        runs.steps("smoke_test")
+        runs.conclude()
+        runs.write(
+            migrations__003_own="CREATE SCHEMA own;",
+            rollback__003_own_rollback="DROP SCHEMA own;",
+            migrations__004_tag="ALTER TABLE notes ADD COLUMN tag text;",
+            rollback__004_tag_rollback="ALTER TABLE notes DROP COLUMN tag;",
+        )
+        runs.user = None
+        runs.execute(f"REVOKE CREATE ON DATABASE {runs.database} FROM plain")
+        runs.user = "plain"
+        schema = runs.another()
+        schema.migration = "003"
+        schema.up_to("verify_restore")
+        answer = schema.step("rehearse")
+        assert answer["outcome"] == "refused", answer
+        assert "permission denied for database" in answer["msg"]
+        schema.conclude("refused")
+        column = runs.another()
+        column.migration = "004"
+        (runs.sql_dir / "migrations/003_own.sql").unlink()
+        (runs.sql_dir / "rollback/003_own_rollback.sql").unlink()
+        column.up_to("verify")
+        column.conclude()
+    finally:
+        runs.user = None
+        runs.execute(
+            "DROP SCHEMA IF EXISTS runbook, runbook_salvage CASCADE",
+            "DROP OWNED BY plain CASCADE",
+            "DROP ROLE plain",
+        )
 
 
 def test_it_is_dropped_with_sessions_left_behind(copy):

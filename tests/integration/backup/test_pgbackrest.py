@@ -226,7 +226,7 @@ def test_who_may_not_see_where_the_data_are_is_told_what_to_type(
     )
     runs = StepRuns(shop.server, "shop", shop.folder, user="deployer", engine=shop.engine)
     for words in (
-        "GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO deployer",
+        'GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO "deployer"',
         'GRANT pg_read_all_settings TO "deployer"',
     ):
         answer = runs.step("preflight")

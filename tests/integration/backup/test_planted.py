@@ -22,45 +22,14 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import Ru
 
 from tests.integration.restore_runs import Restore
 from tests.integration.step_runs import StepRuns
+from tests.plants import PLANTS, as_root, fifo, link, make_victim, untouched
 
-NOBODY = 65534
 FACTS = {"playbook": "deploy", "target": "t", "database": "d"}
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """Somebody's folder, in which nothing may be written, and which nobody may read through a link."""
-    folder = tmp_path / "victim"
-    folder.mkdir()
-    (folder / "run.json").write_text("precious")
-    return folder
-
-
-def link(path: Path, victim: Path) -> None:
-    path.symlink_to(victim)
-    os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-
-
-def folder_of_another(path: Path, victim: Path) -> None:
-    path.mkdir(mode=0o777)
-    os.chown(path, NOBODY, NOBODY)
-
-
-def fifo(path: Path, victim: Path) -> None:
-    os.mkfifo(path)
-
-
-def file(path: Path, victim: Path) -> None:
-    os.link(victim / "run.json", path)
-
-
-PLANTS: list[Callable[[Path, Path], None]] = [link, folder_of_another, fifo, file]
-
-
-def untouched(victim: Path) -> bool:
-    return [(one.name, one.read_text()) for one in victim.iterdir()] == [("run.json", "precious")]
+    return make_victim(tmp_path)
 
 
 @as_root

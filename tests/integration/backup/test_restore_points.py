@@ -209,7 +209,7 @@ def test_a_role_that_sees_the_statistics_only_is_told_so_too(archive: Archive) -
         connection.autocommit = True
         connection.cursor().execute("SET ROLE plain")
         connection.autocommit = False
-        with pytest.raises(Refused, match=r"GRANT EXECUTE ON FUNCTION pg_create_restore_point.* TO plain"):
+        with pytest.raises(Refused, match=r'GRANT EXECUTE ON FUNCTION pg_create_restore_point.* TO "plain"'):
             set_restore_point(connection, "run")
         with pytest.raises(Refused, match=r"GRANT EXECUTE ON FUNCTION .* Nothing was changed"):
             check_wanted(connection, "restore_point", [], "run", prove=False)

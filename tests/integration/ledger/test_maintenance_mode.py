@@ -293,7 +293,9 @@ def test_without_the_rights_each_grant_that_is_missing_is_named(begun: Shop) -> 
     begun.runs.user = "app"
     answer = begun.enter("block")
     assert answer["reason_code"] == "role_lacks_privilege"
-    assert answer["msg"].endswith('types: GRANT "boss", "pg_read_all_stats", "pg_signal_backend" TO "app"')
+    assert answer["msg"].endswith(
+        'types: GRANT "boss" TO "app"; GRANT "pg_read_all_stats", "pg_signal_backend" TO "app"'
+    )
 
 
 def test_what_a_script_grants_meanwhile_is_told(begun: Shop) -> None:

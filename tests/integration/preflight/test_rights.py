@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.bookkeeping import keep_books_in
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.grants import missing_on_versions
-from ansible_collections.pgops.runbook.plugins.module_utils.preflight.owners import owners_of_backup
+from ansible_collections.pgops.runbook.plugins.module_utils.preflight.owners import (
+    Owned,
+    owners_of_backup,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.rights import (
     missing_in_production,
     missing_on_copy,
@@ -81,7 +84,7 @@ def test_all_are_named_at_once_and_mended_by_what_is_named(elsewhere: StepRuns) 
         " pg_catalog.string_agg(oid::text, ', '), 'deployer') FROM pg_catalog.pg_largeobject_metadata"
         " WHERE pg_catalog.pg_get_userbyid(lomowner) = 'reports'); END$$",
         'ALTER ROLE "deployer" BYPASSRLS',
-        "ALTER ROLE deployer CREATEDB",
+        'ALTER ROLE "deployer" CREATEDB',
         'GRANT "App Owner" TO "deployer"',
         'GRANT "reports" TO "deployer"',
         'GRANT CREATE ON TABLESPACE "Fast disk" TO "deployer"',
@@ -111,9 +114,9 @@ def test_a_superuser_lacks_nothing(lacking: StepRuns) -> None:
         connection.cursor() as cursor,
     ):
         assert missing_in_production(cursor) == []
-        assert missing_on_copy(cursor, {"App Owner": []}, ["pageinspect"]) == []
+        assert missing_on_copy(cursor, {"App Owner": Owned()}, ["pageinspect"]) == []
         # To whom nothing is wanting, nothing needs to be named.
-        assert owners_of_backup(cursor) == {"App Owner": [], "reports": []}
+        assert owners_of_backup(cursor) == {"App Owner": ([], ()), "reports": ([], ())}
 
 
 def test_nobody_is_made_a_member_of_a_superuser(lacking: StepRuns) -> None:
@@ -145,6 +148,39 @@ def test_a_large_object_of_a_superuser_is_to_be_given_away(lacking: StepRuns) ->
     lacking.execute(
         'ALTER LARGE OBJECT 4711 OWNER TO "App Owner"', "ALTER LARGE OBJECT 4712 OWNER TO reports"
     )
+    lacking.another().must("preflight")
+
+
+def test_default_privileges_of_a_superuser_are_taken_back_by_what_is_named(lacking: StepRuns) -> None:
+    """They can be given to no other owner: ALTER TABLE ... OWNER TO mends nothing."""
+    user = lacking.server.user
+    lacking.execute(
+        'GRANT "App Owner", reports TO deployer',
+        "ALTER ROLE deployer CREATEDB BYPASSRLS",
+        f"GRANT CREATE ON DATABASE {lacking.database} TO deployer",
+        'ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT ON TABLES TO "App Owner"',
+        "ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO reports WITH GRANT OPTION",
+        "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+        f"ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO {user} WITH GRANT OPTION",
+        "ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO PUBLIC",
+    )
+    lacking.user = "deployer"
+    answer = lacking.another().step("preflight")
+    assert "missing" in answer["details"], answer["msg"]
+    (sentence,) = answer["details"]["missing"]
+    assert f"may not restore what is granted on objects that {user} will make" in sentence
+    commands = sentence.split(" types: ")[1]
+    begin = f'ALTER DEFAULT PRIVILEGES FOR ROLE "{user}"'
+    assert commands.split("; ") == [
+        f'{begin} REVOKE USAGE ON SEQUENCES FROM "reports"',
+        f'{begin} REVOKE USAGE ON TYPES FROM "{user}"',
+        f'{begin} GRANT USAGE ON TYPES TO "{user}"',
+        f"{begin} GRANT EXECUTE ON FUNCTIONS TO PUBLIC",
+        f"{begin} REVOKE USAGE ON SCHEMAS FROM PUBLIC",
+        f'{begin} IN SCHEMA "public" REVOKE INSERT, SELECT ON TABLES FROM "App Owner"',
+    ]
+    lacking.execute(commands)
+    assert lacking.ask("SELECT FROM pg_default_acl") == []
     lacking.another().must("preflight")
 
 
@@ -222,7 +258,9 @@ def test_a_role_that_may_make_nothing_temporary_is_told_so(lacking: StepRuns) ->
         "ALTER TABLE notes ADD CHECK (length(body) > 0 OR body::varchar(3) IN ('a', 'b'))",
     )
     lacking.user = "deployer"
-    (sentence,) = lacking.another().step("preflight")["details"]["missing"]
+    answer = lacking.another().step("preflight")
+    assert "missing" in answer["details"], answer["msg"]
+    (sentence,) = answer["details"]["missing"]
     assert sentence.endswith(f'types: GRANT TEMPORARY ON DATABASE "{lacking.database}" TO "deployer"')
     lacking.execute(sentence.split(" types: ")[1])
     lacking.up_to("apply")

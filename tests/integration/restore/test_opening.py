@@ -26,9 +26,15 @@ from tests.integration.step_runs import StepRuns, target
 @pytest.fixture
 def keeper(runs: StepRuns, admin: StepRuns) -> Iterator[str]:
     """A role that owns the database and may create others: just what is needed."""
-    admin.execute("CREATE ROLE keeper LOGIN CREATEDB", f"ALTER DATABASE {runs.database} OWNER TO keeper")
+    admin.execute(
+        "CREATE ROLE keeper LOGIN CREATEDB",
+        'CREATE ROLE "Odd; owner"',
+        f"ALTER DATABASE {runs.database} OWNER TO keeper",
+    )
     yield "keeper"
-    admin.execute(f"ALTER DATABASE {runs.database} OWNER TO CURRENT_USER", "DROP ROLE keeper")
+    admin.execute(f"ALTER DATABASE {runs.database} OWNER TO CURRENT_USER")
+    runs.user = None
+    runs.execute('DROP OWNED BY keeper, "Odd; owner" CASCADE', 'DROP ROLE keeper, "Odd; owner"')
 
 
 def check(runs: StepRuns, user: str, host: str | None = None) -> dict:
@@ -62,12 +68,18 @@ def test_an_owner_that_may_create_databases_is_enough(runs: StepRuns, keeper: st
     [
         (
             "ALTER ROLE keeper NOCREATEDB",
-            "Role keeper may not create and rename databases. A superuser types: ALTER ROLE keeper CREATEDB",
+            'Role keeper may not create and rename databases. A superuser types: ALTER ROLE "keeper" CREATEDB',
         ),
         (
             "ALTER DATABASE {database} OWNER TO CURRENT_USER",
-            "Role keeper may not rename database {database}, which belongs to {user}. Run this as its owner or as a"
-            " superuser, or type: GRANT {user} TO keeper",
+            "Role keeper may not rename database {database}, which belongs to {user}. {user} is a superuser, of whom"
+            " nobody is made a member: the database needs an owner who is none, or a superuser types this command as"
+            ' db_user. A superuser types: ALTER DATABASE "{database}" OWNER TO "keeper"',
+        ),
+        (
+            'ALTER DATABASE {database} OWNER TO "Odd; owner"',
+            "Role keeper may not rename database {database}, which belongs to Odd; owner. Whoever may, types: GRANT"
+            ' "Odd; owner" TO "keeper"',
         ),
     ],
 )
@@ -78,6 +90,54 @@ def test_a_right_that_is_missing_is_named_with_its_statement(
     admin.execute(change.format(**names))
     assert refusal(runs, keeper) == ("role_lacks_privilege", reason.format(**names))
     assert check(runs, runs.server.user), "a superuser lacks none"
+    admin.execute(reason.format(**names).split(" types: ")[-1])
+    assert check(runs, keeper), "what is named is all that it needs"
+
+
+def test_the_owner_of_the_application_is_named_where_the_role_may_act_as_it(
+    runs: StepRuns, admin: StepRuns, keeper: str
+) -> None:
+    runs.execute(
+        f"ALTER DATABASE {runs.database} OWNER TO CURRENT_USER", 'ALTER TABLE notes OWNER TO "Odd; owner"'
+    )
+    assert refusal(runs, keeper)[1].endswith(f'ALTER DATABASE "{runs.database}" OWNER TO "keeper"')
+    runs.execute('GRANT "Odd; owner" TO keeper')
+    command = refusal(runs, keeper)[1].split(" types: ")[-1]
+    assert command == f'ALTER DATABASE "{runs.database}" OWNER TO "Odd; owner"'
+    admin.execute(command)
+    assert check(runs, keeper)
+
+
+def test_a_member_that_may_not_set_the_role_could_not_give_the_database_to_it(
+    runs: StepRuns, admin: StepRuns, keeper: str
+) -> None:
+    admin.execute(
+        f'ALTER DATABASE {runs.database} OWNER TO "Odd; owner"', 'GRANT "Odd; owner" TO keeper WITH SET FALSE'
+    )
+    command = refusal(runs, keeper)[1].split(" types: ")[-1]
+    assert command == 'GRANT "Odd; owner" TO "keeper" WITH INHERIT TRUE, SET TRUE'
+    admin.execute(command)
+    assert check(runs, keeper)
+
+
+def test_a_deploy_says_what_a_restore_would_lack_and_goes_on(
+    runs: StepRuns, admin: StepRuns, keeper: str
+) -> None:
+    runs.execute(
+        f"ALTER DATABASE {runs.database} OWNER TO CURRENT_USER",
+        f"GRANT CREATE ON DATABASE {runs.database} TO keeper",
+        "ALTER TABLE notes OWNER TO keeper",
+        "ALTER TABLE schema_migrations OWNER TO keeper",
+    )
+    runs.user = keeper
+    said = "A restore of this database would be refused (playbooks/restore.yml), should it ever be needed: Role keeper"
+    warned = str(runs.must("preflight")["warnings"])
+    assert said in warned
+    assert f'ALTER DATABASE "{runs.database}" OWNER TO "keeper"' in warned
+    runs.conclude("failed")
+    admin.execute(f"ALTER DATABASE {runs.database} OWNER TO keeper")
+    assert said not in str(runs.another().must("preflight").get("warnings"))
+    runs.user = None
 
 
 def test_a_member_of_the_owner_is_enough_too(runs: StepRuns, admin: StepRuns, keeper: str) -> None:
@@ -96,7 +156,7 @@ def test_sessions_that_it_may_not_end_are_named(runs: StepRuns, admin: StepRuns,
         ):
             code, reason = refusal(runs, keeper)
             assert (code, "may not end the sessions of app" in reason) == ("role_lacks_privilege", True)
-            assert reason.endswith("GRANT pg_signal_backend TO keeper")
+            assert reason.endswith('GRANT pg_signal_backend TO "keeper"')
             admin.execute("GRANT pg_signal_backend TO keeper")
             assert check(runs, keeper)
             with contextlib.closing(runs.server.connect(runs.database)):

@@ -233,6 +233,9 @@ def test_owner_privileges_settings_comment_and_limit_are_carried_over(
     admin.execute(
         f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
         f"GRANT CONNECT ON DATABASE {name} TO app WITH GRANT OPTION",
+        "SET ROLE app",
+        f"GRANT CONNECT ON DATABASE {name} TO auditor",
+        "RESET ROLE",
         f"GRANT TEMPORARY ON DATABASE {name} TO auditor",
         f"ALTER DATABASE {name} CONNECTION LIMIT 77",
         f"COMMENT ON DATABASE {name} IS 'the ''live'' one'",
@@ -244,7 +247,13 @@ def test_owner_privileges_settings_comment_and_limit_are_carried_over(
         f"ALTER ROLE keeper IN DATABASE {name} SET search_path = public",
     )
     (before,) = admin.ask(PROPERTIES.format(name))
-    swap = Restore(roles).steps("preflight", "restore", "count_rows", "swap")["outputs"]
+    restore = Restore(roles)
+    beside = restore.steps("preflight", "restore")["outputs"]["restored"]
+    lets_in = (
+        f"SELECT array_agg(rolname) FROM pg_roles WHERE has_database_privilege(oid, '{beside}', 'CONNECT')"
+    )
+    assert admin.ask(f"{lets_in} AND NOT rolsuper") == [(None,)], "nobody, until it is the database"
+    swap = restore.steps("count_rows", "swap")["outputs"]
     assert swap["not_carried"] == []
     assert admin.ask(PROPERTIES.format(name)) == [before]
     (old,) = admin.ask(PROPERTIES.format(swap["replaced"]))
@@ -270,7 +279,7 @@ def test_an_owner_with_createdb_only_swaps_and_names_what_is_for_a_superuser(
         answer = restore.step("preflight")
         assert answer.get("outcome") == "refused", answer
         assert "may not end the sessions of app" in answer["msg"]
-        assert "GRANT pg_signal_backend TO keeper" in answer["msg"]
+        assert 'GRANT pg_signal_backend TO "keeper"' in answer["msg"]
     wait_for(lambda: not admin.ask("SELECT FROM pg_stat_activity WHERE usename = 'app'"))
     restore.steps("preflight", "restore", "count_rows")
     with session_of("app", roles) as application, application.cursor() as cursor:

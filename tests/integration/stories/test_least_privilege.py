@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.integration.stories.application import Application
 
+OWNER = "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()"
+ALL_ROLES = "SELECT array_agg(r::text ORDER BY 1) FROM pg_authid AS r"
 ROLES = "SELECT rolname, rolsuper, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = 'deployer'"
 
 
@@ -25,6 +29,20 @@ def execute(application: Application, *statements: str) -> list[tuple]:
     return rows
 
 
+def connect_as(role: str, application: Application) -> Any:
+    server = application.server
+    return psycopg2.connect(host=server.host, port=server.port, user=role, dbname=application.databases[0])
+
+
+def drop_replaced(application: Application) -> None:
+    pattern = f"{application.databases[0]}\\_before\\_%"
+    with contextlib.closing(application.server.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (pattern,))
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
 def owned(application: Application) -> Iterator[Application]:
     """The application's objects belong to a role that nobody logs in as; a superuser has made an extension."""
@@ -36,6 +54,8 @@ def owned(application: Application) -> Iterator[Application]:
         "ALTER TABLE schema_migrations OWNER TO app_owner",
         "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
         "CREATE EXTENSION citext",
+        'CREATE ROLE "The Owner"',
+        f'ALTER DATABASE {application.databases[0]} OWNER TO "The Owner"',
     )
     application.variables.update(
         db_user="deployer",
@@ -44,12 +64,16 @@ def owned(application: Application) -> Iterator[Application]:
         bootstrap_roles_extensions=["pg_trgm"],
     )
     yield application
+    drop_replaced(application)
     execute(
         application,
         "DROP SCHEMA IF EXISTS runbook, runbook_salvage CASCADE",
         "DROP OWNED BY app_owner CASCADE",
         "DROP TABLESPACE IF EXISTS fast",
         "DROP ROLE app_owner",
+        f"ALTER DATABASE {application.databases[0]} OWNER TO CURRENT_USER",
+        'DROP OWNED BY "The Owner" CASCADE',
+        'DROP ROLE "The Owner"',
         "DO $$ BEGIN DROP OWNED BY deployer CASCADE; DROP ROLE deployer;"
         " EXCEPTION WHEN undefined_object THEN NULL; END $$",
     )
@@ -66,16 +90,101 @@ def test_the_chain_passes_with_a_role_that_is_no_superuser(owned: Application) -
     again = owned.run(playbook)
     assert again.status == 0, again.output
     assert "changed=0" in again.output, again.output
+    assert "role_names" not in again.output, "it is no step"
 
     deployed = owned.deploy("002")
     assert deployed.status == 0, deployed.output
+    source = deployed.record["run_id"]
     execute(owned, "UPDATE notes SET author = 'ada' WHERE id = 1")
     back = owned.run("emergency_rollback.yml", "-e", "migration=002")
     assert back.status == 0, back.output
     assert back.record["outcome"] == "rolled_back"
+
+    # The application is connected, as it is at night.
+    execute(owned, "ALTER ROLE app_owner LOGIN")
+    with contextlib.closing(connect_as("app_owner", owned)):
+        restored = owned.run("playbooks/restore.yml", "-e", f"run_id={source}")
+    assert restored.status == 0, restored.output
+    assert restored.record["outcome"] == "restored"
+    assert "For a superuser" not in restored.output
+    assert execute(owned, OWNER) == [("The Owner",)]
     status = owned.run("playbooks/status.yml")
     assert status.status == 0, status.output
     assert "the chain is whole" in status.output
+
+
+ODD = "De-loy R.x ä;"
+
+
+def test_a_database_of_a_superuser_is_told_with_what_lets_the_role_restore(owned: Application) -> None:
+    """Also with a name that has to be quoted: spaces, upper case, dashes, dots."""
+    name, owned.variables["db_user"] = owned.databases[0], ODD
+    execute(owned, f"ALTER DATABASE {name} OWNER TO CURRENT_USER")
+    try:
+        first = owned.run("playbooks/bootstrap_roles.yml")
+        assert first.status == 0, first.output
+        said = " ".join(first.output.split())
+        assert (
+            f"{ODD} cannot restore (playbooks/restore.yml): database {name} belongs to {owned.server.user}"
+            in said
+        )
+        command = f"ALTER DATABASE {name} OWNER TO app_owner"
+        assert f"A superuser types: {command}" in said
+        warned = owned.deploy("002", "--check")
+        assert warned.status == 0, warned.output
+        assert "A restore of this database would be refused" in " ".join(warned.output.split())
+        execute(owned, command)
+        again = owned.run("playbooks/bootstrap_roles.yml")
+        assert again.status == 0, again.output
+        assert "cannot restore" not in again.output
+        deployed = owned.deploy("002")
+        assert deployed.status == 0, deployed.output
+        assert "would be refused" not in deployed.output
+        restored = owned.run("playbooks/restore.yml", "-e", f"run_id={deployed.record['run_id']}")
+        assert restored.status == 0, restored.output
+        assert execute(owned, OWNER) == [("app_owner",)]
+    finally:
+        execute(
+            owned,
+            "DROP SCHEMA IF EXISTS runbook, runbook_salvage CASCADE",
+            f"ALTER DATABASE {name} OWNER TO CURRENT_USER",
+            f'DROP OWNED BY "{ODD}" CASCADE',
+        )
+        drop_replaced(owned)
+        execute(owned, f'DROP ROLE "{ODD}"')
+
+
+@pytest.mark.parametrize("name", ["De'p", 'De"p', "De%p", "a,b", "Public"])
+def test_a_name_that_the_modules_cannot_quote_is_refused_before_anything_is_done(
+    owned: Application, name: str
+) -> None:
+    before = execute(owned, ALL_ROLES)
+    for variable in ("db_user", "bootstrap_roles_owners"):
+        given = dict(owned.variables)
+        owned.variables[variable] = name if variable == "db_user" else ["app_owner", name]
+        run = owned.run("playbooks/bootstrap_roles.yml")
+        owned.variables.update(given)
+        assert run.status != 0
+        assert f"{variable}: the name {name!r}" in " ".join(run.output.split()), run.output
+        assert "Nothing was changed" in run.output
+        assert "name_unusable" in run.output
+    assert execute(owned, ALL_ROLES) == before
+
+
+def test_an_owner_of_such_a_name_is_refused_too(owned: Application) -> None:
+    name = owned.databases[0]
+    before = execute(owned, ALL_ROLES)
+    execute(owned, """ALTER ROLE "The Owner" RENAME TO "The'Owner\"""")
+    try:
+        run = owned.run("playbooks/bootstrap_roles.yml")
+        assert run.status != 0
+        assert """owner of the database: the name "The'Owner\"""" in run.output
+        without = owned.run("playbooks/bootstrap_roles.yml", "-e", "bootstrap_roles_restore=false", "--check")
+        assert without.status == 0, without.output
+    finally:
+        execute(owned, """ALTER ROLE "The'Owner" RENAME TO "The Owner\"""")
+    assert execute(owned, ALL_ROLES) == before
+    assert execute(owned, OWNER) == [("The Owner",)], name
 
 
 def test_what_a_superuser_has_deployed_is_given_to_the_role(owned: Application) -> None:

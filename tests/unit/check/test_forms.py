@@ -186,12 +186,12 @@ def test_several_failures_of_a_file_are_one() -> None:
 # Files
 
 
-def test_all_forms_are_written_and_others_may_read_them(tmp_path: Path) -> None:
+def test_all_forms_are_written_for_their_owner_alone(tmp_path: Path) -> None:
     found = outcome(tmp_path / "sql")
     files = write_forms(found, str(tmp_path / "out" / "here"))
     assert [Path(file).name for file in files] == list(FORMS)
     for file in files:
-        assert Path(file).stat().st_mode & 0o077 == 0o044
+        assert Path(file).stat().st_mode & 0o777 == 0o600
     assert write_forms(found, "") == []
     (tmp_path / "file").touch()
     with pytest.raises(Refused, match=r"check_output_dir(.|\n)*002_b\.sql:1:1: error") as refused:

@@ -122,3 +122,13 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="cannot be written"):
         write_new(tmp_path / "a" / "b", {"migrations/1.sql": "x"})
     assert [path.name for path in tmp_path.iterdir()] == ["migrations"]
+
+
+def test_a_link_in_the_place_of_a_half_written_file_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "sql" / "migrations").mkdir(parents=True)
+    (tmp_path / "sql" / "migrations" / ".a.sql.part").symlink_to(precious)
+    write_new(tmp_path / "sql", {"migrations/a.sql": "SELECT 1;\n"})
+    assert precious.read_text() == "precious"
+    assert (tmp_path / "sql" / "migrations" / "a.sql").read_text() == "SELECT 1;\n"

@@ -11,6 +11,19 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.library.journal import BATCH, RenameJournal
 
+from tests.plants import (
+    Plant,
+    as_root,
+    fifo,
+    file,
+    file_of_another,
+    folder_of_another,
+    link,
+    link_to_file,
+    make_victim,
+    untouched,
+)
+
 IDENTITY = {"system_identifier": "7", "database": "library", "database_oid": 5}
 NAMES = [b"a b", b"\xff not utf-8", "日本".encode(), b"new\nline"]
 
@@ -126,3 +139,45 @@ def test_archiving_leaves_the_last_journal_and_removes_older_ones(tmp_path: Path
         "renames-7-5-last.journal",
         "renames-7-6-0.journal",
     ]
+
+
+# What another user has planted -----------------------------------------------------------------------------
+
+
+@as_root
+@pytest.mark.parametrize("write", [True, False])
+@pytest.mark.parametrize("plant", [link_to_file, fifo, file, folder_of_another, file_of_another])
+def test_what_another_has_planted_is_neither_believed_nor_written_nor_waited_for(
+    tmp_path: Path, plant: Plant, write: bool
+) -> None:
+    victim, state = make_victim(tmp_path), tmp_path / "state"
+    state.mkdir()
+    journal = journal_in(state)
+    plant(Path(journal.path), victim)
+    with contextlib.closing(journal), pytest.raises(Refused) as refused:
+        journal.open(write)
+    assert refused.value.code == "library_journal_unwritable"
+    assert "No file was renamed" in refused.value.reason
+    assert untouched(victim)
+
+
+@as_root
+def test_nor_behind_a_link_of_another(tmp_path: Path) -> None:
+    victim = make_victim(tmp_path)
+    link(tmp_path / "state", victim)
+    for attempt in (
+        lambda journal: journal.open(True),
+        lambda journal: journal.check_place(),
+        lambda journal: journal.open(False),
+    ):
+        with pytest.raises(Refused, match="a link that another user has made"):
+            attempt(journal_in(tmp_path / "state"))
+    assert untouched(victim)
+
+
+def test_a_link_of_ours_leads_to_another_disk(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "disk")
+    journal_in(tmp_path / "state").check_place()
+    write(tmp_path / "state", range(2))
+    assert read(tmp_path / "disk") == [move(0), move(1)]

@@ -15,7 +15,15 @@ import pwd
 import stat
 from typing import IO
 
-__all__ = ["NotOurs", "is_link_of_another", "make_own_folder", "open_regular", "read_regular"]
+__all__ = [
+    "NotOurs",
+    "is_link_of_another",
+    "make_own_folder",
+    "make_parent",
+    "open_regular",
+    "read_regular",
+    "refuse_link_of_another",
+]
 
 
 class NotOurs(OSError):
@@ -53,6 +61,27 @@ def is_link_of_another(path: str) -> bool:
     except OSError:
         return False
     return stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid())
+
+
+def refuse_link_of_another(path: str) -> None:
+    """
+    Raises:
+        NotOurs: the path is one.
+    """
+    if is_link_of_another(path):
+        raise NotOurs(errno.ELOOP, f"{path} is a link that another user has made", path)
+
+
+def make_parent(path: str) -> None:
+    """Make the folder in which something of ours is to be, and those above it, which are the person's.
+
+    Raises:
+        NotOurs: it is a link that another user has made.
+        OSError: it cannot be made.
+    """
+    parent = os.path.dirname(os.path.abspath(path))
+    refuse_link_of_another(parent)
+    os.makedirs(parent, exist_ok=True)
 
 
 def open_regular(path: str) -> IO[bytes]:

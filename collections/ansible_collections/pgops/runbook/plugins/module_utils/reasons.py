@@ -287,6 +287,12 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A run was stopped in the middle of a script whose statements are committed one by one.",
             "Finish it first, with the command that the reason names; it resumes where it stopped.",
         ),
+        "name_unusable": Reason(
+            "The name of a role, database or extension has a character in it with which the modules of"
+            " community.postgresql do something else than was meant.",
+            "Take another name, or type the statements yourself. An owner of the database of such a name: -e"
+            " bootstrap_roles_restore=false.",
+        ),
         "needed_by_later_migration": Reason(
             "Later migrations that are applied depend on the one to roll back.",
             "Roll them back first, or all together with -e cascade=true.",
@@ -335,7 +341,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "role_lacks_privilege": Reason(
             "The runbook's role may not do what the step needs.",
-            "Have a superuser type the GRANT or ALTER ROLE that the reason names.",
+            "Have a superuser type the statement that the reason names.",
         ),
         "schema_drifted": Reason(
             "The schema was changed outside of the runbook since its last run.",

@@ -10,7 +10,9 @@ import hashlib
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, psycopg2, sql, transaction
+from ..postgres.database_privileges import keep_others_out, read_privileges
 from ..postgres.lasting_settings import PASSED_OVER, set_statement
+from ..postgres.maintenance import allow_connections
 from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..postgres.replication import detach_subscriptions
 from ..postgres.standbys import ON_SERVER_OF_COPY, commit_without_standbys, refuse_endless_commit
@@ -79,9 +81,12 @@ class CopyDatabase:
             connection.close()
 
     def create(self, like: Json | None = None) -> None:
-        """Create it empty, with encoding, locale and settings of ``like`` (see database_settings)."""
+        """Create it empty, with encoding, locale and settings of ``like`` (see database_settings).
+
+        Nobody gets in but who made it, and superusers: whoever came in while it was empty could stay, and read later.
+        """
         like = like or {}
-        options: sql.Composable = sql.SQL("TEMPLATE template0")
+        options: sql.Composable = sql.SQL("TEMPLATE template0 ALLOW_CONNECTIONS false")
         for keyword, value in like.get("create", {}).items():
             options += sql.SQL(" {} {}").format(sql.SQL(keyword), sql.Literal(value))
         connection = self._autocommit()
@@ -91,6 +96,7 @@ class CopyDatabase:
                 refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY)
                 name = sql.Identifier(self.name)
                 cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(name, options))
+                keep_others_out(cursor, self.name, like.get("privileges"))
                 cursor.execute(NOW)
                 mark = sql.Literal(f"{self._mark()}{MADE}{one_row(cursor)[0]}")
                 cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, mark))
@@ -101,9 +107,33 @@ class CopyDatabase:
                     _keep_setting(
                         cursor, sql.SQL("ROLE CURRENT_USER IN DATABASE {}").format(name), setting, value
                     )
+                allow_connections(cursor, self.name, True)
         finally:
             connection.close()
         self._make_public_alike(like.get("public", True), like.get("public_creators", []))
+
+    def limit_owner(self, production: Connection) -> None:
+        """Now that it is filled: make schemas there only where that may be done in production too.
+
+        Args:
+            production: idle connection to the original.
+        """
+        with transaction(production) as cursor:
+            cursor.execute(
+                "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+            )
+            if one_row(cursor)[0]:
+                return
+        connection = self._autocommit()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    sql.SQL("REVOKE CREATE ON DATABASE {} FROM CURRENT_USER").format(
+                        sql.Identifier(self.name)
+                    )
+                )
+        finally:
+            connection.close()
 
     def _make_public_alike(self, has_public: bool, creators: list[str]) -> None:
         """No dump says that schema public was dropped, which every new database has."""
@@ -194,7 +224,7 @@ class CopyDatabase:
 
     def _detach_subscriptions(self, cursor: Cursor) -> None:
         """They alone keep a database from being dropped by force; it may let nobody in, being left by a swap."""
-        cursor.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(self.name)))
+        allow_connections(cursor, self.name, True)
         connection = self.connect()
         connection.autocommit = True
         try:
@@ -276,13 +306,13 @@ def database_settings(cursor: Cursor) -> Json:
     Returns:
         dict: create (keyword -> value), settings of the database and role_settings of the current role in it
         (lists of [name, value]), public (whether there is such a schema), public_creators (roles that were granted to
-        create in it), creators (see restoring.creators_needed).
+        create in it), creators (see restoring.creators_needed), privileges (on the database: see read_privileges).
     """
     cursor.execute(
-        "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding) FROM pg_catalog.pg_database d"
+        "SELECT to_jsonb(d), pg_encoding_to_char(d.encoding), d.datname::text FROM pg_catalog.pg_database d"
         " WHERE datname = current_database()"
     )
-    database, encoding = one_row(cursor)
+    database, encoding, name = one_row(cursor)
     create = {
         "ENCODING": encoding,
         "LC_COLLATE": database["datcollate"],
@@ -314,6 +344,7 @@ def database_settings(cursor: Cursor) -> Json:
         "public": has_public,
         "public_creators": creators,
         "creators": creators_needed(cursor),
+        "privileges": read_privileges(cursor, name),
     }
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..errors import Refused
 from ..postgres.answers import one_row
-from ..postgres.connection import transaction
+from ..postgres.connection import sql, transaction
 from ..shapes import Connection, Cursor, Json
 
 __all__ = [
@@ -248,10 +248,11 @@ def refuse_without_right(cursor: Cursor, wish: Wish = KIND) -> None:
     )
     role, allowed = one_row(cursor)
     if not allowed:
+        whom = sql.Identifier(role).as_string(cursor)
         raise Refused(
             "role_lacks_privilege",
             f"Role {role} may not set a restore point. A superuser types: GRANT EXECUTE ON FUNCTION"
-            f" pg_create_restore_point(text), pg_switch_wal() TO {role}. {wish.instead}",
+            f" pg_create_restore_point(text), pg_switch_wal() TO {whom}. {wish.instead}",
         )
 
 

@@ -14,6 +14,7 @@ from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
 from ..postgres.connection import sql
+from ..postgres.membership import may_act_as, membership
 from ..postgres.session import SAFE_PATH
 from ..shapes import Cursor
 from .schema import ALL_AWAY, COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
@@ -161,9 +162,14 @@ def missing_rights_to_upgrade(cursor: Cursor) -> list[str]:
     owners = cursor.fetchall()
     if owners:
         others = ", ".join(owner for owner, _ in owners)
+        if any(may_act_as(cursor, owner)[0] for owner, _ in owners):
+            # Nobody is made a member of a superuser.
+            remedy = "have them given to it: ansible-playbook playbooks/bootstrap_roles.yml"
+        else:
+            remedy = f"type: {'; '.join(membership(cursor, role, owner) for owner, _ in owners)}"
         missing.append(
             f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}, because they belong to"
-            f" {others}. Nothing was changed. Deploy once as {others}, or type: GRANT {others} TO {role}"
+            f" {others}. Nothing was changed. Deploy once as {others}, or {remedy}"
         )
     return missing
 

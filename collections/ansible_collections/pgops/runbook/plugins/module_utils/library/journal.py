@@ -10,16 +10,20 @@ hundred thousand renames cost about four hundred syncs.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import hashlib
 import io
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from ..errors import Refused, StepFailed
+from ..own_files import NotOurs, refuse_link_of_another
 from ..shapes import Identity, Json
 
 __all__ = ["BATCH", "Move", "RenameJournal"]
@@ -87,7 +91,7 @@ class RenameJournal:
             paths += len(json.dumps(_to_text(source))) + len(json.dumps(_to_text(target)))
         needed = paths * moves // max(files, 1) + BYTES_A_LINE * moves
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            self._make_folder()
             with tempfile.TemporaryFile(dir=self.folder) as file:
                 # A full file system still lets empty files be made.
                 file.write(b" " * BLOCK)
@@ -117,11 +121,12 @@ class RenameJournal:
         """
         try:
             if write:
-                os.makedirs(self.folder, mode=0o700, exist_ok=True)
-                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._file = io.FileIO(os.open(self.path, flags, 0o600), "r+")
-            elif os.path.exists(self.path):
-                self._file = io.FileIO(self.path)
+                self._make_folder()
+                self._file = io.FileIO(_open_own(self.path, os.O_RDWR | os.O_CREAT), "r+")
+            else:
+                refuse_link_of_another(self.folder)
+                with contextlib.suppress(FileNotFoundError):
+                    self._file = io.FileIO(_open_own(self.path, os.O_RDONLY))
         except OSError as error:
             raise Refused(
                 "library_journal_unwritable",
@@ -131,6 +136,10 @@ class RenameJournal:
         if write:
             self._hold(self._opened())
             _sync_folder(self.folder)
+
+    def _make_folder(self) -> None:
+        refuse_link_of_another(self.folder)
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
 
     def _opened(self) -> io.FileIO:
         if self._file is None:
@@ -250,7 +259,9 @@ class RenameJournal:
         for name in os.listdir(self.folder):
             path = os.path.join(self.folder, name)
             if name.startswith(self._name) and path != archived:
-                os.unlink(path)
+                # What somebody else has called so is no journal, and no reason to fail.
+                with contextlib.suppress(IsADirectoryError, PermissionError):
+                    os.unlink(path)
         _sync_folder(self.folder)
         self.close()
         return archived
@@ -259,6 +270,20 @@ class RenameJournal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _open_own(path: str, flags: int) -> int:
+    """Open a journal that we have made, or root; what others have put in its place is not believed, and not written to.
+
+    Raises:
+        OSError: it is none.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_uid in (0, os.geteuid()) and found.st_nlink == 1:
+        return descriptor
+    os.close(descriptor)
+    raise NotOurs(errno.EEXIST, "it is another user's, a link, or no file", path)
 
 
 def _move(entry: Json) -> Move:

@@ -8,9 +8,10 @@ gets an error. A session that begins with them gets a warning at most, and goes 
 
 from __future__ import annotations
 
-from .connection import sql
+from ..shapes import Cursor
+from .connection import psycopg2, sql
 
-__all__ = ["PASSED_OVER", "REFUSED_TO_ALL", "elements", "set_statement"]
+__all__ = ["PASSED_OVER", "elements", "permitted", "set_statement"]
 
 # Settings whose value is a list of names; written as a literal it would be read back as one name (pg_dump knows the
 # same list: variable_is_guc_list_quote in src/bin/pg_dump/dumputils.c).
@@ -41,6 +42,20 @@ def set_statement(of: sql.Composable, name: str, value: str) -> sql.Composed:
     parameter = sql.SQL(".").join(map(sql.Identifier, name.split(".")))
     values = sql.SQL(", ").join(map(sql.Literal, elements(value) if name in LISTS else [value]))
     return sql.SQL("ALTER {} SET {} TO {}").format(of, parameter, values)
+
+
+def permitted(cursor: Cursor, statement: sql.Composable) -> bool:
+    """Give a database a property of another one, in the cursor's transaction; whether no superuser needs to."""
+    cursor.execute("SAVEPOINT property")
+    try:
+        cursor.execute(statement)
+    except psycopg2.Error as error:
+        if error.pgcode not in PASSED_OVER:
+            raise
+        cursor.execute("ROLLBACK TO SAVEPOINT property")
+        return error.pgcode == REFUSED_TO_ALL
+    cursor.execute("RELEASE SAVEPOINT property")
+    return True
 
 
 def elements(value: str) -> list[str]:

@@ -16,6 +16,7 @@ from ..sentences import listed
 from ..shapes import Cursor, Json
 from .answers import one_row
 from .connection import psycopg2, sql
+from .membership import to_act_as_owner_of_database
 from .message import one_line
 from .other_sessions import OtherSession, clock, other_sessions
 
@@ -157,20 +158,18 @@ def leave_mode(cursor: Cursor, noted: Json) -> list[str]:
 def _refuse_without_rights(
     cursor: Cursor, mode: str, role: str, database: str, owner: str, owns: bool, sees: bool, ends: bool
 ) -> None:
-    groups = [
-        group
-        for group, has in ((owner, owns), ("pg_read_all_stats", sees), ("pg_signal_backend", ends))
-        if not has
-    ]
-    if not groups:
-        return
-    names = sql.SQL(", ").join(map(sql.Identifier, groups))
-    command = sql.SQL("GRANT {} TO {}").format(names, sql.Identifier(role)).as_string(cursor)
-    raise Refused(
-        "role_lacks_privilege",
-        f"maintenance_mode {mode} needs a role that has the rights of the owner of database {database}, sees the"
-        f" sessions of others and may end them. {NOTHING_DONE} A superuser types: {command}",
-    )
+    to_own = "" if owns else f" {to_act_as_owner_of_database(cursor, role, database, owner)}"
+    groups = [group for group, has in (("pg_read_all_stats", sees), ("pg_signal_backend", ends)) if not has]
+    if groups:
+        names = sql.SQL(", ").join(map(sql.Identifier, groups))
+        grant = sql.SQL("GRANT {} TO {}").format(names, sql.Identifier(role)).as_string(cursor)
+        to_own += f"; {grant}" if to_own else f" A superuser types: {grant}"
+    if to_own:
+        raise Refused(
+            "role_lacks_privilege",
+            f"maintenance_mode {mode} needs a role that has the rights of the owner of database {database}, sees the"
+            f" sessions of others and may end them. {NOTHING_DONE}{to_own}",
+        )
 
 
 def _oids(cursor: Cursor, keep: Sequence[str]) -> list[int]:

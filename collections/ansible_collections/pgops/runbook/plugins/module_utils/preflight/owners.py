@@ -8,17 +8,15 @@ For a superuser nobody else can do that, so his objects are named: another owner
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from ..postgres.answers import one_row
 from ..postgres.application_tables import APPLICATION_AND_RUNBOOK, in_schemas
-from ..postgres.connection import sql
+from ..postgres.default_privileges import commands_to_forget
+from ..postgres.membership import may_act_as, membership
 from ..sentences import listed
 from ..shapes import Cursor
 
-__all__ = ["membership", "missing_on_owners", "owners_of_backup"]
-
-# Options of memberships are of this version (its release notes).
-MEMBERSHIP_HAS_OPTIONS = 160000
+__all__ = ["Owned", "missing_on_owners", "owners_of_backup"]
 
 # catalog, columns of owner and schema, and which of its rows a dump gives to their owner
 IN_SCHEMAS = (
@@ -57,11 +55,12 @@ _FOUND = " UNION ALL ".join(
     + ["SELECT 'pg_catalog.pg_largeobject'::regclass, oid, lomowner FROM pg_catalog.pg_largeobject_metadata"]
 )
 
-# What belongs to an extension comes and goes with it.
+# What belongs to an extension comes and goes with it. What is to be given to another owner is no default privilege.
 OWNERS = f"""
     SELECT r.rolname::text, CASE WHEN r.rolsuper AND NOT pg_catalog.current_setting('is_superuser')::boolean
         THEN array(SELECT i.type || ' ' || i.identity FROM unnest(found.classes, found.oids) AS t (class, oid),
-                          LATERAL pg_catalog.pg_identify_object(t.class, t.oid, 0) AS i ORDER BY 1) ELSE '{{}}' END
+                          LATERAL pg_catalog.pg_identify_object(t.class, t.oid, 0) AS i
+                   WHERE t.class <> 'pg_catalog.pg_default_acl'::regclass ORDER BY 1) ELSE '{{}}' END
     FROM (SELECT owner, array_agg(class::oid) AS classes, array_agg(oid) AS oids FROM ({_FOUND}) AS one
           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = one.class AND d.objid = one.oid
                             AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e')
@@ -69,44 +68,55 @@ OWNERS = f"""
     JOIN pg_catalog.pg_roles r ON r.oid = found.owner WHERE r.rolname <> 'pg_database_owner' ORDER BY 1"""
 
 
-def owners_of_backup(cursor: Cursor) -> dict[str, list[str]]:
-    """Owner -> of a superuser what he owns, for somebody who is none; else nothing."""
+class Owned(NamedTuple):
+    """What an owner has in a backup, of a superuser for somebody who is none; else nothing.
+
+    Attributes:
+        objects: each as PostgreSQL names it.
+        default_privileges: the commands by which there are none of this role's any more.
+    """
+
+    objects: Sequence[str] = ()
+    default_privileges: Sequence[str] = ()
+
+
+def owners_of_backup(cursor: Cursor) -> dict[str, Owned]:
+    """Owner -> what is his."""
     cursor.execute(OWNERS)
-    return dict(cursor.fetchall())
+    owners = cursor.fetchall()
+    forget = commands_to_forget(cursor)
+    return {owner: Owned(objects, forget.get(owner, ())) for owner, objects in owners}
 
 
-def missing_on_owners(cursor: Cursor, role: str, owners: Mapping[str, Sequence[str]]) -> list[str]:
-    """A sentence on each owner to whom the role cannot give what it restores, on the server of the cursor.
+def missing_on_owners(cursor: Cursor, role: str, owners: Mapping[str, Owned]) -> list[str]:
+    """Sentences on each owner to whom the role cannot give what it restores, on the server of the cursor.
 
     Args:
         owners: see owners_of_backup().
     """
     missing = []
-    for owner, objects in owners.items():
-        is_superuser, may = _relation(cursor, owner)
+    for owner, (objects, default_privileges) in owners.items():
+        is_superuser, may = may_act_as(cursor, owner)
         if may:
             continue
-        what = f": {listed(objects)}" if objects else ""
-        remedy = (
-            f"Whoever may, types: {membership(cursor, role, owner)}"
-            if not is_superuser
-            else _another_owner(owner, objects)
-        )
-        missing.append(
-            f"Role {role} may not give what it restores to its owner {owner}{what}. {remedy}",
-        )
+        if not is_superuser:
+            missing.append(
+                f"Role {role} may not give what it restores to its owner {owner}. Whoever may, types:"
+                f" {membership(cursor, role, owner)}"
+            )
+        elif objects or not default_privileges:
+            what = f": {listed(objects)}" if objects else ""
+            missing.append(
+                f"Role {role} may not give what it restores to its owner {owner}{what}."
+                f" {_another_owner(owner, objects)}"
+            )
+        if is_superuser and default_privileges:
+            missing.append(
+                f"Role {role} may not restore what is granted on objects that {owner} will make, who is a superuser:"
+                " say it for the role that makes them (ALTER DEFAULT PRIVILEGES FOR ROLE ... GRANT ...). A superuser"
+                f" types: {'; '.join(default_privileges)}"
+            )
     return missing
-
-
-def _relation(cursor: Cursor, owner: str) -> tuple[bool, bool]:
-    """Whether a role is a superuser, and whether the session's may act as it; of one that is not there, nothing."""
-    may = ["USAGE", "SET"] if _has_options(cursor) else ["USAGE"]
-    cursor.execute(
-        "SELECT rolsuper, (SELECT pg_catalog.bool_and(pg_catalog.pg_has_role(r.oid, p)) FROM unnest(%s::text[]) AS p)"
-        " FROM pg_catalog.pg_roles r WHERE rolname = %s",
-        (may, owner),
-    )
-    return cursor.fetchone() or (False, True)
 
 
 def _another_owner(owner: str, objects: Sequence[str]) -> str:
@@ -115,25 +125,3 @@ def _another_owner(owner: str, objects: Sequence[str]) -> str:
         f"{owner} is a superuser; whoever is one gives its objects in this database to the application's owner"
         f" (ALTER TABLE ... OWNER TO ..., or the like{public}), and makes the role a member of that one"
     )
-
-
-def _has_options(cursor: Cursor) -> bool:
-    return cursor.connection.server_version >= MEMBERSHIP_HAS_OPTIONS
-
-
-def membership(cursor: Cursor, role: str, owner: str) -> str:
-    """The command that lets the role act as an owner, also where it is a member and has been kept from that."""
-    cursor.execute(
-        "SELECT r.rolinherit AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid"
-        " AND m.roleid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %s))"
-        " FROM pg_catalog.pg_roles r WHERE r.rolname = %s",
-        (owner, role),
-    )
-    (is_plain,) = one_row(cursor)
-    grant = sql.SQL("GRANT {} TO {}").format(sql.Identifier(owner), sql.Identifier(role)).as_string(cursor)
-    if is_plain:
-        return grant
-    if _has_options(cursor):
-        return f"{grant} WITH INHERIT TRUE, SET TRUE"
-    inherit = sql.SQL("ALTER ROLE {} INHERIT").format(sql.Identifier(role)).as_string(cursor)
-    return f"{grant}; {inherit}"

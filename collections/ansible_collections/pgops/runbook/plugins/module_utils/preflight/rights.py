@@ -23,6 +23,7 @@ from ..postgres.application_tables import (
     of_application,
 )
 from ..postgres.connection import sql
+from ..postgres.membership import membership
 from ..sentences import listed
 from ..shapes import Cursor
 from .grants import (
@@ -31,7 +32,7 @@ from .grants import (
     missing_on_versions,
     tablespaces_used,
 )
-from .owners import membership, missing_on_owners, owners_of_backup
+from .owners import Owned, missing_on_owners, owners_of_backup
 
 __all__ = ["check_role", "missing_in_production", "missing_on_copy"]
 
@@ -142,16 +143,14 @@ def _by_owner(rows: Iterable[Sequence[str]]) -> dict[str, list[Sequence[str]]]:
     return by_owner
 
 
-def _asked_of_copy(cursor: Cursor) -> tuple[dict[str, list[str]], list[str]]:
+def _asked_of_copy(cursor: Cursor) -> tuple[dict[str, Owned], list[str]]:
     """Owners of what a backup of this database holds, and extensions that only a superuser may make."""
     owners = owners_of_backup(cursor)
     cursor.execute(UNTRUSTED)
     return owners, [name for (name,) in cursor.fetchall()]
 
 
-def missing_on_copy(
-    cursor: Cursor, owners: Mapping[str, Sequence[str]], extensions: Iterable[str]
-) -> list[str]:
+def missing_on_copy(cursor: Cursor, owners: Mapping[str, Owned], extensions: Iterable[str]) -> list[str]:
     """As missing_in_production(), on the server where the copy is made.
 
     Args:
@@ -164,9 +163,9 @@ def missing_on_copy(
     )
     may_create_database, is_superuser = one_row(cursor)
     if not may_create_database:
+        command = sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(role)).as_string(cursor)
         missing.append(
-            f"Role {role} may not create the copy on which the backup is proven. A superuser types: ALTER ROLE {role}"
-            " CREATEDB"
+            f"Role {role} may not create the copy on which the backup is proven. A superuser types: {command}"
         )
     if is_superuser:
         return missing

@@ -19,6 +19,7 @@ from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..preflight.chain import refuse_broken_chain
 from ..preflight.opening import backups_of, close_dead_run
+from ..preflight.replacing import missing_to_replace
 from ..preflight.replication import look_at_slots, look_at_standbys
 from ..preflight.server import check_client_programs, check_own_session, check_server, check_writable
 from ..preflight.superuser import called_as_superuser
@@ -188,24 +189,12 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
     Raises:
         Refused: naming the missing right, the sessions, or the room.
     """
-    cursor.execute(
-        "SELECT current_user::text, r.rolsuper, r.rolcreatedb, pg_catalog.pg_has_role(d.datdba, 'USAGE'),"
-        " d.datdba::regrole::text, pg_catalog.pg_database_size(d.oid) FROM pg_catalog.pg_database d,"
-        " pg_catalog.pg_roles r WHERE d.datname = current_database() AND r.rolname = current_user"
-    )
-    role, is_superuser, may_create, is_owner, owner, size = one_row(cursor)
-    if not is_superuser and not may_create:
-        raise Refused(
-            "role_lacks_privilege",
-            f"Role {role} may not create and rename databases. A superuser types: ALTER ROLE {role} CREATEDB",
-        )
-    if not is_owner:
-        raise Refused(
-            "role_lacks_privilege",
-            f"Role {role} may not rename database {target['login_db']}, which belongs to {owner}. Run this as its"
-            f" owner or as a superuser, or type: GRANT {owner} TO {role}",
-        )
-    _check_sessions(cursor, role)
+    cursor.execute("SELECT current_user::text, pg_catalog.pg_database_size(pg_catalog.current_database())")
+    role, size = one_row(cursor)
+    missing = missing_to_replace(cursor)
+    if missing:
+        raise Refused("role_lacks_privilege", ". ".join(missing), missing=missing)
+    _refuse_sessions_of_superusers(cursor, role)
     cursor.execute(
         "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY prepared"
     )
@@ -224,31 +213,22 @@ def check_replaceable(cursor: Cursor, target: Target) -> Json:
     }
 
 
-def _check_sessions(cursor: Cursor, role: str) -> None:
+def _refuse_sessions_of_superusers(cursor: Cursor, role: str) -> None:
     # A superuser has every role, and so is shown none.
     cursor.execute(
-        "SELECT DISTINCT a.usename::text, coalesce(r.rolsuper, false) FROM pg_catalog.pg_stat_activity a"
+        "SELECT DISTINCT a.usename::text FROM pg_catalog.pg_stat_activity a"
         " LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid"
         " WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()"
         # backend_type of others is only shown to roles that may read all statistics.
-        " AND a.usesysid IS NOT NULL AND NOT pg_catalog.pg_has_role(a.usesysid, 'USAGE')"
-        " AND (r.rolsuper OR NOT pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')) ORDER BY 1"
+        " AND a.usesysid IS NOT NULL AND NOT pg_catalog.pg_has_role(a.usesysid, 'USAGE') AND r.rolsuper ORDER BY 1"
     )
-    found = cursor.fetchall()
-    if not found:
-        return
-    superusers = [user for user, of_superuser in found if of_superuser]
+    superusers = [user for (user,) in cursor.fetchall()]
     if superusers:
         raise Refused(
             "role_lacks_privilege",
             f"Superuser {', '.join(superusers)} has sessions in this database, which role {role} may not end. End them"
             " yourself, or run this as a superuser.",
         )
-    raise Refused(
-        "role_lacks_privilege",
-        f"Role {role} may not end the sessions of {', '.join(user for user, _ in found)}, who must be kept out"
-        f" while the databases are swapped. A superuser types: GRANT pg_signal_backend TO {role}",
-    )
 
 
 def _check_server_room(cursor: Cursor, target: Target, size: int) -> int | None:

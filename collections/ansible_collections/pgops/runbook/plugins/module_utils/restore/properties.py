@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..postgres.answers import one_row
-from ..postgres.connection import psycopg2, sql
-from ..postgres.lasting_settings import PASSED_OVER, REFUSED_TO_ALL, set_statement
+from ..postgres.connection import sql
+from ..postgres.database_privileges import carry_privileges, read_privileges
+from ..postgres.lasting_settings import permitted, set_statement
 from ..shapes import Cursor
 
 __all__ = ["carry_properties", "carry_settings", "read_properties", "tablespace_for"]
@@ -22,25 +23,17 @@ def read_properties(cursor: Cursor, database: str) -> dict[str, Any]:
 
     Returns:
         dict: oid, owner, connection_limit, is_template, comment, labels (number of security labels), privileges
-        (None where nothing was granted or revoked, else sorted list of [role or None for PUBLIC, privilege,
-        grantable]), settings (list of [role or None, name, value]).
+        (see read_privileges), settings (list of [role or None, name, value]).
     """
     cursor.execute(
         "SELECT d.oid::bigint, d.datdba::regrole::text, r.rolname, d.datconnlimit, d.datistemplate,"
-        " shobj_description(d.oid, 'pg_database'), d.datacl IS NULL,"
+        " shobj_description(d.oid, 'pg_database'),"
         " (SELECT count(*) FROM pg_catalog.pg_shseclabel l WHERE l.objoid = d.oid"
         " AND l.classoid = 'pg_catalog.pg_database'::regclass)"
         " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = %s",
         (database,),
     )
-    oid, _, owner, limit, is_template, comment, default_privileges, labels = one_row(cursor)
-    cursor.execute(
-        "SELECT r.rolname, a.privilege_type, a.is_grantable FROM pg_catalog.pg_database d,"
-        " pg_catalog.aclexplode(d.datacl) AS a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee"
-        " WHERE d.oid = %s ORDER BY 1 NULLS FIRST, 2",
-        (oid,),
-    )
-    privileges = [list(row) for row in cursor.fetchall()]
+    oid, _, owner, limit, is_template, comment, labels = one_row(cursor)
     cursor.execute(
         "SELECT r.rolname, split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)"
         " FROM pg_catalog.pg_db_role_setting o LEFT JOIN pg_catalog.pg_roles r ON r.oid = o.setrole,"
@@ -54,8 +47,8 @@ def read_properties(cursor: Cursor, database: str) -> dict[str, Any]:
         "is_template": is_template,
         "comment": comment,
         "labels": labels,
-        "privileges": None if default_privileges else privileges,
         "settings": [list(row) for row in cursor.fetchall()],
+        "privileges": read_privileges(cursor, database),
     }
 
 
@@ -94,12 +87,12 @@ def carry_properties(cursor: Cursor, properties: dict[str, Any], database: str) 
             name, sql.Literal(properties["connection_limit"])
         ),
         *_settings(name, properties["settings"]),
-        *_privileges(name, properties["owner"], properties["privileges"]),
     ]
     if properties["is_template"]:
         statements.append(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(name))
     _forget_settings(cursor, name, database)
-    refused = [statement.as_string(cursor) for statement in statements if not _permitted(cursor, statement)]
+    refused = [statement.as_string(cursor) for statement in statements if not permitted(cursor, statement)]
+    refused += carry_privileges(cursor, database, properties["owner"], properties["privileges"])
     if properties["labels"]:
         refused.append(
             f"SECURITY LABEL ON DATABASE {name.as_string(cursor)} IS ... ({properties['labels']} of them)"
@@ -115,7 +108,7 @@ def carry_settings(cursor: Cursor, properties: dict[str, Any], database: str) ->
     name = sql.Identifier(database)
     _forget_settings(cursor, name, database)
     for statement in _settings(name, properties["settings"]):
-        _permitted(cursor, statement)
+        permitted(cursor, statement)
 
 
 def _forget_settings(cursor: Cursor, name: sql.Identifier, database: str) -> None:
@@ -132,34 +125,3 @@ def _settings(name: sql.Identifier, settings: list[list[Any]]) -> list[sql.Compo
             of = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), name)
         statements.append(set_statement(of, setting, value))
     return statements
-
-
-def _privileges(name: sql.Identifier, owner: str, privileges: list[list[Any]] | None) -> list[sql.Composed]:
-    if privileges is None:
-        return []
-    everybody = [sql.SQL("PUBLIC"), sql.Identifier(owner)]
-    statements = [sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, role) for role in everybody]
-    for role, privilege, grantable in privileges:
-        statements.append(
-            sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
-                sql.SQL(privilege),
-                name,
-                sql.SQL("PUBLIC") if role is None else sql.Identifier(role),
-                sql.SQL(" WITH GRANT OPTION" if grantable else ""),
-            )
-        )
-    return statements
-
-
-def _permitted(cursor: Cursor, statement: sql.Composable) -> bool:
-    """Run it; whether no superuser needs to."""
-    cursor.execute("SAVEPOINT property")
-    try:
-        cursor.execute(statement)
-    except psycopg2.Error as error:
-        if error.pgcode not in PASSED_OVER:
-            raise
-        cursor.execute("ROLLBACK TO SAVEPOINT property")
-        return error.pgcode == REFUSED_TO_ALL
-    cursor.execute("RELEASE SAVEPOINT property")
-    return True

@@ -40,6 +40,7 @@ from ..preflight.opening import (
     select_migrations,
     verified_backup_before,
 )
+from ..preflight.replacing import missing_to_replace
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC, look_at_server_of_copy, look_at_standbys
 from ..preflight.server import (
     check_client_programs,
@@ -207,6 +208,7 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
     refuse_planted_in_ledger(cursor)
     check_rights_of_others(cursor, step.playbook == "deploy", step.module.warn)
     refuse_broken_chain(step, cursor)
+    _say_what_a_restore_lacks(step, cursor)
     cursor.execute("SELECT pg_database_size(current_database())")
     size = one_row(cursor)[0]
     # Who has to take a migration back does not wait for a standby, and a rehearsal changes nothing.
@@ -222,6 +224,16 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
         # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
         Encryption.of(step.params).check()
     return size, replication
+
+
+def _say_what_a_restore_lacks(step: Step, cursor: Cursor) -> None:
+    """A deploy needs none of it, and is the last that anybody does in peace."""
+    missing = missing_to_replace(cursor) if step.playbook == "deploy" else []
+    if missing:
+        step.module.warn(
+            "A restore of this database would be refused (playbooks/restore.yml), should it ever be needed:"
+            f" {'. '.join(missing)}"
+        )
 
 
 def _called_as_superuser(step: Step, cursor: Cursor) -> list[str]:

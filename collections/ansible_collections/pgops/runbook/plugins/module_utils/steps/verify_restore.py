@@ -50,6 +50,8 @@ def work(step: Step) -> Json:
             copy,
             production=step.connection,
         )
+        if engine.copies_on_server:
+            copy.limit_owner(step.connection)
     except BaseException:
         copy.drop()
         raise

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...module_utils.durable import write_file_durably
 from ...module_utils.errors import Refused
+from ...module_utils.own_files import make_own_folder, make_parent
 from .cases import as_cases
 from .markdown import as_markdown
 from .outcome import Outcome
@@ -22,6 +23,9 @@ FORMS = {"check.md": as_markdown, "check.junit.xml": as_cases, "check.sarif": as
 def write_forms(outcome: Outcome, output_dir: str) -> list[str]:
     """Write all forms into a folder, which is made where it is not there; returns their paths.
 
+    They quote scripts and names, and others may make folders where ours is to be: as with the folders of runs, it is
+    ours or is refused, and nobody else reads what is in it.
+
     Args:
         output_dir: the folder; empty where nothing is to be written.
 
@@ -30,17 +34,17 @@ def write_forms(outcome: Outcome, output_dir: str) -> list[str]:
     """
     if not output_dir:
         return []
-    folder = Path(output_dir).expanduser()
+    folder = Path(output_dir).expanduser().absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_parent(str(folder))
+        make_own_folder(str(folder))
         for name, form in FORMS.items():
-            # They are for whatever comes next in a pipeline, perhaps as another user.
-            write_file_durably(str(folder / name), form(outcome), mode=0o644)
+            write_file_durably(str(folder / name), form(outcome))
     except OSError as error:
         lines = "\n".join(outcome.report())
         raise Refused(
             "artifacts_dir_unwritable",
             f"The files of the check could not be written to {folder}: {error.strerror}. Set check_output_dir to a"
-            f" folder that can be written. What it found:\n{lines}",
+            f" folder of your own. What it found:\n{lines}",
         ) from None
     return [str(folder / name) for name in FORMS]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...module_utils.durable import one_at_a_time, write_file_durably
 from ...module_utils.errors import Refused
-from ...module_utils.own_files import make_own_folder, read_regular
+from ...module_utils.own_files import make_own_folder, make_parent, read_regular
 from ..report.fleet import fleet_page
 from .content import Content, close
 
@@ -44,7 +44,7 @@ class FleetRecord:
             Refused: what is there cannot be read.
             OSError: it cannot be written.
         """
-        self.artifacts_dir.mkdir(parents=True, exist_ok=True)
+        make_parent(str(self.folder))
         make_own_folder(str(self.folder))
         with one_at_a_time(self.folder):
             read = self.read()

@@ -181,7 +181,8 @@ def _write(root: Path, path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
     # A name that begins with a dot is read by nobody.
     part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
+    part.unlink(missing_ok=True)  # of a process that was killed, or a link of somebody's
+    with part.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.durable import write_file_durably
+from ...module_utils.own_files import make_parent
 from ...module_utils.sentences import cut
 from .page import REPORT_HTML, templates
 
@@ -52,11 +53,11 @@ def write_history(outputs: dict[str, Any], target: str, artifacts_dir: Path) -> 
     Raises:
         OSError: it cannot be written.
     """
-    artifacts_dir.mkdir(parents=True, exist_ok=True)
+    path = artifacts_dir / f"history-{NOT_IN_FILE_NAMES.sub('_', target)}.html"
+    make_parent(str(path))
     kept = {
         run["run_id"] for run in outputs["runs"] if (artifacts_dir / run["run_id"] / REPORT_HTML).is_file()
     }
-    path = artifacts_dir / f"history-{NOT_IN_FILE_NAMES.sub('_', target)}.html"
     write_file_durably(str(path), history_page(outputs, target, kept))
     return str(path)
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -18,7 +17,13 @@ from ...module_utils.digests import sha256_of_text
 from ...module_utils.durable import one_at_a_time
 from ...module_utils.errors import Refused
 from ...module_utils.ledger.signatures import is_signed, signature_of
-from ...module_utils.own_files import NotOurs, is_link_of_another, make_own_folder, open_regular, read_regular
+from ...module_utils.own_files import (
+    is_link_of_another,
+    make_own_folder,
+    make_parent,
+    open_regular,
+    read_regular,
+)
 
 __all__ = ["RECEIPTS", "RunFolder", "sha256_of_file"]
 
@@ -82,7 +87,12 @@ class RunFolder:
         link = self.artifacts_dir / "latest"
         # Runs in other databases may be saved at the same moment, and one that is older must not have the last word.
         with one_at_a_time(self.artifacts_dir, needed=False):
-            if not link.is_symlink() or link.readlink().name < self.path.name:
+            # What another user has called so leads wherever that one likes.
+            if (
+                not link.is_symlink()
+                or is_link_of_another(str(link))
+                or link.readlink().name < self.path.name
+            ):
                 temporary = self.artifacts_dir / f".latest-{secrets.token_hex(8)}"
                 temporary.symlink_to(self.path.name)
                 temporary.replace(link)
@@ -137,9 +147,7 @@ class RunFolder:
         Raises:
             OSError: see write().
         """
-        if is_link_of_another(str(self.artifacts_dir)):
-            raise NotOurs(errno.ELOOP, "it is a link that another user has made", str(self.artifacts_dir))
-        self.artifacts_dir.mkdir(parents=True, exist_ok=True)
+        make_parent(str(self.path))
         make_own_folder(str(self.path))
 
 
@@ -149,8 +157,12 @@ def _replace(path: Path, text: str) -> None:
         temporary.unlink()  # of a process that was killed
     # Reports quote statements, names and rows: they are of no concern to other users of the controller.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()  # of a full disk
+        raise

@@ -11,8 +11,8 @@ from ansible.executor.task_result import CallbackTaskResult
 __all__ = ["action_of", "hosts_of", "reason_of", "step_of", "step_of_task"]
 
 STEPS = "pgops.runbook."
-# Of a step, and none itself.
-NO_STEP = f"{STEPS}run_within"
+# Of a step, or before any, and none themselves.
+NO_STEPS = (f"{STEPS}role_names", f"{STEPS}run_within")
 
 # Of a command, and of a module that died.
 WHAT_WAS_SAID = ("stdout", "stderr", "module_stdout", "module_stderr")
@@ -44,7 +44,7 @@ def step_of(result: CallbackTaskResult) -> str:
 def step_of_task(task: Any) -> str:
     """Name of the step that the task calls; empty where it calls none."""
     action = str(task.action)
-    if not action.startswith(STEPS) or action == NO_STEP:
+    if not action.startswith(STEPS) or action in NO_STEPS:
         return ""
     emergency = task.args.get("purpose") == "emergency"
     return "emergency_backup" if emergency else action.removeprefix(STEPS)
