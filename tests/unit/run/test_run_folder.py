@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,23 @@ def test_a_damaged_record_is_not_taken_for_a_new_run(tmp_path):
     made.path.write_text("{half a fi", encoding="utf-8")
     with pytest.raises(Refused, match=r"run\.json of this run is damaged"):
         record(tmp_path)
+
+
+@pytest.fixture
+def largest_file() -> Iterator[None]:
+    """No file of this process gets larger than 100 bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_cannot_be_written_leaves_the_record_before_it_and_no_part(
+    tmp_path: Path, largest_file: None
+) -> None:
+    folder = RunFolder(str(tmp_path / "artifacts"), "run-1")
+    folder.write({"run_id": "run-1"})
+    with pytest.raises(OSError, match="File too large"):
+        folder.write({"run_id": "run-1", "reason": "because " * 20})
+    assert folder.read() == {"run_id": "run-1"}
+    assert [path.name for path in folder.path.iterdir()] == ["run.json"]
