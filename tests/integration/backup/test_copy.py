@@ -48,10 +48,7 @@ def source(admin):
     """Makes a database with the options given; dropped afterwards."""
 
     def make(options):
-        try:
-            admin.execute(f"CREATE DATABASE copy_source TEMPLATE template0 {options}")
-        except psycopg2.errors.FeatureNotSupported as error:
-            pytest.skip(f"{error.diag.message_primary}, so there are no such databases to copy")
+        admin.execute(f"CREATE DATABASE copy_source TEMPLATE template0 {options}")
         return "copy_source"
 
     yield make
@@ -63,8 +60,6 @@ def source(admin):
     [
         "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LC_COLLATE 'C' LC_CTYPE 'C'",
         "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C' LC_COLLATE 'C' LC_CTYPE 'C'",
-        "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LC_COLLATE 'C' LC_CTYPE 'C'",
-        "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'und' ICU_RULES '&b < a' LC_COLLATE 'C' LC_CTYPE 'C'",
         "ENCODING 'UTF8' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
         "ENCODING 'LATIN1' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
         "ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",

@@ -18,6 +18,9 @@ __all__ = ["CONNECT", "carry_privileges", "keep_others_out", "read_privileges"]
 
 CONNECT = "CONNECT"
 
+# What is granted on a database besides (manual, GRANT).
+TO_MAKE = ("CREATE", "TEMPORARY")
+
 #: What is so of a database on which nothing was granted or revoked, but for CONNECT.
 OF_EVERYBODY = ((None, "TEMPORARY", False, ""),)
 
@@ -53,7 +56,7 @@ def keep_others_out(cursor: Cursor, database: str, privileges: Sequence[Privileg
     cursor.execute("SELECT session_user::text, current_user::text")
     logged_in, owner = one_row(cursor)
     cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-    given = [one for one in (OF_EVERYBODY if privileges is None else privileges) if one[1] != CONNECT]
+    given = [one for one in (OF_EVERYBODY if privileges is None else privileges) if one[1] in TO_MAKE]
     cursor.execute(
         "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY (%s)", ([one[0] for one in given],)
     )
