@@ -597,7 +597,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             " health_delay_seconds), and deploy again.",
         ),
         "lock_not_available": Reason(
-            "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads.",
+            "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads: of"
+            " a table, or of the database's own row in the list of databases (maintenance_mode, a restore's swap).",
             "The reason names who held it. Run again at a quieter time.",
         ),
         "postgresql_error": Reason(

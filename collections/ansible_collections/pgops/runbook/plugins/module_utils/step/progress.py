@@ -84,9 +84,11 @@ def _tell(descriptor: int, target: Target, ended: threading.Event) -> None:
     with _Onlooker(target) as onlooker:
         while not ended.wait(SECONDS_BETWEEN):
             # Nothing depends on it, and the step itself finds what is wrong.
-            with contextlib.suppress(RunbookError, psycopg2.Error, OSError):
-                line = json.dumps({**doing(), **onlooker.look()}) + "\n"
-                os.write(descriptor, line.encode())
+            found: Json = {}
+            with contextlib.suppress(RunbookError, psycopg2.Error):
+                found = onlooker.look()
+            with contextlib.suppress(OSError):
+                os.write(descriptor, (json.dumps({**doing(), **found}) + "\n").encode())
 
 
 class _Onlooker:
