@@ -364,7 +364,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Upgrade PostgreSQL to the version that the reason names.",
         ),
         "server_unreachable": Reason(
-            "No connection to PostgreSQL could be made.",
+            "No connection to PostgreSQL could be made. A server that says that it starts or recovers was waited for.",
             "Check the server, and the variables that the reason names.",
         ),
         "setting_invalid": Reason(

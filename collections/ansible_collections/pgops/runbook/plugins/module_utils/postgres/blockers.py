@@ -102,7 +102,7 @@ class BlockerWatch(Watch):
 
     def _watch(self) -> None:
         try:
-            connection = connect(self.target)
+            connection = connect(self.target, patience=0)
         except RunbookError:
             return  # without a second connection the migration still runs, only unobserved
         connection.autocommit = True

@@ -55,6 +55,8 @@ def connect_maintenance(target: Target) -> Connection:
             connection = connect(target, name)
         except ServerUnreachable as error:
             failure = failure or error
+            if error.details.get("waited"):
+                break  # the server lets nobody in, whatever the database
         else:
             connection.autocommit = True
             return connection
@@ -198,6 +200,8 @@ def connect_to_closed(
         Refused: that restore is still at work, or nobody may be let in.
         ServerUnreachable: ``error``, where that is not why.
     """
+    if error.details.get("waited"):
+        raise error from None
     explained = _explain_unreachable(target, error)
     if not isinstance(explained, Refused) or not writes:
         raise explained from None
