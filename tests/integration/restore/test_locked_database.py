@@ -242,7 +242,7 @@ def test_where_it_cannot_be_let_in_either_that_is_said(
     monkeypatch.setattr(maintenance, "LOCK_WAIT_SECONDS", 0.3)
     touching = when_it_is_closed(admin, onlooker, "grant", 8)
     answer = restore.step("swap", **SHORT)
-    assert answer["reason_code"] == "lock_not_available"
+    assert (answer["outcome"], answer["reason_code"]) == ("failed", "application_not_let_in")
     assert f"Database {proven.database} lets nobody in" in answer["msg"], answer["msg"]
     assert onlooker.is_named_in(answer["msg"])
     assert "nothing was swapped" in answer["msg"]

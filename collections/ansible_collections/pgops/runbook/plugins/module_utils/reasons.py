@@ -727,6 +727,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Sessions of the application could not be ended, so nothing was swapped.",
             "Stop the application, or the sessions that the reason names, and run again.",
         ),
+        "application_not_let_in": Reason(
+            "Nothing was swapped, and the database, closed for the swap, could not be opened again: another transaction"
+            " has touched it and does not end.",
+            "End the session that the reason names, then: ansible-playbook playbooks/status.yml opens the database.",
+        ),
         "backup_missing": Reason(
             "The backup is no longer in backup_dir, or pgbackrest no longer has it; also where a change of production"
             " was about to rely on it.",

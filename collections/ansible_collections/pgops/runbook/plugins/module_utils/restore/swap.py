@@ -169,8 +169,8 @@ class DatabaseSwap:
                 " ansible-playbook playbooks/status.yml",
             )
         except StepFailed as error:
-            raise Unchanged(
-                error.code,
+            raise StepFailed(
+                "application_not_let_in",
                 f"Database {self.database} lets nobody in: nothing was swapped, and the application could not be let in"
                 f" again. {error.reason}",
                 **{**error.details, "cause": str(cause)},
