@@ -83,7 +83,7 @@ def test_no_run_is_taken_over_by_the_clock_alone(runs: StepRuns) -> None:
     assert answer["details"]["holder"]["lease_expired"] is True
     answer = later.step("preflight", take_over=runs.run_id, taken_over_because="unseen")
     assert answer["outputs"]["interrupted_run"]["run_id"] == runs.run_id
-    why = "interrupted: its lease was over and nobody could see its controller"
+    why = "its end was not recorded: its lease was over and nobody could see its controller"
     assert runs.ask("SELECT reason FROM runbook.run WHERE finished IS NOT NULL") == [(why,)]
     said = runs.step("verify_restore")["msg"]
     assert said == f"Run {runs.run_id} has ended (failed): {why}. Start a new run.", "it cannot go on"

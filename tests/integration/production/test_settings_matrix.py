@@ -13,6 +13,7 @@ from psycopg2 import sql
 
 from demo.local_server import LocalServer
 from tests.integration.production.there_and_back import back, there
+from tests.integration.restore_runs import Restore, drop_what_restores_left
 from tests.integration.step_runs import StepRuns
 
 #: Settings of one database each, together where they do not meet; the first of a line names it.
@@ -44,7 +45,24 @@ SETTINGS: dict[str, dict[str, str]] = {
         "array_nulls": "off",
         "transform_null_equals": "on",
         "client_encoding": "'LATIN1'",
+        "restrict_nonsystem_relation_kind": "'view'",
+        "lo_compat_privileges": "on",
+        "event_triggers": "on",
     },
+    "storage of rows": {
+        "default_toast_compression": "'pglz'",
+        "synchronous_commit": "remote_apply",
+        "commit_delay": "'10'",
+        "gin_fuzzy_search_limit": "1",
+        "debug_parallel_query": "regress",
+        "max_parallel_maintenance_workers": "0",
+    },
+    "errors": {
+        "exit_on_error": "on",
+        "plpgsql.extra_errors": "'all'",
+        "plpgsql.variable_conflict": "'error'",
+    },
+    "odd paths": {"search_path": '\'we, ird\', "quo""te", "$user", \'Größe\', public'},
     "isolation": {
         "default_transaction_isolation": "serializable",
         "default_transaction_deferrable": "on",
@@ -88,6 +106,19 @@ ROWS = """SELECT (SELECT array_agg(encode(textsend(n::text), 'hex') ORDER BY id)
                  (SELECT array_agg(encode(textsend(e::text), 'hex') ORDER BY id) FROM {schema}editors e)"""
 
 
+#: What a program that dumps or restores under such a setting would lose, change or stumble over.
+DELICATE = (
+    "CREATE TABLE delicate (id int PRIMARY KEY, body text DEFAULT 'schwäbisch 東京', parts int[], words text[] DEFAULT"
+    " '{NULL,\"NULL\"}', paid money, span interval, blob bytea, part float8, at timestamptz,"
+    " CHECK (words IS DISTINCT FROM '{NULL,x}'))",
+    "CREATE VIEW chosen AS SELECT id, body = NULL::text AS unknown, E'a\\\\b\\'c' AS text FROM delicate",
+    "CREATE FUNCTION nothing(int[] DEFAULT '{1,NULL}') RETURNS int BEGIN ATOMIC SELECT cardinality($1); END",
+    "INSERT INTO delicate VALUES (1, '東京 €', '{1,NULL,3}', '{NULL,\"NULL\",a}', 12.34, '-1 mon +2 days"
+    " -03:04', '\\x00ff5c', 0.1::float8 + 0.2, '2026-03-04 05:06:07.891011+00'), (2, E'\\\\ \\' \\t', '{NULL}', NULL,"
+    " -1, '1 year', '', 'NaN', '-infinity')",
+)
+
+
 def round_trip(runs: StepRuns, schema: str = "") -> None:
     """What users wrote comes back, and versions are recorded once."""
     where = f"{schema or 'public'}."
@@ -117,12 +148,32 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.mark.parametrize("which", SETTINGS)
 def test_settings_of_the_database(runs: StepRuns, admin: StepRuns, which: str) -> None:
-    runs.execute("CREATE SCHEMA app")
+    runs.execute("CREATE SCHEMA app", *DELICATE)
     known = {name for (name,) in admin.ask("SELECT name FROM pg_settings")}
     for name, value in SETTINGS[which].items():
         if name in known:  # not every version has them all
             admin.execute(f"ALTER DATABASE {runs.database} SET {name} = {value}")
     round_trip(runs, "public" if "search_path" in SETTINGS[which] else "")
+
+
+def test_a_restore_under_settings_that_change_what_a_dump_says(runs: StepRuns, admin: StepRuns) -> None:
+    runs.execute(*DELICATE)
+    for name in ("client_encoding", "array_nulls"):
+        admin.execute(f"ALTER DATABASE {runs.database} SET {name} = {SETTINGS['dumps'][name]}")
+    rows = "SELECT convert_to(d::text, 'UTF8') FROM delicate d ORDER BY id"
+    before = runs.ask(rows)
+    runs.up_to("verify_restore")
+    runs.conclude("refused")
+    # The restore dumps its own ledger, and has to bring along what is written there.
+    runs.execute("UPDATE runbook.run SET reason = U&'\\6771\\4EAC'", "DELETE FROM delicate")
+    try:
+        restore = Restore(runs)
+        restore.steps("preflight", "restore", "count_rows", "swap", "smoke_test")
+        assert runs.ask(rows) == before
+        reasons = runs.ask("SELECT convert_to(reason, 'UTF8') FROM runbook.run WHERE reason IS NOT NULL")
+        assert [bytes(reason).decode() for (reason,) in reasons] == ["東京"]
+    finally:
+        drop_what_restores_left(admin, runs.database)
 
 
 @pytest.fixture
@@ -159,12 +210,15 @@ ROLES = {
         "ALTER ROLE matrix_owner SET session_replication_role = replica",
         "ALTER ROLE matrix_owner SET default_transaction_isolation = 'repeatable read'",
         "ALTER ROLE matrix_owner SET client_encoding = 'LATIN1'",
+        "ALTER ROLE matrix_owner SET array_nulls = off",
     ),
 }
 
 
 @pytest.mark.parametrize("settings", ROLES)
 def test_a_role_that_is_no_superuser(owner: StepRuns, admin: StepRuns, settings: str) -> None:
+    objects = ("TABLE delicate", "VIEW chosen", "FUNCTION nothing")
+    owner.execute(*DELICATE, *(f"ALTER {one} OWNER TO matrix_owner" for one in objects))
     admin.execute(*ROLES[settings])
     round_trip(owner, "public")
 

@@ -18,6 +18,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Ste
 from tests.integration.restore_runs import Restore, closed, replaced
 from tests.integration.step_runs import StepRuns
 
+LOCKS = {"lock_timeout_seconds": 2, "lock_attempts": 2, "lock_pause_seconds": 0.1}
+
 
 @pytest.fixture
 def restored(proven: StepRuns) -> Restore:
@@ -74,7 +76,7 @@ def test_what_fails_before_the_swap_is_said_to_have_swapped_nothing(
         "SELECT document::json #>> '{outputs,restored}' FROM runbook.receipt WHERE step = 'restore'"
     )
     admin.execute(f"DROP DATABASE {name}")
-    answer = counted.run.work("swap", swap_databases, carry_over=False)
+    answer = counted.run.work("swap", swap_databases, carry_over=False, **LOCKS)
     assert (answer["failed"], answer["outcome"]) == (True, "unchanged"), answer
     assert f'database "{name}" does not exist' in answer["msg"]
     assert answer["msg"].endswith("Nothing was swapped.")
@@ -103,7 +105,7 @@ def test_a_server_that_is_lost_after_the_swap_is_no_swap_that_failed(
             finally:
                 step.params["target"]["login_port"] = port
 
-    answer = counted.run.work("swap", work, carry_over=False)
+    answer = counted.run.work("swap", work, carry_over=False, **LOCKS)
     (name,) = replaced(admin, proven.database)
     assert (answer["outcome"], answer["reason_code"]) == ("failed", "receipt_not_written_after_swap")
     assert (
@@ -130,7 +132,7 @@ def test_a_replaced_database_that_lets_nobody_in_is_a_warning(
             patched.setattr(steps, "_close_run_in_replaced", closed_to_all)
             return swap_databases(step)
 
-    answer = counted.run.work("swap", work, carry_over=False)
+    answer = counted.run.work("swap", work, carry_over=False, **LOCKS)
     assert not answer.get("failed"), answer
     (name,) = replaced(admin, proven.database)
     (warning,) = answer["warnings"]
@@ -147,7 +149,7 @@ def test_the_swap_of_a_run_that_could_not_say_so_is_recorded_by_the_next(
         swap_databases(step)
         raise ServerUnreachable("server_unreachable", "Lost.")
 
-    assert counted.run.work("swap", lost, carry_over=False)["failed"]
+    assert counted.run.work("swap", lost, carry_over=False, **LOCKS)["failed"]
     again = Restore(proven)
     again.step("preflight", take_over=counted.run.run_id)
     found = again.run.work("restore", lambda step: {"swapped_by": swapped_by(step)})["outputs"]

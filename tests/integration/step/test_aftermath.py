@@ -137,17 +137,22 @@ def test_a_run_that_was_done_and_not_closed_is_closed_as_what_it_did(runs: StepR
     assert runs.ask(closed) == [
         (
             "deployed",
-            f"run {back.run_id} was told by take_over to take its place before it closed the run",
+            "all of it was done, and its end was not recorded:"
+            f" run {back.run_id} was told by take_over to take its place",
         )
     ]
+
+
+NOT_BORNE_OUT = "its end was not recorded: its run.json says {}, which its receipts do not bear out"
 
 
 @pytest.mark.parametrize(
     ("last", "outcome", "expected"),
     [
         ("preflight", "refused", ("refused", "its disk was full", "ab")),
-        ("preflight", "deployed", ("failed", "interrupted: its controller was gone", None)),
-        ("apply", "refused", ("failed", "interrupted: its controller was gone", None)),
+        ("preflight", "deployed", ("failed", NOT_BORNE_OUT.format("deployed"), None)),
+        ("apply", "refused", ("failed", NOT_BORNE_OUT.format("refused"), None)),
+        ("rehearse", "unchanged", ("unchanged", "its disk was full", "ab")),
     ],
 )
 def test_a_run_that_could_not_write_that_it_was_refused(

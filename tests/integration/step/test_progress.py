@@ -90,9 +90,9 @@ def test_a_server_that_does_not_answer_ends_nothing(tmp_path: Path, monkeypatch:
     nobody = {"login_host": str(tmp_path), "login_port": 1, "login_user": "nobody", "login_db": "none"}
     tried = threading.Event()
 
-    def refuses(given: dict[str, Any]) -> None:
+    def refuses(given: dict[str, Any], **options: Any) -> None:
         tried.set()
-        return connect(given)
+        return connect(given, **options)
 
     monkeypatch.setattr(progress, "connect", refuses)
     with progress.progress_told(str(tmp_path / "progress"), nobody):

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import (
     aftermath,
+    agrees,
     ended_as,
     why_taken_over,
 )
@@ -109,7 +110,7 @@ def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough():
 @pytest.mark.parametrize(
     ("because", "why"),
     [
-        ("gone", "its controller was gone"),
+        ("gone", "its controller was gone when run r2 began"),
         ("unseen", "its lease was over and nobody could see its controller"),
         ("named", "run r2 was told by take_over to take its place"),
     ],
@@ -117,8 +118,45 @@ def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough():
 def test_the_ledger_says_no_more_than_is_known(because, why):
     said = why_taken_over(because, "r2")
     assert said == why
-    assert ended_as("deploy", chain(["preflight"]), IDENTITY, None, said) == ("failed", f"interrupted: {why}")
+    assert ended_as("deploy", chain(["preflight"]), IDENTITY, None, said) == (
+        "failed",
+        f"its end was not recorded: {why}",
+    )
     assert ended_as("deploy", chain(DEPLOY_STEPS), IDENTITY, None, said) == (
         "deployed",
-        f"{why} before it closed the run",
+        f"all of it was done, and its end was not recorded: {why}",
     )
+    assert ended_as("deploy", chain(UNTIL_APPLY), IDENTITY, None, said) == (
+        "unchanged",
+        f"production is as it was, and the run's end was not recorded: {why}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "receipts", "half_done", "agreed"),
+    [
+        ("refused", chain(["preflight"]), None, True),
+        ("refused", chain(UNTIL_APPLY, refusal("apply")), None, False),
+        ("unchanged", chain(UNTIL_APPLY), None, True),
+        ("unchanged", chain(UNTIL_APPLY, refusal("apply")), None, True),
+        ("unchanged", chain(UNTIL_APPLY), HALF_DONE, False),
+        ("unchanged", chain(UNTIL_VERIFY), None, False),
+        ("unchanged", chain(UNTIL_VERIFY, receipt("emergency_rollback", "002")), None, False),
+        ("deployed", chain(UNTIL_VERIFY), None, False),
+        ("deployed", chain(DEPLOY_STEPS), None, True),
+        ("failed", chain(UNTIL_VERIFY), None, True),
+        ("rolled_back", chain(UNTIL_VERIFY), None, False),
+        (
+            "rolled_back",
+            chain(UNTIL_VERIFY, refusal("verify"), receipt("emergency_rollback", "002")),
+            None,
+            True,
+        ),
+    ],
+)
+def test_a_record_is_believed_where_the_receipts_allow_it(outcome, receipts, half_done, agreed):
+    assert agrees("deploy", outcome, receipts, IDENTITY, half_done) is agreed
+
+
+def test_of_a_playbook_that_changes_nothing_no_record_says_that_it_did_not():
+    assert not agrees("rehearse", "unchanged", chain(["preflight"]), IDENTITY, None)

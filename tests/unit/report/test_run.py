@@ -402,3 +402,10 @@ def test_what_is_said_of_replication_is_a_line_each():
 def test_what_a_superuser_calls_of_others_is_a_line():
     lines = run_report(run("deployed", called_as_superuser=["Role midi is a superuser."]), "x")
     assert "Rights: Role midi is a superuser." in lines
+
+
+def test_a_database_that_a_restore_could_not_open_again_is_said_to_be_closed():
+    ended = run("failed", playbook="restore", steps=[("swap", "failed")])
+    ended["steps"][0]["reason_code"] = "application_not_let_in"
+    state = "State: Production's rows are as they were: nothing was swapped. But its database lets nobody in."
+    assert state in run_report(ended, "x")

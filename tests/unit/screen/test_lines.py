@@ -142,6 +142,8 @@ def test_a_failure_is_told_once() -> None:
             "x; 1,204 rows of the tables at work; 1 session waits behind it",
         ),
         ({"waiting": 2}, "2 sessions wait behind it"),
+        ({"waits_for": "pid 7"}, "waits for pid 7"),
+        ({"waits_for": "pid 7", "what": "x", "waiting": 1}, "waits for pid 7; x; 1 session waits behind it"),
     ],
 )
 def test_counters_in_words(told: dict[str, object], words: str) -> None:

@@ -136,7 +136,7 @@ class ActionModule(ExecutionOfSteps):
             conclude(
                 record.successor(self._new_run_id(call.task_vars)) if ended else record,
                 call.arguments,
-                lambda options: self._run_if_reached(options, call.task_vars),
+                lambda options: self._run_if_reached(options, call.task_vars, "announce"),
             ),
             record,
             registered_fleet(call.task_vars) or record.content.get("fleet") or "",

@@ -228,7 +228,7 @@ options:
     default: ''
 """
 
-    LOCKS = r"""
+    LOCK_WAITS = r"""
 options:
   lock_timeout_seconds:
     description: How long one attempt waits for a lock, so that the application never queues behind it for longer.
@@ -242,11 +242,17 @@ options:
     description: Pause between two attempts.
     type: float
     default: 3
+"""
+
+    LOCKS = (
+        LOCK_WAITS
+        + r"""
   statement_timeout_seconds:
     description: Greatest time of one statement in production; 0 means none.
     type: float
     default: 900
 """
+    )
 
     ABORT = r"""
 options:

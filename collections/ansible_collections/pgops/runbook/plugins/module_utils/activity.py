@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["advance", "begin", "doing"]
+__all__ = ["advance", "begin", "doing", "waits"]
 
 _LOCK = threading.Lock()
 _NOW: dict[str, Any] = {}
+_WAITS: dict[str, str] = {}
 
 
 def begin(
@@ -54,13 +55,25 @@ def advance(count: float = 1) -> None:
             _NOW["done"] += count
 
 
-def doing() -> dict[str, Any]:
-    """What is done now: what, done, total, unit, seconds (since it began); empty where nothing was begun."""
+def waits(what: str | None) -> None:
+    """Say what is waited for, whatever was begun, until somebody says otherwise; of any thread.
+
+    Args:
+        what: as a person reads it after "waits for"; None where nothing is any more.
+    """
     with _LOCK:
-        now = dict(_NOW)
+        _WAITS.clear()
+        if what is not None:
+            _WAITS["waits_for"] = what
+
+
+def doing() -> dict[str, Any]:
+    """What is done now: what, done, total, unit, seconds (since it began), waits_for; empty where nothing was begun."""
+    with _LOCK:
+        now, waiting = dict(_NOW), dict(_WAITS)
     if not now:
-        return {}
+        return dict(waiting)
     measure, since = now.pop("measure"), now.pop("since")
     if measure is not None:
         now["done"] = measure()
-    return {**now, "seconds": round(time.monotonic() - since, 1)}
+    return {**now, **waiting, "seconds": round(time.monotonic() - since, 1)}

@@ -364,7 +364,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Upgrade PostgreSQL to the version that the reason names.",
         ),
         "server_unreachable": Reason(
-            "No connection to PostgreSQL could be made.",
+            "No connection to PostgreSQL could be made. A server that says that it starts or recovers was waited for.",
             "Check the server, and the variables that the reason names.",
         ),
         "setting_invalid": Reason(
@@ -597,7 +597,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             " health_delay_seconds), and deploy again.",
         ),
         "lock_not_available": Reason(
-            "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads.",
+            "A lock was not granted within lock_timeout_seconds and lock_attempts, or 10 s where a step only reads: of"
+            " a table, or of the database's own row in the list of databases (maintenance_mode, a restore's swap).",
             "The reason names who held it. Run again at a quieter time.",
         ),
         "postgresql_error": Reason(
@@ -725,6 +726,11 @@ PARTS: dict[str, dict[str, Reason]] = {
         "application_not_held_off": Reason(
             "Sessions of the application could not be ended, so nothing was swapped.",
             "Stop the application, or the sessions that the reason names, and run again.",
+        ),
+        "application_not_let_in": Reason(
+            "Nothing was swapped, and the database, closed for the swap, could not be opened again: another transaction"
+            " has touched it and does not end.",
+            "End the session that the reason names, then: ansible-playbook playbooks/status.yml opens the database.",
         ),
         "backup_missing": Reason(
             "The backup is no longer in backup_dir, or pgbackrest no longer has it; also where a change of production"

@@ -17,6 +17,7 @@ author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.lock_waits
 options:
   window:
     description:

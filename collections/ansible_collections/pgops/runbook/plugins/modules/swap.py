@@ -19,6 +19,7 @@ author:
   - The pgops runbook authors (!UNKNOWN)
 extends_documentation_fragment:
   - pgops.runbook.step
+  - pgops.runbook.step.lock_waits
 options:
   automatic:
     description: Whether this belongs to the restore that a deploy does by itself when its emergency rollback failed.

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..durable import write_file_durably
 from ..errors import Refused, StepFailed
@@ -113,11 +113,18 @@ class BackupFiles:
                 f"The backup folder {self.folder} cannot be made: {error.strerror}. Correct backup_dir.",
             ) from None
 
-    def make_dump(self, target: Target, bindir: str, snapshot: str, jobs: int) -> None:
-        """Dump the target's database as the exported snapshot sees it."""
+    def make_dump(
+        self, target: Target, bindir: str, snapshot: str, jobs: int, options: Sequence[str] = ()
+    ) -> None:
+        """Dump the target's database as the exported snapshot sees it.
+
+        Args:
+            options: further ones of pg_dump.
+        """
         folder = self.plain if self.encryption else self.dump
         options = [
             *client_options(target),
+            *options,
             "--format=directory",
             f"--file={folder}",
             f"--jobs={jobs}",

@@ -17,7 +17,7 @@ from typing import NamedTuple, Optional
 
 from ..postgres.answers import one_row
 from ..postgres.connection import client_options, connect, sql, transaction
-from ..postgres.programs import find_program, run_program
+from ..postgres.programs import find_program, reading_null, run_program
 from ..shapes import Connection, Cursor, Target
 
 __all__ = ["creators_needed", "restore_folder"]
@@ -80,9 +80,10 @@ def restore_folder(
         StepFailed: pg_restore failed.
     """
     program = find_program("pg_restore", bindir)
-    options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
     connection = connect(target, database)
     try:
+        target = reading_null(connection, target)
+        options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
         if not creators or _is_superuser(connection):
             run_program(program, options, target, [folder])
             return

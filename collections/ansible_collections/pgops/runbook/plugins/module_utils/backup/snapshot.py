@@ -29,6 +29,7 @@ from ..postgres.application_tables import (
     of_application,
 )
 from ..postgres.connection import psycopg2, sql, transaction
+from ..postgres.programs import encoding_of_dump
 from ..shapes import Connection, Cursor, Json, TableName, Target
 from .copy import database_settings
 from .files import BackupFiles
@@ -145,7 +146,9 @@ def back_up(
             # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
             sequences_before = sequences_now(cursor)
             with ThreadPoolExecutor(1) as pool:
-                dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs)
+                dump = pool.submit(
+                    files.make_dump, target, bindir, snapshot, jobs, encoding_of_dump(connection)
+                )
                 content = content_of_snapshot(cursor, target, snapshot, jobs)
                 content["sequences"] = sequences_before
                 catalog = read_schema(cursor)

@@ -4,24 +4,23 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from ..activity import advance, begin
-from ..errors import Refused, StepFailed, known
+from ..errors import StepFailed, known
 from ..impact.meter import ImpactMeter
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.versions import FoundTable, VersionTable
 from ..postgres.connection import psycopg2
 from ..postgres.constraints import constraints_as_declared, fire_deferred
+from ..postgres.lock_waits import LOCK_CODES, LOCK_WAIT_SPEC, LockPolicy, with_lock_retries
 from ..postgres.message import one_line
 from ..postgres.script_session import scripts_turn
 from ..postgres.statement_limits import StatementLimits
 from ..sentences import listed
-from ..shapes import Cursor, Json, Migration, Runnable, Script, Timing
+from ..shapes import Cursor, Migration, Runnable, Script, Timing
 from .settings_left import left_to, settings_read
 
 __all__ = [
@@ -42,28 +41,17 @@ __all__ = [
     "with_lock_retries",
 ]
 
-# 55P03 lock_not_available, 40P01 deadlock_detected (PostgreSQL manual, appendix "PostgreSQL Error Codes").
-LOCK_CODES = ("55P03", "40P01")
-
 # query_canceled: statement_timeout, or somebody's pg_cancel_backend().
 CANCELED = "57014"
-
-# Longest pause between two statements of a transaction that holds locks; it is for a module that hangs or whose
-# network is gone, since the module itself computes only for moments.
-IDLE_IN_TRANSACTION_SECONDS = 60
 
 # OIDs of date, time, timestamp, timestamptz, interval and timetz (pg_type.dat), which do not change.
 TYPES_OF_TIME = (1082, 1083, 1114, 1184, 1186, 1266)
 
-# Options of the modules that change production.
+# Options of the modules that run statements of others in production.
 LOCK_SPEC = {
-    "lock_timeout_seconds": {"type": "float", "default": 2},
-    "lock_attempts": {"type": "int", "default": 10},
-    "lock_pause_seconds": {"type": "float", "default": 3},
+    **LOCK_WAIT_SPEC,
     "statement_timeout_seconds": {"type": "float", "default": 900},
 }
-
-T = TypeVar("T")
 
 
 class ScriptFailed(StepFailed):
@@ -71,63 +59,6 @@ class ScriptFailed(StepFailed):
 
     ``details`` has script, line, statement, sqlstate and message.
     """
-
-
-class LockPolicy:
-    """How long to wait for a lock, and how often.
-
-    Args:
-        timeout_seconds: lock_timeout of each attempt; a short one keeps the application from queueing
-            behind the migration.
-        attempts: how many attempts, the last one with the same limit as the others.
-        statement_timeout_seconds: greatest time of one statement; 0 means none.
-        pause_seconds: pause between attempts; up to half of it is added by chance, so that two waiting
-            programs do not meet again and again.
-    """
-
-    def __init__(
-        self,
-        timeout_seconds: float = 2.0,
-        attempts: int = 10,
-        pause_seconds: float = 3.0,
-        statement_timeout_seconds: float = 0.0,
-    ) -> None:
-        self.statement_timeout_seconds = statement_timeout_seconds
-        self.timeout_seconds = timeout_seconds
-        self.attempts = attempts
-        self.pause_seconds = pause_seconds
-
-    @classmethod
-    def from_params(cls, params: Json) -> LockPolicy:
-        """The policy that a module's parameters give (see LOCK_SPEC).
-
-        Raises:
-            Refused: for values that would mean to wait for ever, or not to try at all.
-        """
-        if params["lock_timeout_seconds"] < 0.001 or params["lock_attempts"] < 1:
-            raise Refused(
-                "setting_invalid",
-                "lock_timeout_seconds must be at least 0.001 and lock_attempts at least 1: behind a migration that"
-                " waits for a lock without a limit, the application queues.",
-            )
-        return cls(
-            params["lock_timeout_seconds"],
-            params["lock_attempts"],
-            params["lock_pause_seconds"],
-            params["statement_timeout_seconds"],
-        )
-
-    def set_in(self, cursor: Cursor) -> None:
-        """Set the limits for the rest of the cursor's transaction."""
-        for name, seconds in (
-            ("lock_timeout", self.timeout_seconds),
-            ("statement_timeout", self.statement_timeout_seconds),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_SECONDS),
-        ):
-            cursor.execute("SELECT set_config(%s, %s, true)", (name, f"{int(seconds * 1000)}ms"))
-
-    def pause(self) -> float:
-        return self.pause_seconds * (1 + random.random() / 2)  # noqa: S311  (jitter, not a secret)
 
 
 def run_script(
@@ -355,36 +286,3 @@ def roll_back_migration(
     timings = _run_whole(cursor, script_of(migration, "rollback"), meter)
     VersionTable(cursor).forget(migration["version"])
     return timings
-
-
-def with_lock_retries(
-    attempt: Callable[[], T], policy: LockPolicy, blockers: Callable[[], list[str]] = lambda: []
-) -> T:
-    """Call ``attempt()`` until it gets its locks, at most ``policy.attempts`` times.
-
-    Args:
-        attempt: function that runs one whole transaction and returns a value.
-        policy: LockPolicy.
-        blockers: function that says who blocked the attempt that just ended.
-
-    Raises:
-        StepFailed: when the last attempt did not get its locks either.
-    """
-    seen: list[str] = []
-    for number in range(1, policy.attempts + 1):
-        try:
-            return attempt()
-        except psycopg2.Error as error:
-            if error.pgcode not in LOCK_CODES:
-                raise
-            seen = blockers() or seen
-            message = one_line(error)
-        if number < policy.attempts:
-            time.sleep(policy.pause())
-    who = "; ".join(seen) if seen else "nobody could be named, the session had already ended"
-    raise StepFailed(
-        "lock_not_available",
-        f"No lock after {policy.attempts} attempts of {policy.timeout_seconds:g} s each ({message})."
-        f" It is held by: {who}. Run again at a quieter time.",
-        blocked_by=seen,
-    )

@@ -7,7 +7,7 @@ Functions of values, as receipts.py; the frame of the steps asks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..errors import RunbookError, StepFailed, Unchanged
 from ..shapes import Identity, Json, Receipt
@@ -19,6 +19,7 @@ __all__ = [
     "SUCCESS",
     "TAKEN_OVER_SPEC",
     "aftermath",
+    "agrees",
     "ended_as",
     "has_changed",
     "why_taken_over",
@@ -49,7 +50,7 @@ CHANGING_STEPS = ("apply", "emergency_rollback", "swap")
 # see may have been alive.
 WHY_TAKEN_OVER = {
     "named": "run {} was told by take_over to take its place",
-    "gone": "its controller was gone",
+    "gone": "its controller was gone when run {} began",
     "unseen": "its lease was over and nobody could see its controller",
 }
 
@@ -121,10 +122,42 @@ def why_taken_over(because: str, by: str) -> str:
     return WHY_TAKEN_OVER[because].format(by)
 
 
+def agrees(
+    playbook: str, outcome: str, receipts: Sequence[Receipt], identity: Identity, half_done: Json | None
+) -> bool:
+    """Whether the receipts of a run leave it possible that it ended as its run.json says.
+
+    Whatever that says, the ledger decides where production was changed.
+
+    Args:
+        playbook, receipts, identity, half_done: see ``ended_as``.
+        outcome: of run.json.
+    """
+    if outcome == "refused":
+        return not has_changed(receipts)
+    if outcome == "unchanged":
+        changes = FIRST_STEP_THAT_CHANGES.get(playbook)
+        return changes is not None and _changed_nothing(changes, receipts, identity, half_done)
+    return outcome == ended_as(playbook, receipts, identity, half_done, "")[0]
+
+
+def _changed_nothing(
+    changes: str, receipts: Sequence[Receipt], identity: Identity, half_done: Json | None
+) -> bool:
+    done = any(receipt["status"] == "ok" and receipt["step"] in CHANGING_STEPS for receipt in receipts)
+    return not done and isinstance(aftermath(changes, "", "", receipts, identity, half_done), Unchanged)
+
+
+def _had_come_to(changes: str, playbook: str, done: Collection[str]) -> bool:
+    """Whether all that goes before the step that changes production was done."""
+    chains = (chain[: chain.index(changes)] for chain in CHAINS[playbook] if changes in chain)
+    return any(set(done).issuperset(chain) for chain in chains)
+
+
 def ended_as(
     playbook: str, receipts: Sequence[Receipt], identity: Identity, half_done: Json | None, why: str
 ) -> tuple[str, str]:
-    """Outcome and reason of a run that its controller did not close, as its run.json has it where it got so far.
+    """Outcome and reason of a run that its controller did not close: what the receipts tell, and no more.
 
     Args:
         playbook: of the run.
@@ -133,14 +166,23 @@ def ended_as(
     """
     done = {receipt["step"] for receipt in receipts if receipt["status"] == "ok"}
     failed = next((receipt for receipt in receipts if receipt["status"] == "failed"), None)
-    interrupted = "failed", f"interrupted: {why}"
+    interrupted = "failed", f"its end was not recorded: {why}"
     preflight = latest(receipts, "preflight")
     if preflight is None or preflight["outputs"].get("files"):
         return interrupted  # the hosts that have the files leave no receipt that all of them have followed
+    changes = FIRST_STEP_THAT_CHANGES.get(playbook)
     if failed is None:
-        complete = any(done.issuperset(chain) for chain in CHAINS.get(playbook, ()))
-        return (SUCCESS[playbook], f"{why} before it closed the run") if complete else interrupted
-    changes, reason = FIRST_STEP_THAT_CHANGES.get(playbook), failed["outputs"].get("reason", "")
+        if any(done.issuperset(chain) for chain in CHAINS.get(playbook, ())):
+            return SUCCESS[playbook], f"all of it was done, and its end was not recorded: {why}"
+        # It may have been in the midst of it: what was not committed by then is undone.
+        if (
+            changes is not None
+            and _had_come_to(changes, playbook, done)
+            and _changed_nothing(changes, receipts, identity, half_done)
+        ):
+            return "unchanged", f"production is as it was, and the run's end was not recorded: {why}"
+        return interrupted
+    reason = failed["outputs"].get("reason", "")
     if changes is None or not any(receipt["step"] == changes for receipt in receipts):
         return "refused", reason
     if playbook == "deploy" and "emergency_rollback" in done and not committed_versions(receipts):

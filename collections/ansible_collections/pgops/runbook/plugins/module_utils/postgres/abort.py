@@ -182,7 +182,7 @@ class AbortWatch(Watch):
                 self._stop.wait(CONNECT_AGAIN_SECONDS)
 
     def _look_until_stopped(self) -> None:
-        with contextlib.closing(connect(self.target)) as connection:
+        with contextlib.closing(connect(self.target, patience=0)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_catalog.set_config('statement_timeout', %s, false)", (OWN_LIMIT,))

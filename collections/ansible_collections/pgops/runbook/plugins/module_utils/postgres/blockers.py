@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..activity import waits
 from ..errors import RunbookError
 from ..shapes import Cursor, Target
 from .connection import connect, psycopg2
@@ -70,6 +71,8 @@ def _session(pid: int, user: str, application: str | None, state: str, age: int,
 class BlockerWatch(Watch):
     """Watches from a second connection which sessions block a backend; a context manager.
 
+    They are told to whoever watches this process (see activity.waits).
+
     A COMMIT that waits for a standby is done by then, and only keeps its locks and is not seen yet: that wait, which no
     timeout ends, is ended here (manual, "Synchronous Replication").
 
@@ -87,6 +90,7 @@ class BlockerWatch(Watch):
         self.backend_pid = backend_pid
         self.unconfirmed = False
         self._seen: list[tuple[Any, ...]] = []
+        self._told = False
 
     def sentences(self) -> list[str]:
         """The sessions last seen to block: pid, user, application, state, age of transaction, query."""
@@ -98,21 +102,30 @@ class BlockerWatch(Watch):
 
     def _watch(self) -> None:
         try:
-            connection = connect(self.target)
+            connection = connect(self.target, patience=0)
         except RunbookError:
             return  # without a second connection the migration still runs, only unobserved
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
-                waits: tuple[str, float] | None = None
+                commit: tuple[str, float] | None = None
                 while not self._stop.wait(LOOK_EVERY_SECONDS):
                     cursor.execute(BLOCKERS, (self.backend_pid,))
-                    self._seen = cursor.fetchall() or self._seen
-                    waits = self._look_at_commit(cursor, waits)
+                    self._tell(cursor.fetchall())
+                    commit = self._look_at_commit(cursor, commit)
         except psycopg2.Error:
             pass  # the watch ends with its connection; the waiting itself is bounded elsewhere
         finally:
+            self._tell([])
             connection.close()
+
+    def _tell(self, blockers: list[tuple[Any, ...]]) -> None:
+        if blockers:
+            self._seen = blockers
+            waits("; ".join(self.sentences()))
+        elif self._told:
+            waits(None)
+        self._told = bool(blockers)
 
     def _look_at_commit(self, cursor: Cursor, waits: tuple[str, float] | None) -> tuple[str, float] | None:
         """Let a COMMIT go that waits for a standby too long.

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..activity import waits
 from ..errors import Refused, RunbookError
 from ..shapes import Connection, Cursor, Identity, Json, Target
 from .answers import one_row
 from .message import one_line
+from .not_yet import says_not_yet
 from .pooler import backend_pid, refuse_shared_session
 from .script_session import STRINGS, STRINGS_OF_ROLE, take_our_turn
 from .unreachable import EVERY_CONNECTION, advice, without_libpq_advice
@@ -97,9 +100,21 @@ READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
 # before the server sees it. A database of SQL_ASCII converts nothing, and may hold any bytes.
 CLIENT_ENCODING = "UTF8"
 
+# How long a server is waited for that says that it starts or recovers: after the crash of one of its processes that
+# mostly takes seconds.
+PATIENCE_SECONDS: float = 60
+
+# How long one that has said so may be away: it is started again.
+AWAY_SECONDS: float = 10
+
+PAUSE_SECONDS = 0.25
+
 
 class ServerUnreachable(RunbookError):
-    """No connection could be made; the message is libpq's own first line."""
+    """No connection could be made; the message is libpq's own first line.
+
+    ``details`` has ``waited`` (seconds) where the server was there and did not let us in for so long.
+    """
 
 
 def _parameters(target: Target, database: str | None = None) -> dict[str, Any]:
@@ -122,12 +137,13 @@ def _parameters(target: Target, database: str | None = None) -> dict[str, Any]:
     return {keyword: value for keyword, value in wanted.items() if value}
 
 
-def connect(target: Target, database: str | None = None) -> Connection:
-    """Open a connection.
+def connect(target: Target, database: str | None = None, patience: float | None = None) -> Connection:
+    """Open a connection; a server that starts or recovers is waited for, and whoever watches is told.
 
     Args:
         target: dict with the keys of TARGET_SPEC.
         database: another database of the same server; default is the target's own.
+        patience: for how many seconds; PATIENCE_SECONDS.
 
     Returns:
         A psycopg2 connection outside of autocommit mode, in the runbook's own turn (see script_session).
@@ -140,7 +156,7 @@ def connect(target: Target, database: str | None = None) -> Connection:
     parameters = _parameters(target, database)
     if "dbname" not in parameters:
         raise Refused("setting_invalid", "No database is named. Set db_name.")
-    return _open(parameters)
+    return _open(parameters, PATIENCE_SECONDS if patience is None else patience)
 
 
 def connect_again(connection: Connection) -> Connection:
@@ -149,38 +165,78 @@ def connect_again(connection: Connection) -> Connection:
     Raises:
         Refused, ServerUnreachable: as ``connect`` does.
     """
-    return _open({**connection.info.dsn_parameters, "password": connection.info.password})
+    parameters = {**connection.info.dsn_parameters, "password": connection.info.password}
+    return _open(parameters, PATIENCE_SECONDS)
 
 
-def _open(parameters: Mapping[str, Any]) -> Connection:
+def _open(parameters: Mapping[str, Any], patience: float) -> Connection:
     parameters = {**parameters, **OF_EVERY_CLIENT, "client_encoding": CLIENT_ENCODING}
+    begun, said, when = time.monotonic(), None, 0.0
     try:
+        while True:
+            try:
+                return _opened(parameters)
+            except psycopg2.OperationalError as error:
+                now = time.monotonic()
+                not_yet = says_not_yet(str(error), parameters, psycopg2.connect) if patience else None
+                if not_yet is not None:
+                    said, when = not_yet, now
+                    waits(f"the server, which says: {said}")
+                waited = now - begun
+                if said is None or waited >= patience or now - when > AWAY_SECONDS:
+                    raise _unreachable(parameters, error, None if said is None else waited) from None
+            time.sleep(PAUSE_SECONDS)
+    finally:
+        if said is not None:
+            waits(None)
+
+
+def _unreachable(
+    parameters: Mapping[str, Any], error: psycopg2.Error, waited: float | None
+) -> ServerUnreachable:
+    """
+    Args:
+        waited: for how long the server was waited for, where it was.
+    """
+    # libpq names host, port and cause, and never the password.
+    cause = without_libpq_advice(one_line(error)) or "no reason given"
+    said = f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
+    if waited is None:
+        return ServerUnreachable("server_unreachable", f"{said} {advice(cause) or EVERY_CONNECTION}")
+    return ServerUnreachable(
+        "server_unreachable",
+        f"{said} It was waited for, for {waited:.0f} s: it was starting, recovering or shutting down. Look at the"
+        " server's log; when it lets people in again, type the same command again.",
+        waited=round(waited, 1),
+    )
+
+
+def _opened(parameters: dict[str, Any]) -> Connection:
+    """
+    Args:
+        parameters: gets options of which the session turns out to be in need.
+
+    Raises:
+        psycopg2.OperationalError: no connection could be made, or it was lost at once.
+    """
+    connection = psycopg2.connect(**parameters)
+    if connection.info.parameter_status(STRINGS) == "off":
+        # Whoever has set them: a variable, the section of a service, or PGOPTIONS.
+        options = connection.info.dsn_parameters.get("options", "")
+        connection.close()
+        parameters["options"] = _with_standard_strings(options)
         connection = psycopg2.connect(**parameters)
-        if connection.info.parameter_status(STRINGS) == "off":
-            # Whoever has set them: a variable, the section of a service, or PGOPTIONS.
-            options = connection.info.dsn_parameters.get("options", "")
-            connection.close()
-            parameters["options"] = _with_standard_strings(options)
-            connection = psycopg2.connect(**parameters)
-        try:
-            # Before anything is set, which would stay in a session that is somebody else's next. Poolers cancel for
-            # their clients, and so give them a process id of their own.
-            if backend_pid(connection) != connection.info.backend_pid:
-                refuse_shared_session(connection, lambda: psycopg2.connect(**parameters))
-            with transaction(connection) as cursor:
-                take_our_turn(cursor)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-    except psycopg2.OperationalError as error:
-        # libpq names host, port and cause, and never the password.
-        cause = without_libpq_advice(one_line(error)) or "no reason given"
-        raise ServerUnreachable(
-            "server_unreachable",
-            f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
-            f" {advice(cause) or EVERY_CONNECTION}",
-        ) from None
+    try:
+        # Before anything is set, which would stay in a session that is somebody else's next. Poolers cancel for
+        # their clients, and so give them a process id of their own.
+        if backend_pid(connection) != connection.info.backend_pid:
+            refuse_shared_session(connection, lambda: psycopg2.connect(**parameters))
+        with transaction(connection) as cursor:
+            take_our_turn(cursor)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _with_standard_strings(options: str) -> str:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import time
 
-from ..errors import Refused, RunbookError, known
+from ..errors import Refused, RunbookError, StepFailed, known
 from ..shapes import Connection, Cursor, Json, Target
 from .answers import one_row
+from .blockers import BlockerWatch
 from .connection import ServerUnreachable, connect, psycopg2, sql
+from .pooler import backend_pid
 from .standbys import commit_without_standbys
 
 __all__ = [
@@ -53,6 +55,8 @@ def connect_maintenance(target: Target) -> Connection:
             connection = connect(target, name)
         except ServerUnreachable as error:
             failure = failure or error
+            if error.details.get("waited"):
+                break  # the server lets nobody in, whatever the database
         else:
             connection.autocommit = True
             return connection
@@ -150,11 +154,34 @@ def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> Json |
                 if found and found["closed"]:
                     # Nobody is to be kept out because a standby is missing.
                     commit_without_standbys(cursor)
-                    allow_connections(cursor, target["login_db"], True)
+                    beside = {**target, "login_db": connection.info.dbname}
+                    with BlockerWatch(beside, backend_pid(connection)) as watch:
+                        _let_everybody_in(cursor, found, watch)
                     return found
         return None
     finally:
         connection.close()
+
+
+def _let_everybody_in(cursor: Cursor, interrupted: Json, watch: BlockerWatch) -> None:
+    """
+    Raises:
+        StepFailed: another transaction has touched the database and does not end.
+    """
+    cursor.execute(
+        "SELECT pg_catalog.set_config('lock_timeout', %s, false)", (f"{round(LOCK_WAIT_SECONDS * 1000)}ms",)
+    )
+    try:
+        allow_connections(cursor, interrupted["database"], True)
+    except psycopg2.errors.LockNotAvailable:
+        who = "; ".join(watch.sentences()) or "nobody could be named, the session had already ended"
+        raise StepFailed(
+            "lock_not_available",
+            f"Database {interrupted['database']} lets nobody in, since restore {interrupted['run_id']} kept the"
+            f" application out and could not let it in again; nor could this command, which waited"
+            f" {LOCK_WAIT_SECONDS:g} s for a lock, held by: {who}. No row is lost, nothing was swapped."
+            " Type the same command again when that session has ended.",
+        ) from None
 
 
 def connect_to_closed(
@@ -173,6 +200,8 @@ def connect_to_closed(
         Refused: that restore is still at work, or nobody may be let in.
         ServerUnreachable: ``error``, where that is not why.
     """
+    if error.details.get("waited"):
+        raise error from None
     explained = _explain_unreachable(target, error)
     if not isinstance(explained, Refused) or not writes:
         raise explained from None

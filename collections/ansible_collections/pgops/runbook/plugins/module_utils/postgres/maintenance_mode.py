@@ -20,7 +20,16 @@ from .membership import to_act_as_owner_of_database
 from .message import one_line
 from .other_sessions import OtherSession, clock, other_sessions
 
-__all__ = ["BLOCK", "MODES", "READ_ONLY", "READ_ONLY_SETTING", "check_holds", "enter_mode", "leave_mode"]
+__all__ = [
+    "BLOCK",
+    "MODES",
+    "NOTHING_DONE",
+    "READ_ONLY",
+    "READ_ONLY_SETTING",
+    "check_holds",
+    "enter_mode",
+    "leave_mode",
+]
 
 READ_ONLY, BLOCK = "read_only", "block"
 MODES = ("none", READ_ONLY, BLOCK)

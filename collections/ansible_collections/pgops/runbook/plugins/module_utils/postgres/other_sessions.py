@@ -29,12 +29,13 @@ OTHERS = """
       AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_start BETWEEN %s AND %s
       AND NOT (r.rolname = session_user AND a.application_name = %s) ORDER BY a.pid"""
 
-# A session that is let in holds a lock on the database until it is listed among the sessions (InitPostgres).
+# A session that is let in holds a lock on the database until it is listed among the sessions (InitPostgres). One that
+# is listed with another database only works on this one's row.
 ON_THE_WAY = """
-    SELECT l.pid FROM pg_catalog.pg_locks l
+    SELECT l.pid FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
     WHERE l.locktype = 'object' AND l.classid = 'pg_catalog.pg_database'::pg_catalog.regclass
       AND l.objid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-      AND l.pid <> pg_catalog.pg_backend_pid()"""
+      AND l.pid <> pg_catalog.pg_backend_pid() AND a.datid IS NULL"""
 
 FROM_THE_FIRST, TO_THE_LAST = "-infinity", "infinity"
 

@@ -11,11 +11,19 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from ..errors import Refused, StepFailed
-from ..shapes import Target
-from .connection import client_environment
+from ..shapes import Connection, Target
+from .answers import one_row
+from .connection import client_environment, transaction
 from .unreachable import advice, without_libpq_advice
 
-__all__ = ["ended_program", "find_program", "program_major_version", "run_program"]
+__all__ = [
+    "encoding_of_dump",
+    "ended_program",
+    "find_program",
+    "program_major_version",
+    "reading_null",
+    "run_program",
+]
 
 NO_CONNECTION = re.compile(
     r"connection to (server|database) .* failed|definition of service|sslmode|service file"
@@ -25,6 +33,9 @@ NO_CONNECTION = re.compile(
 ERROR = re.compile(r"\b(ERROR|FATAL|PANIC):  ")
 
 LAST_LINES = 5
+
+# Of the session as it began: our own turn has another value.
+ARRAY_NULLS = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'array_nulls'"
 
 
 def find_program(name: str, bindir: str = "") -> str:
@@ -103,6 +114,37 @@ def run_program(path: str, options: Sequence[str], target: Target, arguments: Se
             f"{os.path.basename(path)} failed with exit status {answer.returncode}: {_complaint(answer.stderr)}",
         )
     return answer.stdout
+
+
+def encoding_of_dump(connection: Connection) -> list[str]:
+    """Options of pg_dump: it writes in the encoding of its database, which alone has all of its characters.
+
+    Without them it is the client_encoding that the role or the database has.
+
+    Args:
+        connection: to that database.
+    """
+    # A pooler may not tell it.
+    encoding = connection.info.parameter_status("server_encoding")
+    return [f"--encoding={encoding}"] if encoding else []
+
+
+def reading_null(connection: Connection, target: Target) -> Target:
+    """Connection options for pg_restore, to which NULL in an array is no value: a dump writes it without quotes.
+
+    It sets by itself what else decides how a dump is read (manual, pg_restore), and not array_nulls. Where role and
+    database leave it, nothing is added: poolers refuse options that they do not know.
+
+    Args:
+        connection: to the database that is restored into, with those options.
+    """
+    with transaction(connection) as cursor:
+        cursor.execute(ARRAY_NULLS)
+        if one_row(cursor)[0] == "on":
+            return target
+    # Whoever has set them: a variable, the section of a service, or PGOPTIONS.
+    options = connection.info.dsn_parameters.get("options", "")
+    return {**target, "options": f"{options} -c array_nulls=on".lstrip()}
 
 
 def _complaint(printed: str) -> str:

@@ -53,6 +53,7 @@ OUR_SETTINGS: Mapping[str, Pinned] = {
     # temp_tablespaces is left: whoever sets it wants large temporary files there, and PostgreSQL goes past what it may
     # not use.
     "default_tablespace": Pinned("", "the role may make no tables of the runbook's there"),
+    "exit_on_error": Pinned("off", "errors are asked for, and a session that ends of one has no savepoint"),
     "array_nulls": Pinned("on", "decides whether NULL in an array is a value"),
     "transform_null_equals": Pinned("off", "decides what a comparison with NULL gives"),
     "session_replication_role": Pinned("origin", "foreign keys and triggers would not look at rows put back"),

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
-from ..ledger.aftermath import TAKEN_OVER_SPEC, ended_as, has_changed, why_taken_over
+from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, ended_as, why_taken_over
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
@@ -290,26 +290,27 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
         journal = open_journal(cursor)
         half_done = journal if journal is not None and journal["run_id"] == other["run_id"] else None
         receipts = step.ledger.receipts(cursor, other["run_id"])
-        ended = _ended_elsewhere(step, other, receipts) or ended_as(
-            other["playbook"],
-            receipts,
-            step.identity,
-            half_done,
-            why_taken_over(step.params["taken_over_because"], step.run_id),
-        )
-        step.ledger.finish_run(cursor, other["run_id"], *ended)
+        step.ledger.finish_run(cursor, other["run_id"], *_how_it_ended(step, other, receipts, half_done))
     return other
 
 
-def _ended_elsewhere(step: Step, other: Json, receipts: Sequence[Receipt]) -> tuple[str, str, str] | None:
-    """Outcome, reason and digest of run.json of a run that was refused and could not write that into the ledger.
+def _how_it_ended(
+    step: Step, other: Json, receipts: Sequence[Receipt], half_done: Json | None
+) -> tuple[str, ...]:
+    """Outcome, reason and, where they are those of its run.json, digest of that.
 
-    Its disk was full, or the server away. Whatever run.json says, the ledger decides where production was changed.
+    A run that ended and could not write that into the ledger, because its disk was full or the server away, has it in
+    run.json. Whatever that says, the ledger decides where production was changed.
     """
+    playbook, identity = other["playbook"], step.identity
     ended = step.params["ended_elsewhere"] or {}
-    if ended.get("run_id") != other["run_id"] or ended["outcome"] != "refused" or has_changed(receipts):
-        return None
-    return ended["outcome"], ended["reason"], ended["record_sha256"]
+    why = why_taken_over(step.params["taken_over_because"], step.run_id)
+    if ended.get("run_id") == other["run_id"]:
+        if agrees(playbook, ended["outcome"], receipts, identity, half_done):
+            return ended["outcome"], ended["reason"], ended["record_sha256"]
+        # Nobody has killed it.
+        why = f"its run.json says {ended['outcome']}, which its receipts do not bear out"
+    return ended_as(playbook, receipts, identity, half_done, why)
 
 
 def _refuse_living_run(step: Step, other: Json | None) -> None:

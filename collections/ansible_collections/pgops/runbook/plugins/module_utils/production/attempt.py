@@ -88,9 +88,10 @@ def commit_or_find_out(step: Step, receipt: Receipt) -> None:
         return
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         lost = one_line(error)
-    for _ in range(10):
+    for attempt in range(10):
         try:
-            step.connection = connect(step.params["target"])
+            # One that has recovered for a minute is not waited for ten times.
+            step.connection = connect(step.params["target"], patience=0 if attempt else None)
             step.take_run_lock()
             with transaction(step.connection) as cursor:
                 if any(

@@ -23,7 +23,7 @@ from ..ledger.upgrade import upgrade
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.connection import client_options, sql, transaction
-from ..postgres.programs import find_program, run_program
+from ..postgres.programs import encoding_of_dump, find_program, reading_null, run_program
 from ..shapes import Connection, Json, Receipt
 from ..step.step import Step
 from .points import at_point, check_reached, fill_to_point
@@ -144,9 +144,16 @@ def _replace_ledger(step: Step, connection: Connection, restored: RestoredDataba
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         run_program(
             find_program("pg_dump", bindir),
-            [*client_options(target), "--format=custom", f"--schema={LEDGER_SCHEMA}", f"--file={path}"],
+            [
+                *client_options(target),
+                *encoding_of_dump(step.connection),
+                "--format=custom",
+                f"--schema={LEDGER_SCHEMA}",
+                f"--file={path}",
+            ],
             target,
         )
+        target = reading_null(connection, target)
         run_program(
             find_program("pg_restore", bindir),
             [*client_options(target, restored.name), "--exit-on-error", "--single-transaction"],

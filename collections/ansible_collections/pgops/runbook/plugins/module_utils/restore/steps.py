@@ -18,6 +18,7 @@ from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.follow import changes_since
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, server_identity, transaction
+from ..postgres.lock_waits import LockPolicy
 from ..postgres.message import one_line
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..postgres.standbys import commit_without_standbys
@@ -27,6 +28,7 @@ from ..rows.sequences import carry_sequences
 from ..salvage.store.moving import bring_items
 from ..shapes import Connection, Cursor, Json
 from ..step.step import Step
+from ..step.waiting import wait_not_long
 from .properties import carry_settings, read_properties
 from .restored import replaced_name
 from .swap import DatabaseSwap
@@ -92,22 +94,50 @@ def swap_databases(step: Step) -> Json:
         StepFailed: swapped, and something after it failed.
     """
     target, prepared = step.params["target"], step.outputs_of("restore")
+    policy = LockPolicy.from_params(step.params)
     with DatabaseSwap(
-        target, step.run_id, prepared["source"]["run_id"], prepared["restored"], prepared["database_oid"]
+        target,
+        step.run_id,
+        prepared["source"]["run_id"],
+        prepared["restored"],
+        prepared["database_oid"],
+        policy,
     ) as swap:
         try:
             with contextlib.closing(connect(target, prepared["restored"])) as new:
-                outputs = _bring_along(step, swap, new)
+                _wait_at_most(policy, step.connection, new)
+                with swap.watch(new) as watch:
+                    outputs = _bring_along(step, swap, new)
+                swap.standbys += watch.said_of_standbys()
         except (ServerUnreachable, StepFailed) as error:
             raise Unchanged(error.code, f"{error.reason} Nothing was swapped.") from None
+        except psycopg2.errors.LockNotAvailable as error:
+            who = "; ".join(watch.sentences()) or "nobody could be named, the session had already ended"
+            raise Unchanged(
+                "lock_not_available",
+                f"A lock was not granted in time ({one_line(error)}), so nothing was swapped. It is held by: {who}."
+                " Run again when that session has ended.",
+            ) from None
         step.connection.close()
         outputs.update(swap.rename())
         outputs["held_off_seconds"] = swap.held_off_seconds()
+    for sentence in swap.standbys:
+        step.module.warn(sentence)
     outputs["database_oid"] = prepared["database_oid"]
     outputs["receipts_in_backup"] = prepared["receipts_in_backup"]
     outputs["restored_to"] = (prepared["source"].get("restore_to") or {}).get("name")
     _connect_to_restored(step, outputs)
     return outputs
+
+
+def _wait_at_most(policy: LockPolicy, *connections: Connection) -> None:
+    """No statement of theirs waits longer for a lock than all tries of the policy together; nothing tries it again."""
+    seconds = policy.timeout_seconds * policy.attempts
+    for connection in connections:
+        with transaction(connection) as cursor:
+            cursor.execute(
+                "SELECT pg_catalog.set_config('lock_timeout', %s, false)", (f"{round(seconds * 1000)}ms",)
+            )
 
 
 def _bring_along(step: Step, swap: DatabaseSwap, new: Connection) -> Json:
@@ -205,6 +235,7 @@ def _close_run_in_replaced(step: Step, replaced: str) -> None:
     try:
         with transaction(connection) as cursor:
             commit_without_standbys(cursor)
+            wait_not_long(cursor, local=False)
             step.ledger.finish_run(cursor, step.run_id, "restored", REPLACED)
         # In the one that has its place it goes on until the end of this run.
         end_mode(connection, step.run_id)

@@ -51,13 +51,14 @@ WAITING = f"""
 
 
 @contextlib.contextmanager
-def progress_told(path: str, target: Target) -> Iterator[None]:
+def progress_told(path: str, target: Target, looks: bool = True) -> Iterator[None]:
     """Write a line now and then while what is inside works; the file is gone afterwards.
 
     Args:
         path: of a file that does not exist yet: one that is there, or a link, is not written to. Nothing is written
             where it is empty, nor before the first second is over.
         target: connection options, for a session that looks at the others.
+        looks: whether there is to be one.
 
     Raises:
         FileExistsError: there is such a file.
@@ -68,7 +69,7 @@ def progress_told(path: str, target: Target) -> Iterator[None]:
     ended = threading.Event()
     # Before anything is done: a file that is planted must not be found in the middle of the work.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    thread = threading.Thread(target=_tell, args=(descriptor, target, ended), daemon=True)
+    thread = threading.Thread(target=_tell, args=(descriptor, target, ended, looks), daemon=True)
     thread.start()
     try:
         yield
@@ -80,13 +81,15 @@ def progress_told(path: str, target: Target) -> Iterator[None]:
             os.unlink(path)
 
 
-def _tell(descriptor: int, target: Target, ended: threading.Event) -> None:
+def _tell(descriptor: int, target: Target, ended: threading.Event, looks: bool) -> None:
     with _Onlooker(target) as onlooker:
         while not ended.wait(SECONDS_BETWEEN):
             # Nothing depends on it, and the step itself finds what is wrong.
-            with contextlib.suppress(RunbookError, psycopg2.Error, OSError):
-                line = json.dumps({**doing(), **onlooker.look()}) + "\n"
-                os.write(descriptor, line.encode())
+            found: Json = {}
+            with contextlib.suppress(RunbookError, psycopg2.Error):
+                found = onlooker.look() if looks else {}
+            with contextlib.suppress(OSError):
+                os.write(descriptor, (json.dumps({**doing(), **found}) + "\n").encode())
 
 
 class _Onlooker:
@@ -106,7 +109,7 @@ class _Onlooker:
     def look(self) -> Json:
         """What the server says: server (what it builds), percent, rows_copied, waiting (sessions behind ours)."""
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._target)
+            self._connection = connect(self._target, patience=0)
             self._connection.autocommit = True
         found: Json = {}
         with self._connection.cursor() as cursor:

@@ -91,6 +91,10 @@ WAITING_FOR_STANDBYS = (
     "status",
 )
 
+# Who only looks does not wait as long for a server that starts or recovers.
+LOOKING_STEPS = ("status", "history")
+LOOKING_SECONDS: float = 10
+
 # Steps whose work is to read and write the ledger, which waits for locks.
 PATIENT_STEPS = ("preflight", "announce", "approve", "cleanup")
 
@@ -182,23 +186,13 @@ class Step:
         clock = time.monotonic()
         answer: Json = {}
         try:
-            if first is not None:
-                first()
-            self._connect()
-            with patience(self.connection, self.name):
-                self._open()
-                outputs = work(self) or {} if self.name in PATIENT_STEPS else {}
-            if self.name not in PATIENT_STEPS:
-                with progress_told(self.params["progress_file"], self.params["target"]):
-                    outputs = work(self) or {}
-            if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
-                with transaction(self.connection) as cursor:
-                    self.record(cursor, "ok", outputs=outputs)
-            answer = {"changed": self.changed or self.reopened is not None, "outputs": outputs}
-            if self.diff is not None:
-                answer["diff"] = self.diff
-        except (RunbookError, psycopg2.Error) as error:
-            answer = self._failure(error)
+            looks = self.name not in PATIENT_STEPS
+            # To the very end: a failure is written down too, and a server that recovers is waited for.
+            with progress_told(self.params["progress_file"], self.params["target"], looks):
+                try:
+                    answer = self._succeed(work, first)
+                except (RunbookError, psycopg2.Error) as error:
+                    answer = self._failure(error)
         except Exception as error:
             # A defect. ansible-core tells the message of what a module raises, and not its type and place.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -219,9 +213,32 @@ class Step:
             self.module.fail_json(**answer)
         self.module.exit_json(**answer)
 
+    def _succeed(self, work: Work, first: Callable[[], None] | None) -> Json:
+        """All of the step; what the module answers of it.
+
+        Raises:
+            RunbookError, psycopg2.Error: it failed.
+        """
+        if first is not None:
+            first()
+        self._connect()
+        with patience(self.connection, self.name):
+            self._open()
+            outputs = work(self) or {} if self.name in PATIENT_STEPS else {}
+        if self.name not in PATIENT_STEPS:
+            outputs = work(self) or {}
+        if not self.recorded and self.name not in UNGATED_STEPS and not self.module.check_mode:
+            with transaction(self.connection) as cursor:
+                self.record(cursor, "ok", outputs=outputs)
+        answer: Json = {"changed": self.changed or self.reopened is not None, "outputs": outputs}
+        if self.diff is not None:
+            answer["diff"] = self.diff
+        return answer
+
     def _connect(self) -> None:
         try:
-            self.connection = connect(self.params["target"])
+            patience = LOOKING_SECONDS if self.name in LOOKING_STEPS else None
+            self.connection = connect(self.params["target"], patience=patience)
         except ServerUnreachable as error:
             self.connection, self.reopened = connect_to_closed(
                 self.params["target"], error, writes=not self.module.check_mode

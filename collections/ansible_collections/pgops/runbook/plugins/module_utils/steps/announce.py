@@ -8,14 +8,19 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.engine import ENGINE_SPEC, drop_copy
 from ..drill.remains import remove_remains
+from ..errors import StepFailed
 from ..ledger.maintenance import note_in_service
 from ..ledger.maintenance_mode import end_mode
 from ..library.follow import forget_rehearsed
 from ..postgres.connection import TARGET_SPEC, transaction
+from ..postgres.lock_waits import LockPolicy, waiting_at_most
 from ..restore.restored import drop_restored
 from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
+
+# How long the end of maintenance_mode waits for others: longer than what begins a run, since people wait for it.
+LOCKS = LockPolicy(timeout_seconds=5, attempts=6, pause_seconds=1)
 
 
 def work(step: Step) -> Json:
@@ -56,7 +61,21 @@ def _close_run(step: Step) -> bool:
 
 def _end_mode(step: Step) -> Json:
     """Let PostgreSQL give the application back what maintenance_mode of the run has taken."""
-    mode, said = end_mode(step.connection, step.run_id)
+    try:
+        mode, said = waiting_at_most(
+            step.connection,
+            step.params["target"],
+            LOCKS,
+            lambda: end_mode(step.connection, step.run_id),
+            "When that session has ended, this gives back what was taken: ansible-playbook playbooks/status.yml",
+            step.module.warn,
+        )
+    except StepFailed as error:
+        raise StepFailed(
+            error.code,
+            f"maintenance_mode still holds, and keeps the application out of service: {error.reason}",
+            **error.details,
+        ) from None
     for sentence in said:
         step.module.warn(sentence)
     if mode is None:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..errors import Refused
+from ..errors import Refused, StepFailed
 from ..ledger.maintenance import note_out_of_service
 from ..ledger.maintenance_mode import begin_mode
 from ..postgres.connection import transaction
-from ..postgres.maintenance_mode import MODES, check_holds
+from ..postgres.lock_waits import LOCK_WAIT_SPEC, LockPolicy, waiting_at_most
+from ..postgres.maintenance_mode import MODES, NOTHING_DONE, check_holds
 from ..preflight.hours import open_now, server_now
 from ..shapes import Json
 from ..step.options import step_argument_spec
@@ -26,6 +27,7 @@ OPTIONS: Json = {
     "mode": {"type": "str", "default": "none", "choices": list(MODES)},
     "keep_roles": {"type": "list", "elements": "str", "default": []},
     "grace_seconds": {"type": "float", "default": 30},
+    **LOCK_WAIT_SPEC,
 }
 
 
@@ -50,8 +52,19 @@ def _enter_mode(step: Step) -> Json:
         with transaction(step.connection) as cursor:
             check_holds(cursor, mode, keep)
         return {"mode": mode}
+    policy = LockPolicy.from_params(step.params)
     step.changed = True
-    return begin_mode(step.connection, step.run_id, mode, keep, step.params["grace_seconds"])
+    try:
+        return waiting_at_most(
+            step.connection,
+            step.params["target"],
+            policy,
+            lambda: begin_mode(step.connection, step.run_id, mode, keep, step.params["grace_seconds"]),
+            f"{NOTHING_DONE} Run again when that session has ended.",
+            step.module.warn,
+        )
+    except StepFailed as error:
+        raise Refused(error.code, f"maintenance_mode {mode}: {error.reason}", **error.details) from None
 
 
 def _check_hours(step: Step) -> Json:

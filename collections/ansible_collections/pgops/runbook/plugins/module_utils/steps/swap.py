@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..postgres.lock_waits import LOCK_WAIT_SPEC
 from ..restore.steps import record_earlier_swap, swap_databases, swapped_by
 from ..shapes import Json
 from ..step.options import step_argument_spec
@@ -15,6 +16,7 @@ from ..step.step import Step
 OPTIONS: Json = {
     "automatic": {"type": "bool", "default": False},
     "carry_over": {"type": "bool", "default": False},
+    **LOCK_WAIT_SPEC,
 }
 
 

@@ -270,6 +270,8 @@ def _state(run: dict[str, Any]) -> str:
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]].format(migrations=migrations)
     if run["playbook"] == "restore":
+        if any(step.get("reason_code") == "application_not_let_in" for step in run["steps"]):
+            return "Production's rows are as they were: nothing was swapped. But its database lets nobody in."
         if not _is_done(run, "swap"):
             return LOOK
         return f"Production is the restored backup, but {_check(run, 'swap')}."

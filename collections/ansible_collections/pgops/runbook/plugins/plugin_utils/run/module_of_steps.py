@@ -109,10 +109,20 @@ class ModuleOfSteps(ActionBase):
         }
         return {**arguments, **found}
 
-    def _run_if_reached(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The module's result; where its host is away, that of one that failed: what the run has come to stands."""
+    def _run_if_reached(
+        self, options: dict[str, Any], task_vars: dict[str, Any], step: str = ""
+    ) -> dict[str, Any]:
+        """The module's result; where its host is away, that of one that failed: what the run has come to stands.
+
+        Args:
+            step: under which name the screen says what it waits for; without one it says nothing.
+        """
         try:
-            return self._run_module(options, task_vars)
+            return (
+                self._with_progress(step, options, task_vars)
+                if step
+                else self._run_module(options, task_vars)
+            )
         except AnsibleConnectionFailure as error:
             reason = f"its host could not be reached: {' '.join(str(error).split())}"
             return {"failed": True, "reason_code": "host_unreachable", "msg": reason}

@@ -44,10 +44,11 @@ def progress_in_words(told: dict[str, Any]) -> str:
     """``restoring: 120 MB of 400 MB, 28 s left; 2 sessions wait behind it``.
 
     Args:
-        told: a line of the module: what, done, total, unit, seconds, server, percent, rows_copied, waiting; each may be
-            missing.
+        told: a line of the module: what, done, total, unit, seconds, server, percent, rows_copied, waiting, waits_for;
+            each may be missing.
     """
-    parts = [_counted(told), _of_server(told)]
+    waits_for = told.get("waits_for")
+    parts = [f"waits for {waits_for}" if waits_for else "", _counted(told), _of_server(told)]
     waiting = told.get("waiting")
     if waiting:
         parts.append(

@@ -13,7 +13,7 @@ from ...activity import begin
 from ...errors import StepFailed
 from ...postgres.connection import client_options, connect, server_identity, sql, transaction
 from ...postgres.maintenance_mode import READ_ONLY_SETTING
-from ...postgres.programs import find_program, run_program
+from ...postgres.programs import encoding_of_dump, find_program, run_program
 from ...shapes import Connection, Json, Target
 from ..copy import CopyDatabase
 from ..files import BackupFiles
@@ -120,7 +120,7 @@ class PgBackRestMaker:
             options = ["--format=directory", f"--jobs={self.engine.jobs}", f"--file={folder}", "--compress=0"]
             run_program(
                 find_program("pg_dump", self.engine.bindir),
-                [*client_options(copy.target), *options],
+                [*client_options(copy.target), *encoding_of_dump(production), *options],
                 copy.target,
             )
             restored.create(manifest["settings"])
