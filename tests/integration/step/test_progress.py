@@ -44,8 +44,9 @@ def test_counters_and_those_who_wait_are_told(
     monkeypatch.setattr(progress, "SECONDS_BETWEEN", 0.02)
     path = tmp_path / "progress"
     with (
-        contextlib.closing(connect(target)) as ours,
         contextlib.closing(server.connect(database)) as reader,
+        # Closed first, however this ends: the reader waits for its lock, and nobody can close a session at work.
+        contextlib.closing(connect(target)) as ours,
         ours.cursor() as cursor,
     ):
         cursor.execute("CREATE TABLE public.files (id int); COMMIT; BEGIN; LOCK TABLE public.files")
