@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.stories.application import Application, Run
+from tests.integration.stories.test_second_run import wait_for
 
 # Python reads it at its start. One step ends in another way than it should, at its first connection.
 PLANT = """
@@ -166,8 +167,11 @@ def test_a_module_that_is_killed(
 def test_a_deploy_whose_module_is_killed_after_its_commit_is_taken_back(
     application: Application, tmp_path: Path, way: str
 ) -> None:
-    before = application.contents(ledger=False)
+    before, left = application.contents(ledger=False), files_of_progress()
     run = application.deploy("002", **killed_after_commit(tmp_path, way, "apply"))
+    # Those of runs beside this one go when their steps end.
+    here = files_of_progress() - left
+    wait_for("the end of each file of progress", lambda: not here & files_of_progress(), seconds=60)
     killed = "The process of step apply was killed by signal 9 (SIGKILL) before it could report."
     assert (run.record["outcome"], run.record["reason_code"]) == ("rolled_back", "step_killed")
     assert run.record["reason"] == f"{killed} It had committed 002."
@@ -188,6 +192,11 @@ def test_a_rollback_whose_module_is_killed_after_its_commit_says_that_it_is_done
     assert "Production WAS ROLLED BACK, but the run broke off before the check after it." in run.output
     assert application.contents(ledger=False) == before
     assert outcome_in_ledger(application) == "failed"
+
+
+def files_of_progress() -> set[str]:
+    """Their names, of every run on this machine."""
+    return {path.name for path in Path("/tmp").glob(".pgops-runbook-progress-*")}
 
 
 def outcome_in_ledger(application: Application) -> str:

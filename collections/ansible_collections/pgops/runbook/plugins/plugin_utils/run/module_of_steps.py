@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -91,7 +92,13 @@ class ModuleOfSteps(ActionBase):
         Display().vvv(f"Step {self._task.action} runs in a process of its own on this machine")
         self._update_module_args(STEP_MODULE, arguments, task_vars)
         meanwhile = (lambda: None) if line is None else (lambda: line.show(newest_line(path)))
-        result = self._parse_returned_data(execute(arguments, meanwhile), PROFILE)
+        try:
+            ended = execute(arguments, meanwhile)
+        finally:
+            if path:
+                # The module has removed it, unless it was killed.
+                Path(path).unlink(missing_ok=True)
+        result = self._parse_returned_data(ended, PROFILE)
         remove_internal_keys(result)
         return dict(result)
 
