@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ import yaml
 from ansible_builder.ee_schema import validate_schema
 
 from tests.integration.collection.strangers_project import PROJECT, environment, program
+
+# ansible-builder sets it when it is imported: errors of all other tests of this process would come without their places.
+vars(sys).pop("tracebacklimit", None)
 
 DEFINITION = PROJECT / "execution-environment.yml"
 

@@ -110,8 +110,11 @@ def test_an_open_window_lets_the_run_on(runs: StepRuns) -> None:
 
 def test_a_run_that_would_not_end_in_its_window_does_not_touch_production(runs: StepRuns) -> None:
     runs.steps("preflight")
-    (opening,) = openings(around_now(-6, 6), datetime.datetime.now(datetime.UTC))[8:9]
-    closes = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2)
+    now = datetime.datetime.now(datetime.UTC)
+    (opening,) = (
+        one for one in openings(around_now(-6, 6), now) if one["opens"] <= now.isoformat() < one["closes"]
+    )
+    closes = now + datetime.timedelta(seconds=2)
     runs.must(
         "maintenance_window", window={"any": "one"}, openings=[{**opening, "closes": closes.isoformat()}]
     )
