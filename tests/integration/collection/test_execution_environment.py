@@ -16,7 +16,7 @@ from ansible_builder.ee_schema import validate_schema
 
 from tests.integration.collection.strangers_project import PROJECT, environment, program
 
-# ansible-builder sets it when it is imported: errors of all other tests of this process would come without their places.
+# ansible-builder sets it when it is imported: errors of all other tests of this process would come without places.
 vars(sys).pop("tracebacklimit", None)
 
 DEFINITION = PROJECT / "execution-environment.yml"
