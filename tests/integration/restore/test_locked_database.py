@@ -189,13 +189,15 @@ def test_a_swap_waits_for_no_other_transaction_without_an_end(
     assert len(replaced(admin, proven.database)) == 1
 
 
-def when_it_is_closed(admin: StepRuns, onlooker: Onlooker, what: str, seconds: float) -> threading.Thread:
-    """Touch the database when the application is held off, and let go after some time."""
+def when_it_is_closed(
+    admin: StepRuns, onlooker: Onlooker, what: str, seconds: float = 60, let_go: threading.Event | None = None
+) -> threading.Thread:
+    """Touch the database when the application is held off, and let go after some time, or when told."""
 
     def work() -> None:
         wait_for(lambda: closed(admin, onlooker.database))
         onlooker.touch(what)
-        time.sleep(seconds)
+        (let_go or threading.Event()).wait(seconds)
         onlooker.session.rollback()
 
     thread = threading.Thread(target=work)
@@ -240,7 +242,8 @@ def test_where_it_cannot_be_let_in_either_that_is_said(
 ) -> None:
     monkeypatch.setattr(swap_of_databases, "LET_IN", LockPolicy(0.2, 3, 0.1))
     monkeypatch.setattr(maintenance, "LOCK_WAIT_SECONDS", 0.3)
-    touching = when_it_is_closed(admin, onlooker, "grant", 8)
+    let_go = threading.Event()
+    touching = when_it_is_closed(admin, onlooker, "grant", let_go=let_go)
     answer = restore.step("swap", **SHORT)
     assert (answer["outcome"], answer["reason_code"]) == ("failed", "application_not_let_in")
     assert f"Database {proven.database} lets nobody in" in answer["msg"], answer["msg"]
@@ -250,6 +253,7 @@ def test_where_it_cannot_be_let_in_either_that_is_said(
     blocked = proven.another("status").step("status")
     assert blocked["reason_code"] == "lock_not_available", blocked
     assert onlooker.is_named_in(blocked["msg"])
+    let_go.set()
     touching.join()
     assert closed(admin, proven.database)
     assert "It lets everybody in again" in str(proven.another("status").must("status")["warnings"])
