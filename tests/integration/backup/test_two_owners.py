@@ -111,7 +111,9 @@ def test_and_put_in_the_place_of_production(owned: StepRuns) -> None:
     restore = Restore(owned)
     restore.steps("preflight", "restore", "count_rows", "swap")
     restore.run.conclude("restored")
-    assert owned.ask("SELECT body, tableowner FROM app.t, pg_tables WHERE tablename = 't'") == [
+    assert owned.ask(
+        "SELECT body, tableowner FROM app.t, pg_tables WHERE tablename = 't' ORDER BY tableowner"
+    ) == [
         ("one", "Own Objects"),
         ("one", "own_nothing"),
     ]

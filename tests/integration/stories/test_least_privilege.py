@@ -124,10 +124,7 @@ def test_a_database_of_a_superuser_is_told_with_what_lets_the_role_restore(owned
         first = owned.run("playbooks/bootstrap_roles.yml")
         assert first.status == 0, first.output
         said = " ".join(first.output.split())
-        assert (
-            f"{ODD} cannot restore (playbooks/restore.yml): database {name} belongs to {owned.server.user}"
-            in said
-        )
+        assert f"{ODD} cannot restore a backup: database {name} belongs to {owned.server.user}" in said
         command = f"ALTER DATABASE {name} OWNER TO app_owner"
         assert f"A superuser types: {command}" in said
         warned = owned.deploy("002", "--check")
