@@ -88,6 +88,29 @@ def write_scripts(folder: Path) -> Path:
     return folder
 
 
+def write_scripts_of_a_failed_rollback(folder: Path) -> Path:
+    """Scripts of which 002 fails after its COMMIT, and so does its rollback, in production alone."""
+    for name, text in {
+        "migrations/001_notes.sql": "CREATE TABLE notes (id serial PRIMARY KEY, body text NOT NULL);",
+        "rollback/001_notes_rollback.sql": "DROP TABLE notes;",
+        "migrations/002_author.sql": "ALTER TABLE notes ADD COLUMN author text;",
+        # Fails in the database that is called as the application's own, so not on the copy.
+        "rollback/002_author_rollback.sql": (
+            "DO $$ BEGIN IF current_database() NOT LIKE 'runbook%' THEN RAISE 'the rollback fails'; END IF; END $$;"
+            " ALTER TABLE notes DROP COLUMN author;"
+        ),
+        # Holds in the applying transaction and not after it.
+        "verify/002_author.sql": (
+            "SELECT current_database() LIKE 'runbook%' OR EXISTS (SELECT FROM pg_locks WHERE"
+            " mode = 'AccessExclusiveLock' AND pid = pg_backend_pid());"
+        ),
+    }.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
 def prepare(server: LocalServer, database: str) -> None:
     """Fill an empty database with the application as it stands after 001."""
     with (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.stories.application import Application
+from tests.integration.stories.application import Application, write_scripts_of_a_failed_rollback
 
 
 def ask(application: Application, query: str, database: str | None = None) -> list[tuple]:
@@ -38,25 +38,7 @@ def test_a_failed_rollback_offers_the_restore_that_puts_the_backup_back(
     restorable: Application, tmp_path: Path
 ) -> None:
     """The deploy fails after COMMIT and its rollback script too; what the report says is typed."""
-    sql_dir = tmp_path / "sql"
-    for name, text in {
-        "migrations/001_notes.sql": "CREATE TABLE notes (id serial PRIMARY KEY, body text NOT NULL);",
-        "rollback/001_notes_rollback.sql": "DROP TABLE notes;",
-        "migrations/002_author.sql": "ALTER TABLE notes ADD COLUMN author text;",
-        # Fails in the database that is called as the application's own, so not on the copy.
-        "rollback/002_author_rollback.sql": (
-            "DO $$ BEGIN IF current_database() NOT LIKE 'runbook%' THEN RAISE 'the rollback fails'; END IF; END $$;"
-            " ALTER TABLE notes DROP COLUMN author;"
-        ),
-        # Holds in the applying transaction and not after it.
-        "verify/002_author.sql": (
-            "SELECT current_database() LIKE 'runbook%' OR EXISTS (SELECT FROM pg_locks WHERE"
-            " mode = 'AccessExclusiveLock' AND pid = pg_backend_pid());"
-        ),
-    }.items():
-        path = sql_dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    sql_dir = write_scripts_of_a_failed_rollback(tmp_path / "sql")
     before = ask(restorable, "SELECT * FROM notes ORDER BY id")
     run = restorable.deploy("002", "-e", f"sql_dir={sql_dir}")
     assert run.status != 0

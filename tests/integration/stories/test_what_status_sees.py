@@ -8,7 +8,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from tests.integration.stories.application import Application
+from tests.integration.stories.application import Application, write_scripts_of_a_failed_rollback
 
 
 def execute(application: Application, statement: str) -> None:
@@ -84,25 +84,7 @@ def dump_that_removes(folder: Path, bindir: str, backups: Path) -> str:
 def test_a_backup_that_is_gone_is_not_advised_after_a_rollback_that_failed(
     application: Application, tmp_path: Path
 ) -> None:
-    sql_dir = tmp_path / "failing"
-    for name, text in {
-        "migrations/001_notes.sql": "CREATE TABLE notes (id serial PRIMARY KEY, body text NOT NULL);",
-        "rollback/001_notes_rollback.sql": "DROP TABLE notes;",
-        "migrations/002_author.sql": "ALTER TABLE notes ADD COLUMN author text;",
-        # Fails in the database that is called as the application's own, so not on the copy.
-        "rollback/002_author_rollback.sql": (
-            "DO $$ BEGIN IF current_database() NOT LIKE 'runbook%' THEN RAISE 'the rollback fails'; END IF; END $$;"
-            " ALTER TABLE notes DROP COLUMN author;"
-        ),
-        # Holds in the applying transaction and not after it.
-        "verify/002_author.sql": (
-            "SELECT current_database() LIKE 'runbook%' OR EXISTS (SELECT FROM pg_locks WHERE"
-            " mode = 'AccessExclusiveLock' AND pid = pg_backend_pid());"
-        ),
-    }.items():
-        path = sql_dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    sql_dir = write_scripts_of_a_failed_rollback(tmp_path / "failing")
     bindir = dump_that_removes(tmp_path / "bin", application.server.bindir, application.backups)
     run = application.deploy("002", "-e", f"sql_dir={sql_dir}", pg_bindir=bindir)
     assert (run.status != 0, run.record["outcome"]) == (True, "failed"), run.output
