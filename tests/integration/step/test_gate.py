@@ -9,10 +9,12 @@ import json
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.digests import canonical_json, digest_of
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import RUN_LOCK
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import altered
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.step import waiting
+from ansible_collections.pgops.runbook.plugins.module_utils.step.gate import pass_gate
 from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.restore_runs import wait_for
@@ -158,6 +160,21 @@ def test_a_step_holds_the_database_from_when_it_begins(runs: StepRuns) -> None:
     seen: list[list[tuple[bool]]] = []
     runs.work("backup", lambda step: seen.append(runs.ask(holds)))
     assert seen == [[(True,)]]
+
+
+def test_the_gate_says_the_same_however_often_it_is_asked(runs: StepRuns) -> None:
+    """It reads, and extends the lease; what another session has changed meanwhile it sees."""
+    runs.steps("preflight", "maintenance_window")
+
+    def ask_twice(step: Step) -> None:
+        with transaction(step.connection) as cursor:
+            pass_gate(step, cursor)
+        assert [receipt["step"] for receipt in step.receipts] == ["preflight", "maintenance_window"]
+        runs.execute("UPDATE runbook.run SET outcome = 'failed', finished = clock_timestamp()")
+        with pytest.raises(Refused, match="has ended"), transaction(step.connection) as cursor:
+            pass_gate(step, cursor)
+
+    runs.work("backup", ask_twice)
 
 
 def test_a_step_that_worked_for_longer_than_the_lease_still_holds_the_database(runs: StepRuns) -> None:

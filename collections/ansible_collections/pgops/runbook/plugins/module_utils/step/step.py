@@ -11,27 +11,14 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Optional
 
-from ..errors import AwaitingApproval, Refused, RunbookError, StepFailed, known
-from ..ledger.aftermath import CHANGING_STEPS
-from ..ledger.approvals import AWAITING, RESUME, WAITS, age_limit, check_approvals, read_approvals
+from ..errors import Refused, RunbookError, known
 from ..ledger.bookkeeping import keep_books_in
 from ..ledger.ledger import Ledger, utc_text
 from ..ledger.maintenance import out_of_service
 from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.receipt_file import ReceiptFile
-from ..ledger.receipts import (
-    READING_PLAYBOOKS,
-    RESTORING_STEPS,
-    check_gate,
-    check_smoke_scripts,
-    committed_versions,
-    latest,
-    outputs_in,
-    script_digests,
-)
-from ..ledger.signatures import check_signed
+from ..ledger.receipts import READING_PLAYBOOKS, committed_versions, outputs_in, script_digests
 from ..ledger.upgrade import known_release
-from ..postgres.answers import one_row
 from ..postgres.connection import (
     PSYCOPG2_IMPORT_ERROR,
     ServerUnreachable,
@@ -41,13 +28,20 @@ from ..postgres.connection import (
     transaction,
 )
 from ..postgres.maintenance import connect_to_closed
-from ..postgres.message import explain_error, one_line
 from ..postgres.standbys import commit_without_standbys, refuse_endless_commit
-from ..sentences import visible
 from ..shapes import Connection, Cursor, Identity, Json, Migration, Receipt, Script
-from .inquiry import ask_the_ledger, ask_until_answered
+from .failure import aftermath_of, failure_of
+from .gate import pass_gate
+from .kinds import (
+    FIRST_STEPS,
+    LOOKING_SECONDS,
+    LOOKING_STEPS,
+    PATIENT_STEPS,
+    UNGATED_STEPS,
+    WAITING_FOR_STANDBYS,
+)
 from .progress import progress_told
-from .waiting import patience, take_run_lock, wait_not_long
+from .waiting import patience, take_run_lock
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -59,44 +53,6 @@ if TYPE_CHECKING:
     Reopen = Callable[["Step", Cursor], None]
 
 __all__ = ["Step"]
-
-# Preflight opens the run, and so comes before every gate; status and history read, announce closes what is open,
-# salvage opens and closes a run of its own, approve says yes to another one, cleanup and new_migration belong to none.
-UNGATED_STEPS = (
-    "preflight",
-    "status",
-    "history",
-    "salvage",
-    "cleanup",
-    "announce",
-    "approve",
-    "new_migration",
-)
-
-# With one of them each command begins; and with another one where a run goes on.
-FIRST_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "approve")
-
-STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
-
-# Of these COMMIT waits for synchronous standbys, as the role has it: what production is, and what others need to know
-# to give back what was taken from it. A receipt needs no wait of its own: WAL is one sequence, and a standby that has
-# the change of production has all that was proven before it (decision 046). The last four see to it themselves.
-WAITING_FOR_STANDBYS = (
-    *CHANGING_STEPS,
-    "maintenance_window",
-    "files_rename",
-    "approve",
-    "cleanup",
-    "salvage",
-    "status",
-)
-
-# Who only looks does not wait as long for a server that starts or recovers.
-LOOKING_STEPS = ("status", "history")
-LOOKING_SECONDS: float = 10
-
-# Steps whose work is to read and write the ledger, which waits for locks.
-PATIENT_STEPS = ("preflight", "announce", "approve", "cleanup")
 
 
 class Step:
@@ -155,6 +111,10 @@ class Step:
     def connection(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def has_connected(self) -> bool:
+        return self._connection is not None
+
     def take_new_session(self) -> None:
         """Leave the session and what a script has done to it; the run goes on in another one.
 
@@ -192,7 +152,7 @@ class Step:
                 try:
                     answer = self._succeed(work, first)
                 except (RunbookError, psycopg2.Error) as error:
-                    answer = self._failure(error)
+                    answer = failure_of(self, error)
         except Exception as error:
             # A defect. ansible-core tells the message of what a module raises, and not its type and place.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -221,7 +181,7 @@ class Step:
         """
         if first is not None:
             first()
-        self._connect()
+        self.connect()
         with patience(self.connection, self.name):
             self._open()
             outputs = work(self) or {} if self.name in PATIENT_STEPS else {}
@@ -235,7 +195,8 @@ class Step:
             answer["diff"] = self.diff
         return answer
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """Open the connection; a database that a killed run left closed is let in again where this step may write."""
         try:
             patience = LOOKING_SECONDS if self.name in LOOKING_STEPS else None
             self.connection = connect(self.params["target"], patience=patience)
@@ -266,40 +227,14 @@ class Step:
             return
         died = self.params["run"]["died"]
         if died is not None:
-            code, reason = died["code"], died["reason"]
-            raise self._aftermath(code, reason)
+            raise aftermath_of(self, died["code"], died["reason"])
         self.take_run_lock()
         if self.reopen is not None:
             with transaction(self.connection) as cursor:
                 self.reopen(self, cursor)
             self.goes_on = True
         with transaction(self.connection) as cursor:
-            self.receipts = self.ledger.receipts(cursor, self.run_id)
-            run = self._check_run_is_open(cursor)
-            if self.ledger.chain_is_broken(cursor, self.run_id):
-                raise Refused(
-                    "receipt_altered",
-                    "The receipts of this run are no longer the chain that was written, so that it no longer proves"
-                    " anything. Start a new run, and find out who writes to schema runbook.",
-                )
-            check_gate(
-                self.name,
-                self.playbook,
-                self.receipts,
-                self.identity,
-                self.script_digests(),
-                automatic=self.automatic,
-                max_age=self._ages(cursor),
-            )
-            if self.name == "apply":
-                # Whatever a controller has been told: what is needed stands in the receipt of preflight.
-                approvals = read_approvals(cursor, self.run_id)
-                check_approvals(self.run_id, self.receipts, approvals, run["operator"], stops=False)
-            self._take_signatures(cursor)
-            preflight = latest(self.receipts, "preflight")
-            if preflight is not None and "smoke" in self.plan:
-                check_smoke_scripts(preflight["inputs"].get("smoke"), self.smoke_digests())
-            self.ledger.extend_lease(cursor, self.run_id)
+            pass_gate(self, cursor)
         self.holds = True
 
     def _commits(self) -> bool:
@@ -311,81 +246,6 @@ class Step:
         if self.reads_only or self.identity["in_recovery"]:
             return False
         return self.name == "preflight" or not (self.name in UNGATED_STEPS or self.module.check_mode)
-
-    def _take_signatures(self, cursor: Cursor) -> None:
-        """Keep what the controller has signed; nothing of this run may be there that it has not.
-
-        A rollback that a failed deploy does by itself goes on without: the controller may never have heard of what was
-        committed, and it has to be taken back.
-        """
-        signed = self.params["run"]["signed"]
-        if signed is None:
-            return
-        self.ledger.keep_signatures(cursor, self.run_id, signed)
-        if not self.automatic:
-            check_signed(self.receipts, signed)
-
-    def _check_run_is_open(self, cursor: Cursor) -> Json:
-        """The run, as the ledger has it."""
-        run = self.ledger.run(cursor, self.run_id)
-        if run is None:
-            raise Refused(
-                "step_out_of_order",
-                f"Step {self.name} belongs to no run of this database. Run the whole playbook, whose first step is"
-                f" preflight.",
-            )
-        if run["outcome"] == AWAITING:
-            raise Refused(
-                "run_has_ended",
-                WAITS.format(self.run_id, RESUME.format(self.run_id)),
-            )
-        if run["finished"]:
-            # Who has taken its place says so there.
-            why = f": {run['reason'].rstrip('.')}" if run.get("reason") else ""
-            raise Refused(
-                "run_has_ended", f"Run {self.run_id} has ended ({run['outcome']}){why}. Start a new run."
-            )
-        if run["playbook"] != self.playbook:
-            raise Refused(
-                "step_out_of_order",
-                f"Run {self.run_id} is one of {run['playbook']}, not of {self.playbook}. Start a new run.",
-            )
-        return run
-
-    def _ages(self, cursor: Cursor) -> dict[str, tuple[float, float, str]]:
-        """Age in minutes of the receipts that get too old, with the greatest age allowed and the variable that says so.
-
-        Once production is changed their age says nothing any more: a slow migration must still be verified. And a
-        backup that is put back is an old one.
-        """
-        ages: dict[str, tuple[float, float, str]] = {}
-        if self.name in STEPS_WITHOUT_AGE:
-            return ages
-        for needed in ("backup", "verify_restore", "rehearse", "emergency_backup"):
-            receipt = latest(self.receipts, needed)
-            if receipt is not None:
-                cursor.execute(
-                    "SELECT extract(epoch FROM clock_timestamp() - %s::timestamptz)::float / 60",
-                    (receipt["finished"],),
-                )
-                limit = age_limit(self.receipts, self.params["backup_max_age_minutes"])
-                ages[needed] = (one_row(cursor)[0], *limit)
-        return ages
-
-    def _aftermath(self, code: str, reason: str) -> RunbookError:
-        """How this step ended, which could not report; what it has written and could not hand over is ours now."""
-        found = ask_the_ledger(self.connection, self.run_id, self.name, code, reason)
-        if found.identity is None:
-            return found.error
-        self.receipts, self.identity = found.receipts, found.identity
-        self.recorded = [receipt for receipt in self.receipts if receipt["step"] == self.name]
-        return found.error
-
-    def _ask_again(self, code: str, reason: str) -> RunbookError:
-        """See ``_aftermath``, by a session of its own."""
-        self.connection.close()
-        self._connect()
-        return self._aftermath(code, reason)
 
     def take_run_lock(self) -> None:
         """Be the one step at work in this database; see ``waiting.take_run_lock``."""
@@ -423,62 +283,6 @@ class Step:
     def forget_unwritten(self, count: int) -> None:
         """Drop the receipts beyond ``count``: their transaction was rolled back."""
         del self.recorded[count:]
-
-    def _failure(self, error: RunbookError | psycopg2.Error) -> Json:
-        if not isinstance(error, RunbookError):
-            code, said = explain_error(error)
-            reason, sqlstate = f"PostgreSQL ended step {self.name}: {said}", error.pgcode
-            error = StepFailed(code, reason, sqlstate=sqlstate)
-            foreseen = False
-        else:
-            foreseen = not isinstance(error, ServerUnreachable)
-        if not foreseen and self.name in CHANGING_STEPS and not self.module.check_mode:
-            error = self._after_a_loss(error)
-        code, reason, details, outcome = error.code, visible(error.reason), error.details, error.outcome
-        if not isinstance(error, AwaitingApproval):
-            self._record_failure(code, reason)
-        gone = self.backup_gone(self)
-        return {
-            "failed": True,
-            "msg": reason,
-            "reason_code": code,
-            "details": details,
-            "outcome": outcome,
-            "changed": False,
-            **({"backup_gone": gone} if gone is not None else {}),
-        }
-
-    def _after_a_loss(self, error: RunbookError) -> RunbookError:
-        """What an error means that left nobody to say whether production was changed."""
-        if self._connection is None:
-            return Refused(error.code, f"{error.reason} Step {self.name} did not begin.", **error.details)
-        code, reason = error.code, error.reason
-        found = ask_until_answered(lambda: self._ask_again(code, reason), code, reason)
-        found.details.update(error.details)
-        return found
-
-    def _record_failure(self, code: str, reason: str) -> None:
-        """A failed step leaves a receipt too, if its run is open and the server still answers."""
-        belongs_to_a_run = self.name == "preflight" or self.name not in UNGATED_STEPS
-        if not self.identity or self.module.check_mode or not belongs_to_a_run:
-            return
-        if self.reopen is not None and not self.goes_on:
-            return  # the run waits as before, or somebody else drives it
-        try:
-            if self.connection.closed:
-                self.connection = connect(self.params["target"])
-            with transaction(self.connection) as cursor:
-                wait_not_long(cursor, local=True)
-                # It may be the very reason that a standby is missing.
-                commit_without_standbys(cursor, local=True)
-                run = self.ledger.run(cursor, self.run_id)
-                if run is not None and not run["finished"] and run["playbook"] == self.playbook:
-                    self.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})
-                    if self.holds:
-                        # The run goes on to its end, which may be a rollback, or a command that takes its time.
-                        self.ledger.extend_lease(cursor, self.run_id)
-        except (RunbookError, psycopg2.Error) as error:
-            self.module.warn(f"The failure could not be written to the ledger: {one_line(error)}")
 
     def committed(self) -> list[str]:
         """Versions that this run has applied to production and not taken back, as far as its receipts tell."""
