@@ -113,6 +113,27 @@ def test_the_chain_passes_with_a_role_that_is_no_superuser(owned: Application) -
     assert "the chain is whole" in status.output
 
 
+def test_a_role_that_was_there_before_inherits_what_it_is_given(owned: Application) -> None:
+    """Since PostgreSQL 16 a membership says itself whether it is inherited, and as whom the member may act."""
+    with_all = "SELECT pg_has_role('deployer', 'app_owner', 'USAGE'), pg_has_role('deployer', 'app_owner', 'SET')"
+    execute(
+        owned,
+        "CREATE ROLE deployer LOGIN NOINHERIT",
+        "GRANT app_owner TO deployer WITH INHERIT FALSE, SET FALSE",
+    )
+    assert execute(owned, with_all) == [(False, False)]
+    checked = owned.run("playbooks/bootstrap_roles.yml", "--check")
+    assert checked.status == 0, checked.output
+    assert "changed=0" not in checked.output, checked.output
+    assert execute(owned, with_all) == [(False, False)]
+    made = owned.run("playbooks/bootstrap_roles.yml")
+    assert made.status == 0, made.output
+    assert execute(owned, with_all) == [(True, True)], made.output
+    assert "changed=0" in owned.run("playbooks/bootstrap_roles.yml").output
+    deployed = owned.deploy("002", "--check")
+    assert deployed.status == 0, deployed.output
+
+
 ODD = "De-loy R.x ä;"
 
 
