@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -277,3 +278,38 @@ def test_a_definition_that_is_no_text_is_said_to_be_so(encoded: StepRuns) -> Non
     answer = encoded.step("preflight")
     assert answer["reason_code"] == "text_not_utf8"
     assert "is not UTF-8, whose encoding SQL_ASCII" in answer["msg"]
+
+
+@pytest.mark.parametrize("encoded", ["SQL_ASCII"], indirect=True)
+def test_values_that_are_no_text_come_back_and_can_be_looked_at(encoded: StepRuns, tmp_path: Path) -> None:
+    """Bytes cross from one place to the other as they are, and a person is shown them."""
+    values = "SELECT id, encode(author::bytea, 'hex') FROM notes ORDER BY 1"
+    encoded.deploy()
+    encoded.execute(
+        "UPDATE notes SET author = E'caf\\xe9' WHERE id = 1", "UPDATE notes SET author = 'mine' WHERE id = 3"
+    )
+    written = encoded.ask(values)
+    assert written == [(1, "636166e9"), (2, None), (3, "6d696e65")]
+    encoded.another("emergency_rollback").roll_back()
+    ((item, rows),) = encoded.ask("SELECT item, rows FROM runbook_salvage.manifest WHERE rows > 0")
+    assert rows == 2, "what nobody has written is not kept"
+    look = encoded.another("salvage").must("salvage", action="list", item=item)["outputs"]["rows"]
+    assert [row["kept"] for row in look] == [{"author": r"caf\xe9"}, {"author": "mine"}]
+    for kind in ("csv", "sql"):
+        path = tmp_path / f"kept.{kind}"
+        encoded.another("salvage").must("salvage", action="export", item=item, format=kind, file=str(path))
+        assert b"caf\xe9" in path.read_bytes()
+    encoded.another().deploy()
+    assert encoded.ask(values) == written
+    encoded.execute("UPDATE notes SET author = NULL")
+    psql = [
+        str(Path(encoded.server.bindir, "psql")),
+        "-X",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-h",
+        encoded.server.host,
+    ]
+    psql += ["-p", str(encoded.server.port), "-U", encoded.server.user, "-d", encoded.database]
+    subprocess.run([*psql, "-f", str(tmp_path / "kept.sql")], check=True, capture_output=True)
+    assert encoded.ask(values) == written

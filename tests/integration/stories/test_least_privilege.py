@@ -115,7 +115,9 @@ def test_the_chain_passes_with_a_role_that_is_no_superuser(owned: Application) -
 
 def test_a_role_that_was_there_before_inherits_what_it_is_given(owned: Application) -> None:
     """Since PostgreSQL 16 a membership says itself whether it is inherited, and as whom the member may act."""
-    with_all = "SELECT pg_has_role('deployer', 'app_owner', 'USAGE'), pg_has_role('deployer', 'app_owner', 'SET')"
+    with_all = (
+        "SELECT pg_has_role('deployer', 'app_owner', 'USAGE'), pg_has_role('deployer', 'app_owner', 'SET')"
+    )
     execute(
         owned,
         "CREATE ROLE deployer LOGIN NOINHERIT",

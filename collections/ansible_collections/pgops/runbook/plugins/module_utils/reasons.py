@@ -391,9 +391,13 @@ PARTS: dict[str, dict[str, Reason]] = {
             "No deploy of this database has the tag to whose state a rollback is to go back.",
             "Take one that the reason names, or the last migration that is to stay: -e to=<version>.",
         ),
+        "text_in_another_encoding": Reason(
+            "A role, database or tablespace that is needed has a name in another encoding than the database.",
+            "Rename what the reason names, in a database of the encoding in which it was made.",
+        ),
         "text_not_utf8": Reason(
-            "A name, a comment or a definition in the database, whose encoding is SQL_ASCII, is not UTF-8.",
-            "Give it again in UTF-8 (COMMENT ON, ALTER ... RENAME).",
+            "A name, a comment, a definition or a value in the database, whose encoding is SQL_ASCII, is not UTF-8.",
+            "Give it again in UTF-8 (COMMENT ON, ALTER ... RENAME, UPDATE).",
         ),
         "together_not_possible": Reason(
             "A script of one of the pending migrations cannot run in a transaction, and all were to be in one.",

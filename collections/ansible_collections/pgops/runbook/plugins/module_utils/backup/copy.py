@@ -40,6 +40,7 @@ WITHOUT_SESSION = """
     FROM pg_catalog.pg_database d
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
       AND pg_catalog.pg_has_role(datdba, 'USAGE')
+      AND pg_catalog.starts_with(datname::text, %s)
     ORDER BY 1"""
 
 
@@ -269,7 +270,7 @@ def drop_forgotten(target: Target, beside: Connection | None = None) -> list[str
 
 
 def _forgotten_copies(cursor: Cursor) -> list[str]:
-    cursor.execute(WITHOUT_SESSION)
+    cursor.execute(WITHOUT_SESSION, (PREFIX,))
     return [name for name, comment, now in cursor.fetchall() if _forgotten(name, comment or "", now)]
 
 

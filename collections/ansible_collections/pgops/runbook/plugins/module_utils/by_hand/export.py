@@ -16,6 +16,7 @@ from typing import IO
 
 from ..errors import Refused
 from ..postgres.connection import sql
+from ..postgres.other_encodings import as_bytes
 from ..postgres.session import PINNED_SETTINGS
 from ..salvage.store.items import COLUMNS, OF_TABLES, SalvageStore
 from ..salvage.store.rows import rows_of
@@ -26,6 +27,8 @@ __all__ = ["FORMATS", "check_export", "export_item"]
 FORMATS = ("csv", "sql")
 
 ROWS_A_FETCH = 1000
+
+TEXT = "UTF8"
 
 
 def check_export(item: Json, file_format: str, path: str) -> None:
@@ -154,8 +157,8 @@ def _write_csv(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
         fields = [sql.SQL("k.{}").format(sql.Identifier(name)) for name in ("key", "kept")]
     cursor.copy_expert(
         sql.SQL(
-            "COPY (SELECT {} FROM ({}) AS k ORDER BY k.number) TO STDOUT WITH (FORMAT csv, HEADER)"
-        ).format(sql.SQL(", ").join(fields), _kept(item)),
+            "COPY (SELECT {} FROM ({}) AS k ORDER BY k.number) TO STDOUT WITH (FORMAT csv, HEADER, ENCODING {})"
+        ).format(sql.SQL(", ").join(fields), _kept(item), sql.Literal(_encoding(cursor))),
         file,
     )
 
@@ -165,7 +168,7 @@ def _write_sql(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
     lines = [
         f"-- {' '.join(item['kind'].split())} of migration {' '.join(item['migration'].split())}, item {item['item']}",
         "BEGIN;",
-        "SET LOCAL client_encoding = 'UTF8';",
+        f"SET LOCAL client_encoding = '{_encoding(cursor)}';",
         *(f"SET LOCAL {name} = '{pinned.value}';" for name, pinned in PINNED_SETTINGS.items()),
     ]
     file.write(("\n".join(lines) + "\n").encode("utf-8"))
@@ -175,14 +178,22 @@ def _write_sql(cursor: Cursor, item: Json, file: IO[bytes]) -> None:
         _insert(cursor, item),
         _update(cursor, item),
     )
+    if _encoding(cursor) != TEXT:
+        statement = sql.SQL(as_bytes("{}")).format(statement)
     query = sql.SQL("SELECT {} FROM ({}) AS k ORDER BY k.number").format(statement, _kept(item))
     # On the server's side: the client never holds more than a batch of rows.
     with cursor.connection.cursor("runbook_export") as rows:
         rows.itersize = ROWS_A_FETCH
         rows.execute(query)
         for (line,) in rows:
-            file.write((line + "\n").encode("utf-8"))
+            file.write((line.encode("utf-8") if isinstance(line, str) else bytes(line)) + b"\n")
     file.write(b"COMMIT;\n")
+
+
+def _encoding(cursor: Cursor) -> str:
+    """Of the file: UTF8, but where values may be no text, the bytes that they are."""
+    of_database = cursor.connection.info.parameter_status("server_encoding")
+    return of_database if of_database == "SQL_ASCII" else TEXT
 
 
 def _insert(cursor: Cursor, item: Json) -> sql.Composed:

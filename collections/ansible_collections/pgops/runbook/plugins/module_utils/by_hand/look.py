@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..postgres.connection import sql
+from ..postgres.other_encodings import as_bytes, read_json, read_name
 from ..postgres.session import pin_session
 from ..postgres.tables import table_facts
 from ..postgres.values import text_of
@@ -19,13 +20,18 @@ __all__ = ["MOST_ROWS", "look_at_rows"]
 MOST_ROWS = 10
 
 # Of a value as much as a line bears.
-VALUES = """
-    SELECT k.number, k.key, k.kept IS NULL, k.place IS NOT NULL,
-           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM unnest({names}::text[], {theirs}) AS f (key, value)
-            WHERE k.theirs IS DISTINCT FROM NULL AND (k.columns IS NULL OR f.key = ANY (k.columns))),
-           (SELECT jsonb_object_agg(f.key, left(f.value, 60)) FROM unnest({names}::text[], {now}) AS f (key, value)
-            WHERE k.now IS DISTINCT FROM NULL AND (k.columns IS NULL OR f.key = ANY (k.columns)))
-    FROM {work} k WHERE k.columns IS DISTINCT FROM '{{}}' ORDER BY k.number LIMIT {most}"""
+# As bytes: in a database of SQL_ASCII they may be no text.
+VALUES = f"""
+    SELECT number, {as_bytes("key")}, gone, there, {as_bytes("theirs")}, {as_bytes("now")} FROM (
+    SELECT k.number, k.key, k.kept IS NULL AS gone, k.place IS NOT NULL AS there,
+           (SELECT jsonb_object_agg(f.key, left(f.value, 60))
+            FROM unnest({{names}}::text[], {{theirs}}) AS f (key, value)
+            WHERE k.theirs IS DISTINCT FROM NULL AND (k.columns IS NULL OR f.key = ANY (k.columns))) AS theirs,
+           (SELECT jsonb_object_agg(f.key, left(f.value, 60))
+            FROM unnest({{names}}::text[], {{now}}) AS f (key, value)
+            WHERE k.now IS DISTINCT FROM NULL AND (k.columns IS NULL OR f.key = ANY (k.columns))) AS now
+    FROM {{work}} k WHERE k.columns IS DISTINCT FROM '{{{{}}}}' ORDER BY k.number LIMIT {{most}}) AS row
+    ORDER BY number"""
 
 
 def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
@@ -60,12 +66,12 @@ def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
     names = f"{', '.join(item['key_columns'])} " if rows.has_key else ""
     return [
         {
-            "key": f"{names}{key}",
+            "key": f"{names}{read_name(cursor, key)}",
             "reason": reasons.get(number),
             "deleted": deleted,
             "there": there,
-            "kept": kept or {},
-            "now": now or {},
+            "kept": read_json(cursor, kept),
+            "now": read_json(cursor, now),
         }
         for number, key, deleted, there, kept, now in cursor.fetchall()
     ]

@@ -46,8 +46,8 @@ def explain_error(error: Exception) -> tuple[str, str]:
         return "row_too_long", f"{message}. {what}"
     if sqlstate == "22021":  # character_not_in_repertoire
         what = (
-            "A name, a comment or a definition in the database is not UTF-8, whose encoding SQL_ASCII takes any"
-            " bytes. Give it again in UTF-8, then type the same command again."
+            "A name, a comment, a definition or a value in the database is not UTF-8, whose encoding SQL_ASCII takes"
+            " any bytes. Give it again in UTF-8, then type the same command again."
         )
         return "text_not_utf8", f"{message}. {what}"
     return "postgresql_error", f"{message.rstrip('.')}."

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ..errors import Refused
 from ..postgres.answers import one_row
+from ..postgres.other_encodings import as_bytes, read_name
 from ..sentences import listed
 from ..shapes import Cursor
 
@@ -33,18 +34,22 @@ class SharedState(NamedTuple):
 
 
 # A role has its settings in pg_roles. Those of this database alone are left out: they are the copy's.
-STATE = """
-    SELECT 'role ' || quote_ident(rolname), r::text FROM pg_catalog.pg_roles AS r
-    UNION ALL
-    SELECT 'membership of ' || member::regrole || ' in ' || roleid::regrole, m::text
-    FROM pg_catalog.pg_auth_members AS m
-    UNION ALL
-    SELECT 'settings of database ' || quote_ident(datname), s.setrole || ' ' || setconfig::text
-    FROM pg_catalog.pg_db_role_setting AS s JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
-    WHERE datname <> current_database()
+# All as bytes: what others have made in databases of other encodings is not the script's.
+STATE = f"""
+    SELECT {as_bytes("name")}, {as_bytes("facts")} FROM (
+        SELECT 'role ' || quote_ident(rolname) AS name, r::text AS facts FROM pg_catalog.pg_roles AS r
+        UNION ALL
+        SELECT 'membership of ' || member::regrole || ' in ' || roleid::regrole, m::text
+        FROM pg_catalog.pg_auth_members AS m
+        UNION ALL
+        SELECT 'settings of database ' || quote_ident(datname), s.setrole || ' ' || setconfig::text
+        FROM pg_catalog.pg_db_role_setting AS s JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
+        WHERE datname <> current_database()
+    ) AS shared
     ORDER BY 1, 2"""
-DATABASES = """
-    SELECT oid::bigint, quote_ident(datname), concat_ws(' ', datdba, datacl) FROM pg_catalog.pg_database
+DATABASES = f"""
+    SELECT oid::bigint, {as_bytes("quote_ident(datname)")}, {as_bytes("concat_ws(' ', datdba, datacl)")}
+    FROM pg_catalog.pg_database
     WHERE datname <> current_database()"""
 LOCKED = """
     SELECT count(*) FILTER (WHERE relation = 'pg_catalog.pg_authid'::regclass),
@@ -59,9 +64,13 @@ def shared_state(cursor: Cursor) -> SharedState:
     cursor.execute(STATE)
     facts: dict[str, str] = {}
     for name, text in cursor.fetchall():
-        facts[name] = facts.get(name, "") + text
+        read = read_name(cursor, name)
+        facts[read] = facts.get(read, "") + read_name(cursor, text)
     cursor.execute(DATABASES)
-    return SharedState(facts, {oid: (name, text) for oid, name, text in cursor.fetchall()})
+    return SharedState(
+        facts,
+        {oid: (read_name(cursor, name), read_name(cursor, text)) for oid, name, text in cursor.fetchall()},
+    )
 
 
 def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState) -> None:

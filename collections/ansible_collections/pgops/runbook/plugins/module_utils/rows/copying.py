@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from ..postgres.connection import sql
+from ..postgres.other_encodings import in_own_encoding
 from ..shapes import Cursor
 
 __all__ = ["copy_rows"]
@@ -18,8 +19,11 @@ def copy_rows(source: Cursor, query: sql.Composable, destination: Cursor, target
 
     Args:
         source, destination: cursors.
-        query, target: COPY ... TO STDOUT and COPY ... FROM STDIN.
+        query, target: COPY ... TO STDOUT and COPY ... FROM STDIN, without options.
     """
+    encodings = {one.connection.info.parameter_status("server_encoding") for one in (source, destination)}
+    if len(encodings) == 1:
+        query, target = query + in_own_encoding(source), target + in_own_encoding(destination)
     reading, writing = os.pipe()
 
     def send() -> None:

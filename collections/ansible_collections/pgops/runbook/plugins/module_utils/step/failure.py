@@ -10,6 +10,7 @@ from ..errors import AwaitingApproval, Refused, RunbookError, StepFailed
 from ..ledger.aftermath import CHANGING_STEPS
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, transaction
 from ..postgres.message import explain_error, one_line
+from ..postgres.other_encodings import explain_unreadable
 from ..postgres.standbys import commit_without_standbys
 from ..sentences import visible
 from ..shapes import Json
@@ -23,20 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["aftermath_of", "failure_of"]
 
 
-def failure_of(step: Step, error: RunbookError | psycopg2.Error) -> Json:
+def failure_of(step: Step, error: RunbookError | psycopg2.Error | UnicodeDecodeError) -> Json:
     """What the module answers when the step has failed; the ledger is asked and told where that can be.
 
     Returns:
         the arguments of ``fail_json``: msg, reason_code, details, outcome and, where the backup to be put back is known
         to be gone, backup_gone.
     """
-    if not isinstance(error, RunbookError):
-        code, said = explain_error(error)
-        reason, sqlstate = f"PostgreSQL ended step {step.name}: {said}", error.pgcode
-        error = StepFailed(code, reason, sqlstate=sqlstate)
-        foreseen = False
-    else:
-        foreseen = not isinstance(error, ServerUnreachable)
+    foreseen = isinstance(error, RunbookError) and not isinstance(error, ServerUnreachable)
+    error = _in_a_sentence(step, error)
     if not foreseen and step.name in CHANGING_STEPS and not step.module.check_mode:
         error = _after_a_loss(step, error)
     code, reason, details, outcome = error.code, visible(error.reason), error.details, error.outcome
@@ -52,6 +48,18 @@ def failure_of(step: Step, error: RunbookError | psycopg2.Error) -> Json:
         "changed": False,
         **({"backup_gone": gone} if gone is not None else {}),
     }
+
+
+def _in_a_sentence(step: Step, error: RunbookError | psycopg2.Error | UnicodeDecodeError) -> RunbookError:
+    if isinstance(error, RunbookError):
+        return error
+    if isinstance(error, UnicodeDecodeError):
+        try:
+            return explain_unreadable(step.connection, error)
+        except psycopg2.Error as lost:
+            error = lost
+    code, said = explain_error(error)
+    return StepFailed(code, f"PostgreSQL ended step {step.name}: {said}", sqlstate=error.pgcode)
 
 
 def _after_a_loss(step: Step, error: RunbookError) -> RunbookError:

@@ -151,7 +151,7 @@ class Step:
             with progress_told(self.params["progress_file"], self.params["target"], looks):
                 try:
                     answer = self._succeed(work, first)
-                except (RunbookError, psycopg2.Error) as error:
+                except (RunbookError, psycopg2.Error, UnicodeDecodeError) as error:
                     answer = failure_of(self, error)
         except Exception as error:
             # A defect. ansible-core tells the message of what a module raises, and not its type and place.
@@ -177,7 +177,7 @@ class Step:
         """All of the step; what the module answers of it.
 
         Raises:
-            RunbookError, psycopg2.Error: it failed.
+            RunbookError, psycopg2.Error, UnicodeDecodeError: it failed.
         """
         if first is not None:
             first()

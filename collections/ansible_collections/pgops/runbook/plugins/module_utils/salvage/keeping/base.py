@@ -15,6 +15,7 @@ from typing import IO
 from ...postgres.answers import one_row
 from ...postgres.columns import own_type_columns
 from ...postgres.connection import sql
+from ...postgres.other_encodings import in_own_encoding
 from ...postgres.tables import ForeignKey, Table
 from ...postgres.values import equal, text_of
 from ...shapes import Cursor, Json, TableName
@@ -330,4 +331,5 @@ class Difference:
 
     def copy_out(self, item: int, file: IO[bytes]) -> None:
         """Write what differs where undoing does not reach it."""
-        self.cursor.copy_expert(sql.SQL(OUT).format(item=sql.Literal(item), work=self.work), file)
+        query = sql.SQL(OUT).format(item=sql.Literal(item), work=self.work)
+        self.cursor.copy_expert(query + in_own_encoding(self.cursor), file)

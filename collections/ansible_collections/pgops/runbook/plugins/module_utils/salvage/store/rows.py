@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from ...postgres.connection import sql
+from ...postgres.other_encodings import in_own_encoding
 from ...shapes import Cursor
 
 __all__ = [
@@ -73,8 +74,11 @@ def write_large_object(cursor: Cursor, item: int, oid: int) -> None:
 def enter_rows(cursor: Cursor, file: IO[bytes]) -> None:
     """Enter rows of any items from a file in COPY's own format, as Difference.copy_out() writes it."""
     cursor.copy_expert(
-        "COPY runbook_salvage.kept_row (item, key, occurrence, kept, base, columns, written_since, parents)"
-        " FROM STDIN",
+        sql.SQL(
+            "COPY runbook_salvage.kept_row (item, key, occurrence, kept, base, columns, written_since, parents)"
+            " FROM STDIN"
+        )
+        + in_own_encoding(cursor),
         file,
         CHUNK_OF_FILE,
     )
