@@ -142,6 +142,18 @@ def test_what_a_dead_run_has_left_out_of_service_is_taken_back(tmp_path: Path) -
     assert result["outputs"]["maintenance"] == [said]
 
 
+def test_where_taking_back_crashed_it_is_said_how(tmp_path: Path) -> None:
+    left = {
+        **{"run_id": "r0", "playbook": "deploy", "since": "today", "mode": "block", "close_command": None},
+        **{"ended": True, "at_work": False, "lease_expired": True, "controller": {}, "operator": "ada"},
+    }
+    crashed = {"failed": True, "rc": 1, "exception": "Traceback (most recent call last):\nValueError: odd"}
+    result, _ = execute(tmp_path, "preflight", {**DONE, "out_of_service": [left]}, crashed)
+    (said,) = result["warnings"]
+    assert "could not be ended: Step announce met an error that nobody foresaw" in said
+    assert "ValueError: odd" in said
+
+
 def test_the_application_is_asked_before_the_smoke_test_alone(tmp_path: Path) -> None:
     health = {"urls": ["http://127.0.0.1:1/"], "retries": 0, "delay_seconds": 0, "timeout_seconds": 1}
     _, (given,) = execute(tmp_path, "swap", DONE, runbook_health=health)

@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 from ansible.vars.clean import remove_internal_keys
 
 from ..screen.moving import MovingLine
-from .crash import LOOK
+from .crash import LOOK, explain_crash
 from .own_machine import PROFILE, execute, is_own_machine
 from .password import Passwords, PasswordUnavailable
 from .progress import followed, newest_line
@@ -149,7 +149,7 @@ class ModuleOfSteps(ActionBase):
         """
         self._executes = "pgops.runbook.announce"
         try:
-            return self._run_if_reached(
+            result = self._run_if_reached(
                 {
                     "target": arguments["target"],
                     "run": {**arguments["run"], **run},
@@ -161,6 +161,9 @@ class ModuleOfSteps(ActionBase):
             )
         finally:
             self._executes = ""
+        if result.get("failed") and not result.get("msg"):
+            result["reason_code"], result["msg"] = explain_crash("announce", result)
+        return result
 
     def _aftermath(
         self, result: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]
