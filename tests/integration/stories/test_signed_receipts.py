@@ -74,6 +74,13 @@ def test_a_deploy_is_signed_and_the_key_stays_on_the_controller(application: App
     assert "NOT SIGNED: receipt 3 (" in status.output
     assert "NOT SIGNED: receipt 5 (" in status.output
     assert "run.json is not as the run left it" in status.output.replace("\n", " ")
+    # Or takes away all signatures, as if there had never been a key.
+    execute(application, "UPDATE runbook.receipt SET signature = NULL")
+    status = application.run("playbooks/status.yml", env=env)
+    said = " ".join(status.output.split())
+    assert f"the chain is whole; {written} have no signature (runs {run.record['run_id']})" in said
+    assert f"rollback proven by run {run.record['run_id']} (" in said
+    assert "rows compared), whose receipts are not signed" in said
 
 
 def test_what_is_adopted_and_what_is_put_back_by_hand_is_signed(runs: StepRuns) -> None:
@@ -89,7 +96,7 @@ def test_what_is_adopted_and_what_is_put_back_by_hand_is_signed(runs: StepRuns) 
     status = application.run("playbooks/status.yml", "-e", "adopt=true")
     assert status.status == 0, status.output
     assert "NOT SIGNED" not in status.output
-    assert "and signed" in status.output
+    assert f"the chain is whole; {written} have no signature" in " ".join(status.output.split())
     restored = application.run(
         "playbooks/salvage.yml", "-e", "salvage_action=restore", "-e", "salvage_item=1"
     )

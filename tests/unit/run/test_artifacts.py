@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.page import w
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.artifacts import (
     changed_artifacts,
     contradicting_records,
+    runs_without_signatures,
     unsigned_receipts,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
@@ -190,3 +191,4 @@ def test_signatures_are_missed_after_the_first_of_runs_that_have_ended() -> None
     assert missing.startswith("receipt 4 (apply in run r) has no signature")
     (wrong,) = unsigned_receipts([*good, one(4, signature_of("4", "another"))], "key")
     assert wrong.startswith("receipt 4 (apply in run r) was not signed with receipt_key")
+    assert runs_without_signatures([*good, one(4, None)]) == {"r": 2}

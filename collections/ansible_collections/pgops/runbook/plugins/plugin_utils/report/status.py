@@ -165,12 +165,26 @@ def _chain(status: dict[str, Any]) -> str:
     if broken is None and status.get("cut_off"):
         return f"RECEIPTS CUT OFF: {status['cut_off']}; {GOES_ON}"
     if broken is None:
-        signed = status.get("signed") and status["receipts"] and not status.get("unsigned")
-        return f"Receipts: {status['receipts']}, the chain is whole" + (" and signed" if signed else "")
+        bare = status.get("without_signature") or {}
+        signed = status.get("signed") and status["receipts"] and not (bare or status.get("unsigned"))
+        return f"Receipts: {status['receipts']}, the chain is whole" + (
+            " and signed" if signed else _without_signature(bare) if bare else ""
+        )
     what = f"{broken['step']} {broken['migration'] or ''}".strip()
     return (
         f"RECEIPTS CHANGED: the one of {what} in run {broken['run_id']} is no longer as it was written,"
         f" or one before it is gone; {GOES_ON}"
+    )
+
+
+def _without_signature(bare: dict[str, int]) -> str:
+    """
+    Args:
+        bare: run_id -> number of its receipts.
+    """
+    return (
+        f"; {sum(bare.values())} have no signature (runs {listed(list(bare), 3)}): they were written without"
+        " receipt_key, or somebody without it has taken the signatures away; nothing tells which"
     )
 
 
@@ -194,6 +208,11 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
         but = f"; it does not give back all rows of {listed(lost)}, which was accepted" if lost else ""
         parts.append(
             f"rollback proven by run {proof['run_id']} ({proof['rows_compared']} rows compared{but})"
+            + (
+                ", whose receipts are not signed"
+                if proof["run_id"] in (status.get("without_signature") or {})
+                else ""
+            )
             if proof["rows_compared"]
             else f"rollback rehearsed by run {proof['run_id']} without any rows, and so not proven"
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ...module_utils.own_files import read_regular
 from .record import digest_of_record
 from .run_folder import sha256_of_file
 
-__all__ = ["changed_artifacts", "contradicting_records", "unsigned_receipts"]
+__all__ = ["changed_artifacts", "contradicting_records", "runs_without_signatures", "unsigned_receipts"]
 
 
 def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str]:
@@ -123,6 +124,15 @@ def _is_of_ledger(folder: Path) -> bool:
         return bool(json.loads(read_regular(str(folder / "run.json")))["playbook"] not in READING_PLAYBOOKS)
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def runs_without_signatures(receipts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """run_id -> how many of its receipts have no signature; of runs that have ended.
+
+    By themselves they do not tell whether there was no key, or somebody took them away, to write what
+    he likes.
+    """
+    return dict(Counter(one["run_id"] for one in receipts if not one["signature"] and one["ended"]))
 
 
 def unsigned_receipts(receipts: Sequence[Mapping[str, Any]], key: str) -> list[str]:

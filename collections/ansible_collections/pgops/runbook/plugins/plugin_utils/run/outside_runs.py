@@ -11,7 +11,7 @@ from ..report.cleanup import cleanup_report
 from ..report.history import history_report, write_history
 from ..report.salvage import salvage_report
 from ..report.status import status_report
-from .artifacts import changed_artifacts, contradicting_records, unsigned_receipts
+from .artifacts import changed_artifacts, contradicting_records, runs_without_signatures, unsigned_receipts
 from .cleaning import with_artifacts
 from .record import RunRecord
 
@@ -68,4 +68,5 @@ def _compare(outputs: dict[str, Any], record: RunRecord, signed: dict[str, str])
         one for one in contradicting_records(str(record.artifacts_dir), ledger) if one["run_id"] not in known
     ]
     outputs["signed"] = bool(record.key)
+    outputs["without_signature"] = runs_without_signatures(ledger["receipts"]) if record.key else {}
     outputs["unsigned"] = unsigned_receipts(ledger["receipts"], record.key) if record.key else []
