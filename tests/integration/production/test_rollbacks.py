@@ -143,3 +143,33 @@ def test_the_rollback_of_a_deploy_that_committed_nothing_does_nothing(runs: Step
     assert not (runs.backups / runs.run_id / "emergency_backup").exists()
     answer = runs.step("emergency_rollback", automatic=True)
     assert (answer.get("failed", False), answer["outputs"]["migrations"]) == (False, [])
+
+
+@pytest.fixture
+def one_by_one_over_002(runs: StepRuns) -> StepRuns:
+    """003 commits statement by statement and needs 002, whose rollback fails where rows forbid it."""
+    runs.write(
+        rollback__002_author_rollback="DO $$ BEGIN IF EXISTS (SELECT FROM notes WHERE body = 'no') THEN"
+        " RAISE 'not with these rows'; END IF; END $$; ALTER TABLE notes DROP COLUMN author;",
+        migrations__003_index="-- Requires: 002\nCREATE INDEX CONCURRENTLY by_author ON notes (author);",
+        rollback__003_index_rollback="DROP INDEX CONCURRENTLY by_author;",
+    )
+    deployed(runs, "002")
+    deployed(runs, "003")
+    runs.execute("UPDATE notes SET body = 'no'")
+    return runs
+
+
+def test_where_the_one_before_has_been_taken_back_production_is_not_unchanged(
+    one_by_one_over_002: StepRuns,
+) -> None:
+    runs = one_by_one_over_002
+    one = runs.another("emergency_rollback", "002")
+    one.must("preflight", cascade=True)
+    one.migration = "pending"  # the plan has the scripts of both
+    one.must("backup", purpose="emergency")
+    answer = one.step("emergency_rollback")
+    assert runs.ask(VERSIONS) == [("001",), ("002",)]
+    assert (answer["outcome"], answer["reason_code"]) == ("failed", "statement_failed"), answer
+    assert "003 has been taken back, and stays so" in answer["msg"]
+    assert "002 was tried and undone, so that it is still applied" in answer["msg"]

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from ..catalog.part import keys_of, limited_to
 from ..catalog.remade import Remade, difference_left
 from ..catalog.residue import beyond_residue, undeclared
 from ..digests import digest_of
-from ..errors import RunbookError, Unchanged, known
+from ..errors import Refused, RunbookError, StepFailed, Unchanged, known
 from ..execution.again import apply_again
 from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one
@@ -71,13 +72,38 @@ def roll_back_production(step: Step, migrations: list[Migration], policy: LockPo
     else:
         done = []
         for migration in migrations:
-            if done:
-                step.take_new_session()
-            if commits_one_by_one(migration["rollback"]):
-                done.append(roll_back_one_by_one(migration, hooks))
-            else:
-                done += roll_back_in_one_transaction([migration], hooks)
+            with _what_is_done_stays(done):
+                if done:
+                    step.take_new_session()
+                if commits_one_by_one(migration["rollback"]):
+                    done.append(roll_back_one_by_one(migration, hooks))
+                else:
+                    done += roll_back_in_one_transaction([migration], hooks)
     return [work.notes["outputs"] for work in done]
+
+
+@contextmanager
+def _what_is_done_stays(done: Sequence[Work]) -> Iterator[None]:
+    """One that fails leaves production as it was before it, and that is not as it was before the first.
+
+    Raises:
+        StepFailed: one failed, and others are taken back by then.
+    """
+    try:
+        yield
+    except (Unchanged, Refused) as error:
+        if not done:
+            raise
+        versions = listed([work.version for work in done], separator=", ")
+        taken_back = (
+            "has been taken back, and stays so" if len(done) == 1 else "have been taken back, and stay so"
+        )
+        raise StepFailed(
+            error.code,
+            f"{error.reason} Of this run {versions} {taken_back}. When the cause is gone, type the same command"
+            " again: it goes on from there.",
+            **error.details,
+        ) from None
 
 
 class RollbackHooks(ProductionHooks):
