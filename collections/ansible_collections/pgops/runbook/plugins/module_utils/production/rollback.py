@@ -101,7 +101,7 @@ def _what_is_done_stays(done: Sequence[Work]) -> Iterator[None]:
         raise StepFailed(
             error.code,
             f"{error.reason} Of this run {versions} {taken_back}. When the cause is gone, type the same command"
-            " again: it goes on from there.",
+            " again: it resumes there.",
             **error.details,
         ) from None
 
