@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import copy_name
 from ansible_collections.pgops.runbook.plugins.module_utils.drill.remains import forget_dead_drills, run_of
-from ansible_collections.pgops.runbook.plugins.module_utils.restore.restored import replaced_name
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import replaced_name
 
 from tests.integration.restore_runs import beside, wait_for
 from tests.integration.step_runs import StepRuns, target

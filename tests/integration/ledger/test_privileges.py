@@ -19,6 +19,7 @@ HARMFUL = [
     "GRANT CREATE ON SCHEMA runbook TO {role}",
     "GRANT SELECT ON runbook_salvage.kept_row TO {role}",
     "GRANT SELECT (kept) ON runbook_salvage.kept_row TO PUBLIC",
+    "GRANT pg_write_all_data TO {role}",
 ]
 
 

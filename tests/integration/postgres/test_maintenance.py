@@ -80,3 +80,55 @@ def test_a_swap_that_is_still_at_work_is_left_alone(
     with pytest.raises(Refused, match=f"Another restore is swapping database {killed} at this moment"):
         maintenance.reopen_after_interrupted_swap(target(server, killed))
     assert not lets_in(server, killed)
+
+
+MARKED = maintenance.SWAP_MARK
+
+
+@pytest.mark.parametrize(
+    ("comment", "makes"),
+    [
+        ("x", "CREATE ROLE clerk SUPERUSER"),
+        ("[]", "CREATE ROLE clerk SUPERUSER"),
+        ('{{"database": "{0}"}}', "CREATE ROLE clerk SUPERUSER"),
+        ('{{"database": "{0}", "run_id": "r; curl", "source": "s"}}', "CREATE ROLE clerk SUPERUSER"),
+        ('{{"database": "{0}", "run_id": "r", "source": "s\\n"}}', "CREATE ROLE clerk SUPERUSER"),
+        ('{{"database": "{0}", "run_id": "r", "source": 7}}', "CREATE ROLE clerk SUPERUSER"),
+        ('{{"database": "{0}", "run_id": "r", "source": "s"}}', "CREATE ROLE clerk CREATEDB"),
+    ],
+)
+def test_a_comment_of_somebody_else_lets_nobody_in_and_hides_nothing(
+    server: LocalServer, cursor: Any, killed: str, comment: str, makes: str
+) -> None:
+    """Its database comes first: what is not of a restore, or of who could not do it himself, is passed over."""
+    cursor.execute(f"DROP ROLE IF EXISTS clerk; {makes}")
+    cursor.execute("CREATE DATABASE aaa OWNER clerk")
+    try:
+        mark = sql.Literal(f"{MARKED}{comment.format(killed)}")
+        cursor.execute(sql.SQL("COMMENT ON DATABASE aaa IS {}").format(mark))
+        found = maintenance.interrupted_swap(cursor, killed)
+        assert found is not None
+        assert found["run_id"] == "the-restore"
+        cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(sql.Identifier(f"{killed}_restored")))
+        assert maintenance.reopen_after_interrupted_swap(target(server, killed)) is None
+        assert not lets_in(server, killed)
+    finally:
+        cursor.execute("DROP DATABASE aaa")
+        cursor.execute("DROP ROLE clerk")
+
+
+def test_what_a_member_of_the_owner_has_begun_is_believed(cursor: Any, killed: str) -> None:
+    """He could let others in himself; the restored database is his until it has the name."""
+    cursor.execute(
+        "DROP ROLE IF EXISTS shop_owner; CREATE ROLE shop_owner; DROP ROLE IF EXISTS shop_deployer"
+    )
+    cursor.execute("CREATE ROLE shop_deployer; GRANT shop_owner TO shop_deployer")
+    live, restored = sql.Identifier(killed), sql.Identifier(f"{killed}_restored")
+    try:
+        cursor.execute(sql.SQL("ALTER DATABASE {} OWNER TO shop_owner").format(live))
+        cursor.execute(sql.SQL("ALTER DATABASE {} OWNER TO shop_deployer").format(restored))
+        assert maintenance.interrupted_swap(cursor, killed) is not None
+    finally:
+        for one in (live, restored):
+            cursor.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(one))
+        cursor.execute("DROP ROLE shop_deployer; DROP ROLE shop_owner")

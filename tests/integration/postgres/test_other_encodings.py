@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres import lock_waits
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.other_encodings import (
     as_bytes,
     read_name,
@@ -83,3 +84,20 @@ def test_a_name_that_is_needed_is_refused_with_what_mends_it(
     finally:
         in_latin1(f'REVOKE CONNECT ON DATABASE "{runs.database}" FROM "{ROLE}"')
     runs.another("emergency_rollback").roll_back()
+
+
+def test_whoever_keeps_the_databases_locked_is_named_from_wherever_he_is(
+    server: LocalServer,
+    in_latin1: Callable[[str], None],
+    runs: StepRuns,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lock_waits, "DATABASES_SECONDS", 0.3)
+    runs.steps("preflight", "maintenance_window", "backup")
+    with contextlib.closing(server.connect("of_latin1")) as other, other.cursor() as cursor:
+        cursor.execute("SET application_name = 'nightly'; LOCK TABLE pg_database IN SHARE MODE /* \xe9 */")
+        answer = runs.step("verify_restore")
+    assert answer["reason_code"] == "lock_not_available", answer
+    assert f"pid {other.info.backend_pid} (user {server.user}, application nightly, idle in" in answer["msg"]
+    assert r"/* \xe9 */ holds pg_database" in answer["msg"]
+    runs.steps("verify_restore")

@@ -150,6 +150,23 @@ def test_between_restore_and_swap(written: StepRuns, admin: StepRuns) -> None:
     finish(written, admin, killed)
 
 
+def test_after_the_swap_the_next_command_of_any_kind_says_what_production_is(
+    written: StepRuns, admin: StepRuns
+) -> None:
+    killed = Restore(written)
+    killed.steps("preflight", "restore", "count_rows", "swap")
+    (was,) = replaced(admin, written.database)
+    seen = written.another("status").must("status")["outputs"]["unfinished_run"]
+    assert (seen["run_id"], seen["committed"]["replaced"]) == (killed.run.run_id, was)
+    later = written.another().must("preflight", take_over=killed.run.run_id)
+    found = later["outputs"]["interrupted_run"]
+    assert (found["run_id"], found["replaced"]) == (killed.run.run_id, was)
+    ((reason,),) = written.ask(f"SELECT reason FROM runbook.run WHERE run_id = '{killed.run.run_id}'")
+    assert (
+        f"production is the restored backup, and what it was before is in database {was}; its end" in reason
+    )
+
+
 def test_in_the_transaction_that_changes_the_names(written: StepRuns, admin: StepRuns) -> None:
     killed = Restore(written)
     name = killed.steps("preflight", "restore", "count_rows") and beside(admin)[0]

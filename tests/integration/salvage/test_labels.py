@@ -42,4 +42,4 @@ def test_they_come_back_in_their_places(connection: Any, labels: list, expected:
 
 def test_without_the_type_it_is_said(connection: Any) -> None:
     with connection.cursor() as cursor:
-        assert add_labels_again(cursor, KEY, [["a", None]]) == ["the type is gone"]
+        assert add_labels_again(cursor, KEY, [["a", None]]) == ['public."Mood" is gone']

@@ -76,7 +76,7 @@ def test_what_cannot_be_granted_is_said_and_the_rest_is_done(connection: Any, ro
         (owner,) = cursor.fetchone()
         here = f'"{role}"=r/{owner}'
         problems = change_privileges_again(cursor, "table public.nowhere", [here], [])
-        assert problems == ['relation "public.nowhere" does not exist']
+        assert problems == ["public.nowhere is gone"]
         assert change_privileges_again(cursor, 'table public."Star"', [here], []) == []
         cursor.execute("SELECT has_table_privilege(%s, 'public.\"Star\"', 'SELECT')", (role,))
         assert cursor.fetchone() == (True,)

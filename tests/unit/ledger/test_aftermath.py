@@ -9,6 +9,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFa
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import (
     aftermath,
     agrees,
+    committed,
+    committed_in_words,
     ended_as,
     why_taken_over,
 )
@@ -95,6 +97,32 @@ UNTIL_VERIFY = DEPLOY_STEPS[: DEPLOY_STEPS.index("verify")]
 )
 def test_how_a_run_ended_that_nobody_closed(playbook, receipts, outcome):
     assert ended_as(playbook, receipts, IDENTITY, None, GONE)[0] == outcome
+
+
+def test_what_a_run_had_come_to_is_told_with_its_end():
+    swapped = chain(RESTORE_STEPS[:1], receipt("restore", database_oid=5))
+    assert committed(swapped, IDENTITY) == {"applied": [], "rolled_back": [], "replaced": "shop_before_r"}
+    outcome, reason = ended_as("restore", swapped, IDENTITY, None, GONE)
+    assert outcome == "failed"
+    assert reason.startswith(
+        "it had swapped the databases: production is the restored backup, and what it was"
+    )
+    assert "in database shop_before_r; its end was not recorded" in reason
+    _, reason = ended_as("deploy", chain(UNTIL_VERIFY), IDENTITY, None, GONE)
+    assert reason.startswith("it had applied 002; its end was not recorded")
+    _, reason = ended_as("restore", chain(RESTORE_STEPS[:1]), IDENTITY, None, GONE)
+    assert reason.startswith("its end was not recorded")
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        ({"applied": [], "rolled_back": []}, "committed nothing"),
+        ({"applied": ["001"], "rolled_back": ["002"], "replaced": None}, "applied 001 and rolled back 002"),
+    ],
+)
+def test_what_was_committed_in_words(done, words):
+    assert committed_in_words(done) == words
 
 
 def test_a_run_whose_statements_are_half_done_was_interrupted():

@@ -60,8 +60,13 @@ def test_status_of_a_sound_database():
             "RECEIPTS ACCEPTED: run r9 went on although receipt 6 was the last one",
         ),
         (
-            {"unfinished_run": {"run_id": "r8", "operator": "ada@host", "started": "t0"}},
-            "In progress or interrupted: r8 by ada@host, since t0",
+            {
+                "unfinished_run": {
+                    **{"run_id": "r8", "operator": "ada@host", "started": "t0"},
+                    "committed": {"applied": ["002"], "rolled_back": []},
+                }
+            },
+            "In progress or interrupted: r8 by ada@host, since t0; it has applied 002",
         ),
         (
             {"in_place_but_unrecorded": ["002", "006"]},

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import replaced_name
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.lasting_settings import elements
-from ansible_collections.pgops.runbook.plugins.module_utils.restore.swap import replaced_name
 
 RUN = "20261122T114043Z-midi_library-e59c"
 

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, psycopg2, sql, transaction
 from ..postgres.database_privileges import keep_others_out, read_privileges
 from ..postgres.lasting_settings import PASSED_OVER, set_statement
+from ..postgres.lock_waits import named_waits_for_databases
 from ..postgres.maintenance import allow_connections
 from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..postgres.replication import detach_subscriptions
@@ -49,6 +52,17 @@ def copy_name(run_id: str) -> str:
     return PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16]
 
 
+@contextmanager
+def _on_the_server(target: Target) -> Iterator[Cursor]:
+    connection = connect(target)
+    connection.autocommit = True  # CREATE and DROP DATABASE cannot run in a transaction
+    try:
+        with connection.cursor() as cursor, named_waits_for_databases(cursor):
+            yield cursor
+    finally:
+        connection.close()
+
+
 class CopyDatabase:
     """Creates and drops the copy of one run on one server.
 
@@ -61,11 +75,6 @@ class CopyDatabase:
         self.target = target
         self.run_id = run_id
         self.name = name or copy_name(run_id)
-
-    def _autocommit(self) -> Connection:
-        connection = connect(self.target)
-        connection.autocommit = True  # CREATE and DROP DATABASE cannot run in a transaction
-        return connection
 
     def size(self) -> int:
         """How many bytes it has by now; 0 before it is there."""
@@ -90,27 +99,23 @@ class CopyDatabase:
         options: sql.Composable = sql.SQL("TEMPLATE template0 ALLOW_CONNECTIONS false")
         for keyword, value in like.get("create", {}).items():
             options += sql.SQL(" {} {}").format(sql.SQL(keyword), sql.Literal(value))
-        connection = self._autocommit()
-        try:
-            with connection.cursor() as cursor:
-                # What restores into it and works in it waits for standbys, as everybody else.
-                refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY)
-                name = sql.Identifier(self.name)
-                cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(name, options))
-                keep_others_out(cursor, self.name, like.get("privileges"))
-                cursor.execute(NOW)
-                mark = sql.Literal(f"{self._mark()}{MADE}{one_row(cursor)[0]}")
-                cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, mark))
-                for setting, value in like.get("settings", []):
-                    _keep_setting(cursor, sql.SQL("DATABASE {}").format(name), setting, value)
-                # After the database's own, which it overrides, as in the original.
-                for setting, value in like.get("role_settings", []):
-                    _keep_setting(
-                        cursor, sql.SQL("ROLE CURRENT_USER IN DATABASE {}").format(name), setting, value
-                    )
-                allow_connections(cursor, self.name, True)
-        finally:
-            connection.close()
+        with _on_the_server(self.target) as cursor:
+            # What restores into it and works in it waits for standbys, as everybody else.
+            refuse_endless_commit(cursor, where=ON_SERVER_OF_COPY)
+            name = sql.Identifier(self.name)
+            cursor.execute(sql.SQL("CREATE DATABASE {} {}").format(name, options))
+            keep_others_out(cursor, self.name, like.get("privileges"))
+            cursor.execute(NOW)
+            mark = sql.Literal(f"{self._mark()}{MADE}{one_row(cursor)[0]}")
+            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, mark))
+            for setting, value in like.get("settings", []):
+                _keep_setting(cursor, sql.SQL("DATABASE {}").format(name), setting, value)
+            # After the database's own, which it overrides, as in the original.
+            for setting, value in like.get("role_settings", []):
+                _keep_setting(
+                    cursor, sql.SQL("ROLE CURRENT_USER IN DATABASE {}").format(name), setting, value
+                )
+            allow_connections(cursor, self.name, True)
         self._make_public_alike(like.get("public", True), like.get("public_creators", []))
 
     def limit_owner(self, production: Connection) -> None:
@@ -125,16 +130,10 @@ class CopyDatabase:
             )
             if one_row(cursor)[0]:
                 return
-        connection = self._autocommit()
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    sql.SQL("REVOKE CREATE ON DATABASE {} FROM CURRENT_USER").format(
-                        sql.Identifier(self.name)
-                    )
-                )
-        finally:
-            connection.close()
+        with _on_the_server(self.target) as cursor:
+            cursor.execute(
+                sql.SQL("REVOKE CREATE ON DATABASE {} FROM CURRENT_USER").format(sql.Identifier(self.name))
+            )
 
     def _make_public_alike(self, has_public: bool, creators: list[str]) -> None:
         """No dump says that schema public was dropped, which every new database has."""
@@ -194,34 +193,30 @@ class CopyDatabase:
         """
         if beside is not None and not self._is_there(beside):
             return False
-        connection = self._autocommit()
-        try:
-            with connection.cursor() as cursor:
-                commit_without_standbys(cursor)
-                cursor.execute(
-                    "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = %s",
-                    (self.name,),
+        with _on_the_server(self.target) as cursor:
+            commit_without_standbys(cursor)
+            cursor.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = %s",
+                (self.name,),
+            )
+            row = cursor.fetchone()
+            if row is None:
+                return False
+            if not self._is_ours(row[0]):
+                raise Refused(
+                    "database_not_of_this_run",
+                    f"The server has a database {self.name}, the name of this run's copy, which this run did not"
+                    " make. It was left alone. Find out what it is, rename or drop it, and run the same command"
+                    " again.",
                 )
-                row = cursor.fetchone()
-                if row is None:
-                    return False
-                if not self._is_ours(row[0]):
-                    raise Refused(
-                        "database_not_of_this_run",
-                        f"The server has a database {self.name}, the name of this run's copy, which this run did not"
-                        " make. It was left alone. Find out what it is, rename or drop it, and run the same command"
-                        " again.",
-                    )
-                drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name))
-                try:
-                    # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
-                    cursor.execute(drop)
-                except psycopg2.errors.ObjectInUse:
-                    self._detach_subscriptions(cursor)
-                    cursor.execute(drop)
-                return True
-        finally:
-            connection.close()
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name))
+            try:
+                # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
+                cursor.execute(drop)
+            except psycopg2.errors.ObjectInUse:
+                self._detach_subscriptions(cursor)
+                cursor.execute(drop)
+            return True
 
     def _detach_subscriptions(self, cursor: Cursor) -> None:
         """They alone keep a database from being dropped by force; it may let nobody in, being left by a swap."""
@@ -252,20 +247,15 @@ def drop_forgotten(target: Target, beside: Connection | None = None) -> list[str
         with transaction(beside) as cursor:
             if not _forgotten_copies(cursor):
                 return dropped
-    connection = connect(target)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            commit_without_standbys(cursor)
-            for name in _forgotten_copies(cursor):
-                try:
-                    # Without FORCE: whoever has come in the meantime keeps it.
-                    cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
-                except psycopg2.errors.ObjectInUse:
-                    continue
-                dropped.append(name)
-    finally:
-        connection.close()
+    with _on_the_server(target) as cursor:
+        commit_without_standbys(cursor)
+        for name in _forgotten_copies(cursor):
+            try:
+                # Without FORCE: whoever has come in the meantime keeps it.
+                cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+            except psycopg2.errors.ObjectInUse:
+                continue
+            dropped.append(name)
     return dropped
 
 

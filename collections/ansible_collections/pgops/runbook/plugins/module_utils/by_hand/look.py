@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from ..postgres.connection import sql
+from ..postgres.kept_names import kept_table
 from ..postgres.other_encodings import as_bytes, read_json, read_name
 from ..postgres.session import pin_session
-from ..postgres.tables import table_facts
 from ..postgres.values import text_of
 from ..salvage.key import field
 from ..salvage.returning.waiting import WaitingRows
@@ -46,7 +46,7 @@ def look_at_rows(cursor: Cursor, item: Json) -> list[Json]:
         (whether users had deleted the row), there (whether it is there now), kept and now (dict column -> text of the
         value or None).
     """
-    table = table_facts(cursor, (item["schema"], item["table"])) if item["kind"] in OF_TABLES else None
+    table = kept_table(cursor, (item["schema"], item["table"])) if item["kind"] in OF_TABLES else None
     if table is None or not set(item["key_columns"]) <= set(table.columns):
         return []
     pin_session(cursor, local=True)

@@ -10,6 +10,7 @@ from ..errors import Refused, known
 from ..execution.script import LockPolicy
 from ..ledger.versions import VersionTable
 from ..postgres.connection import sql, transaction
+from ..postgres.kept_names import kept_table
 from ..postgres.references import foreign_keys
 from ..postgres.session import pin_session, restore_session
 from ..postgres.tables import table_facts
@@ -51,7 +52,7 @@ def check_put_back(cursor: Cursor, item: Json, prefer: str = "") -> None:
         )
     if item["kind"] not in OF_TABLES:
         return
-    table = table_facts(cursor, (item["schema"], item["table"]))
+    table = kept_table(cursor, (item["schema"], item["table"]))
     name = f"{item['schema']}.{item['table']}"
     advice = (
         f"Deploy migration {item['migration']}, which makes it and puts the item back."
@@ -180,7 +181,7 @@ def _take_image(cursor: Cursor, item: Json) -> TableImage:
     Raises:
         Refused: it was dropped since it was looked for.
     """
-    table = table_facts(cursor, (item["schema"], item["table"]))
+    table = kept_table(cursor, (item["schema"], item["table"]))
     if table is None:
         raise Refused(
             "salvage_table_changed",

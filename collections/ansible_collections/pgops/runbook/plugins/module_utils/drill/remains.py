@@ -9,8 +9,9 @@ import shutil
 import time
 
 from ..backup.copy import FORGOTTEN_AFTER_HOURS, CopyDatabase, copy_name
+from ..ledger.aftermath import replaced_name
 from ..postgres.connection import connect, sql
-from ..restore.restored import drop_restored, replaced_name
+from ..restore.restored import drop_restored
 from ..shapes import Target
 
 __all__ = ["PARTS", "dead_folders", "forget_dead_drills", "remove_remains", "run_of"]

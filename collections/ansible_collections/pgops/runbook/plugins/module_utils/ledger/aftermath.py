@@ -20,8 +20,12 @@ __all__ = [
     "TAKEN_OVER_SPEC",
     "aftermath",
     "agrees",
+    "committed",
+    "committed_in_words",
     "ended_as",
     "has_changed",
+    "has_swapped",
+    "replaced_name",
     "why_taken_over",
 ]
 
@@ -57,6 +61,9 @@ WHY_TAKEN_OVER = {
 #: Option of a step: what its controller knows of that of the run named by take_over.
 TAKEN_OVER_SPEC = {"type": "str", "default": "named", "choices": list(WHY_TAKEN_OVER)}
 
+# Of an identifier (manual, "Identifiers and Key Words").
+NAME_BYTES = 63
+
 AGAIN = "When the cause is gone, type the same command again."
 
 DIRECTIONS = {"apply": "apply", "emergency_rollback": "rollback"}
@@ -83,8 +90,7 @@ def aftermath(
         Unchanged, or StepFailed with ``done`` among its details where production was changed.
     """
     if step == "swap":
-        restored = latest(receipts, "restore")
-        if restored is None or restored["outputs"].get("database_oid") != identity["database_oid"]:
+        if not has_swapped(receipts, identity):
             return Unchanged(
                 code, f"{reason} The databases were not swapped, and the application is let in. {AGAIN}"
             )
@@ -102,6 +108,67 @@ def aftermath(
     if versions:
         return StepFailed(code, f"{reason} It had {what} {', '.join(versions)}.", done=True)
     return Unchanged(code, f"{reason} It had {what} nothing. {AGAIN}")
+
+
+def has_swapped(receipts: Sequence[Receipt], identity: Identity) -> bool:
+    """Whether the database that a restore has made has the name by now, whatever it could say of that.
+
+    Args:
+        receipts: of the run.
+        identity: of the database that has the name now.
+    """
+    restored = latest(receipts, "restore")
+    return restored is not None and restored["outputs"].get("database_oid") == identity["database_oid"]
+
+
+def committed(receipts: Sequence[Receipt], identity: Identity) -> Json:
+    """What a run has made of production, as far as its receipts tell.
+
+    Args:
+        receipts, identity: see ``has_swapped``.
+
+    Returns:
+        dict: applied and rolled_back (versions), replaced (the name under which the database lies that a restored one
+        has taken the place of, or None).
+    """
+    swapped = has_swapped(receipts, identity)
+    return {
+        "applied": committed_versions(receipts),
+        "rolled_back": committed_versions(receipts, "emergency_rollback"),
+        "replaced": replaced_name(identity["database"], receipts[0]["run_id"]) if swapped else None,
+    }
+
+
+def committed_in_words(done: Json) -> str:
+    """
+    Args:
+        done: see ``committed``; without ``replaced`` of an older release.
+    """
+    words = [
+        f"{what} {', '.join(done[key])}"
+        for what, key in (("applied", "applied"), ("rolled back", "rolled_back"))
+        if done[key]
+    ]
+    if done.get("replaced"):
+        words.append(
+            "swapped the databases: production is the restored backup, and what it was before is in database"
+            f" {done['replaced']}"
+        )
+    return " and ".join(words) or "committed nothing"
+
+
+def replaced_name(database: str, run_id: str) -> str:
+    """Name under which a replaced database stays: its own, and the time and the end of the run's name.
+
+    Args:
+        database: the live one; shortened where the name would get too long for an identifier.
+        run_id: of the restore.
+    """
+    # Lower case: a name that psql takes without quotes.
+    parts = run_id.lower().split("-")
+    ending = "_before_" + "_".join(dict.fromkeys((parts[0], parts[-1])))[-40:]
+    start = database.encode("utf-8")[: NAME_BYTES - len(ending.encode("utf-8"))]
+    return start.decode("utf-8", errors="ignore") + ending
 
 
 def has_changed(receipts: Sequence[Receipt]) -> bool:
@@ -166,7 +233,13 @@ def ended_as(
     """
     done = {receipt["step"] for receipt in receipts if receipt["status"] == "ok"}
     failed = next((receipt for receipt in receipts if receipt["status"] == "failed"), None)
-    interrupted = "failed", f"its end was not recorded: {why}"
+    done_so_far = committed(receipts, identity) if receipts else None
+    had = (
+        f"it had {committed_in_words(done_so_far)}; "
+        if done_so_far is not None and any(done_so_far.values())
+        else ""
+    )
+    interrupted = "failed", f"{had}its end was not recorded: {why}"
     preflight = latest(receipts, "preflight")
     if preflight is None or preflight["outputs"].get("files"):
         return interrupted  # the hosts that have the files leave no receipt that all of them have followed

@@ -41,6 +41,17 @@ RIGHTS = """
     GROUP BY 1, 2, 3, 4 ORDER BY 2, 4"""
 
 
+# Who may write every table by membership, and is not the owner; superusers are beside the point.
+MAY_WRITE_ALL = """
+    SELECT r.rolname::text FROM pg_catalog.pg_roles r
+    WHERE NOT r.rolsuper AND r.rolname <> 'pg_write_all_data'
+      AND pg_catalog.pg_has_role(r.oid, 'pg_write_all_data', 'USAGE')
+      AND NOT pg_catalog.pg_has_role(r.oid, coalesce(
+        (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = %s),
+        current_user::pg_catalog.regrole::pg_catalog.oid), 'USAGE')
+    ORDER BY 1"""
+
+
 class ForeignRight(NamedTuple):
     """What a role that does not own an object of ours may do with it.
 
@@ -75,6 +86,14 @@ def rights_of_others(cursor: Cursor) -> list[ForeignRight]:
                 privileges,
                 f"REVOKE ALL ON {kind} {shown} FROM {whom}",
                 writes or reads_kept_rows,
+            )
+        )
+    cursor.execute(MAY_WRITE_ALL, (LEDGER_SCHEMA,))
+    for (role,) in cursor.fetchall():
+        whom = sql.Identifier(role).as_string(cursor)
+        found.append(
+            ForeignRight(
+                "every table", role, ["pg_write_all_data"], f"REVOKE pg_write_all_data FROM {whom}", True
             )
         )
     return found

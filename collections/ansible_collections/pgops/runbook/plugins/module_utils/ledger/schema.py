@@ -8,7 +8,7 @@ new table and column. ``upgrade`` runs them in order. ``docs/ledger.md`` is made
 
 from __future__ import annotations
 
-__all__ = ["ALL_AWAY", "COLLECTION_VERSION", "COMMENTS", "NEWEST", "RELEASES"]
+__all__ = ["ALL_AWAY", "COLLECTION_VERSION", "COMMENTS", "NEWEST", "OWNER_ALONE", "RELEASES"]
 
 #: Of this collection, as in its galaxy.yml; written beside each release that it has run.
 COLLECTION_VERSION = "0.2.0"
@@ -250,6 +250,13 @@ NINTH: tuple[str, ...] = (
 RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH, 8: EIGHTH, 9: NINTH}
 
 NEWEST = max(RELEASES)
+
+#: Not part of a layout: for rows that not everybody may see who may read every table (pg_read_all_data). With row
+#: security and no policy a table is its owner's alone (manual, "Row Security Policies"). Only where such rows are kept,
+#: since a dump by a role that has no BYPASSRLS then fails, as it does where the application has row security.
+OWNER_ALONE = {
+    "runbook_salvage.kept_row": "ALTER TABLE runbook_salvage.kept_row ENABLE ROW LEVEL SECURITY",
+}
 
 #: Of the newest release: what each schema, table ("schema.table") and column ("schema.table.column") holds.
 COMMENTS: dict[str, str] = {

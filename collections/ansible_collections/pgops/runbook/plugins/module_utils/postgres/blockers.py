@@ -11,16 +11,23 @@ from ..activity import waits
 from ..errors import RunbookError
 from ..shapes import Cursor, Target
 from .connection import connect, psycopg2
+from .other_encodings import as_bytes, read_name
 from .watch import Watch
 
 __all__ = ["UNCONFIRMED", "BlockerWatch"]
 
 LOOK_EVERY_SECONDS = 0.2
 
-BLOCKERS = """
-    SELECT pid, usename, application_name, state,
-           extract(epoch FROM clock_timestamp() - coalesce(xact_start, backend_start))::int, left(query, 200)
-    FROM pg_catalog.pg_stat_activity WHERE pid = ANY (pg_catalog.pg_blocking_pids(%s)) ORDER BY xact_start"""
+# As bytes: who blocks may be in a database of another encoding.
+SESSION = f"""
+    a.pid, {as_bytes("a.usename")}, {as_bytes("a.application_name")}, a.state,
+    extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::int,
+    {as_bytes("left(a.query, 200)")}"""
+
+BLOCKERS = f"""
+    SELECT {SESSION}
+    FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%s))
+    ORDER BY a.xact_start"""
 
 
 # How long a COMMIT keeps its locks for a standby that was there a moment before.
@@ -42,15 +49,27 @@ UNCONFIRMED = (
     " standby back before anybody fails over"
 )
 
-# Locks that keep readers or writers waiting (manual, table 13.2), of tables and not of the catalog.
-HOLDERS = """
-    SELECT a.pid, a.usename, a.application_name, a.state,
-           extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::int, left(a.query, 200),
+# Locks that keep readers or writers waiting (manual, table 13.2).
+STRONG = "('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
+
+# Of tables and not of the catalog.
+HOLDERS = f"""
+    SELECT {SESSION},
            string_agg(DISTINCT l.relation::pg_catalog.regclass::text, ', ')
     FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
     WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND l.relation >= 16384
       AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-      AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+      AND l.mode IN {STRONG}
+    GROUP BY a.pid, a.usename, a.application_name, a.state, a.xact_start, a.backend_start, a.query
+    ORDER BY a.xact_start"""
+
+
+# Of the catalogs that all databases of the server share, and of the databases themselves.
+HOLDERS_OF_DATABASES = f"""
+    SELECT {SESSION},
+           string_agg(DISTINCT coalesce(l.relation, l.classid)::pg_catalog.regclass::text, ', ')
+    FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND l.database = 0 AND l.mode IN {STRONG}
     GROUP BY a.pid, a.usename, a.application_name, a.state, a.xact_start, a.backend_start, a.query
     ORDER BY a.xact_start"""
 
@@ -58,13 +77,23 @@ HOLDERS = """
 def sessions_that_hold(cursor: Cursor) -> list[str]:
     """Sessions that hold locks on tables of this database for which others may have to wait, and on which."""
     cursor.execute(HOLDERS)
-    return [f"{_session(*row)} holds {tables}" for *row, tables in cursor.fetchall()]
+    return [f"{_session(cursor, *row)} holds {tables}" for *row, tables in cursor.fetchall()]
 
 
-def _session(pid: int, user: str, application: str | None, state: str, age: int, query: str | None) -> str:
+def sessions_that_hold_databases(cursor: Cursor) -> list[str]:
+    """Sessions for which whoever makes, drops or changes a database has to wait, and on which catalog's account."""
+    cursor.execute(HOLDERS_OF_DATABASES)
+    return [f"{_session(cursor, *row)} holds {tables}" for *row, tables in cursor.fetchall()]
+
+
+def _session(cursor: Cursor, pid: int, user: Any, application: Any, state: str, age: int, query: Any) -> str:
+    """A row of SESSION in words."""
+    user, application, query = (
+        "" if one is None else read_name(cursor, one) for one in (user, application, query)
+    )
     return (
         f"pid {pid} (user {user}, application {application or 'unnamed'}, {state},"
-        f" its transaction {age} s old): {' '.join((query or '').split())}"
+        f" its transaction {age} s old): {' '.join(query.split())}"
     )
 
 
@@ -89,12 +118,12 @@ class BlockerWatch(Watch):
         self.target = target
         self.backend_pid = backend_pid
         self.unconfirmed = False
-        self._seen: list[tuple[Any, ...]] = []
+        self._seen: list[str] = []
         self._told = False
 
     def sentences(self) -> list[str]:
         """The sessions last seen to block: pid, user, application, state, age of transaction, query."""
-        return [_session(*seen) for seen in self._seen]
+        return list(self._seen)
 
     def said_of_standbys(self) -> list[str]:
         """A sentence where a COMMIT was not confirmed."""
@@ -111,7 +140,7 @@ class BlockerWatch(Watch):
                 commit: tuple[str, float] | None = None
                 while not self._stop.wait(LOOK_EVERY_SECONDS):
                     cursor.execute(BLOCKERS, (self.backend_pid,))
-                    self._tell(cursor.fetchall())
+                    self._tell([_session(cursor, *row) for row in cursor.fetchall()])
                     commit = self._look_at_commit(cursor, commit)
         except psycopg2.Error:
             pass  # the watch ends with its connection; the waiting itself is bounded elsewhere
@@ -119,7 +148,7 @@ class BlockerWatch(Watch):
             self._tell([])
             connection.close()
 
-    def _tell(self, blockers: list[tuple[Any, ...]]) -> None:
+    def _tell(self, blockers: list[str]) -> None:
         if blockers:
             self._seen = blockers
             waits("; ".join(self.sentences()))

@@ -6,18 +6,27 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ..errors import Refused, StepFailed
+from ..sentences import listed
 from ..shapes import Connection, Cursor, Json, Target
 from .answers import one_row
-from .blockers import BlockerWatch
+from .blockers import BlockerWatch, sessions_that_hold_databases
 from .connection import psycopg2
 from .message import one_line
 from .pooler import backend_pid
 
-__all__ = ["LOCK_CODES", "LOCK_WAIT_SPEC", "LockPolicy", "waiting_at_most", "with_lock_retries"]
+__all__ = [
+    "LOCK_CODES",
+    "LOCK_WAIT_SPEC",
+    "LockPolicy",
+    "named_waits_for_databases",
+    "waiting_at_most",
+    "with_lock_retries",
+]
 
 # 55P03 lock_not_available, 40P01 deadlock_detected (PostgreSQL manual, appendix "PostgreSQL Error Codes").
 LOCK_CODES = ("55P03", "40P01")
@@ -28,6 +37,9 @@ CHANGED_MEANWHILE = "tuple concurrently"
 # Longest pause between two statements of a transaction that holds locks; it is for a module that hangs or whose
 # network is gone, since the module itself computes only for moments.
 IDLE_IN_TRANSACTION_SECONDS = 60
+
+# How long whoever makes or drops a copy waits for the catalog of databases: nobody queues behind that.
+DATABASES_SECONDS: float = 30
 
 # Options of the modules that wait for locks in production.
 LOCK_WAIT_SPEC = {
@@ -163,6 +175,30 @@ def waiting_at_most(
     finally:
         if not connection.closed:
             _limit(connection, before)
+
+
+@contextmanager
+def named_waits_for_databases(cursor: Cursor) -> Iterator[None]:
+    """Inside, no statement waits for a lock longer than DATABASES_SECONDS.
+
+    Args:
+        cursor: of a session with autocommit, for statements on whole databases.
+
+    Raises:
+        StepFailed: one has waited so long; with who has the lock.
+    """
+    _limit(cursor.connection, f"{round(DATABASES_SECONDS * 1000)}ms")
+    try:
+        yield
+    except psycopg2.errors.LockNotAvailable as error:
+        holders = sessions_that_hold_databases(cursor)
+        raise StepFailed(
+            "lock_not_available",
+            f"The server's databases could not be changed: a lock was waited for, for {DATABASES_SECONDS:g} s"
+            f" ({one_line(error)}). It is held by: {listed(holders) or 'nobody could be named'}. When that has ended,"
+            " type the same command again.",
+            blocked_by=holders,
+        ) from None
 
 
 def _limit(connection: Connection, value: str) -> str:

@@ -9,6 +9,7 @@ was killed cannot be told from the ledger. The comment of the restored database 
 from __future__ import annotations
 
 import json
+import re
 import time
 
 from ..errors import Refused, RunbookError, StepFailed, known
@@ -39,6 +40,21 @@ SWAP_LOCK = 0x73776170
 LOCK_WAIT_SECONDS = 10
 
 SWAP_MARK = "migration runbook: swap "
+
+# Everybody may write a comment on a database of his own. It is believed of those who could let others into the live
+# database themselves.
+MARKED = """
+    SELECT d.datname::text, pg_catalog.shobj_description(d.oid, 'pg_database'), live.datallowconn
+    FROM pg_catalog.pg_database d JOIN pg_catalog.pg_database live ON live.datname = %s
+    WHERE pg_catalog.starts_with(pg_catalog.shobj_description(d.oid, 'pg_database'), %s)
+      AND pg_catalog.pg_has_role(d.datdba, live.datdba, 'USAGE')
+    ORDER BY 1"""
+
+
+MARK_KEYS = ("database", "run_id", "source")
+
+# A name of a run goes into commands that people type.
+RUN_ID = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
 
 
 def connect_maintenance(target: Target) -> Connection:
@@ -97,18 +113,25 @@ def interrupted_swap(cursor: Cursor, database: str) -> Json | None:
         dict: restored (name of the restored database), run_id, source, closed (whether the live database lets nobody
         in).
     """
-    cursor.execute(
-        "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database"
-        " WHERE pg_catalog.starts_with(shobj_description(oid, 'pg_database'), %s) ORDER BY 1",
-        (SWAP_MARK,),
-    )
-    for name, comment in cursor.fetchall():
-        mark = json.loads(comment[len(SWAP_MARK) :])
-        if mark["database"] == database:
-            cursor.execute("SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = %s", (database,))
-            row = cursor.fetchone()
-            return {"restored": name, **mark, "closed": row is not None and not row[0]}
+    cursor.execute(MARKED, (database, SWAP_MARK))
+    for name, comment, lets_in in cursor.fetchall():
+        mark = _read_mark(comment[len(SWAP_MARK) :])
+        if mark is not None and mark["database"] == database:
+            return {"restored": name, **mark, "closed": not lets_in}
     return None
+
+
+def _read_mark(text: str) -> dict[str, str] | None:
+    """What swap_mark() has written; None for anything else."""
+    try:
+        mark = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(mark, dict) or not all(isinstance(mark.get(key), str) for key in MARK_KEYS):
+        return None
+    if not all(RUN_ID.fullmatch(mark[key]) for key in ("run_id", "source")):
+        return None
+    return {key: mark[key] for key in MARK_KEYS}
 
 
 def allow_connections(cursor: Cursor, database: str, allowed: bool) -> None:

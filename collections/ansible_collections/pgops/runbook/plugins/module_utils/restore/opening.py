@@ -10,6 +10,7 @@ import shlex
 from ..backup.engine import drop_scratch, engine_of_backup
 from ..backup.files import BackupFiles, remove_unencrypted
 from ..errors import Refused
+from ..ledger.aftermath import committed, has_swapped
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.receipts import latest
@@ -133,8 +134,7 @@ def open_restore(step: Step, operator: str) -> Json:
             receipts = step.ledger.receipts(cursor, interrupted["run_id"])
             outputs["interrupted_run"] = {
                 **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
-                "applied": [],
-                "rolled_back": [],
+                **committed(receipts, step.identity),
             }
             if _swapped(receipts, source, step.identity):
                 outputs["swapped_by"] = interrupted["run_id"]
@@ -171,11 +171,10 @@ def _swapped(receipts: list[Receipt], source: Json, identity: Identity) -> bool:
     """Whether the run of these receipts has put the same backup in place: we are connected to what it restored."""
     restored = latest(receipts, "restore")
     return (
-        restored is not None
-        and restored["status"] == "ok"
+        has_swapped(receipts, identity)
+        and restored is not None
         and restored["outputs"].get("source", {}).get("manifest_sha256") == source["manifest_sha256"]
         and restored["outputs"]["source"].get("restore_to") == source.get("restore_to")
-        and restored["outputs"]["database_oid"] == identity["database_oid"]
     )
 
 

@@ -17,11 +17,9 @@ from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.maintenance import SWAP_MARK
 from ..shapes import Connection, Target
 
-__all__ = ["RestoredDatabase", "drop_restored", "ledger_dump", "replaced_name"]
+__all__ = ["RestoredDatabase", "drop_restored", "ledger_dump"]
 
 PREFIX = "runbook_restore_"
-
-NAME_BYTES = 63
 
 
 class RestoredDatabase(CopyDatabase):
@@ -52,17 +50,3 @@ def drop_restored(target: Target, run_id: str, backup_dir: str, beside: Connecti
 
 def ledger_dump(backup_dir: str, run_id: str) -> str:
     return os.path.join(os.path.abspath(backup_dir), run_id, f"{LEDGER_SCHEMA}.dump")
-
-
-def replaced_name(database: str, run_id: str) -> str:
-    """Name under which the replaced database stays: its own, and the time and the end of the run's name.
-
-    Args:
-        database: the live one; shortened where the name would get too long for an identifier.
-        run_id: of the restore.
-    """
-    # Lower case: a name that psql takes without quotes.
-    parts = run_id.lower().split("-")
-    ending = "_before_" + "_".join(dict.fromkeys((parts[0], parts[-1])))[-40:]
-    start = database.encode("utf-8")[: NAME_BYTES - len(ending.encode("utf-8"))]
-    return start.decode("utf-8", errors="ignore") + ending

@@ -9,6 +9,7 @@ import time
 
 from ..catalog.application import read_schema
 from ..errors import RunbookError, StepFailed, Unchanged
+from ..ledger.aftermath import replaced_name
 from ..ledger.journal import close_all_journals
 from ..ledger.ledger import Ledger
 from ..ledger.maintenance_mode import end_mode
@@ -30,7 +31,6 @@ from ..shapes import Connection, Cursor, Json
 from ..step.step import Step
 from ..step.waiting import wait_not_long
 from .properties import carry_settings, read_properties
-from .restored import replaced_name
 from .swap import DatabaseSwap
 
 __all__ = ["count_rows", "record_earlier_swap", "swap_databases", "swapped_by"]

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from ..errors import Refused, StepFailed, Unchanged
+from ..ledger.aftermath import replaced_name
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import psycopg2, sql
 from ..postgres.lock_waits import LockPolicy, waiting_at_most
@@ -25,9 +26,8 @@ from ..postgres.pooler import backend_pid
 from ..postgres.standbys import commit_without_standbys
 from ..shapes import Connection, Cursor, Json, Target
 from .properties import carry_properties, read_properties
-from .restored import replaced_name
 
-__all__ = ["DatabaseSwap", "replaced_name"]
+__all__ = ["DatabaseSwap"]
 
 # How long sessions that were told to end may take.
 END_SECONDS = 20

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..postgres.bisect import NotTaken
 from ..postgres.connection import sql
+from ..postgres.kept_names import object_of_application
 from ..shapes import Catalog, Cursor
 
 __all__ = ["add_labels_again", "labels_added_since"]
@@ -43,21 +45,22 @@ def add_labels_again(cursor: Cursor, key: str, labels: Iterable[Sequence[str | N
 
     Args:
         cursor: of a transaction.
-        key: of the catalog; its identity was written, with quotes, by PostgreSQL.
+        key: of the catalog, as it was kept.
         labels: as labels_added_since() gives them.
 
     Returns:
         list of str: sentences on what could not be.
     """
-    name = key[len("enum ") :]
+    try:
+        name = object_of_application(cursor, "TYPE", key[len("enum ") :])
+    except NotTaken as failure:
+        return [failure.reason]
     present = _labels(cursor, name)
-    if not present:
-        return ["the type is gone"]
     for label, predecessor in labels:
         if label not in present:
             cursor.execute(
                 sql.SQL("ALTER TYPE {} ADD VALUE {} {} {}").format(
-                    sql.SQL(name), sql.Literal(label), *_place(present, predecessor)
+                    name, sql.Literal(label), *_place(present, predecessor)
                 )
             )
             present = _labels(cursor, name)
@@ -71,10 +74,10 @@ def _place(labels: Sequence[str], predecessor: str | None) -> tuple[sql.SQL, sql
     return sql.SQL("AFTER"), sql.Literal(predecessor if predecessor in labels else labels[-1])
 
 
-def _labels(cursor: Cursor, name: str) -> list[str]:
-    """Labels of the enum in their order; none where there is no such type."""
+def _labels(cursor: Cursor, name: sql.Composable) -> list[str]:
+    """Labels of the enum in their order."""
     cursor.execute(
         "SELECT enumlabel::text FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s) ORDER BY enumsortorder",
-        (name,),
+        (name.as_string(cursor),),
     )
     return [label for (label,) in cursor.fetchall()]

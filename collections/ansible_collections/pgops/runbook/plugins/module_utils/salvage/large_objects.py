@@ -72,6 +72,8 @@ def keep_large_objects(store: SalvageStore, run_id: str, version: str, oids: Ite
     cursor = store.cursor
     cursor.execute(FACTS, (sorted(oids),))
     facts = {str(oid): {"owner": owner, "granted": granted} for oid, owner, granted in cursor.fetchall()}
+    # Of each somebody has said who may read it.
+    store.make_owners_alone()
     item = store.begin_item(run_id, version, LARGE_OBJECTS, facts={"object": OBJECT, "large_objects": facts})
     for oid in map(int, facts):
         enter_large_object(cursor, item, oid)

@@ -12,6 +12,7 @@ from ..catalog.rights import only, rights_changed, rights_of
 from ..errors import known
 from ..postgres.bisect import NotTaken, savepoint
 from ..postgres.connection import sql
+from ..postgres.kept_names import name_in, object_of_application
 from ..shapes import Catalog, Cursor
 
 __all__ = [
@@ -168,7 +169,7 @@ def change_privileges_again(
 
     Args:
         cursor: of the transaction that has made the object again.
-        key: of the catalog; its identity was written, with quotes, by PostgreSQL.
+        key: of the catalog, as it was kept.
         granted, revoked: as privileges_changed_since() gives them.
 
     Returns:
@@ -203,7 +204,7 @@ def _change(cursor: Cursor, key: str, privilege: str, verb: str) -> None:
     """
     cursor.execute(EXPLODED, (privilege,))
     for grantee, right, grantable, grantor in cursor.fetchall():
-        statement = _statement(key, verb, right, grantee, grantable)
+        statement = _statement(cursor, key, verb, right, grantee, grantable)
         try:
             with savepoint(cursor):
                 _as_role(cursor, grantor, statement)
@@ -220,18 +221,20 @@ def _as_role(cursor: Cursor, role: str, statement: sql.Composable) -> None:
     cursor.execute("SELECT set_config('role', %s, true)", (before,))
 
 
-def _statement(key: str, verb: str, right: str, grantee: str | None, grantable: bool) -> sql.Composable:
+def _statement(
+    cursor: Cursor, key: str, verb: str, right: str, grantee: str | None, grantable: bool
+) -> sql.Composable:
     kind, identity = known(_kind(key), f"the kind of {key}")  # no others are kept
     columns: sql.Composable = sql.SQL("")
     if key.startswith("column "):
         table = without_last_name(identity)
-        columns = sql.SQL(" ({})").format(sql.SQL(identity[len(table) + 1 :]))
+        columns = sql.SQL(" ({})").format(name_in(cursor, identity[len(table) + 1 :]))
         identity = table
     return sql.SQL("{} {} ON {} {} {} {}{}").format(
         sql.SQL(verb),
         sql.SQL(right) + columns,
         sql.SQL(kind),
-        sql.SQL(identity),
+        object_of_application(cursor, kind, identity),
         sql.SQL("TO" if verb == "GRANT" else "FROM"),
         sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC"),
         sql.SQL(" WITH GRANT OPTION" if grantable and verb == "GRANT" else ""),

@@ -24,6 +24,7 @@ __all__ = ["DestructionWatch", "Loss", "Seen", "losses_from_json", "losses_to_js
 WATCHED = f"""
     SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relfilenode::bigint,
            CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid)::oid ELSE c.oid END::bigint,
+           c.relrowsecurity,
            coalesce(columns.numbers, '{{}}'), coalesce(columns.names, '{{}}'), coalesce(columns.types, '{{}}')
     FROM {RELATIONS}
     CROSS JOIN LATERAL (
@@ -71,6 +72,7 @@ class WatchedTable:
     kind: str
     file: int
     root: int
+    row_security: bool
     columns: dict[int, str]
     types: dict[int, str]
 
@@ -110,9 +112,15 @@ class DestructionWatch:
         self.cursor.execute(WATCHED, {"versions": self.versions})
         return {
             oid: WatchedTable(
-                (schema, name), kind, file, root, dict(zip(numbers, names)), dict(zip(numbers, types))
+                (schema, name),
+                kind,
+                file,
+                root,
+                secured,
+                dict(zip(numbers, names)),
+                dict(zip(numbers, types)),
             )
-            for oid, schema, name, kind, file, root, numbers, names, types in self.cursor.fetchall()
+            for oid, schema, name, kind, file, root, secured, numbers, names, types in self.cursor.fetchall()
         }
 
     def _changed_rows(self) -> dict[int, tuple[int, int]]:

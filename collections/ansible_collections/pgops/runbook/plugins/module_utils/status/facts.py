@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from ..generation.evidence import rows_seen
+from ..ledger.aftermath import committed
 from ..ledger.approvals import waiting_runs
 from ..ledger.chain import accepted_faults, broken_receipt
 from ..ledger.drills import newest_drill
@@ -22,6 +23,7 @@ from ..ledger.tags import tag_states
 from ..ledger.upgrade import release_of
 from ..ledger.versions import VersionTable
 from ..library.follow import files_behind
+from ..postgres.connection import server_identity
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
 from ..preflight.selection import in_place_but_unrecorded
@@ -92,7 +94,7 @@ def database_status(
         "last_run": ledger.last_run(cursor),
         "contradicted": contradicted_outcomes(cursor, receipts),
         "drill": newest_drill(cursor),
-        "unfinished_run": ledger.unfinished_run(cursor),
+        "unfinished_run": _unfinished_run(cursor, ledger, receipts),
         "at_work": ledger.session_at_work(cursor),
         "waiting": _waiting(cursor),
         "half_done": half_done,
@@ -137,6 +139,15 @@ def _tags(receipts: Sequence[Receipt], index: Sequence[IndexEntry], applied: Col
         }
         for state in states[:TAGS_SHOWN]
     ]
+
+
+def _unfinished_run(cursor: Cursor, ledger: Ledger, receipts: Sequence[Receipt]) -> Json | None:
+    """The run that holds the database, with what it has committed so far."""
+    run = ledger.unfinished_run(cursor)
+    if run is None:
+        return None
+    own = [receipt for receipt in receipts if receipt["run_id"] == run["run_id"]]
+    return {**run, "committed": committed(own, server_identity(cursor))}
 
 
 def _waiting(cursor: Cursor) -> list[Json]:

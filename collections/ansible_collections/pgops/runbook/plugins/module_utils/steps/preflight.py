@@ -15,11 +15,11 @@ from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of, refuse_for_drill
 from ..backup.files import remove_unencrypted
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
+from ..ledger.aftermath import committed
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.privileges import check_rights_of_others
-from ..ledger.receipts import committed_versions
 from ..ledger.tags import check_new_tag
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
@@ -291,8 +291,7 @@ def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
             receipts = step.ledger.receipts(cursor, interrupted["run_id"])
             outputs["interrupted_run"] = {
                 **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
-                "applied": committed_versions(receipts),
-                "rolled_back": committed_versions(receipts, "emergency_rollback"),
+                **committed(receipts, step.identity),
             }
         run = step.params["run"]
         refuse_taken_name(step, cursor)

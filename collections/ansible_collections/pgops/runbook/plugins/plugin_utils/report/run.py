@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.ledger.aftermath import committed_in_words
 from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.sentences import listed
 from ..run.waiting import waiting_in_words
@@ -244,14 +245,8 @@ def _files(files: dict[str, Any] | None) -> list[str]:
 
 def _interrupted(run: dict[str, Any]) -> str:
     """What is true of the run that was found dead."""
-    done = [
-        f"{what} {', '.join(run[key])}"
-        for what, key in (("applied", "applied"), ("rolled back", "rolled_back"))
-        if run[key]
-    ]
-    committed = " and ".join(done) or "committed nothing"
     name = f"{run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])})"
-    return f"Before: run {name} was interrupted; it had {committed}."
+    return f"Before: run {name} was interrupted; it had {committed_in_words(run)}."
 
 
 def _state(run: dict[str, Any]) -> str:

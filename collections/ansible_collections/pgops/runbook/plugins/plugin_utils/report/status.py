@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.ledger.aftermath import committed_in_words
 from ...module_utils.sentences import cut, listed
 from ..run.waiting import waiting_in_words
 from .approval import waiting_line
@@ -136,7 +137,8 @@ def _at_work(status: dict[str, Any]) -> list[str]:
         )
     elif run:
         lines.append(
-            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']}"
+            f"In progress or interrupted: {run['run_id']} by {run['operator']}, since {run['started']};"
+            f" it has {committed_in_words(run['committed'])}"
         )
     if half_done:
         finish = "deploy" if half_done["direction"] == "apply" else "emergency_rollback"

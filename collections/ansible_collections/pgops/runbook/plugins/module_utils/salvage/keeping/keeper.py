@@ -207,6 +207,8 @@ class SalvageKeeper:
         self._large_objects.close()
         if self._kept:
             self.store.create()
+            if any(self.watch.before[one.oid].row_security for one in self._kept):
+                self.store.make_owners_alone()
             for one in self._kept:
                 if one.loss.whole:
                     self.store.note_dropped(one.loss.table, self.version)

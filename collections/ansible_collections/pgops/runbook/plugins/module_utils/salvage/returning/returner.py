@@ -14,9 +14,10 @@ from typing import Any
 
 from ...postgres.bisect import NotTaken, savepoint
 from ...postgres.connection import sql
+from ...postgres.kept_names import kept_table
 from ...postgres.references import Reference, foreign_keys, parents_first
 from ...postgres.session import pin_session, restore_session
-from ...postgres.tables import Table, numbers_settable, table_facts
+from ...postgres.tables import Table, numbers_settable
 from ...postgres.triggers import triggers_and_rules_off
 from ...rows.changes import ADDED, CHANGED, DELETED, TableChanges
 from ...rows.policies import HOLD_BACK, PARENT_GONE
@@ -149,7 +150,7 @@ class SalvageReturner:
 
     def _table_of(self, item: dict[str, Any]) -> Table | None:
         """The table that an item's rows go back to; None where it cannot take them, and they are held back."""
-        table = table_facts(self.cursor, _table_name(item))
+        table = kept_table(self.cursor, _table_name(item))
         if table is None:
             self.store.hold_back(item["item"], "its table is gone")
             return None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from ...content.row_digest import sums_as_text
 from ...digests import canonical_json
+from ...ledger.schema import OWNER_ALONE
 from ...ledger.upgrade import upgrade
 from ...postgres.answers import one_row
 from ...postgres.connection import sql
@@ -92,6 +93,21 @@ class SalvageStore:
         """Add what a schema of an earlier release lacks; does nothing where there is none."""
         if self.exists():
             upgrade(self.cursor)
+
+    def is_owners_alone(self) -> bool:
+        """Whether row security keeps its rows from everybody but its owner."""
+        self.cursor.execute(
+            "SELECT coalesce(bool_and(c.relrowsecurity), false) FROM unnest(%s::text[]) AS ours (name)"
+            " JOIN pg_catalog.pg_class c ON c.oid = to_regclass(ours.name)",
+            (list(OWNER_ALONE),),
+        )
+        return one_row(self.cursor)[0]
+
+    def make_owners_alone(self) -> None:
+        """Keep its rows from those, too, who may read every table: they were not to see all of what is kept."""
+        if not self.is_owners_alone():
+            for statement in OWNER_ALONE.values():
+                self.cursor.execute(statement)
 
     def begin_item(
         self,

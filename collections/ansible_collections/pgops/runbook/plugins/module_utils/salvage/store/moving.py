@@ -35,6 +35,8 @@ def bring_items(live: Cursor, new: Cursor) -> int:
     if not SalvageStore(live).exists():
         return 0
     SalvageStore(new).create()
+    if SalvageStore(live).is_owners_alone():
+        SalvageStore(new).make_owners_alone()
     new.execute("SELECT item FROM runbook_salvage.manifest")
     brought = {item for (item,) in new.fetchall()}
     live.execute("SELECT item FROM runbook_salvage.manifest ORDER BY item")
