@@ -66,3 +66,17 @@ def test_a_failed_rollback_offers_the_restore_that_puts_the_backup_back(
     assert ask(restorable, "SELECT author FROM notes WHERE body = 'since'", replaced) == [("ada",)]
     assert ask(restorable, "SELECT outcome FROM runbook.run ORDER BY started") == [("failed",), ("restored",)]
     assert "Traceback" not in run.output
+
+
+def test_a_failed_rollback_is_followed_by_the_restore_where_that_was_asked_for(
+    restorable: Application, tmp_path: Path
+) -> None:
+    """As README has it: typed with -e, and so as a text."""
+    sql_dir = write_scripts_of_a_failed_rollback(tmp_path / "sql")
+    before = ask(restorable, "SELECT * FROM notes ORDER BY id")
+    run = restorable.deploy("002", "-e", f"sql_dir={sql_dir}", "-e", "auto_restore=true")
+    assert run.status != 0
+    assert run.record["outcome"] == "restored", run.output
+    assert "The backup of this run was put back" in run.record["reason"]
+    assert ask(restorable, "SELECT version FROM schema_migrations") == [("001",)]
+    assert ask(restorable, "SELECT * FROM notes ORDER BY id") == before

@@ -70,6 +70,8 @@ def test_a_module_is_given_the_plan_of_its_run(tmp_path: Path) -> None:
         ("restore", {"maintenance_window_timeout_seconds": 0}),
         ("deploy", {"maintenance_window_timeout_seconds": 0}),
         ("deploy", {"runbook_windows": ["at times"]}),
+        ("deploy", {"lock_timeout_seconds": float("nan")}),
+        ("emergency_rollback", {"lock_attempts": 0}),
     ],
 )
 def test_a_setting_that_cannot_be_used_executes_nothing(

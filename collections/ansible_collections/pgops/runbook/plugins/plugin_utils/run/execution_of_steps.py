@@ -25,6 +25,7 @@ from .crash import explain_crash
 from .health import check_urls, health_of
 from .maintenance import end_maintenance, take_back
 from .module_of_steps import ModuleOfSteps, failure
+from .numbers import check_numbers
 from .record import RunRecord
 from .taking_over import ended_here, may_be_taken_over, still_there
 from .windows import check_windows, openings
@@ -101,6 +102,8 @@ class ExecutionOfSteps(ModuleOfSteps):
             RunbookError: a variable, or a script, cannot be used.
         """
         step, playbook = call.step, call.run.get("playbook")
+        if step == "preflight":
+            check_numbers(str(playbook), call.task_vars, self._templar.template)
         if step == "preflight" and playbook != "emergency_rollback":
             check_urls(self._health_settings(call))
         if step == "preflight" and playbook == "deploy":
