@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import threading
 from pathlib import Path
@@ -112,3 +113,25 @@ def test_without_a_file_nothing_is_told(target: dict[str, Any]) -> None:
     before = threading.active_count()
     with progress.progress_told("", target):
         assert threading.active_count() == before
+
+
+def named(folder: Path, letter: str) -> Path:
+    return folder / f".pgops-runbook-progress-{letter * 32}"
+
+
+def test_what_a_killed_step_has_left_is_removed_and_nothing_else(
+    tmp_path: Path, target: dict[str, Any]
+) -> None:
+    """Of the next step that is at work in the folder; one that lives holds a lock on its file."""
+    left, alive, another = named(tmp_path, "a"), named(tmp_path, "b"), tmp_path / ".pgops-runbook-progress-x"
+    for path in (left, alive, another):
+        path.touch()
+    named(tmp_path, "c").symlink_to(another)
+    with alive.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with progress.progress_told(str(named(tmp_path, "d")), target):
+            assert not left.exists()
+    assert alive.exists()
+    assert another.exists()
+    assert named(tmp_path, "c").is_symlink()
+    assert not named(tmp_path, "d").exists()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import signal
 import struct
 import subprocess
@@ -294,9 +295,10 @@ def test_folders_that_cannot_be_used(ourselves: Owner, name: str) -> None:
 
 
 def test_room_is_looked_for(ourselves: Owner) -> None:
-    check_scratch_dir("/tmp/x", ourselves, 1)
+    folder = f"/tmp/{secrets.token_hex(16)}"
+    check_scratch_dir(folder, ourselves, 1)
     with pytest.raises(Refused, match="MiB free"):
-        check_scratch_dir("/tmp/x", ourselves, 2**60)
+        check_scratch_dir(folder, ourselves, 2**60)
 
 
 # Which engine ----------------------------------------------------------------------------------------------

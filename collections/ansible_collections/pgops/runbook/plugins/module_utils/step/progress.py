@@ -9,8 +9,10 @@ The counters are real ones: what the step itself counts (activity.py), and what 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 
@@ -22,6 +24,9 @@ from ..shapes import Connection, Json, Target
 __all__ = ["progress_told"]
 
 SECONDS_BETWEEN: float = 1
+
+# As the controller calls them (plugin_utils/run/module_of_steps.py).
+NAME = re.compile(r"\.pgops-runbook-progress-[0-9a-f]{32}")
 
 # Sessions of the runbook, and of the programs that it starts, in any database: a copy has a name of its own.
 OURS = "application_name IN ('pgops.runbook', 'pg_dump', 'pg_restore')"
@@ -69,6 +74,8 @@ def progress_told(path: str, target: Target, looks: bool = True) -> Iterator[Non
     ended = threading.Event()
     # Before anything is done: a file that is planted must not be found in the middle of the work.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _remove_those_of_killed_steps(path)
     thread = threading.Thread(target=_tell, args=(descriptor, target, ended, looks), daemon=True)
     thread.start()
     try:
@@ -79,6 +86,30 @@ def progress_told(path: str, target: Target, looks: bool = True) -> Iterator[Non
         os.close(descriptor)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+
+
+def _remove_those_of_killed_steps(path: str) -> None:
+    """Remove files of the same kind beside this one whose process is gone: a living one holds a lock on its own."""
+    folder, name = os.path.split(path)
+    if not NAME.fullmatch(name):
+        return
+    for other in filter(NAME.fullmatch, os.listdir(folder)):
+        with contextlib.suppress(OSError):  # one that a living process has locked, or gone by now
+            _remove_left(os.path.join(folder, other))
+
+
+def _remove_left(path: str) -> None:
+    """
+    Raises:
+        OSError: it may not be opened, or somebody has locked it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
 
 
 def _tell(descriptor: int, target: Target, ended: threading.Event, looks: bool) -> None:

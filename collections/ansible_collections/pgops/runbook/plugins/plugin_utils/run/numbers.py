@@ -91,6 +91,6 @@ def check_numbers(playbook: str, variables: Mapping[str, Any], template: Callabl
         if isinstance(value, bool) or not least <= number <= most:
             raise Refused(
                 "setting_invalid",
-                f"{name} is {str(value)[:40]!r}; it has to be a number from {least:.15g} to {most:.15g}. Nothing was"
+                f"{name} is {value!s:.40}; it has to be a number from {least:.15g} to {most:.15g}. Nothing was"
                 " done. Correct it, and type the same command again.",
             )
