@@ -168,6 +168,9 @@ def test_what_killed_drills_have_left_goes_a_day_later(admin: StepRuns, runs: St
         # Somebody else's, by its comment or by its name.
         "runbook_copy_of_mine_before_2026": "the books of 2026",
         runs.database + "_before_2026": "copy of run r1, made 2026-01-01T00:00:00Z",
+        # And what is no time at all.
+        "runbook_copy_of_nobody": "copy of run x-drill-before-deploy, made 2026-99-99T00:00:00Z",
+        "runbook_copy_of_no_one": "copy of run x-drill-before-deploy, made",
     }
     names = list(made)
     try:

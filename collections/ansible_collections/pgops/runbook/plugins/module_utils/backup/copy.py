@@ -22,7 +22,7 @@ from ..postgres.standbys import ON_SERVER_OF_COPY, commit_without_standbys, refu
 from ..shapes import Connection, Cursor, Json, Target
 from .restoring import creators_needed
 
-__all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten"]
+__all__ = ["CopyDatabase", "copy_name", "database_settings", "drop_forgotten", "made_long_ago"]
 
 PREFIX = "runbook_copy_"
 
@@ -266,12 +266,21 @@ def _forgotten_copies(cursor: Cursor) -> list[str]:
 
 def _forgotten(name: str, comment: str, now: datetime.datetime) -> bool:
     """Whether a database's comment says that it is a copy, and made long ago."""
-    mark, _, made = comment.rpartition(MADE)
+    mark = comment.rpartition(MADE)[0]
     run_id = mark[len(MARK.format("")) :]
     if not mark.startswith(MARK.format("")) or name != copy_name(run_id):
         return False
+    return made_long_ago(comment, now)
+
+
+def made_long_ago(comment: str, now: datetime.datetime) -> bool:
+    """Whether a comment ends with a time that is past by FORGOTTEN_AFTER_HOURS.
+
+    Args:
+        now: of the server, in UTC and without a zone.
+    """
     try:
-        age = now - datetime.datetime.strptime(made, MADE_FORMAT)
+        age = now - datetime.datetime.strptime(comment.rpartition(MADE)[2], MADE_FORMAT)
     except ValueError:
         return False
     return age > datetime.timedelta(hours=FORGOTTEN_AFTER_HOURS)

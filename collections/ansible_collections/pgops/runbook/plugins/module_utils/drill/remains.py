@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 
-from ..backup.copy import FORGOTTEN_AFTER_HOURS, CopyDatabase, copy_name
+from ..backup.copy import FORGOTTEN_AFTER_HOURS, CopyDatabase, copy_name, made_long_ago
 from ..ledger.aftermath import replaced_name
 from ..postgres.connection import connect, sql
 from ..restore.restored import drop_restored
@@ -23,12 +23,13 @@ OF_DRILL = "-drill-"
 PARTS = ("before", "deploy", "rollback", "restore")
 
 # Of drills that were killed: nobody is in them. The comment of a copy goes with it when it is swapped.
+# Everybody may write a comment on a database of his own; what it says is read with care.
 DEAD = """
-    SELECT datname::text FROM pg_catalog.pg_database d
-    WHERE pg_catalog.shobj_description(d.oid, 'pg_database') LIKE 'migration runbook: copy of run %%'
+    SELECT datname::text, pg_catalog.shobj_description(d.oid, 'pg_database'), clock_timestamp() AT TIME ZONE 'UTC'
+    FROM pg_catalog.pg_database d
+    WHERE pg_catalog.starts_with(datname::text, 'runbook_')
+      AND pg_catalog.shobj_description(d.oid, 'pg_database') LIKE 'migration runbook: copy of run %%'
       AND (pg_catalog.shobj_description(d.oid, 'pg_database') LIKE %(part)s OR datname LIKE %(replaced)s)
-      AND clock_timestamp() - pg_catalog.substring(pg_catalog.shobj_description(d.oid, 'pg_database'),
-          ', made ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)')::timestamptz > %(hours)s * interval '1 hour'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
       AND pg_catalog.pg_has_role(datdba, 'USAGE') ORDER BY 1"""
 
@@ -80,10 +81,12 @@ def _dead_databases(target: Target) -> list[str]:
                 {
                     "part": f"%{OF_DRILL}%",
                     "replaced": "runbook\\_copy\\_%\\_before\\_%",
-                    "hours": FORGOTTEN_AFTER_HOURS,
                 },
             )
-            for (name,) in cursor.fetchall():
+            dead = [
+                name for name, comment, now in cursor.fetchall() if made_long_ago(comment.split("\n")[0], now)
+            ]
+            for name in dead:
                 cursor.execute(
                     sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
                 )
