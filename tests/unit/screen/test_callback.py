@@ -138,3 +138,12 @@ def test_what_rows_hold_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPa
     reason = "Key (x)=(\x1b[1A\x1b[2K\rdeployed: 002\x1b[8m) is duplicated."
     shown.step("midi", "apply", failed=True, **{**REFUSED, "msg": reason})
     assert r"    Key (x)=(\x1b[1A\x1b[2K\rdeployed: 002\x1b[8m) is duplicated." in shown.lines
+
+
+def test_nor_does_what_the_report_at_the_end_names(
+    monkeypatch: pytest.MonkeyPatch, deployed: dict[str, Any]
+) -> None:
+    shown = Shown(monkeypatch, "midi")
+    shown.ended("midi", {**deployed, "migrations": ["002\x1b[2J"]}, succeeded=True)
+    assert any(r"002\x1b[2J" in line for line in shown.lines), shown.lines
+    assert not any("\x1b" in line for line in shown.lines)
