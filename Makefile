@@ -31,7 +31,7 @@ help: ## this list
 	@echo 'make integration   pytest tests/integration: against a real PostgreSQL that the tests start'
 	@echo 'make test-room ROOM=salvage   the tests of one room: tests/unit/salvage and tests/integration/salvage'
 	@echo 'make combinations  pytest with all that make test leaves out: each combination of parameters, not each pair'
-	@echo 'make molecule      molecule test, every scenario: whole playbooks (make test: three of ten); SCENARIO=default for one'
+	@echo 'make molecule      molecule test, every scenario: whole playbooks (make test: two of ten); SCENARIO=default for one'
 	@echo 'make collection    build the collection pgops.runbook for others, into dist/'
 	@echo 'make sanity        ansible-test sanity on it as installed; needs a package index the first time'
 	@echo 'make proof         measure how far the proofs hold, as a table; QUICK=1 a tenth of it, SEED=1 repeats a run'
@@ -83,10 +83,10 @@ lint-code: venv
 	ruff format --check .
 	mypy
 
-# Stories take seconds and other tests hundredths of one, so that a worker that has none left takes the other's. Three on
-# two cores: a test waits for its server by turns, which with two leaves a fifth of the cores idle.
+# Stories take seconds and other tests hundredths of one, so that a worker that has none left takes the other's. Four on
+# two cores: a test waits for its server, a lock or a program by turns, which with three leaves a fifth of the cores idle.
 # (Without the flags of this make, which the makes in tests would take for theirs.)
-PYTEST := env -u MAKEFLAGS -u MFLAGS pytest -n 3 --dist worksteal
+PYTEST := env -u MAKEFLAGS -u MFLAGS pytest -n 4 --dist worksteal
 
 pytest: venv
 	$(PYTEST) tests

@@ -48,7 +48,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
             for case in ("unreachable server", "unreachable socket", "no such database", "no database named")
         },
         "test_older_client_programs": "tests/unit/preflight/test_server.py",
-        "test_a_rollback_of_what_is_not_applied": "tests/unit/preflight/test_checks.py; molecule scenario rollback",
+        "test_a_rollback_of_what_is_not_applied": "tests/unit/preflight/test_checks.py",
     },
     "stories/test_one_payload.py": {
         "test_a_deploy_packs_one_payload_for_all_its_steps": "deployed over SSH, in test_three_hosts.py; that the one"
