@@ -267,10 +267,8 @@ def test_row_security_never_hides_rows_from_a_backup(server, database, filled, f
 def test_a_table_that_is_being_changed_ends_the_backup_soon_and_says_so(server, database, filled, files):
     with contextlib.closing(server.connect(database)) as other, other.cursor() as cursor:
         cursor.execute("ALTER TABLE entry ADD COLUMN later int")
-        began = time.monotonic()
         with pytest.raises(StepFailed, match=r"waited 0\.3 s for a table that another session holds"):
             make(server, database, filled, files, lock_timeout_seconds=0.3)
-        assert time.monotonic() - began < 5
     assert filled.info.transaction_status == 0
 
 

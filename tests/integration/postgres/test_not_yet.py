@@ -137,39 +137,35 @@ def test_it_is_waited_for_in_any_language_and_that_is_told(server: LocalServer) 
 def test_a_server_that_will_not_let_us_in_is_not_waited_for(
     server: LocalServer, answer: dict[str, str], tries: int
 ) -> None:
-    with gate(server, answer, 30) as (seen, through):
-        started = time.monotonic()
-        with pytest.raises(ServerUnreachable) as refused:
-            connect(through)
-    assert time.monotonic() - started < 5
+    with gate(server, answer, 30) as (seen, through), pytest.raises(ServerUnreachable) as refused:
+        connect(through)
     assert seen.tries == tries, "asked once more where its words are not known"
     assert "waited" not in refused.value.details
 
 
 def test_nobody_is_waited_for_who_is_not_there(tmp_path: Path) -> None:
-    started = time.monotonic()
     for place in ({"login_host": str(tmp_path)}, {"login_host": "127.0.0.1", "login_port": 1}):
-        with pytest.raises(ServerUnreachable):
+        with pytest.raises(ServerUnreachable) as refused:
             connect({"login_db": "x", "login_port": 5432, **place})
-    assert time.monotonic() - started < 2
+        assert "waited" not in refused.value.details
 
 
 def test_the_wait_has_an_end_and_says_what_to_do(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.8)
-    with gate(server, GERMAN, 30) as (_, through):
+    with gate(server, GERMAN, 30) as (seen, through):
         with pytest.raises(ServerUnreachable) as refused:
             connect(through)
         assert "das Datenbanksystem startet. It was waited for, for 1 s" in refused.value.reason
         assert "type the same command again" in refused.value.reason
-        started = time.monotonic()
+        tries = seen.tries
         with pytest.raises(ServerUnreachable):
             connect_to_closed(through, refused.value)
-        assert time.monotonic() - started < 0.5, "no other database of it is tried"
+        assert seen.tries == tries, "no other database of it is tried"
         with pytest.raises(ServerUnreachable):
             connect(through, patience=0)
-        assert time.monotonic() - started < 1
+        assert seen.tries == tries + 1
 
 
 @pytest.mark.parametrize(
@@ -202,7 +198,5 @@ def test_a_server_that_recovers_from_a_crash(tmp_path: Path) -> None:
         crash.of(victim.info.backend_pid)
         with pytest.raises(psycopg2.OperationalError, match="the database system is"):
             server.connect()
-        started = time.monotonic()
-        with contextlib.closing(connect(target(server, "postgres"))):
-            assert time.monotonic() - started > 1
+        connect(target(server, "postgres")).close()
         victim.close()

@@ -138,9 +138,8 @@ def test_a_session_of_another_database_is_not_taken_for_one_that_is_connecting(
     begun: StepRuns, onlooker: Onlooker
 ) -> None:
     onlooker.touch("comment")
-    started = time.monotonic()
-    assert not begun.step("maintenance_window", mode="block", grace_seconds=20, **SHORT).get("failed")
-    assert time.monotonic() - started < 10
+    # Were it taken for one, it would be waited for as long as that.
+    assert not begun.step("maintenance_window", mode="block", grace_seconds=3600, **SHORT).get("failed")
     begun.must("announce", outcome="", maintenance_ended=True)
 
 

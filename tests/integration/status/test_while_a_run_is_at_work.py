@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,10 +18,14 @@ from ansible_collections.pgops.runbook.plugins.module_utils.status.reading impor
 from tests.integration.restore_runs import wait_for
 from tests.integration.step_runs import StepRuns, target
 
-AT_WORK = (
-    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep({})%'"
-    " AND pid <> pg_backend_pid()"
+# The script of a migration stops here in production, as long as the test wants it to; not by waiting for a lock, which
+# it would do for two seconds at most.
+STOP = (
+    "DO $$ BEGIN WHILE current_database() NOT LIKE 'runbook%' AND NOT pg_try_advisory_xact_lock(4711) LOOP"
+    " PERFORM pg_sleep(0.02); END LOOP; END $$;"
 )
+STOPPED = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+READER_WAITS = "SELECT FROM pg_locks WHERE relation = 'notes'::regclass AND NOT granted"
 
 
 def status(runs: StepRuns) -> dict[str, Any]:
@@ -34,14 +37,18 @@ def states(found: dict[str, Any]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def at_work(runs: StepRuns, step: str, seconds: float, **options: Any) -> Iterator[subprocess.Popen]:
-    """A step in a process of its own that has come to ``pg_sleep(seconds)`` of its script."""
-    process = runs.start(step, **options)
-    try:
-        wait_for(lambda: runs.ask(AT_WORK.format(seconds)))
-        yield process
-    finally:
-        process.wait(30)
+def at_work(runs: StepRuns, step: str) -> Iterator[Callable[[], None]]:
+    """A step in a process of its own that has come to STOP in its script; what is yielded lets it go on."""
+    with contextlib.closing(runs.server.connect(runs.database)) as holder:
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(4711)")
+        process = runs.start(step)
+        try:
+            wait_for(lambda: runs.ask(STOPPED))
+            yield holder.rollback
+        finally:
+            holder.rollback()
+            assert process.wait(60) == 0
 
 
 @pytest.fixture
@@ -51,32 +58,36 @@ def deployed_once(runs: StepRuns) -> StepRuns:
     return runs
 
 
-def slow(runs: StepRuns, seconds: float) -> StepRuns:
+def stopping(runs: StepRuns) -> StepRuns:
     runs.write(
-        migrations__003_mark=f"ALTER TABLE notes ADD COLUMN mark text; SELECT pg_sleep({seconds});",
+        migrations__003_mark=f"ALTER TABLE notes ADD COLUMN mark text; {STOP}",
         rollback__003_mark_rollback="ALTER TABLE notes DROP COLUMN mark;",
     )
     return runs.another(wanted="003")
 
 
 def test_a_change_that_is_committed_while_the_status_reads_is_no_drift(deployed_once: StepRuns) -> None:
-    run = slow(deployed_once, 1.5)
+    run = stopping(deployed_once)
     run.up_to("rehearse")
-    with at_work(run, "apply", 1.5):
+
+    def go_on() -> None:
+        wait_for(lambda: run.ask(READER_WAITS))
+        let_go()
+
+    with at_work(run, "apply") as let_go, ThreadPoolExecutor(1) as pool:
+        gone = pool.submit(go_on)
         found = status(run)
+        gone.result()
     assert found["drift"] == []
     assert states(found)["003"] == "applied", "it waited for the commit, and then read all of it anew"
     assert found["not_read"] == []
 
 
 def test_a_lock_is_not_waited_for_long_and_who_holds_it_is_said(deployed_once: StepRuns) -> None:
-    run = slow(deployed_once, 6.5)
+    run = stopping(deployed_once)
     run.up_to("rehearse")
-    with at_work(run, "apply", 6.5) as process:
-        began = time.monotonic()
+    with at_work(run, "apply"):
         found = status(run)
-        assert time.monotonic() - began < 6
-        assert process.poll() is None
     assert found["drift"] == []
     assert states(found) == {"001": "applied", "002": "applied", "003": "pending"}
     (sentence,) = found["not_read"]
@@ -142,14 +153,14 @@ def test_what_is_applied_is_not_guessed_where_it_cannot_be_read(
 def test_statements_that_commit_one_by_one_are_no_drift_either(deployed_once: StepRuns) -> None:
     runs = deployed_once
     runs.write(
-        migrations__003_mark="-- Transaction: none\nALTER TABLE notes ADD COLUMN mark text; SELECT pg_sleep(2.5);"
-        " CREATE INDEX CONCURRENTLY marks ON notes (mark);",
+        migrations__003_mark="-- Transaction: none\nALTER TABLE notes ADD COLUMN mark text;"
+        f" {STOP} CREATE INDEX CONCURRENTLY marks ON notes (mark);",
         rollback__003_mark_rollback="-- Transaction: none\nDROP INDEX CONCURRENTLY marks;"
         " ALTER TABLE notes DROP COLUMN mark;",
     )
     run = runs.another(wanted="003")
     run.up_to("rehearse")
-    with at_work(run, "apply", 2.5):
+    with at_work(run, "apply"):
         found = status(run)
     assert found["drift"] == []
     half = found["half_done"]
