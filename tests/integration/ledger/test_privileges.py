@@ -19,7 +19,7 @@ HARMFUL = [
     "GRANT CREATE ON SCHEMA runbook TO {role}",
     "GRANT SELECT ON runbook_salvage.kept_row TO {role}",
     "GRANT SELECT (kept) ON runbook_salvage.kept_row TO PUBLIC",
-    "GRANT pg_write_all_data TO {role}",
+    "ALTER ROLE {role} LOGIN; GRANT pg_write_all_data TO {role}",
 ]
 
 
@@ -44,6 +44,12 @@ def test_rights_are_told_refused_and_gone_with_the_command_that_is_named(runs: S
         (right,) = status(runs)["rights_of_others"]
         runs.execute(right["revoke"])
         assert status(runs)["rights_of_others"] == [], grant
+
+
+def test_whoever_manages_roles_remains(runs: StepRuns, role: str) -> None:
+    runs.execute(f"ALTER ROLE {role} LOGIN CREATEROLE", f"GRANT pg_write_all_data TO {role}")
+    assert status(runs)["rights_of_others"] == []
+    runs.execute(f"REVOKE pg_write_all_data FROM {role}")
 
 
 def test_a_deploy_is_refused_and_a_rollback_only_warns(runs: StepRuns, role: str) -> None:

@@ -41,11 +41,12 @@ RIGHTS = """
     GROUP BY 1, 2, 3, 4 ORDER BY 2, 4"""
 
 
-# Who may write every table by membership, and is not the owner; superusers are beside the point.
+# Who may write every table by membership, and is not the owner. Not superusers, nor who manages roles and so could give
+# himself that right: services that run PostgreSQL for others give it to their administrators.
 MAY_WRITE_ALL = """
     SELECT r.rolname::text FROM pg_catalog.pg_roles r
-    WHERE NOT r.rolsuper AND r.rolname <> 'pg_write_all_data'
-      AND pg_catalog.pg_has_role(r.oid, 'pg_write_all_data', 'USAGE')
+    WHERE r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolcreaterole
+      AND pg_catalog.pg_has_role(r.oid, 'pg_write_all_data', 'MEMBER')
       AND NOT pg_catalog.pg_has_role(r.oid, coalesce(
         (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = %s),
         current_user::pg_catalog.regrole::pg_catalog.oid), 'USAGE')
