@@ -3,7 +3,6 @@
 """Text that is not of the encoding of the database that gives it out.
 
 Names that all databases of a server share are in the encoding of whichever database they were made in.
-
 In a database of another encoding the server hands them out as they are, unconverted and unchecked, and nobody can type
 them there (manual, "CREATE DATABASE", on ENCODING; src/backend/utils/mb/mbutils.c converts by the encoding of the
 session's own database). And a database of SQL_ASCII holds any bytes.
@@ -26,6 +25,7 @@ SHARED_NAMES = """
     UNION ALL SELECT 'tablespace', {tablespace}, NULL FROM pg_catalog.pg_tablespace
     UNION ALL SELECT 'database', {database}, NULL FROM pg_catalog.pg_database
     UNION ALL SELECT 'comment on database', {database}, {comment} FROM pg_catalog.pg_database
+    WHERE pg_catalog.shobj_description(oid, 'pg_database') IS NOT NULL
     ORDER BY 1, 2"""
 
 
@@ -108,8 +108,9 @@ def explain_unreadable(connection: Connection, error: UnicodeDecodeError) -> Run
 
 
 def _codec(connection: Connection) -> str:
-    encoding = connection.info.parameter_status("server_encoding") or "UTF8"
-    return psycopg2.extensions.encodings.get(encoding, "utf-8")
+    encoding = connection.info.parameter_status("server_encoding")
+    # Any bytes, of which most will be this by now.
+    return "utf-8" if encoding == "SQL_ASCII" else psycopg2.extensions.encodings.get(encoding, "utf-8")
 
 
 def _readable(value: Any, codec: str) -> bool:
