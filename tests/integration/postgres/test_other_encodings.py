@@ -95,9 +95,10 @@ def test_whoever_keeps_the_databases_locked_is_named_from_wherever_he_is(
     monkeypatch.setattr(lock_waits, "DATABASES_SECONDS", 0.3)
     runs.steps("preflight", "maintenance_window", "backup")
     with contextlib.closing(server.connect("of_latin1")) as other, other.cursor() as cursor:
+        pid = other.info.backend_pid
         cursor.execute("SET application_name = 'nightly'; LOCK TABLE pg_database IN SHARE MODE /* \xe9 */")
         answer = runs.step("verify_restore")
     assert answer["reason_code"] == "lock_not_available", answer
-    assert f"pid {other.info.backend_pid} (user {server.user}, application nightly, idle in" in answer["msg"]
+    assert f"pid {pid} (user {server.user}, application nightly, idle in" in answer["msg"]
     assert r"/* \xe9 */ holds pg_database" in answer["msg"]
     runs.steps("verify_restore")

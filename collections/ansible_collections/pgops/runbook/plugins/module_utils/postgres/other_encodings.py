@@ -110,7 +110,7 @@ def explain_unreadable(connection: Connection, error: UnicodeDecodeError) -> Run
 def _codec(connection: Connection) -> str:
     encoding = connection.info.parameter_status("server_encoding")
     # Any bytes, of which most will be this by now.
-    return "utf-8" if encoding == "SQL_ASCII" else psycopg2.extensions.encodings.get(encoding, "utf-8")
+    return "utf-8" if encoding == "SQL_ASCII" else psycopg2.extensions.encodings.get(str(encoding), "utf-8")
 
 
 def _readable(value: Any, codec: str) -> bool:
