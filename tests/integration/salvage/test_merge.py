@@ -12,7 +12,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.de
     MOVED,
     VALUES_UNKNOWN,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.numbers import PARENT_IS_ANOTHER
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.numbers import (
+    PARENT_IS_ANOTHER,
+    PARENT_NOT_FOUND,
+)
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
     ANOTHER_OR_CHANGED,
 )
@@ -164,7 +167,16 @@ def test_a_seed_that_a_user_renamed_or_deleted_does_not_come_a_second_time(deplo
     assert story.ask("SELECT id, name FROM tag") == [(2, "Rock!")]
 
 
-def test_a_child_is_not_given_to_a_stranger_with_its_parents_number(deployment: Story) -> None:
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        ("UPDATE book SET title = 'only' WHERE title = 'one'", PARENT_IS_ANOTHER),
+        ("DELETE FROM book WHERE title = 'one'", PARENT_NOT_FOUND),
+    ],
+)
+def test_a_child_is_not_given_to_a_stranger_with_its_parents_number(
+    deployment: Story, now: str, why: str
+) -> None:
     story = deployment(
         "CREATE TABLE author (id serial PRIMARY KEY, name text UNIQUE NOT NULL);"
         "INSERT INTO author (name) SELECT title FROM book ORDER BY title;"
@@ -172,8 +184,8 @@ def test_a_child_is_not_given_to_a_stranger_with_its_parents_number(deployment: 
         "DROP TABLE quote; DROP TABLE author",
     )
     theirs = "INSERT INTO quote (author, said) SELECT id, 'hm' FROM author WHERE name = 'one'"
-    waiting = merged(story, theirs, "UPDATE book SET title = 'only' WHERE title = 'one'")
-    assert waiting == {"public.quote": {PARENT_IS_ANOTHER.format("public.author"): 1}}
+    waiting = merged(story, theirs, now)
+    assert waiting == {"public.quote": {why.format("public.author"): 1}}
     assert story.ask("SELECT * FROM quote") == []
 
 
