@@ -106,6 +106,7 @@ class StepRuns:
     engine: dict[str, Any] = field(default_factory=dict)
     operator: str = ""
     tag: str = ""
+    last_receipt: str = ""
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -167,6 +168,7 @@ class StepRuns:
                 "library_hosts": list(self.library_hosts),
                 "operator": self.operator,
                 "tag": self.tag,
+                "last_receipt": self.last_receipt,
             },
             "plan": {**plan, "books": books_of(self.version_table, library), **self.limits},
             "backup_dir": str(self.backups),

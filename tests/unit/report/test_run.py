@@ -261,6 +261,33 @@ def test_what_a_step_had_done_that_could_not_say_so(playbook, step, expected):
     assert not [line for line in lines if "correct the rollback script" in line]
 
 
+@pytest.mark.parametrize(
+    ("playbook", "steps", "lost", "here"),
+    [
+        (
+            "deploy",
+            [("apply", "ok"), ("verify", "failed"), ("emergency_rollback", "ok")],
+            [],
+            "009 is not applied",
+        ),
+        (
+            "emergency_rollback",
+            [("emergency_rollback", "ok"), ("smoke_test", "failed")],
+            ["009"],
+            "009 is applied",
+        ),
+    ],
+)
+def test_what_a_failover_has_lost_is_not_said_to_be_there(playbook, steps, lost, here):
+    ended = run("failed", playbook, steps, migrations=["009"])
+    ended["steps"][-1]["lost"] = lost
+    lines = run_report(ended, "x")
+    (state,) = [line for line in lines if line.startswith("State: ")]
+    assert state.startswith("State: Another server answers now than the one that this run has changed")
+    assert f"in its database {here}." in state
+    assert "Next: ansible-playbook playbooks/status.yml" in lines
+
+
 def test_a_run_without_migration_or_times_is_reported_too():
     lines = run_report(run("refused", steps=[("preflight", "failed")], migrations=[], reason="no."), "x")
     assert lines[0].startswith("refused: no migration on")

@@ -59,6 +59,7 @@ class ActionModule(ExecutionOfSteps):
         if record.key:
             # In place of the key, which never leaves this machine.
             run["signed"] = record.signed(record.key)
+        run["last_receipt"] = record.last_receipt()
         call = StepCall(step, arguments, record, task_vars)
         if step == "cleanup" and boolean(arguments.get("after_run", False)):
             return clean_after_run(record, lambda: self._execute_step(call))

@@ -166,6 +166,12 @@ options:
           - Signatures of this run's receipts by digest, filled in by the action plugin where there is a receipt_key,
             which itself never leaves the controller.
         type: dict
+      last_receipt:
+        description:
+          - Digest of the last receipt of this run that the controller has been given, filled in by the action plugin. A
+            ledger without it is that of another server, or somebody has deleted it.
+        type: str
+        default: ""
       died:
         description:
           - Why a process of this step could not report, filled in by the action plugin. The step then does nothing but

@@ -879,6 +879,12 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Find out who writes to schema runbook; what the status says is what is left to rely on. To deploy all the"
             " same: -e accept_broken_chain=true.",
         ),
+        "receipt_lost": Reason(
+            "The ledger does not have the last receipt of this run: after a failover another server answers, which had"
+            " not got it, or somebody has deleted it.",
+            "Look at both servers before anybody writes to them: the reason says what is applied in the one that"
+            " answers.",
+        ),
         "receipt_of_another_database": Reason(
             "A receipt of this run belongs to another database.",
             "Start a new run against one database; check db_host and db_name.",

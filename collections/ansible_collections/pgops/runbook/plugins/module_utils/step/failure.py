@@ -14,6 +14,7 @@ from ..postgres.other_encodings import explain_unreadable
 from ..postgres.standbys import commit_without_standbys
 from ..sentences import visible
 from ..shapes import Json
+from .gate import lost_receipt
 from .inquiry import ask_the_ledger, ask_until_answered
 from .kinds import UNGATED_STEPS
 from .waiting import wait_not_long
@@ -86,6 +87,8 @@ def _record_failure(step: Step, code: str, reason: str) -> None:
             wait_not_long(cursor, local=True)
             # It may be the very reason that a standby is missing.
             commit_without_standbys(cursor, local=True)
+            # The server that answers may be another one than the one that the step has lost.
+            step.lost = lost_receipt(step, cursor)
             run = step.ledger.run(cursor, step.run_id)
             if run is not None and not run["finished"] and run["playbook"] == step.playbook:
                 step.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})

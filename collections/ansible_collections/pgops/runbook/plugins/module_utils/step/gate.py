@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import Refused
+from ..errors import Refused, RunbookError, StepFailed
 from ..ledger.approvals import AWAITING, RESUME, WAITS, age_limit, check_approvals, read_approvals
 from ..ledger.receipts import check_gate, check_smoke_scripts, latest
 from ..ledger.signatures import check_signed
+from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
+from ..sentences import listed
 from ..shapes import Cursor, Json
-from .kinds import STEPS_WITHOUT_AGE
+from .kinds import STEPS_AFTER_A_CHANGE, STEPS_WITHOUT_AGE
 
 if TYPE_CHECKING:
     from .step import Step
 
-__all__ = ["pass_gate"]
+__all__ = ["lost_receipt", "pass_gate"]
 
 
 def pass_gate(step: Step, cursor: Cursor) -> None:
@@ -28,6 +30,9 @@ def pass_gate(step: Step, cursor: Cursor) -> None:
         AwaitingApproval: somebody has yet to say yes.
     """
     step.receipts = step.ledger.receipts(cursor, step.run_id)
+    step.lost = lost_receipt(step, cursor)
+    if step.lost is not None and not step.automatic:
+        raise _of_another_server(step, step.lost)
     run = _check_run_is_open(step, cursor)
     if step.ledger.chain_is_broken(cursor, step.run_id):
         raise Refused(
@@ -53,6 +58,44 @@ def pass_gate(step: Step, cursor: Cursor) -> None:
     if preflight is not None and "smoke" in step.plan:
         check_smoke_scripts(preflight["inputs"].get("smoke"), step.smoke_digests())
     step.ledger.extend_lease(cursor, step.run_id)
+
+
+def lost_receipt(step: Step, cursor: Cursor) -> list[str] | None:
+    """Which migrations of this run are applied, where the ledger does not have the last receipt that it wrote.
+
+    So it is after a failover to a standby that had not got it: what was committed with the receipt is lost with it.
+
+    Returns:
+        versions; None where the receipt is there, or none is known of.
+    """
+    last = step.params["run"]["last_receipt"]
+    if not last or step.reads_only:
+        return None
+    if any(receipt["digest"] == last for receipt in step.ledger.receipts(cursor, step.run_id)):
+        return None
+    applied = VersionTable(cursor).applied()
+    return [version for version in _versions(step) if version in applied]
+
+
+def _versions(step: Step) -> list[str]:
+    preflight = latest(step.receipts, "preflight")
+    if preflight is not None:
+        return list(preflight["outputs"].get("migrations", []))
+    return [migration["version"] for migration in step.plan.get("migrations", [])]
+
+
+def _of_another_server(step: Step, applied: list[str]) -> RunbookError:
+    versions = _versions(step)
+    here = f"{listed(applied or versions, separator=', ')} {'is' if applied else 'is not'} applied"
+    said = (
+        "The ledger does not have the last receipt that this run wrote. Another server answers than the one that"
+        " committed it (a failover to a standby that had not got it), or somebody has deleted it. In the database that"
+        f" answers now {here}; the server of before may have more. Let nobody write there until it is known what is"
+        " lost. What is true here: ansible-playbook playbooks/status.yml"
+    )
+    if step.name in STEPS_AFTER_A_CHANGE:
+        return StepFailed("receipt_lost", said)
+    return Refused("receipt_lost", said)
 
 
 def _take_signatures(step: Step, cursor: Cursor) -> None:

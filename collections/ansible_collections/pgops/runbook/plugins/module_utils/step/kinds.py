@@ -12,6 +12,7 @@ __all__ = [
     "LOOKING_SECONDS",
     "LOOKING_STEPS",
     "PATIENT_STEPS",
+    "STEPS_AFTER_A_CHANGE",
     "STEPS_WITHOUT_AGE",
     "UNGATED_STEPS",
     "WAITING_FOR_STANDBYS",
@@ -33,7 +34,10 @@ UNGATED_STEPS = (
 # With one of them each command begins; and with another one where a run goes on.
 FIRST_STEPS = ("preflight", "status", "history", "salvage", "cleanup", "approve")
 
-STEPS_WITHOUT_AGE = ("verify", "smoke_test", "files_rename", *RESTORING_STEPS)
+# Production is another one by then.
+STEPS_AFTER_A_CHANGE = ("verify", "smoke_test", "files_rename")
+
+STEPS_WITHOUT_AGE = (*STEPS_AFTER_A_CHANGE, *RESTORING_STEPS)
 
 # Of these COMMIT waits for synchronous standbys, as the role has it: what production is, and what others need to know
 # to give back what was taken from it. A receipt needs no wait of its own: WAL is one sequence, and a standby that has

@@ -35,6 +35,7 @@ RUN_SPEC = {
     "controller": {"type": "dict", "default": {}},
     "library_hosts": {"type": "list", "elements": "str", "default": []},
     "signed": {"type": "dict"},
+    "last_receipt": {"type": "str", "default": ""},
     "died": {"type": "dict", "options": {"code": {"type": "str"}, "reason": {"type": "str"}}},
 }
 

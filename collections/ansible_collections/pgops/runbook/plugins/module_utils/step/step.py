@@ -99,6 +99,8 @@ class Step:
         self.goes_on = False
         # Of a step after whose failure a backup may be put back: whether that is known to be gone.
         self.backup_gone: Callable[[Step], Json | None] = lambda _: None
+        # Where the ledger has not got what this run committed last: those of its migrations that are applied.
+        self.lost: list[str] | None = None
         # Whether it has passed the gate, and so held the database for its run.
         self.holds = False
 
@@ -168,6 +170,8 @@ class Step:
         answer["committed"] = self.committed()
         answer["out_of_service"] = self.out_of_service
         answer["goes_on"] = self.goes_on
+        if self.lost is not None:
+            answer["lost"] = self.lost
         answer["library_hosts"] = self.params["run"]["library_hosts"]
         if answer.get("failed"):
             self.module.fail_json(**answer)

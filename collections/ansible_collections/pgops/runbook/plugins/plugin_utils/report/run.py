@@ -264,6 +264,13 @@ def _state(run: dict[str, Any]) -> str:
         )
     if run["outcome"] != "failed":
         return STATE_OF_PRODUCTION[run["outcome"]].format(migrations=migrations)
+    lost = _lost(run)
+    if lost is not None:
+        here = f"{', '.join(lost)} is applied" if lost else f"{', '.join(run['migrations'])} is not applied"
+        return (
+            "Another server answers now than the one that this run has changed, and has not got what was committed"
+            f" last: in its database {here}. The other one may still have it."
+        )
     if run["playbook"] == "restore":
         if any(step.get("reason_code") == "application_not_let_in" for step in run["steps"]):
             return "Production's rows are as they were: nothing was swapped. But its database lets nobody in."
@@ -289,6 +296,12 @@ def _state(run: dict[str, Any]) -> str:
         )
         return f"Production {what}."
     return LOOK
+
+
+def _lost(run: dict[str, Any]) -> list[str] | None:
+    """What is applied where the ledger that answers has not got what the run committed; None where it has."""
+    # Absent in records of older releases.
+    return next((step["lost"] for step in reversed(run["steps"]) if step.get("lost") is not None), None)
 
 
 def _is_done(run: dict[str, Any], name: str) -> bool:
@@ -320,6 +333,8 @@ def _next(run: dict[str, Any]) -> str | None:
         return f"{LIST_SALVAGE} says which rows wait, and what stands in the way of each"
     if run["outcome"] != "failed":
         return None
+    if _lost(run) is not None:
+        return "ansible-playbook playbooks/status.yml"
     if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & tried:
         if _why_gone(run, run["run_id"]):
             return _without_backup(run, run["run_id"])

@@ -175,6 +175,10 @@ class RunRecord:
         record.content["migrations"] = list(self.content["migrations"])
         return record
 
+    def last_receipt(self) -> str:
+        """Digest of the newest receipt that a step has handed over; empty where none has."""
+        return next((step["receipt"] for step in reversed(self.content["steps"]) if step["receipt"]), "")
+
     def steps(self, name: str) -> list[dict[str, Any]]:
         return [step for step in self.content["steps"] if step["step"] == name]
 
@@ -210,6 +214,8 @@ class RunRecord:
                 entry["done"] = True
         if step == "apply":
             entry["committed"] = result.get("committed")
+        if result.get("lost") is not None:
+            entry["lost"] = result["lost"]
         if "migrations" in outputs:
             entry["migrations"] = [
                 found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]
