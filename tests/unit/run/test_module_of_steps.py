@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run import module_of_steps
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.module_of_steps import ModuleOfSteps, failure
 
 from tests.unit.run.action_plugins import ARGUMENTS, HERE, plugin_of
@@ -41,6 +42,22 @@ def test_a_password_that_cannot_be_read_executes_nothing(plugin: ModuleOfSteps, 
     target = {**ARGUMENTS["target"], "password_file": str(tmp_path / "gone")}
     result = plugin._run_module({**ARGUMENTS, "target": target}, HERE)
     assert (result["failed"], result["step"]) == (True, None), result
+
+
+def test_a_module_that_was_killed_leaves_no_file_of_progress(
+    plugin: ModuleOfSteps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is the next to work on the host removes it, too; there may be nobody."""
+    progress = tmp_path / "progress"
+
+    def killed(*_: object) -> dict[str, Any]:
+        progress.touch()
+        return {"rc": 137, "stdout": "", "stderr": ""}
+
+    monkeypatch.setattr(module_of_steps, "execute", killed)
+    result = plugin._run_module({**ARGUMENTS, "progress_file": str(progress)}, HERE)
+    assert result["failed"]
+    assert not progress.exists()
 
 
 def test_a_failure_has_what_the_result_of_a_step_has() -> None:
