@@ -9,9 +9,11 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (
+    client_options,
     connect,
     connect_again,
     read_committed,
@@ -163,3 +165,26 @@ def test_our_own_settings_stand_above_options_and_scripts_have_the_options(serve
         "bytea_output": "escape",
         "work_mem": "9MB",
     }
+
+
+def test_the_host_that_is_named_is_the_one_that_is_reached(server, database, monkeypatch):
+    """libpq would go to an address from the environment, whatever the host."""
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.9")
+    given = target(server, database)
+    first = connect(given)
+    second = connect_again(first)
+    for one in (first, second):
+        with transaction(one) as cursor:
+            cursor.execute("SELECT current_database()")
+            assert cursor.fetchone() == (database,)
+        one.close()
+    psql = [
+        str(Path(server.bindir, "psql")),
+        *client_options(given),
+        "-X",
+        "-A",
+        "-t",
+        "-c",
+        "SELECT 'there'",
+    ]
+    assert subprocess.run(psql, capture_output=True, text=True, check=True).stdout == "there\n"

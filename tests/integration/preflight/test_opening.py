@@ -110,3 +110,14 @@ def test_only_a_backup_that_was_proven_is_offered(runs: StepRuns) -> None:
     failed = json.dumps({**json.loads(text), "status": "failed"})
     runs.execute(f"UPDATE runbook.receipt SET document = $x${failed}$x$ WHERE step = 'verify_restore'")
     assert offered(runs) is None
+
+
+def test_check_mode_finds_a_schema_that_somebody_has_changed(deployed: StepRuns) -> None:
+    deployed.execute("CREATE TABLE beside_it (id int)")
+    before = deployed.ask("SELECT count(*) FROM runbook.run")
+    for options in ({"_ansible_check_mode": True}, {}):
+        answer = deployed.another(wanted="003").step("preflight", **options)
+        assert answer["reason_code"] == "schema_drifted", answer
+    checked = deployed.another(wanted="003").must("preflight", accept_drift=True, _ansible_check_mode=True)
+    assert checked["outputs"]["migrations"] == ["003"]
+    assert deployed.ask("SELECT count(*) FROM runbook.run") == before

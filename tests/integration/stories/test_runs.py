@@ -31,6 +31,18 @@ def test_check_mode_refuses_what_a_run_would_refuse(application: Application) ->
     assert not application.artifacts.exists()
 
 
+def test_a_timeout_of_ansible_does_not_end_a_step_in_the_middle(application: Application) -> None:
+    """The step would go on and commit, and the run say that production was not touched."""
+    path = application.sql_dir / "migrations/002_author.sql"
+    path.write_text(
+        f"{path.read_text()}\nSELECT pg_sleep(2) WHERE current_database() NOT LIKE 'runbook%';",
+        encoding="utf-8",
+    )
+    run = application.run("deploy.yml", "-e", "migration=002", env={"ANSIBLE_TASK_TIMEOUT": "1"})
+    assert run.status == 0, run.output
+    assert run.record["outcome"] == "deployed"
+
+
 def test_several_hosts_and_a_relative_sql_dir(application: Application, database: str) -> None:
     second = f"{database}_b"
     with contextlib.closing(application.server.connect()) as connection:

@@ -37,6 +37,11 @@ def test_rows_that_wait_are_not_lost() -> None:
     refuse_lost_rows(differing, held_back=2)
 
 
+def test_the_record_of_versions_is_not_users() -> None:
+    before, after = content(notes=5, schema_migrations=2), content(notes=4, schema_migrations=1)
+    assert [one["table"] for one in rows_of(before, after, ["public.schema_migrations"])] == ["public.notes"]
+
+
 def test_rows_that_are_nowhere_are_named_with_their_table() -> None:
     differing = rows_of(content(notes=5, tags=2), content(notes=3, tags=4))
     with pytest.raises(Refused) as caught:

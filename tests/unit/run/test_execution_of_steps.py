@@ -86,6 +86,15 @@ def test_a_setting_that_cannot_be_used_executes_nothing(
     assert given == []
 
 
+def test_backups_go_into_no_folder_that_nobody_has_named(tmp_path: Path) -> None:
+    plugin = plugin_of(Plugin, "backup")
+    plugin.answer()
+    call = StepCall("backup", {**ARGUMENTS, "backup_dir": ""}, record(tmp_path, "deploy"), HERE)
+    result = plugin._execute_step(call)
+    assert (result["reason_code"], result["outcome"]) == ("setting_invalid", "refused")
+    assert plugin.given == []
+
+
 def test_a_host_that_is_away_is_a_failure(tmp_path: Path) -> None:
     result, _ = execute(tmp_path, "swap", AnsibleConnectionFailure("no\n route."))
     assert result["reason_code"] == "host_unreachable"

@@ -147,3 +147,9 @@ def test_nor_does_what_the_report_at_the_end_names(
     shown.ended("midi", {**deployed, "migrations": ["002\x1b[2J"]}, succeeded=True)
     assert any(r"002\x1b[2J" in line for line in shown.lines), shown.lines
     assert not any("\x1b" in line for line in shown.lines)
+
+
+def test_of_a_result_that_is_hidden_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, "midi")
+    shown.step("midi", "apply", censored="the output has been hidden", changed=True)
+    assert shown.lines[-1].endswith("(what it found is hidden: no_log)")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 import traceback
 from typing import Any
@@ -41,6 +42,9 @@ class ActionModule(ExecutionOfSteps):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        # Ansible's task_timeout would end the task and not the step, which goes on and commits. What a step waits for
+        # has limits of its own.
+        signal.alarm(0)
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
         step = self._step_name(arguments)

@@ -229,6 +229,8 @@ class CallbackModule(DefaultCallback):
             # In check mode a step has done nothing that it could have found something by.
             outputs = content.get("outputs") or {}
             found = found_by(step, outputs) if not result.task.check_mode or step == "preflight" else ""
+            if "censored" in content:
+                found = "(what it found is hidden: no_log)"
             if not self._is_compact():
                 self._show_line(result, "ok", step, content.get("seconds"), found)
         elif content.get("changed") and action not in SILENT_ACTIONS and not self._is_compact():

@@ -81,7 +81,16 @@ def make_parent(path: str) -> None:
     """
     parent = os.path.dirname(os.path.abspath(path))
     refuse_link_of_another(parent)
-    os.makedirs(parent, exist_ok=True)
+    missing, there = [], parent
+    while not os.path.isdir(there) and os.path.dirname(there) != there:
+        missing.append(there)
+        there = os.path.dirname(there)
+    for folder in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            # Whatever the umask is: not everybody may rename what lies in it.
+            os.mkdir(folder, 0o775)
+    if not os.path.isdir(parent):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), parent)
 
 
 def open_regular(path: str) -> IO[bytes]:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..errors import Refused, RunbookError
-from ..postgres.connection import psycopg2
+from ..ledger.versions import VersionTable
+from ..postgres.connection import psycopg2, transaction
 from ..postgres.message import one_line
 from ..rehearsal.rehearsal import Rehearsal
 from ..sentences import listed
@@ -139,6 +140,8 @@ class Phases:
                 returned += again.apply({**migration, "verify": None}, puts_back=True, again=True).returned
             catalog, content = again.state()
             lines = again.differing(self._deployed[0], catalog)
+            with transaction(connection) as cursor:
+                books = VersionTable(cursor).quoted_names()
         finally:
             connection.close()
         if lines:
@@ -149,7 +152,7 @@ class Phases:
                 " ansible-playbook playbooks/rehearse.yml",
             )
         rows = count_rows(self._kept, returned)
-        differing = rows_of(self._deployed[1], content)
+        differing = rows_of(self._deployed[1], content, books)
         refuse_lost_rows(differing, rows.held_back)
         return {"schema_equal": True, **rows._asdict(), "rows_differing": differing}
 

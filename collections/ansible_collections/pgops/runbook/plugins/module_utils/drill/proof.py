@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..content.difference import difference
@@ -50,9 +50,13 @@ def count_rows(kept: Iterable[Json], returned: Iterable[Json]) -> Rows:
     )
 
 
-def rows_of(before: Content, after: Content) -> list[dict[str, Any]]:
-    """Tables that are not as users left them, each with what differs (see content.difference)."""
-    return difference(before, after)
+def rows_of(before: Content, after: Content, books: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Tables that are not as users left them, each with what differs (see content.difference).
+
+    Args:
+        books: quoted names of the record of versions, which is not users'.
+    """
+    return [one for one in difference(before, after) if one["table"] not in books]
 
 
 def refuse_lost_rows(differing: Sequence[dict[str, Any]], held_back: int) -> None:

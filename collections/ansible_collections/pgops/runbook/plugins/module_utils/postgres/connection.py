@@ -134,7 +134,15 @@ def _parameters(target: Target, database: str | None = None) -> dict[str, Any]:
         if "\0" in str(value):
             _, variable = KEYWORDS.get(keyword, ("", "db_name"))
             raise Refused("setting_invalid", f"{variable} has a NUL character in it. Correct it.")
-    return {keyword: value for keyword, value in wanted.items() if value}
+    return _nowhere_else({keyword: value for keyword, value in wanted.items() if value})
+
+
+def _nowhere_else(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The same, where a host is named: libpq goes to PGHOSTADDR, or to the address in a service, instead of to it.
+
+    Empty it counts as not given, and keeps libpq from looking for another (fe-connect.c, conninfo_add_defaults).
+    """
+    return {"hostaddr": "", **parameters} if parameters.get("host") else parameters
 
 
 def connect(target: Target, database: str | None = None, patience: float | None = None) -> Connection:
@@ -165,7 +173,8 @@ def connect_again(connection: Connection) -> Connection:
     Raises:
         Refused, ServerUnreachable: as ``connect`` does.
     """
-    parameters = {**connection.info.dsn_parameters, "password": connection.info.password}
+    # libpq does not tell of what is empty.
+    parameters = _nowhere_else({**connection.info.dsn_parameters, "password": connection.info.password})
     return _open(parameters, PATIENCE_SECONDS)
 
 

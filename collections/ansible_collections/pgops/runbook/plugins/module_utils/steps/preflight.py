@@ -125,6 +125,8 @@ def work(step: Step) -> Json:
         opens = selected.has_work()
     with transaction(step.connection) as cursor:
         refuse_old_drill(step, cursor, selected.migrations)
+        if step.module.check_mode and selected.has_work():
+            _refuse_drift_in_check_mode(step, cursor)
     together = step.params["together"] and check_together(step.plan["index"], selected.migrations)
     needed = _approvals(step, selected)
     prechecks = ask_prechecks(step, selected.migrations)
@@ -277,6 +279,12 @@ def _engine(step: Step) -> BackupEngine:
     if step.playbook == "drill":
         refuse_for_drill(engine)
     return engine
+
+
+def _refuse_drift_in_check_mode(step: Step, cursor: Cursor) -> None:
+    """What a run would be refused for when it is opened; with accept_drift it would keep the schema in the ledger."""
+    if step.playbook == "deploy" and not step.params["accept_drift"] and open_journal(cursor) is None:
+        accept_or_refuse_drift(cursor, Ledger(), step.ledger.receipts(cursor), accept=False)
 
 
 def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:

@@ -17,7 +17,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
-from ...module_utils.errors import RunbookError
+from ...module_utils.errors import Refused, RunbookError
 from ...module_utils.ledger.aftermath import CHANGING_STEPS
 from ..screen.moving import waiting_for
 from ..sql.grammar import GRAMMAR
@@ -102,6 +102,12 @@ class ExecutionOfSteps(ModuleOfSteps):
             RunbookError: a variable, or a script, cannot be used.
         """
         step, playbook = call.step, call.run.get("playbook")
+        if call.arguments.get("backup_dir") == "":
+            raise Refused(
+                "setting_invalid",
+                "backup_dir is empty, and backups would lie in whatever folder the modules run in. Nothing was done."
+                " Name a folder, and type the same command again.",
+            )
         if step == "preflight":
             check_numbers(str(playbook), call.task_vars, self._templar.template)
         if step == "preflight" and playbook != "emergency_rollback":
