@@ -170,6 +170,17 @@ def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
     assert on_disk(made)["reason_code"] == "artifacts_dir_unwritable"
 
 
+@pytest.mark.parametrize(
+    ("step", "outcome"), [("rehearse", "refused"), ("apply", "failed"), ("verify", "failed")]
+)
+def test_a_step_whose_task_was_ended_before_it_could_report(tmp_path, step, outcome):
+    made = run_until(record(tmp_path), step)
+    made.begin(step)
+    assert made.may_have_committed() == (outcome == "failed")
+    made.conclude("Task failed: it was ended")
+    assert (on_disk(made)["outcome"], on_disk(made)["begun"]) == (outcome, step)
+
+
 def test_a_task_beside_the_steps_that_fails_after_all_of_them_is_not_hidden(tmp_path):
     made = run_until(record(tmp_path), None)
     made.conclude("the last task failed")

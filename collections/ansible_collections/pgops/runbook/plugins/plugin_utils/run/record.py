@@ -94,6 +94,7 @@ class RunRecord:
             "failed_step": None,
             "reason_code": "run_not_ended",
             "reason": NOT_ENDED.format(step="its first step"),
+            "begun": None,
             "steps": [],
             "proof": {"schema_restored": None, "data_restored": None},
             "ended": None,
@@ -136,6 +137,7 @@ class RunRecord:
         self._begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if not self.failed():
             self.content["reason"] = NOT_ENDED.format(step=f"step {step}")
+        self.content["begun"] = step
         self.save()
 
     def agree(self, consents: dict[str, Any]) -> None:
@@ -152,7 +154,7 @@ class RunRecord:
 
     def may_have_committed(self) -> bool:
         """Whether production may have a migration of this run: only what is known not to be is not."""
-        return any(
+        return self.content.get("begun") == "apply" or any(
             step.get("committed") or step.get("outcome") not in ("refused", "unchanged")
             for step in self.steps("apply")
         )
@@ -221,6 +223,7 @@ class RunRecord:
                 found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]
             ]
         self.content["steps"].append(entry)
+        self.content["begun"] = None
         take_findings(self.content, step, result)
         self.content["rows_waiting"] = rows_waiting(self.content)
         outcome, failed_step, code, reason = final_outcome(self.content["playbook"], self.content["steps"])
@@ -269,7 +272,9 @@ class RunRecord:
         ):
             # The chain ended without one of its steps failing: a task beside them did, or some were left out.
             taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
-            changed = FIRST_STEP_THAT_CHANGES[content["playbook"]] in done
+            changes = FIRST_STEP_THAT_CHANGES[content["playbook"]]
+            # One that was begun and never reported, in whatever way its task was ended, may have changed it.
+            changed = changes is not None and changes in {*done, content.get("begun")}
             undone = taken_back and not self._files_left()
             outcome = "refused" if not changed else "rolled_back" if undone else "failed"
             reason = failure or "the run ended before its last step"
