@@ -151,7 +151,7 @@ NOT_BORNE_OUT = "its end was not recorded: its run.json says {}, which its recei
     [
         ("preflight", "refused", ("refused", "its disk was full", "ab")),
         ("preflight", "deployed", ("failed", NOT_BORNE_OUT.format("deployed"), None)),
-        ("apply", "refused", ("failed", NOT_BORNE_OUT.format("refused"), None)),
+        ("apply", "refused", ("failed", f"it had applied 002; {NOT_BORNE_OUT.format('refused')}", None)),
         ("rehearse", "unchanged", ("unchanged", "its disk was full", "ab")),
     ],
 )

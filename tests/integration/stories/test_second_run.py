@@ -80,7 +80,7 @@ def test_second_run_is_refused_and_the_run_after_a_kill_takes_over(application: 
         assert ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",), ("003",)]
         ((outcome, reason),) = ask(f"SELECT outcome, reason FROM runbook.run WHERE run_id = '{first_id}'")
         gone = f"its controller was gone when run {third.record['run_id']} began"
-        assert (outcome, reason) == ("failed", f"its end was not recorded: {gone}")
+        assert (outcome, reason) == ("failed", f"it had applied 002; its end was not recorded: {gone}")
         applied = f"SELECT status FROM runbook.receipt WHERE run_id = '{first_id}' AND step = 'apply'"
         assert ask(applied) == [("ok",)], "the ledger tells what the orphan committed"
         # By name: other tests have copies of their own on this server.

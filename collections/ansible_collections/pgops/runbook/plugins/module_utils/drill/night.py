@@ -143,6 +143,7 @@ class Night:
             "tag": "",
             "library_hosts": [],
             "signed": None,
+            "last_receipt": "",
             "died": None,
         }
 
