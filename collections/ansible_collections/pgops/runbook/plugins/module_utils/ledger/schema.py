@@ -254,9 +254,7 @@ NEWEST = max(RELEASES)
 #: Not part of a layout: for rows that not everybody may see who may read every table (pg_read_all_data). With row
 #: security and no policy a table is its owner's alone (manual, "Row Security Policies"). Only where such rows are kept,
 #: since a dump by a role that has no BYPASSRLS then fails, as it does where the application has row security.
-OWNER_ALONE = {
-    "runbook_salvage.kept_row": "ALTER TABLE runbook_salvage.kept_row ENABLE ROW LEVEL SECURITY",
-}
+OWNER_ALONE = "ALTER TABLE runbook_salvage.kept_row ENABLE ROW LEVEL SECURITY"
 
 #: Of the newest release: what each schema, table ("schema.table") and column ("schema.table.column") holds.
 COMMENTS: dict[str, str] = {

@@ -88,7 +88,7 @@ def _record_failure(step: Step, code: str, reason: str) -> None:
             # It may be the very reason that a standby is missing.
             commit_without_standbys(cursor, local=True)
             # The server that answers may be another one than the one that the step has lost.
-            step.lost = lost_receipt(step, cursor)
+            step.lost = lost_receipt(step, cursor, step.ledger.receipts(cursor, step.run_id))
             run = step.ledger.run(cursor, step.run_id)
             if run is not None and not run["finished"] and run["playbook"] == step.playbook:
                 step.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})

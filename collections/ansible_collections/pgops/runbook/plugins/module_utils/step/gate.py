@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Refused, RunbookError, StepFailed
@@ -13,7 +14,7 @@ from ..ledger.signatures import check_signed
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..sentences import listed
-from ..shapes import Cursor, Json
+from ..shapes import Cursor, Json, Receipt
 from .kinds import STEPS_AFTER_A_CHANGE, STEPS_WITHOUT_AGE
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def pass_gate(step: Step, cursor: Cursor) -> None:
         AwaitingApproval: somebody has yet to say yes.
     """
     step.receipts = step.ledger.receipts(cursor, step.run_id)
-    step.lost = lost_receipt(step, cursor)
+    step.lost = lost_receipt(step, cursor, step.receipts)
     if step.lost is not None and not step.automatic:
         raise _of_another_server(step, step.lost)
     run = _check_run_is_open(step, cursor)
@@ -60,10 +61,13 @@ def pass_gate(step: Step, cursor: Cursor) -> None:
     step.ledger.extend_lease(cursor, step.run_id)
 
 
-def lost_receipt(step: Step, cursor: Cursor) -> list[str] | None:
+def lost_receipt(step: Step, cursor: Cursor, receipts: Sequence[Receipt]) -> list[str] | None:
     """Which migrations of this run are applied, where the ledger does not have the last receipt that it wrote.
 
     So it is after a failover to a standby that had not got it: what was committed with the receipt is lost with it.
+
+    Args:
+        receipts: of the run, as they stand in the ledger now.
 
     Returns:
         versions; None where the receipt is there, or none is known of.
@@ -71,7 +75,7 @@ def lost_receipt(step: Step, cursor: Cursor) -> list[str] | None:
     last = step.params["run"]["last_receipt"]
     if not last or step.reads_only:
         return None
-    if any(receipt["digest"] == last for receipt in step.ledger.receipts(cursor, step.run_id)):
+    if any(receipt["digest"] == last for receipt in receipts):
         return None
     applied = VersionTable(cursor).applied()
     return [version for version in _versions(step) if version in applied]

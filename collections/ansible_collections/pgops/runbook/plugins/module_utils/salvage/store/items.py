@@ -97,17 +97,15 @@ class SalvageStore:
     def is_owners_alone(self) -> bool:
         """Whether row security keeps its rows from everybody but its owner."""
         self.cursor.execute(
-            "SELECT coalesce(bool_and(c.relrowsecurity), false) FROM unnest(%s::text[]) AS ours (name)"
-            " JOIN pg_catalog.pg_class c ON c.oid = to_regclass(ours.name)",
-            (list(OWNER_ALONE),),
+            "SELECT coalesce(bool_or(relrowsecurity), false) FROM pg_catalog.pg_class"
+            " WHERE oid = to_regclass('runbook_salvage.kept_row')"
         )
         return one_row(self.cursor)[0]
 
     def make_owners_alone(self) -> None:
         """Keep its rows from those, too, who may read every table: they were not to see all of what is kept."""
         if not self.is_owners_alone():
-            for statement in OWNER_ALONE.values():
-                self.cursor.execute(statement)
+            self.cursor.execute(OWNER_ALONE)
 
     def begin_item(
         self,
