@@ -124,8 +124,10 @@ def test_who_is_waited_for_is_told_meanwhile(begun: StepRuns, onlooker: Onlooker
     try:
         # Autovacuum may stand in the way first, and is named then.
         wait_for(
-            lambda: process.poll() is not None
-            or any(onlooker.is_named_in(one.get("waits_for") or "") for one in told())
+            lambda: (
+                process.poll() is not None
+                or any(onlooker.is_named_in(one.get("waits_for") or "") for one in told())
+            )
         )
         assert process.poll() is None, told()
         onlooker.session.rollback()

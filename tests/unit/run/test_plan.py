@@ -22,12 +22,14 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def plan(folder: Path, step: str, playbook: str = "deploy", **run: Any) -> dict[str, Any]:
+def plan(
+    folder: Path, step: str, playbook: str = "deploy", options: dict[str, Any] | None = None, **run: Any
+) -> dict[str, Any]:
     """The plan of a step of a run in this folder."""
     facts = {"playbook": playbook, "target": "library", "database": "midi"}
     record = RunRecord(str(folder.parent / "artifacts"), "20260101T000000Z-t-0001", facts, writes=False)
     given = {"playbook": playbook, "migration": "1", "sql_dir": str(folder), "version_table": "golang", **run}
-    return plan_of_run(step, given, record, {})
+    return plan_of_run(step, given, record, options or {})
 
 
 @pytest.mark.parametrize(
@@ -126,3 +128,12 @@ def test_which_one_stays_is_said_to_a_rollback_and_alone(
 ) -> None:
     with pytest.raises(Refused, match=reason):
         plan(folder, "preflight", playbook, **options)
+
+
+@pytest.mark.parametrize("rules", ["ban-drop-table, mistyped", ["mistyped"]])
+def test_a_rule_that_would_gate_nothing_is_refused_but_holds_up_no_rollback(folder: Path, rules: Any) -> None:
+    options = {"lint_gating_rules": rules}
+    with pytest.raises(Refused, match="preflight_lint_gating_rules names 'mistyped'"):
+        plan(folder, "preflight", options=options)
+    assert plan(folder, "preflight", "emergency_rollback", options=options)["linted"]
+    assert plan(folder, "preflight", options={"lint_gating_rules": "ban-drop-table"})["linted"]

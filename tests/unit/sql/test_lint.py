@@ -32,6 +32,25 @@ def test_what_the_runbook_does_itself_is_not_asked_of_the_script(scripts):
     assert not rules & {"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"}
 
 
+def test_but_is_where_somebody_makes_it_a_gate(scripts):
+    rules = {one["rule"] for one in lint(scripts, ["require-lock-timeout"])["migrations/001_a.sql"]}
+    assert rules == {"changing-column-type", "require-lock-timeout"}
+
+
+def test_a_rule_that_squawk_leaves_out_by_default_is_asked_where_it_is_a_gate(scripts):
+    assert "require-table-schema" not in {one["rule"] for one in lint(scripts)["migrations/001_a.sql"]}
+    found = lint(scripts, ["require-table-schema"])
+    assert "require-table-schema" in {one["rule"] for one in found["migrations/001_a.sql"]}
+
+
+@pytest.mark.parametrize("rules", [["ban-drop-tabel"], ["ban-drop-table", "none"], [""]])
+def test_a_rule_that_squawk_does_not_have_would_never_refuse_and_is_refused(scripts, rules):
+    with pytest.raises(Refused) as refused:
+        lint(scripts, rules)
+    assert refused.value.code == "setting_invalid"
+    assert f"names '{rules[-1]}', and squawk has no rule of that name" in str(refused.value)
+
+
 def test_of_a_file_with_both_halves_only_the_migration_is_asked(tmp_path):
     text = "-- migrate:up\n\nALTER TABLE t ALTER c TYPE int;\n-- migrate:down\nALTER TABLE t ALTER c TYPE text;\n"
     (tmp_path / "1_a.sql").write_text(text)

@@ -27,8 +27,13 @@ def findings_of_lint(library: SqlLibrary, gating_rules: Collection[str]) -> list
 
     Args:
         gating_rules: rules whose findings refuse a migration.
+
+    Raises:
+        Refused: the linter has no such rule.
     """
-    found = lint(migration.apply for migration in library.migrations if parses(migration.apply))
+    found = lint(
+        (migration.apply for migration in library.migrations if parses(migration.apply)), gating_rules
+    )
     if found is None:
         return None
     return [

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -44,7 +45,7 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         step: name of the step.
         run: its option ``run``; ``migration`` in it becomes the version that is meant, or the word for several.
         record: of the run.
-        options: the others of the step; ``adopt`` and ``automatic`` are looked at.
+        options: the others of the step; ``adopt``, ``automatic`` and ``lint_gating_rules`` are looked at.
 
     Raises:
         RunbookError: the folder cannot be read, or a script that the step needs cannot be used.
@@ -86,6 +87,8 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         _versions(step, library, ALL if down_to or to_tag or exactly else wanted, record),
         with_statements=adopt,
         to_roll_back=to_roll_back,
+        # A rollback asks the linter nothing, and a name that is mistyped must not hold it up.
+        lint_gating_rules=() if to_roll_back else _names(options.get("lint_gating_rules")),
     )
     check_smoke(plan)
     chosen = {"down_to": down_to, "to_tag": to_tag, "exactly": exactly}
@@ -143,12 +146,16 @@ def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:
             "setting_invalid",
             "until and skip choose among pending migrations: -e migration=pending. Nothing was done.",
         )
-    skip = run.get("skip") or []
-    names = re.split(r"[,\s]+", skip.strip()) if isinstance(skip, str) else [str(name) for name in skip]
     return {
         "until": library.find(run["up_to"]).version if run.get("up_to") else "",
-        "skip": [library.find(name).version for name in names],
+        "skip": [library.find(name).version for name in _names(run.get("skip"))],
     }
+
+
+def _names(given: Any) -> list[str]:
+    """Of a list, or of a text with commas or spaces between the names."""
+    given = given or []
+    return re.split(r"[,\s]+", given.strip()) if isinstance(given, str) else [str(name) for name in given]
 
 
 def _library(run: dict[str, Any], tolerant: bool) -> SqlLibrary:
@@ -195,6 +202,7 @@ def plan_for(
     versions: list[str],
     with_statements: bool = False,
     to_roll_back: bool = False,
+    lint_gating_rules: Collection[str] = (),
 ) -> dict[str, Any]:
     """The plan that the module of ``step`` gets.
 
@@ -204,6 +212,7 @@ def plan_for(
         versions: the versions of the run; for preflight those that it may select.
         with_statements: whether a step of facts needs the statements too (adopting a database does).
         to_roll_back: whether only rollback scripts are going to run.
+        lint_gating_rules: of preflight: rules that the linter is to know.
 
     Returns:
         dict: index (preflight, status), migrations (statements and digests), prechecks (preflight), smoke, versions,
@@ -211,9 +220,11 @@ def plan_for(
 
     Raises:
         SqlScriptError: a script of the run does not parse.
+        Refused: the linter has no such rule.
     """
     if step in STEPS_OF_FACTS:
-        findings = lint(migration.apply for migration in library.migrations) if step == "preflight" else None
+        scripts = [migration.apply for migration in library.migrations]
+        findings = lint(scripts, lint_gating_rules) if step == "preflight" else None
         # Digests only: preflight records them, and the later steps send the statements.
         return {
             "index": [
