@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,24 @@ def test_an_interrupted_run_says_what_production_is_in(
     assert run.status != 0
     lines = [line.strip() for line in run.output.splitlines()]
     assert lines[-2:] == [f"Interrupted in step {step} on {database}.", f"State: {state}"], run.output
+
+
+def test_a_command_one_of_whose_processes_is_killed_ends_and_says_so(slow: Application) -> None:
+    process = slow.start("deploy.yml", "-e", "migration=020")
+    (database,) = slow.databases
+    with contextlib.closing(slow.server.connect("postgres")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        wait_for(lambda: _sleeps(cursor, database))
+    # The kernel chooses the process of the task, which has the most memory; not as soon as it begins.
+    time.sleep(1)
+    (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    os.kill(int(worker), signal.SIGKILL)
+    run = slow.finish(process)
+    assert run.status != 0
+    killed, _, where, state = (line.strip() for line in run.output.splitlines()[-4:])
+    assert killed.startswith(f"A process of this command was killed (SIGKILL, pid {worker})"), run.output
+    assert where == f"Interrupted in step apply on {database}."
+    assert state == "State: What production has is in its ledger. Look: ansible-playbook playbooks/status.yml"
 
 
 def _sleeps(cursor: Any, database: str) -> bool:

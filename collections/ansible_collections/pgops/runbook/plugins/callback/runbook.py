@@ -42,6 +42,7 @@ from ..plugin_utils.screen.events import action_of, hosts_of, reason_of, step_of
 from ..plugin_utils.screen.fleets import Fleets
 from ..plugin_utils.screen.found import found_by
 from ..plugin_utils.screen.interrupted import AtWork
+from ..plugin_utils.screen.killed_workers import KilledWorkers
 from ..plugin_utils.screen.lines import (
     MARKS,
     PLAIN_MARKS,
@@ -113,6 +114,7 @@ class CallbackModule(DefaultCallback):
         self._reported: set[str] = set()
         self._printed_reports: dict[str, str] = {}
         self._at_work = AtWork()
+        self._killed_workers = KilledWorkers()
         # Of Ctrl-C a callback hears nothing; but then no statistics came before the end.
         atexit.register(self._say_what_was_interrupted)
 
@@ -130,6 +132,7 @@ class CallbackModule(DefaultCallback):
         self._hosts = hosts_of(play)
         Screen.databases = len(self._hosts)
         self._at_work.begin_play(play.get_vars().get("runbook_playbook"))
+        self._killed_workers.begin_play(play.strategy)
         if self._is_verbose():
             super().v2_playbook_on_play_start(play)
 
@@ -194,6 +197,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._at_work.end()
+        self._killed_workers.end()
         if self._is_verbose():
             super().v2_playbook_on_stats(stats)
         else:
@@ -328,7 +332,7 @@ class CallbackModule(DefaultCallback):
         self._print(step_line(self._marks()[mark], name, seconds, found, host), colour)
 
     def _say_what_was_interrupted(self) -> None:
-        for line in self._at_work.interrupted():
+        for line in (*self._killed_workers.told(), *self._at_work.interrupted()):
             self._print(line, constants.COLOR_ERROR)
 
     def _show_heading(self, result: CallbackTaskResult, of_host: bool = False) -> None:
