@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from docs.floors import CONTROLLER_ROOMS, FLOORS
+from docs.floors import CONTROLLER_FLOORS, FLOORS
 
 __all__ = [
     "LIST",
@@ -28,7 +28,7 @@ __all__ = [
 PROJECT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).resolve().parent / "mutations"
 PLUGINS = "collections/ansible_collections/pgops/runbook/plugins"
-ROOMS = tuple(room for floor in FLOORS for room in floor) + tuple(CONTROLLER_ROOMS)
+ROOMS = tuple(room for floor in (*FLOORS, *CONTROLLER_FLOORS) for room in floor)
 
 
 class StaleMutation(ValueError):

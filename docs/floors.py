@@ -8,9 +8,10 @@ A file may import from its own room and from the floors below, never from its ow
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["CONTROLLER_ROOMS", "DOORS", "FLOORS", "MAP", "floor_of", "picture", "with_picture"]
+__all__ = ["CONTROLLER_FLOORS", "DOORS", "FLOORS", "MAP", "floor_of", "picture", "with_picture"]
 
 MAP = Path(__file__).resolve().parent / "architecture.md"
 BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
@@ -66,18 +67,23 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"steps": "one file a step: its options, and what it does within the frame"},
 )
 
-#: Rooms of plugins/plugin_utils, which run on the controller only.
-CONTROLLER_ROOMS: dict[str, str] = {
-    "bytecode": "the collection's own code, compiled once",
-    "sql": "reading, parsing and ordering the scripts of sql_dir",
-    "run": "the plan of a run, its record and its progress",
-    "fleet": "one run over many databases: its batches, its record, and the gate before each database",
-    "drafting": "a new migration's files, and the rollback and verify script drafted from one that is written",
-    "report": "what a person reads of a run",
-    "screen": "what a person sees while a run is at work",
-    "importing": "scripts from what Django and Alembic say of their migrations",
-    "check": "all that is wrong with the scripts of sql_dir, found at once and without a server",
-}
+#: Rooms of plugins/plugin_utils, which run on the controller only: floors as above, with the lowest first.
+CONTROLLER_FLOORS: tuple[dict[str, str], ...] = (
+    {
+        "bytecode": "the collection's own code, compiled once",
+        "sql": "reading, parsing and ordering the scripts of sql_dir",
+    },
+    {"record": "run.json and its folder, and how a run ended"},
+    {"report": "what a person reads of a run"},
+    {"fleet": "one run over many databases: its batches, its record, and the gate before each database"},
+    {"screen": "what a person sees while a run is at work"},
+    {"run": "the controller's half of a step: its plan, its module, and what comes after it"},
+    {
+        "drafting": "a new migration's files, and the rollback and verify script drafted from one that is written",
+        "importing": "scripts from what Django and Alembic say of their migrations",
+        "check": "all that is wrong with the scripts of sql_dir, found at once and without a server",
+    },
+)
 
 #: Rooms with one door: the file that others import, and the steps whose work is in the room itself.
 DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -85,26 +91,40 @@ DOORS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def floor_of(room: str) -> int:
+def floor_of(room: str, floors: Iterable[Mapping[str, str]] = FLOORS) -> int:
     """Number of a room's floor, 1 for the lowest.
+
+    Args:
+        room: its name.
+        floors: FLOORS or CONTROLLER_FLOORS.
 
     Raises:
         KeyError: the table has no such room.
     """
-    for number, rooms in enumerate(FLOORS, 1):
+    for number, rooms in enumerate(floors, 1):
         if room in rooms:
             return number
     raise KeyError(room)
 
 
 def picture() -> str:
-    """The house as text, the highest floor first: one line a room."""
-    width = max(len(room) for rooms in FLOORS for room in rooms)
-    lines = []
-    for number, rooms in reversed(list(enumerate(FLOORS, 1))):
+    """Both houses as text, that of the controller above; of each the highest floor first, one line a room."""
+    width = max(len(room) for floors in (FLOORS, CONTROLLER_FLOORS) for rooms in floors for room in rooms)
+    return "\n".join(
+        [
+            "    on the controller (plugins/plugin_utils)",
+            *_lines(CONTROLLER_FLOORS, width),
+            "",
+            "    on the target (plugins/module_utils)",
+            *_lines(FLOORS, width),
+        ]
+    )
+
+
+def _lines(floors: Sequence[Mapping[str, str]], width: int) -> Iterator[str]:
+    for number, rooms in reversed(list(enumerate(floors, 1))):
         for position, (room, purpose) in enumerate(rooms.items()):
-            lines.append(f"{number if position == 0 else '':>2}  {room:<{width}}  {purpose}")
-    return "\n".join(lines)
+            yield f"{number if position == 0 else '':>2}  {room:<{width}}  {purpose}"
 
 
 def with_picture(text: str) -> str:
@@ -115,5 +135,5 @@ def with_picture(text: str) -> str:
     """
     before, rest = text.split(BEGIN, 1)
     _, after = rest.split(END, 1)
-    indented = "\n".join(f"    {line}" for line in picture().splitlines())
+    indented = "\n".join(f"    {line}".rstrip() for line in picture().splitlines())
     return f"{before}{BEGIN}\n\n{indented}\n\n{END}{after}"

@@ -16,7 +16,7 @@ __all__ = ["SCHEMA", "ValidationError", "check_record", "check_schema"]
 SCHEMA: dict[str, Any] = json.loads(
     (
         Path(__file__).resolve().parents[1]
-        / "collections/ansible_collections/pgops/runbook/plugins/plugin_utils/run/run.schema.json"
+        / "collections/ansible_collections/pgops/runbook/plugins/plugin_utils/record/run.schema.json"
     ).read_text(encoding="utf-8")
 )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.floors import CONTROLLER_ROOMS, DOORS, FLOORS, floor_of
+from docs.floors import CONTROLLER_FLOORS, DOORS, FLOORS, floor_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLUGINS = PROJECT / "collections/ansible_collections/pgops/runbook/plugins"
@@ -55,18 +55,24 @@ MODULES = {dotted(path) for kind in ("module_utils", "plugin_utils") for path in
 
 
 def imports_upwards(importer: str, imported: Iterable[str]) -> list[str]:
-    """Of the modules that ``importer`` imports those that are neither in its room nor on a floor below."""
-    _, room = room_of(importer)
+    """Of the modules that ``importer`` imports those that are neither in its room nor on a floor below.
+
+    What runs on the controller stands on all that runs on the target.
+    """
+    house, room = room_of(importer)
+    floors = FLOORS if house == "module_utils" else CONTROLLER_FLOORS
     found = []
     for name in imported:
+        if name not in MODULES:
+            continue
         kind, other = room_of(name)
-        allowed = kind == "module_utils" and (other == room or floor_of(other) < floor_of(room))
-        if name in MODULES and not allowed:
+        below = kind == "module_utils" if kind != house else floor_of(other, floors) < floor_of(room, floors)
+        if not below and (kind, other) != (house, room):
             found.append(name)
     return found
 
 
-@pytest.mark.parametrize("path", files_of("module_utils"), ids=dotted)
+@pytest.mark.parametrize("path", [*files_of("module_utils"), *files_of("plugin_utils")], ids=dotted)
 def test_imports_go_downwards_only(path: Path) -> None:
     assert not imports_upwards(dotted(path), imports_of(path))
 
@@ -85,6 +91,18 @@ def test_an_import_upwards_is_seen() -> None:
         "module_utils.step.options",
         "module_utils.step.step",
     ]
+
+
+def test_so_is_one_on_the_controller_and_one_from_the_target() -> None:
+    imported = list(imports_of(PLUGINS / "plugin_utils/run/ending.py"))
+    assert imports_upwards("plugin_utils.record.record", imported) == [
+        "plugin_utils.report.metrics",
+        "plugin_utils.report.page",
+        "plugin_utils.report.run",
+        "plugin_utils.run.handing_on",
+    ]
+    assert "plugin_utils.report.run" in imports_upwards("module_utils.steps.announce", imported)
+    assert not imports_upwards("plugin_utils.run.going_on", imported)
 
 
 def step_file(name: str) -> str:
@@ -143,7 +161,8 @@ def test_a_module_imports_nothing_of_the_controller(path: Path) -> None:
 def test_every_room_of_the_table_exists_and_every_room_is_in_the_table() -> None:
     rooms = {room_of(dotted(path))[1] for path in files_of("module_utils")}
     assert rooms == {room for floor in FLOORS for room in floor}
-    assert {room_of(dotted(path))[1] for path in files_of("plugin_utils")} == set(CONTROLLER_ROOMS)
+    rooms = {room_of(dotted(path))[1] for path in files_of("plugin_utils")}
+    assert rooms == {room for floor in CONTROLLER_FLOORS for room in floor}
 
 
 def test_every_file_is_imported_by_a_test() -> None:

@@ -17,8 +17,8 @@ from ansible_collections.pgops.runbook.plugins.module_utils.own_files import (
     open_regular,
     read_regular,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.artifacts import changed_artifacts
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.artifacts import changed_artifacts
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 
 from tests.integration.restore_runs import Restore
 from tests.integration.step_runs import StepRuns

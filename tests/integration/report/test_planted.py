@@ -15,12 +15,12 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.plugin_utils.check.checking import check
 from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.gate import pass_gate
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.run_folder import RunFolder
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.history import write_history
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.metrics import metrics_file, write_metrics
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.run_folder import RunFolder
 
 from tests.plants import PLANTED_FILES, PLANTS, Plant, as_root, link, make_victim, untouched
-from tests.unit.run.records import ok, record, run_until
+from tests.unit.record.records import ok, record, run_until
 
 FORMS = ["check.junit.xml", "check.md", "check.sarif"]
 FLEET = {

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import this_controller
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import this_controller
 
 from demo.local_server import LocalServer
 from demo.server_process import free_port

@@ -39,7 +39,7 @@ RUN_ENDS = """
 from ansible.plugins.action import ActionBase
 from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.ending import concluded_in_fleet
 from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.gate import registered_fleet
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 from tests.unit.fleet.fleets import run_of
 
 

@@ -22,7 +22,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.gate import (
     registered_fleet,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.record import FleetRecord
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 
 from tests.unit.fleet.fleets import FACTS, fleet_of, run_of
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.junit import as_junit
 
-from tests.unit.run.records import ALL_STEPS, failed, ok, record, run_until
+from tests.unit.record.records import ALL_STEPS, failed, ok, record, run_until
 
 
 def suite_of(content: dict[str, Any]) -> ElementTree.Element:

@@ -20,7 +20,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.metrics impor
     write_metrics,
 )
 
-from tests.unit.run.records import failed, ok, record, run_until
+from tests.unit.record.records import failed, ok, record, run_until
 
 MONITORING = Path(__file__).resolve().parents[3] / "docs" / "monitoring"
 

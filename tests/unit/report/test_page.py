@@ -18,8 +18,8 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import (
     short_report,
 )
 
+from tests.unit.record.records import ok, on_disk, record, run_until
 from tests.unit.report.test_run import run
-from tests.unit.run.records import ok, on_disk, record, run_until
 
 HOSTILE = '<script>alert("x")</script> | `\n'
 

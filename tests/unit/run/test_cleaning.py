@@ -13,7 +13,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.cleaning import 
 )
 
 from tests.record_schema import check_record
-from tests.unit.run.records import on_disk, record, run_until
+from tests.unit.record.records import on_disk, record, run_until
 
 
 def outputs(**found: Any) -> dict[str, Any]:

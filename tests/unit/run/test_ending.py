@@ -8,11 +8,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import digest_of_record
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run import ending, handing_on
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.ending import conclude, note_unannounced
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import digest_of_record
 
-from tests.unit.run.records import failed, ok, on_disk, record, run_until
+from tests.unit.record.records import failed, ok, on_disk, record, run_until
 
 OPTIONS = {"run": {"playbook": "deploy", "migration": "009", "run_id": "run-1"}, "target": {}}
 

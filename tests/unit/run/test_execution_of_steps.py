@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import this_controller
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import this_controller
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.execution_of_steps import (
     ExecutionOfSteps,
     StepCall,
 )
 
+from tests.unit.record.records import record
 from tests.unit.run.action_plugins import ARGUMENTS, HERE, plugin_of
-from tests.unit.run.records import record
 
 PROJECT = Path(__file__).resolve().parents[3]
 DONE = {"failed": False, "step": "x", "outputs": {}}

@@ -18,7 +18,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.going_on import 
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.skipping import reason_to_skip
 
 from tests.record_schema import check_record
-from tests.unit.run.records import ok, record
+from tests.unit.record.records import ok, record
 
 NEEDED = {"required": 1, "why": ["approvals_required is 1"], "max_age_hours": 24}
 FACTS = {**NEEDED, "receipt": "d1", "until": "2026-01-02T00:00:00Z", "given": [], "void": []}

@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run import maintenance
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import (
     process_start,
     this_controller,
 )
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run import maintenance
 
 ELSEWHERE = {**this_controller(), "boot_id": "another machine"}
 GONE = {**this_controller(), "process_start": "1"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.outside_runs import tell_outside_runs
 
-from tests.unit.run.records import record
+from tests.unit.record.records import record
 
 
 @pytest.mark.parametrize("writes", [True, False])

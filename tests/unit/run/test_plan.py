@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_of_run
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
 
 
 @pytest.fixture

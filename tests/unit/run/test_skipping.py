@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.skipping import reason_to_skip
 
-from tests.unit.run.records import failed, ok, record, run_until
+from tests.unit.record.records import failed, ok, record, run_until
 
 
 def test_a_step_of_a_run_that_has_selected_a_migration_works(tmp_path):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import this_controller
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import this_controller
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.taking_over import (
     ended_here,
     may_be_taken_over,

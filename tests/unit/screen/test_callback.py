@@ -12,7 +12,7 @@ from ansible_collections.pgops.runbook.plugins.callback.runbook import CallbackM
 from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.events import LONGEST_OUTPUT, reason_of
 from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.moving import Screen
 
-from tests.unit.run.records import record, run_until
+from tests.unit.record.records import record, run_until
 
 
 class Shown:
@@ -30,6 +30,7 @@ class Shown:
             SimpleNamespace(
                 get_name=lambda: "Deploy a migration",
                 get_vars=lambda: {"runbook_playbook": "deploy"},
+                strategy="linear",
                 get_variable_manager=lambda: variables,
             )
         )

@@ -16,7 +16,7 @@ from typing import Any
 from ..plugin_utils import bytecode  # noqa: F401
 from ..plugin_utils.fleet.gate import OPTIONS, fleet_id_of, pass_gate, pass_take_back, registered_fleet
 from ..plugin_utils.fleet.record import FleetRecord
-from ..plugin_utils.run.controller import controller_pid, new_run_id, operator
+from ..plugin_utils.record.controller import controller_pid, new_run_id, operator
 from ..plugin_utils.run.controller_action import ControllerAction
 
 __all__ = ["ActionModule"]

@@ -15,16 +15,16 @@ from ..module_utils.errors import RunbookError
 from ..module_utils.ledger.signatures import signatures_of
 from ..plugin_utils.fleet.ending import concluded_in_fleet
 from ..plugin_utils.fleet.gate import registered_fleet
+from ..plugin_utils.record.controller import new_run_id, operator, this_controller
+from ..plugin_utils.record.record import RUN_ID, RunRecord
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
-from ..plugin_utils.run.controller import new_run_id, operator, this_controller
 from ..plugin_utils.run.ending import conclude, note_unannounced
 from ..plugin_utils.run.execution_of_steps import ExecutionOfSteps, StepCall
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.module_of_steps import STEP_MODULE, failure
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
-from ..plugin_utils.run.record import RUN_ID, RunRecord
 from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
 from ..plugin_utils.sql.commit import commit_of
 from ..plugin_utils.sql.grammar import GRAMMAR

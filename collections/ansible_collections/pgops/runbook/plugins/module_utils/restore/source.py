@@ -19,7 +19,7 @@ from ..shapes import Cursor, Identity, Json, Receipt
 
 __all__ = ["dump_folder", "find_backup", "proven_runs"]
 
-# A run's name becomes a folder's name; the controller makes them like this (see RUN_ID of plugin_utils/run/record.py).
+# A run's name becomes a folder's name; the controller makes them like this (RUN_ID of plugin_utils/record/record.py).
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 RUNS_SHOWN = 5

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.errors import Refused
-from ..run.controller import operator
+from ..record.controller import operator
 from ..sql.layouts.choice import AUTO
 from ..sql.library import Migration, SqlLibrary, read_sql_library
 from ..sql.script import parse_script

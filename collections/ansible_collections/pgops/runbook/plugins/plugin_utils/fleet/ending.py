@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils.errors import RunbookError
-from ..run.record import RunRecord
+from ..record.record import RunRecord
 from .content import end
 from .record import FleetRecord
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.durable import write_file_durably
-from ..run.outcome import succeeded
+from ..record.outcome import succeeded
 
 __all__ = ["FAMILIES", "as_metrics", "metrics_file", "write_metrics"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...module_utils.ledger.aftermath import committed_in_words
 from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.sentences import listed
-from ..run.waiting import waiting_in_words
+from ..record.waiting import waiting_in_words
 from .approval import given_lines, next_lines
 from .drilled import drilled
 from .measured import limits_lifted, locked, measured

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...module_utils.ledger.aftermath import committed_in_words
 from ...module_utils.sentences import cut, listed
-from ..run.waiting import waiting_in_words
+from ..record.waiting import waiting_in_words
 from .approval import waiting_line
 from .drilled import last_drill
 from .run import LIST_SALVAGE, left_out_in_words

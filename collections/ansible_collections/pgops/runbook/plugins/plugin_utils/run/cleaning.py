@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..record.old_artifacts import clean_artifacts
+from ..record.record import RunRecord
 from ..report.cleanup import cleanup_in_short, warnings_of
-from .old_artifacts import clean_artifacts
-from .record import RunRecord
 
 __all__ = ["clean_after_run", "with_artifacts"]
 

@@ -8,10 +8,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["LOOK", "UNREPORTED", "explain_crash"]
-
-#: Of a step that had begun and whose process could not say what it had done.
-UNREPORTED = ("host_unreachable", "step_crashed", "step_killed")
+__all__ = ["LOOK", "explain_crash"]
 
 LOOK = "See what is true now: ansible-playbook playbooks/status.yml"
 

@@ -10,12 +10,12 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ...module_utils.ledger.receipts import CHAINS
+from ..record.outcome import code_of_task, succeeded
+from ..record.record import RunRecord
 from ..report.metrics import write_metrics
 from ..report.page import write_reports
 from ..report.run import run_report
 from .handing_on import UNWRITTEN
-from .outcome import code_of_task, succeeded
-from .record import RunRecord
 
 __all__ = ["conclude", "note_unannounced"]
 

@@ -19,6 +19,7 @@ from ansible.utils.display import Display
 
 from ...module_utils.errors import Refused, RunbookError
 from ...module_utils.ledger.aftermath import CHANGING_STEPS
+from ..record.record import RunRecord
 from ..screen.moving import waiting_for
 from ..sql.grammar import GRAMMAR
 from .crash import explain_crash
@@ -26,7 +27,6 @@ from .health import check_urls, health_of
 from .maintenance import end_maintenance, take_back
 from .module_of_steps import ModuleOfSteps, failure
 from .numbers import check_numbers
-from .record import RunRecord
 from .taking_over import ended_here, may_be_taken_over, still_there
 from .windows import check_windows, openings
 from .within import seconds_of_window

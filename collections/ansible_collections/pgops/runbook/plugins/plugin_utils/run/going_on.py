@@ -9,8 +9,8 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ...module_utils.ledger.approvals import AWAITING, RESUME
+from ..record.record import RunRecord
 from ..report.run import run_report
-from .record import RunRecord
 
 __all__ = ["refuse_to_go_on", "resumed_migration", "told_of_waiting", "waits"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .record import RunRecord
+from ..record.record import RunRecord
 
 __all__ = ["UNWRITTEN", "carried", "hand_on"]
 

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .controller import lives
+from ..record.controller import lives
 from .within import run_within
 
 __all__ = ["end_maintenance", "is_left_over", "out_of_service_sentence", "take_back"]

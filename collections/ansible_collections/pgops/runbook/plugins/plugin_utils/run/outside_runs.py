@@ -6,14 +6,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..record.artifacts import (
+    changed_artifacts,
+    contradicting_records,
+    runs_without_signatures,
+    unsigned_receipts,
+)
+from ..record.record import RunRecord
 from ..report.approval import approve_report
 from ..report.cleanup import cleanup_report
 from ..report.history import history_report, write_history
 from ..report.salvage import salvage_report
 from ..report.status import status_report
-from .artifacts import changed_artifacts, contradicting_records, runs_without_signatures, unsigned_receipts
 from .cleaning import with_artifacts
-from .record import RunRecord
 
 __all__ = ["OUTSIDE_RUNS", "tell_outside_runs"]
 

@@ -14,12 +14,12 @@ from ...module_utils.errors import Refused, RunbookError
 from ...module_utils.execution.parts import lines_of_changes
 from ...module_utils.ledger.receipts import ALL_SCRIPTS, RESTORING_STEPS
 from ...module_utils.ledger.tags import check_tag
+from ..record.record import RunRecord
 from ..sql.books import books_of
 from ..sql.layouts.choice import AUTO
 from ..sql.library import NO_LIBRARY, Migration, Script, SqlLibrary, read_sql_library
 from ..sql.lint import lint
 from ..sql.script import SqlScriptError
-from .record import RunRecord
 
 __all__ = ["ALL", "PENDING", "entry_of", "plan_for", "plan_of_run", "resolve_migration"]
 

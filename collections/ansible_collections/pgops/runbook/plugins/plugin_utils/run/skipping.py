@@ -8,8 +8,8 @@ from typing import Any
 
 from ...module_utils.ledger.approvals import RESUME, WAITS
 from ...module_utils.ledger.receipts import RESTORING_STEPS
+from ..record.record import RunRecord
 from .going_on import waits
-from .record import RunRecord
 
 __all__ = ["reason_to_skip", "told_of_the_end"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.errors import RunbookError
-from .controller import lives
-from .record import RunRecord
+from ..record.controller import lives
+from ..record.record import RunRecord
 
 __all__ = ["ended_here", "may_be_taken_over", "still_there"]
 

@@ -12,12 +12,16 @@ from ...module_utils.ledger.receipts import CHAINS
 
 __all__ = [
     "FIRST_STEP_THAT_CHANGES",
+    "UNREPORTED",
     "code_of_task",
     "complete",
     "final_outcome",
     "nothing_to_do",
     "succeeded",
 ]
+
+#: Reason codes of a step that had begun and whose process could not say what it had done.
+UNREPORTED = ("host_unreachable", "step_crashed", "step_killed")
 
 
 def final_outcome(

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run import controller
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record import controller
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import (
     lives,
     process_start,
     this_controller,
@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 # As ansible-playbook does: a process forked for a task, whose parent is killed before the task has looked.
 ORPHAN = """
 import json, multiprocessing, os, signal, sys, time
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.controller import this_controller
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import this_controller
 parent = os.getpid()
 def task():
     os.kill(parent, signal.SIGKILL)

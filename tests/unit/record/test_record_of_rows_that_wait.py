@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.outcome import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.outcome import (
     succeeded,
 )
 
-from tests.unit.run.records import ALL_STEPS, failed, ok, record
+from tests.unit.record.records import ALL_STEPS, failed, ok, record
 
 
 def returned(version, held_back):

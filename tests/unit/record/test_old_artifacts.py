@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.old_artifacts import clean_artifacts
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.old_artifacts import clean_artifacts
 
 NOTHING = {"backups": [], "needed": {}, "waiting": [], "left_alone": []}
 

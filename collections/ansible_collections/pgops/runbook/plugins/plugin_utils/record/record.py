@@ -12,9 +12,15 @@ from typing import Any
 from ...module_utils.digests import digest_of
 from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.ledger.schema import COLLECTION_VERSION
-from .crash import UNREPORTED
 from .findings import take_approval, take_findings
-from .outcome import FIRST_STEP_THAT_CHANGES, code_of_task, complete, final_outcome, nothing_to_do
+from .outcome import (
+    FIRST_STEP_THAT_CHANGES,
+    UNREPORTED,
+    code_of_task,
+    complete,
+    final_outcome,
+    nothing_to_do,
+)
 from .run_folder import RECEIPTS, RunFolder
 from .waiting import code_of_waiting, rows_waiting
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import SUCCESS
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import FORMAT, RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import FORMAT, RunRecord
 
 from tests.record_schema import SCHEMA, ValidationError, check_record, check_schema
-from tests.unit.run.records import ALL_STEPS, failed, on_disk, record, run_until
+from tests.unit.record.records import ALL_STEPS, failed, on_disk, record, run_until
 
 
 def test_it_is_a_schema() -> None:

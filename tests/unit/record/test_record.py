@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from tests.unit.run.records import failed, ok, on_disk, record, run_until
+from tests.unit.record.records import failed, ok, on_disk, record, run_until
 
 
 def test_a_run_killed_in_a_step_says_which(tmp_path):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.waiting import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.waiting import (
     code_of_waiting,
     waiting_in_words,
 )

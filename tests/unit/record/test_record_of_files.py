@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.run.records import ALL_STEPS, failed, ok, on_disk, record, result_of
+from tests.unit.record.records import ALL_STEPS, failed, ok, on_disk, record, result_of
 
 
 def with_files(tmp_path, playbook="deploy", hosts=("media1",), migrations=("names",)):

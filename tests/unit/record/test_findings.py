@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.findings import take_findings
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.findings import take_findings
 
-from tests.unit.run.records import failed, ok, on_disk, record, run_until
+from tests.unit.record.records import failed, ok, on_disk, record, run_until
 
 
 @pytest.mark.parametrize(

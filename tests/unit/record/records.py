@@ -14,7 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts impo
     RESTORE_STEPS,
     ROLLBACK_STEPS,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import (
     RunRecord,
 )
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.run_folder import RunFolder
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.run_folder import RunFolder
 
-from tests.unit.run.records import record
+from tests.unit.record.records import record
 
 
 def test_what_is_written_is_read_and_nothing_is_made_before(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.outcome import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.outcome import (
     final_outcome,
     nothing_to_do,
     succeeded,
 )
 
-from tests.unit.run.records import (
+from tests.unit.record.records import (
     ALL_STEPS,
     CHANGES,
     SUCCESS,

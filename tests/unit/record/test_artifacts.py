@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import make_receipt
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.signatures import signature_of
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report.page import write_reports
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.artifacts import (
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.artifacts import (
     changed_artifacts,
     contradicting_records,
     runs_without_signatures,
     unsigned_receipts,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.record import RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.page import write_reports
 
 IDENTITY = {"system_identifier": "1", "database": "d", "database_oid": 2}
 
