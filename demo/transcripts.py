@@ -160,7 +160,7 @@ def _conflict(demo: Demo) -> str:
             listing,
             _message(demo, f"{command} -e salvage_item={item[1]}"),
             _message(
-                demo, f"{command} -e salvage_action=restore -e salvage_item={item[1]} -e salvage_prefer=kept"
+                demo, f"{command} -e salvage_action=put_back -e salvage_item={item[1]} -e salvage_prefer=kept"
             ),
             _typed(demo, "SELECT name, priority FROM tags WHERE name LIKE 'house%' ORDER BY 1;"),
         ]

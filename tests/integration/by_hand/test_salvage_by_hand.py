@@ -127,9 +127,9 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.glob(".salvage*")) == [], "no part of a file stays behind"
 
     # Its table is there only after a deploy.
-    assert f"Deploy migration {kept.migration}" in refusal(kept, action="restore", item=table)
-    assert "has no column author" in refusal(kept, action="restore", item=columns)
-    assert "There is no salvage item 99" in refusal(kept, action="restore", item=99)
+    assert f"Deploy migration {kept.migration}" in refusal(kept, action="put_back", item=table)
+    assert "has no column author" in refusal(kept, action="put_back", item=columns)
+    assert "There is no salvage item 99" in refusal(kept, action="put_back", item=99)
     deploy(kept, restore_salvage=False)
 
     # What the SQL scripts give is what was there.
@@ -138,8 +138,9 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
     by_script = kept.ask("SELECT * FROM star ORDER BY id"), kept.ask("SELECT * FROM notes ORDER BY id")
     kept.execute("TRUNCATE star", "UPDATE notes SET author = NULL")
     run = kept.another("salvage")
-    assert run.must("salvage", action="restore", item=table, _ansible_check_mode=True)["changed"] is True
+    assert run.must("salvage", action="put_back", item=table, _ansible_check_mode=True)["changed"] is True
     assert run.ask("SELECT count(*) FROM star") == [(0,)]
+    # By the name that it had first.
     answer = run.must("salvage", action="restore", item=table)
     assert (answer["outputs"]["returned"], answer["outputs"]["held_back"]) == (5, 0)
     receipt = newest_receipt(run)
@@ -151,16 +152,16 @@ def test_list_export_restore(kept: StepRuns, tmp_path: Path) -> None:
     assert run.ask("SELECT playbook, outcome FROM runbook.run ORDER BY started DESC LIMIT 1") == [
         ("salvage", "salvage restored")
     ]
-    assert "There is no salvage item" in refusal(kept.another("salvage"), action="restore", item=table)
+    assert "There is no salvage item" in refusal(kept.another("salvage"), action="put_back", item=table)
 
     # Nobody has written to them since, so that nothing is in the way.
     run = kept.another("salvage")
-    run.must("salvage", action="restore", item=columns)
+    run.must("salvage", action="put_back", item=columns)
     assert (
         run.ask("SELECT * FROM star ORDER BY id"),
         run.ask("SELECT * FROM notes ORDER BY id"),
     ) == by_script
-    kept.another("salvage").must("salvage", action="restore", item=sequence)
+    kept.another("salvage").must("salvage", action="put_back", item=sequence)
     assert items(kept) == {}
     assert kept.another("status").must("status")["outputs"]["broken_receipt"] is None
 
@@ -179,10 +180,10 @@ def test_a_row_that_was_held_back_goes_when_its_reason_has_gone(runs: StepRuns) 
     assert listed["reasons"] == {"its parent in public.notes is gone": 2}
     table = listed["item"]
     assert "2 rows: its parent in public.notes is gone" in refusal(
-        runs.another("salvage"), action="restore", item=table
+        runs.another("salvage"), action="put_back", item=table
     )
     runs.execute("INSERT INTO notes VALUES (1)")
-    answer = runs.another("salvage").must("salvage", action="restore", item=table)["outputs"]
+    answer = runs.another("salvage").must("salvage", action="put_back", item=table)["outputs"]
     assert (answer["returned"], answer["held_back"], answer["overwritten"]) == (1, 1, 0)
     assert runs.ask("SELECT * FROM star ORDER BY id") == [(1, 1), (3, 3)]
 
@@ -200,7 +201,7 @@ def test_a_lock_that_is_not_to_be_had(runs: StepRuns) -> None:
     table = number(run, "dropped table")
     with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
         cursor.execute("LOCK TABLE star")
-        reason = refusal(run, action="restore", item=table, lock_timeout_seconds=0.1, lock_attempts=1)
+        reason = refusal(run, action="put_back", item=table, lock_timeout_seconds=0.1, lock_attempts=1)
     assert "was not put back, nothing was changed: No lock after 1 attempts" in reason
     assert "It is held by: " in reason
 
@@ -248,7 +249,7 @@ def test_purge(kept: StepRuns) -> None:
 def test_nothing_is_changed_beside_a_run(kept: StepRuns) -> None:
     table = number(kept, "dropped table")
     kept.another().steps("preflight")
-    for options in ({"action": "restore"}, {"action": "purge", "confirm": "5-0"}):
+    for options in ({"action": "put_back"}, {"action": "purge", "confirm": "5-0"}):
         for check_mode in (False, True):
             reason = refusal(kept, item=table, _ansible_check_mode=check_mode, **options)
             assert "is in progress in this database, or was interrupted" in reason
@@ -257,7 +258,7 @@ def test_nothing_is_changed_beside_a_run(kept: StepRuns) -> None:
 def test_without_salvage(runs: StepRuns) -> None:
     run = runs.another("salvage")
     assert run.must("salvage")["outputs"]["items"] == []
-    answer = run.step("salvage", action="restore", item=1)
+    answer = run.step("salvage", action="put_back", item=1)
     assert "There is no salvage in this database" in answer["msg"]
     assert "value of action must be one of" in run.step("salvage", action="burn")["msg"]
 
@@ -279,9 +280,9 @@ def test_changed_rows_before_the_next_deploy(runs: StepRuns) -> None:
     roll_back(runs)
     runs.execute("UPDATE notes SET body = 'mine' WHERE id = 1")
     rows = number(runs.another("salvage"), "changed rows")
-    assert "goes back with the next deploy" in refusal(runs.another("salvage"), action="restore", item=rows)
+    assert "goes back with the next deploy" in refusal(runs.another("salvage"), action="put_back", item=rows)
     assert runs.ask("SELECT body FROM notes ORDER BY id") == [("mine",), (None,), ("mixed",)]
-    runs.another("salvage").must("salvage", action="restore", item=rows, prefer="kept")
+    runs.another("salvage").must("salvage", action="put_back", item=rows, prefer="kept")
     assert runs.ask("SELECT body FROM notes ORDER BY id") == [("MiXed",), (None,), ("MiXed",)]
 
 
@@ -307,24 +308,24 @@ def test_a_conflict_waits_until_somebody_says_who_has_the_last_word(runs: StepRu
     assert (row["key"], row["kept"], row["now"]) == ("id (1)", {"body": "MiXed"}, {"body": "SINCE"})
     assert row["reason"] == "changed on both sides of the rollback: body"
     assert look["changed"] is False
-    reason = refusal(runs.another("salvage"), action="restore", item=rows)
+    reason = refusal(runs.another("salvage"), action="put_back", item=rows)
     assert "-e salvage_prefer=kept" in reason
     assert "-e salvage_prefer=now" in reason
-    answer = runs.another("salvage").must("salvage", action="restore", item=rows, prefer="kept")["outputs"]
+    answer = runs.another("salvage").must("salvage", action="put_back", item=rows, prefer="kept")["outputs"]
     assert (answer["returned"], answer["overwritten"]) == (1, 1)
     assert runs.ask("SELECT body FROM notes ORDER BY id") == [("MiXed",), (None,), ("MiXed",)]
     # No deploy brings back what a person has overwritten; a person may.
     (item,) = [one for one in items(runs.another("salvage")).values() if one["kind"] == "changed rows"]
     assert item["item"] == answer["overwritten_kept_in"]
     assert item["reasons"] == {f"it was overwritten by hand, by item {rows}": 1}
-    runs.another("salvage").must("salvage", action="restore", item=item["item"], prefer="kept")
+    runs.another("salvage").must("salvage", action="put_back", item=item["item"], prefer="kept")
     assert runs.ask("SELECT body FROM notes ORDER BY id") == [("SINCE",), (None,), ("MiXed",)]
 
 
 def test_what_is_there_now_may_have_the_last_word(runs: StepRuns) -> None:
     runs.execute("ALTER TABLE notes ADD COLUMN place int; UPDATE notes SET place = 7")
     rows = conflict(runs)
-    runs.another("salvage").must("salvage", action="restore", item=rows, prefer="now")
+    runs.another("salvage").must("salvage", action="put_back", item=rows, prefer="now")
     assert runs.ask("SELECT body FROM notes ORDER BY id") == [("SINCE",), (None,), ("MiXed",)]
     assert items(runs.another("salvage")) == {}
 
@@ -333,19 +334,19 @@ def test_values_that_are_overwritten_are_kept(kept: StepRuns) -> None:
     deploy(kept, restore_salvage=False)
     kept.execute("UPDATE notes SET author = 'since' WHERE id IN (1, 2)")
     columns = number(kept.another("salvage"), "dropped columns")
-    answer = kept.another("salvage").must("salvage", action="restore", item=columns)["outputs"]
+    answer = kept.another("salvage").must("salvage", action="put_back", item=columns)["outputs"]
     assert (answer["returned"], answer["reasons"]) == (
         1,
         {"changed on both sides of the rollback: author": 1},
     )
-    answer = kept.another("salvage").must("salvage", action="restore", item=columns, overwrite=True)[
+    answer = kept.another("salvage").must("salvage", action="put_back", item=columns, overwrite=True)[
         "outputs"
     ]
     authors = [("ada",), ("since",), ("",)]
     assert kept.ask("SELECT author FROM notes ORDER BY id") == authors
     kept.execute("UPDATE notes SET body = 'other column' WHERE id = 1")
     run = kept.another("salvage")
-    run.must("salvage", action="restore", item=answer["overwritten_kept_in"], overwrite=True)
+    run.must("salvage", action="put_back", item=answer["overwritten_kept_in"], overwrite=True)
     assert kept.ask("SELECT author, body FROM notes WHERE id = 1") == [("since", "other column")]
 
 
@@ -358,7 +359,7 @@ def test_privileges_that_were_put_back_are_no_drift(runs: StepRuns) -> None:
     roll_back(runs)
     deploy(runs, restore_salvage=False)
     granted = number(runs.another("salvage"), "privileges")
-    runs.another("salvage").must("salvage", action="restore", item=granted)
+    runs.another("salvage").must("salvage", action="put_back", item=granted)
     assert runs.ask("SELECT has_table_privilege('pg_monitor', 'star', 'SELECT')") == [(True,)]
     assert runs.another("status").must("status")["outputs"]["drift"] == []
 
@@ -373,5 +374,5 @@ def test_privileges_that_are_put_back_accept_no_drift_that_was_there(runs: StepR
     deploy(runs, restore_salvage=False)
     runs.execute("ALTER TABLE star ADD COLUMN foreign_hand int")
     granted = number(runs.another("salvage"), "privileges")
-    runs.another("salvage").must("salvage", action="restore", item=granted)
+    runs.another("salvage").must("salvage", action="put_back", item=granted)
     assert any("foreign_hand" in line for line in runs.another("status").must("status")["outputs"]["drift"])

@@ -10,7 +10,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks impo
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.recipe_one_by_one import (
     roll_back_one_by_one,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import Learnt, NotForeseen
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import (
+    LossesSeen,
+    NotForeseen,
+)
 
 from tests.integration.execution.one_by_one_runs import Here, query, run, script_of
 
@@ -82,18 +85,18 @@ def test_a_part_that_fails_is_undone_and_gone_on_with(table, tmp_path):
 
 def test_what_was_not_foreseen_is_undone_and_tried_again(table, tmp_path):
     class Learning(Noting):
-        learnt = None
+        losses_seen = None
 
         def after_rows_changed(self, cursor, work):
-            if self.learnt is None:
-                raise NotForeseen("001", Learnt({7: "losses"}))
+            if self.losses_seen is None:
+                raise NotForeseen("001", LossesSeen({7: "losses"}))
 
         def not_foreseen(self, found):
-            self.learnt = found.learnt.losses
+            self.losses_seen = found.losses_seen.losses
 
     hooks = Learning(table)
     run(table, grouped(tmp_path), direction="rollback", hooks=hooks)
-    assert hooks.learnt == {7: "losses"}
+    assert hooks.losses_seen == {7: "losses"}
     assert len(set(hooks.changes)) == 2, "two attempts"
     assert query(table, "SELECT count(*) FROM item") == [(999,)]
 

@@ -93,20 +93,20 @@ class Deployment:
 
     def roll_back(self) -> list[dict[str, Any]]:
         """Roll back as production does, in as many attempts as it takes; what was kept."""
-        learnt = None
+        losses_seen = None
         # Nothing, then what is destroyed at once, then what only that made possible.
         for _ in range(3):
             self.attempts += 1
             try:
                 with self.transaction() as cursor:
                     keeper = SalvageKeeper(
-                        cursor, f"run {self.attempts}", self.version, self.foreseen, self.written, learnt
+                        cursor, f"run {self.attempts}", self.version, self.foreseen, self.written, losses_seen
                     )
                     keeper.before()
                     self.run_script(cursor, self.rollback)
                     return keeper.after(lambda: self.run_script(cursor, self.apply))
             except NotForeseen as found:
-                learnt = found.learnt
+                losses_seen = found.losses_seen
         raise AssertionError("three attempts did not learn all that the rollback destroys")
 
     def content(self) -> dict[str, Any]:

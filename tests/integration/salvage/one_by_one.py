@@ -95,7 +95,7 @@ class _Keeping(Hooks):
 
     def __init__(self, story: OneByOne):
         self.story = story
-        self.learnt: dict[int, Any] | None = None
+        self.losses_seen: dict[int, Any] | None = None
 
     @property
     def connection(self) -> Any:
@@ -103,7 +103,7 @@ class _Keeping(Hooks):
 
     def before_rows_change(self, cursor: Any, work: Work) -> None:
         self.keeper = SalvageKeeper(
-            cursor, work.run_id, VERSION, self.story.foreseen, self.story.written, self.learnt
+            cursor, work.run_id, VERSION, self.story.foreseen, self.story.written, self.losses_seen
         )
         self.keeper.before()
 
@@ -111,7 +111,7 @@ class _Keeping(Hooks):
         self.keeper.after(lambda: cursor.execute(self.story.finish_and_apply()))
 
     def not_foreseen(self, found: NotForeseen) -> None:
-        self.learnt = found.learnt
+        self.losses_seen = found.losses_seen
 
 
 class _Interrupted(Journal):

@@ -195,7 +195,7 @@ def test_kept_rows_put_back_by_hand(planted: StepRuns) -> None:
     items = watched(planted.another("salvage"), "salvage")["outputs"]["items"]
     assert len(items) == 5, items
     for item in items:
-        watched(planted.another("salvage"), "salvage", action="restore", item=item["item"], prefer="kept")
+        watched(planted.another("salvage"), "salvage", action="put_back", item=item["item"], prefer="kept")
     assert planted.ask("SELECT pg_catalog.count(*) FROM app.star") == [(2,)]
     assert planted.ask("SELECT author FROM app.notes WHERE id OPERATOR(pg_catalog.=) 1") == [("ada",)]
 

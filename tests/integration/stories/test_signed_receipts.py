@@ -98,7 +98,7 @@ def test_what_is_adopted_and_what_is_put_back_by_hand_is_signed(runs: StepRuns) 
     assert "NOT SIGNED" not in status.output
     assert f"the chain is whole; {written} have no signature" in " ".join(status.output.split())
     restored = application.run(
-        "playbooks/salvage.yml", "-e", "salvage_action=restore", "-e", "salvage_item=1"
+        "playbooks/salvage.yml", "-e", "salvage_action=put_back", "-e", "salvage_item=1"
     )
     assert restored.status == 0, restored.output
     steps = f"SELECT step, signature IS NOT NULL FROM runbook.receipt WHERE position > {written} ORDER BY position"

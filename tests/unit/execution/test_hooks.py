@@ -19,7 +19,10 @@ from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.hooks impo
     CopyHooks,
     refuse_collisions,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import Learnt, NotForeseen
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import (
+    LossesSeen,
+    NotForeseen,
+)
 
 VERIFY = {"name": "verify/002.sql", "statements": []}
 
@@ -44,7 +47,7 @@ def test_a_hook_of_one_side_takes_what_the_recipe_gives(side: type[Hooks]) -> No
 
 def test_where_nothing_is_added_nothing_happens() -> None:
     hooks, error = Hooks(), StepFailed("lock_not_available", "no lock")
-    found = NotForeseen("002", Learnt({}))
+    found = NotForeseen("002", LossesSeen({}))
     with pytest.raises(NotForeseen):
         hooks.not_foreseen(found)
     assert hooks.not_begun(work(), error) is error

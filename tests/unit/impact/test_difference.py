@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.impact.difference import acted_otherwise
+from ansible_collections.pgops.runbook.plugins.module_utils.impact.difference import differs_from_rehearsal
 
 
 def measured(rows=None, rewritten=(), locks=(), emptied=()):
@@ -50,7 +50,7 @@ def measured(rows=None, rewritten=(), locks=(), emptied=()):
     ],
 )
 def test_what_only_one_side_did_is_named(on_the_copy, in_production, line):
-    assert acted_otherwise(on_the_copy, in_production, written=None) == [line]
+    assert differs_from_rehearsal(on_the_copy, in_production, written=None) == [line]
 
 
 @pytest.mark.parametrize(
@@ -70,28 +70,30 @@ def test_what_only_one_side_did_is_named(on_the_copy, in_production, line):
 )
 @pytest.mark.parametrize("written", [0, 5, None])
 def test_alike(on_the_copy, in_production, written):
-    assert acted_otherwise(on_the_copy, in_production, written) == []
+    assert differs_from_rehearsal(on_the_copy, in_production, written) == []
 
 
 def test_numbers_must_agree_only_where_nobody_has_written_since():
     sides = measured({"t": (0, 9, 0)}), measured({"t": (0, 10, 0)})
     for written in (1, None):
-        assert acted_otherwise(*sides, written) == []
-    assert acted_otherwise(*sides, written=0) == ["t: 10 rows updated in production, 9 on the copy"]
+        assert differs_from_rehearsal(*sides, written) == []
+    assert differs_from_rehearsal(*sides, written=0) == ["t: 10 rows updated in production, 9 on the copy"]
 
 
 def test_a_lock_that_was_seen_by_chance_is_not_compared():
     sampled = measured(locks=[("t", "AccessExclusiveLock")])
     sampled["locks"][0]["sampled"] = True
-    assert acted_otherwise(measured(), sampled, written=0) == []
+    assert differs_from_rehearsal(measured(), sampled, written=0) == []
 
 
 @pytest.mark.parametrize(("rehearsed", "real", "alike"), [(3, 13, True), (3, 14, False), (900, 3, True)])
 def test_no_more_rows_are_deleted_than_were_written_since(rehearsed, real, alike):
-    lines = acted_otherwise(measured({"t": (0, 0, rehearsed)}), measured({"t": (0, 0, real)}), written=10)
+    lines = differs_from_rehearsal(
+        measured({"t": (0, 0, rehearsed)}), measured({"t": (0, 0, real)}), written=10
+    )
     assert lines == (
         []
         if alike
         else ["t: 14 rows deleted in production, 3 on the copy, and 10 rows were written since the backup"]
     )
-    assert acted_otherwise(measured({"t": (0, 0, 3)}), measured({"t": (0, 0, 14)}), written=None) == []
+    assert differs_from_rehearsal(measured({"t": (0, 0, 3)}), measured({"t": (0, 0, 14)}), written=None) == []

@@ -93,3 +93,10 @@ def run_until(made, step):
 
 def on_disk(made):
     return json.loads(made.path.read_text(encoding="utf-8"))
+
+
+def settled(made: RunRecord, *arguments: str, fail_on_held_back: bool = False) -> RunRecord:
+    """The record with how its run ended, written; see RunRecord.settle."""
+    made.settle(*arguments, fail_on_held_back=fail_on_held_back)
+    made.save()
+    return made

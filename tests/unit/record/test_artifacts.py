@@ -22,6 +22,8 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.record.artifacts imp
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.page import write_reports
 
+from tests.unit.record.records import settled
+
 IDENTITY = {"system_identifier": "1", "database": "d", "database_oid": 2}
 
 
@@ -31,7 +33,7 @@ def recorded(tmp_path: Path, playbook: str = "deploy", key: str = "") -> tuple[R
     record = RunRecord(str(tmp_path), "run1", facts, key=key)
     receipt = make_receipt("run1", "preflight", "ok", "", "", IDENTITY, "0" * 64)
     record.end("preflight", {"receipts": [receipt], "outputs": {"migrations": ["002"]}})
-    record.conclude()
+    settled(record)
     run = {"record_sha256": record.digest(), "receipts": [receipt["digest"]]}
     return record, {"identity": IDENTITY, "runs": {"run1": run}}
 

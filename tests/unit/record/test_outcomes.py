@@ -21,13 +21,14 @@ from tests.unit.record.records import (
     record,
     result_of,
     run_until,
+    settled,
 )
 
 
 @pytest.mark.parametrize("playbook", ALL_STEPS)
 def test_all_steps_well(tmp_path, playbook):
     made = run_until(record(tmp_path, playbook), None)
-    made.conclude()
+    settled(made)
     assert on_disk(made)["outcome"] == SUCCESS[playbook]
     assert (on_disk(made)["failed_step"], on_disk(made)["reason"]) == (None, None)
     assert on_disk(made)["reason_code"] is None
@@ -40,7 +41,7 @@ def test_all_steps_well(tmp_path, playbook):
 def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path, playbook, step):
     made = run_until(record(tmp_path, playbook), step)
     made.end(step, failed("the disk is full", code="backup_dir_full"))
-    made.conclude("the task's own words", "task_failed")
+    settled(made, "the task's own words", "task_failed")
     steps = ALL_STEPS[playbook]
     reached = playbook in CHANGES and steps.index(step) >= steps.index(CHANGES[playbook])
     content = on_disk(made)
@@ -55,7 +56,7 @@ def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
     rows = [{"table": "public.notes", "keys": [{"key": "(2)", "problem": "changed", "columns": ["body"]}]}]
     statement = "ALTER ROLE app PASSWORD 'secret'"
     made.end("verify_restore", {**failed("other data"), "details": {"rows": rows, "statement": statement}})
-    made.conclude("other data")
+    settled(made, "other data")
     *before, step = on_disk(made)["steps"]
     assert (step["reason"], step["details"]) == ("other data", {"rows": rows})
     assert not any("details" in one for one in before)
@@ -66,7 +67,7 @@ def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
 def test_a_change_that_was_undone_or_refused_says_so_itself(tmp_path, playbook, step, outcome):
     made = run_until(record(tmp_path, playbook), step)
     made.end(step, failed("not so", outcome))
-    made.conclude("not so")
+    settled(made, "not so")
     assert (on_disk(made)["outcome"], on_disk(made)["failed_step"]) == (outcome, step)
 
 
@@ -76,7 +77,7 @@ def test_a_failure_that_was_taken_back(tmp_path, step):
     made.end(step, failed("verify says no"))
     made.end("emergency_backup", ok())
     made.end("emergency_rollback", result_of("emergency_rollback"))
-    made.conclude("verify says no")
+    settled(made, "verify says no")
     content = on_disk(made)
     assert (content["outcome"], content["failed_step"]) == ("rolled_back", step)
     assert content["reason_code"] == "statement_failed"
@@ -91,7 +92,7 @@ def test_a_rollback_that_fails_too_is_said(tmp_path, second):
     if second == "emergency_rollback":
         made.end("emergency_backup", ok())
     made.end(second, failed("the server is gone"))
-    made.conclude("verify says no")
+    settled(made, "verify says no")
     content = on_disk(made)
     assert (content["outcome"], content["failed_step"]) == ("failed", "verify")
     assert content["reason"] == "verify says no The automatic rollback failed too: the server is gone"
@@ -106,7 +107,7 @@ def test_a_rollback_that_fails_may_be_followed_by_a_restore(tmp_path, restore_fa
     made.end("restore", ok(proof={"schema_equal": True, "data_equal": True}))
     made.end("count_rows", ok())
     made.end("swap", failed("no room", "unchanged") if restore_fails else ok(replaced="midi_before"))
-    made.conclude("verify says no")
+    settled(made, "verify says no")
     content = on_disk(made)
     reason = "verify says no The automatic rollback failed too: the rollback fails "
     if restore_fails:
@@ -126,21 +127,21 @@ def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_p
     made.end("apply", failed("no lock", "unchanged"))
     made.end("emergency_backup", ok())
     made.end("emergency_rollback", {**ok(), "outputs": {"migrations": []}})
-    made.conclude("no lock")
+    settled(made, "no lock")
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("unchanged", "no lock")
 
 
 def test_nothing_later_to_roll_back_is_a_success(tmp_path):
     made = record(tmp_path, "emergency_rollback")
     made.end("preflight", {**ok(), "outputs": {"migrations": []}})
-    made.conclude()
+    settled(made)
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("rolled_back", "nothing later was applied")
 
 
 def test_nothing_pending_is_a_success(tmp_path):
     made = record(tmp_path)
     made.end("preflight", {**ok(), "outputs": {"migrations": []}})
-    made.conclude()
+    settled(made)
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("deployed", "nothing was pending")
 
 
@@ -149,7 +150,7 @@ def test_nothing_pending_is_a_success(tmp_path):
 )
 def test_a_run_that_ends_early_without_a_failed_step_is_no_success(tmp_path, until, outcome):
     made = run_until(record(tmp_path), until)
-    made.conclude()
+    settled(made)
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == (
         outcome,
         "the run ended before its last step",
@@ -159,14 +160,14 @@ def test_a_run_that_ends_early_without_a_failed_step_is_no_success(tmp_path, unt
 
 def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
     made = run_until(record(tmp_path), "backup")
-    made.conclude("the application did not go into maintenance")
+    settled(made, "the application did not go into maintenance")
     content = on_disk(made)
     assert (content["outcome"], content["reason"]) == (
         "refused",
         "the application did not go into maintenance",
     )
     assert content["reason_code"] == "task_failed"
-    made.conclude("its own words", "artifacts_dir_unwritable")
+    settled(made, "its own words", "artifacts_dir_unwritable")
     assert on_disk(made)["reason_code"] == "artifacts_dir_unwritable"
 
 
@@ -177,13 +178,13 @@ def test_a_step_whose_task_was_ended_before_it_could_report(tmp_path, step, outc
     made = run_until(record(tmp_path), step)
     made.begin(step)
     assert made.may_have_committed() == (outcome == "failed")
-    made.conclude("Task failed: it was ended")
+    settled(made, "Task failed: it was ended")
     assert (on_disk(made)["outcome"], on_disk(made)["begun"]) == (outcome, step)
 
 
 def test_a_task_beside_the_steps_that_fails_after_all_of_them_is_not_hidden(tmp_path):
     made = run_until(record(tmp_path), None)
-    made.conclude("the last task failed")
+    settled(made, "the last task failed")
     assert on_disk(made)["outcome"] == "failed"
 
 
@@ -191,7 +192,7 @@ def test_a_task_beside_the_steps_that_fails_and_is_taken_back(tmp_path):
     made = run_until(record(tmp_path), "verify")
     made.end("emergency_backup", ok())
     made.end("emergency_rollback", result_of("emergency_rollback"))
-    made.conclude("a task failed")
+    settled(made, "a task failed")
     assert on_disk(made)["outcome"] == "rolled_back"
 
 
@@ -202,7 +203,7 @@ def test_an_automatic_rollback_that_could_not_report_has_taken_back_what_the_led
     assert not made.has_taken_back()
     made.end("emergency_rollback", {**failed("It was killed.", "failed"), "details": {"done": True}})
     assert made.has_taken_back()
-    made.conclude()
+    settled(made)
     content = on_disk(made)
     assert (content["outcome"], content["reason"]) == ("rolled_back", "the schema differs It was killed.")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from tests.unit.record.records import failed, ok, on_disk, record, run_until
+from tests.unit.record.records import failed, ok, on_disk, record, run_until, settled
 
 
 def test_a_run_killed_in_a_step_says_which(tmp_path):
@@ -38,7 +38,7 @@ def test_check_mode_writes_nothing(tmp_path):
     made.begin("preflight")
     made.end("preflight", ok("009"))
     made.end("backup", ok())
-    made.conclude("stopped")
+    settled(made, "stopped")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.record.records import ALL_STEPS, failed, ok, on_disk, record, result_of
+from tests.unit.record.records import ALL_STEPS, failed, ok, on_disk, record, result_of, settled
 
 
 def with_files(tmp_path, playbook="deploy", hosts=("media1",), migrations=("names",)):
@@ -28,20 +28,20 @@ def followed(host="media1"):
 def test_a_run_with_files_ends_when_every_host_has_followed(tmp_path, playbook):
     made = with_files(tmp_path, playbook, hosts=("media1", "media2"))
     made.end("files_rename", followed("media1"))
-    made.conclude()
+    settled(made)
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == (
         "failed",
         "the run ended before its last step",
     )
     made.end("files_rename", followed("media2"))
-    made.conclude()
+    settled(made)
     assert on_disk(made)["outcome"] == {"deploy": "deployed", "emergency_rollback": "rolled_back"}[playbook]
     assert on_disk(made)["files"]["hosts"]["media2"]["renamed"] == 3
 
 
 def test_without_a_library_nothing_waits_for_files(tmp_path):
     made = with_files(tmp_path, hosts=())
-    made.conclude()
+    settled(made)
     assert on_disk(made)["outcome"] == "deployed"
     assert not made.files_follow()
     assert on_disk(made)["files"] == {"migrations": ["names"], "hosts": {}}
@@ -51,7 +51,7 @@ def test_a_run_that_only_ends_the_renaming_is_open_in_the_ledger(tmp_path):
     made = with_files(tmp_path, migrations=())
     assert made.is_open_in_ledger()
     made.end("files_rename", followed())
-    made.conclude()
+    settled(made)
     content = on_disk(made)
     assert content["outcome"] == "deployed"
     assert content["reason"] == "the database had it; the files on disk, which were behind, have followed"
@@ -63,7 +63,7 @@ def test_files_that_cannot_follow_are_no_refusal(tmp_path, playbook, outcome):
     """The database has been changed: to call it untouched would be wrong."""
     made = with_files(tmp_path, playbook)
     made.end("files_rename", failed("library_root is gone", outcome))
-    made.conclude()
+    settled(made)
     assert (on_disk(made)["outcome"], on_disk(made)["failed_step"]) == ("failed", "files_rename")
 
 
@@ -74,7 +74,7 @@ def test_after_an_automatic_rollback_the_files_have_to_come_back_too(tmp_path, f
     made.end("emergency_backup", ok())
     made.end("emergency_rollback", result_of("emergency_rollback"))
     made.end("files_rename", followed() if files_come_back else failed("the disk is gone"))
-    made.conclude()
+    settled(made)
     content = on_disk(made)
     assert content["failed_step"] == "files_rename"
     if files_come_back:

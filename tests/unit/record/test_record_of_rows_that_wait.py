@@ -9,7 +9,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.record.outcome impor
     succeeded,
 )
 
-from tests.unit.record.records import ALL_STEPS, failed, ok, record
+from tests.unit.record.records import ALL_STEPS, failed, ok, record, settled
 
 
 def returned(version, held_back):
@@ -28,7 +28,7 @@ def deployed(tmp_path, *held_back, fail=False):
     for step in ALL_STEPS["deploy"]:
         found = list(map(returned, versions, held_back)) if step == "apply" else []
         made.end(step, ok(*found) if found else ok(*(versions if step == "preflight" else [])))
-    made.conclude(fail_on_held_back=fail)
+    settled(made, fail_on_held_back=fail)
     return made.content
 
 
@@ -65,5 +65,5 @@ def test_a_failure_is_not_hidden_by_rows_that_wait(tmp_path):
     made.end("preflight", ok("001"))
     made.end("apply", ok(returned("001", 1)))
     made.end("verify", failed("wrong"))
-    made.conclude(fail_on_held_back=True)
+    settled(made, fail_on_held_back=True)
     assert (made.content["reason"], made.content["reason_code"]) == ("wrong", "statement_failed")

@@ -13,7 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath imp
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import FORMAT, RunRecord
 
 from tests.record_schema import SCHEMA, ValidationError, check_record, check_schema
-from tests.unit.record.records import ALL_STEPS, failed, on_disk, record, run_until
+from tests.unit.record.records import ALL_STEPS, failed, on_disk, record, run_until, settled
 
 
 def test_it_is_a_schema() -> None:
@@ -32,7 +32,7 @@ def test_every_step_of_a_run_leaves_a_valid_record(tmp_path: Path, playbook: str
     made = record(tmp_path, playbook)
     made.begin("preflight")
     check_record(on_disk(made))
-    run_until(made, "announce").conclude()
+    settled(run_until(made, "announce"))
     check_record(on_disk(made))
 
 
@@ -40,7 +40,7 @@ def test_so_does_a_failure(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "rehearse")
     made.agree({"accept_drift": "true"})
     made.end("rehearse", failed("the copy says no"))
-    made.conclude("the copy says no")
+    settled(made, "the copy says no")
     check_record(json.loads(json.dumps(made.content)))
 
 

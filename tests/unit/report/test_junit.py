@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.junit import as_junit
 
-from tests.unit.record.records import ALL_STEPS, failed, ok, record, run_until
+from tests.unit.record.records import ALL_STEPS, failed, ok, record, run_until, settled
 
 
 def suite_of(content: dict[str, Any]) -> ElementTree.Element:
@@ -28,7 +28,7 @@ def cases(suite: ElementTree.Element) -> dict[str, str]:
 def test_a_run_that_went_well(tmp_path: Path, playbook: str) -> None:
     made = run_until(record(tmp_path, playbook), "announce")
     made.end("announce", ok())
-    made.conclude()
+    settled(made)
     suite = suite_of(made.content)
     assert list(cases(suite))[: len(ALL_STEPS[playbook])] == list(ALL_STEPS[playbook])
     assert set(cases(suite).values()) == {"ok"}
@@ -38,7 +38,7 @@ def test_a_run_that_went_well(tmp_path: Path, playbook: str) -> None:
 def test_one_that_was_refused(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "rehearse")
     made.end("rehearse", failed("column a.b\nis \x00 gone & <lost>"))
-    made.conclude()
+    settled(made)
     suite = suite_of(made.content)
     assert cases(suite)["rehearse"] == "failure"
     assert cases(suite)["apply"] == cases(suite)["smoke_test"] == "skipped"
@@ -70,5 +70,5 @@ def test_rows_that_were_not_there_did_not_come_back(tmp_path: Path) -> None:
 
 def test_a_task_beside_the_steps_fails_the_run(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
-    made.conclude("a task says no")
+    settled(made, "a task says no")
     assert cases(suite_of(made.content))["deploy"] == "failure"

@@ -20,7 +20,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.metrics impor
     write_metrics,
 )
 
-from tests.unit.record.records import failed, ok, record, run_until
+from tests.unit.record.records import failed, ok, record, run_until, settled
 
 MONITORING = Path(__file__).resolve().parents[3] / "docs" / "monitoring"
 
@@ -37,7 +37,7 @@ def promtool(*arguments: str, text: str = "") -> str:
 def deployed(tmp_path: Path) -> dict[str, Any]:
     made = run_until(record(tmp_path), "announce")
     made.end("announce", ok())
-    made.conclude()
+    settled(made)
     return made.content
 
 
@@ -61,7 +61,7 @@ def test_a_run_that_went_well(deployed: dict[str, Any]) -> None:
 def test_one_that_did_not(tmp_path: Path, outcome: str, unknown: int) -> None:
     made = run_until(record(tmp_path), "apply")
     made.end("apply", failed("no lock", outcome))
-    made.conclude("no lock")
+    settled(made, "no lock")
     text = as_metrics(made.content)
     assert value(text, r"run_success\{.*\}") == 0
     assert value(text, r"run_production_unknown\{.*\}") == unknown

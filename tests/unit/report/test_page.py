@@ -18,7 +18,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import (
     short_report,
 )
 
-from tests.unit.record.records import ok, on_disk, record, run_until
+from tests.unit.record.records import ok, on_disk, record, run_until, settled
 from tests.unit.report.test_run import run
 
 HOSTILE = '<script>alert("x")</script> | `\n'
@@ -50,7 +50,7 @@ def test_a_record_that_was_just_made_and_one_that_ended_have_a_page(tmp_path):
     made = record(tmp_path)
     made.begin("preflight")
     as_html(facts_of(on_disk(made), "run.json"))
-    run_until(made, "announce").conclude()
+    settled(run_until(made, "announce"))
     assert "no migration" not in as_html(facts_of(on_disk(made), "run.json"))
 
 

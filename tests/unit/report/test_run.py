@@ -84,7 +84,7 @@ def test_a_rollback_promises_what_the_next_deploy_will_do():
     (line,) = [line for line in run_report(content, "x", restores_salvage=False) if line.startswith("Kept:")]
     assert "next deploy" not in line
     assert "no deploy puts them back, because restore_salvage is false" in line
-    assert "playbooks/salvage.yml -e salvage_action=restore -e salvage_item=4" in line
+    assert "playbooks/salvage.yml -e salvage_action=put_back -e salvage_item=4" in line
 
 
 FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))

@@ -129,7 +129,7 @@ def test_the_rows_of_an_item_stand_beside_what_is_there_now() -> None:
         | {"kept": {"shelf": "4"}, "now": {}},
         {"key": "id (3)", "reason": None, "deleted": True, "there": True, "kept": {}, "now": {"shelf": "6"}},
     ]
-    settle = "ansible-playbook playbooks/salvage.yml -e salvage_action=restore -e salvage_item=7 -e salvage_prefer="
+    settle = "ansible-playbook playbooks/salvage.yml -e salvage_action=put_back -e salvage_item=7 -e salvage_prefer="
     assert report("list", items=[{**ITEM, "rows": 5}], rows=rows)[2:] == [
         "    row id (1): changed on both sides of the rollback: shelf",
         "      shelf: kept 3, now 5",

@@ -13,7 +13,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.cleaning import 
 )
 
 from tests.record_schema import check_record
-from tests.unit.record.records import on_disk, record, run_until
+from tests.unit.record.records import on_disk, record, run_until, settled
 
 
 def outputs(**found: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def outputs(**found: Any) -> dict[str, Any]:
 
 def ended(tmp_path, run_id: str = "run-2"):
     made = run_until(record(tmp_path, run_id=run_id), "announce")
-    made.conclude()
+    settled(made)
     return made
 
 

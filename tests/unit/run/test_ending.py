@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import digest_of_record
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run import ending, handing_on
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.ending import conclude, note_unannounced
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.ending import end_run, note_unannounced
 
-from tests.unit.record.records import failed, ok, on_disk, record, run_until
+from tests.unit.record.records import failed, ok, on_disk, record, run_until, settled
 
 OPTIONS = {"run": {"playbook": "deploy", "migration": "009", "run_id": "run-1"}, "target": {}}
 
@@ -32,7 +32,7 @@ def test_the_ledger_is_told_what_the_record_says(tmp_path):
     made = run_until(record(tmp_path), "apply")
     made.end("apply", failed("it did not work", outcome="unchanged"))
     ledger = LedgerThatAnswers(changed=True)
-    result = conclude(made, OPTIONS, ledger)
+    result = end_run(made, OPTIONS, ledger)
     (told,) = ledger.told
     assert told["outcome"] == on_disk(made)["outcome"] == "unchanged"
     assert told["reason"] == "it did not work"
@@ -43,7 +43,7 @@ def test_the_ledger_is_told_what_the_record_says(tmp_path):
 
 def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path):
     made = run_until(record(tmp_path), "announce")
-    result = conclude(made, OPTIONS, LedgerThatAnswers(failed=True, msg="the server is away"))
+    result = end_run(made, OPTIONS, LedgerThatAnswers(failed=True, msg="the server is away"))
     assert result["run"]["outcome"] == "deployed"
     assert result["warnings"] == ["The ledger could not be closed: the server is away"]
 
@@ -58,13 +58,13 @@ def test_the_ledger_is_told_of_a_preflight_that_died_since_nobody_knows_what_it_
     made = record(tmp_path, playbook="restore")
     made.end("preflight", failed(code=code))
     ledger = LedgerThatAnswers(changed=False)
-    conclude(made, {"run": {**OPTIONS["run"], "playbook": "restore"}}, ledger)
+    end_run(made, {"run": {**OPTIONS["run"], "playbook": "restore"}}, ledger)
     assert len(ledger.told) == told
 
 
 def test_check_mode_says_what_would_be_done_and_tells_nobody(tmp_path):
     ledger = LedgerThatAnswers(changed=True)
-    result = conclude(record(tmp_path, writes=False), OPTIONS, ledger)
+    result = end_run(record(tmp_path, writes=False), OPTIONS, ledger)
     assert result["run"]["outcome"] == "checked"
     assert "would be: maintenance_window, backup" in result["report"][0]
     assert ledger.told == []
@@ -77,7 +77,7 @@ def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(made, "save", full)
-    result = conclude(made, OPTIONS, LedgerThatAnswers(changed=True))
+    result = end_run(made, OPTIONS, LedgerThatAnswers(changed=True))
     assert result["run"]["reason_code"] == "artifacts_dir_unwritable"
     assert "No space left on device. The ledger in the database has all receipts" in result["run"]["reason"]
 
@@ -85,7 +85,7 @@ def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp
 def test_the_ledger_is_told_of_the_reports_by_the_digest_of_the_record_that_lists_them(tmp_path):
     made = run_until(record(tmp_path), "announce")
     ledger = LedgerThatAnswers()
-    result = conclude(made, OPTIONS, ledger)
+    result = end_run(made, OPTIONS, ledger)
     listed = on_disk(made)["artifacts"]
     for path in result["report_files"]:
         name = str(Path(path).relative_to(made.folder))
@@ -96,9 +96,9 @@ def test_the_ledger_is_told_of_the_reports_by_the_digest_of_the_record_that_list
 
 def test_an_attempt_that_has_no_folder_yet_has_its_reports_too(tmp_path):
     made = run_until(record(tmp_path), "announce")
-    made.conclude()
+    settled(made)
     attempt = made.successor("run-2")
-    result = conclude(attempt, OPTIONS, LedgerThatAnswers())
+    result = end_run(attempt, OPTIONS, LedgerThatAnswers())
     assert "warnings" not in result
     assert {Path(path).parent for path in result["report_files"]} == {attempt.folder}
 
@@ -110,7 +110,7 @@ def test_reports_that_cannot_be_written_are_not_expected(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ending, "write_reports", full)
-    result = conclude(made, OPTIONS, LedgerThatAnswers())
+    result = end_run(made, OPTIONS, LedgerThatAnswers())
     assert result["warnings"] == ["The report could not be written: No space left on device."]
     assert result["run"]["outcome"] == "deployed"
     assert not {"report.html", "report.md", "junit.xml"} & set(on_disk(made)["artifacts"])
@@ -118,7 +118,7 @@ def test_reports_that_cannot_be_written_are_not_expected(tmp_path, monkeypatch):
 
 def test_the_metrics_are_where_they_are_wanted(tmp_path):
     made = run_until(record(tmp_path), "announce")
-    result = conclude(made, {**OPTIONS, "metrics_dir": str(tmp_path)}, LedgerThatAnswers())
+    result = end_run(made, {**OPTIONS, "metrics_dir": str(tmp_path)}, LedgerThatAnswers())
     assert "warnings" not in result
     (path,) = tmp_path.glob("*.prom")
     assert (
@@ -129,14 +129,14 @@ def test_the_metrics_are_where_they_are_wanted(tmp_path):
 def test_metrics_that_cannot_be_written_are_a_warning(tmp_path):
     made = run_until(record(tmp_path), "announce")
     gone = str(tmp_path / "gone")
-    result = conclude(made, {**OPTIONS, "metrics_dir": gone}, LedgerThatAnswers())
+    result = end_run(made, {**OPTIONS, "metrics_dir": gone}, LedgerThatAnswers())
     assert result["succeeded"] is True
     assert result["warnings"] == [f"The metrics could not be written to {gone}: No such file or directory."]
 
 
 def test_that_nobody_was_told_is_added_to_a_record_that_is_closed(tmp_path):
     made = run_until(record(tmp_path), "announce")
-    conclude(made, OPTIONS, LedgerThatAnswers())
+    end_run(made, OPTIONS, LedgerThatAnswers())
     result = note_unannounced(made, [{"event": "end", "reason": "exit status 1"}])
     assert result["warnings"] == ["Nobody was told of the end: exit status 1"]
     assert on_disk(made)["unannounced"][0]["reason"] == "exit status 1"

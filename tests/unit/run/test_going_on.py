@@ -18,7 +18,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.going_on import 
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.skipping import reason_to_skip
 
 from tests.record_schema import check_record
-from tests.unit.record.records import ok, record
+from tests.unit.record.records import ok, record, settled
 
 NEEDED = {"required": 1, "why": ["approvals_required is 1"], "max_age_hours": 24}
 FACTS = {**NEEDED, "receipt": "d1", "until": "2026-01-02T00:00:00Z", "given": [], "void": []}
@@ -40,7 +40,7 @@ def waiting(tmp_path: Any, *migrations: str) -> Any:
     for step in ("maintenance_window", "backup", "verify_restore", "rehearse"):
         made.end(step, ok())
     made.end("approval", STOPPED)
-    made.conclude("Run run-1 needs 1 approval.", "approvals_missing")
+    settled(made, "Run run-1 needs 1 approval.", "approvals_missing")
     return made
 
 
@@ -68,7 +68,7 @@ def test_it_goes_on_and_ends_as_deployed(tmp_path: Any) -> None:
     assert reason_to_skip("maintenance_window", made, automatic=False) is None
     for step in ("maintenance_window", "apply", "verify", "smoke_test"):
         made.end(step, {**ok(), "started": "2026-01-01T09:00:01.000000Z"})
-    made.conclude()
+    settled(made)
     assert (made.content["outcome"], made.content["reason_code"]) == ("deployed", None)
     assert facts_of(made.content, "run.json")["total"] < 120, "the night in between is not on the time line"
 

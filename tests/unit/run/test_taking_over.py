@@ -15,6 +15,8 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.run.taking_over impo
     still_there,
 )
 
+from tests.unit.record.records import settled
+
 FACTS = {"playbook": "deploy", "target": "t", "database": "d"}
 
 
@@ -61,7 +63,7 @@ def test_only_of_one_that_has_ended(tmp_path: Path) -> None:
     record.end("preflight", {"outputs": {"migrations": ["002"]}})
     assert ended_here(tmp_path, "run1") is None
     record.end("backup", {"failed": True, "reason_code": "disk_full", "msg": "its disk was full"})
-    record.conclude()
+    settled(record)
     assert ended_here(tmp_path, "run1") == {
         "run_id": "run1",
         "outcome": "refused",

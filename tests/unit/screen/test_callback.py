@@ -12,7 +12,7 @@ from ansible_collections.pgops.runbook.plugins.callback.runbook import CallbackM
 from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.events import LONGEST_OUTPUT, reason_of
 from ansible_collections.pgops.runbook.plugins.plugin_utils.screen.moving import Screen
 
-from tests.unit.record.records import record, run_until
+from tests.unit.record.records import record, run_until, settled
 
 
 class Shown:
@@ -50,7 +50,7 @@ class Shown:
 @pytest.fixture
 def deployed(tmp_path: Any) -> dict[str, Any]:
     made = run_until(record(tmp_path), None)
-    made.conclude()
+    settled(made)
     return made.content
 
 

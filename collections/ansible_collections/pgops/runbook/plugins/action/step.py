@@ -19,7 +19,7 @@ from ..plugin_utils.record.controller import new_run_id, operator, this_controll
 from ..plugin_utils.record.record import RUN_ID, RunRecord
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
-from ..plugin_utils.run.ending import conclude, note_unannounced
+from ..plugin_utils.run.ending import end_run, note_unannounced
 from ..plugin_utils.run.execution_of_steps import ExecutionOfSteps, StepCall
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
 from ..plugin_utils.run.handing_on import carried, hand_on
@@ -138,7 +138,7 @@ class ActionModule(ExecutionOfSteps):
         if ended and call.arguments.get("unannounced"):
             return note_unannounced(record, call.arguments["unannounced"])
         return concluded_in_fleet(
-            conclude(
+            end_run(
                 record.successor(self._new_run_id(call.task_vars)) if ended else record,
                 call.arguments,
                 lambda options: self._run_if_reached(options, call.task_vars, "announce"),

@@ -23,11 +23,11 @@ options:
       - V(list) names every item that has not gone back; with O(item), the rows of that one, each beside what is there
         now.
       - V(export) writes the rows of one item to a file.
-      - V(restore) puts one item back, without a deploy.
+      - V(put_back) puts one item back, without a deploy; V(restore) is what it was called before 0.2.0.
       - V(purge) deletes items.
     type: str
     default: list
-    choices: [list, export, restore, purge]
+    choices: [list, export, put_back, purge, restore]
   item:
     description: Number of the item, as V(list) shows it; 0 means none.
     type: int

@@ -48,7 +48,7 @@ def check_put_back(cursor: Cursor, item: Json, prefer: str = "") -> None:
             "salvage_item_waits_for_deploy",
             f"Item {item['item']} ({item['kind']}) goes back with the next deploy of migration {item['migration']},"
             " which makes the rows to compare it with. Nothing was changed. To put it back now, over what is there:"
-            f" {COMMAND} -e salvage_action=restore -e salvage_item={item['item']} -e salvage_prefer=kept",
+            f" {COMMAND} -e salvage_action=put_back -e salvage_item={item['item']} -e salvage_prefer=kept",
         )
     if item["kind"] not in OF_TABLES:
         return
@@ -133,7 +133,7 @@ def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
     overwritten, kept_in = _keep_overwritten(step, cursor, item, image) if image else (0, None)
     returned = waiting - held_back
     if not returned:
-        again = f"{COMMAND} -e salvage_action=restore -e salvage_item={number} -e salvage_prefer="
+        again = f"{COMMAND} -e salvage_action=put_back -e salvage_item={number} -e salvage_prefer="
         raise Refused(
             "salvage_rows_held_back",
             "not one row can go back: "

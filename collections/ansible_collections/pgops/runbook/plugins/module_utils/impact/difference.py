@@ -11,10 +11,10 @@ from __future__ import annotations
 from ..shapes import Impact, Json
 from .meter import HARMLESS_MODE, LOCK_MODES
 
-__all__ = ["acted_otherwise"]
+__all__ = ["differs_from_rehearsal"]
 
 
-def acted_otherwise(on_the_copy: Impact, in_production: Impact, written: int | None) -> list[str]:
+def differs_from_rehearsal(on_the_copy: Impact, in_production: Impact, written: int | None) -> list[str]:
     """What a migration did on one side and not on the other.
 
     Production goes on writing after the backup, so that numbers of rows may well differ. That it deletes from a

@@ -11,7 +11,7 @@ rehearse                  ``library_hosts_of``; on the copy ``paths_before`` and
 apply                     ``refuse_unless_all_hosts_checked``, then ``paths_before`` and
                           ``record_in_production`` around each script, in its transaction
 emergency_rollback        ``paths_before`` and ``record_in_production``
-conclude                  ``forget_rehearsed``
+announce                  ``forget_rehearsed``
 status, count_rows, swap  ``files_behind``, ``changes_since``
 ========================  ==============================================================================
 

@@ -20,7 +20,8 @@ __all__ = [
 ]
 
 
-# Those for which lone_statements can tell from the catalog whether they took effect, or that can be repeated.
+# Those of which execution/outside_transaction.py can tell from the catalog whether they took effect, or that can be
+# repeated.
 RESUMABLE_COMMANDS = (
     "CREATE INDEX CONCURRENTLY",
     "DROP INDEX CONCURRENTLY",

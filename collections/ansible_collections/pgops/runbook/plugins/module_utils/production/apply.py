@@ -14,7 +14,7 @@ from ..execution.parts import commits_one_by_one
 from ..execution.recipe import apply_in_one_transaction, apply_together
 from ..execution.recipe_one_by_one import apply_one_by_one
 from ..execution.script import LockPolicy
-from ..impact.difference import acted_otherwise
+from ..impact.difference import differs_from_rehearsal
 from ..impact.meter import rows_written
 from ..ledger.receipts import latest
 from ..postgres.connection import transaction
@@ -167,7 +167,7 @@ class ApplyHooks(ProductionHooks):
     def _must_act_alike(self, work: Work, what: str) -> None:
         """The same effect on locks, files and rows as on the copy in the situation in which production is."""
         expected = self.proof.get("impact_with_salvage") or self.proof["impact"]
-        lines = acted_otherwise(expected, work.impact, work.notes["written"])
+        lines = differs_from_rehearsal(expected, work.impact, work.notes["written"])
         if lines:
             raise Unchanged(
                 "production_acts_otherwise_than_rehearsal",

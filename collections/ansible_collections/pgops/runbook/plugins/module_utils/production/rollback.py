@@ -27,7 +27,7 @@ from ..ledger.receipts import latest
 from ..library.follow import PathsBefore
 from ..postgres.connection import transaction
 from ..postgres.sequences import positions
-from ..salvage.keeping.keeper import Learnt, NotForeseen, SalvageKeeper
+from ..salvage.keeping.keeper import LossesSeen, NotForeseen, SalvageKeeper
 from ..salvage.labels import labels_added_since
 from ..salvage.privileges import (
     as_others_would_have,
@@ -116,7 +116,7 @@ class RollbackHooks(ProductionHooks):
 
     def __init__(self, step: Step, policy: LockPolicy) -> None:
         super().__init__(step, policy)
-        self._learnt: dict[str, Learnt] = {}
+        self._losses_seen: dict[str, LossesSeen] = {}
 
     def attempt(self, attempt: Callable[[Cursor], T], written: int) -> T:
         while True:
@@ -130,7 +130,7 @@ class RollbackHooks(ProductionHooks):
 
     def not_foreseen(self, found: NotForeseen) -> None:
         # Seen in a transaction that is undone: the next one keeps this too.
-        self._learnt[found.version] = found.learnt
+        self._losses_seen[found.version] = found.losses_seen
 
     def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         return Unchanged(
@@ -161,8 +161,8 @@ class RollbackHooks(ProductionHooks):
         proof, written = _rehearsed(self.step, cursor, work.version)
         work.notes["not_given_back"] = proof.get("not_given_back") or []
         foreseen = proof.get("rollback_impact", {}).get("destroyed")
-        learnt = self._learnt.get(work.version)
-        keeper = SalvageKeeper(cursor, work.run_id, work.version, foreseen, written, learnt)
+        losses_seen = self._losses_seen.get(work.version)
+        keeper = SalvageKeeper(cursor, work.run_id, work.version, foreseen, written, losses_seen)
         # Statements may have been committed before this transaction, and people's grants between them.
         current = read_schema(cursor) if work.one_by_one else work.before
         _keep_what_was_made_of_it(self.step, cursor, work.version, current, keeper)

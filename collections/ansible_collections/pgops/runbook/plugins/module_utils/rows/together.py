@@ -51,7 +51,7 @@ def write_together(
         if writing.all_at_once([]) or (writing.strict and writing.all_at_once(writing.strict)):
             return []
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        return writing.in_parts()
+        return writing.bisect()
 
 
 class _Together:
@@ -87,7 +87,7 @@ class _Together:
             return False  # which rows it is about is found out in parts
         return True
 
-    def in_parts(self) -> list[LeftRow]:
+    def bisect(self) -> list[LeftRow]:
         left = {
             (kind, name): dict.fromkeys(self.writers[name].waiting((kind,)), "")
             for kind, group in self._stages()

@@ -55,7 +55,7 @@ def export(step: Step) -> Json:
     return {"item": item["item"], "file": params["file"], "rows": found["rows"]}
 
 
-def restore(step: Step) -> Json:
+def put_item_back(step: Step) -> Json:
     params = step.params
     policy = LockPolicy.from_params(params)
     prefer = params["prefer"] or (KEPT if params["overwrite"] else "")
@@ -96,21 +96,25 @@ def purge_items(step: Step) -> Json:
     return {"items": items, "rows": sum(item["rows"] for item in items)}
 
 
-ACTIONS = {"list": list_items, "export": export, "restore": restore, "purge": purge_items}
+ACTIONS = {"list": list_items, "export": export, "put_back": put_item_back, "purge": purge_items}
+
+#: As it was called before 0.2.0; whoever has it in a script finds it working.
+FORMER_NAMES = {"restore": "put_back"}
 
 
 def work(step: Step) -> Json:
-    if step.params["action"] in ("restore", "purge") and not step.module.check_mode:
+    action = FORMER_NAMES.get(step.params["action"], step.params["action"])
+    if action in ("put_back", "purge") and not step.module.check_mode:
         with transaction(step.connection) as cursor:
             refuse_endless_commit(cursor)
-    outputs = ACTIONS[step.params["action"]](step)
-    return {"action": step.params["action"], "check_mode": step.module.check_mode, **outputs}
+    outputs = ACTIONS[action](step)
+    return {"action": action, "check_mode": step.module.check_mode, **outputs}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=step_argument_spec(
-            action={"type": "str", "default": "list", "choices": list(ACTIONS)},
+            action={"type": "str", "default": "list", "choices": [*ACTIONS, *FORMER_NAMES]},
             item={"type": "int", "default": 0},
             format={"type": "str", "default": "csv", "choices": list(FORMATS)},
             file={"type": "path", "default": ""},

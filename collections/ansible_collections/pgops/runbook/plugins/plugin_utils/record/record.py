@@ -239,17 +239,6 @@ class RunRecord:
             self._written().update(self._files.add_receipts(step, receipts, self.key))
         self.save()
 
-    def conclude(
-        self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False, wanted: str = ""
-    ) -> None:
-        """Write down how the run ended; see settle() for the arguments.
-
-        Raises:
-            OSError: the artifacts folder cannot be written; ``content`` has it all the same.
-        """
-        self.settle(failure, failure_code, fail_on_held_back, wanted)
-        self.save()
-
     def settle(
         self, failure: str = "", failure_code: str = "", fail_on_held_back: bool = False, wanted: str = ""
     ) -> None:

@@ -43,7 +43,7 @@ def _kept(item: dict[str, Any], restores_salvage: bool) -> str:
         f"the next deploy of {item['migration']} puts back what it can, and says what waits"
         if restores_salvage
         else f"no deploy puts them back, because restore_salvage is false; once {item['migration']} is applied again:"
-        f" ansible-playbook playbooks/salvage.yml -e salvage_action=restore -e salvage_item={item['item']}"
+        f" ansible-playbook playbooks/salvage.yml -e salvage_action=put_back -e salvage_item={item['item']}"
     )
     return f"Kept: {_rows(item['rows'])} of {item['table']} ({item['kind']}{of}); {comes_back}"
 
@@ -85,7 +85,7 @@ def salvage_report(outputs: dict[str, Any], target: str) -> list[str]:
     if action == "export":
         done = "Would write" if outputs["check_mode"] else "Wrote"
         return [f"{target}: {done} {_rows(outputs['rows'])} of item {outputs['item']} to {outputs['file']}"]
-    if action == "restore":
+    if action == "put_back":
         return [f"{target}: {_restored(outputs)}"]
     if action == "purge":
         if not outputs["items"]:
@@ -110,7 +110,7 @@ def salvage_report(outputs: dict[str, Any], target: str) -> list[str]:
 
 def _rows_of_item(item: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
     """Each row with what was kept of it and what is there now, and how to settle it."""
-    settle = f"{LIST} -e salvage_action=restore -e salvage_item={item['item']} -e salvage_prefer="
+    settle = f"{LIST} -e salvage_action=put_back -e salvage_item={item['item']} -e salvage_prefer="
     texts = [
         *cut(["\n".join(_beside(row)) for row in rows], len(rows), total=item["rows"]),
         f"To let what was kept win: {settle}kept",

@@ -17,12 +17,12 @@ from ..report.page import write_reports
 from ..report.run import run_report
 from .handing_on import UNWRITTEN
 
-__all__ = ["conclude", "note_unannounced"]
+__all__ = ["end_run", "note_unannounced"]
 
 Result = dict[str, Any]
 
 
-def conclude(record: RunRecord, options: Result, tell_the_ledger: Callable[[Result], Result]) -> Result:
+def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Result], Result]) -> Result:
     """Finish the record, and the run in the ledger where one was opened.
 
     Args:

@@ -35,13 +35,13 @@ from .base import Difference
 from .image import TableImage
 from .notes import facts, settle
 
-__all__ = ["Learnt", "NotForeseen", "SalvageKeeper"]
+__all__ = ["LossesSeen", "NotForeseen", "SalvageKeeper"]
 
 #: Locks that were not to be had are for the caller, who tries again (manual, "PostgreSQL Error Codes").
 LOCK_CODES = ("55P03", "40P01")
 
 
-class Learnt(NamedTuple):
+class LossesSeen(NamedTuple):
     """What an attempt that was undone showed to be destroyed.
 
     Attributes:
@@ -58,13 +58,13 @@ class NotForeseen(Exception):
 
     Attributes:
         version: the migration.
-        learnt: all that has to be kept.
+        losses_seen: all that has to be kept.
     """
 
-    def __init__(self, version: str, learnt: Learnt) -> None:
+    def __init__(self, version: str, losses_seen: LossesSeen) -> None:
         super().__init__(version)
         self.version = version
-        self.learnt = learnt
+        self.losses_seen = losses_seen
 
 
 class _BaseUnknown(Exception):
@@ -92,7 +92,7 @@ class SalvageKeeper:
         foreseen: what the rehearsal saw it destroy (losses_to_json), or None.
         written_tables: ``schema.table`` of tables whose rows the migration itself wrote when it was deployed, or
             None where that is not known: it is then found out.
-        learnt: what an earlier attempt was not prepared for, or None.
+        losses_seen: what an earlier attempt was not prepared for, or None.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class SalvageKeeper:
         version: str,
         foreseen: list[Json] | None = None,
         written_tables: Iterable[str] | None = None,
-        learnt: Learnt | None = None,
+        losses_seen: LossesSeen | None = None,
     ) -> None:
         self.cursor = cursor
         self.run_id = run_id
@@ -110,9 +110,9 @@ class SalvageKeeper:
         self.store = SalvageStore(cursor)
         self.store.bring_up_to_date()
         self.watch = DestructionWatch(cursor)
-        learnt = learnt or Learnt({})
-        self.planned = {**losses_from_json(self.watch, foreseen), **learnt.losses}
-        self.large_objects = learnt.large_objects
+        losses_seen = losses_seen or LossesSeen({})
+        self.planned = {**losses_from_json(self.watch, foreseen), **losses_seen.losses}
+        self.large_objects = losses_seen.large_objects
         self._expect_writing(set(written_tables or ()))
         self.items: list[Json] = []
         self._kept: list[_Kept] = []
@@ -246,7 +246,7 @@ class SalvageKeeper:
         missing = uncovered(losses, self.planned)
         if missing or not self.large_objects.issuperset(large_objects):
             known = self.large_objects.union(large_objects)
-            raise NotForeseen(self.version, Learnt(missing or self.planned, known))
+            raise NotForeseen(self.version, LossesSeen(missing or self.planned, known))
 
     @contextmanager
     def _undone(self) -> Iterator[None]:
