@@ -14,7 +14,6 @@ from random import Random
 
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import CopyDatabase
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.files import BackupFiles
-from ansible_collections.pgops.runbook.plugins.module_utils.backup.proof import restore_and_compare
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot import back_up
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 
@@ -22,6 +21,7 @@ from benchmarks.library_database import library_database, target_of
 from benchmarks.measurement import Measurement
 from benchmarks.writing_load import WritingLoad, writing
 from demo.local_server import LocalServer
+from tests.integration.backup.proving import restore_and_compare
 
 __all__ = ["measure"]
 

@@ -33,7 +33,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import C
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.files import BackupFiles  # noqa: E402
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.proof import (  # noqa: E402
     compare_with_backup,
-    restore_and_compare,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot import back_up  # noqa: E402
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed  # noqa: E402
@@ -46,6 +45,7 @@ from benchmarks.library_database import target_of  # noqa: E402
 from benchmarks.measurement import Measurement, first_of, table  # noqa: E402
 from demo.local_server import LocalServer, LocalServerError  # noqa: E402
 from tests.fresh_database import fresh_database  # noqa: E402
+from tests.integration.backup.proving import restore_and_compare  # noqa: E402
 
 __all__ = ["SCHEMAS", "Proven", "Stranger", "guests", "missing", "proven", "read_strangers"]
 

@@ -15,12 +15,12 @@ import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import CopyDatabase
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.files import BackupFiles
-from ansible_collections.pgops.runbook.plugins.module_utils.backup.proof import restore_and_compare
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot import back_up
 from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import content_fingerprint
 from ansible_collections.pgops.runbook.plugins.module_utils.content.workers import content_of_snapshot
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
 
+from tests.integration.backup.proving import restore_and_compare
 from tests.integration.step_runs import target
 
 SCHEMA = """

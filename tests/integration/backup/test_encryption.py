@@ -15,11 +15,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.files import 
     BackupFiles,
     remove_unencrypted,
 )
-from ansible_collections.pgops.runbook.plugins.module_utils.backup.proof import restore_and_compare
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.snapshot import back_up
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 
 from demo.local_server import LocalServer
+from tests.integration.backup.proving import restore_and_compare
 from tests.integration.encryption_keys import METHODS, age_key, keys, needs_programs
 from tests.integration.step_runs import target
 

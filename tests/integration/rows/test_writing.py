@@ -8,7 +8,6 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.postgres.bisect import NotTaken
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import sql
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.changes import ADDED, CHANGED, DELETED
 from ansible_collections.pgops.runbook.plugins.module_utils.rows.policies import (
@@ -151,22 +150,6 @@ def test_a_row_whose_place_another_row_has_is_not_written_over_it(cursor: Any, a
     cursor.execute("UPDATE book SET shelf = 2 WHERE id < 3")
     TableWriter(cursor, waiting, LEAVE).write(ALL)
     assert ask("SELECT * FROM book WHERE id < 3 ORDER BY id") == [(1, 2, "one"), (2, 2, "two")]
-
-
-def test_the_whole_content_of_a_table_or_nothing(cursor: Any, ask: Any) -> None:
-    cursor.execute("DELETE FROM line")
-    writer = TableWriter(
-        cursor, changes(cursor, "book", [("added", 8, 1, "x"), ("added", 9, 1, "x")]), HOLD_BACK
-    )
-    with pytest.raises(NotTaken, match="duplicate key value violates unique constraint"):
-        writer.replace_all()
-    assert ask("SELECT * FROM book ORDER BY id") == BOOKS
-    cursor.execute("UPDATE pg_temp.work_book SET title = 'y' WHERE number = 2")
-    writer.replace_all()
-    assert ask("SELECT id FROM book ORDER BY id") == [(8,), (9,)]
-    cursor.execute("DELETE FROM pg_temp.work_book")
-    writer.replace_all()
-    assert ask("SELECT id FROM book ORDER BY id") == [(8,), (9,)], "nothing that waits is no content"
 
 
 def test_rows_whose_parent_did_not_come_are_taken_out_with_their_own_children(cursor: Any, ask: Any) -> None:

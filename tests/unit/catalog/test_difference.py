@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import copy
-import json
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import (
     Difference,
     describe,
     difference,
-    from_json,
-    to_json,
     undone,
 )
 from hypothesis import given
@@ -95,18 +92,6 @@ def test_another_order_is_shown_as_such():
 def test_every_difference_has_its_line():
     """What a sentence leaves out is counted by ``sentences``, which therefore has to be given all."""
     assert len(describe(difference({f"schema s{n}": {} for n in range(90)}, {}))) == 90
-
-
-def test_json_brings_a_difference_back():
-    found = difference(
-        BEFORE, _with(BEFORE, **{"index public.i": None, "column public.t.a": {"type": "integer"}})
-    )
-    assert from_json(json.loads(json.dumps(to_json(found)))) == found
-
-
-def test_damaged_json_is_refused():
-    with pytest.raises(KeyError):
-        from_json({"added": {}})
 
 
 ADDS_C = _with(
@@ -245,10 +230,9 @@ def test_undone_never_changes_its_arguments(before, after):
 
 
 @given(_CATALOGS, _CATALOGS)
-def test_a_difference_survives_json_and_is_empty_only_when_equal(before, after):
+def test_a_difference_is_empty_only_when_equal(before, after):
     found = difference(before, after)
     assert bool(found) == (before != after)
-    assert from_json(json.loads(json.dumps(to_json(found)))) == found
     assert bool(describe(found)) == (before != after)
 
 

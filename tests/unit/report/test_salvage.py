@@ -112,7 +112,7 @@ def test_putting_back_says_what_went_and_what_stays(facts: dict[str, Any], line:
         "returned": 2,
         "held_back": 0,
     }
-    assert report("restore", **{**put_back, **facts}) == [f"library: {line}"]
+    assert report("put_back", **{**put_back, **facts}) == [f"library: {line}"]
 
 
 def test_the_rows_of_an_item_stand_beside_what_is_there_now() -> None:

@@ -25,7 +25,6 @@ from .files import BackupFiles
 __all__ = [
     "compare_with_backup",
     "fill_and_compare",
-    "restore_and_compare",
     "restore_dump",
     "sequences_outside",
 ]
@@ -59,20 +58,6 @@ def as_dumped(content: Content) -> Content:
         for name, facts in content["tables"].items()
     }
     return {**content, "tables": tables}
-
-
-def restore_and_compare(
-    files: BackupFiles,
-    manifest: Json,
-    copy: CopyDatabase,
-    bindir: str = "",
-    jobs: int = 2,
-    production: Connection | None = None,
-) -> Json:
-    """fill_and_compare() of a dump."""
-    return fill_and_compare(
-        lambda: restore_dump(files, manifest, copy, bindir, jobs), manifest, copy, production
-    )
 
 
 def restore_dump(files: BackupFiles, manifest: Json, copy: CopyDatabase, bindir: str, jobs: int) -> None:

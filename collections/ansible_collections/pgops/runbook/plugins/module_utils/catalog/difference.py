@@ -15,10 +15,8 @@ __all__ = [
     "Difference",
     "describe",
     "difference",
-    "from_json",
     "part_of",
     "relation_of",
-    "to_json",
     "undone",
     "without_last_name",
 ]
@@ -70,34 +68,6 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
         {key: dict(after[key]) for key in sorted(after.keys() - before.keys())},
         {key: dict(before[key]) for key in sorted(before.keys() - after.keys())},
         changed,
-    )
-
-
-def to_json(value: Difference) -> dict[str, Any]:
-    """The difference as plain JSON types, for a receipt."""
-    return {
-        "added": value.added,
-        "removed": value.removed,
-        "changed": {
-            key: {fact: [was, is_] for fact, (was, is_) in facts.items()}
-            for key, facts in value.changed.items()
-        },
-    }
-
-
-def from_json(data: Mapping[str, Any]) -> Difference:
-    """The inverse of :func:`to_json`.
-
-    Raises:
-        KeyError, ValueError: when `data` was not made by to_json.
-    """
-    return Difference(
-        {key: dict(facts) for key, facts in data["added"].items()},
-        {key: dict(facts) for key, facts in data["removed"].items()},
-        {
-            key: {fact: (was, is_) for fact, (was, is_) in facts.items()}
-            for key, facts in data["changed"].items()
-        },
     )
 
 

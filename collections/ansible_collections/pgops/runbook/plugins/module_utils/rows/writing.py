@@ -91,18 +91,6 @@ class TableWriter:
         self._execute(self.changes.write(kind))
         self._see_all_changed(kind)
 
-    def replace_all(self) -> None:
-        """Let the added rows be the whole content of the table.
-
-        Raises:
-            NotTaken: one of them does not go; the table is as it was.
-        """
-        numbers = self._range((ADDED,))
-        if numbers:
-            with savepoint(self.cursor):
-                self.cursor.execute(sql.SQL("DELETE FROM {}").format(self.changes.table.identifier()))
-                self._write((ADDED,), numbers[0], numbers[-1])
-
     def _ways(self, kinds: Sequence[str]) -> list[Callable[[int, int], None]]:
         """Ways to write all at once."""
         ways: list[Callable[[int, int], None]] = [partial(self._write, kinds)]

@@ -24,12 +24,6 @@ _RELATIONS = (
     _Object.OBJECT_SEQUENCE,
     _Object.OBJECT_FOREIGN_TABLE,
 )
-_ROUTINES = (
-    _Object.OBJECT_FUNCTION,
-    _Object.OBJECT_PROCEDURE,
-    _Object.OBJECT_ROUTINE,
-    _Object.OBJECT_AGGREGATE,
-)
 ON_TABLES = {_Object.OBJECT_TRIGGER: "trigger", _Object.OBJECT_RULE: "rule", _Object.OBJECT_POLICY: "policy"}
 #: The parser's word -> that of pg_get_object_address.
 _KINDS = {

@@ -13,8 +13,6 @@ __all__ = ["PHASES", "drilled", "last_drill"]
 
 Phase = dict[str, Any]
 
-DRILL = "ansible-playbook playbooks/drill.yml"
-
 
 def drilled(drill: dict[str, Any]) -> list[str]:
     """A line a phase, with how long it took and what it has proven.
