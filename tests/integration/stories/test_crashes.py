@@ -67,6 +67,20 @@ psycopg2.connect = lambda *arguments, **keywords: real(
 )
 """
 
+# The code of one step cannot be loaded.
+DAMAGED = """
+import importlib
+
+real = importlib.import_module
+
+def import_module(name, package=None):
+    if name.endswith("module_utils.steps.{step}"):
+        raise KeyError("the moon")
+    return real(name, package)
+
+importlib.import_module = import_module
+"""
+
 RAISE = "raise ValueError('the moon\\nis full')"
 # What is typed next, where the state is not known and where it is.
 LOOK = "ansible-playbook playbooks/status.yml"
@@ -141,6 +155,31 @@ def test_a_module_that_raises_in_production(application: Application, tmp_path: 
     check(
         run, "unchanged", "apply", "step_crashed", "the moon is full (sitecustomize.py line 12)", look=AGAIN
     )
+    assert application.contents(ledger=False) == before
+
+
+@both_ways
+def test_a_step_whose_code_cannot_be_loaded_has_not_begun(
+    application: Application, tmp_path: Path, way: str
+) -> None:
+    before = application.contents(ledger=False)
+    run = application.deploy("002", **_with_site(tmp_path, way, DAMAGED.format(step="apply")))
+    again = "It did not begin. When the cause is gone, type the same command again."
+    loaded = "its code cannot be loaded: KeyError: 'the moon' (sitecustomize.py line 8)"
+    check(run, "unchanged", "apply", "step_not_begun", loaded, look=again)
+    assert "nothing to take back" not in run.output
+    assert application.contents(ledger=False) == before
+    assert outcome_in_ledger(application) == "unchanged"
+    assert application.deploy("002").status == 0
+
+
+def test_nor_has_a_rollback(application: Application, tmp_path: Path) -> None:
+    assert application.deploy("002").status == 0
+    before = application.contents(ledger=False)
+    site = _with_site(tmp_path, "forked", DAMAGED.format(step="emergency_rollback"))
+    run = application.run("emergency_rollback.yml", "-e", "migration=002", **site)
+    again = "It did not begin. When the cause is gone, type the same command again."
+    check(run, "unchanged", "emergency_rollback", "step_not_begun", "KeyError: 'the moon'", look=again)
     assert application.contents(ledger=False) == before
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.run.crash import LOOK, explain_crash
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.crash import LOOK, NOT_BEGUN, explain_crash
 
 
 def summary(*messages: str) -> Any:
@@ -60,3 +60,8 @@ def test_what_a_module_says_itself_stays() -> None:
         "psycopg2_missing",
         "Step backup could not run: psycopg2 is missing.",
     )
+
+
+def test_a_step_that_could_not_begin_is_told_from_one_that_broke_off() -> None:
+    assert "step_not_begun" in NOT_BEGUN
+    assert not {"step_killed", "step_crashed", "step_could_not_run"} & set(NOT_BEGUN)

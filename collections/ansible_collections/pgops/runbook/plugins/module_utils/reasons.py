@@ -924,6 +924,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Find out who sent it (the kernel does when memory runs out: dmesg). Look: ansible-playbook"
             " playbooks/status.yml; then run again.",
         ),
+        "step_not_begun": Reason(
+            "The code of a step cannot be loaded: the collection is damaged, or a package that it needs is.",
+            "Install the collection and its requirements again, then type the same command again.",
+        ),
         "step_out_of_order": Reason(
             "A step was started without those that it needs.",
             "Run the whole playbook: steps cannot be skipped.",

@@ -44,6 +44,8 @@ outputs:
 
 import importlib
 import importlib.util
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule, _load_params
@@ -97,7 +99,23 @@ def main() -> None:
             msg=f"There is no step {called or 'without a name'}. Production was not touched.",
             reason_code="step_could_not_run",
         )
-    importlib.import_module(step, __package__).main()
+    try:
+        module = importlib.import_module(step, __package__)
+    except Exception as error:
+        Refusal(argument_spec={}, supports_check_mode=True).fail_json(
+            msg=f"its code cannot be loaded: {_told(error)}.", reason_code="step_not_begun"
+        )
+    module.main()
+
+
+def _told(error: Exception) -> str:
+    """Its kind, what it says, and the line of the file that raised it, or that is no Python."""
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or "", error.lineno
+    else:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        file, line = last.filename, last.lineno
+    return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(file).name} line {line})"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["LOOK", "explain_crash"]
+__all__ = ["LOOK", "NOT_BEGUN", "explain_crash"]
+
+#: Reason codes of a module that ended before it had connected to anything.
+NOT_BEGUN = ("psycopg2_missing", "step_not_begun")
 
 LOOK = "See what is true now: ansible-playbook playbooks/status.yml"
 

@@ -18,11 +18,11 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ...module_utils.errors import Refused, RunbookError
-from ...module_utils.ledger.aftermath import CHANGING_STEPS
+from ...module_utils.ledger.aftermath import AGAIN, CHANGING_STEPS
 from ..record.record import RunRecord
 from ..screen.moving import waiting_for
 from ..sql.grammar import GRAMMAR
-from .crash import explain_crash
+from .crash import NOT_BEGUN, explain_crash
 from .health import check_urls, health_of
 from .maintenance import end_maintenance, take_back
 from .module_of_steps import ModuleOfSteps, failure
@@ -88,6 +88,8 @@ class ExecutionOfSteps(ModuleOfSteps):
         result.setdefault("seconds", round(time.monotonic() - started, 3))
         if result.get("failed") and "step" not in result:
             result["reason_code"], result["msg"] = explain_crash(call.step, result)
+            if call.step in CHANGING_STEPS and result["reason_code"] in NOT_BEGUN:
+                return {**result, "msg": f"{result['msg']} It did not begin. {AGAIN}", "outcome": "unchanged"}
             if call.step in CHANGING_STEPS and not self._task.check_mode:
                 return self._aftermath(result, call.arguments, call.task_vars)
         left = result.pop("out_of_service", None)
