@@ -195,7 +195,7 @@ def test_a_swap_waits_for_no_other_transaction_without_an_end(
 def when_it_is_closed(
     admin: StepRuns, onlooker: Onlooker, what: str, seconds: float = 60, let_go: threading.Event | None = None
 ) -> threading.Thread:
-    """Touch the database when the application is held off, and let go after some time, or when told."""
+    """Touch the database when the application is kept out, and let go after some time, or when told."""
 
     def work() -> None:
         wait_for(lambda: closed(admin, onlooker.database))

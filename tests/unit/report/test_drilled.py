@@ -43,7 +43,7 @@ def test_each_phase_is_a_line_with_its_time_and_its_proof() -> None:
         "Users' writes: 1.0 s; 4,000 rows new and 7 changed in 3 tables; not written to: public.log (permission"
         " denied)",
         "Emergency rollback: 2.0 s; 0.500 s of statements; the schema came back; kept aside: 9 rows",
-        "Restore: 3.0 s; the application would have been held off for 0.8 s; schema and 12 rows equal the backup's;"
+        "Restore: 3.0 s; the application would have been kept out for 0.8 s; schema and 12 rows equal the backup's;"
         " brought over, written since: 7 rows; NOT brought over: 2 rows",
         "Deploy again: 1.5 s; the schema is the same again; of 9 rows kept 9 went back; every row is as users left it",
     ]

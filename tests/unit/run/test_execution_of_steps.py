@@ -160,7 +160,7 @@ def test_where_taking_back_crashed_it_is_said_how(tmp_path: Path) -> None:
     }
     result, _ = execute(tmp_path, "preflight", {**DONE, "out_of_service": [left]}, {"failed": True})
     (said,) = result["warnings"]
-    assert "could not be ended: Step announce met an error that nobody foresaw" in said
+    assert "could not be ended: Step announce met an unexpected error" in said
 
 
 def test_the_application_is_asked_before_the_smoke_test_alone(tmp_path: Path) -> None:

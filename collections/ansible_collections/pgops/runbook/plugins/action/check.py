@@ -32,5 +32,5 @@ class ActionModule(ControllerAction):
         _, options = self.validate_argument_spec(argument_spec=OPTIONS)
         return result_of(
             lambda: check(options, writes=not self._task.check_mode),
-            "The check met an error that nobody foresaw, so that nothing is known of the scripts: {}",
+            "The check met an unexpected error, so that nothing is known of the scripts: {}",
         )

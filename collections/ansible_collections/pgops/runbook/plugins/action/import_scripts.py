@@ -25,7 +25,7 @@ class ActionModule(ControllerAction):
         _, options = self.validate_argument_spec(argument_spec=OPTIONS)
         return result_of(
             lambda: self._import(options),
-            "The import met an error that nobody foresaw: {}. What it has written before stays.",
+            "The import met an unexpected error: {}. What it has written before stays.",
         )
 
     def _import(self, options: dict[str, Any]) -> dict[str, Any]:

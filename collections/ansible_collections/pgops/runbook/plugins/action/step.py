@@ -149,7 +149,7 @@ class ActionModule(ExecutionOfSteps):
         )
 
     def _go_on(self, call: StepCall) -> dict[str, Any]:
-        """Go on with a run that has stopped; where that is refused, its record stays as it is."""
+        """Resume a run that has stopped; where that is refused, its record stays as it is."""
         record = call.record
         call.run["migration"] = resumed_migration(record.content)
         result = self._execute_step(call)
@@ -219,7 +219,7 @@ class ActionModule(ExecutionOfSteps):
                 )
         except Exception as error:
             # A defect of ours: the record must not look as if the step had never been, and rescue must run.
-            reason = f"Step {step} met an error that nobody foresaw: {error!r}"
+            reason = f"Step {step} met an unexpected error: {error!r}"
             result = failure("step_crashed", reason, None, started)
             result["exception"] = traceback.format_exc()
         try:

@@ -916,7 +916,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Remove the cause that the reason names; ansible-playbook playbooks/status.yml shows what is true.",
         ),
         "step_crashed": Reason(
-            "A step met an error that nobody foresaw: a defect of the runbook.",
+            "A step met an unexpected error: a defect of the runbook.",
             "Look: ansible-playbook playbooks/status.yml; and report the reason together with run.json.",
         ),
         "step_killed": Reason(

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: swap
 short_description: Put the restored database in the place of the live one
 description:
-  - Holds the application off (no new connections, sessions ended), counts what the live database has more than the
+  - Keeps the application out (no new connections, sessions ended), counts what the live database has more than the
     backup and, with O(carry_over), brings it over; brings the ledger over; then swaps the names of the databases in
     one transaction, with owner, privileges, settings, comment and connection limit.
   - The replaced database stays under a name of its own and can be connected to.

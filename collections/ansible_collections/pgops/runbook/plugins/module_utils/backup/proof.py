@@ -51,7 +51,7 @@ def as_dumped(content: Content) -> Content:
     """A content fingerprint without what no dump holds: the rows of materialized views.
 
     pg_restore refreshes them, so that one that is stale in production is fresh in the copy. Whether they are
-    populated counts.
+    populated is compared.
     """
     tables = {
         name: {**facts, "rows": 0, "digest": ""} if facts["kind"] == "materialized view" else facts

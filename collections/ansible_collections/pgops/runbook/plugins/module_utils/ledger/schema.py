@@ -362,7 +362,7 @@ COMMENTS: dict[str, str] = {
     "runbook_salvage.manifest.table_name": "of the table or sequence",
     "runbook_salvage.manifest.columns": "columns that were kept, in the order of the record",
     "runbook_salvage.manifest.key_columns": "columns by which a row is found again",
-    "runbook_salvage.manifest.facts": "what returning it takes: how its rows are known again, which"
+    "runbook_salvage.manifest.facts": "what returning it takes: how its rows are recognised, which"
     " columns the migration hands out",
     "runbook_salvage.manifest.rows": "how many were kept; digest and bytes are of these",
     "runbook_salvage.manifest.bytes": "of the text of the rows that were kept",
@@ -381,7 +381,7 @@ COMMENTS: dict[str, str] = {
     " nobody knows (facts)",
     "runbook_salvage.kept_row.made": "whether base is a row that is not there without the migration; NULL: not asked",
     "runbook_salvage.kept_row.columns": "those in which both differ; NULL: all, and the row itself; empty: none, it is"
-    " kept to know again which row others refer to",
+    " kept so that the row that others refer to is recognised",
     "runbook_salvage.kept_row.written_since": "whether users wrote the row after the migration had made its columns:"
     " what is the default in it may be theirs",
     "runbook_salvage.kept_row.parents": "what was in the rows that it referred to by keys that people give, in the"

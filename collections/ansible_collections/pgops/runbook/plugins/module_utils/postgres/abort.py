@@ -69,7 +69,7 @@ class AbortPolicy(NamedTuple):
         """The policy that a module's parameters give (see ABORT_SPEC).
 
         Raises:
-            Refused: a value is below nought.
+            Refused: a value is below zero.
         """
         values = {name: params[name] for name in ABORT_SPEC}
         for name, value in values.items():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """The database from which others are renamed and closed, and what it tells of a swap that was interrupted.
 
-While a restore holds the application off, the live database lets nobody in, the runbook included, so that a swap that
+While a restore keeps the application out, the live database lets nobody in, the runbook included, so that a swap that
 was killed cannot be told from the ledger. The comment of the restored database says it instead.
 """
 

@@ -116,7 +116,7 @@ class ApplyHooks(ProductionHooks):
             self.keep_catalog(cursor, with_change(work.before, change))
         written = rows_written(cursor) - self.step.outputs_of("backup")["rows_written"]
         # Where statements commit one by one the application has its turn between them, and they count as written too;
-        # below nought the server has forgotten its figures.
+        # below zero the server has forgotten its figures.
         work.notes["written"] = None if work.one_by_one or written < 0 else written
 
     def reads_in_part(self, work: Work) -> bool:

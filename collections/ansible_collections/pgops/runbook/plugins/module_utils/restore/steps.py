@@ -81,7 +81,7 @@ def _counted(
 
 
 def swap_databases(step: Step) -> Json:
-    """Hold the application off, bring rows and ledger along, swap the names, let the application in.
+    """Keep the application out, bring rows and ledger along, swap the names, let the application in.
 
     Returns:
         dict for the receipt: replaced, replaced_oid, database_oid, receipts_in_backup, applied (versions),

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Two databases change names: the application is held off, everything is brought along, then one transaction.
+"""Two databases change names: the application is kept out, everything is brought along, then one transaction.
 
 ALTER DATABASE ... RENAME may stand in a transaction (it changes a row of pg_database), and so may the settings and the
 comment. Killed anywhere, there are the old names or the new ones. What needs care is the time before: to hold the

@@ -68,7 +68,7 @@ class RowComparison:
         self._known_sums = known_sums or []
 
     def sums_of_restored(self) -> list[tuple[CommonTable, dict[int, tuple]]]:
-        """Read the restored side, which nobody writes to, before the application is held off."""
+        """Read the restored side, which nobody writes to, before the application is kept out."""
         return [(table, bucket_sums(self.new, table, table.new)) for table in self.tables]
 
     def differences(self) -> list[TableDifference]:

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By which columns the rows of a table that a migration makes or widens are known again.
+"""By which columns the rows of a table that a migration makes or widens are recognised.
 
 A number that the migration hands out (serial, identity, a generated uuid) is a poor name for a thing: applied again
 it may hand out another one. Where such a row has a unique key besides, it is known by that.
@@ -47,7 +47,7 @@ NAMING = ("text", "varchar", "citext", "uuid")
 
 
 class Identity(NamedTuple):
-    """How the rows of one table are known again.
+    """How the rows of one table are recognised.
 
     Attributes:
         key: by which; where it is not unique, equal ones are numbered.

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what a row is known again after it has left its table: its key, as text."""
+"""How a row is recognised after it has left its table: its key, as text."""
 
 from __future__ import annotations
 

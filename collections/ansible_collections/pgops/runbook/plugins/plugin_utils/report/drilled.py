@@ -74,7 +74,7 @@ def _restored(phase: Phase) -> str:
     left = sum(phase["rows_left"].get("tables", {}).values())
     not_brought = f"; NOT brought over: {_rows(left)}" if left else ""
     return (
-        f"the application would have been held off for {phase['held_off_seconds']:.1f} s; schema and"
+        f"the application would have been kept out for {phase['held_off_seconds']:.1f} s; schema and"
         f" {_rows(phase['rows_compared'])} equal the backup's; brought over, written since:"
         f" {_rows(phase['rows_brought'])}{not_brought}"
     )

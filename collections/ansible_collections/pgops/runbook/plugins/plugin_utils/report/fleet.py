@@ -110,7 +110,7 @@ def _next(content: Content) -> str:
         return ""
     if content["outcome"] == "awaiting_approval":
         return (
-            "have each run approved that waits, go on with it, and type the same command again for the others: what is"
+            "have each run approved that waits, resume it, and type the same command again for the others: what is"
             " done is not done twice"
         )
     return "see to the reasons above, and type the same command again: what is done is not done twice"

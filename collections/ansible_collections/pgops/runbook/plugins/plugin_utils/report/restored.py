@@ -21,7 +21,7 @@ def restored(restore: dict[str, Any]) -> list[str]:
         lines.append(
             f"Recovered to: restore point {restore['restored_to']}. NOT COMPARED: nobody took a fingerprint there."
         )
-    lines.append(f"Held off: the application, for {restore['held_off_seconds']:.1f} s.")
+    lines.append(f"Kept out: the application, for {restore['held_off_seconds']:.1f} s.")
     rows = restore["rows"]
     for table, counts in rows["tables"].items():
         changes = ", ".join(f"{count} {what}" for what, count in counts.items() if count)

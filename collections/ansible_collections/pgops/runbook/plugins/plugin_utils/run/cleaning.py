@@ -54,7 +54,7 @@ def clean_after_run(record: RunRecord, execute: Callable[[], Result]) -> Result:
             removed = {"backups": outputs["removed"], "artifacts": outputs["artifacts"]}
     except Exception as error:
         # A defect of ours, found when all is done: it must not make a run fail that went well.
-        warnings = [NOT_DONE.format(f"it met an error that nobody foresaw: {error!r}")]
+        warnings = [NOT_DONE.format(f"it met an unexpected error: {error!r}")]
     record.note_cleanup(removed, warnings)
     try:
         record.save()

@@ -38,7 +38,7 @@ def explain_crash(step: str, result: Mapping[str, Any]) -> tuple[str, str]:
         )
     if not result.get("msg"):
         raised = _raised(result.get("exception"))
-        return "step_crashed", f"Step {step} met an error that nobody foresaw: {raised}. {LOOK}"
+        return "step_crashed", f"Step {step} met an unexpected error: {raised}. {LOOK}"
     return "step_could_not_run", f"Step {step} could not run: {_told(result)}. {LOOK}"
 
 

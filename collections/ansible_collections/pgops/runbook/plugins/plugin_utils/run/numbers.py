@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Variables that are numbers, and between what they have to be: looked at before anything is done.
 
-Ansible takes ``.nan`` and ``.inf`` for numbers (YAML 1.1, "Floating-Point"), and a number below nought for a time.
+Ansible takes ``.nan`` and ``.inf`` for numbers (YAML 1.1, "Floating-Point"), and a number below zero for a time.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from .lines import NAME_WIDTH, SECONDS_WIDTH
 
 __all__ = ["CLEARED", "COMPACT_FROM", "MovingLine", "Screen", "progress_in_words", "waiting_for"]
 
-#: Back to the begin of the line, and nothing on it any more.
+#: Back to the beginning of the line, and nothing on it any more.
 CLEARED = "\r\x1b[K"
 
 SECONDS_BETWEEN_LINES = 10

@@ -314,7 +314,7 @@ class Difference:
             self.run("DELETE FROM {work} WHERE columns = '{{}}'")
 
     def add_context(self, others: dict[TableName, Difference]) -> None:
-        """Keep, beside rows that refer to numbered ones, these: to know again which they meant."""
+        """Keep, beside rows that refer to numbered ones, these, by which the ones that they meant are recognised."""
         for key, parent in self._references(others):
             if not parent.image.identity.assigned:
                 continue

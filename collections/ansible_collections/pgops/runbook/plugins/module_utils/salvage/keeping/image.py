@@ -26,7 +26,7 @@ class TableImage:
         name: (schema, name) of the table.
         partitioned: whether it is the parent of partitions.
         columns: names, in the order in which they are kept.
-        identity: by which its rows are known again.
+        identity: by which its rows are recognised.
         made: of the columns those that the migration has made, in a table that was there.
         defaults: of these the ones with a literal default, with the value.
     """

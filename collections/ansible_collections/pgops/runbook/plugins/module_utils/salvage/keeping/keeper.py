@@ -338,7 +338,7 @@ class SalvageKeeper:
 
     @staticmethod
     def _facts_of(one: _Kept) -> Json:
-        """How its rows are known again."""
+        """How its rows are recognised."""
         identity = one.image.identity
         return {
             "unique_key": identity.key.unique,

@@ -260,7 +260,7 @@ def follow_parents(rows: WaitingRows, parents: Mapping[TableName, WaitingRows]) 
 
 
 def hold_back_with_parents(rows: WaitingRows, others: Mapping[TableName, WaitingRows]) -> None:
-    """Hold back rows whose parent is not known again: its number may be another one's.
+    """Hold back rows whose parent is not recognised: its number may be another one's.
 
     Args:
         rows: the children, for which follow_parents() was called.
