@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.reasons import REASONS
 
-PLUGINS = Path(__file__).resolve().parents[2] / "collections/ansible_collections/pgops/runbook/plugins"
+PROJECT = Path(__file__).resolve().parents[2]
+PLUGINS = PROJECT / "collections/ansible_collections/pgops/runbook/plugins"
 ERRORS = {"Refused", "StepFailed", "Unchanged", "ScriptFailed", "CommitUnknown", "ServerUnreachable"}
 OF_SCRIPTS = {"SqlLibraryError", "SqlScriptError", "UnknownRequirement"}
 
@@ -67,6 +68,35 @@ def _reasons_to_wait(folder: Path) -> Iterator[tuple[str, str]]:
             yield f"{path.relative_to(PLUGINS)}:{value.lineno}", _text(value)
 
 
+def _lines_of_reports() -> Iterator[tuple[str, str]]:
+    """(place, text) of every text of more than one word in what builds reports and the screen; no docstrings."""
+    for path in sorted(
+        [*(PLUGINS / "plugin_utils/report").rglob("*.py"), *(PLUGINS / "plugin_utils/screen").rglob("*.py")]
+    ):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        inside = {
+            id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr) or (
+                isinstance(node, ast.Constant) and isinstance(node.value, str)
+            ):
+                text = _text(node)
+                if id(node) not in told | inside and " " in text:
+                    yield f"{path.relative_to(PLUGINS)}:{node.lineno}", text
+
+
+def _names_of_tasks() -> Iterator[tuple[str, str]]:
+    """(place, name) of every task and play."""
+    for path in sorted(
+        [*PROJECT.glob("*.yml"), *(PROJECT / "roles").rglob("*.yml"), *(PROJECT / "playbooks").rglob("*.yml")]
+    ):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if match := re.match(r"\s*- name: (.*)", line):
+                yield f"{path.relative_to(PROJECT)}:{number}", match[1]
+
+
 @functools.cache  # not when it is imported: whoever only collects tests has no use for it
 def all_sentences() -> list[tuple[str, str]]:
     """(place, sentence) of all that is said."""
@@ -74,13 +104,21 @@ def all_sentences() -> list[tuple[str, str]]:
         *_sentences(PLUGINS),
         *_reasons_to_wait(PLUGINS / "module_utils/salvage"),
         *_reasons_to_wait(PLUGINS / "module_utils/rows"),
+        *_lines_of_reports(),
+        *_names_of_tasks(),
         *((f"reasons.py: {code}", text) for code, reason in REASONS.items() for text in reason),
     ]
 
 
 def test_the_search_finds_the_sentences() -> None:
     assert len(all_sentences()) > 300
-    for one in ("Choose another backup_dir", "its parent in {} is gone", "the table no longer has column {}"):
+    for one in (
+        "Choose another backup_dir",
+        "its parent in {} is gone",
+        "the table no longer has column {}",
+        "Kept out: the application, for {} s.",
+        "Verify | Compare the schema and run the verify scripts",
+    ):
         assert any(one in text for _, text in all_sentences()), one
 
 

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.content import differing_rows as subject
 from ansible_collections.pgops.runbook.plugins.module_utils.content.difference import difference
 from ansible_collections.pgops.runbook.plugins.module_utils.content.differing_rows import (
     differing_rows,
@@ -195,3 +196,14 @@ def test_a_table_that_is_locked_in_production_is_not_waited_for(server: Any, dat
         other.cursor().execute("LOCK TABLE pair IN ACCESS EXCLUSIVE MODE")
         found = located(two, "UPDATE pair SET v = 0")
     assert found == [{"table": "public.pair", "not_compared": "canceling statement due to lock timeout"}]
+
+
+def test_of_more_tables_than_are_looked_at_the_others_say_that_they_were_not(
+    two: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "TABLES_LOOKED_AT", 0)
+    found = located(two, "UPDATE pair SET v = 0")
+    assert found == [{"table": "public.pair", "not_compared": "the rows of 0 tables before it were"}]
+    assert (
+        in_words(found, "public.pair") == " (nothing tells which rows: the rows of 0 tables before it were)"
+    )

@@ -36,6 +36,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.application
     STORED,
     TABLES,
     in_schemas,
+    is_application_schema,
     of_application,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.sequences import positions
@@ -137,6 +138,13 @@ def test_schemas_of_that_owner(cursor: Any, whose: str) -> None:
         APPLICATION_AND_RUNBOOK: ours | {"runbook", "runbook_salvage"},
         LEDGER: {"runbook"},
     }[whose]
+
+
+def test_a_name_that_is_known_has_the_same_answer(cursor: Any) -> None:
+    cursor.execute(f"SELECT n.nspname::text, {in_schemas()} FROM pg_namespace n")
+    answers = dict(cursor.fetchall())
+    assert {True, False} == set(answers.values())
+    assert {name: is_application_schema(name) for name in answers} == answers
 
 
 def test_content_is_of_leaves_views_and_saved_rows(cursor: Any) -> None:

@@ -106,3 +106,8 @@ def test_comments_are_of_schemas_tables_and_columns_and_are_no_sentences_but_for
 def test_the_version_that_a_release_is_signed_with_is_that_of_the_collection() -> None:
     galaxy = yaml.safe_load((PLUGINS.parent / "galaxy.yml").read_text(encoding="utf-8"))
     assert galaxy["version"] == COLLECTION_VERSION
+
+
+def test_which_schemas_are_the_applications_is_asked_in_one_place() -> None:
+    asking = naming(re.compile(r"(nspname|schema)\S* (NOT LIKE|!~|<>) '(pg|\^pg|information_schema)", re.I))
+    assert asking <= {"module_utils/postgres/application_tables.py"}, sorted(asking)

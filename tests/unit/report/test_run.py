@@ -199,6 +199,11 @@ def test_a_restore_says_what_became_of_the_rows_since():
         "For a superuser: ALTER ROLE app ...",
     ):
         assert line in text
+    assert "more" not in text
+    many = {"tables": {"public.files": 40, "public.tag": 17}, "rows": restored()["left"]["rows"] * 20}
+    assert "and 37 more" in "\n".join(
+        run_report(run("restored", "restore", restore=restored(left=many)), "x")
+    )
     without = restored(carried_over=False, left={"tables": {}, "rows": []})
     text = "\n".join(run_report(run("restored", "restore", restore=without), "x"))
     assert "Those rows are only in midi_before_x" in text

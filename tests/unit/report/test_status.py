@@ -264,3 +264,12 @@ def test_a_backup_that_is_gone_is_told():
         "BACKUP GONE: that of run r9, the newest that was proven: The backup is gone: /b is no longer there. Which"
         " others there are says: ansible-playbook playbooks/restore.yml"
     )
+
+
+def test_tags_that_are_not_shown_are_counted():
+    tag = {"tag": "t5", "run_id": "r5", "started": "2026-01-01T00:00:00Z", "later": ["006", "007"]}
+    lines = status_report(status(tags=[tag], tags_in_all=4), "library")
+    at = next(number for number, line in enumerate(lines) if "Tag t5" in line)
+    assert "ansible-playbook emergency_rollback.yml -e to=tag:t5 goes back to it" in lines[at]
+    assert lines[at + 1].strip() == "and 3 older tags: ansible-playbook playbooks/history.yml"
+    assert "older tag" not in "\n".join(status_report(status(tags=[tag], tags_in_all=1), "library"))

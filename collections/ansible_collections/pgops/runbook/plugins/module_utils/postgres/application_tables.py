@@ -27,6 +27,7 @@ __all__ = [
     "TABLES",
     "among",
     "in_schemas",
+    "is_application_schema",
     "of_application",
 ]
 
@@ -80,6 +81,11 @@ def in_schemas(whose: str = APPLICATION, name: str = "n.nspname") -> str:
     others = ("information_schema", *(RUNBOOK_SCHEMAS if whose == APPLICATION else ()))
     listed = ", ".join(f"'{other}'" for other in others)
     return f"(NOT pg_catalog.starts_with({name}::text, 'pg_') AND {name} NOT IN ({listed}))"
+
+
+def is_application_schema(name: str) -> bool:
+    """Whether a schema of that name is the application's; what ``in_schemas`` asks, of a name that is known here."""
+    return not name.startswith("pg_") and name not in ("information_schema", *RUNBOOK_SCHEMAS)
 
 
 def among(tables: str, oid: str = "c.oid") -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..shapes import Cursor
-from .application_tables import RUNBOOK_SCHEMAS
+from .application_tables import is_application_schema
 from .bisect import NotTaken, savepoint
 from .connection import sql
 from .tables import Table, table_facts
@@ -44,12 +44,10 @@ _LOOKED_UP = {
     "DOMAIN": _TYPE,
 }
 
-_NOT_OURS = ("pg_catalog", "information_schema", "pg_toast", *RUNBOOK_SCHEMAS)
-
 
 def kept_table(cursor: Cursor, name: Sequence[str]) -> Table | None:
     """The application's table of that (schema, name), or None; rows go back to no other one."""
-    return None if name[0] in _NOT_OURS else table_facts(cursor, name)
+    return table_facts(cursor, name) if is_application_schema(name[0]) else None
 
 
 def object_of_application(cursor: Cursor, kind: str, identity: str) -> sql.Composable:
@@ -65,7 +63,7 @@ def object_of_application(cursor: Cursor, kind: str, identity: str) -> sql.Compo
     """
     if kind not in _LOOKED_UP:
         name = name_in(cursor, identity)
-        if kind == "SCHEMA" and name.string in _NOT_OURS:
+        if kind == "SCHEMA" and not is_application_schema(name.string):
             raise NotTaken(reason=f"schema {identity} is not one of the application")
         return name
     with savepoint(cursor):
@@ -74,7 +72,7 @@ def object_of_application(cursor: Cursor, kind: str, identity: str) -> sql.Compo
     if found is None:
         raise NotTaken(reason=f"{identity} is gone")
     schema, name, arguments = found
-    if schema in _NOT_OURS:
+    if not is_application_schema(schema):
         raise NotTaken(reason=f"{identity} is not one of the application")
     written: sql.Composable = sql.Identifier(schema, name)
     # Written by the server, from the catalog.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..shapes import Cursor
 from .answers import one_row
-from .application_tables import RUNBOOK_SCHEMAS
+from .application_tables import RELATIONS, in_schemas
 from .connection import sql
 
 __all__ = ["may_act_as", "membership", "to_act_as_owner_of_database"]
@@ -18,10 +18,9 @@ __all__ = ["may_act_as", "membership", "to_act_as_owner_of_database"]
 MEMBERSHIP_HAS_OPTIONS = 160000
 
 # The role that owns most of the application's relations, of those as which the session's may act.
-OWNERS_OF_APPLICATION = """
-    SELECT r.rolname::text FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
-    WHERE n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema' AND n.nspname <> ALL (%s)
+OWNERS_OF_APPLICATION = f"""
+    SELECT r.rolname::text FROM {RELATIONS} JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+    WHERE {in_schemas()}
       AND NOT r.rolsuper AND r.rolname <> current_user
       AND (SELECT pg_catalog.bool_and(pg_catalog.pg_has_role(r.oid, p)) FROM unnest(%s::text[]) AS p)
     GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"""
@@ -60,7 +59,7 @@ def to_act_as_owner_of_database(cursor: Cursor, role: str, database: str, owner:
     is_superuser, _ = may_act_as(cursor, owner)
     if not is_superuser:
         return f"Whoever may, types: {membership(cursor, role, owner)}"
-    cursor.execute(OWNERS_OF_APPLICATION, (list(RUNBOOK_SCHEMAS), _asked(cursor)))
+    cursor.execute(OWNERS_OF_APPLICATION, (_asked(cursor),))
     other = cursor.fetchone()
     command = sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
         sql.Identifier(database), sql.Identifier(other[0] if other else role)

@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 from ..postgres.answers import one_row
+from ..postgres.application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, in_schemas
 from ..postgres.connection import sql
 from ..postgres.tables import Table
 from ..shapes import Cursor
 
 __all__ = ["advance_sequence", "advance_sequences_of", "carry_sequences"]
 
-POSITIONED = """
-    SELECT n.nspname::text, c.relname::text, s.seqincrement, s.seqmin, s.seqmax FROM pg_catalog.pg_sequence s
-    JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname NOT LIKE 'pg\\_%' AND c.relpersistence <> 't'"""
+POSITIONED = f"""
+    SELECT n.nspname::text, c.relname::text, s.seqincrement, s.seqmin, s.seqmax
+    FROM {RELATIONS} JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
+    WHERE {in_schemas(APPLICATION_AND_RUNBOOK)} AND c.relpersistence <> 't'"""
 
 
 def carry_sequences(live: Cursor, new: Cursor) -> dict[str, int]:

@@ -36,7 +36,7 @@ __all__ = ["database_status"]
 
 T = TypeVar("T")
 
-# The newest of them; the history has all.
+# The newest of them; the report counts the others, and the history has them.
 TAGS_SHOWN = 3
 
 #: What to read, in words; how; and what stands for it where it cannot be read now.
@@ -121,6 +121,7 @@ def database_status(
         "residue": _residue(receipts, applied),
         "left_out": _left_out(index, receipts, applied),
         "tags": _tags(receipts, index, applied),
+        "tags_in_all": len(tag_states(receipts)),
         "files_behind": files_behind(cursor),
         "layout": {"release": release_of(cursor), "newest": NEWEST},
     }

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...module_utils.sentences import cut
+
 __all__ = ["restored", "stays_behind"]
 
 
@@ -34,10 +36,11 @@ def restored(restore: dict[str, Any]) -> list[str]:
         )
     for table, count in restore["left"]["tables"].items():
         lines.append(f"NOT CARRIED OVER: {count} rows of {table}")
-    lines += [
+    left = [
         f"  {row['table']} {row['key'] or 'a row without a key'}: {row['reason']}"
         for row in restore["left"]["rows"]
     ]
+    lines += cut(left, len(left), sum(restore["left"]["tables"].values()))
     only = rows["only_live"]
     lines += [f"Not in the backup: table {name}, {count} rows" for name, count in only["tables"].items()]
     lines += [f"Not in the backup: column {name}, in {count} rows" for name, count in only["columns"].items()]

@@ -23,7 +23,8 @@ __all__ = ["status_report"]
 def _tag(one: dict[str, Any]) -> str:
     later = one["later"]
     since = (
-        f"{', '.join(reversed(later))} came after it: emergency_rollback.yml -e to=tag:{one['tag']} goes back to it"
+        f"{', '.join(reversed(later))} came after it: ansible-playbook emergency_rollback.yml -e to=tag:{one['tag']}"
+        " goes back to it"
         if later
         else "nothing that is applied came after it"
     )
@@ -48,7 +49,11 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     lines += status.get("sql") or []
     lines += _last_run(status)
     lines += last_drill(status.get("drill"))
-    lines += [_tag(one) for one in status.get("tags") or []]
+    tags = [_tag(one) for one in status.get("tags") or []]
+    lines += tags
+    older = status.get("tags_in_all", len(tags)) - len(tags)
+    if older:
+        lines.append(f"and {older} older tag{'s' * (older != 1)}: ansible-playbook playbooks/history.yml")
     lines += [waiting_line(run) for run in status.get("waiting") or []]
     if status.get("reopened"):
         lines.append(f"OPENED AGAIN: {status['reopened']}")
