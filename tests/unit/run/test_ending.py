@@ -152,3 +152,14 @@ def test_a_record_that_cannot_be_written_is_handed_on(tmp_path):
     assert handing_on.carried({"ansible_facts": went_well["ansible_facts"]}) == [made.content]
     assert handing_on.carried({"runbook_record": went_wrong["runbook_record"]}) == [made.content]
     assert handing_on.carried({}) == []
+
+
+def test_a_variable_that_cannot_be_used_has_its_code_and_the_migration_that_was_asked_for(tmp_path):
+    wrong = (
+        "Validation of arguments failed:\nvalue of maintenance_mode must be one of: none, block, got: bogus"
+    )
+    made = record(tmp_path)
+    end_run(made, {**OPTIONS, "reason": wrong}, LedgerThatAnswers())
+    assert (made.content["outcome"], made.content["reason_code"]) == ("refused", "setting_invalid")
+    assert made.content["reason"].startswith("A variable cannot be used: value of maintenance_mode must be")
+    assert made.content["migrations"] == ["009"]

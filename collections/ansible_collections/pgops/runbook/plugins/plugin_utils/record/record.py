@@ -247,10 +247,12 @@ class RunRecord:
         Args:
             failure: message of the task that failed, when that was not a step of the chain.
             failure_code: the code of its reason, where it has one.
-            wanted: the migration that was asked for; it is named where nothing had to be done.
+            wanted: the migration that was asked for; it is named where nothing had to be done, or no step was begun.
             fail_on_held_back: whether a deploy after which rows wait says so as a failure does.
         """
         content = self.content
+        if failure and wanted:
+            self.expect(wanted)
         outcome, failed_step, code, reason = final_outcome(content["playbook"], content["steps"])
         done = {step["step"] for step in content["steps"]}
         nothing_pending = (

@@ -12,6 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ...module_utils.ledger.receipts import CHAINS
 from ..record.outcome import code_of_task, succeeded
 from ..record.record import RunRecord
+from ..record.settings import in_one_sentence
 from ..report.metrics import write_metrics
 from ..report.page import write_reports
 from ..report.run import run_report
@@ -35,6 +36,8 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
         nothing where it could not be).
     """
     failure, failure_code = (str(options.get(key) or "") for key in ("reason", "reason_code"))
+    if wrong := in_one_sentence(failure):
+        failure, failure_code = wrong, "setting_invalid"
     if not record.writes:
         return _checked_only(failure, failure_code, options["run"])
     record.note_unannounced(options.get("unannounced") or [])

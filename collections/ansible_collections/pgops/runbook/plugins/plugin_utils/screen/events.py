@@ -8,6 +8,8 @@ from typing import Any
 
 from ansible.executor.task_result import CallbackTaskResult
 
+from ..record.settings import in_one_sentence
+
 __all__ = ["action_of", "hosts_of", "reason_of", "step_of", "step_of_task"]
 
 STEPS = "pgops.runbook."
@@ -33,7 +35,8 @@ def action_of(result: CallbackTaskResult) -> str:
 def reason_of(content: dict[str, Any]) -> str:
     """Why a task failed; of one whose command or module has said something also that, at its end."""
     said = [str(content.get(name) or "").strip() for name in WHAT_WAS_SAID]
-    words = [str(content.get("msg") or "").strip(), *(text[-LONGEST_OUTPUT:] for text in said)]
+    message = str(content.get("msg") or "").strip()
+    words = [in_one_sentence(message) or message, *(text[-LONGEST_OUTPUT:] for text in said)]
     return "\n".join(filter(None, words)) or str(content.get("censored") or "it failed without a message")
 
 
