@@ -103,3 +103,19 @@ def test_a_migration_that_is_applied_and_tested_is_only_that(runs: StepRuns) -> 
     runs.deploy()
     reason = runs.another().step("preflight")["msg"]
     assert reason == "Migration 002 is already applied: schema_migrations records it."
+
+
+def test_a_rollback_that_was_edited_after_its_preflight_is_refused(runs: StepRuns) -> None:
+    back = runs.deploy().another("emergency_rollback").up_to_rollback()
+    back.write(rollback__002_author_rollback="ALTER TABLE notes DROP COLUMN author; DROP TABLE notes;")
+    answer = back.step("emergency_rollback")
+    assert (answer["outcome"], back.ask(AUTHOR)) == ("refused", [("author",)]), answer
+    assert "The rollback script of migration 002 was edited after the preflight" in answer["msg"]
+
+
+def test_a_rollback_on_an_old_backup_is_refused(runs: StepRuns) -> None:
+    back = runs.deploy().another("emergency_rollback").up_to_rollback()
+    time.sleep(0.1)
+    answer = back.step("emergency_rollback", backup_max_age_minutes=0)
+    assert (answer["outcome"], back.ask(AUTHOR)) == ("refused", [("author",)]), answer
+    assert "backup_max_age_minutes allows 0" in answer["msg"]

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -18,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.restore.opening impo
     open_restore,
     refuse_missing_database,
 )
+from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 
 from tests.integration.restore_runs import Restore
 from tests.integration.step_runs import StepRuns, target
@@ -227,10 +229,10 @@ def test_a_missing_database_is_said_with_the_way_to_restore_its_dump(runs: StepR
 # Opened ------------------------------------------------------------------------------------------------
 
 
-def opened(restore: Restore) -> dict:
+def opened(restore: Restore, work: Callable[[Step], dict] = lambda step: open_restore(step, "ada")) -> dict:
     return restore.run.work(
         "preflight",
-        lambda step: open_restore(step, "ada"),
+        work,
         source_run_id=restore.source,
         restore_to="",
         take_over=restore.run.run_id,
@@ -258,4 +260,24 @@ def test_a_run_is_opened_for_the_migrations_of_the_backup(proven: StepRuns) -> N
 def test_a_backup_that_cannot_be_put_back_opens_none(proven: StepRuns) -> None:
     answer = opened(Restore(proven, "r1"))
     assert (answer["outcome"], answer["reason_code"]) == ("refused", "run_unknown")
+    assert proven.ask("SELECT FROM runbook.run WHERE finished IS NULL") == []
+
+
+def test_a_backup_that_a_cleanup_removes_while_the_restore_waits_for_the_database_opens_none(
+    proven: StepRuns,
+) -> None:
+    restore = Restore(proven)
+
+    def removed_meanwhile(step: Step) -> dict:
+        lock = step.take_run_lock
+
+        def locked() -> None:
+            shutil.rmtree(proven.backups / proven.run_id)
+            lock()
+
+        step.take_run_lock = locked
+        return open_restore(step, "ada")
+
+    answer = opened(restore, removed_meanwhile)
+    assert (answer.get("outcome"), answer.get("reason_code")) == ("refused", "backup_missing"), answer
     assert proven.ask("SELECT FROM runbook.run WHERE finished IS NULL") == []
