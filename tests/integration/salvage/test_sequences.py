@@ -44,6 +44,14 @@ def test_a_position_is_what_is_given_out_next(cursor: Any) -> None:
     assert next_of(cursor, "up") == 11
 
 
+def test_a_sequence_at_the_end_of_all_numbers_has_a_position_too(cursor: Any) -> None:
+    cursor.execute("SELECT setval('unused', 9223372036854775807)")
+    before = sequence_positions(cursor, [])
+    assert before["public", "unused"] == (9223372036854775808, 1)
+    assert keep_positions(SalvageStore(cursor), "r1", "009", before, sequence_positions(cursor, [])) == []
+    assert advance_sequence(cursor, ("public", "unused"), 7) is True
+
+
 def test_the_sequence_of_the_record_of_versions_and_those_of_the_runbook_are_left_out(cursor: Any) -> None:
     SalvageStore(cursor).create()
     cursor.execute("CREATE TABLE versions (id serial, version text)")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-__all__ = ["canonical_json", "digest_of", "sha256_of_text"]
+__all__ = ["canonical_json", "digest_of", "named_for_run", "sha256_of_text"]
 
 
 def canonical_json(value: object) -> str:
@@ -22,3 +22,12 @@ def sha256_of_text(text: str) -> str:
 def digest_of(value: object) -> str:
     """SHA-256 (hex) over the canonical JSON of ``value``."""
     return sha256_of_text(canonical_json(value))
+
+
+def named_for_run(prefix: str, run_id: str) -> str:
+    """Name of what a run has alone, below the 63 bytes of an identifier however long the run's own name is.
+
+    Args:
+        prefix: of ours; at most 47 bytes.
+    """
+    return prefix + sha256_of_text(run_id)[:16]

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..digests import named_for_run
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.connection import connect, psycopg2, sql, transaction
@@ -48,8 +48,8 @@ WITHOUT_SESSION = """
 
 
 def copy_name(run_id: str) -> str:
-    """Name of the copy of a run: a prefix of ours and a digest, well below the 63 bytes of an identifier."""
-    return PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16]
+    """Name of the copy of a run."""
+    return named_for_run(PREFIX, run_id)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.connection import psycopg2, sql
 from ..postgres.message import explain_error, too_long_as_text
+from ..postgres.sequences import following_value
 from ..postgres.session import pin_session, restore_session
 from ..shapes import Content, Cursor
 from .row_digest import digest_of_sums, row_text, sums
@@ -193,8 +194,8 @@ def _sequences(cursor: Cursor) -> dict[str, int]:
         return {}
     cursor.execute(
         sql.SQL(" UNION ALL ").join(
-            sql.SQL("SELECT {}, last_value + CASE WHEN is_called THEN {}::numeric ELSE 0 END FROM {}").format(
-                sql.Literal(name), sql.Literal(increment), sql.Identifier(schema, relation)
+            sql.SQL("SELECT {}, {} FROM {}").format(
+                sql.Literal(name), following_value(increment), sql.Identifier(schema, relation)
             )
             for schema, relation, name, increment in sequences
         )

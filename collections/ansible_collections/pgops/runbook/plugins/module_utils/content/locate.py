@@ -15,7 +15,7 @@ from ..postgres.connection import sql
 from ..postgres.keys import key_among
 from ..shapes import Cursor
 from .fingerprint import StoredTable
-from .row_digest import bucket, digest_of_sums, hash_of, row_text, sums
+from .row_digest import bucket, bucket_sums_of, digest_of_sums, hash_of, row_text
 
 __all__ = ["CHANGED", "GONE", "NEW", "OTHER", "LocatedRow", "LocatedRows", "locate"]
 
@@ -110,11 +110,7 @@ class _Side:
         )
 
     def bucket_sums(self) -> _Buckets:
-        self._cursor.execute(
-            sql.SQL(
-                "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM {} OFFSET 0) AS rows GROUP BY bucket"
-            ).format(sums(), bucket(self._key), row_text(self._columns), self._source)
-        )
+        self._cursor.execute(bucket_sums_of(self._columns, self._key, self._source))
         return {number: tuple(found) for number, *found in self._cursor.fetchall()}
 
     def lines(self, buckets: Sequence[int]) -> Iterator[_Line]:

@@ -13,7 +13,17 @@ from collections.abc import Sequence
 
 from ..postgres.connection import sql
 
-__all__ = ["BUCKETS", "SEEDS", "bucket", "digest_of_sums", "hash_of", "row_text", "sums", "sums_as_text"]
+__all__ = [
+    "BUCKETS",
+    "SEEDS",
+    "bucket",
+    "bucket_sums_of",
+    "digest_of_sums",
+    "hash_of",
+    "row_text",
+    "sums",
+    "sums_as_text",
+]
 
 # Two independent 64-bit hashes of a row's text. Their sums over all rows are exact (numeric), so that equal
 # rows do not cancel out and no order matters; equal sums of different contents need a 128-bit coincidence.
@@ -54,6 +64,18 @@ def sums_as_text(line: str = "line") -> sql.Composable:
 def digest_of_sums(values: Sequence[object]) -> str:
     """SHA-256 in hex of what ``sums`` gave, as a fingerprint holds it; of no rows they are 0, None, None."""
     return hashlib.sha256(":".join(map(str, values)).encode("ascii")).hexdigest()
+
+
+def bucket_sums_of(columns: Sequence[str], key: Sequence[str], source: sql.Composable) -> sql.Composable:
+    """Query for number and sums of hashes of the rows in each bucket: (bucket, *sums), in a pinned session.
+
+    Args:
+        columns, key: of the rows; those that tell them apart, or all.
+        source: FROM clause.
+    """
+    return sql.SQL(
+        "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM {} OFFSET 0) AS rows GROUP BY bucket"
+    ).format(sums(), bucket(key), row_text(columns), source)
 
 
 def bucket(columns: Sequence[str]) -> sql.Composable:

@@ -15,7 +15,7 @@ from .answers import one_row
 from .application_tables import in_schemas
 from .connection import sql
 
-__all__ = ["collisions", "new_collisions", "positions", "put_back"]
+__all__ = ["collisions", "following_value", "new_collisions", "positions", "put_back"]
 
 # A sequence depends on its column automatically (serial) or internally (identity): manual, "pg_depend".
 # One that cycles comes back to used values on purpose.
@@ -39,6 +39,13 @@ OWNED = f"""
 POSITIONS = f"""
     SELECT schemaname, sequencename, last_value, increment_by FROM pg_catalog.pg_sequences
     WHERE last_value IS NOT NULL AND NOT cycle AND {in_schemas(name="schemaname")}"""
+
+
+def following_value(increment: int) -> sql.Composable:
+    """SQL expression, of a sequence's row: what it would give next, a numeric, as it may be beyond all bigints."""
+    return sql.SQL("last_value + CASE WHEN is_called THEN {}::numeric ELSE 0 END").format(
+        sql.Literal(increment)
+    )
 
 
 def positions(cursor: Cursor) -> dict[TableName, int]:
@@ -87,11 +94,8 @@ def collisions(cursor: Cursor, indexed_only: bool = False) -> dict[str, str]:
     for sequence_schema, sequence, table_schema, table, column, increment in cursor.fetchall():
         extreme = sql.SQL("max" if increment > 0 else "min")
         cursor.execute(
-            sql.SQL(
-                "SELECT last_value + CASE WHEN is_called THEN {step} ELSE 0 END,"
-                " (SELECT {extreme}({column}) FROM {table}) FROM {sequence}"
-            ).format(
-                step=sql.Literal(increment),
+            sql.SQL("SELECT {next}, (SELECT {extreme}({column}) FROM {table}) FROM {sequence}").format(
+                next=following_value(increment),
                 extreme=extreme,
                 column=sql.Identifier(column),
                 table=sql.Identifier(table_schema, table),

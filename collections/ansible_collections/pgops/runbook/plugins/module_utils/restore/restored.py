@@ -9,10 +9,10 @@ code to start.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 
 from ..backup.copy import CopyDatabase
+from ..digests import named_for_run
 from ..postgres.application_tables import LEDGER_SCHEMA
 from ..postgres.maintenance import SWAP_MARK
 from ..shapes import Connection, Target
@@ -26,7 +26,7 @@ class RestoredDatabase(CopyDatabase):
     """The database that a run restores a backup into; always on the server of the database that it will replace."""
 
     def __init__(self, target: Target, run_id: str) -> None:
-        super().__init__(target, run_id, PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16])
+        super().__init__(target, run_id, named_for_run(PREFIX, run_id))
 
     def _is_ours(self, comment: str | None) -> bool:
         # Marked for the swap and not swapped: otherwise it would have another name.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 
-from ..content.row_digest import bucket, row_text, sums
+from ..content.row_digest import bucket, bucket_sums_of, row_text
 from ..postgres.columns import own_type_columns
 from ..postgres.connection import sql
 from ..postgres.values import text_of
@@ -62,12 +62,7 @@ def bucket_sums(cursor: Cursor, table: CommonTable, relation: Relation) -> dict[
     Args:
         relation: the table on the cursor's side.
     """
-    cursor.execute(
-        sql.SQL(
-            "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS line FROM {} OFFSET 0) AS rows"
-            " GROUP BY bucket"
-        ).format(sums(), _bucket(table), row_text(table.columns), relation.source())
-    )
+    cursor.execute(bucket_sums_of(table.columns, table.key or table.columns, relation.source()))
     return {bucket: tuple(found) for bucket, *found in cursor.fetchall()}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ..postgres.answers import one_row
 from ..postgres.application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, in_schemas
 from ..postgres.connection import sql
+from ..postgres.sequences import following_value
 from ..postgres.tables import Table
 from ..shapes import Cursor
 
@@ -62,13 +63,9 @@ def advance_sequence(cursor: Cursor, name: tuple[str, str], next_value: int) -> 
     if row is None:
         return False
     lowest, highest, increment = row
-    cursor.execute(
-        sql.SQL("SELECT last_value + CASE WHEN is_called THEN {} ELSE 0 END FROM {}").format(
-            sql.Literal(increment), sql.Identifier(*name)
-        )
-    )
+    cursor.execute(sql.SQL("SELECT {} FROM {}").format(following_value(increment), sql.Identifier(*name)))
     wanted = max(min(int(next_value), highest), lowest)
-    if (wanted - one_row(cursor)[0]) * increment > 0:
+    if (wanted - int(one_row(cursor)[0])) * increment > 0:
         cursor.execute(
             sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(sql.Identifier(*name), sql.Literal(wanted))
         )

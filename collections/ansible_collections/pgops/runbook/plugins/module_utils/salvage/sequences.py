@@ -11,6 +11,7 @@ from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, SEQUENCES, among, of_application
 from ..postgres.bisect import NotTaken, savepoint
 from ..postgres.connection import sql
+from ..postgres.sequences import following_value
 from ..shapes import Cursor, Json, TableName
 from .store.items import SEQUENCE, SalvageStore
 from .store.rows import keep_line
@@ -44,11 +45,9 @@ def sequence_positions(cursor: Cursor, version_tables: list[str]) -> dict[TableN
     found = {}
     for schema, name, increment in cursor.fetchall():
         cursor.execute(
-            sql.SQL("SELECT last_value + CASE WHEN is_called THEN {} ELSE 0 END FROM {}").format(
-                sql.Literal(increment), sql.Identifier(schema, name)
-            )
+            sql.SQL("SELECT {} FROM {}").format(following_value(increment), sql.Identifier(schema, name))
         )
-        found[(schema, name)] = (one_row(cursor)[0], increment)
+        found[(schema, name)] = (int(one_row(cursor)[0]), increment)
     return found
 
 

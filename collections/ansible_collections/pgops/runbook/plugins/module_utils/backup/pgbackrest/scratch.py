@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
+from ...digests import named_for_run
 from ...durable import one_at_a_time, write_file_durably
 from ...errors import StepFailed
 from ...own_files import make_own_folder, read_regular
@@ -54,7 +54,7 @@ class ScratchCluster:
         self.run_id = run_id
         self.keep = keep
         self.scratch_dir = scratch_dir
-        name = PREFIX + hashlib.sha256(run_id.encode("utf-8")).hexdigest()[:16]
+        name = named_for_run(PREFIX, run_id)
         self.folder = folder or os.path.join(scratch_dir, name)
         self.inner = os.path.join(self.folder, "run")
         self.data = os.path.join(self.inner, "data")
