@@ -83,8 +83,9 @@ lint-code: venv
 	ruff format --check .
 	mypy
 
-# Stories take seconds and other tests hundredths of one, so that a worker that has none left takes the other's. Four on
-# two cores: a test waits for its server, a lock or a program by turns, which with three leaves a fifth of the cores idle.
+# Stories take seconds and other tests hundredths of one: each worker begins with stories (tests/long_first.py), and one
+# that has none left takes another's. Four on two cores: a test waits for its server, a lock or a program by turns, which
+# with three leaves a fifth of the cores idle.
 # (Without the flags of this make, which the makes in tests would take for theirs.)
 PYTEST := env -u MAKEFLAGS -u MFLAGS pytest -n 4 --dist worksteal
 

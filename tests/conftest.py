@@ -15,6 +15,7 @@ import pytest
 from demo.local_server import LocalServer
 from tests.fresh_database import fresh_database
 from tests.left_out import LEFT_OUT
+from tests.long_first import dealt
 from tests.own_server import own_server
 from tests.pairs import covering
 
@@ -24,10 +25,6 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 # Nor does a busy machine make an example wrong.
 hypothesis.settings.register_profile("everywhere", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
-
-
-# Whole playbooks, tens of seconds each; what comes last is cheap, so that no worker waits long for the other.
-LONG = tuple(f"tests/integration/{room}/" for room in ("stories", "benchmarks", "demo", "collection"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,8 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the longest tests; leave combinations out, unless all are asked for or a test is asked for by name."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    """Deal the long tests; leave combinations out, unless all are asked for or a test is asked for by name."""
+    _leave_out(config, items)
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        items[:] = dealt(items, worker["workercount"])
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("every_combination") or any("[" in argument for argument in config.args):
         return
     beginnings = tuple(

@@ -24,7 +24,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "digest[:8]",
     "hashlib.sha256(file.encode('utf-8')).hexdigest()[:32]",
     "hashlib.sha256(run_id.encode('utf-8')).hexdigest()[:12]",
-    "hashlib.sha256(run_id.encode('utf-8')).hexdigest()[:16]",
+    "sha256_of_text(run_id)[:16]",
     "left[:LEFT_SHOWN]",
     "line[:97]",
     "lines[:LIMIT]",  # of a report, which says how many more there are

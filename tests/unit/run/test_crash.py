@@ -36,14 +36,14 @@ def summary(*messages: str) -> Any:
             "step_could_not_run",
             "could not run: missing required arguments: run.",
         ),
-        ({"exception": summary("KeyError: 'x'", "'x'")}, "step_crashed", "nobody foresaw: KeyError: 'x'."),
+        ({"exception": summary("KeyError: 'x'", "'x'")}, "step_crashed", "unexpected error: KeyError: 'x'."),
         (
             {"exception": summary("out of\nmemory", "no page")},
             "step_crashed",
-            "nobody foresaw: out of memory: no page.",
+            "unexpected error: out of memory: no page.",
         ),
-        ({"exception": None}, "step_crashed", "nobody foresaw: it said nothing."),
-        ({}, "step_crashed", "nobody foresaw: it said nothing."),
+        ({"exception": None}, "step_crashed", "unexpected error: it said nothing."),
+        ({}, "step_crashed", "unexpected error: it said nothing."),
     ],
 )
 def test_the_cause_is_told_in_one_line(result: dict[str, Any], code: str, sentence: str) -> None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
@@ -79,6 +81,35 @@ def test_the_limit_of_the_window_is_shorter_than_a_lease() -> None:
         with pytest.raises(Refused, match="maintenance_window_timeout_seconds is ") as caught:
             seconds_of_window(value)
         assert caught.value.code == "setting_invalid"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_the_command_is_started_ends_it_too(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the command's first moment and the one in which it is known here."""
+    began = tmp_path / "began"
+    command = ["sh", "-c", f"echo $$ > {began}.new; mv {began}.new {began}; sleep 60"]
+    real = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        process = real(*arguments, **options)
+        while not began.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+        return process
+
+    pid = os.fork()
+    if pid == 0:
+        monkeypatch.setattr(subprocess, "Popen", interrupted)
+        signal.signal(number, lambda *_: os._exit(7))
+        run_within(command, 50)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    deadline = time.monotonic() + 30
+    while lives(int(began.read_text(encoding="utf-8"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -73,20 +73,21 @@ def run_within(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin.encode("utf-8"))
         given.seek(0)
-        try:
-            process = subprocess.Popen(
-                words,
-                stdin=given,
-                stdout=out,
-                stderr=err,
-                env={**os.environ, **(environment or {})},
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            return Ended(127, "", "", f"{words[0]} could not be started: {reason}")
         failure = None
-        with _ends_with_us(process):
+        with _ends_with_us() as started:
+            try:
+                process = subprocess.Popen(
+                    words,
+                    stdin=given,
+                    stdout=out,
+                    stderr=err,
+                    env={**os.environ, **(environment or {})},
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+                return Ended(127, "", "", f"{words[0]} could not be started: {reason}")
+            started(process)
             ended = _has_ended(process, seconds, meanwhile)
         if not ended:
             _end(process)
@@ -95,25 +96,46 @@ def run_within(
 
 
 @contextmanager
-def _ends_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Inside, who interrupts or ends this process ends the command too, which has a session of its own."""
+def _ends_with_us() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Inside, who interrupts or ends this process ends the command too, which has a session of its own.
+
+    Yields:
+        what is to be told of the command as soon as it is started; a signal that comes before that waits for it.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    commands: list[subprocess.Popen[bytes]] = []
+    came: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
-        _end(process)
-        signal.signal(number, before[signal.Signals(number)])
+        came.append(number)
+        if commands:
+            _pass_on()
+
+    def started(command: subprocess.Popen[bytes]) -> None:
+        commands.append(command)
+        if came:
+            _pass_on()
+
+    def _pass_on() -> None:
+        _end(commands[0])
+        number = signal.Signals(came[0])
+        signal.signal(number, before[number])
+        came.clear()
         os.kill(os.getpid(), number)
 
     for number in before:
         signal.signal(number, end)
     try:
-        yield
+        yield started
     except BaseException:
-        _end(process)
+        for command in commands:
+            _end(command)
         raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        for one in came:  # of a command that could not be started
+            os.kill(os.getpid(), one)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
