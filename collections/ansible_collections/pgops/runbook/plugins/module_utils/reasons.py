@@ -907,6 +907,11 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A step was started for a run that has ended.",
             "Start a new run with the whole playbook.",
         ),
+        "run_lock_lost": Reason(
+            "A script released the runbook's own lock on the database, and another run began.",
+            "Take pg_advisory_unlock_all() or DISCARD ALL out of the script. Look: ansible-playbook"
+            " playbooks/status.yml.",
+        ),
         "run_not_ended": Reason(
             "The run is still in progress, or was interrupted in the step that the reason names.",
             "If it no longer runs: ansible-playbook playbooks/status.yml shows what is true.",

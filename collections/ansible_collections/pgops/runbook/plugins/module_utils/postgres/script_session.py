@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ..shapes import Connection, Cursor
+from .advisory_locks import hold_in_transaction, locks_held, take_again
 from .answers import one_row
 from .session import PINNED_SETTINGS, SAFE_PATH, Pinned
 from .statement_limits import StatementLimits, in_transaction
@@ -213,6 +214,9 @@ def scripts_turn(cursor: Cursor, whole: bool = True) -> Iterator[StatementLimits
     """
     limits = StatementLimits.in_force(cursor)
     settings = _read(cursor)
+    locks = locks_held(cursor)
+    if in_transaction(cursor.connection):
+        hold_in_transaction(cursor, locks)
     ours = _temporary(cursor, []) if whole else []
     cursor.execute(AS_IT_BEGAN if whole else _KEEPING_PREPARED)
     cursor.execute(STRINGS_AS_THE_ROLE_HAS_THEM)
@@ -223,8 +227,10 @@ def scripts_turn(cursor: Cursor, whole: bool = True) -> Iterator[StatementLimits
     except BaseException:
         if _answers(cursor.connection):
             _end(cursor, settings, limits, whole)
+            take_again(cursor, locks)
         raise
     _end(cursor, settings, limits, whole)
+    take_again(cursor, locks)
     if whole:
         leave_nothing(cursor, [oid for _, _, oid in ours])
 

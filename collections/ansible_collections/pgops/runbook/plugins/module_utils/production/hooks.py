@@ -12,10 +12,11 @@ from ..catalog.application import read_schema
 from ..errors import Unchanged
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
-from ..ledger.ledger import Ledger
+from ..ledger.ledger import RUN_LOCK, Ledger
 from ..ledger.receipts import script_digests
 from ..library.follow import PathsBefore, library_hosts_of, record_in_production
 from ..postgres.abort import AbortPolicy, AbortWatch
+from ..postgres.advisory_locks import holds, lock_of, take_again
 from ..postgres.blockers import BlockerWatch
 from ..postgres.connection import transaction
 from ..postgres.pooler import backend_pid
@@ -105,6 +106,9 @@ class ProductionHooks(Hooks):
         return self.abort.armed(self.connection, undone)
 
     def begin(self, cursor: Cursor) -> None:
+        # A script of an attempt that failed may have released it, which no rollback undoes.
+        if not holds(cursor, RUN_LOCK):
+            take_again(cursor, [lock_of(RUN_LOCK)])
         self.policy.set_in(cursor)
 
     def reads_in_part(self, work: Work) -> bool:
