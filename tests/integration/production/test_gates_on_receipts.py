@@ -119,3 +119,11 @@ def test_a_rollback_on_an_old_backup_is_refused(runs: StepRuns) -> None:
     answer = back.step("emergency_rollback", backup_max_age_minutes=0)
     assert (answer["outcome"], back.ask(AUTHOR)) == ("refused", [("author",)]), answer
     assert "backup_max_age_minutes allows 0" in answer["msg"]
+
+
+def test_of_a_run_that_is_still_tested_it_is_not_said_that_it_ended(runs: StepRuns) -> None:
+    runs.up_to("verify")
+    answer = runs.another().step("preflight")
+    assert answer["reason_code"] == "another_run_in_progress", answer
+    dead = runs.another().step("preflight", take_over=runs.run_id, taken_over_because="gone")
+    assert dead["reason_code"] == "applied_without_smoke_test", dead

@@ -60,7 +60,7 @@ class Connection(psycopg2.extensions.connection):
         if self.writes and b'"pgops.runbook.{step}"' in (getattr(basic, "_ANSIBLE_ARGS", None) or b""):
             if not os.path.exists("{once}"):
                 open("{once}", "w").close()
-                os.kill(os.getpid(), signal.SIGKILL)
+                {end}
 
 psycopg2.connect = lambda *arguments, **keywords: real(
     *arguments, **{{"connection_factory": Connection, **keywords}}
@@ -107,7 +107,14 @@ def planted(folder: Path, way: str, step: str, end: str) -> dict[str, Any]:
 
 def killed_after_commit(folder: Path, way: str, step: str) -> dict[str, Any]:
     """Options of a run in which the first process of a step dies when it has committed."""
-    return _with_site(folder, way, AFTER_COMMIT.format(step=step, once=folder / "once"))
+    kills = "os.kill(os.getpid(), signal.SIGKILL)"
+    return _with_site(folder, way, AFTER_COMMIT.format(step=step, once=folder / "once", end=kills))
+
+
+def session_ended_after_commit(folder: Path, step: str) -> dict[str, Any]:
+    """Options of a run in which the session of a step is ended when it has committed."""
+    ends = 'real(self.dsn).cursor().execute("SELECT pg_terminate_backend(%s)", (self.info.backend_pid,))'
+    return _with_site(folder, "forked", AFTER_COMMIT.format(step=step, once=folder / "once", end=ends))
 
 
 def _with_site(folder: Path, way: str, text: str) -> dict[str, Any]:
@@ -217,6 +224,20 @@ def test_a_deploy_whose_module_is_killed_after_its_commit_is_taken_back(
     assert run.step("apply")["committed"] == ["002"]
     assert application.contents(ledger=False) == before
     assert outcome_in_ledger(application) == "rolled_back"
+
+
+@pytest.mark.parametrize("playbook", ["deploy.yml", "emergency_rollback.yml"])
+def test_a_run_whose_session_was_ended_as_it_was_opened_is_closed(
+    application: Application, tmp_path: Path, playbook: str
+) -> None:
+    if playbook != "deploy.yml":
+        assert application.deploy("002").status == 0
+    before = application.contents(ledger=False)
+    options = session_ended_after_commit(tmp_path, "preflight")
+    run = application.run(playbook, "-e", "migration=002", **options)
+    assert (run.record["outcome"], run.record["reason_code"]) == ("refused", "postgresql_error"), run.output
+    assert outcome_in_ledger(application) == "refused"
+    assert application.contents(ledger=False) == before
 
 
 def test_a_rollback_whose_module_is_killed_after_its_commit_says_that_it_is_done(

@@ -165,6 +165,17 @@ def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy
     assert "restore.yml" not in " ".join(next_line(run(outcome, "emergency_rollback", steps)))
 
 
+@pytest.mark.parametrize("code", ["lock_not_available", "synchronous_standby_missing"])
+def test_nor_where_the_rollback_was_not_what_failed(code):
+    failing = run("unchanged", "emergency_rollback", (("preflight", "ok"),), restorable_run="r0")
+    failing["steps"].append(
+        {"step": "emergency_rollback", "status": "failed", "reason_code": code, "reason": "x"}
+    )
+    assert "correct the rollback script" not in " ".join(next_line(failing))
+    failing["steps"][-1]["reason_code"] = "statement_failed"
+    assert "correct the rollback script" in " ".join(next_line(failing))
+
+
 def restored(**facts):
     return {
         "replaced": "midi_before_x",

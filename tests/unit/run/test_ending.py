@@ -50,7 +50,13 @@ def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path
 
 @pytest.mark.parametrize(
     ("code", "told"),
-    [("step_killed", 1), ("step_crashed", 1), ("migration_unknown", 0), ("host_unreachable", 1)],
+    [
+        ("step_killed", 1),
+        ("step_crashed", 1),
+        ("migration_unknown", 0),
+        ("host_unreachable", 1),
+        ("postgresql_error", 1),  # its session was ended, perhaps at the answer to COMMIT
+    ],
 )
 def test_the_ledger_is_told_of_a_preflight_that_died_since_nobody_knows_what_it_had_committed(
     tmp_path, code, told

@@ -135,7 +135,8 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         check_scripts_to_apply(index, versions)
         return versions
     if step.playbook == "deploy":
-        _refuse_untested(step, cursor, wanted, applied)
+        with _unless_a_run_is_in_progress(step, cursor):
+            _refuse_untested(step, cursor, wanted, applied)
     with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
         versions += select_for_deploy(index, wanted, applied, **_limits(step))
     check_scripts_to_apply(index, versions)

@@ -20,8 +20,8 @@ __all__ = [
     "succeeded",
 ]
 
-#: Reason codes of a step that had begun and whose process could not say what it had done.
-UNREPORTED = ("host_unreachable", "step_crashed", "step_killed")
+#: Reason codes of a step that had begun and whose process could not say what it had done, or had lost its session.
+UNREPORTED = ("host_unreachable", "postgresql_error", "step_crashed", "step_killed")
 
 
 def final_outcome(

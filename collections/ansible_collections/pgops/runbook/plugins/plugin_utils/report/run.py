@@ -35,6 +35,16 @@ LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
 # Reasons of a step that could not begin: nobody was reached. A restore would not reach anybody either.
 NOT_REACHED = ("host_unreachable", "password_unavailable", "server_unreachable")
 
+# Of what has nothing to do with the script that was to run, and may be over a moment later.
+NOT_OF_THE_SCRIPT = (
+    *NOT_REACHED,
+    "lock_not_available",
+    "run_lock_lost",
+    "step_killed",
+    "step_not_begun",
+    "synchronous_standby_missing",
+)
+
 # Reasons of an automatic restore that found no backup to put back.
 GONE = ("backup_missing", "backup_damaged")
 
@@ -321,7 +331,7 @@ def _next(run: dict[str, Any]) -> str | None:
     tried = {
         step["step"]
         for step in run["steps"]
-        if step["status"] == "failed" and step.get("reason_code") not in NOT_REACHED
+        if step["status"] == "failed" and step.get("reason_code") not in NOT_OF_THE_SCRIPT
     }
     backup = run.get("restorable_run")
     not_taken_back = "emergency_rollback" in tried and not _is_done(run, "emergency_rollback")
