@@ -20,7 +20,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.history impor
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.metrics import metrics_file, write_metrics
 
 from tests.plants import PLANTED_FILES, PLANTS, Plant, as_root, link, make_victim, untouched
-from tests.unit.record.records import ok, record, run_until
+from tests.unit.record.records import ok, record, run_until, settled
 
 FORMS = ["check.junit.xml", "check.md", "check.sarif"]
 FLEET = {
@@ -171,7 +171,7 @@ def test_pages_and_metrics_replace_what_has_their_name_and_do_not_write_to_it(
 ) -> None:
     made = run_until(record(tmp_path / "runs"), "announce")
     made.end("announce", ok())
-    made.conclude()
+    settled(made)
     folder, run = tmp_path / "artifacts", made.content
     folder.mkdir()
     for name, write in (

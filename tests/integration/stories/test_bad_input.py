@@ -358,8 +358,10 @@ def test_a_variable_of_another_type_is_refused_before_anything_is_touched(
 ) -> None:
     run = refusals.deploy("002", abort_blocked_sessions="abc")
     assert (run.status, run.record["outcome"]) == (2, "refused"), run.output
-    assert "'abort_blocked_sessions' is of type str" in run.output
-    assert "'abort_blocked_sessions' is of type str" in run.record["reason"]
+    told = "abort_blocked_sessions is a text, and has to be a whole number"
+    assert told in run.output
+    assert told in run.record["reason"]
+    assert run.record["reason_code"] == "setting_invalid"
     assert "State: Production was not touched." in run.output
     assert refusals.contents() == [untouched]
 

@@ -23,7 +23,7 @@ ACCESS = """
 
 SECRET = "correct-horse"
 
-KEPT_OUT = "SELECT NOT has_database_privilege('app', '{}', 'CONNECT') AS kept_out"
+KEPT_OUT = "SELECT NOT has_database_privilege('kept_out', '{}', 'CONNECT') AS kept_out"
 
 
 def ask(application: Application, query: str, where: str = "") -> list[tuple]:
@@ -37,7 +37,10 @@ def ask(application: Application, query: str, where: str = "") -> list[tuple]:
 
 
 def make_role(application: Application) -> None:
-    ask(application, "DO $$ BEGIN CREATE ROLE app LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    ask(
+        application,
+        "DO $$ BEGIN CREATE ROLE kept_out LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+    )
 
 
 def killed_when_closed(application: Application) -> str:
@@ -65,7 +68,7 @@ class Health:
         self.reached: dict[str, Any] = {
             "host": server.host,
             "port": server.port,
-            "user": "app",
+            "user": "kept_out",
             "dbname": database,
         }
 

@@ -12,7 +12,7 @@ from ..shapes import Cursor
 from .answers import one_row
 from .statement_limits import in_transaction
 
-__all__ = ["hold_in_transaction", "holds", "lock_of", "locks_held", "take_again"]
+__all__ = ["hold_in_transaction", "holds", "lock_of", "locks_held", "take", "take_again"]
 
 # One with a key of 64 bits has objsubid 1, one with two of 32 bits 2 (manual, "pg_locks").
 HELD = """
@@ -49,6 +49,11 @@ def hold_in_transaction(cursor: Cursor, locks: list[Lock]) -> None:
     """
     for lock in locks:
         _call(cursor, "pg_advisory_xact_lock", lock)
+
+
+def take(cursor: Cursor, lock: Lock) -> None:
+    """Hold one for the session, as soon as nobody else does."""
+    _call(cursor, "pg_advisory_lock", lock)
 
 
 def take_again(cursor: Cursor, locks: list[Lock]) -> None:

@@ -12,8 +12,9 @@ from ..catalog.application import read_schema
 from ..errors import Refused
 from ..execution.hooks import Hooks, Work
 from ..execution.script import LockPolicy
-from ..ledger.ledger import Ledger
+from ..ledger.ledger import RUN_LOCK, Ledger
 from ..library.follow import PathsBefore, record_on_copy
+from ..postgres.advisory_locks import lock_of, take
 from ..postgres.connection import connect_again, transaction
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
@@ -87,6 +88,9 @@ class CopyHooks(Hooks):
         """
         idle, self._connection = self._connection, connect_again(self._connection)
         try:
+            # As the session has it in production: what a script finds there it finds here.
+            with transaction(self._connection) as cursor:
+                take(cursor, lock_of(RUN_LOCK))
             yield
         finally:
             self._connection.close()
