@@ -330,6 +330,53 @@ def test_what_is_there_now_may_have_the_last_word(runs: StepRuns) -> None:
     assert items(runs.another("salvage")) == {}
 
 
+@pytest.mark.parametrize(
+    ("since", "notes"),
+    [
+        ("SELECT 1", [(1, "one", "ada")]),
+        # What is to stand in the new column nobody knows.
+        ("ALTER TABLE notes ADD COLUMN place int DEFAULT 7", []),
+    ],
+)
+def test_a_row_that_is_gone_is_made_anew_where_all_of_it_was_kept(
+    kept: StepRuns, since: str, notes: list[tuple]
+) -> None:
+    kept.execute("DELETE FROM notes WHERE id = 1")
+    deploy(kept)
+    kept.execute(since)
+    options = {"action": "put_back", "item": number(kept.another("salvage"), "dropped columns")}
+    if notes:
+        kept.another("salvage").must("salvage", prefer="kept", **options)
+    else:
+        assert "1 rows: somebody deleted its row" in refusal(
+            kept.another("salvage"), prefer="kept", **options
+        )
+    assert kept.ask("SELECT id, body, author FROM notes WHERE id = 1") == notes
+
+
+def test_a_parent_of_which_a_value_has_nowhere_to_go_stays_where_its_child_is_put_back(
+    runs: StepRuns,
+) -> None:
+    """The edited migration no longer makes one of the columns."""
+    apply = (
+        "CREATE TABLE author (name text PRIMARY KEY, born int);"
+        " CREATE TABLE quote (id int PRIMARY KEY, author text REFERENCES author);"
+    )
+    runs.write(
+        migrations__002_author=apply, rollback__002_author_rollback="DROP TABLE quote; DROP TABLE author;"
+    )
+    deploy(runs)
+    runs.execute("INSERT INTO author VALUES ('Ann', 1900)", "INSERT INTO quote VALUES (1, 'Ann')")
+    roll_back(runs)
+    runs.write(migrations__002_author=apply.replace(", born int", ""))
+    deploy(runs)
+    run = runs.another("salvage")
+    quote = items(run)["dropped table", "public.quote"]["item"]
+    reason = refusal(run, action="put_back", item=quote, prefer="kept")
+    assert "its parent in public.author is another row now" in reason
+    assert (runs.ask("SELECT * FROM author"), runs.ask("SELECT * FROM quote")) == ([], [])
+
+
 def test_values_that_are_overwritten_are_kept(kept: StepRuns) -> None:
     deploy(kept, restore_salvage=False)
     kept.execute("UPDATE notes SET author = 'since' WHERE id IN (1, 2)")

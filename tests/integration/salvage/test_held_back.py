@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import BOTH_CHANGED
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
     ANOTHER_OR_CHANGED,
 )
@@ -119,6 +120,24 @@ def test_a_column_that_the_next_version_lacks(deployment):
     story.apply = story.apply.replace(", mark text", "")
     table, _ = story.deploy()
     assert table["reasons"] == {"the table no longer has column mark": 1}
+
+
+def test_a_number_that_no_statement_may_set_stays(deployment):
+    """The seed gets its number from a table that was there, and another one with each deploy."""
+    story = deployment("INSERT INTO item (code) VALUES ('seed')", "DELETE FROM item WHERE code = 'seed'")
+    story.execute(
+        "CREATE TABLE item (code text PRIMARY KEY, seq int GENERATED ALWAYS AS IDENTITY, shelf int)"
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("UPDATE item SET shelf = 4")
+    ((seq,),) = story.ask("SELECT seq FROM item")
+    story.roll_back()
+    item = next(item for item in story.deploy() if item["kind"] == "changed rows")
+    assert (item["held_back"], item["reasons"]) == (1, {f"{BOTH_CHANGED}seq": 1})
+    ((now, shelf),) = story.ask("SELECT seq, shelf FROM item")
+    assert (now != seq, shelf) == (True, 4)
+    assert held_back(story) == [("(seed)", f"{BOTH_CHANGED}seq")]
 
 
 def test_a_table_without_key_that_somebody_changed_stays(deployment):

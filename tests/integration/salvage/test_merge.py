@@ -203,6 +203,23 @@ def test_public_numbers_stay_the_same(deployment: Story) -> None:
     assert story.ask("SELECT id, public_id FROM book ORDER BY id") == before
 
 
+def test_a_row_that_both_sides_made_alike_keeps_the_public_number_that_users_know(deployment: Story) -> None:
+    """An edited migration makes a tag that users had made, with a number of its own."""
+    story = deployment(
+        "CREATE TABLE tag (name text PRIMARY KEY, code uuid DEFAULT gen_random_uuid());"
+        "INSERT INTO tag VALUES ('jazz')",
+        "DROP TABLE tag",
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("INSERT INTO tag VALUES ('rock')")
+    before = story.ask("SELECT name, code FROM tag ORDER BY name")
+    story.roll_back()
+    story.apply = story.apply.replace("('jazz')", "('jazz'), ('rock')")
+    assert [item["reasons"] for item in story.deploy() if item["held_back"]] == []
+    assert story.ask("SELECT name, code FROM tag ORDER BY name") == before
+
+
 def test_numbers_of_a_table_that_the_migration_makes_stay_the_same_though_a_row_is_gone(
     deployment: Story,
 ) -> None:
@@ -259,6 +276,64 @@ def test_a_deletion_takes_nothing_with_it_that_others_made(deployment: Story) ->
     (item,) = [item for item in story.deploy() if item["held_back"]]
     assert item["reasons"] == {"rows of public.loan refer to it": 1}
     assert story.ask("SELECT * FROM loan") == [(1, 100)]
+
+
+TREE = (
+    "CREATE TABLE node (id int PRIMARY KEY, parent int REFERENCES node ON DELETE CASCADE, name text);"
+    "INSERT INTO node VALUES (1, NULL, 'root'), (2, 1, 'branch'), (3, 2, 'twig')",
+    "DROP TABLE node",
+)
+
+
+def test_a_tree_that_users_deleted_goes_whole(deployment: Story) -> None:
+    story = deployment(*TREE)
+    assert merged(story, "DELETE FROM node", "SELECT 1") == {}
+    assert story.ask("SELECT * FROM node") == []
+
+
+@pytest.mark.parametrize(
+    ("more", "reasons"),
+    [
+        (", (4, 3, 'leaf')", {"rows of public.node refer to it": 3}),
+        (
+            "; CREATE TABLE leaf (id int PRIMARY KEY, node int REFERENCES node ON DELETE CASCADE);"
+            "INSERT INTO leaf VALUES (4, 3)",
+            {"rows of public.leaf refer to it": 1, "rows of public.node refer to it": 2},
+        ),
+    ],
+)
+def test_a_tree_stays_up_to_its_root_where_others_made_a_leaf(
+    deployment: Story, more: str, reasons: dict[str, int]
+) -> None:
+    """To delete the root would take with it, by cascade, what is between them and the leaf."""
+    story = deployment(*TREE)
+    story.rehearse()
+    story.deploy()
+    story.execute("DELETE FROM node")
+    story.roll_back()
+    story.apply += more
+    (item,) = story.deploy()
+    assert (item["returned"], item["reasons"]) == (0, reasons)
+    assert story.ask("SELECT id FROM node WHERE id < 4 ORDER BY id") == [(1,), (2,), (3,)]
+    assert story.ask(f"SELECT id FROM {'leaf' if 'leaf (' in more else 'node'} WHERE id = 4") == [(4,)]
+
+
+def test_a_row_stays_where_others_refer_to_it_by_a_column_that_was_not_kept(deployment: Story) -> None:
+    story = deployment(
+        "CREATE TABLE seed (id int PRIMARY KEY, name text); INSERT INTO seed VALUES (1, 'a')",
+        "DROP TABLE seed",
+    )
+    story.rehearse()
+    story.deploy()
+    story.execute("DELETE FROM seed")
+    story.roll_back()
+    story.apply += (
+        "; ALTER TABLE seed ADD code text UNIQUE; UPDATE seed SET code = 'A';"
+        "CREATE TABLE leaf (seed text REFERENCES seed (code) ON DELETE CASCADE); INSERT INTO leaf VALUES ('A')"
+    )
+    (item,) = story.deploy()
+    assert item["reasons"] == {"rows of public.leaf refer to it": 1}
+    assert story.ask("SELECT seed FROM leaf") == [("A",)]
 
 
 def test_a_migration_that_cannot_be_applied_again_leaves_the_word_to_people(deployment: Story) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.un
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
     ANOTHER_OR_CHANGED,
+    ANOTHER_ROW,
     OTHER_VALUE,
     WaitingRows,
 )
@@ -123,6 +124,54 @@ def test_a_stranger_is_known_by_what_told_rows_apart_before_any_was_written(depl
     kept(story, "UPDATE pupil SET grade = code::int + 1", since)
     assert reasons(story) == {ANOTHER_OR_CHANGED: 1}
     assert story.ask("SELECT grade FROM pupil ORDER BY code") == [(1,), (3,), (4,), (5,), (6,), (7,)]
+
+
+def test_a_number_that_the_migration_hands_out_does_not_tell_whose_row_it_is(deployment: Story) -> None:
+    """A ticket for each book: where a book is gone the next one's has its number, and looks the same."""
+    story = deployment(
+        "CREATE TABLE ticket (id serial PRIMARY KEY, seller text DEFAULT current_user);"
+        "INSERT INTO ticket (id) SELECT nextval('ticket_id_seq') FROM book ORDER BY book.id",
+        "DROP TABLE ticket",
+    )
+    kept(story, "UPDATE ticket SET seller = 'ann' WHERE id = 2", "DELETE FROM book WHERE id = 1")
+    assert reasons(story) == {ANOTHER_ROW: 1}
+    assert story.ask("SELECT count(*) FROM ticket WHERE seller = 'ann'") == [(0,)]
+
+
+def test_a_number_that_no_update_sets_keeps_no_other_row_waiting(deployment: Story) -> None:
+    story = deployment(
+        "CREATE TABLE tag (code text PRIMARY KEY, rank int GENERATED ALWAYS AS IDENTITY, mark text);"
+        "INSERT INTO tag (code) VALUES ('a'), ('b')",
+        "DROP TABLE tag",
+    )
+    kept(story, "UPDATE tag SET mark = 'm'; UPDATE tag SET rank = DEFAULT WHERE code = 'b'")
+    with written_straight(story) as waiting:
+        assert waiting == 1
+    assert reasons(story) == {}
+    assert story.ask("SELECT * FROM tag ORDER BY code") == [("a", 1, "m"), ("b", 3, "m")]
+
+
+def test_numbers_that_are_no_key_go_back_straight(deployment: Story) -> None:
+    """The rows are numbered as they lie, which the users' UPDATE has changed."""
+    story = deployment("ALTER TABLE book ADD rank serial", "ALTER TABLE book DROP rank")
+    kept(story, "UPDATE book SET shelf = 3 WHERE id = 1")
+    with written_straight(story) as waiting:
+        assert waiting == 0
+    assert reasons(story) == {}
+    assert story.ask("SELECT id, rank FROM book ORDER BY id") == [(1, 1), (2, 2), (3, 3), (4, 4)]
+
+
+def test_a_row_of_a_table_that_has_lost_a_column_is_not_written_straight(deployment: Story) -> None:
+    """What it was is not there to be compared."""
+    story = deployment(
+        "ALTER TABLE book ADD mark text, ADD note text", "ALTER TABLE book DROP mark, DROP note"
+    )
+    kept(story, "UPDATE book SET mark = 'm' WHERE id < 3; UPDATE book SET note = 'n' WHERE id = 2")
+    story.apply = "ALTER TABLE book ADD mark text"
+    with written_straight(story) as waiting:
+        assert waiting == 2
+    assert reasons(story) == {"the table no longer has column note": 1}
+    assert story.ask("SELECT mark FROM book ORDER BY id") == [("m",), (None,), (None,), (None,)]
 
 
 def test_columns_of_which_each_row_counts_others(deployment: Story) -> None:

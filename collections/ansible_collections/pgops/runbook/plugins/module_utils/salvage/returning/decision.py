@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...postgres.connection import sql
-from ...postgres.tables import keys_to
+from ...postgres.tables import ForeignKey, keys_to
 from ...postgres.values import equal
 from ...rows.changes import ADDED, CHANGED, DELETED
-from ...shapes import Cursor
+from ...shapes import Cursor, TableName
 from ..defaults import defaults_of
 from ..key import alike, field, fields
 from .waiting import WaitingRows
@@ -189,7 +189,10 @@ def _names(cases: Sequence[sql.Composable]) -> sql.Composable:
 
 
 def _decide_on_added(rows: WaitingRows, added: sql.Composable, prefer: str) -> None:
-    """A row that is there with its key is the same, or another one that was made meanwhile."""
+    """A row that is there with its key is the same, or another one that was made meanwhile.
+
+    The same row gets back what is another one each time: people know it by the first.
+    """
     if not rows.base_known and prefer != KEPT:
         rows.hold_back(sql.SQL("{} AND k.place IS NULL").format(added), BASE_UNKNOWN)
     rows.run(
@@ -200,15 +203,22 @@ def _decide_on_added(rows: WaitingRows, added: sql.Composable, prefer: str) -> N
     compared = [name for name in rows.columns if name not in {*rows.assigned, *rows.volatile}]
     there = sql.SQL("{} AND k.place IS NOT NULL").format(added)
     if compared and prefer == KEPT:
-        rows.run(
-            "UPDATE {work} k SET kind = {kind}, columns = {names}::text[] WHERE k.reason IS NULL AND {there}",
-            kind=sql.Literal(CHANGED),
-            names=sql.Literal([name for name in rows.present if name not in rows.key.columns]),
-            there=there,
-        )
+        _set_columns(rows, [name for name in rows.present if name not in rows.key.columns], there)
     elif compared and prefer != NOW:
         other = sql.SQL("{} AND NOT {}").format(there, alike("k.now", "k.theirs", compared, rows.plain))
         rows.hold_back(other, ROW_MADE if rows.base_known else BASE_UNKNOWN)
+        changing = [name for name in rows.volatile if name in rows.present]
+        if changing:
+            _set_columns(rows, changing, there)
+
+
+def _set_columns(rows: WaitingRows, names: Sequence[str], there: sql.Composable) -> None:
+    rows.run(
+        "UPDATE {work} k SET kind = {kind}, columns = {names}::text[] WHERE k.reason IS NULL AND {there}",
+        kind=sql.Literal(CHANGED),
+        names=sql.Literal(names),
+        there=there,
+    )
 
 
 def _decide_on_deleted(rows: WaitingRows, deleted: sql.Composable, prefer: str) -> None:
@@ -283,25 +293,36 @@ def hold_back_referred(cursor: Cursor, rows: WaitingRows) -> None:
 
     To be called when children that are to be deleted are so.
     """
+    own = []
     for child, key in keys_to(cursor, rows.name):
-        if not set(key.referred) <= set(rows.present):
-            continue
-        going = sql.SQL(
-            " AND NOT EXISTS (SELECT FROM {} other WHERE other.kind = {}"
-            " AND other.place = c.ctid AND other.partition = c.tableoid)"
-        ).format(rows.work, sql.Literal(DELETED))
-        rows.hold_back(
-            sql.SQL("k.kind = {} AND EXISTS (SELECT FROM {} c WHERE {}{})").format(
-                sql.Literal(DELETED),
-                sql.Identifier(*child),
-                sql.SQL(" AND ").join(
-                    # Where only PostgreSQL can tell which row it is, any of them.
-                    sql.SQL("{} IS NOT NULL").format(sql.Identifier("c", mine))
-                    if key.by_cast
-                    else equal(sql.Identifier("c", mine), field("k.now", theirs), key.own_type)
-                    for mine, theirs in zip(key.columns, key.referred)
-                ),
-                going if child == rows.name else sql.SQL(""),
+        if child == rows.name:
+            own.append(key)
+        else:
+            _hold_back_parents(rows, child, key)
+    # A child that stays keeps its parent, which keeps its own in turn.
+    while any([_hold_back_parents(rows, rows.name, key) for key in own]):
+        pass
+
+
+def _hold_back_parents(rows: WaitingRows, child: TableName, key: ForeignKey) -> bool:
+    """Hold back the deletion of rows to which others of a table refer that do not go as well; whether any were."""
+    told = not key.by_cast and set(key.referred) <= set(rows.present)
+    going = sql.SQL(
+        " AND NOT EXISTS (SELECT FROM {} other WHERE other.kind = {} AND other.reason IS NULL"
+        " AND other.place = c.ctid AND other.partition = c.tableoid)"
+    ).format(rows.work, sql.Literal(DELETED))
+    return rows.hold_back(
+        sql.SQL("k.kind = {} AND EXISTS (SELECT FROM {} c WHERE {}{})").format(
+            sql.Literal(DELETED),
+            sql.Identifier(*child),
+            sql.SQL(" AND ").join(
+                # Where only PostgreSQL can tell which row it is, any of them.
+                equal(sql.Identifier("c", mine), field("k.now", theirs), key.own_type)
+                if told
+                else sql.SQL("{} IS NOT NULL").format(sql.Identifier("c", mine))
+                for mine, theirs in zip(key.columns, key.referred)
             ),
-            STILL_REFERRED.format(".".join(child)),
-        )
+            going if child == rows.name else sql.SQL(""),
+        ),
+        STILL_REFERRED.format(".".join(child)),
+    )

@@ -50,14 +50,16 @@ def write_undisturbed(rows: WaitingRows) -> None:
 
 
 def _may_be_told(rows: WaitingRows) -> bool:
-    """Whether the key alone says which row is which: a number of the migration's own does not, nor does a reference."""
+    """Whether the key alone says which row is which: a number of the migration's own does not, nor does a reference.
+
+    Where the table has lost a column none of its rows is written as base is, which has a field more.
+    """
     key = set(rows.key.columns)
     references = {name for one in rows.table.foreign_keys for name in one.columns}
     return (
         rows.has_key
         and rows.key.unique
         and rows.base_known
-        and not rows.lost
         and rows.key.columns != rows.assigned
         and not key & references
         and any(set(columns) <= key for columns in rows.table.unique_columns)
@@ -74,8 +76,8 @@ def _are_many(rows: WaitingRows, kept: int) -> bool:
 
 
 def _entangled(rows: WaitingRows) -> set[str]:
-    """Columns in which a row depends on others, or others on it."""
-    found = {*rows.key.columns, *rows.numbers, *rows.unsettable, *rows.settable_numbers, *rows.serial}
+    """Columns in which a row depends on others, or others on it, and such as no UPDATE may set."""
+    found = {*rows.key.columns, *rows.numbers, *rows.table.always_identity}
     found.update(name for one in rows.table.foreign_keys for name in one.columns)
     return found.union(*rows.table.unique_columns)
 

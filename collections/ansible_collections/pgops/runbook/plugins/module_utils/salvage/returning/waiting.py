@@ -371,8 +371,8 @@ class WaitingRows:
 
     # What stays ------------------------------------------------------------------------------------------
 
-    def hold_back(self, condition: sql.Composable, reason: str) -> None:
-        """Say why rows stay that have no reason yet.
+    def hold_back(self, condition: sql.Composable, reason: str) -> bool:
+        """Say why rows stay that have no reason yet; whether there are any.
 
         Args:
             condition: SQL, on row k of the work table.
@@ -383,7 +383,9 @@ class WaitingRows:
             reason=sql.Literal(reason),
             condition=condition,
         )
-        self.held_back = self.held_back or self.cursor.rowcount > 0
+        found = self.cursor.rowcount > 0
+        self.held_back = self.held_back or found
+        return found
 
     def forget_what_stays(self) -> None:
         """What stays is not written."""
