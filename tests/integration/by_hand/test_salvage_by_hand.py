@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.salvage import salvage_report
 
 from tests.integration.step_runs import StepRuns
 
@@ -375,6 +376,30 @@ def test_a_parent_of_which_a_value_has_nowhere_to_go_stays_where_its_child_is_pu
     reason = refusal(run, action="put_back", item=quote, prefer="kept")
     assert "its parent in public.author is another row now" in reason
     assert (runs.ask("SELECT * FROM author"), runs.ask("SELECT * FROM quote")) == ([], [])
+
+
+def test_so_are_those_of_a_parent_that_comes_along(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="CREATE TABLE author (name text PRIMARY KEY, born int);"
+        " CREATE TABLE quote (id int PRIMARY KEY, author text REFERENCES author);",
+        rollback__002_author_rollback="DROP TABLE quote; DROP TABLE author;",
+    )
+    deploy(runs)
+    runs.execute("INSERT INTO author VALUES ('Ann', 1900)", "INSERT INTO quote VALUES (1, 'Ann')")
+    roll_back(runs)
+    deploy(runs, restore_salvage=False)
+    runs.execute("INSERT INTO author VALUES ('Ann', 1901)")
+    run = runs.another("salvage")
+    quote = items(run)["dropped table", "public.quote"]["item"]
+    answer = run.must("salvage", action="put_back", item=quote, prefer="kept")["outputs"]
+    assert runs.ask("SELECT * FROM author") == [("Ann", 1900)]
+    (besides,) = answer["overwritten_besides"]
+    assert (besides["table"], besides["rows"]) == ("public.author", 1)
+    assert runs.ask(f"SELECT kept FROM runbook_salvage.kept_row WHERE item = {besides['item']}") == [
+        ("(Ann,1901)",)
+    ]
+    (line,) = salvage_report({**answer, "action": "put_back", "check_mode": False}, "library")
+    assert f"of public.author, to which it refers, 1 row overwritten, kept as item {besides['item']}" in line
 
 
 def test_values_that_are_overwritten_are_kept(kept: StepRuns) -> None:

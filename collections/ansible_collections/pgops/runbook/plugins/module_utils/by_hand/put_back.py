@@ -116,7 +116,8 @@ def put_back(step: Step, number: int, policy: LockPolicy, prefer: str) -> Json:
 
 def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
     number = item["item"]
-    together = [number, *_parents(cursor, item)]
+    parents = _parents(cursor, item)
+    together = [number, *(one["item"] for one in parents)]
     try_again(cursor, together)
     waiting = SalvageStore(cursor).measure(number)[0]
     known_schema = None
@@ -125,12 +126,11 @@ def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
         known_schema = before if before == recorded_schema(step.ledger.receipts(cursor)) else None
     returner = SalvageReturner(cursor, step.run_id, item["migration"], only=together, prefer=prefer)
     returner.choose()
-    image = None
-    if item["kind"] in OF_TABLES and prefer == KEPT:
-        image = _take_image(cursor, item)
+    images = _take_images(cursor, [item, *parents]) if prefer == KEPT else []
     done = {one["item"]: one for one in returner.after()}
     held_back, reasons = done[number]["held_back"], done[number]["reasons"]
-    overwritten, kept_in = _keep_overwritten(step, cursor, item, image) if image else (0, None)
+    kept = [(one["item"], image.name, *_keep_overwritten(step, cursor, one, image)) for one, image in images]
+    overwritten, kept_in = next(((rows, where) for of, _, rows, where in kept if of == number), (0, None))
     returned = waiting - held_back
     if not returned:
         again = f"{COMMAND} -e salvage_action=put_back -e salvage_item={number} -e salvage_prefer="
@@ -151,6 +151,12 @@ def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
         "reasons": reasons,
         "overwritten": overwritten,
         "overwritten_kept_in": kept_in,
+        # What users had made of rows of its parents has the last word too, where these come along.
+        "overwritten_besides": [
+            {"table": ".".join(name), "rows": rows, "item": where}
+            for of, name, rows, where in kept
+            if of != number and rows
+        ],
     }
     if known_schema is not None:
         # Otherwise what was granted would count as drift. Drift that was there before remains drift.
@@ -158,7 +164,7 @@ def _put_back(step: Step, cursor: Cursor, item: Json, prefer: str) -> Json:
     return outputs
 
 
-def _parents(cursor: Cursor, item: Json) -> list[int]:
+def _parents(cursor: Cursor, item: Json) -> list[Json]:
     """Other items of the same rollback, of the tables that this one's rows refer to, and those in turn."""
     items = SalvageStore(cursor).open_items(item["migration"])
     references = foreign_keys(cursor)
@@ -167,12 +173,27 @@ def _parents(cursor: Cursor, item: Json) -> list[int]:
         found = len(tables)
         tables |= {one.parent for one in references if one.child in tables}
     return [
-        one["item"]
+        one
         for one in items
         if one["run_id"] == item["run_id"]
         and one["item"] != item["item"]
         and (one["schema"], one["table"]) in tables
     ]
+
+
+def _take_images(cursor: Cursor, items: list[Json]) -> list[tuple[Json, TableImage]]:
+    """An image for each table to which rows go back, with the first item of that table.
+
+    Raises:
+        Refused: see _take_image.
+    """
+    of_tables: dict[tuple[str, str], Json] = {}
+    for one in items:
+        if one["kind"] in OF_TABLES and (
+            one is items[0] or kept_table(cursor, (one["schema"], one["table"]))
+        ):
+            of_tables.setdefault((one["schema"], one["table"]), one)
+    return [(one, _take_image(cursor, one)) for one in of_tables.values()]
 
 
 def _take_image(cursor: Cursor, item: Json) -> TableImage:
@@ -190,7 +211,8 @@ def _take_image(cursor: Cursor, item: Json) -> TableImage:
     cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(*table.name)))
     previous = pin_session(cursor, local=True)
     identity = identity_of(cursor, table.oid, table.columns, ())
-    image = TableImage(cursor, "overwritten", table.name, table.partitioned, table.columns, identity)
+    label = f"overwritten_{item['item']}"
+    image = TableImage(cursor, label, table.name, table.partitioned, table.columns, identity)
     restore_session(cursor, previous, local=True)
     return image
 

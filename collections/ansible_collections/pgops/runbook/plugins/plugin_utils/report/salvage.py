@@ -147,6 +147,8 @@ def _restored(outputs: dict[str, Any]) -> str:
     if outputs.get("overwritten"):
         kept = "is kept" if outputs["overwritten"] == 1 else "are kept"
         line += f"; {_rows(outputs['overwritten'])} that it overwrote {kept} as item {outputs['overwritten_kept_in']}"
+    for one in outputs.get("overwritten_besides") or []:
+        line += f"; of {one['table']}, to which it refers, {_rows(one['rows'])} overwritten, kept as item {one['item']}"
     return line
 
 
