@@ -51,11 +51,11 @@ def differing_rows(
         problems: what content.difference.difference() found between it and the copy's.
 
     Returns:
-        for each table that both have, {"table", "compared": time of
-        production's rows, "as_expected": whether production still has the rows that the copy should have, "changed",
-        "gone", "new": numbers of rows (gone: missing in the copy), "columns": {name: changed rows, or null where rows
-        have no key}, "key_columns", "keys": [{"key", "problem", "columns"}, ...]}, or
-        {"table", "not_compared": why}, as of all behind the first TABLES_LOOKED_AT.
+        for each table that both have: {"table", "compared": time of production's rows, "as_expected": whether
+        production still has the rows that the copy should have, "changed", "gone", "new": numbers of rows (gone:
+        missing in the copy), "columns": {name: changed rows, or null where rows have no key}, "key_columns", "keys":
+        [{"key", "problem", "columns"}, ...]}; or {"table", "not_compared": why}, as of all behind the first
+        TABLES_LOOKED_AT.
     """
     if production is None:
         return []

@@ -61,7 +61,7 @@ NAMES = (
     "digest",
 )
 
-# Rows of which nothing waits are there for those that refer to them, so that those are recognised.
+# Rows of which nothing waits are there for those that refer to them: by them the ones that were meant are recognised.
 WAITS = "cardinality({}.columns) IS DISTINCT FROM 0"
 
 # Of one item; the digest is of its rows in any order.
