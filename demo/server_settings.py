@@ -22,6 +22,8 @@ def postgresql_conf(socket_dir: str, port: int, fsync: bool) -> str:
         "max_connections": 60,  # parallel pg_dump and pg_restore beside tests
         "shared_buffers": "512MB",
         "max_wal_size": "1GB",
+        # Applications with transactions over several servers are only in tests.
+        "max_prepared_transactions": 0 if fsync else 5,
         # A runbook that is killed must not leave its statement running and its locks held.
         "client_connection_check_interval": "1s",
         # synchronous_commit stays on: a server that is killed must not lose a commit in the tests either.

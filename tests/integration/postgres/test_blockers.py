@@ -1,13 +1,19 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A COMMIT that waits for a standby is let go after a while: that one, and nothing that its session does afterwards."""
+"""Who is in the way is named, down to the one whom all wait for.
+
+A COMMIT that waits for a standby is let go after a while: that one, and nothing that its session does afterwards.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg2
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres import blockers
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.blockers import BlockerWatch
@@ -88,3 +94,132 @@ def test_the_statement_after_a_commit_that_went_by_itself_is_not_cancelled(
         write(session)
         cursor.execute("SELECT pg_sleep(1)")
     assert watch.said_of_standbys() == []
+
+
+# Who is in the way -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(server: LocalServer, database: str) -> Iterator[tuple[Connection, Connection, Connection]]:
+    """Three sessions with a table."""
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(contextlib.closing(server.connect(database))) for _ in range(3)]
+        with made[0], made[0].cursor() as cursor:
+            cursor.execute("CREATE TABLE notes ()")
+        yield made[0], made[1], made[2]
+
+
+def lock(session: Connection, mode: str) -> None:
+    with contextlib.suppress(psycopg2.Error), session.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE notes IN {mode} MODE")
+
+
+@contextlib.contextmanager
+def waits_for_lock(server: LocalServer, session: Connection, mode: str) -> Iterator[None]:
+    """Inside, the session waits for a lock; afterwards it has ended."""
+    pid = session.info.backend_pid
+    thread = threading.Thread(target=lock, args=(session, mode))
+    thread.start()
+    try:
+        until(
+            lambda: seen(
+                server, f"SELECT FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'"
+            ),
+            "it waits",
+        )
+        yield
+    finally:
+        execute(server, f"SELECT pg_terminate_backend({pid})")
+        thread.join()
+
+
+def test_who_is_waited_for_by_those_in_the_way_comes_first(
+    server: LocalServer, database: str, waiting: tuple[Connection, Connection, Connection]
+) -> None:
+    first, second, third = waiting
+    pids = [session.info.backend_pid for session in (first, second)]
+    lock(first, "ACCESS SHARE")
+    with (
+        waits_for_lock(server, second, "ACCESS EXCLUSIVE"),
+        # It would have its lock but for the second, which would have its own but for the first.
+        waits_for_lock(server, third, "ROW SHARE"),
+        BlockerWatch(target(server, database), third.info.backend_pid) as watch,
+    ):
+        until(lambda: bool(watch.sentences()), "somebody was seen")
+        sentences = watch.sentences()
+    assert [sentence.split()[1] for sentence in sentences] == list(map(str, pids))
+    assert ", idle in transaction, " in sentences[0]
+    assert ", waits itself, " in sentences[1]
+
+
+@pytest.mark.parametrize("behind_another", [False, True])
+def test_a_prepared_transaction_is_named(
+    server: LocalServer,
+    database: str,
+    waiting: tuple[Connection, Connection, Connection],
+    behind_another: bool,
+) -> None:
+    first, second, third = waiting
+    lock(first, "ACCESS SHARE")
+    with first.cursor() as cursor:
+        # The name of another one, which is in nobody's way, is not told.
+        cursor.execute(f"PREPARE TRANSACTION 'it''s of {database}'; BEGIN; CREATE TABLE others ()")
+        cursor.execute(f"PREPARE TRANSACTION 'another of {database}'")
+    try:
+        with contextlib.ExitStack() as stack:
+            if behind_another:
+                stack.enter_context(waits_for_lock(server, second, "ACCESS EXCLUSIVE"))
+            stack.enter_context(waits_for_lock(server, third, "ACCESS EXCLUSIVE"))
+            watch = stack.enter_context(BlockerWatch(target(server, database), third.info.backend_pid))
+            until(lambda: bool(watch.sentences()), "somebody was seen")
+            told = watch.sentences()
+    finally:
+        first.rollback()
+        first.autocommit = True
+        with first.cursor() as cursor:
+            cursor.execute(f"ROLLBACK PREPARED 'it''s of {database}'")
+            cursor.execute(f"ROLLBACK PREPARED 'another of {database}'")
+    prepared, *others = told
+    assert f"name it's of {database}, user {server.user}, database {database}" in prepared
+    assert "COMMIT PREPARED or ROLLBACK PREPARED" in prepared
+    assert len(others) == behind_another
+
+
+def test_what_holds_a_lock_is_told_also_where_it_is_prepared(
+    server: LocalServer, database: str, waiting: tuple[Connection, Connection, Connection]
+) -> None:
+    first, second, third = waiting
+    lock(first, "SHARE")
+    lock(second, "SHARE")
+    with first.cursor() as cursor:
+        cursor.execute(f"PREPARE TRANSACTION 'of {database}'")
+    try:
+        with third.cursor() as cursor:
+            told = blockers.sessions_that_hold(cursor)
+    finally:
+        first.rollback()
+        first.autocommit = True
+        with first.cursor() as cursor:
+            cursor.execute(f"ROLLBACK PREPARED 'of {database}'")
+    assert len(told) == 2
+    assert told[0].startswith(f"pid {second.info.backend_pid} ")
+    assert told[0].endswith(" holds notes")
+    assert f"(name of {database}, " in told[1]
+
+
+def test_what_is_over_at_once_needs_no_second_connection(
+    server: LocalServer, database: str, session: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    real = blockers.connect
+
+    def connect(*arguments: Any, **named: Any) -> Connection:
+        opened.append(arguments)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(blockers, "connect", connect)
+    with BlockerWatch(target(server, database), session.info.backend_pid):
+        pass
+    assert opened == []
+    with BlockerWatch(target(server, database), session.info.backend_pid):
+        until(lambda: bool(opened), "it looks")

@@ -26,7 +26,7 @@ from psycopg2 import sql
 from tests.integration.restore_runs import Restore, closed, drop_what_restores_left, replaced, wait_for
 from tests.integration.step_runs import StepRuns
 
-SHORT = {"lock_timeout_seconds": 0.2, "lock_attempts": 2, "lock_pause_seconds": 0.1}
+SHORT = {"lock_timeout_seconds": 0.5, "lock_attempts": 2, "lock_pause_seconds": 0.1}
 
 TOUCHES = {
     "comment": "COMMENT ON DATABASE {} IS 'touched'",
@@ -150,7 +150,7 @@ def test_a_session_of_another_database_is_not_taken_for_one_that_is_connecting(
 def test_the_end_of_maintenance_mode_names_who_is_in_its_way(
     begun: StepRuns, onlooker: Onlooker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(announce, "LOCKS", LockPolicy(0.2, 2, 0.1))
+    monkeypatch.setattr(announce, "LOCKS", LockPolicy(0.5, 2, 0.1))
     begun.must("maintenance_window", mode="block", grace_seconds=0.2)
     onlooker.touch("grant")
     answer = begun.step("announce", outcome="", maintenance_ended=True)
@@ -243,7 +243,7 @@ def test_where_it_cannot_be_let_in_either_that_is_said(
     onlooker: Onlooker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(swap_of_databases, "LET_IN", LockPolicy(0.2, 3, 0.1))
+    monkeypatch.setattr(swap_of_databases, "LET_IN", LockPolicy(0.5, 3, 0.1))
     monkeypatch.setattr(maintenance, "LOCK_WAIT_SECONDS", 0.3)
     let_go = threading.Event()
     touching = when_it_is_closed(admin, onlooker, "grant", let_go=let_go)

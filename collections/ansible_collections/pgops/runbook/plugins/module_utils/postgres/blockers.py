@@ -16,18 +16,46 @@ from .watch import Watch
 
 __all__ = ["UNCONFIRMED", "BlockerWatch"]
 
+FIRST_LOOK_SECONDS = 0.1
+
 LOOK_EVERY_SECONDS = 0.2
 
 # As bytes: who blocks may be in a database of another encoding.
 SESSION = f"""
-    a.pid, {as_bytes("a.usename")}, {as_bytes("a.application_name")}, a.state,
+    a.pid, {as_bytes("a.usename")}, {as_bytes("a.application_name")},
+    CASE WHEN a.wait_event_type = 'Lock' THEN 'waits itself' ELSE a.state END,
     extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::int,
     {as_bytes("left(a.query, 200)")}"""
 
+# Also who blocks those that block, since only the end of the first of them helps; those that wait for nobody come
+# first. An autovacuum that waits for a transaction is itself in the way of others.
 BLOCKERS = f"""
+    WITH RECURSIVE ahead (pid) AS (
+        SELECT b.pid FROM unnest(pg_catalog.pg_blocking_pids(%s)) AS b (pid)
+        UNION
+        SELECT b.pid FROM ahead AS w, LATERAL unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid) WHERE w.pid <> 0)
+    -- In the place of 0 stands a transaction that was prepared and has no session (manual, pg_blocking_pids).
     SELECT {SESSION}
-    FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%s))
-    ORDER BY a.xact_start"""
+    FROM ahead LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = ahead.pid WHERE a.pid IS NOT NULL OR ahead.pid = 0
+    ORDER BY a.wait_event_type IS NOT DISTINCT FROM 'Lock', a.xact_start"""
+
+# Their locks have no pid, and the virtual transaction of the session that prepared them, or -1 after a restart
+# (src/backend/access/transam/twophase.c; the manual has -1 only). Each holds the lock on its own number.
+PREPARED = f"""
+    SELECT {as_bytes("p.gid")}, {as_bytes("p.owner::text")}, {as_bytes("p.database::text")},
+           extract(epoch FROM clock_timestamp() - p.prepared)::int
+    FROM pg_catalog.pg_prepared_xacts AS p
+    JOIN pg_catalog.pg_locks AS own ON own.pid IS NULL AND own.transactionid = p.transaction
+    WHERE EXISTS (
+        SELECT FROM pg_catalog.pg_locks AS l
+        WHERE l.pid IS NULL AND l.virtualtransaction = own.virtualtransaction AND {{holds}})
+    ORDER BY p.prepared"""
+
+WHAT_IS_WAITED_FOR = """EXISTS (
+            SELECT FROM pg_catalog.pg_locks AS w WHERE w.pid = ANY (%(pids)s) AND NOT w.granted
+            AND (l.locktype, l.database, l.relation, l.page, l.tuple, l.transactionid, l.classid, l.objid, l.objsubid)
+             IS NOT DISTINCT FROM
+               (w.locktype, w.database, w.relation, w.page, w.tuple, w.transactionid, w.classid, w.objid, w.objsubid))"""
 
 
 # How long a COMMIT keeps its locks for a standby that was there a moment before.
@@ -50,40 +78,61 @@ UNCONFIRMED = (
 )
 
 # Locks that keep readers or writers waiting (manual, table 13.2).
-STRONG = "('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
+STRONG = "l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
 
 # Of tables and not of the catalog.
-HOLDERS = f"""
-    SELECT {SESSION},
-           string_agg(DISTINCT l.relation::pg_catalog.regclass::text, ', ')
-    FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-    WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND l.relation >= 16384
-      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-      AND l.mode IN {STRONG}
-    GROUP BY a.pid, a.usename, a.application_name, a.state, a.xact_start, a.backend_start, a.query
-    ORDER BY a.xact_start"""
-
+ON_TABLES = f"""l.relation >= 16384 AND {STRONG}
+      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"""
 
 # Of the catalogs that all databases of the server share, and of the databases themselves.
-HOLDERS_OF_DATABASES = f"""
+ON_DATABASES = f"l.database = 0 AND {STRONG}"
+
+HOLDERS = f"""
     SELECT {SESSION},
            string_agg(DISTINCT coalesce(l.relation, l.classid)::pg_catalog.regclass::text, ', ')
     FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-    WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND l.database = 0 AND l.mode IN {STRONG}
-    GROUP BY a.pid, a.usename, a.application_name, a.state, a.xact_start, a.backend_start, a.query
+    WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND {{holds}}
+    GROUP BY a.pid, a.usename, a.application_name, a.wait_event_type, a.state, a.xact_start, a.backend_start, a.query
     ORDER BY a.xact_start"""
 
 
 def sessions_that_hold(cursor: Cursor) -> list[str]:
-    """Sessions that hold locks on tables of this database for which others may have to wait, and on which."""
-    cursor.execute(HOLDERS)
-    return [f"{_session(cursor, *row)} holds {tables}" for *row, tables in cursor.fetchall()]
+    """Who holds locks on tables of this database for which others may have to wait, and on which."""
+    return _holders(cursor, ON_TABLES)
 
 
 def sessions_that_hold_databases(cursor: Cursor) -> list[str]:
-    """Sessions for which whoever makes, drops or changes a database has to wait, and on which catalog's account."""
-    cursor.execute(HOLDERS_OF_DATABASES)
-    return [f"{_session(cursor, *row)} holds {tables}" for *row, tables in cursor.fetchall()]
+    """For whom whoever makes, drops or changes a database has to wait, and on which catalog's account."""
+    return _holders(cursor, ON_DATABASES)
+
+
+def _holders(cursor: Cursor, holds: str) -> list[str]:
+    cursor.execute(HOLDERS.format(holds=holds))
+    holders = [f"{_session(cursor, *row)} holds {tables}" for *row, tables in cursor.fetchall()]
+    cursor.execute(PREPARED.format(holds=holds))
+    return holders + [_prepared(cursor, *row) for row in cursor.fetchall()]
+
+
+def _blockers(cursor: Cursor, pid: int) -> list[str]:
+    """Who is in the way of a session, and of whoever is; those that wait for nobody themselves come first."""
+    cursor.execute(BLOCKERS, (pid,))
+    rows = cursor.fetchall()
+    sessions = [row for row in rows if row[0]]
+    prepared: list[str] = []
+    if len(sessions) < len(rows):
+        waiting = [pid, *(row[0] for row in sessions)]
+        cursor.execute(PREPARED.format(holds=WHAT_IS_WAITED_FOR), {"pids": waiting})
+        prepared = [_prepared(cursor, *row) for row in cursor.fetchall()]
+    return prepared + [_session(cursor, *row) for row in sessions]
+
+
+def _prepared(cursor: Cursor, gid: Any, owner: Any, database: Any, age: int) -> str:
+    """A row of PREPARED in words."""
+    gid, owner, database = (read_name(cursor, one) for one in (gid, owner, database))
+    return (
+        f"a transaction that has no session any more: it was prepared for COMMIT PREPARED {age} s ago (name {gid}, user"
+        f" {owner}, database {database}), and keeps its locks until COMMIT PREPARED or ROLLBACK PREPARED"
+    )
 
 
 def _session(cursor: Cursor, pid: int, user: Any, application: Any, state: str, age: int, query: Any) -> str:
@@ -122,7 +171,7 @@ class BlockerWatch(Watch):
         self._told = False
 
     def sentences(self) -> list[str]:
-        """The sessions last seen to block: pid, user, application, state, age of transaction, query."""
+        """Who was last seen to block: pid, user, application, state, age of transaction, query."""
         return list(self._seen)
 
     def said_of_standbys(self) -> list[str]:
@@ -130,6 +179,9 @@ class BlockerWatch(Watch):
         return [UNCONFIRMED.format(seconds=STANDBY_SECONDS)] if self.unconfirmed else []
 
     def _watch(self) -> None:
+        # Most of what is watched is over by then, and needs no second connection.
+        if self._stop.wait(FIRST_LOOK_SECONDS):
+            return
         try:
             connection = connect(self.target, patience=0)
         except RunbookError:
@@ -138,10 +190,11 @@ class BlockerWatch(Watch):
         try:
             with connection.cursor() as cursor:
                 commit: tuple[str, float] | None = None
-                while not self._stop.wait(LOOK_EVERY_SECONDS):
-                    cursor.execute(BLOCKERS, (self.backend_pid,))
-                    self._tell([_session(cursor, *row) for row in cursor.fetchall()])
+                while True:
+                    self._tell(_blockers(cursor, self.backend_pid))
                     commit = self._look_at_commit(cursor, commit)
+                    if self._stop.wait(LOOK_EVERY_SECONDS):
+                        break
         except psycopg2.Error:
             pass  # the watch ends with its connection; the waiting itself is bounded elsewhere
         finally:
