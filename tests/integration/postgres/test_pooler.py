@@ -36,12 +36,18 @@ def transactions(server: LocalServer) -> Iterator[Pooler]:
 @needs_pgbouncer
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"server_round_robin": "1", "min_pool_size": "5"}, {"default_pool_size": "1"}],
-    ids=["the last one back first", "in a circle", "one session"],
+    [
+        {},
+        {"server_round_robin": "1", "min_pool_size": "5"},
+        {"server_round_robin": "1", "default_pool_size": "2"},
+        {"default_pool_size": "1"},
+    ],
+    ids=["the last one back first", "in a circle", "in a circle of two", "one session"],
 )
 def test_a_session_for_each_transaction_is_refused(runs: StepRuns, settings: dict[str, str]) -> None:
     with pooler(runs.server, **TRANSACTION, **settings) as pool:
         with _busy(pool, runs.database, 0 if "default_pool_size" in settings else 3):
+            _open_all(pool, runs.database, int(settings.get("default_pool_size", 1)))
             answer = behind(pool, runs).step("preflight")
         assert (answer["outcome"], answer["reason_code"]) == ("refused", "connection_pooled"), answer
         assert "Set db_host and db_port to the server itself" in answer["msg"]
@@ -113,6 +119,18 @@ def _busy(pool: Pooler, database: str, clients: int) -> Iterator[None]:
             connection = stack.enter_context(contextlib.closing(pool.connect_pooled(database)))
             connection.cursor().execute("SELECT")
         yield
+
+
+def _open_all(pool: Pooler, database: str, sessions: int) -> None:
+    """The pool has as many sessions, all free; one whose transaction were left open would be closed."""
+    with contextlib.ExitStack() as stack:
+        opened = [
+            stack.enter_context(contextlib.closing(pool.connect_pooled(database))) for _ in range(sessions)
+        ]
+        for connection in opened:
+            connection.cursor().execute("SELECT")
+        for connection in opened:
+            connection.rollback()
 
 
 def _settings_left_behind(pool: Pooler, database: str) -> set[str]:
