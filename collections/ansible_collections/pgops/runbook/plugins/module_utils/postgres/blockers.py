@@ -51,11 +51,13 @@ PREPARED = f"""
         WHERE l.pid IS NULL AND l.virtualtransaction = own.virtualtransaction AND {{holds}})
     ORDER BY p.prepared"""
 
-WHAT_IS_WAITED_FOR = """EXISTS (
+# What tells one lock from another (manual, "pg_locks").
+LOCKED = "locktype database relation page tuple transactionid classid objid objsubid".split()
+
+WHAT_IS_WAITED_FOR = f"""EXISTS (
             SELECT FROM pg_catalog.pg_locks AS w WHERE w.pid = ANY (%(pids)s) AND NOT w.granted
-            AND (l.locktype, l.database, l.relation, l.page, l.tuple, l.transactionid, l.classid, l.objid, l.objsubid)
-             IS NOT DISTINCT FROM
-               (w.locktype, w.database, w.relation, w.page, w.tuple, w.transactionid, w.classid, w.objid, w.objsubid))"""
+            AND ({", ".join(f"l.{column}" for column in LOCKED)})
+                IS NOT DISTINCT FROM ({", ".join(f"w.{column}" for column in LOCKED)}))"""
 
 
 # How long a COMMIT keeps its locks for a standby that was there a moment before.
