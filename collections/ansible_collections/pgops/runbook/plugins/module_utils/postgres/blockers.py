@@ -52,7 +52,17 @@ PREPARED = f"""
     ORDER BY p.prepared"""
 
 # What tells one lock from another (manual, "pg_locks").
-LOCKED = "locktype database relation page tuple transactionid classid objid objsubid".split()
+LOCKED = [
+    "locktype",
+    "database",
+    "relation",
+    "page",
+    "tuple",
+    "transactionid",
+    "classid",
+    "objid",
+    "objsubid",
+]
 
 WHAT_IS_WAITED_FOR = f"""EXISTS (
             SELECT FROM pg_catalog.pg_locks AS w WHERE w.pid = ANY (%(pids)s) AND NOT w.granted
