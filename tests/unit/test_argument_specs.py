@@ -66,6 +66,7 @@ MAGIC = {
     "ansible_failed_result",
     "ansible_play_hosts_all",
     "ansible_playbook_python",
+    "ansible_skip_tags",
     "groups",
     "hostvars",
     "inventory_dir",

@@ -31,6 +31,26 @@ def test_check_mode_refuses_what_a_run_would_refuse(application: Application) ->
     assert not application.artifacts.exists()
 
 
+def test_check_mode_without_preflight_finds_nothing_out(application: Application) -> None:
+    run = application.deploy("999", "--check", "--tags", "typo")
+    assert run.status != 0, run.output
+    assert "Preflight was left out, and nothing was looked at." in " ".join(run.output.split())
+    assert "no obstacle" not in run.output
+
+
+def test_nothing_begins_where_the_end_of_a_run_is_skipped(application: Application) -> None:
+    before = application.contents()
+    run = application.deploy("002", "--skip-tags", "always")
+    assert run.status == 4, run.output
+    assert "--skip-tags always would leave out how a run is ended" in " ".join(run.output.split())
+    assert application.contents() == before
+    assert not application.artifacts.exists()
+    # What has no steps that could be chosen does all it does.
+    shown = application.run("playbooks/status.yml", "--tags", "typo")
+    assert shown.status == 0, shown.output
+    assert "Receipts: 0, the chain is whole" in shown.output
+
+
 def test_a_timeout_of_ansible_does_not_end_a_step_in_the_middle(application: Application) -> None:
     """The step would go on and commit, and the run say that production was not touched."""
     path = application.sql_dir / "migrations/002_author.sql"

@@ -70,10 +70,17 @@ def test_the_ledger_is_told_of_a_preflight_that_died_since_nobody_knows_what_it_
 
 def test_check_mode_says_what_would_be_done_and_tells_nobody(tmp_path):
     ledger = LedgerThatAnswers(changed=True)
-    result = end_run(record(tmp_path, writes=False), OPTIONS, ledger)
+    result = end_run(record(tmp_path, writes=False), {**OPTIONS, "preflight_done": True}, ledger)
     assert result["run"]["outcome"] == "checked"
     assert "would be: maintenance_window, backup" in result["report"][0]
     assert ledger.told == []
+
+
+def test_check_mode_in_which_nothing_was_looked_at_is_no_success(tmp_path):
+    result = end_run(record(tmp_path, writes=False), OPTIONS, LedgerThatAnswers())
+    assert (result["succeeded"], result["run"]["outcome"]) == (False, "refused")
+    assert result["run"]["reason_code"] == "chain_incomplete"
+    assert "Preflight was left out" in result["report"][0]
 
 
 def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp_path, monkeypatch):

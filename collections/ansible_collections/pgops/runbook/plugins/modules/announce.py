@@ -56,6 +56,11 @@ options:
       - Folder on the controller in which the run is told as metrics of Prometheus. Empty writes none.
     type: str
     default: ''
+  preflight_done:
+    description:
+      - Whether preflight has looked. In check mode nothing else tells whether it was left out, and an end without it is no success.
+    type: bool
+    default: false
   unannounced:
     description:
       - Announcements that reached nobody, each with its event and the reason, for run.json and the report.

@@ -104,6 +104,7 @@ def main() -> None:
             maintenance_ended={"type": "bool", "default": False},
             database_in_service={"type": "bool", "default": False},
             metrics_dir={"type": "str", "default": ""},
+            preflight_done={"type": "bool", "default": False},
             unannounced={"type": "list", "elements": "dict", "default": []},
             copy_target={"type": "dict", "options": TARGET_SPEC},
             **ENGINE_SPEC,

@@ -22,6 +22,11 @@ __all__ = ["end_run", "note_unannounced"]
 
 Result = dict[str, Any]
 
+PREFLIGHT_LEFT_OUT = (
+    "Preflight was left out, and nothing was looked at. Type the command without --tags, --skip-tags and"
+    " --start-at-task."
+)
+
 
 def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Result], Result]) -> Result:
     """Finish the record, and the run in the ledger where one was opened.
@@ -39,7 +44,7 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
     if wrong := in_one_sentence(failure):
         failure, failure_code = wrong, "setting_invalid"
     if not record.writes:
-        return _checked_only(failure, failure_code, options["run"])
+        return _checked_only(failure, failure_code, options)
     record.note_unannounced(options.get("unannounced") or [])
     content = record.content
     wanted = str(options["run"].get("migration") or "")
@@ -118,8 +123,12 @@ def note_unannounced(record: RunRecord, announcements: list[Result]) -> Result:
     return {"changed": False, "warnings": warnings}
 
 
-def _checked_only(failure: str, failure_code: str, run: Result) -> Result:
+def _checked_only(failure: str, failure_code: str, options: Result) -> Result:
     """The end of a run in check mode, which leaves no record to read from."""
+    run = options["run"]
+    code = code_of_task(failure, failure_code)
+    if not failure and not boolean(options.get("preflight_done", False)):
+        code, failure = "chain_incomplete", PREFLIGHT_LEFT_OUT
     outcome = "refused" if failure else "checked"
     wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
     what = f"{run['playbook']} of {wanted}" if wanted else f"this {run['playbook']}"
@@ -128,7 +137,7 @@ def _checked_only(failure: str, failure_code: str, run: Result) -> Result:
         "changed": False,
         "run": {
             "outcome": outcome,
-            "reason_code": code_of_task(failure, failure_code),
+            "reason_code": code,
             "reason": failure or None,
         },
         "report": [f"Check mode, nothing was written. {failure or would}"],
