@@ -244,6 +244,11 @@ def test_only_a_failure_names_a_next_step():
         ),
         (
             "emergency_rollback",
+            [("emergency_rollback", "ok")],
+            "Production WAS ROLLED BACK, but the check after it did not run.",
+        ),
+        (
+            "emergency_rollback",
             [("emergency_rollback", "failed")],
             "What is in production is not known here.",
         ),

@@ -324,7 +324,10 @@ def _is_done(run: dict[str, Any], name: str) -> bool:
 def _check(run: dict[str, Any], changed: str) -> str:
     """What became of the check after a change."""
     broke_off = any(step["step"] == changed and step["status"] == "failed" for step in run["steps"])
-    return "the run broke off before the check after it" if broke_off else "the check after it failed"
+    if broke_off:
+        return "the run broke off before the check after it"
+    checked = any(step["step"] == "smoke_test" for step in run["steps"])
+    return "the check after it failed" if checked else "the check after it did not run"
 
 
 def _next(run: dict[str, Any]) -> str | None:
