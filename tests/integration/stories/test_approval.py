@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
+from tests.integration.restore_runs import wait_for as until
 from tests.integration.stories.application import Application, Run
 from tests.record_schema import check_record
 
@@ -118,3 +120,37 @@ def test_another_deploys_meanwhile(application: Application) -> None:
     lost = application.run("deploy.yml", "-e", "run_id=20260101T000000Z-nobody-0000", login=ANN)
     assert lost.status != 0
     assert "There is no record of run 20260101T000000Z-nobody-0000" in lost.output
+
+
+def somebody_waits_for(application: Application, table: str) -> bool:
+    (database,) = application.databases
+    with (
+        contextlib.closing(application.server.connect(database)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND relation = %s::regclass", (table,))
+        return bool(cursor.fetchall())
+
+
+def test_two_people_resume_it(application: Application) -> None:
+    """The second one neither ends the run of the first, nor writes into its record, nor takes anything back."""
+    run_id = application.deploy("002", login=ANN, approvals_required=1).record["run_id"]
+    assert approve(application, run_id, login=BOB).status == 0
+    (database,) = application.databases
+    with contextlib.closing(application.server.connect(database)) as reader, reader.cursor() as cursor:
+        cursor.execute("SELECT FROM notes")
+        first = application.start(
+            "deploy.yml", "-e", f"run_id={run_id}", lock_timeout_seconds=120, lock_attempts=1
+        )
+        until(lambda: somebody_waits_for(application, "notes"))
+        record = record_of(application, run_id)
+        second = application.run("deploy.yml", "-e", f"run_id={run_id}", login=BOB)
+        assert second.status != 0
+        assert f"Run {run_id} is at work in another command" in second.output
+        assert record_of(application, run_id) == record
+        reader.rollback()
+    gone_on = application.finish(first)
+    assert gone_on.status == 0, gone_on.output
+    assert record_of(application, run_id)["outcome"] == "deployed"
+    assert second.record["outcome"] == "refused"
+    assert second.record["run_id"] != run_id

@@ -54,6 +54,15 @@ def test_second_run_is_refused_and_the_run_after_a_kill_takes_over(application: 
             assert "Traceback" not in second.output
             assert ask("SELECT run_id FROM runbook.run") == [(first_id,)], "a refusal opens no run"
             assert ask("SELECT to_regclass('tag')") == [(None,)]
+
+            before = (application.artifacts / first_id / "run.json").read_bytes()
+            joined = application.run("deploy.yml", "-e", f"run_id={first_id}", "--tags", "smoke_test")
+            assert joined.status != 0
+            assert f"Run {first_id} is at work in another command" in joined.output
+            assert joined.record["run_id"] != first_id
+            assert joined.record["outcome"] == "refused"
+            assert (application.artifacts / first_id / "run.json").read_bytes() == before
+            assert ask("SELECT finished FROM runbook.run") == [(None,)]
         finally:
             os.kill(first.pid, signal.SIGKILL)
             first.wait()

@@ -7,9 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import this_controller
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import (
+    process_start,
+    this_controller,
+)
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.taking_over import (
+    at_work_elsewhere,
     ended_here,
     may_be_taken_over,
     still_there,
@@ -77,3 +81,31 @@ def test_of_one_that_is_not_here_or_damaged_nothing_is_known(tmp_path: Path) -> 
     (tmp_path / "run2").mkdir()
     (tmp_path / "run2" / "run.json").write_text("{")
     assert ended_here(tmp_path, "run2") is None
+
+
+@pytest.mark.parametrize(
+    ("controller", "ended", "at_work"),
+    [
+        ({"pid": 1}, None, True),
+        ({"pid": 1}, "2026-01-01T00:00:00Z", False),
+        ({}, None, False),  # this command itself
+        ({"pid": 1, "process_start": "1"}, None, False),  # it is gone
+        ({"boot_id": "another machine"}, None, False),  # the ledger knows more
+        (None, None, False),  # of an older release
+    ],
+)
+def test_a_run_in_which_another_command_is_at_work_is_not_this_ones(
+    controller: dict | None, ended: str | None, at_work: bool
+) -> None:
+    ours = this_controller()
+    content = {"run_id": "r1", "ended": ended, "outcome": "failed"}
+    if controller is not None:
+        content["controller"] = {
+            **ours,
+            **({"process_start": process_start(1)} if controller.get("pid") else {}),
+            **controller,
+        }
+    said = at_work_elsewhere(content, ours)
+    assert (said is not None) == at_work
+    if said is not None:
+        assert "Run r1 is at work in another command: process 1 on this machine." in said

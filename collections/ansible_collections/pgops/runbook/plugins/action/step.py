@@ -26,6 +26,7 @@ from ..plugin_utils.run.handing_on import carried, hand_on
 from ..plugin_utils.run.module_of_steps import STEP_MODULE, failure
 from ..plugin_utils.run.outside_runs import OUTSIDE_RUNS, tell_outside_runs
 from ..plugin_utils.run.skipping import reason_to_skip, told_of_the_end
+from ..plugin_utils.run.taking_over import at_work_elsewhere
 from ..plugin_utils.sql.commit import commit_of
 from ..plugin_utils.sql.grammar import GRAMMAR
 
@@ -69,7 +70,15 @@ class ActionModule(ExecutionOfSteps):
             return clean_after_run(record, lambda: self._execute_step(call))
         if step in OUTSIDE_RUNS:
             return self._outside_runs(call)
+        elsewhere = at_work_elsewhere(record.content, run["controller"])
+        if elsewhere:
+            return self._none_of_ours("another_run_in_progress", elsewhere, task_vars)
         return self._of_a_run(call)
+
+    def _none_of_ours(self, code: str, reason: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """A failure by which nothing becomes of the run that was named: what this command does then is another one."""
+        refused = failure(code, reason, "refused", time.monotonic())
+        return {**refused, "changed": False, "run_id": self._new_run_id(task_vars)}
 
     def _open_record(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> RunRecord:
         """
@@ -85,6 +94,7 @@ class ActionModule(ExecutionOfSteps):
                 "target": task_vars.get("inventory_hostname"),
                 "database": (arguments.get("target") or {}).get("login_db"),
                 "operator": run["operator"],
+                "controller": run["controller"],
                 "fleet": registered_fleet(task_vars) or None,
             },
             writes=not self._task.check_mode,
@@ -109,6 +119,8 @@ class ActionModule(ExecutionOfSteps):
             return self._let_in_again(call)
         if step == "approval" and boolean(arguments.get("goes_on", False)):
             unfit = refuse_to_go_on(record, str(run.get("migration") or ""))
+            if unfit is not None and unfit.get("failed"):
+                return self._none_of_ours(unfit["reason_code"], unfit["msg"], call.task_vars)
             if unfit is not None:
                 return unfit
             if not ended or waits(record.content):
@@ -156,12 +168,14 @@ class ActionModule(ExecutionOfSteps):
         record = call.record
         call.run["migration"] = resumed_migration(record.content)
         result = self._execute_step(call)
+        waits_on = not result.get("failed") or result["reason_code"] == "approvals_missing"
         result["run_id"] = call.run["run_id"]
         if not result.get("goes_on"):
             # What it has by now is told, and not written.
             record.take_approval(result)
             result.pop("receipts", None)
-            return result
+            # Somebody else may be at work in it by now.
+            return result if waits_on else {**result, "run_id": self._new_run_id(call.task_vars)}
         record.go_on()
         try:
             record.end(call.step, result)

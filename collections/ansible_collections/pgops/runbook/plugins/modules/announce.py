@@ -58,7 +58,8 @@ options:
     default: ''
   preflight_done:
     description:
-      - Whether preflight has looked. In check mode nothing else tells whether it was left out, and an end without it is no success.
+      - Whether preflight has looked. In check mode nothing else tells whether it was left out, and an end without it is
+        no success.
     type: bool
     default: false
   unannounced:

@@ -113,6 +113,8 @@ def go_on(step: Step, cursor: Cursor) -> None:
     receipts = step.ledger.receipts(cursor, step.run_id)
     if run is None or demand_of(receipts) is None or (run["finished"] and run["outcome"] != AWAITING):
         raise Refused("run_not_waiting", not_waiting(step.run_id, run))
+    # Also where it is this one: somebody else may have let it go on just now.
+    refuse_living_run(step, step.ledger.unfinished_run(cursor))
     if any(receipt["step"] == "apply" for receipt in receipts):
         raise Refused(
             "run_not_waiting",
@@ -120,8 +122,6 @@ def go_on(step: Step, cursor: Cursor) -> None:
             " ansible-playbook playbooks/status.yml",
         )
     check_approvals(step.run_id, receipts, read_approvals(cursor, step.run_id), run["operator"], stops=True)
-    # Also where it is this one: somebody else may have let it go on just now.
-    refuse_living_run(step, step.ledger.unfinished_run(cursor))
     if not step.module.check_mode:
         close_dead_run(step, cursor)
         reopen(cursor, step.run_id, step.params["run"]["controller"])

@@ -60,7 +60,8 @@ class RunRecord:
     Args:
         artifacts_dir: holds one folder for each run, and ``latest``.
         run_id: name of the run.
-        facts: playbook, target, database and operator for a record that does not exist yet.
+        facts: playbook, target, database and operator for a record that does not exist yet; controller (see
+            this_controller), whose steps are recorded from now on.
         writes: False in check mode.
         carried: contents of run.json that could not be written, as tasks of this run have handed them on.
         key: signs the receipts; none are signed without one.
@@ -76,6 +77,7 @@ class RunRecord:
         key: str = "",
     ) -> None:
         self.key = key
+        self._controller = facts.get("controller")
         self._files = RunFolder(artifacts_dir, run_id)
         self.artifacts_dir, self.folder, self.path = (
             self._files.artifacts_dir,
@@ -92,6 +94,7 @@ class RunRecord:
             "target": facts["target"],
             "database": facts["database"],
             "operator": facts.get("operator"),
+            "controller": None,
             "fleet": facts.get("fleet"),
             "sql_commit": None,
             "consents": {},
@@ -139,6 +142,7 @@ class RunRecord:
 
     def begin(self, step: str) -> None:
         """Say on disk which step is at work, so that a run that is killed in it tells where it was."""
+        self.content["controller"] = self._controller
         # The controller's clock, for a step that fails before it can ask the server's.
         self._begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if not self.failed():
@@ -179,6 +183,7 @@ class RunRecord:
         facts = {
             key: self.content.get(key) for key in ("playbook", "target", "database", "operator", "fleet")
         }
+        facts["controller"] = self._controller
         record = RunRecord(str(self.artifacts_dir), run_id, facts, writes=self.writes, key=self.key)
         record.content["migrations"] = list(self.content["migrations"])
         return record
@@ -315,6 +320,7 @@ class RunRecord:
     def go_on(self) -> None:
         """The run had stopped until it was approved, and is open again. Does not save."""
         self.content.update(
+            controller=self._controller,
             ended=None,
             outcome="failed",
             failed_step=None,

@@ -11,7 +11,7 @@ from ...module_utils.errors import RunbookError
 from ..record.controller import lives
 from ..record.record import RunRecord
 
-__all__ = ["ended_here", "may_be_taken_over", "still_there"]
+__all__ = ["at_work_elsewhere", "ended_here", "may_be_taken_over", "still_there"]
 
 
 def may_be_taken_over(holder: dict[str, Any]) -> str | None:
@@ -46,6 +46,25 @@ def still_there(holder: dict[str, Any]) -> str | None:
         f" alive: process {controller['pid']} on this machine. Wait until it has finished; or end it (kill"
         f" {controller['pid']}) and type the same command again. If it is sure to do nothing any more: -e"
         f" take_over={holder['run_id']}"
+    )
+
+
+def at_work_elsewhere(content: dict[str, Any], ours: dict[str, Any]) -> str | None:
+    """Why a run is none of this command's business: another one is at work in it.
+
+    Args:
+        content: of the run's record.
+        ours: this_controller().
+
+    Returns:
+        a sentence; None where no other command is seen to be.
+    """
+    controller = content.get("controller") or {}  # absent in records of older releases
+    if content["ended"] or controller == ours or not lives(controller):
+        return None
+    return (
+        f"Run {content['run_id']} is at work in another command: process {controller['pid']} on this machine. Nothing"
+        " was done here, and that run is as it was. What it does: ansible-playbook playbooks/status.yml"
     )
 
 
