@@ -271,3 +271,26 @@ def test_where_statements_commit_one_by_one(runs: StepRuns) -> None:
     runs.execute("GRANT SELECT ON seen TO reader")
     assert taken_back(runs)["privileges_again"] == ["view public.seen"]
     assert runs.ask("SELECT has_table_privilege('reader', 'seen', 'SELECT')") == [(True,)]
+
+
+@pytest.mark.usefixtures("reader")
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "together"])
+def test_what_comes_back_with_one_migration_is_no_difference_of_the_next(
+    runs: StepRuns, together: bool
+) -> None:
+    """The rehearsal's first apply is without it."""
+    runs.write(
+        migrations__002_author="CREATE TABLE star (id int);",
+        rollback__002_author_rollback="DROP TABLE star;",
+        migrations__003_tag="CREATE TABLE tag (id int); ALTER TABLE star ADD COLUMN mark text;",
+        rollback__003_tag_rollback="ALTER TABLE star DROP COLUMN mark; DROP TABLE tag;",
+    )
+    deployed(runs, "002")
+    runs.execute("GRANT SELECT ON star TO reader")
+    (kept,) = taken_back(runs)["salvage"]
+    assert kept["kind"] == "privileges"
+    again = runs.another(wanted="pending")
+    again.must("preflight", together=together)
+    again.steps("maintenance_window", "backup", "verify_restore", "rehearse", "apply", "verify", "smoke_test")
+    again.conclude()
+    assert runs.ask("SELECT has_table_privilege('reader', 'star', 'SELECT')") == [(True,)]

@@ -12,7 +12,7 @@ from typing import Any
 from ..catalog.application import read_schema
 from ..catalog.changes import schema_changes
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
-from ..catalog.difference import Difference, describe, difference
+from ..catalog.difference import Difference, describe, difference, undone
 from ..catalog.remade import difference_left
 from ..catalog.residue import beyond_residue, header_line, undeclared
 from ..content.difference import difference as content_difference
@@ -290,14 +290,23 @@ class Rehearsal:
         if together:
             rehearse_together(self, migrations, evidence, stages[0])
         applied = self._apply_again(migrations, together)
+        catalogs = [catalog for catalog, _ in stages]
+        earlier: list[Work] = []
         for position, (migration, work) in enumerate(zip(migrations, applied)):
-            lines = self.differing(stages[position + 1][0], work.made)
+            expected = _with_what_came_back(stages[position + 1][0], earlier)
+            lines = self.differing(expected, work.made)
             if lines:
                 raise Refused(
                     "rehearsal_second_apply_differs",
                     f"Migration {migration['version']}, applied again after its rollback, does not give the"
                     f" same schema as the first time: {listed(lines)}.",
                 )
+            if earlier:
+                # Production, too, will be as it is then.
+                stands = _with_what_came_back(stages[position][0], earlier)
+                evidence[position].update(catalog_before=digest_of(stands), catalog_after=digest_of(expected))
+                catalogs += [stands, expected]
+            earlier.append(work)
             evidence[position]["reapplied_equal"] = True
             evidence[position]["read_in_part"] &= work.notes["read_in_part"]
             evidence[position]["salvage_returned"] = work.returned
@@ -306,7 +315,7 @@ class Rehearsal:
                 evidence[position]["impact_with_salvage"] = {**work.impact, "salvage_returned": work.returned}
         return {
             "migrations": evidence,
-            "catalogs": {digest_of(catalog): catalog for catalog in (found, *(one for one, _ in stages))},
+            "catalogs": {digest_of(catalog): catalog for catalog in (found, *catalogs)},
         }
 
     def prove_rollback(
@@ -372,6 +381,13 @@ class Rehearsal:
         lost = accepted_loss(migration, own, before, connections, self.accept_data_loss)
         self._left_otherwise.update(found["table"] for found in own)
         return lost, not_compared
+
+
+def _with_what_came_back(catalog: Catalog, works: Iterable[Work]) -> Catalog:
+    """The schema with what came back of users with these migrations, as privileges; the first time it was not there."""
+    for work in works:
+        catalog, _ = undone(catalog, work.after, work.made)
+    return catalog
 
 
 def _compared(before: Content | None, after: Content) -> Json:
