@@ -19,6 +19,7 @@ HARMFUL = [
     "GRANT CREATE ON SCHEMA runbook TO {role}",
     "GRANT SELECT ON runbook_salvage.kept_row TO {role}",
     "GRANT SELECT (kept) ON runbook_salvage.kept_row TO PUBLIC",
+    "ALTER TABLE runbook.receipt OWNER TO {role}",
     "ALTER ROLE {role} LOGIN; GRANT pg_write_all_data TO {role}",
 ]
 
@@ -83,6 +84,50 @@ def test_what_default_privileges_gave_to_later_objects(runs: StepRuns) -> None:
     runs.up_to("apply")
     assert status(runs)["rights_of_others"] == []
     runs.execute("DROP OWNED BY clerk", "DROP ROLE clerk")
+
+
+GIVES_AWAY = """
+    CREATE FUNCTION give_away() RETURNS event_trigger LANGUAGE plpgsql AS $$ DECLARE made record; BEGIN
+        FOR made IN SELECT object_identity FROM pg_event_trigger_ddl_commands() WHERE object_type = 'table' LOOP
+            EXECUTE format('ALTER TABLE %s OWNER TO clerk', made.object_identity);
+        END LOOP;
+    END $$"""
+
+
+@pytest.fixture
+def gives_away(runs: StepRuns) -> Iterator[StepRuns]:
+    """Each new table belongs to the application's role, as many applications have it."""
+    runs.execute("DROP ROLE IF EXISTS clerk", "CREATE ROLE clerk", GIVES_AWAY)
+    yield runs
+    runs.execute("DROP EVENT TRIGGER gives_away", "DROP OWNED BY clerk", "DROP ROLE clerk")
+
+
+OWNERS = """
+    SELECT DISTINCT pg_get_userbyid(relowner)::text FROM pg_class
+    WHERE relnamespace IN ('runbook'::regnamespace, 'runbook_salvage'::regnamespace)"""
+
+
+def test_an_event_trigger_gives_nobody_the_ledger(gives_away: StepRuns) -> None:
+    gives_away.execute(
+        "CREATE EVENT TRIGGER gives_away ON ddl_command_end WHEN TAG IN ('CREATE TABLE')"
+        " EXECUTE FUNCTION give_away()"
+    )
+    gives_away.deploy()
+    assert gives_away.ask(OWNERS) == [(gives_away.server.user,)]
+
+
+def test_one_that_gives_it_away_again_is_refused(gives_away: StepRuns) -> None:
+    gives_away.execute("CREATE EVENT TRIGGER gives_away ON ddl_command_end EXECUTE FUNCTION give_away()")
+    gives_away.execute(
+        "CREATE OR REPLACE FUNCTION give_away() RETURNS event_trigger LANGUAGE plpgsql AS $$ DECLARE made oid; BEGIN"
+        " FOR made IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relowner <> 'clerk'::regrole"
+        " AND relnamespace = to_regnamespace('runbook') LOOP"
+        " EXECUTE format('ALTER TABLE %s OWNER TO clerk', made::regclass); END LOOP; END $$"
+    )
+    answer = gives_away.step("preflight")
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", "ledger_open_to_others"), answer
+    assert "An event trigger of this database gives the tables" in answer["msg"]
+    assert gives_away.ask("SELECT to_regclass('runbook.receipt')") == [(None,)]
 
 
 def test_a_receipt_cut_off_at_the_end_is_seen(runs: StepRuns) -> None:

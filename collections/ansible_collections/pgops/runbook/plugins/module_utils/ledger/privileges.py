@@ -41,6 +41,15 @@ RIGHTS = """
     GROUP BY 1, 2, 3, 4 ORDER BY 2, 4"""
 
 
+# Whoever owns a table may drop it, without any right on its schema.
+OWNED = """
+    SELECT ARRAY[n.nspname::text, c.relname::text], o.rolname::text, pg_catalog.pg_get_userbyid(n.nspowner)::text
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+    WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p') AND NOT o.rolsuper
+      AND NOT pg_catalog.pg_has_role(c.relowner, n.nspowner, 'USAGE')
+    ORDER BY 1"""
+
 # Who may write every table by membership, and is not the owner. Not superusers, nor who manages roles and so could give
 # himself that right: services that run PostgreSQL for others give it to their administrators.
 MAY_WRITE_ALL = """
@@ -60,7 +69,7 @@ class ForeignRight(NamedTuple):
         name: of the object, quoted.
         role: who may, or PUBLIC.
         privileges: what, as GRANT calls it.
-        revoke: the command that ends it.
+        revoke: the command that ends it, by whoever owns the schema, or by a superuser where he does not own this.
         harmful: whether it lets the role write, or read rows that were kept.
     """
 
@@ -88,6 +97,13 @@ def rights_of_others(cursor: Cursor) -> list[ForeignRight]:
                 f"REVOKE ALL ON {kind} {shown} FROM {whom}",
                 writes or reads_kept_rows,
             )
+        )
+    cursor.execute(OWNED, (list(RUNBOOK_SCHEMAS),))
+    for name, role, owner in cursor.fetchall():
+        shown = sql.Identifier(*name).as_string(cursor)
+        whose = sql.Identifier(owner).as_string(cursor)
+        found.append(
+            ForeignRight(shown, role, ["ownership"], f"ALTER TABLE {shown} OWNER TO {whose}", harmful=True)
         )
     cursor.execute(MAY_WRITE_ALL, (LEDGER_SCHEMA,))
     for (role,) in cursor.fetchall():

@@ -13,8 +13,9 @@ import re
 from ..errors import Refused
 from ..postgres.answers import one_row
 from ..postgres.application_tables import LEDGER_SCHEMA, SALVAGE_SCHEMA
-from ..postgres.connection import sql
+from ..postgres.connection import psycopg2, sql
 from ..postgres.membership import may_act_as, membership
+from ..postgres.message import one_line
 from ..postgres.session import SAFE_PATH
 from ..shapes import Cursor
 from .schema import ALL_AWAY, COLLECTION_VERSION, COMMENTS, NEWEST, RELEASES
@@ -58,6 +59,25 @@ GRANTED = """
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
           WHERE c.relkind IN ('r', 'S')) AS made
     WHERE made.acl IS NOT NULL AND made.oid <> ALL (%s::bigint[]) AND made.nspname = ANY (%s) ORDER BY 1, 2"""
+
+# What was made just now and belongs to somebody else than its maker, or than the schema that was there.
+GIVEN_AWAY = """
+    SELECT made.kind, made.name, made.wanted FROM (
+        SELECT n.oid, n.nspname, 'SCHEMA' AS kind, ARRAY[n.nspname::text] AS name, n.nspowner AS owner,
+               current_user::text AS wanted
+        FROM pg_catalog.pg_namespace n UNION ALL
+        SELECT c.oid, n.nspname, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+               ARRAY[n.nspname::text, c.relname::text], c.relowner,
+               CASE WHEN n.oid = ANY (%(there)s::bigint[])
+                    THEN pg_catalog.pg_get_userbyid(n.nspowner)::text ELSE current_user::text END
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        -- A sequence of a column goes with its table.
+        WHERE c.relkind = 'r' OR c.relkind = 'S' AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.objid = c.oid AND d.deptype IN ('a', 'i'))) AS made
+    WHERE made.oid <> ALL (%(there)s::bigint[]) AND made.nspname = ANY (%(schemas)s)
+      AND pg_catalog.pg_get_userbyid(made.owner)::text <> made.wanted
+    ORDER BY 1, 2"""
 
 OWNERS = """
     SELECT DISTINCT pg_catalog.pg_get_userbyid(found.owner)::text, current_user::text
@@ -212,6 +232,7 @@ def upgrade(cursor: Cursor) -> list[int]:
                 cursor.execute(statement)
     _check_columns(cursor)
     _comment(cursor)
+    _take_back(cursor, there)
     _revoke_from_others(cursor, there)
     cursor.execute(
         "INSERT INTO runbook.release (number, applied_by) VALUES (%s, %s)", (NEWEST, COLLECTION_VERSION)
@@ -272,6 +293,42 @@ def _comment(cursor: Cursor) -> None:
             sql.SQL("COMMENT ON {} {} IS {}").format(kind, sql.Identifier(*parts), sql.Literal(text))
         )
     cursor.execute(sql.SQL("; ").join(statements))
+
+
+def _take_back(cursor: Cursor, there: list[int]) -> None:
+    """What was made now belongs to who made it, also where an event trigger gives each new table to the application.
+
+    Whoever owns a table may drop it, without any right on its schema (manual, "DROP OWNED").
+
+    Raises:
+        Refused: it is given away again, or this role may not have it back.
+    """
+    values = {"there": there, "schemas": SCHEMAS}
+    cursor.execute(GIVEN_AWAY, values)
+    given_away = cursor.fetchall()
+    if not given_away:
+        return
+    try:
+        for kind, name, owner in given_away:
+            cursor.execute(
+                sql.SQL("ALTER {} {} OWNER TO {}").format(
+                    sql.SQL(kind), sql.Identifier(*name), sql.Identifier(owner)
+                )
+            )
+    except psycopg2.errors.InsufficientPrivilege as error:
+        reason = one_line(error)
+    else:
+        cursor.execute(GIVEN_AWAY, values)
+        if not cursor.fetchall():
+            return
+        reason = "it gives them away when their owner is set, too"
+    raise Refused(
+        "ledger_open_to_others",
+        "An event trigger of this database gives the tables that are made in it to another role, those of the runbook"
+        f" too, and they cannot be had back ({reason}). Whoever owns them can drop them with all rows kept there."
+        f" Nothing was changed. Have the trigger leave out the schemas {' and '.join(SCHEMAS)}, then type the same"
+        " command again.",
+    )
 
 
 def _revoke_from_others(cursor: Cursor, there: list[int]) -> None:
