@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.content import fingerprint
 from ansible_collections.pgops.runbook.plugins.module_utils.content.difference import difference
 from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint import (
     columns_before,
@@ -354,3 +355,23 @@ def test_a_row_that_is_too_long_for_a_text_is_named(connection) -> None:
     assert failed.value.code == "row_too_long"
     assert "A row of public.files cannot be read: invalid memory alloc request size" in failed.value.reason
     assert "Keep such values in large objects or files, or divide them" in failed.value.reason
+
+
+@pytest.mark.parametrize("tables", [3, 6, 7])
+def test_what_was_read_is_locked_no_more(connection, monkeypatch, tables):
+    """The server has room for so many locks of all its sessions."""
+    monkeypatch.setattr(fingerprint, "LOCKED_AT_ONCE", 3)
+    with connection.cursor() as cursor:
+        for number in range(tables):
+            cursor.execute(f"CREATE TABLE t{number} (id int PRIMARY KEY); INSERT INTO t{number} VALUES (1)")
+        connection.commit()
+        found = content_fingerprint(cursor)
+        assert [facts["rows"] for facts in found["tables"].values()] == [1] * tables
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation >= 16384 AND locktype = 'relation'"
+        )
+        assert cursor.fetchone() == (0,)
+        cursor.execute("SAVEPOINT own; ROLLBACK TO SAVEPOINT own")
+        with pytest.raises(psycopg2.errors.InvalidSavepointSpecification):
+            cursor.execute("ROLLBACK TO SAVEPOINT runbook_reads")
+    connection.rollback()

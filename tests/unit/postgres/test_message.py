@@ -35,3 +35,10 @@ def test_too_long(sqlstate: str, message: str, is_it: bool) -> None:
     error = Said(sqlstate, message)
     assert too_long_as_text(error) is is_it
     assert (explain_error(error)[0] == "row_too_long") is is_it
+
+
+def test_no_room_for_locks_names_the_setting() -> None:
+    code, said = explain_error(Said("53200", "out of shared memory"))
+    assert code == "postgresql_error"
+    assert "Raise max_locks_per_transaction in its settings" in said
+    assert "max_locks" not in explain_error(Said("53200", "out of memory"))[1]

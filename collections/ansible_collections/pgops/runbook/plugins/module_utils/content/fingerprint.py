@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,14 @@ __all__ = [
     "content_fingerprint",
     "stored_tables",
     "table_fingerprint",
+    "table_fingerprints",
 ]
+
+
+#: So many tables are locked at a time, by one session, while their rows are read.
+LOCKED_AT_ONCE = 200
+
+LOCKS_GIVEN_UP = "ROLLBACK TO SAVEPOINT runbook_reads; RELEASE SAVEPOINT runbook_reads"
 
 
 @dataclass(frozen=True)
@@ -84,23 +91,41 @@ def content_fingerprint(cursor: Cursor, only_columns: Mapping[str, Any] | None =
     wanted = None if only_columns is None else columns_before(only_columns)
     with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         previous = pin_session(own, local=True)
-        tables = {}
         found = [table for table in stored_tables(own) if wanted is None or table.name in wanted]
         if found:
             begin("reading tables", len(found))
-        for table in found:
-            if wanted is None:
-                tables[table.name] = table_fingerprint(own, table)
-            else:
-                tables[table.name] = table_fingerprint(own, table, wanted[table.name])
-            advance()
         result: dict[str, dict[str, Any]] = {
-            "tables": tables,
+            "tables": dict(table_fingerprints(own, found, wanted)),
             "sequences": _sequences(own),
             "large_objects": _large_objects(own),
         }
         restore_session(own, previous, local=True)
     return result
+
+
+def table_fingerprints(
+    cursor: Cursor, tables: Iterable[StoredTable], columns: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and table_fingerprint() of one table after the other; to be gone through to its end.
+
+    A transaction keeps the locks of what it has read, with all indexes, and the server has room for a few thousand
+    (manual, max_locks_per_transaction). A savepoint that is rolled back gives them up, and the snapshot stays.
+
+    Args:
+        cursor: of a transaction that has written nothing since, pinned.
+        columns: of each table, those that are read; None: all.
+    """
+    read = 0
+    for table in tables:
+        if read % LOCKED_AT_ONCE == 0:
+            cursor.execute("SAVEPOINT runbook_reads")
+        yield table.name, table_fingerprint(cursor, table, None if columns is None else columns[table.name])
+        advance()
+        read += 1
+        if read % LOCKED_AT_ONCE == 0:
+            cursor.execute(LOCKS_GIVEN_UP)
+    if read % LOCKED_AT_ONCE:
+        cursor.execute(LOCKS_GIVEN_UP)
 
 
 def columns_before(earlier: Mapping[str, Any]) -> dict[str, list[str]]:

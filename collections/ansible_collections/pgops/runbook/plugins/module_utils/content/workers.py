@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from ..activity import advance, begin
+from ..activity import begin
 from ..postgres.connection import connect
 from ..postgres.session import pin_session, restore_session
 from ..shapes import Content, Cursor, Json, Target
-from .fingerprint import StoredTable, content_fingerprint, stored_tables, table_fingerprint
+from .fingerprint import StoredTable, content_fingerprint, stored_tables, table_fingerprints
 
 __all__ = ["content_of_snapshot"]
 
@@ -43,24 +45,22 @@ def content_of_snapshot(cursor: Cursor, target: Target, snapshot: str, workers: 
 
     emptied = threading.Event()
 
+    def those_left() -> Iterator[StoredTable]:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield tables.get_nowait()
+        emptied.set()
+
     def work(number: int) -> Json:
-        mine: Json = {}
         if number and emptied.wait(number * SOON_SECONDS):
-            return mine
+            return {}
         connection = connect(target)
         try:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
             with connection.cursor() as own:
                 own.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
                 pin_session(own, local=True)
-                while True:
-                    try:
-                        table = tables.get_nowait()
-                    except queue.Empty:
-                        emptied.set()
-                        return mine
-                    mine[table.name] = table_fingerprint(own, table)
-                    advance()
+                return dict(table_fingerprints(own, those_left()))
         finally:
             connection.close()
 

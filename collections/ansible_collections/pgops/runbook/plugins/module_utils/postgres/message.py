@@ -50,6 +50,12 @@ def explain_error(error: Exception) -> tuple[str, str]:
             " any bytes. Give it again in UTF-8, then type the same command again."
         )
         return "text_not_utf8", f"{message}. {what}"
+    if sqlstate == "53200" and "shared memory" in message:  # out_of_memory
+        what = (
+            "The server has no room for the locks of so many tables and indexes at a time. Raise"
+            " max_locks_per_transaction in its settings (it takes a restart), then type the same command again."
+        )
+        return "postgresql_error", f"{message}. {what}"
     return "postgresql_error", f"{message.rstrip('.')}."
 
 
