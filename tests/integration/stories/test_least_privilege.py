@@ -130,6 +130,41 @@ def test_a_role_that_was_there_before_inherits_what_it_is_given(owned: Applicati
     assert "changed=0" in owned.run("playbooks/bootstrap_roles.yml").output
 
 
+@pytest.fixture
+def administrator(owned: Application) -> Iterator[str]:
+    """Who may make roles, and has the right to give those that the deploy role needs, and is no superuser."""
+    execute(
+        owned,
+        "CREATE ROLE administrator LOGIN CREATEROLE CREATEDB BYPASSRLS",
+        'GRANT app_owner, "The Owner", pg_signal_backend, pg_read_all_stats TO administrator WITH ADMIN OPTION',
+    )
+    yield "administrator"
+    execute(
+        owned,
+        "DROP SCHEMA IF EXISTS runbook, runbook_salvage CASCADE",
+        "DO $$ BEGIN DROP OWNED BY deployer CASCADE; DROP ROLE deployer;"
+        " EXCEPTION WHEN undefined_object THEN NULL; END $$",
+        "DROP OWNED BY administrator CASCADE",
+        "DROP ROLE administrator",
+    )
+
+
+def test_an_administrator_who_is_no_superuser_makes_it(owned: Application, administrator: str) -> None:
+    owned.variables["bootstrap_roles_admin"] = administrator
+    made = owned.run("playbooks/bootstrap_roles.yml")
+    assert made.status == 0, made.output
+    assert "changed=0" in owned.run("playbooks/bootstrap_roles.yml").output
+    deployed = owned.deploy("002", "--check")
+    assert deployed.status == 0, deployed.output
+    # A role to which the ledger of another one is closed is told how it is opened.
+    owned.variables["db_user"] = administrator
+    refused = owned.deploy("002", "--check")
+    assert refused.status != 0
+    said = " ".join(refused.output.split())
+    assert "Role administrator may not read the runbook's schemas, which belong to deployer." in said
+    assert "playbooks/bootstrap_roles.yml" in said
+
+
 ODD = "De-loy R.x ä;"
 
 

@@ -86,6 +86,14 @@ OWNERS = """
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) AS found
     WHERE found.schema = ANY (%s) AND NOT pg_catalog.pg_has_role(found.owner, 'USAGE') ORDER BY 1"""
 
+# Who owns the ledger, where this role may not read which layout it has.
+CLOSED_TO_US = """
+    SELECT pg_catalog.pg_get_userbyid(n.nspowner)::text FROM pg_catalog.pg_namespace n
+    LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = 'release'
+    WHERE n.nspname = 'runbook' AND NOT (
+        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+        AND (c.oid IS NULL OR pg_catalog.has_table_privilege(c.oid, 'SELECT')))"""
+
 COLUMNS = """
     SELECT pg_catalog.concat_ws('.', n.nspname, c.relname, a.attname) FROM pg_catalog.pg_attribute a
     JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -101,11 +109,19 @@ def release_of(cursor: Cursor) -> int:
     cursor.execute(
         # From a table, whose lock lets the session see what others have committed: without one, to_regclass answers
         # from the cache, where what was not there at the first question is still not there.
-        "SELECT pg_catalog.to_regclass('runbook.release') IS NOT NULL,"
-        " pg_catalog.to_regclass('runbook.receipt') IS NOT NULL"
-        " FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'"
+        "SELECT closed.to_us, CASE WHEN closed.to_us IS NULL THEN pg_catalog.to_regclass('runbook.release') END"
+        " IS NOT NULL, CASE WHEN closed.to_us IS NULL THEN pg_catalog.to_regclass('runbook.receipt') END IS NOT NULL"
+        f" FROM (VALUES (({CLOSED_TO_US}))) AS closed (to_us)"
     )
-    has_releases, has_receipts = one_row(cursor)
+    closed_by, has_releases, has_receipts = one_row(cursor)
+    if closed_by is not None:
+        cursor.execute("SELECT current_user::text")
+        (role,) = one_row(cursor)
+        raise Refused(
+            "role_lacks_privilege",
+            f"Role {role} may not read the runbook's schemas, which belong to {closed_by}. Nothing was changed. Connect"
+            f" as {closed_by}, or have them given to {role}: ansible-playbook playbooks/bootstrap_roles.yml",
+        )
     if not has_releases:
         return FIRST if has_receipts else 0
     # A second time for what was committed between the two questions; where one snapshot holds, that stays unseen.
