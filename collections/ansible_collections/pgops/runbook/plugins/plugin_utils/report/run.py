@@ -116,8 +116,7 @@ def _ending(run: dict[str, Any]) -> list[str]:
     lines.append(f"State: {_state(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
-    following = _next(run)
-    if following:
+    if following := _next(run):
         lines.append(f"Next: {following}")
     return lines
 
@@ -309,8 +308,7 @@ def _state(run: dict[str, Any]) -> str:
 
 
 def _lost(run: dict[str, Any]) -> list[str] | None:
-    """What is applied where the ledger that answers has not got what the run committed; None where it has."""
-    # Absent in records of older releases.
+    """What is applied where the ledger that answers lacks what the run committed; None where it has it, or is older."""
     return next((step["lost"] for step in reversed(run["steps"]) if step.get("lost") is not None), None)
 
 
@@ -323,11 +321,10 @@ def _is_done(run: dict[str, Any], name: str) -> bool:
 
 def _check(run: dict[str, Any], changed: str) -> str:
     """What became of the check after a change."""
-    broke_off = any(step["step"] == changed and step["status"] == "failed" for step in run["steps"])
-    if broke_off:
+    became = {step["step"]: step["status"] for step in run["steps"]}
+    if became.get(changed) == "failed":
         return "the run broke off before the check after it"
-    checked = any(step["step"] == "smoke_test" for step in run["steps"])
-    return "the check after it failed" if checked else "the check after it did not run"
+    return "the check after it failed" if "smoke_test" in became else "the check after it did not run"
 
 
 def _next(run: dict[str, Any]) -> str | None:
