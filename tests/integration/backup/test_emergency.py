@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.backup import files
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.emergency import (
     choose_kind,
     restore_point_name,
@@ -52,6 +53,23 @@ def test_a_rollback_on_its_salvage_alone(runs: StepRuns) -> None:
     (done,) = run.must("emergency_rollback")["outputs"]["migrations"]
     assert [(item["kind"], item["rows"]) for item in done["salvage"]] == [("dropped columns", 1)]
     assert not (run.backups / run.run_id).exists()
+
+
+def test_without_room_for_a_dump_there_is_another_way(
+    runs: StepRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.deploy()
+    again = runs.another("emergency_rollback", "002")
+    again.must("preflight")
+
+    class NoRoom:
+        free = 2**20
+
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: NoRoom)
+    answer = again.step("backup", purpose="emergency")
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", "backup_dir_full"), answer
+    assert answer["msg"].endswith("kept in the database: -e emergency_backup=salvage")
+    again.must("backup", purpose="emergency", kind="salvage")
 
 
 def test_a_restore_point_without_archiving_is_refused_before_anything_is_changed(runs: StepRuns) -> None:

@@ -25,12 +25,13 @@ __all__ = ["BackupFiles", "check_room", "remove_unencrypted"]
 BLOCK_BYTES = 1024 * 1024
 
 
-def check_room(folder: str, needed_bytes: int) -> None:
+def check_room(folder: str, needed_bytes: int, otherwise: str = "") -> None:
     """Refuse a backup folder that cannot be written, or that has no room.
 
     Args:
         folder: backup_dir; it or the nearest folder above it must exist.
         needed_bytes: size of the database, which a compressed dump stays below.
+        otherwise: what else helps where there is no room; a sentence that begins with a space.
 
     Raises:
         Refused: saying what is wrong.
@@ -65,7 +66,7 @@ def check_room(folder: str, needed_bytes: int) -> None:
         raise Refused(
             "backup_dir_full",
             f"backup_dir {folder} has {free // 2**20} MiB free, but the database has {needed_bytes // 2**20} MiB."
-            " Make room, or choose another backup_dir.",
+            f" Make room, or choose another backup_dir.{otherwise}",
         )
 
 

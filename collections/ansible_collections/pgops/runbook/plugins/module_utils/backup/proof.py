@@ -167,10 +167,30 @@ def _check_rows(
         ]
         raise StepFailed(
             "copy_differs_from_production",
-            f"The rows of the restored backup are not those of production: {listed(lines)}.",
+            f"The rows of the restored backup are not those of production: {listed(lines)}.{_who_writes(copy)}",
             tables=problems,
             rows=rows,
         )
+
+
+# The copy has them, too, and each session of the runbook in it is a login (manual, "Event Triggers"; PostgreSQL 17).
+LOGIN_TRIGGERS = """
+    SELECT quote_ident(evtname) FROM pg_catalog.pg_event_trigger
+    WHERE evtevent = 'login' AND evtenabled IN ('O', 'A') ORDER BY 1"""
+
+
+def _who_writes(copy: Connection) -> str:
+    """A sentence on triggers that may have written in the copy itself, as a log of logins; empty without any."""
+    with transaction(copy) as cursor:
+        cursor.execute(LOGIN_TRIGGERS)
+        triggers = [name for (name,) in cursor.fetchall()]
+    if not triggers:
+        return ""
+    return (
+        f" The database has a trigger that fires at each login, {listed(triggers)}: if it writes into that table, it"
+        " does so in the copy, too, and nothing is wrong with the backup. Have its function return where"
+        " current_setting('application_name') is 'pgops.runbook', then type the same command again."
+    )
 
 
 def _check_sequences(manifest: Json, restored: Content) -> None:

@@ -93,6 +93,9 @@ def _in_repository(manifest: Json) -> Json:
     }
 
 
+WITHOUT_DUMP = " Or roll back without a dump; what the rollback takes away is kept in the database: -e emergency_backup=salvage"
+
+
 def _choose(step: Step, engine: BackupEngine) -> Json:
     """Kind of the backup before a rollback, and why."""
     migrations = step.selected_migrations()
@@ -110,7 +113,7 @@ def _choose(step: Step, engine: BackupEngine) -> Json:
         engine.emergency_kind(step.params["kind"]), size / 2**20, step.params["full_max_mb"], one_by_one
     )
     if kind == FULL:
-        check_room(step.params["backup_dir"], size)
+        check_room(step.params["backup_dir"], size, "" if one_by_one else WITHOUT_DUMP)
     if engine.emergency_kind(step.params["kind"]) != step.params["kind"]:
         why = f"backup_engine is {engine.name}"
     return {"kind": kind, "why": why}
