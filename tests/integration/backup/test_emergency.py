@@ -68,7 +68,7 @@ def test_without_room_for_a_dump_there_is_another_way(
     monkeypatch.setattr(files.shutil, "disk_usage", lambda path: NoRoom)
     answer = again.step("backup", purpose="emergency")
     assert (answer["outcome"], answer["reason_code"]) == ("refused", "backup_dir_full"), answer
-    assert answer["msg"].endswith("kept in the database: -e emergency_backup=salvage")
+    assert answer["msg"].endswith("and nothing else. -e emergency_backup=salvage")
     again.must("backup", purpose="emergency", kind="salvage")
 
 

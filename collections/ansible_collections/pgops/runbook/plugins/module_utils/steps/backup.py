@@ -93,7 +93,10 @@ def _in_repository(manifest: Json) -> Json:
     }
 
 
-WITHOUT_DUMP = " Or roll back without a dump; what the rollback takes away is kept in the database: -e emergency_backup=salvage"
+WITHOUT_DUMP = (
+    " Or roll back without a dump: what the rollback takes away is kept in the database, and nothing else."
+    " -e emergency_backup=salvage"
+)
 
 
 def _choose(step: Step, engine: BackupEngine) -> Json:
