@@ -22,10 +22,11 @@ def content(**rows: int) -> dict:
 
 
 def test_what_was_kept_is_counted_with_what_became_of_it() -> None:
-    kept = [{"rows": 3}, {"rows": 4}]
+    kept = [{"item": 7, "rows": 3}, {"item": 8, "rows": 4}]
     returned = [
-        {"returned": 3, "held_back": 0, "reasons": {}},
-        {"returned": 2, "held_back": 2, "reasons": {"its parent is gone": 2}},
+        {"item": 2, "returned": 1, "held_back": 3, "reasons": {"kept by a rollback of production": 3}},
+        {"item": 7, "returned": 3, "held_back": 0, "reasons": {}},
+        {"item": 8, "returned": 2, "held_back": 2, "reasons": {"its parent is gone": 2}},
     ]
     assert count_rows(kept, returned) == (7, 5, 2, {"its parent is gone": 2})
     assert count_rows([], []) == (0, 0, 0, {})

@@ -14,7 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.message imp
 class Said(Exception):
     """An error of the server, as far as it is looked at."""
 
-    def __init__(self, sqlstate: str, message: str) -> None:
+    def __init__(self, sqlstate: str | None, message: str) -> None:
         super().__init__(message)
         self.pgcode = sqlstate
 
@@ -42,3 +42,20 @@ def test_no_room_for_locks_names_the_setting() -> None:
     assert code == "postgresql_error"
     assert "Raise max_locks_per_transaction in its settings" in said
     assert "max_locks" not in explain_error(Said("53200", "out of memory"))[1]
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "message"),
+    [
+        (
+            None,
+            "server closed the connection unexpectedly This probably means the server terminated abnormally",
+        ),
+        ("57P01", "terminating connection due to administrator command"),
+    ],
+)
+def test_a_session_that_was_ended(sqlstate: str | None, message: str) -> None:
+    code, said = explain_error(Said(sqlstate, message))
+    assert code == "postgresql_error"
+    assert said.startswith(f"{message}. ")
+    assert "or by a script of this run that ends the sessions of others (pg_terminate_backend)" in said

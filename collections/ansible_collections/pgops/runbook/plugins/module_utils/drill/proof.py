@@ -35,9 +35,12 @@ def count_rows(kept: Iterable[Json], returned: Iterable[Json]) -> Rows:
     """
     Args:
         kept: items of the salvage, as a rollback's receipt has them.
-        returned: what became of them (see salvage.returning.returner).
+        returned: what became of them (see salvage.returning.returner), and of what production's rollbacks had kept
+            before, which the copy has, too.
     """
-    items = list(returned)
+    kept = list(kept)
+    numbers = {one["item"] for one in kept}
+    items = [one for one in returned if one["item"] in numbers]
     reasons: dict[str, int] = {}
     for one in items:
         for reason, rows in (one.get("reasons") or {}).items():

@@ -50,6 +50,14 @@ def explain_error(error: Exception) -> tuple[str, str]:
             " any bytes. Give it again in UTF-8, then type the same command again."
         )
         return "text_not_utf8", f"{message}. {what}"
+    if sqlstate == "57P01" or (
+        sqlstate is None and "server closed the connection" in message
+    ):  # admin_shutdown
+        what = (
+            "A session of the runbook was ended: by a restart of the server, by somebody, or by a script of this run"
+            " that ends the sessions of others (pg_terminate_backend)."
+        )
+        return "postgresql_error", f"{message.rstrip('.')}. {what}"
     if sqlstate == "53200" and "shared memory" in message:  # out_of_memory
         what = (
             "The server has no room for the locks of so many tables and indexes at a time. Raise"
