@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.pgops.runbook.plugins.module_utils.reasons import REASONS
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import STATE_OF_PRODUCTION
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.state import STATE_OF_PRODUCTION
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8")

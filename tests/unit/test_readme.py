@@ -118,7 +118,7 @@ def test_every_item_of_the_checklist_is_explained() -> None:
 
 
 def test_every_outcome_is_explained() -> None:
-    report = (PLUGINS / "plugin_utils/report/run.py").read_text(encoding="utf-8")
+    report = (PLUGINS / "plugin_utils/report/state.py").read_text(encoding="utf-8")
     block = report[report.index("STATE_OF_PRODUCTION = {") : report.index("LOOK =")]
     table = README[README.index("| outcome | production |") : README.index("Beside the sentence stands")]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {

@@ -13,10 +13,8 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.page import (
     facts_of,
     write_reports,
 )
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import (
-    STATE_OF_PRODUCTION,
-    short_report,
-)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import short_report
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.state import STATE_OF_PRODUCTION
 
 from tests.unit.record.records import ok, on_disk, record, run_until, settled
 from tests.unit.report.test_run import run

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import (
-    STATE_OF_PRODUCTION,
-    run_report,
-)
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import run_report
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.state import STATE_OF_PRODUCTION
 
 
 def run(outcome, playbook="deploy", steps=(), **facts):
@@ -33,12 +31,6 @@ def test_every_outcome_tells_what_production_has(outcome):
     assert lines[0] == f"{outcome}: 009 on library (database midi)"
     assert f"State: {STATE_OF_PRODUCTION[outcome]}".format(migrations="migration") in lines
     assert lines[-1] == "Record: /a/run.json"
-
-
-@pytest.mark.parametrize("outcome", ["deployed", "rolled_back"])
-def test_several_migrations_are_spoken_of_as_several(outcome):
-    (line,) = [line for line in run_report(run(outcome, migrations=["009", "010"]), "x") if "State:" in line]
-    assert " migrations" in line
 
 
 def test_the_reason_stands_with_its_code():
@@ -85,95 +77,6 @@ def test_a_rollback_promises_what_the_next_deploy_will_do():
     assert "next deploy" not in line
     assert "no deploy puts them back, because restore_salvage is false" in line
     assert "playbooks/salvage.yml -e salvage_action=put_back -e salvage_item=4" in line
-
-
-FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))
-
-
-def next_line(content):
-    return [line for line in run_report(content, "x") if line.startswith("Next:")]
-
-
-def test_a_rollback_that_failed_too_offers_the_restore_of_its_own_backup():
-    command = "ansible-playbook playbooks/restore.yml -e run_id=r1"
-    (line,) = next_line(run("failed", steps=FAILED_ROLLBACK))
-    assert line.endswith(command)
-    assert next_line(run("restored", steps=(*FAILED_ROLLBACK, ("swap", "ok")))) == []
-
-
-GONE = {"run_id": "r1", "why": "The backup is gone: /backups/r1 is no longer there."}
-
-
-def test_a_backup_that_is_known_to_be_gone_is_not_offered():
-    (line,) = next_line(run("failed", steps=FAILED_ROLLBACK, backup_gone=GONE))
-    assert line == (
-        "Next: correct the rollback script, then: ansible-playbook emergency_rollback.yml -e migration=009. The backup"
-        " of run r1 cannot be put back (The backup is gone: /backups/r1 is no longer there); which others there are"
-        " says: ansible-playbook playbooks/restore.yml"
-    )
-    of_another = {**GONE, "run_id": "r7"}
-    (line,) = next_line(run("failed", steps=FAILED_ROLLBACK, backup_gone=of_another))
-    assert line.endswith("playbooks/restore.yml -e run_id=r1")
-
-
-@pytest.mark.parametrize(("code", "offered"), [("backup_damaged", False), ("no_room", True)])
-def test_nor_one_that_the_automatic_restore_did_not_find(code, offered):
-    content = run("failed", steps=(*FAILED_ROLLBACK, ("restore", "failed")))
-    content["steps"][-1].update(reason_code=code, reason="The backup was damaged.")
-    (line,) = next_line(content)
-    assert line.endswith("-e run_id=r1") is offered
-    assert ("(The backup was damaged)" in line) is not offered
-
-
-def test_nor_after_a_rollback_by_hand():
-    facts = {"restorable_run": "r0", "backup_gone": {**GONE, "run_id": "r0"}}
-    steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
-    (line,) = next_line(run("unchanged", "emergency_rollback", steps, **facts))
-    assert "The backup of run r0 cannot be put back" in line
-    assert "-e run_id" not in line
-    backup = {
-        "kind": "restore_point",
-        "why": "so",
-        "restore_point": "p",
-        "lsn": "0/1",
-        "engine": "pgbackrest",
-    }
-    lines = run_report(run("rolled_back", "emergency_rollback", emergency_backup=backup, **facts), "x")
-    assert not any("restore_to" in one for one in lines)
-
-
-@pytest.mark.parametrize("code", ["password_unavailable", "server_unreachable", "host_unreachable"])
-def test_a_rollback_that_reached_nobody_is_to_be_started_by_hand(code):
-    content = run("failed", steps=[("apply", "ok"), ("verify", "failed"), ("emergency_backup", "failed")])
-    content["steps"][-1]["reason_code"] = code
-    (line,) = next_line(content)
-    assert line.endswith(
-        "playbooks/status.yml, then ansible-playbook emergency_rollback.yml -e migration=009"
-    )
-    steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
-    by_hand = run("failed", "emergency_rollback", steps, restorable_run="r0")
-    by_hand["steps"][-1]["reason_code"] = code
-    (line,) = next_line(by_hand)
-    assert line == "Next: ansible-playbook playbooks/status.yml"
-
-
-@pytest.mark.parametrize("outcome", ["failed", "unchanged"])
-def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy(outcome):
-    steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
-    (line,) = next_line(run(outcome, "emergency_rollback", steps, restorable_run="r0"))
-    assert line.endswith("ansible-playbook playbooks/restore.yml -e run_id=r0")
-    assert "restore.yml" not in " ".join(next_line(run(outcome, "emergency_rollback", steps)))
-
-
-@pytest.mark.parametrize("code", ["lock_not_available", "synchronous_standby_missing"])
-def test_nor_where_the_rollback_was_not_what_failed(code):
-    failing = run("unchanged", "emergency_rollback", (("preflight", "ok"),), restorable_run="r0")
-    failing["steps"].append(
-        {"step": "emergency_rollback", "status": "failed", "reason_code": code, "reason": "x"}
-    )
-    assert "correct the rollback script" not in " ".join(next_line(failing))
-    failing["steps"][-1]["reason_code"] = "statement_failed"
-    assert "correct the rollback script" in " ".join(next_line(failing))
 
 
 def restored(**facts):
@@ -224,89 +127,6 @@ def test_a_restore_that_goes_on_after_a_kill_says_who_swapped():
     found = {"swapped_by": "r0", "replaced": "midi_before_x"}
     lines = run_report(run("restored", "restore", restore=found), "x")
     assert "The databases were swapped by run r0, which was interrupted after it." in lines
-
-
-def test_only_a_failure_names_a_next_step():
-    assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Next:")]
-    (line,) = [line for line in run_report(run("failed"), "x") if line.startswith("Next:")]
-    assert "emergency_rollback.yml -e migration=009" in line
-
-
-@pytest.mark.parametrize(
-    ("playbook", "steps", "expected"),
-    [
-        ("deploy", [("apply", "ok"), ("verify", "failed")], "Production STILL HAS the migration."),
-        ("deploy", [("apply", "failed")], "What is in production is not known here."),
-        (
-            "emergency_rollback",
-            [("emergency_rollback", "ok"), ("smoke_test", "failed")],
-            "Production WAS ROLLED BACK, but the check after it failed.",
-        ),
-        (
-            "emergency_rollback",
-            [("emergency_rollback", "ok")],
-            "Production WAS ROLLED BACK, but the check after it did not run.",
-        ),
-        (
-            "emergency_rollback",
-            [("emergency_rollback", "failed")],
-            "What is in production is not known here.",
-        ),
-    ],
-)
-def test_a_failure_says_what_is_known_about_production(playbook, steps, expected):
-    assert f"State: {expected}" in run_report(run("failed", playbook, steps), "x")
-
-
-@pytest.mark.parametrize(
-    ("playbook", "step", "expected"),
-    [
-        ("deploy", "apply", "Production STILL HAS the migration."),
-        (
-            "emergency_rollback",
-            "emergency_rollback",
-            "Production WAS ROLLED BACK, but the run broke off before the check after it.",
-        ),
-        (
-            "restore",
-            "swap",
-            "Production is the restored backup, but the run broke off before the check after it.",
-        ),
-    ],
-)
-def test_what_a_step_had_done_that_could_not_say_so(playbook, step, expected):
-    ended = run("failed", playbook, [(step, "failed")], restorable_run="r0")
-    ended["steps"][0]["done"] = True
-    lines = run_report(ended, "x")
-    assert f"State: {expected}" in lines
-    assert not [line for line in lines if "correct the rollback script" in line]
-
-
-@pytest.mark.parametrize(
-    ("playbook", "steps", "lost", "here"),
-    [
-        (
-            "deploy",
-            [("apply", "ok"), ("verify", "failed"), ("emergency_rollback", "ok")],
-            [],
-            "009 is not applied",
-        ),
-        (
-            "emergency_rollback",
-            [("emergency_rollback", "ok"), ("smoke_test", "failed")],
-            ["009"],
-            "009 is applied",
-        ),
-    ],
-)
-def test_what_a_failover_has_lost_is_not_said_to_be_there(playbook, steps, lost, here):
-    ended = run("failed", playbook, steps, migrations=["009"])
-    ended["steps"][-1]["lost"] = lost
-    lines = run_report(ended, "x")
-    (state,) = [line for line in lines if line.startswith("State: ")]
-    assert state.startswith("State: Another server answers now than the one that this run has changed")
-    assert f"in its database {here}." in state
-    assert "Next: ansible-playbook playbooks/status.yml" in lines
 
 
 def test_a_run_without_migration_or_times_is_reported_too():
@@ -391,12 +211,6 @@ def test_what_became_of_files_is_said(hosts, words):
     assert not [line for line in untouched if line.startswith("Files on")], "production was not touched"
 
 
-def test_files_that_did_not_follow_name_the_command_that_goes_on():
-    files = {"migrations": ["names"], "hosts": {"media1": None}}
-    (line,) = [line for line in run_report(run("failed", files=files), "x") if line.startswith("Next:")]
-    assert "ansible-playbook deploy.yml -e migration=names" in line
-
-
 def test_objects_that_got_their_privileges_again_are_named():
     lines = run_report(run("rolled_back", "emergency_rollback", privileges_again=["view public.v"]), "x")
     line = "Privileges: view public.v was made again, with what was granted and revoked since the deploy"
@@ -450,10 +264,3 @@ def test_what_is_said_of_replication_is_a_line_each():
 def test_what_a_superuser_calls_of_others_is_a_line():
     lines = run_report(run("deployed", called_as_superuser=["Role midi is a superuser."]), "x")
     assert "Rights: Role midi is a superuser." in lines
-
-
-def test_a_database_that_a_restore_could_not_open_again_is_said_to_be_closed():
-    ended = run("failed", playbook="restore", steps=[("swap", "failed")])
-    ended["steps"][0]["reason_code"] = "application_not_let_in"
-    state = "State: Production's rows are as they were: nothing was swapped. But its database lets nobody in."
-    assert state in run_report(ended, "x")

@@ -149,12 +149,9 @@ class ActionModule(ExecutionOfSteps):
         ended = record.content.get("ended")
         if ended and call.arguments.get("unannounced"):
             return note_unannounced(record, call.arguments["unannounced"])
-        # A name that is mistyped is not that of a run afterwards.
-        mistyped = call.arguments.get("reason_code") == "record_unusable" and not record.content["steps"]
-        is_another = ended or mistyped
         return concluded_in_fleet(
             end_run(
-                record.successor(self._new_run_id(call.task_vars)) if is_another else record,
+                record.successor(self._new_run_id(call.task_vars)) if ended else record,
                 call.arguments,
                 lambda options: self._run_if_reached(options, call.task_vars, "announce"),
             ),

@@ -10,45 +10,16 @@ from ...module_utils.ledger.aftermath import committed_in_words
 from ...module_utils.ledger.approvals import AWAITING
 from ...module_utils.sentences import listed
 from ..record.waiting import waiting_in_words
+from .advice import next_command, restore_command, why_backup_is_gone
 from .approval import given_lines, next_lines
 from .drilled import drilled
 from .measured import limits_lifted, locked, measured
 from .proven import generated_in_words, proven_in_words
 from .restored import restored
 from .salvage import salvage_of_run
+from .state import state_of_production
 
-__all__ = ["LIST_SALVAGE", "left_out_in_words", "run_report", "short_report"]
-
-STATE_OF_PRODUCTION = {
-    "deployed": "Production has the {migrations}.",
-    "refused": "Production was not touched.",
-    "unchanged": "Production is as it was: the transaction was rolled back.",
-    "rolled_back": "Production is as it was before the {migrations}: the rollback was committed.",
-    "rehearsed": "Production was only read.",
-    "restored": "Production is the restored backup.",
-    "drilled": "Production was only read, but for the line in its ledger that says that there was a drill.",
-    "awaiting_approval": "Production was not touched, and the run holds nothing: others may work.",
-}
-
-LIST_SALVAGE = "ansible-playbook playbooks/salvage.yml"
-
-# Reasons of a step that could not begin: nobody was reached. A restore would not reach anybody either.
-NOT_REACHED = ("host_unreachable", "password_unavailable", "server_unreachable")
-
-# Of what has nothing to do with the script that was to run, and may be over a moment later.
-NOT_OF_THE_SCRIPT = (
-    *NOT_REACHED,
-    "lock_not_available",
-    "run_lock_lost",
-    "step_killed",
-    "step_not_begun",
-    "synchronous_standby_missing",
-)
-
-# Reasons of an automatic restore that found no backup to put back.
-GONE = ("backup_missing", "backup_damaged")
-
-LOOK = "What is in production is not known here."
+__all__ = ["left_out_in_words", "run_report", "short_report"]
 
 
 def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True) -> list[str]:
@@ -113,10 +84,10 @@ def _ending(run: dict[str, Any]) -> list[str]:
         lines.append(f"Reason: {run['reason']}")
     if run.get("reason_code"):
         lines.append(f"Reason code: {run['reason_code']}")
-    lines.append(f"State: {_state(run)}")
+    lines.append(f"State: {state_of_production(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
-    if following := _next(run):
+    if following := next_command(run):
         lines.append(f"Next: {following}")
     return lines
 
@@ -134,7 +105,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     if run.get("emergency_backup"):
         base = _run_with_backup(run)
         lines += _emergency_backup(
-            run["emergency_backup"], None if base is not None and _why_gone(run, base) else base
+            run["emergency_backup"], None if base is not None and why_backup_is_gone(run, base) else base
         )
     if run.get("privileges_again"):
         lines.append(
@@ -222,7 +193,7 @@ def _emergency_backup(backup: dict[str, Any], base: str | None) -> list[str]:
     if backup.get("engine") == "pgbackrest" and backup.get("restore_point") and base:
         point = backup["restore_point"]
         lines.append(
-            f"  what there was before it comes back by: {_restore_command(base)} -e restore_to={point}"
+            f"  what there was before it comes back by: {restore_command(base)} -e restore_to={point}"
         )
     return lines
 
@@ -256,143 +227,6 @@ def _interrupted(run: dict[str, Any]) -> str:
     """What is true of the run that was found dead."""
     name = f"{run['run_id']} ({run['playbook']} of {', '.join(run['migrations'])})"
     return f"Before: run {name} was interrupted; it had {committed_in_words(run)}."
-
-
-def _state(run: dict[str, Any]) -> str:
-    migrations = "migrations" if len(run["migrations"]) > 1 else "migration"
-    if run["outcome"] in ("deployed", "rolled_back") and not run["migrations"] and run.get("files"):
-        return "Production's database was only read; the files on disk now agree with it."
-    if run["outcome"] == "deployed" and not run["migrations"]:
-        return "Nothing was pending, and nothing was done."
-    if run["outcome"] == "rolled_back" and not run["migrations"]:
-        return "Nothing later was applied, and nothing was done."
-    if run["outcome"] == "rolled_back" and (run.get("proof") or {}).get("not_given_back"):
-        return (
-            f"The rollback was committed: production has the schema from before the {migrations}, and its rows but for"
-            " those that the rollback does not give back."
-        )
-    if run["outcome"] != "failed":
-        return STATE_OF_PRODUCTION[run["outcome"]].format(migrations=migrations)
-    lost = _lost(run)
-    if lost is not None:
-        here = f"{', '.join(lost)} is applied" if lost else f"{', '.join(run['migrations'])} is not applied"
-        return (
-            "Another server answers now than the one that this run has changed, and has not got what was committed"
-            f" last: in its database {here}. The other one may still have it."
-        )
-    if run["playbook"] == "restore":
-        if any(step.get("reason_code") == "application_not_let_in" for step in run["steps"]):
-            return "Production's rows are as they were: nothing was swapped. But its database lets nobody in."
-        if not _is_done(run, "swap"):
-            return LOOK
-        return f"Production is the restored backup, but {_check(run, 'swap')}."
-    if run["playbook"] == "deploy" and any(
-        step["step"] == "emergency_rollback" and step["status"] == "ok" and step.get("migrations")
-        for step in run["steps"]
-    ):
-        return (
-            f"Production's database is as it was before the {migrations}, but files on disk have not followed it"
-            " back."
-        )
-    if not run["migrations"] and run.get("files"):
-        return "Production's database was only read; files on disk are behind it."
-    changed = "emergency_rollback" if run["playbook"] == "emergency_rollback" else "apply"
-    if _is_done(run, changed):
-        what = (
-            f"WAS ROLLED BACK, but {_check(run, changed)}"
-            if changed != "apply"
-            else f"STILL HAS the {migrations}"
-        )
-        return f"Production {what}."
-    return LOOK
-
-
-def _lost(run: dict[str, Any]) -> list[str] | None:
-    """What is applied where the ledger that answers lacks what the run committed; None where it has it, or is older."""
-    return next((step["lost"] for step in reversed(run["steps"]) if step.get("lost") is not None), None)
-
-
-def _is_done(run: dict[str, Any], name: str) -> bool:
-    """Whether a step that changes production has done so, even where it could not say so itself."""
-    return any(
-        step["step"] == name and (step["status"] == "ok" or step.get("done", False)) for step in run["steps"]
-    )
-
-
-def _check(run: dict[str, Any], changed: str) -> str:
-    """What became of the check after a change."""
-    became = {step["step"]: step["status"] for step in run["steps"]}
-    if became.get(changed) == "failed":
-        return "the run broke off before the check after it"
-    return "the check after it failed" if "smoke_test" in became else "the check after it did not run"
-
-
-def _next(run: dict[str, Any]) -> str | None:
-    tried = {
-        step["step"]
-        for step in run["steps"]
-        if step["status"] == "failed" and step.get("reason_code") not in NOT_OF_THE_SCRIPT
-    }
-    backup = run.get("restorable_run")
-    not_taken_back = "emergency_rollback" in tried and not _is_done(run, "emergency_rollback")
-    if run["playbook"] == "emergency_rollback" and not_taken_back and backup:
-        if _why_gone(run, backup):
-            return _without_backup(run, backup)
-        return f"correct the rollback script, or put back the backup from before the deploy: {_restore_command(backup)}"
-    if run["outcome"] == "deployed" and run.get("rows_waiting"):
-        return f"{LIST_SALVAGE} says which rows wait, and what stands in the way of each"
-    if run["outcome"] != "failed":
-        return None
-    if _lost(run) is not None:
-        return "ansible-playbook playbooks/status.yml"
-    if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & tried:
-        if _why_gone(run, run["run_id"]):
-            return _without_backup(run, run["run_id"])
-        return f"put back the backup of this run: {_restore_command(run['run_id'])}"
-    files = run.get("files")
-    if files and None in files["hosts"].values():
-        version = files["migrations"][-1]
-        return (
-            "remove the cause that the reason names, then let the files follow the database as it is now:"
-            f" ansible-playbook {run['playbook']}.yml -e migration={version}"
-        )
-    if run["playbook"] == "deploy":
-        version = run["migrations"][0] if run["migrations"] else "..."
-        return (
-            "ansible-playbook playbooks/status.yml, then ansible-playbook emergency_rollback.yml"
-            f" -e migration={version}"
-        )
-    return "ansible-playbook playbooks/status.yml"
-
-
-def _why_gone(run: dict[str, Any], run_id: str) -> str | None:
-    """Why the backup of a run cannot be put back, as a sentence; None where nothing is known against it."""
-    # Absent in records of older releases.
-    gone = run.get("backup_gone")
-    if gone and gone["run_id"] == run_id:
-        return str(gone["why"])
-    return next(
-        (
-            step["reason"]
-            for step in run["steps"]
-            if step["step"] == "restore" and step.get("reason_code") in GONE and run["playbook"] == "deploy"
-        ),
-        None,
-    )
-
-
-def _without_backup(run: dict[str, Any], run_id: str) -> str:
-    """What is left to be typed where a rollback has failed and its backup is gone."""
-    version = run["migrations"][0] if run["migrations"] else "..."
-    return (
-        f"correct the rollback script, then: ansible-playbook emergency_rollback.yml -e migration={version}. The backup"
-        f" of run {run_id} cannot be put back ({(_why_gone(run, run_id) or '').rstrip('.')}); which others there are"
-        " says: ansible-playbook playbooks/restore.yml"
-    )
-
-
-def _restore_command(run_id: str) -> str:
-    return f"ansible-playbook playbooks/restore.yml -e run_id={run_id}"
 
 
 def _step(step: dict[str, Any]) -> str:

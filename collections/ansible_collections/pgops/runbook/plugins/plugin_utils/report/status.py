@@ -9,9 +9,10 @@ from typing import Any
 from ...module_utils.ledger.aftermath import committed_in_words
 from ...module_utils.sentences import cut, listed
 from ..record.waiting import waiting_in_words
+from .advice import LIST_SALVAGE
 from .approval import waiting_line
 from .drilled import last_drill
-from .run import LIST_SALVAGE, left_out_in_words
+from .run import left_out_in_words
 from .salvage import salvage_line
 
 # What a chain of receipts that is broken means for who deploys next.
