@@ -162,11 +162,11 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         },
         "test_nothing_is_wrong_in_the_dark[history]": "the report, which has the same colours",
     },
-    "salvage/test_salvage_one_by_one.py": {
+    "stories/test_salvage_one_by_one.py": {
         f"test_a_rollback_killed_at_any_statement_is_finished_and_loses_nothing[{number}]": "statements 2 and 5"
         for number in (1, 3, 4, 6, 7)
     },
-    "salvage/test_salvage_steps.py": {
+    "stories/test_salvage_steps.py": {
         "test_a_verify_script_that_fails_in_production_is_noticed_where_salvage_returns[one by one]": "one transaction",
         "test_the_receipts_name_the_verify_scripts_that_were_run[one by one]": "one transaction",
     },
