@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from psycopg2 import sql
 
@@ -19,12 +20,12 @@ class Restore:
         self.run = runs.another("restore")
         self.source = runs.run_id if source is None else source
 
-    def step(self, name: str, **options) -> dict:
+    def step(self, name: str, **options: Any) -> dict:
         if name == "preflight":
             options.setdefault("source_run_id", self.source)
         return self.run.step(name, **options)
 
-    def steps(self, *names: str, **options) -> dict:
+    def steps(self, *names: str, **options: Any) -> dict:
         answer: dict = {}
         for name in names:
             answer = self.step(name, **(options if name == "swap" else {}))

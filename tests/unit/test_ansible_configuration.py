@@ -31,11 +31,11 @@ def _complaints(configuration: Path) -> list[str]:
     return [line for line in said.splitlines() if "[ERROR]" in line]
 
 
-def test_every_key_is_one_that_ansible_knows():
+def test_every_key_is_one_that_ansible_knows() -> None:
     assert _complaints(CONFIGURATION) == []
 
 
-def test_a_key_of_another_name_and_one_in_another_section_are_complained_of(tmp_path):
+def test_a_key_of_another_name_and_one_in_another_section_are_complained_of(tmp_path: Path) -> None:
     text = CONFIGURATION.read_text(encoding="utf-8")
     changed = tmp_path / "ansible.cfg"
     changed.write_text(text.replace("callback_result_format", "result_format") + "nocows = true\n")

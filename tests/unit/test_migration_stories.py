@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.reasons import REASONS
@@ -25,7 +26,7 @@ DROP TABLE b;
 """
 
 
-def story(verdict: str = "deployed", more: str = ""):
+def story(verdict: str = "deployed", more: str = "") -> Any:
     return parse_story("two", STORY.format(verdict=verdict, more=more))
 
 

@@ -97,7 +97,7 @@ def test_tests_run_on_a_copy_that_is_gone_afterwards(project: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next_one(
-    project: Path, tmp_path: Path, monkeypatch
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     left = tmp_path / "pgops-mutants-left"

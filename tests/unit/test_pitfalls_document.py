@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,13 @@ def rows() -> list[str]:
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.split("|")[1].strip()[:60])
-def test_each_pitfall_names_a_test_and_no_other_words(row):
+def test_each_pitfall_names_a_test_and_no_other_words(row: Any) -> None:
     _, _, tests, _ = row.split("|")
     assert REFERENCE.sub("", tests).strip(", ") == ""
     assert REFERENCE.search(tests)
 
 
 @pytest.mark.parametrize(("file", "name"), REFERENCE.findall(DOCUMENT.read_text(encoding="utf-8")))
-def test_the_tests_exist(file, name):
+def test_the_tests_exist(file: Any, name: Any) -> None:
     tree = ast.parse((PROJECT / file).read_text(encoding="utf-8"))
     assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}

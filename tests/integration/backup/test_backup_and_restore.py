@@ -9,7 +9,9 @@ import json
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -20,6 +22,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint 
 from ansible_collections.pgops.runbook.plugins.module_utils.content.workers import content_of_snapshot
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, RunbookError, StepFailed
 
+from demo.local_server import LocalServer
 from tests.integration.backup.proving import restore_and_compare
 from tests.integration.step_runs import target
 
@@ -33,7 +36,7 @@ SCHEMA = """
 
 
 @pytest.fixture
-def filled(connection):
+def filled(connection: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)
     connection.commit()
@@ -41,22 +44,24 @@ def filled(connection):
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path: Path) -> Any:
     return BackupFiles(str(tmp_path / "backups"), "run-1")
 
 
 @pytest.fixture
-def copy(server, database):
+def copy(server: LocalServer, database: str) -> Iterator[Any]:
     made = CopyDatabase(target(server, database), f"backup-test-{database}")
     yield made
     made.drop()
 
 
-def make(server, database, connection, files, **options):
+def make(server: LocalServer, database: str, connection: Any, files: Any, **options: Any) -> Any:
     return back_up(connection, target(server, database), files, bindir=server.bindir, **options)
 
 
-def test_a_sound_backup_is_proven(server, database, filled, files, copy):
+def test_a_sound_backup_is_proven(
+    server: LocalServer, database: str, filled: Any, files: Any, copy: Any
+) -> None:
     manifest = make(server, database, filled, files)
     digest = files.write_manifest(manifest)
     proof = restore_and_compare(files, files.read_manifest(digest), copy, bindir=server.bindir)
@@ -67,10 +72,12 @@ def test_a_sound_backup_is_proven(server, database, filled, files, copy):
         cursor.execute("CREATE TABLE writes_again ()")
 
 
-def test_a_backup_under_a_writing_load_is_proven(server, database, filled, files, copy):
+def test_a_backup_under_a_writing_load_is_proven(
+    server: LocalServer, database: str, filled: Any, files: Any, copy: Any
+) -> None:
     stop, written = threading.Event(), []
 
-    def write():
+    def write() -> None:
         with contextlib.closing(server.connect(database)) as own:
             own.autocommit = True
             with own.cursor() as cursor:
@@ -99,7 +106,9 @@ def test_a_backup_under_a_writing_load_is_proven(server, database, filled, files
     assert proof["data_equal"]
 
 
-def test_a_stale_materialized_view_is_no_difference(server, database, filled, files, copy):
+def test_a_stale_materialized_view_is_no_difference(
+    server: LocalServer, database: str, filled: Any, files: Any, copy: Any
+) -> None:
     """A dump does not hold its rows; pg_restore refreshes it."""
     with filled.cursor() as cursor:
         cursor.execute("DELETE FROM entry WHERE id < 10")
@@ -108,7 +117,9 @@ def test_a_stale_materialized_view_is_no_difference(server, database, filled, fi
     assert restore_and_compare(files, manifest, copy, bindir=server.bindir)["data_equal"]
 
 
-def test_a_bit_flipped_in_any_file_is_found(server, database, filled, files):
+def test_a_bit_flipped_in_any_file_is_found(
+    server: LocalServer, database: str, filled: Any, files: Any
+) -> None:
     digest = files.write_manifest(make(server, database, filled, files))
     paths = sorted(Path(files.dump).iterdir())
     assert len(paths) >= 3
@@ -124,7 +135,9 @@ def test_a_bit_flipped_in_any_file_is_found(server, database, filled, files):
     files.read_manifest(digest)
 
 
-def test_a_missing_and_a_new_file_are_found(server, database, filled, files):
+def test_a_missing_and_a_new_file_are_found(
+    server: LocalServer, database: str, filled: Any, files: Any
+) -> None:
     digest = files.write_manifest(make(server, database, filled, files))
     added = Path(files.dump, "9999.dat.gz")
     added.write_bytes(b"")
@@ -138,7 +151,7 @@ def test_a_missing_and_a_new_file_are_found(server, database, filled, files):
         files.read_manifest(digest)
 
 
-def test_a_changed_manifest_is_found(server, database, filled, files):
+def test_a_changed_manifest_is_found(server: LocalServer, database: str, filled: Any, files: Any) -> None:
     manifest = make(server, database, filled, files)
     digest = files.write_manifest(manifest)
     manifest["content"]["tables"]["public.account"]["rows"] = 1
@@ -150,7 +163,7 @@ def test_a_changed_manifest_is_found(server, database, filled, files):
         files.read_manifest(digest)
 
 
-def test_a_run_makes_one_backup(server, database, filled, files):
+def test_a_run_makes_one_backup(server: LocalServer, database: str, filled: Any, files: Any) -> None:
     make(server, database, filled, files)
     with pytest.raises(Refused, match="has already made its backup"):
         make(server, database, filled, files)
@@ -159,13 +172,15 @@ def test_a_run_makes_one_backup(server, database, filled, files):
 # What the manifest promises and the copy has ---------------------------------------------------------------
 
 
-def falsified(manifest, change):
+def falsified(manifest: Any, change: Any) -> Any:
     changed = json.loads(json.dumps(manifest))
     change(changed)
     return changed
 
 
-def test_a_copy_with_one_other_value_is_found(server, database, filled, files, copy):
+def test_a_copy_with_one_other_value_is_found(
+    server: LocalServer, database: str, filled: Any, files: Any, copy: Any
+) -> None:
     """The value changes after the snapshot of the fingerprint and before a dump of its own snapshot."""
     manifest = make(server, database, filled, files)
     with filled.cursor() as cursor:
@@ -217,7 +232,9 @@ def test_a_copy_with_one_other_value_is_found(server, database, filled, files, c
         ),
     ],
 )
-def test_every_kind_of_difference_is_found(server, database, filled, files, copy, statement, reason):
+def test_every_kind_of_difference_is_found(
+    server: LocalServer, database: str, filled: Any, files: Any, copy: Any, statement: str, reason: str
+) -> None:
     manifest = make(server, database, filled, files)
     with filled.cursor() as cursor:
         cursor.execute(statement)
@@ -228,7 +245,9 @@ def test_every_kind_of_difference_is_found(server, database, filled, files, copy
         restore_and_compare(later, manifest, copy, bindir=server.bindir)
 
 
-def test_a_dump_that_cannot_be_restored_is_found(server, database, filled, files, copy):
+def test_a_dump_that_cannot_be_restored_is_found(
+    server: LocalServer, database: str, filled: Any, files: Any, copy: Any
+) -> None:
     manifest = make(server, database, filled, files)
     data = max(Path(files.dump).glob("*.dat*"), key=lambda path: path.stat().st_size)
     data.write_bytes(data.read_bytes()[:200])
@@ -239,7 +258,9 @@ def test_a_dump_that_cannot_be_restored_is_found(server, database, filled, files
 # Rights and locks ------------------------------------------------------------------------------------------
 
 
-def test_row_security_never_hides_rows_from_a_backup(server, database, filled, files):
+def test_row_security_never_hides_rows_from_a_backup(
+    server: LocalServer, database: str, filled: Any, files: Any
+) -> None:
     """A role that sees only some rows gets an error, and never a backup of the rows it sees."""
     with filled.cursor() as cursor:
         cursor.execute("DROP ROLE IF EXISTS clerk")
@@ -264,7 +285,9 @@ def test_row_security_never_hides_rows_from_a_backup(server, database, filled, f
         filled.commit()
 
 
-def test_a_table_that_is_being_changed_ends_the_backup_soon_and_says_so(server, database, filled, files):
+def test_a_table_that_is_being_changed_ends_the_backup_soon_and_says_so(
+    server: LocalServer, database: str, filled: Any, files: Any
+) -> None:
     with contextlib.closing(server.connect(database)) as other, other.cursor() as cursor:
         cursor.execute("ALTER TABLE entry ADD COLUMN later int")
         with pytest.raises(StepFailed, match=r"waited 0\.3 s for a table that another session holds"):
@@ -272,11 +295,13 @@ def test_a_table_that_is_being_changed_ends_the_backup_soon_and_says_so(server, 
     assert filled.info.transaction_status == 0
 
 
-def test_a_table_cannot_be_rewritten_while_the_backup_is_made(server, database, filled, files, copy):
+def test_a_table_cannot_be_rewritten_while_the_backup_is_made(
+    server: LocalServer, database: str, filled: Any, files: Any, copy: Any
+) -> None:
     """A rewrite between export and dump would give a dump without rows and no error."""
     results = []
 
-    def rewrite():
+    def rewrite() -> None:
         with contextlib.closing(server.connect(database)) as own, own.cursor() as cursor:
             cursor.execute("SET lock_timeout = '50ms'")
             own.commit()
@@ -304,16 +329,18 @@ class FilesWithVisitor(BackupFiles):
 
     visit = staticmethod(lambda: None)
 
-    def make_dump(self, *arguments):
+    def make_dump(self, *arguments: Any) -> Any:
         self.visit()
         return super().make_dump(*arguments)
 
 
-def test_between_snapshot_and_dump_no_table_can_be_rewritten(server, database, filled, tmp_path, copy):
+def test_between_snapshot_and_dump_no_table_can_be_rewritten(
+    server: LocalServer, database: str, filled: Any, tmp_path: Path, copy: Any
+) -> None:
     files = FilesWithVisitor(str(tmp_path / "backups"), "run-1")
     refused = []
 
-    def rewrite():
+    def rewrite() -> None:
         with contextlib.closing(server.connect(database)) as own, own.cursor() as cursor:
             cursor.execute("SET lock_timeout = '100ms'")
             with pytest.raises(psycopg2.errors.LockNotAvailable):
@@ -327,8 +354,8 @@ def test_between_snapshot_and_dump_no_table_can_be_rewritten(server, database, f
 
 
 def test_without_a_lock_pg_dump_would_write_a_rewritten_table_empty_and_report_success(
-    server, database, filled
-):
+    server: LocalServer, database: str, filled: Any
+) -> None:
     """What the locks are for: an older snapshot sees no row of the table's new file."""
     filled.set_session(isolation_level="REPEATABLE READ", readonly=True)
     with filled.cursor() as cursor:
@@ -350,11 +377,13 @@ def test_without_a_lock_pg_dump_would_write_a_rewritten_table_empty_and_report_s
     assert dump.count("INSERT INTO") == 0
 
 
-def test_a_sequence_used_between_snapshot_and_dump_is_no_difference(server, database, filled, tmp_path, copy):
+def test_a_sequence_used_between_snapshot_and_dump_is_no_difference(
+    server: LocalServer, database: str, filled: Any, tmp_path: Path, copy: Any
+) -> None:
     """Sequences are not transactional: the dump has the later value, whatever its snapshot."""
     files = FilesWithVisitor(str(tmp_path / "backups"), "run-1")
 
-    def use():
+    def use() -> None:
         with contextlib.closing(server.connect(database)) as own, own.cursor() as cursor:
             cursor.execute("SELECT nextval('account_id_seq') FROM generate_series(1, 5)")
             own.commit()
@@ -372,7 +401,9 @@ def test_a_sequence_used_between_snapshot_and_dump_is_no_difference(server, data
         assert cursor.fetchone() == (2005,)
 
 
-def test_tables_of_every_name_are_backed_up(server, database, connection, files, copy):
+def test_tables_of_every_name_are_backed_up(
+    server: LocalServer, database: str, connection: Any, files: Any, copy: Any
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute('CREATE SCHEMA "Odd; Schema"; CREATE TABLE "Odd; Schema"."t""a,b" ("c d" int)')
         cursor.execute('INSERT INTO "Odd; Schema"."t""a,b" VALUES (1)')
@@ -386,7 +417,9 @@ def test_tables_of_every_name_are_backed_up(server, database, connection, files,
     assert restore_and_compare(files, manifest, copy, bindir=server.bindir)["rows"] == 3
 
 
-def test_a_backup_that_fails_leaves_nothing_behind(server, database, filled, files):
+def test_a_backup_that_fails_leaves_nothing_behind(
+    server: LocalServer, database: str, filled: Any, files: Any
+) -> None:
     with pytest.raises(RunbookError, match="there is no such database"):
         back_up(
             filled,
@@ -398,7 +431,9 @@ def test_a_backup_that_fails_leaves_nothing_behind(server, database, filled, fil
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_workers_that_share_a_snapshot_see_what_it_saw(server, database, filled, workers):
+def test_workers_that_share_a_snapshot_see_what_it_saw(
+    server: LocalServer, database: str, filled: Any, workers: int
+) -> None:
     with contextlib.closing(server.connect(database)) as holder, holder.cursor() as cursor:
         holder.set_session(isolation_level="REPEATABLE READ", readonly=True)
         cursor.execute("SELECT pg_export_snapshot()")

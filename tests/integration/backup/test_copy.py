@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg2
 import pytest
@@ -18,11 +20,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import (
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from psycopg2 import sql
 
-from tests.integration.step_runs import target
+from demo.local_server import LocalServer
+from tests.integration.step_runs import StepRuns, target
 
 
 @pytest.fixture
-def admin(server):
+def admin(server: LocalServer) -> Iterator[Any]:
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -30,7 +33,7 @@ def admin(server):
 
 
 @pytest.fixture
-def copy(server):
+def copy(server: LocalServer) -> Iterator[Any]:
     one = CopyDatabase(target(server, "postgres"), "run-of-a-copy-test")
     one.drop()
     yield one
@@ -38,16 +41,16 @@ def copy(server):
         one.drop()
 
 
-def settings_of(server, database):
+def settings_of(server: LocalServer, database: str) -> Any:
     with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
         return database_settings(cursor)
 
 
 @pytest.fixture
-def source(admin):
+def source(admin: Any) -> Iterator[Any]:
     """Makes a database with the options given; dropped afterwards."""
 
-    def make(options):
+    def make(options: Any) -> str:
         admin.execute(f"CREATE DATABASE copy_source TEMPLATE template0 {options}")
         return "copy_source"
 
@@ -65,7 +68,9 @@ def source(admin):
         "ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
     ],
 )
-def test_encoding_and_locale_are_kept(server, admin, source, copy, options):
+def test_encoding_and_locale_are_kept(
+    server: LocalServer, admin: Any, source: Any, copy: Any, options: str
+) -> None:
     name = source(options)
     copy.create(settings_of(server, name))
     facts = "to_jsonb(d) - '{oid,datname,datacl,datdba,dattablespace,datfrozenxid,datminmxid}'::text[]"
@@ -84,7 +89,7 @@ SETTINGS = {
 }
 
 
-def test_settings_of_the_database_are_kept(server, admin, source, copy):
+def test_settings_of_the_database_are_kept(server: LocalServer, admin: Any, source: Any, copy: Any) -> None:
     name = source("")
     for setting, value in SETTINGS.items():
         literal = value if setting == "search_path" else "'" + value.replace("'", "''") + "'"
@@ -100,7 +105,9 @@ def test_settings_of_the_database_are_kept(server, admin, source, copy):
     assert shown[0]["app.tenant"] == SETTINGS["app.tenant"]
 
 
-def test_the_roles_own_settings_in_the_database_are_kept(server, admin, source, copy):
+def test_the_roles_own_settings_in_the_database_are_kept(
+    server: LocalServer, admin: Any, source: Any, copy: Any
+) -> None:
     """ALTER ROLE ... IN DATABASE decides where unqualified names of a migration go."""
     name = source("")
     admin.execute(f"ALTER ROLE {server.user} IN DATABASE {name} SET search_path = app, public")
@@ -110,7 +117,9 @@ def test_the_roles_own_settings_in_the_database_are_kept(server, admin, source, 
         assert cursor.fetchone() == ("app, public",)
 
 
-def test_a_setting_that_only_a_superuser_may_make_does_not_prevent_the_copy(server, admin, source, copy):
+def test_a_setting_that_only_a_superuser_may_make_does_not_prevent_the_copy(
+    server: LocalServer, admin: Any, source: Any, copy: Any
+) -> None:
     name = source("")
     admin.execute(f"ALTER DATABASE {name} SET log_min_duration_statement = 5000")
     admin.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
@@ -126,7 +135,9 @@ def test_a_setting_that_only_a_superuser_may_make_does_not_prevent_the_copy(serv
         admin.execute("DROP ROLE copy_maker")
 
 
-def test_it_is_made_while_the_original_is_in_use_and_with_its_settings(server, admin, source, copy):
+def test_it_is_made_while_the_original_is_in_use_and_with_its_settings(
+    server: LocalServer, admin: Any, source: Any, copy: Any
+) -> None:
     """CREATE DATABASE ... TEMPLATE would do neither."""
     name = source("")
     admin.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
@@ -151,7 +162,7 @@ ROLES = ("copy_owner", "copy_maker", "copy_app", "copy_stranger")
 
 
 @pytest.fixture
-def roles(admin):
+def roles(admin: Any) -> Iterator[Any]:
     admin.execute("CREATE ROLE copy_owner")
     admin.execute("CREATE ROLE copy_maker LOGIN CREATEDB NOINHERIT IN ROLE copy_owner")
     admin.execute("CREATE ROLE copy_app LOGIN")
@@ -161,7 +172,7 @@ def roles(admin):
         admin.execute(f"DROP ROLE {name}")
 
 
-def rights_on(admin, database):
+def rights_on(admin: Any, database: str) -> Any:
     """Role -> what it may on a database, with a star where it may grant that."""
     rights = ("CREATE", "TEMPORARY")
     found = {}
@@ -174,7 +185,7 @@ def rights_on(admin, database):
     return found
 
 
-def may_connect(admin, database):
+def may_connect(admin: Any, database: str) -> list[Any]:
     admin.execute(
         "SELECT rolname::text FROM pg_roles WHERE has_database_privilege(oid, %s, 'CONNECT') AND NOT rolsuper",
         (database,),
@@ -194,8 +205,8 @@ def may_connect(admin, database):
     ids=["as it is made", "connect", "temporary", "nothing", "everything"],
 )
 def test_nobody_else_is_let_in_and_what_roles_make_there_is_as_in_the_original(
-    server, admin, roles, source, copy, statements
-):
+    server: LocalServer, admin: Any, roles: Any, source: Any, copy: Any, statements: tuple[Any, ...]
+) -> None:
     name = source("OWNER copy_owner")
     for statement in statements:
         admin.execute(statement.format(name))
@@ -206,11 +217,13 @@ def test_nobody_else_is_let_in_and_what_roles_make_there_is_as_in_the_original(
         psycopg2.connect(host=server.host, port=server.port, user="copy_app", dbname=copy.name)
 
 
-def test_nobody_has_come_in_before(server, admin, copy, monkeypatch):
+def test_nobody_has_come_in_before(
+    server: LocalServer, admin: Any, copy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who connects to a database that is still empty may stay, and read what is restored."""
     really, tried = copy_module.keep_others_out, []
 
-    def look(*arguments):
+    def look(*arguments: Any) -> None:
         with pytest.raises(psycopg2.OperationalError, match="not currently accepting connections") as refused:
             server.connect(copy.name)
         tried.append(refused)
@@ -222,7 +235,9 @@ def test_nobody_has_come_in_before(server, admin, copy, monkeypatch):
     copy.connect().close()
 
 
-def test_who_made_it_gets_in_though_he_acts_as_another_role(server, admin, roles, source, copy):
+def test_who_made_it_gets_in_though_he_acts_as_another_role(
+    server: LocalServer, admin: Any, roles: Any, source: Any, copy: Any
+) -> None:
     """PostgreSQL asks whether he may while it knows only as whom he has logged in."""
     admin.execute("ALTER ROLE copy_owner CREATEDB")
     admin.execute("ALTER ROLE copy_maker SET role = copy_owner")
@@ -236,13 +251,17 @@ def test_who_made_it_gets_in_though_he_acts_as_another_role(server, admin, roles
         made.drop()
 
 
-def test_a_role_that_the_server_of_the_copy_does_not_have_is_passed_over(admin, roles, copy):
+def test_a_role_that_the_server_of_the_copy_does_not_have_is_passed_over(
+    admin: Any, roles: Any, copy: Any
+) -> None:
     rights = [[None, "CREATE", False, "x"], ["nobody there", "CREATE", True, "x"]]
     copy.create({"privileges": rights})
     assert rights_on(admin, copy.name)["copy_app"] == ["CREATE"]
 
 
-def test_what_the_role_may_not_make_in_production_it_may_not_make_in_the_copy(runs, admin):
+def test_what_the_role_may_not_make_in_production_it_may_not_make_in_the_copy(
+    runs: StepRuns, admin: Any
+) -> None:
     """Though it owns the copy: a migration that makes a schema would fail in production for the first time."""
     runs.execute("DROP ROLE IF EXISTS plain")
     runs.execute(
@@ -287,7 +306,7 @@ def test_what_the_role_may_not_make_in_production_it_may_not_make_in_the_copy(ru
         )
 
 
-def test_it_is_dropped_with_sessions_left_behind(copy):
+def test_it_is_dropped_with_sessions_left_behind(copy: Any) -> None:
     copy.create()
     left_behind = copy.connect()
     assert copy.drop() is True
@@ -297,7 +316,7 @@ def test_it_is_dropped_with_sessions_left_behind(copy):
 
 
 @pytest.mark.parametrize("comment", ["'the books'", "'migration runbook: copy of run another-run'"])
-def test_a_database_that_this_run_did_not_make_is_left_alone(admin, copy, comment):
+def test_a_database_that_this_run_did_not_make_is_left_alone(admin: Any, copy: Any, comment: str) -> None:
     admin.execute(f"CREATE DATABASE {copy.name}")
     try:
         admin.execute(f"COMMENT ON DATABASE {copy.name} IS {comment}")
@@ -315,11 +334,11 @@ LONG_AGO = "2026-01-01T00:00:00Z"
 
 
 @pytest.fixture
-def left_behind(admin):
+def left_behind(admin: Any) -> Iterator[Any]:
     """Makes a database with that comment; dropped afterwards."""
     made = []
 
-    def make(name, comment):
+    def make(name: Any, comment: Any) -> Any:
         made.append(name)
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         admin.execute(
@@ -332,18 +351,20 @@ def left_behind(admin):
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def test_the_copy_of_a_run_killed_long_ago_is_dropped(server, left_behind):
+def test_the_copy_of_a_run_killed_long_ago_is_dropped(server: LocalServer, left_behind: Any) -> None:
     name = left_behind(copy_name("killed"), f"migration runbook: copy of run killed, made {LONG_AGO}")
     assert name in drop_forgotten(target(server, "postgres"))
     assert name not in drop_forgotten(target(server, "postgres"))
 
 
-def test_the_next_run_drops_it(left_behind, runs):
+def test_the_next_run_drops_it(left_behind: Any, runs: StepRuns) -> None:
     name = left_behind(copy_name("killed"), f"migration runbook: copy of run killed, made {LONG_AGO}")
     assert name in runs.steps("preflight")["outputs"]["forgotten_copies"]
 
 
-def test_a_copy_in_use_and_a_young_one_are_not(server, admin, copy, left_behind):
+def test_a_copy_in_use_and_a_young_one_are_not(
+    server: LocalServer, admin: Any, copy: Any, left_behind: Any
+) -> None:
     name = left_behind(copy_name("slow"), f"migration runbook: copy of run slow, made {LONG_AGO}")
     copy.create()
     with contextlib.closing(server.connect(name)):
@@ -364,11 +385,13 @@ def test_a_copy_in_use_and_a_young_one_are_not(server, admin, copy, left_behind)
         (copy_name("other"), f"a copy of run other, made {LONG_AGO}"),
     ],
 )
-def test_what_does_not_say_that_it_is_one_is_left_alone(server, left_behind, name, comment):
+def test_what_does_not_say_that_it_is_one_is_left_alone(
+    server: LocalServer, left_behind: Any, name: Any, comment: str
+) -> None:
     assert left_behind(name, comment) not in drop_forgotten(target(server, "postgres"))
 
 
-def test_schema_public_is_missing_where_it_was_dropped(server, copy, database):
+def test_schema_public_is_missing_where_it_was_dropped(server: LocalServer, copy: Any, database: str) -> None:
     """Every new database has one, and no dump says that it was dropped."""
     with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
         for statement, expected in (("SELECT 1", 1), ("DROP SCHEMA public", 0)):

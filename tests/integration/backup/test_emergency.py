@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup import files
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.emergency import (
@@ -26,18 +28,18 @@ from tests.integration.step_runs import StepRuns
         ("restore_point", 1, ["009"], "restore_point"),
     ],
 )
-def test_the_choice(wanted, size, one_by_one, kind):
+def test_the_choice(wanted: str, size: int, one_by_one: list[Any], kind: str) -> None:
     found, why = choose_kind(wanted, size, 100, one_by_one)
     assert found == kind
     assert why
 
 
-def test_salvage_is_no_backup_where_a_rollback_may_stop_half_way():
+def test_salvage_is_no_backup_where_a_rollback_may_stop_half_way() -> None:
     with pytest.raises(Refused, match=r"not its salvage.*-e emergency_backup=full"):
         choose_kind("salvage", 1, 100, ["009"])
 
 
-def roll_back(runs: StepRuns, **options) -> tuple[StepRuns, dict]:
+def roll_back(runs: StepRuns, **options: Any) -> tuple[StepRuns, dict]:
     runs.deploy()
     run = runs.another("emergency_rollback")
     run.steps("preflight")

@@ -33,7 +33,9 @@ def slow(bench: Bench) -> None:
     time.sleep(SLEEP)
 
 
-def test_planted_slowness_is_in_the_ratio_and_a_failure_in_the_status(monkeypatch, tmp_path, capsys) -> None:
+def test_planted_slowness_is_in_the_ratio_and_a_failure_in_the_status(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A library of twenty files; own and peer are the same but for a pause, and then the other way round."""
     figures = {}
 

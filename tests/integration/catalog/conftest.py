@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
 
+from demo.local_server import LocalServer
 from tests.integration.catalog.dump import schema_dump
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def rich(server):
+def rich(server: LocalServer) -> Iterator[Any]:
     """A template database with the rich schema: its catalog and its dump."""
     schema = (Path(__file__).parent / "rich_schema.sql").read_text(encoding="utf-8")
     with contextlib.closing(server.connect("postgres")) as connection:
@@ -35,7 +38,7 @@ def rich(server):
 
 
 @pytest.fixture
-def copy_of_rich(server, rich):
+def copy_of_rich(server: LocalServer, rich: Any) -> Iterator[Any]:
     """A database of its own with the rich schema: its name."""
     name = f"rich_{next(_numbers)}"
     with contextlib.closing(server.connect("postgres")) as connection:

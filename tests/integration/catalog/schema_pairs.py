@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+from typing import Any
 
 import psycopg2
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
 from hypothesis import note
 from hypothesis import strategies as st
 
+from demo.local_server import LocalServer
 from tests.integration.catalog.dump import schema_dump
 
 __all__ = ["DATABASE", "build", "pair"]
@@ -139,7 +141,9 @@ def pair(draw: st.DrawFn) -> tuple[list[str], list[str], list[str]]:
     return first, second, candidates
 
 
-def build(server, connection, statements: list[str], candidates: list[str]) -> tuple[dict, list[str]]:
+def build(
+    server: LocalServer, connection: Any, statements: list[str], candidates: list[str]
+) -> tuple[dict, list[str]]:
     """Make schema ``s`` anew.
 
     Args:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import carried_by_dump
@@ -19,13 +21,14 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference i
 )
 from hypothesis import HealthCheck, given, note, settings
 
+from demo.local_server import LocalServer
 from tests.integration.catalog.schema_pairs import DATABASE, build, pair
 
 PAIRS = int(os.environ.get("SCHEMA_PAIRS", "25"))
 
 
 @pytest.fixture(scope="module")
-def workplace(server):
+def workplace(server: LocalServer) -> Iterator[Any]:
     """A database to build schemas in: its name and a connection."""
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.autocommit = True
@@ -45,7 +48,7 @@ def workplace(server):
     print_blob=False,
 )
 @given(pair())
-def test_catalogs_are_equal_exactly_when_dumps_are(server, workplace, schemas):
+def test_catalogs_are_equal_exactly_when_dumps_are(server: LocalServer, workplace: Any, schemas: Any) -> None:
     statements_of_first, statements_of_second, candidates = schemas
     first, dump_of_first = build(server, workplace, statements_of_first, [])
     second, dump_of_second = build(server, workplace, statements_of_second, candidates)

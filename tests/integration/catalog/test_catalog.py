@@ -7,6 +7,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import (
@@ -23,17 +25,20 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog.excluded imp
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.rules import RULES
 from psycopg2.extras import RealDictCursor
 
+from demo.local_server import LocalServer
 from tests.integration.catalog.dump import restore_into, schema_dump
 
 
-def test_a_restored_copy_has_an_equal_schema(server, rich, database, tmp_path):
+def test_a_restored_copy_has_an_equal_schema(
+    server: LocalServer, rich: Any, database: str, tmp_path: Path
+) -> None:
     restore_into(server, "rich", database, tmp_path / "archive")
     with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
         restored = read_catalog(cursor)
     assert describe(difference(carried_by_dump(rich[0]), carried_by_dump(restored))) == []
 
 
-def test_uncommitted_changes_are_seen_and_gone_after_rollback(connection):
+def test_uncommitted_changes_are_seen_and_gone_after_rollback(connection: Any) -> None:
     with connection.cursor() as cursor:
         before = read_catalog(cursor)
         cursor.execute("CREATE TABLE fresh (id int)")
@@ -42,7 +47,7 @@ def test_uncommitted_changes_are_seen_and_gone_after_rollback(connection):
         assert read_catalog(cursor) == before
 
 
-def test_reading_leaves_every_setting_as_it_was_in_the_transaction_and_after_it(connection):
+def test_reading_leaves_every_setting_as_it_was_in_the_transaction_and_after_it(connection: Any) -> None:
     settings = "SELECT name, setting FROM pg_settings ORDER BY name"
     with connection.cursor() as cursor:
         cursor.execute("SET search_path = elsewhere, public; SET TimeZone = 'Asia/Tokyo'")
@@ -69,7 +74,9 @@ def test_reading_leaves_every_setting_as_it_was_in_the_transaction_and_after_it(
         "standard_conforming_strings = off",
     ],
 )
-def test_the_sessions_settings_do_not_matter(server, rich, copy_of_rich, setting):
+def test_the_sessions_settings_do_not_matter(
+    server: LocalServer, rich: Any, copy_of_rich: Any, setting: str
+) -> None:
     constants = (
         "CREATE TABLE app.constants ("
         "a timestamptz DEFAULT '2020-01-02 03:04+00', b interval DEFAULT '1 mon 2 d',"
@@ -85,13 +92,15 @@ def test_the_sessions_settings_do_not_matter(server, rich, copy_of_rich, setting
 
 
 @pytest.mark.parametrize("factory", [None, RealDictCursor])
-def test_any_cursor_will_do(connection, factory):
+def test_any_cursor_will_do(connection: Any, factory: Any) -> None:
     with connection.cursor(cursor_factory=factory) as cursor:
         cursor.execute("CREATE TABLE t (a int)")
         assert read_catalog(cursor)["column public.t.a"]["type"] == "integer"
 
 
-def test_a_plain_role_reads_the_same_but_for_secrets(server, rich, copy_of_rich):
+def test_a_plain_role_reads_the_same_but_for_secrets(
+    server: LocalServer, rich: Any, copy_of_rich: Any
+) -> None:
     with contextlib.closing(server.connect(copy_of_rich)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "CREATE SUBSCRIPTION feed CONNECTION 'host=h password=secret' PUBLICATION p"
@@ -110,7 +119,7 @@ def test_a_plain_role_reads_the_same_but_for_secrets(server, rich, copy_of_rich)
     }
 
 
-def test_in_autocommit_mode_it_wants_a_transaction(connection):
+def test_in_autocommit_mode_it_wants_a_transaction(connection: Any) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         with pytest.raises(ValueError, match="BEGIN"):
@@ -139,7 +148,9 @@ def test_in_autocommit_mode_it_wants_a_transaction(connection):
         "INSERT INTO app.parents (name) VALUES ('a'); SELECT nextval('app.numbers'); SELECT lo_create(0)",
     ],
 )
-def test_another_history_of_the_same_schema_is_no_difference(server, rich, copy_of_rich, detour):
+def test_another_history_of_the_same_schema_is_no_difference(
+    server: LocalServer, rich: Any, copy_of_rich: Any, detour: str
+) -> None:
     with contextlib.closing(server.connect(copy_of_rich)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -149,7 +160,7 @@ def test_another_history_of_the_same_schema_is_no_difference(server, rich, copy_
             assert describe(difference(rich[0], read_catalog(cursor))) == []
 
 
-def test_the_order_of_options_and_grants_is_no_difference(connection):
+def test_the_order_of_options_and_grants_is_no_difference(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a int) WITH (fillfactor = 50, autovacuum_enabled = off)")
         cursor.execute("GRANT SELECT ON t TO pg_monitor; GRANT SELECT ON t TO pg_read_all_data")
@@ -159,7 +170,7 @@ def test_the_order_of_options_and_grants_is_no_difference(connection):
         assert digest(read_catalog(cursor)) == before
 
 
-def test_another_column_order_is_one_entry(connection):
+def test_another_column_order_is_one_entry(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a int, b int)")
         before = read_catalog(cursor)
@@ -171,7 +182,7 @@ def test_another_column_order_is_one_entry(connection):
         assert dead_column_slots(cursor) == {"public.t": 1}
 
 
-def test_a_column_made_and_dropped_is_no_difference_and_its_slot_is_counted(connection):
+def test_a_column_made_and_dropped_is_no_difference_and_its_slot_is_counted(connection: Any) -> None:
     """A table may have 1600 columns in its life, dropped ones included (manual, "Limits")."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a int, b int)")
@@ -181,7 +192,9 @@ def test_a_column_made_and_dropped_is_no_difference_and_its_slot_is_counted(conn
         assert dead_column_slots(cursor) == {"public.t": 1}
 
 
-def test_an_invalid_index_is_seen_where_pg_dump_shows_none(server, database, connection):
+def test_an_invalid_index_is_seen_where_pg_dump_shows_none(
+    server: LocalServer, database: str, connection: Any
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a int)")
         connection.commit()
@@ -195,7 +208,9 @@ def test_an_invalid_index_is_seen_where_pg_dump_shows_none(server, database, con
         assert carried_by_dump(read_catalog(cursor)) == carried_by_dump(before)
 
 
-def test_two_dumps_of_one_schema_are_equal_only_with_a_constant_restrict_key(server, database):
+def test_two_dumps_of_one_schema_are_equal_only_with_a_constant_restrict_key(
+    server: LocalServer, database: str
+) -> None:
     """Since the releases of August 2025 (CVE-2025-8714) pg_dump writes a random key into each dump."""
     first, second = (schema_dump(server, database) for _ in range(2))
     assert first == second
@@ -203,7 +218,7 @@ def test_two_dumps_of_one_schema_are_equal_only_with_a_constant_restrict_key(ser
     assert first != second
 
 
-def test_no_secret_and_no_oid_gets_into_the_catalog(server, rich):
+def test_no_secret_and_no_oid_gets_into_the_catalog(server: LocalServer, rich: Any) -> None:
     text = json.dumps(rich[0])
     assert "secret" not in text
     with contextlib.closing(server.connect("rich")) as connection, connection.cursor() as cursor:
@@ -216,7 +231,7 @@ def test_no_secret_and_no_oid_gets_into_the_catalog(server, rich):
     assert set(oids) & set(re.findall(r"\w+", text)) == set()
 
 
-def test_every_exclusion_names_something_that_exists(connection):
+def test_every_exclusion_names_something_that_exists(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, array_agg(a.attname::text) FROM pg_class c JOIN pg_attribute a"

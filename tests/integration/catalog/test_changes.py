@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import digest, read_catalog
@@ -14,12 +15,15 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference i
     undone,
 )
 
+from demo.local_server import LocalServer
 from tests.integration.catalog.changes import CHANGES, Change
 from tests.integration.catalog.dump import schema_dump
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=[change.do for change in CHANGES])
-def test_a_change_shows_and_its_inverse_takes_it_back(server, rich, copy_of_rich, change: Change):
+def test_a_change_shows_and_its_inverse_takes_it_back(
+    server: LocalServer, rich: Any, copy_of_rich: Any, change: Change
+) -> None:
     before, dump_before = rich
     names = {"database": copy_of_rich, "user": server.user}
     with contextlib.closing(server.connect(copy_of_rich)) as connection:
@@ -42,7 +46,7 @@ def test_a_change_shows_and_its_inverse_takes_it_back(server, rich, copy_of_rich
     assert undone(after, before, after) == (before, [])
 
 
-def _run(connection, cursor, statements: str, names: dict[str, str]) -> dict:
+def _run(connection: Any, cursor: Any, statements: str, names: dict[str, str]) -> dict:
     for statement in statements.format(**names).split("; ") if "ATOMIC" not in statements else [statements]:
         cursor.execute(statement)
     cursor.execute("BEGIN")

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.dependencies import (
@@ -49,7 +51,7 @@ ODD = 'table app."Odd. ""a"" one"'
         ("CREATE TABLE app.in_a_schema_of_others (id int)", {"schema app"}),
     ],
 )
-def test_what_a_migration_uses(connection, statement, uses):
+def test_what_a_migration_uses(connection: Any, statement: str, uses: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(BEFORE)
         before = read_catalog(cursor), dependency_edges(cursor)

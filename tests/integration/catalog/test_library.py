@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import read_catalog
@@ -15,12 +17,14 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference i
     undone,
 )
 
+from demo.local_server import LocalServer
+
 SQL = Path(__file__).resolve().parents[3] / "sql"
 STEMS = sorted(path.stem for path in (SQL / "migrations").glob("[0-9]*.sql"))
 
 
 @pytest.fixture(scope="module")
-def catalogs(server):
+def catalogs(server: LocalServer) -> Iterator[Any]:
     """The catalogs before the first migration and after each, as a template database gets them all."""
     with contextlib.closing(server.connect("postgres")) as outside:
         outside.autocommit = True
@@ -38,7 +42,7 @@ def catalogs(server):
 
 
 @pytest.fixture
-def library(server, catalogs):
+def library(server: LocalServer, catalogs: Any) -> Iterator[Any]:
     """A cursor of a library of its own with all migrations, and the catalogs."""
     with contextlib.closing(server.connect("postgres")) as outside:
         outside.autocommit = True
@@ -51,18 +55,18 @@ def library(server, catalogs):
             create.execute("DROP DATABASE library_copy WITH (FORCE)")
 
 
-def _catalog(cursor):
+def _catalog(cursor: Any) -> Any:
     cursor.execute("BEGIN")
     catalog = read_catalog(cursor)
     cursor.execute("COMMIT")
     return catalog
 
 
-def _roll_back(cursor, stem):
+def _roll_back(cursor: Any, stem: Any) -> None:
     cursor.execute((SQL / "rollback" / f"{stem}_rollback.sql").read_text(encoding="utf-8"))
 
 
-def test_newest_first_every_rollback_restores_the_catalog_before(library):
+def test_newest_first_every_rollback_restores_the_catalog_before(library: Any) -> None:
     cursor, catalogs = library
     for number, stem in reversed(list(enumerate(STEMS))):
         _roll_back(cursor, stem)
@@ -70,7 +74,7 @@ def test_newest_first_every_rollback_restores_the_catalog_before(library):
 
 
 @pytest.mark.parametrize("stem", STEMS[1:])
-def test_out_of_order_a_rollback_leaves_what_undone_foretells(library, stem):
+def test_out_of_order_a_rollback_leaves_what_undone_foretells(library: Any, stem: Any) -> None:
     cursor, catalogs = library
     number = STEMS.index(stem)
     expected, conflicts = undone(catalogs[-1], catalogs[number], catalogs[number + 1])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
@@ -15,6 +16,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog.reading impo
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.rows import CatalogReader
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import psycopg2
 
+from demo.local_server import LocalServer
 from tests.integration.catalog.changes import CHANGES
 
 PREPARED = """
@@ -89,7 +91,7 @@ def _statements(text: str, names: dict[str, str]) -> list[str]:
     return text.format(**names).split("; ") if "ATOMIC" not in text else [text]
 
 
-def test_after_each_change(server, rich, copy_of_rich):
+def test_after_each_change(server: LocalServer, rich: Any, copy_of_rich: Any) -> None:
     names = {"database": copy_of_rich, "user": server.user}
     wrong, in_part = [], 0
     with contextlib.closing(server.connect(copy_of_rich)) as connection, connection.cursor() as cursor:
@@ -111,14 +113,14 @@ def test_after_each_change(server, rich, copy_of_rich):
 
 
 @pytest.fixture
-def band(connection):
+def band(connection: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(PREPARED)
     connection.commit()
     return connection
 
 
-def test_what_no_row_of_the_object_tells(band):
+def test_what_no_row_of_the_object_tells(band: Any) -> None:
     wrong, whole = [], []
     with band.cursor() as cursor:
         reading = SchemaReading(cursor)
@@ -141,7 +143,7 @@ def test_what_no_row_of_the_object_tells(band):
     assert whole == []
 
 
-def test_what_somebody_else_changes_meanwhile_is_seen(band, server, database):
+def test_what_somebody_else_changes_meanwhile_is_seen(band: Any, server: LocalServer, database: str) -> None:
     with (
         band.cursor() as cursor,
         contextlib.closing(server.connect(database)) as else_,
@@ -155,7 +157,7 @@ def test_what_somebody_else_changes_meanwhile_is_seen(band, server, database):
         assert {"column public.bare.other", "column public.band.mine"} <= reading.changed
 
 
-def test_what_is_as_new_as_the_reading_itself_may_go(band):
+def test_what_is_as_new_as_the_reading_itself_may_go(band: Any) -> None:
     """As in a rollback of several migrations; and as everything is while somebody else's transaction is older."""
     with band.cursor() as cursor:
         cursor.execute(
@@ -167,7 +169,7 @@ def test_what_is_as_new_as_the_reading_itself_may_go(band):
         assert reading.changed is not None
 
 
-def test_a_role_that_may_not_read_every_catalog_sees_it_too(band):
+def test_a_role_that_may_not_read_every_catalog_sees_it_too(band: Any) -> None:
     with band.cursor() as cursor:
         cursor.execute("CREATE ROLE pgops_reader; CREATE SCHEMA own AUTHORIZATION pgops_reader")
         band.commit()

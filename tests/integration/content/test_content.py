@@ -8,7 +8,9 @@ import contextlib
 import os
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -21,17 +23,18 @@ from ansible_collections.pgops.runbook.plugins.module_utils.content.fingerprint 
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from psycopg2 import sql
 
+from demo.local_server import LocalServer
 from tests.integration.content.values import DEFINITIONS, VALUES
 
 CHANGES = int(os.environ.get("VALUE_CHANGES", "60"))
 
 
-def _digest(cursor, table="public.t"):
+def _digest(cursor: Any, table: str = "public.t") -> Any:
     return content_fingerprint(cursor)["tables"][table]["digest"]
 
 
 @pytest.fixture(scope="module")
-def typed_database(server):
+def typed_database(server: LocalServer) -> Iterator[Any]:
     """A connection to a database with the types defined."""
     with contextlib.closing(server.connect("postgres")) as outside:
         outside.autocommit = True
@@ -46,14 +49,14 @@ def typed_database(server):
 
 
 @pytest.fixture
-def typed(typed_database):
+def typed(typed_database: Any) -> Iterator[Any]:
     """The same connection, with what the test before did taken back."""
     yield typed_database
     typed_database.rollback()
 
 
 @pytest.mark.parametrize("type_name", VALUES)
-def test_different_values_of_a_type_have_different_digests(typed, type_name):
+def test_different_values_of_a_type_have_different_digests(typed: Any, type_name: Any) -> None:
     with typed.cursor() as cursor:
         cursor.execute(f"CREATE TABLE t (v {type_name})")
         digests = {}
@@ -63,7 +66,7 @@ def test_different_values_of_a_type_have_different_digests(typed, type_name):
     assert len(set(digests.values())) == len(VALUES[type_name]), digests
 
 
-def test_any_single_change_is_found_in_its_table_and_taken_back(typed):
+def test_any_single_change_is_found_in_its_table_and_taken_back(typed: Any) -> None:
     """VALUE_CHANGES=1000 pytest … tries as many."""
     chance = random.Random(7)
     types = list(VALUES)
@@ -97,7 +100,7 @@ def test_any_single_change_is_found_in_its_table_and_taken_back(typed):
         assert difference(before, content_fingerprint(cursor)) == []
 
 
-def test_physical_order_does_not_matter_and_duplicates_count(connection):
+def test_physical_order_does_not_matter_and_duplicates_count(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE t (a int, b text); INSERT INTO t SELECT n, 'x' FROM generate_series(1, 99) n"
@@ -117,7 +120,7 @@ def test_physical_order_does_not_matter_and_duplicates_count(connection):
         assert _digest(cursor) != four_times  # under xor, four equal rows would be nothing
 
 
-def test_the_order_of_columns_does_not_matter(connection):
+def test_the_order_of_columns_does_not_matter(connection: Any) -> None:
     """A column that comes back stands at the end; a dump puts columns of a parent first."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -134,7 +137,7 @@ def test_the_order_of_columns_does_not_matter(connection):
         assert difference(before, content_fingerprint(cursor)), "values in other columns are other rows"
 
 
-def test_values_do_not_wander_between_columns_or_rows(connection):
+def test_values_do_not_wander_between_columns_or_rows(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a text, b text); INSERT INTO t VALUES ('x', 'y'), ('z', NULL)")
         digests = [_digest(cursor)]
@@ -161,7 +164,7 @@ def test_values_do_not_wander_between_columns_or_rows(connection):
         "quote_all_identifiers = on",
     ],
 )
-def test_the_sessions_settings_do_not_matter(typed, setting):
+def test_the_sessions_settings_do_not_matter(typed: Any, setting: str) -> None:
     types = list(VALUES)
     with typed.cursor() as cursor:
         columns = ", ".join(f"c{n} {name}" for n, name in enumerate(types))
@@ -174,7 +177,7 @@ def test_the_sessions_settings_do_not_matter(typed, setting):
         assert _digest(cursor) == before
 
 
-def test_what_counts_as_content(connection):
+def test_what_counts_as_content(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -213,7 +216,9 @@ def test_what_counts_as_content(connection):
     assert found["sequences"] == {}
 
 
-def test_row_security_raises_instead_of_hiding_rows(server, connection, database):
+def test_row_security_raises_instead_of_hiding_rows(
+    server: LocalServer, connection: Any, database: str
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE ROLE reader LOGIN; CREATE TABLE t (a int); INSERT INTO t VALUES (1);"
@@ -224,7 +229,7 @@ def test_row_security_raises_instead_of_hiding_rows(server, connection, database
     connection.rollback()
 
 
-def test_sequences_give_their_next_value(connection):
+def test_sequences_give_their_next_value(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE SEQUENCE fresh START 5; CREATE SEQUENCE used INCREMENT 10; SELECT nextval('used')"
@@ -232,7 +237,7 @@ def test_sequences_give_their_next_value(connection):
         assert content_fingerprint(cursor)["sequences"] == {"public.fresh": 5, "public.used": 11}
 
 
-def test_large_objects_count_with_bytes_owner_and_holes(connection):
+def test_large_objects_count_with_bytes_owner_and_holes(connection: Any) -> None:
     with connection.cursor() as cursor:
         empty = content_fingerprint(cursor)
         cursor.execute("SELECT lo_from_bytea(99001, 'abc')")
@@ -247,7 +252,9 @@ def test_large_objects_count_with_bytes_owner_and_holes(connection):
     assert difference(longer, filled) == []
 
 
-def test_another_owner_of_a_large_object_counts_also_where_nobody_has_a_privilege_on_it(connection):
+def test_another_owner_of_a_large_object_counts_also_where_nobody_has_a_privilege_on_it(
+    connection: Any,
+) -> None:
     """Otherwise the owner's own privileges tell."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT lo_from_bytea(4711, 'x')")
@@ -258,7 +265,7 @@ def test_another_owner_of_a_large_object_counts_also_where_nobody_has_a_privileg
     connection.rollback()
 
 
-def test_restricted_to_the_columns_of_before(connection):
+def test_restricted_to_the_columns_of_before(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x'), (2, NULL)")
         before = content_fingerprint(cursor)
@@ -285,12 +292,12 @@ def test_restricted_to_the_columns_of_before(connection):
         assert content_fingerprint(cursor, {"tables": {}})["tables"] == {}
 
 
-def test_columns_before_takes_a_catalog_too():
+def test_columns_before_takes_a_catalog_too() -> None:
     catalog = {"table public.t": {}, "column order public.t": {"columns": ["a", '"B ""b"']}}
     assert columns_before(catalog) == {"public.t": ["a", 'B "b']}
 
 
-def test_an_extensions_own_rows_are_left_out_as_in_a_dump(connection):
+def test_an_extensions_own_rows_are_left_out_as_in_a_dump(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE EXTENSION hstore; CREATE TABLE own (id int); CREATE TABLE saved (id int, mine bool)"
@@ -306,7 +313,9 @@ def test_an_extensions_own_rows_are_left_out_as_in_a_dump(connection):
     assert tables["public.saved"]["rows"] == 1
 
 
-def test_a_restored_copy_has_equal_content(server, typed, database, tmp_path):
+def test_a_restored_copy_has_equal_content(
+    server: LocalServer, typed: Any, database: str, tmp_path: Path
+) -> None:
     types = list(VALUES)
     with typed.cursor() as cursor:
         columns = ", ".join(f"c{n} {name}" for n, name in enumerate(types))
@@ -329,13 +338,13 @@ def test_a_restored_copy_has_equal_content(server, typed, database, tmp_path):
     assert difference(before, after, sequences=True) == []
 
 
-def test_in_autocommit_mode_it_wants_a_transaction(connection):
+def test_in_autocommit_mode_it_wants_a_transaction(connection: Any) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor, pytest.raises(ValueError, match="BEGIN"):
         content_fingerprint(cursor)
 
 
-def test_names_are_quoted_not_trusted(connection):
+def test_names_are_quoted_not_trusted(connection: Any) -> None:
     with connection.cursor() as cursor:
         name = 'x"; DROP TABLE victim; --%s'
         cursor.execute("CREATE TABLE victim (a int)")
@@ -345,7 +354,7 @@ def test_names_are_quoted_not_trusted(connection):
         assert len(content_fingerprint(cursor)["tables"]) == 2
 
 
-def test_a_row_that_is_too_long_for_a_text_is_named(connection) -> None:
+def test_a_row_that_is_too_long_for_a_text_is_named(connection: Any) -> None:
     with connection.cursor() as cursor:
         # Stored in a few megabytes: it is one byte again and again.
         cursor.execute("CREATE TABLE files (id int PRIMARY KEY, content bytea)")
@@ -358,7 +367,9 @@ def test_a_row_that_is_too_long_for_a_text_is_named(connection) -> None:
 
 
 @pytest.mark.parametrize("tables", [3, 6, 7])
-def test_what_was_read_is_locked_no_more(connection, monkeypatch, tables):
+def test_what_was_read_is_locked_no_more(
+    connection: Any, monkeypatch: pytest.MonkeyPatch, tables: int
+) -> None:
     """The server has room for so many locks of all its sessions."""
     monkeypatch.setattr(fingerprint, "LOCKED_AT_ONCE", 3)
     with connection.cursor() as cursor:

@@ -131,7 +131,7 @@ def test_fifty_thousand_files_are_beyond_no_type_s_range(server: LocalServer) ->
 
 
 def test_a_failing_script_is_named_with_the_server_s_reason(
-    server: LocalServer, tmp_path: Path, monkeypatch
+    server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "sql"
     (folder / "migrations").mkdir(parents=True)
@@ -150,7 +150,7 @@ def test_a_failing_script_is_named_with_the_server_s_reason(
 
 
 def test_a_row_that_breaks_a_key_is_said_although_keys_were_set_aside(
-    server: LocalServer, tmp_path: Path, monkeypatch
+    server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "sql"
     (folder / "migrations").mkdir(parents=True)

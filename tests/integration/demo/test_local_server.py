@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -32,13 +33,13 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer
     server.remove()
 
 
-def test_second_start_changes_nothing(own_server):
+def test_second_start_changes_nothing(own_server: LocalServer) -> None:
     pid, port = own_server.pid(), own_server.port
     assert LocalServer(own_server.state_dir, fsync=False).start() is False
     assert (own_server.pid(), own_server.port) == (pid, port)
 
 
-def test_data_survives_a_killed_server(own_server):
+def test_data_survives_a_killed_server(own_server: LocalServer) -> None:
     with contextlib.closing(own_server.connect()) as connection, connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE kept AS SELECT 1 AS a")
     os.kill(own_server.pid(), signal.SIGKILL)
@@ -50,7 +51,7 @@ def test_data_survives_a_killed_server(own_server):
         assert cursor.fetchone() == (1,)
 
 
-def test_postmaster_file_that_names_another_process_is_not_believed(own_server):
+def test_postmaster_file_that_names_another_process_is_not_believed(own_server: LocalServer) -> None:
     own_server.stop()
     stale = own_server.data / "postmaster.pid"
     stale.write_text(f"{os.getpid()}\n{own_server.data}\n0\n{own_server.port}\n")
@@ -58,7 +59,7 @@ def test_postmaster_file_that_names_another_process_is_not_believed(own_server):
     assert own_server.start() is True
 
 
-def test_lost_state_file_is_written_anew_for_the_running_server(own_server):
+def test_lost_state_file_is_written_anew_for_the_running_server(own_server: LocalServer) -> None:
     (own_server.state_dir / "server.json").unlink()
     again = LocalServer(own_server.state_dir, fsync=False)
     assert again.start() is False
@@ -67,14 +68,14 @@ def test_lost_state_file_is_written_anew_for_the_running_server(own_server):
     _connect_over_tcp(own_server, state["password"]).close()
 
 
-def test_tcp_asks_for_the_password(own_server):
+def test_tcp_asks_for_the_password(own_server: LocalServer) -> None:
     _connect_over_tcp(own_server, LocalServer(own_server.state_dir).password).close()
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         _connect_over_tcp(own_server, "wrong")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
-def test_another_user_of_the_machine_is_not_admitted(own_server):
+def test_another_user_of_the_machine_is_not_admitted(own_server: LocalServer) -> None:
     stranger = next(name for name in ("nobody", "daemon") if name != own_server.os_user)
     command = [
         f"{own_server.bindir}/psql",
@@ -98,7 +99,7 @@ def test_another_user_of_the_machine_is_not_admitted(own_server):
     assert "Peer authentication failed" in refused.stderr
 
 
-def test_taken_port_is_said_in_a_sentence(tmp_path):
+def test_taken_port_is_said_in_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = LocalServer(tmp_path / "state", fsync=False)
@@ -107,7 +108,7 @@ def test_taken_port_is_said_in_a_sentence(tmp_path):
         server.remove()
 
 
-def test_long_path_gets_a_socket_folder_that_fits(tmp_path):
+def test_long_path_gets_a_socket_folder_that_fits(tmp_path: Path) -> None:
     server = LocalServer(tmp_path / ("long" * 40))
     try:
         server.start()
@@ -118,7 +119,7 @@ def test_long_path_gets_a_socket_folder_that_fits(tmp_path):
 
 
 @pytest.mark.parametrize("options", [[], ["--no-fsync"]])
-def test_remove_leaves_nothing(tmp_path, options):
+def test_remove_leaves_nothing(tmp_path: Path, options: list[Any]) -> None:
     state = tmp_path / "state"
     command = [sys.executable, str(PROJECT / "demo" / "local_server.py")]
     places = []
@@ -133,14 +134,14 @@ def test_remove_leaves_nothing(tmp_path, options):
     assert not state.exists()
 
 
-def test_memory_is_used_only_where_programs_run_and_there_is_room(tmp_path):
+def test_memory_is_used_only_where_programs_run_and_there_is_room(tmp_path: Path) -> None:
     assert runs_programs_and_has_room(tmp_path, needed_bytes=1)
     assert not runs_programs_and_has_room(tmp_path, needed_bytes=2**60)
     assert not runs_programs_and_has_room(tmp_path / "missing", needed_bytes=1)
     assert not runs_programs_and_has_room(Path("/proc"), needed_bytes=1)
 
 
-def _connect_over_tcp(server: LocalServer, password: str):
+def _connect_over_tcp(server: LocalServer, password: str) -> Any:
     return psycopg2.connect(
         host="127.0.0.1", port=server.port, user=server.user, password=password, dbname="postgres"
     )

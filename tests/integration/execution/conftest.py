@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (
@@ -12,7 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
 
 
 @pytest.fixture
-def table(connection):
+def table(connection: Any) -> Any:
     with transaction(connection) as cursor:
         cursor.execute("CREATE TABLE item (id int PRIMARY KEY, name text)")
         cursor.execute("INSERT INTO item SELECT i, 'name ' || i FROM generate_series(1, 1000) i")

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Hooks, Work
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.one_by_one import (
@@ -23,7 +26,7 @@ ONCE = LockPolicy(timeout_seconds=1, attempts=1, pause_seconds=0)
 BUILD = "CREATE INDEX CONCURRENTLY item_name ON item (name)"
 
 
-def script_of(tmp_path, text, rollback="DROP INDEX item_name;"):
+def script_of(tmp_path: Path, text: Any, rollback: str = "DROP INDEX item_name;") -> Any:
     """The payload of a script, parsed as the controller does it."""
     for name in ("migrations", "rollback"):
         (tmp_path / name).mkdir(exist_ok=True)
@@ -32,7 +35,7 @@ def script_of(tmp_path, text, rollback="DROP INDEX item_name;"):
     return read_sql_library(tmp_path).payload(["001"])[0]
 
 
-def begin(connection, migration, direction="apply"):
+def begin(connection: Any, migration: Any, direction: str = "apply") -> Any:
     with transaction(connection) as cursor:
         return begin_or_resume(cursor, Ledger(), "run", migration, direction, read_schema(cursor))[0]
 
@@ -42,22 +45,29 @@ class Here(Hooks):
 
     policy = ONCE
 
-    def __init__(self, connection):
+    def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     @property
-    def connection(self):
+    def connection(self) -> Any:
         return self._connection
 
 
-def run(connection, migration, journal=None, direction="apply", hooks=None, impact=None):
+def run(
+    connection: Any,
+    migration: Any,
+    journal: Any = None,
+    direction: str = "apply",
+    hooks: Any = None,
+    impact: Any = None,
+) -> Any:
     """Run what the journal does not have as done; a journal is begun or gone on with where none is given."""
     journal = journal or begin(connection, migration, direction)
     work = Work(migration, direction, one_by_one=True)
     return run_one_by_one(journal, work, hooks or Here(connection), impact)
 
 
-def query(connection, text):
+def query(connection: Any, text: Any) -> Any:
     with transaction(connection) as cursor:
         cursor.execute(text)
         return cursor.fetchall()

@@ -97,7 +97,7 @@ class Recorder:
         monkeypatch: undoes what it changes.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.recordings: list[Recording] = []
         self._current: Recording | None = None
         self._connect(monkeypatch)

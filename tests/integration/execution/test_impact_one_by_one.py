@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from pathlib import Path
+from typing import Any
 
+import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.impact import locks as lock_sampling
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.locks import LOOK_EVERY_SECONDS
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.one_by_one import ImpactOneByOne
@@ -14,17 +17,21 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
     ServerUnreachable,
 )
 
+from demo.local_server import LocalServer
 from tests.integration.execution.one_by_one_runs import BUILD, VALIDITY, query, run, script_of
+from tests.integration.step_runs import StepRuns
 
 
-def measured(connection, tmp_path, text):
+def measured(connection: Any, tmp_path: Path, text: Any) -> tuple[Any, ...]:
     impact = ImpactOneByOne(with_sizes=True)
     migration = script_of(tmp_path, text)
     timings = run(connection, migration, impact=impact)
     return timings, impact.result()
 
 
-def test_statements_in_transactions_of_their_own_are_measured_and_added_up(table, tmp_path):
+def test_statements_in_transactions_of_their_own_are_measured_and_added_up(
+    table: Any, tmp_path: Path
+) -> None:
     timings, impact = measured(
         table,
         tmp_path,
@@ -41,7 +48,9 @@ def test_statements_in_transactions_of_their_own_are_measured_and_added_up(table
     assert locks["AccessExclusiveLock"]["table_bytes"] > 0
 
 
-def test_the_lock_of_a_lone_statement_is_sampled_for_as_long_as_it_is_held(server, database, table, tmp_path):
+def test_the_lock_of_a_lone_statement_is_sampled_for_as_long_as_it_is_held(
+    server: LocalServer, database: str, table: Any, tmp_path: Path
+) -> None:
     """CONCURRENTLY holds its lock while it waits for an older transaction."""
     with contextlib.closing(server.connect(database)) as older:
         older.cursor().execute("BEGIN; UPDATE item SET name = name WHERE id = 1")
@@ -56,14 +65,16 @@ def test_the_lock_of_a_lone_statement_is_sampled_for_as_long_as_it_is_held(serve
     assert timings[0]["locks"] == [{"table": "public.item", "mode": "ShareUpdateExclusiveLock"}]
 
 
-def test_a_lone_statement_that_rewrites_a_table_is_seen_to(table, tmp_path):
+def test_a_lone_statement_that_rewrites_a_table_is_seen_to(table: Any, tmp_path: Path) -> None:
     timings, impact = measured(table, tmp_path, "VACUUM FULL item;")
     assert timings[0]["rewritten"] == list(impact["rewritten"]) == ["public.item"]
     assert impact["wal_bytes"] > 0
 
 
-def test_where_locks_cannot_be_looked_at_the_result_says_so(table, tmp_path, monkeypatch):
-    def refuse(connection):
+def test_where_locks_cannot_be_looked_at_the_result_says_so(
+    table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(connection: Any) -> None:
         raise ServerUnreachable("server_unreachable", "too many connections")
 
     monkeypatch.setattr(lock_sampling, "connect_again", refuse)
@@ -72,7 +83,7 @@ def test_where_locks_cannot_be_looked_at_the_result_says_so(table, tmp_path, mon
     assert query(table, VALIDITY) == [(True,)], "the statement runs all the same"
 
 
-def test_the_policy_looks_at_statements_that_commit_one_by_one(runs):
+def test_the_policy_looks_at_statements_that_commit_one_by_one(runs: StepRuns) -> None:
     runs.write(
         migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;\nVACUUM FULL notes;"
     )
@@ -82,7 +93,7 @@ def test_the_policy_looks_at_statements_that_commit_one_by_one(runs):
     assert "it rewrites public.notes" in answer["msg"]
 
 
-def test_production_is_measured_beside_the_copy(runs):
+def test_production_is_measured_beside_the_copy(runs: StepRuns) -> None:
     runs.write(
         migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;\n"
         "UPDATE notes SET author = 'ada';"
@@ -99,7 +110,7 @@ def test_production_is_measured_beside_the_copy(runs):
     assert [lock["mode"] for lock in production["locks"]] == [lock["mode"] for lock in copy["locks"]]
 
 
-def test_a_migration_whose_first_statement_fails_has_not_begun(runs):
+def test_a_migration_whose_first_statement_fails_has_not_begun(runs: StepRuns) -> None:
     runs.write(migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;")
     runs.up_to("rehearse")
     with contextlib.closing(runs.server.connect(runs.database)) as other:
@@ -109,7 +120,7 @@ def test_a_migration_whose_first_statement_fails_has_not_begun(runs):
     assert runs.ask("SELECT count(*) FROM runbook.journal") == [(0,)], "and holds nobody up"
 
 
-def test_a_statement_that_acts_otherwise_in_production_makes_the_deploy_fail(runs):
+def test_a_statement_that_acts_otherwise_in_production_makes_the_deploy_fail(runs: StepRuns) -> None:
     """It is committed by then: the rollback of the failed deploy takes it back."""
     runs.write(
         migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author text;\n"

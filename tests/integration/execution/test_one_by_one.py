@@ -7,6 +7,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -18,10 +20,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
     transaction,
 )
 
+from demo.local_server import LocalServer
 from tests.integration.execution.one_by_one_runs import BUILD, VALIDITY, begin, query, run, script_of
+from tests.integration.step_runs import StepRuns
 
 
-def test_statements_run_one_by_one_and_the_journal_has_them(table, tmp_path):
+def test_statements_run_one_by_one_and_the_journal_has_them(table: Any, tmp_path: Path) -> None:
     migration = script_of(tmp_path, f"ALTER TABLE item ADD note text; {BUILD}; VACUUM item;")
     assert commits_one_by_one(migration["apply"])
     timings = run(table, migration)
@@ -34,7 +38,7 @@ def test_statements_run_one_by_one_and_the_journal_has_them(table, tmp_path):
     ]
 
 
-def test_after_a_failure_the_next_run_goes_on_behind_what_is_done(table, tmp_path):
+def test_after_a_failure_the_next_run_goes_on_behind_what_is_done(table: Any, tmp_path: Path) -> None:
     migration = script_of(
         tmp_path, f"UPDATE item SET name = 'changed'; SELECT 1 / count(*) FROM bar; {BUILD};"
     )
@@ -51,7 +55,7 @@ def test_after_a_failure_the_next_run_goes_on_behind_what_is_done(table, tmp_pat
     assert query(table, "SELECT DISTINCT name FROM item") == [("by a user",)]
 
 
-def test_an_invalid_index_of_a_failed_build_is_dropped_and_built_again(table, tmp_path):
+def test_an_invalid_index_of_a_failed_build_is_dropped_and_built_again(table: Any, tmp_path: Path) -> None:
     with transaction(table) as cursor:
         cursor.execute("INSERT INTO item VALUES (0, 'name 1')")
     migration = script_of(tmp_path, "CREATE UNIQUE INDEX CONCURRENTLY item_name ON item (name);")
@@ -65,7 +69,9 @@ def test_an_invalid_index_of_a_failed_build_is_dropped_and_built_again(table, tm
     assert query(table, VALIDITY) == [(True,)]
 
 
-def test_a_build_killed_in_the_middle_is_found_and_built_again(server, database, table, tmp_path):
+def test_a_build_killed_in_the_middle_is_found_and_built_again(
+    server: LocalServer, database: str, table: Any, tmp_path: Path
+) -> None:
     """The server process is killed while it waits for an older transaction: the index is there and invalid."""
     migration = script_of(tmp_path, f"{BUILD};")
     journal = begin(table, migration)
@@ -78,7 +84,7 @@ def test_a_build_killed_in_the_middle_is_found_and_built_again(server, database,
         watcher.autocommit = True
         failure = []
 
-        def build():
+        def build() -> None:
             try:
                 run(table, migration, journal)
             except (StepFailed, psycopg2.Error) as error:
@@ -105,7 +111,7 @@ def test_a_build_killed_in_the_middle_is_found_and_built_again(server, database,
         assert query(again, VALIDITY) == [(True,)]
 
 
-def test_a_build_that_was_finished_but_not_noted_is_not_repeated(table, tmp_path):
+def test_a_build_that_was_finished_but_not_noted_is_not_repeated(table: Any, tmp_path: Path) -> None:
     migration = script_of(tmp_path, f"{BUILD};")
     journal = begin(table, migration)
     with transaction(table) as cursor:
@@ -116,7 +122,7 @@ def test_a_build_that_was_finished_but_not_noted_is_not_repeated(table, tmp_path
     assert query(table, "SELECT 'item_name'::regclass::oid") == before
 
 
-def test_if_not_exists_does_not_pass_over_an_invalid_index(table, tmp_path):
+def test_if_not_exists_does_not_pass_over_an_invalid_index(table: Any, tmp_path: Path) -> None:
     with transaction(table) as cursor:
         cursor.execute("CREATE INDEX item_name ON item (name)")
         cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'item_name'::regclass")
@@ -139,7 +145,9 @@ def test_if_not_exists_does_not_pass_over_an_invalid_index(table, tmp_path):
         ),
     ],
 )
-def test_the_catalog_tells_whether_a_statement_took_effect(table, tmp_path, text, make_it_so):
+def test_the_catalog_tells_whether_a_statement_took_effect(
+    table: Any, tmp_path: Path, text: str, make_it_so: str
+) -> None:
     with transaction(table) as cursor:
         cursor.execute("CREATE INDEX other ON item (id)")
         cursor.execute("CREATE TABLE part (id int) PARTITION BY LIST (id)")
@@ -154,7 +162,7 @@ def test_the_catalog_tells_whether_a_statement_took_effect(table, tmp_path, text
         assert took_effect(cursor, statement)
 
 
-def test_an_enum_value_can_be_used_by_the_next_statement(table, tmp_path):
+def test_an_enum_value_can_be_used_by_the_next_statement(table: Any, tmp_path: Path) -> None:
     with transaction(table) as cursor:
         cursor.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE feeling (mood mood)")
     migration = script_of(tmp_path, "ALTER TYPE mood ADD VALUE 'calm'; INSERT INTO feeling VALUES ('calm');")
@@ -162,7 +170,7 @@ def test_an_enum_value_can_be_used_by_the_next_statement(table, tmp_path):
     assert query(table, "SELECT mood::text FROM feeling") == [("calm",)]
 
 
-def test_in_one_transaction_a_new_enum_value_could_not_be_used(table):
+def test_in_one_transaction_a_new_enum_value_could_not_be_used(table: Any) -> None:
     with transaction(table) as cursor:
         cursor.execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE feeling (mood mood)")
     with table.cursor() as cursor:
@@ -172,7 +180,7 @@ def test_in_one_transaction_a_new_enum_value_could_not_be_used(table):
     table.rollback()
 
 
-def test_the_runbooks_own_lock_does_not_hold_up_a_concurrent_build(runs):
+def test_the_runbooks_own_lock_does_not_hold_up_a_concurrent_build(runs: StepRuns) -> None:
     """CONCURRENTLY waits for every older snapshot of the database; the run's lock is held without one."""
     runs.write(
         migrations__002_author="CREATE INDEX CONCURRENTLY notes_body ON notes (body);",
@@ -182,7 +190,7 @@ def test_the_runbooks_own_lock_does_not_hold_up_a_concurrent_build(runs):
     assert runs.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'notes_body'::regclass") == [(True,)]
 
 
-def test_a_statement_edited_after_it_was_carried_out_is_refused(table, tmp_path):
+def test_a_statement_edited_after_it_was_carried_out_is_refused(table: Any, tmp_path: Path) -> None:
     migration = script_of(tmp_path, f"UPDATE item SET name = 'a'; {BUILD};")
     journal = begin(table, migration)
     with transaction(table) as cursor:
@@ -193,13 +201,13 @@ def test_a_statement_edited_after_it_was_carried_out_is_refused(table, tmp_path)
         run(table, edited)
 
 
-def test_nothing_else_begins_while_a_migration_is_half_done(table, tmp_path):
+def test_nothing_else_begins_while_a_migration_is_half_done(table: Any, tmp_path: Path) -> None:
     begin(table, {"version": "001"})
     with pytest.raises(StepFailed, match="Migration 001 is half done"):
         begin(table, {"version": "002"})
 
 
-def test_a_journal_without_a_statement_can_be_forgotten(table):
+def test_a_journal_without_a_statement_can_be_forgotten(table: Any) -> None:
     with transaction(table) as cursor:
         journal = Journal.begin(cursor, "run", "001", "apply", "digest")
         journal.note_begin(cursor, 1, {"sql": "SELECT 1", "line": 1})
@@ -216,7 +224,9 @@ def test_a_journal_without_a_statement_can_be_forgotten(table):
         "CALL in_two_transactions()",
     ],
 )
-def test_code_that_commits_by_itself_is_no_way_around_the_journal(table, tmp_path, statement):
+def test_code_that_commits_by_itself_is_no_way_around_the_journal(
+    table: Any, tmp_path: Path, statement: str
+) -> None:
     """Killed after its COMMIT, half of it would be done and nothing would know."""
     with transaction(table) as cursor:
         cursor.execute(
@@ -242,7 +252,7 @@ OTHER_SCHEMA = """SET search_path = other;
     SELECT 1 / count(*) FROM public.bar;"""
 
 
-def test_what_a_script_sets_holds_to_its_end_and_not_for_the_journal(table, tmp_path):
+def test_what_a_script_sets_holds_to_its_end_and_not_for_the_journal(table: Any, tmp_path: Path) -> None:
     with transaction(table) as cursor:
         cursor.execute("CREATE SCHEMA other; CREATE TABLE other.item (id int, name text)")
         cursor.execute("CREATE TABLE bar AS SELECT 1; CREATE TEMPORARY TABLE ours AS SELECT 1")
@@ -263,7 +273,9 @@ def test_what_a_script_sets_holds_to_its_end_and_not_for_the_journal(table, tmp_
         assert set(cursor.fetchall()) >= {one for one in before if "timeout" not in one[0]}
 
 
-def test_a_run_that_goes_on_has_what_the_script_had_set(server, database, table, tmp_path):
+def test_a_run_that_goes_on_has_what_the_script_had_set(
+    server: LocalServer, database: str, table: Any, tmp_path: Path
+) -> None:
     """It has another session than the run that stopped."""
     with transaction(table) as cursor:
         cursor.execute("CREATE SCHEMA other; CREATE TABLE other.item (id int, name text)")
@@ -280,7 +292,7 @@ def test_a_run_that_goes_on_has_what_the_script_had_set(server, database, table,
     assert query(table, "SELECT count(*) FROM pg_index WHERE indrelid = 'other.item'::regclass") == [(2,)]
 
 
-def test_a_script_cannot_make_the_journal_unwritable(table, tmp_path):
+def test_a_script_cannot_make_the_journal_unwritable(table: Any, tmp_path: Path) -> None:
     with transaction(table) as cursor:
         cursor.execute("DROP ROLE IF EXISTS one_by_one_guest; CREATE ROLE one_by_one_guest")
         cursor.execute(

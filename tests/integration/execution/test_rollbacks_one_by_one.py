@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.hooks import Work
@@ -16,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keep
 )
 
 from tests.integration.execution.one_by_one_runs import Here, query, run, script_of
+from tests.integration.step_runs import StepRuns
 
 GROUPED = (
     "DROP INDEX CONCURRENTLY IF EXISTS item_name;\nUPDATE item SET name = 'a' WHERE id = 1;\n"
@@ -23,28 +27,28 @@ GROUPED = (
 )
 
 
-def grouped(tmp_path, rollback=GROUPED):
+def grouped(tmp_path: Path, rollback: Any = GROUPED) -> Any:
     return script_of(tmp_path, "SELECT 1;", "-- Transaction: none\n" + rollback)
 
 
 class Noting(Here):
     """Notes between which statements rows are said to change, in which transaction."""
 
-    def __init__(self, connection):
+    def __init__(self, connection: Any) -> None:
         super().__init__(connection)
         self.changes = []
 
-    def before_rows_change(self, cursor, work):
+    def before_rows_change(self, cursor: Any, work: Any) -> None:
         cursor.execute("SELECT txid_current()")
         self.changes.append(cursor.fetchone()[0])
 
-    def after_rows_changed(self, cursor, work):
+    def after_rows_changed(self, cursor: Any, work: Any) -> None:
         self.before_rows_change(cursor, work)
         cursor.execute("SELECT count(*), max(name) FILTER (WHERE id = 1) FROM item")
         self.changes.append(cursor.fetchone())
 
 
-def test_statements_of_a_rollback_that_stand_together_are_one_transaction(table, tmp_path):
+def test_statements_of_a_rollback_that_stand_together_are_one_transaction(table: Any, tmp_path: Path) -> None:
     hooks = Noting(table)
     timings = run(table, grouped(tmp_path), direction="rollback", hooks=hooks)
     assert [timing["line"] for timing in timings] == [2, 3, 4, 5, 6]
@@ -57,7 +61,7 @@ def test_statements_of_a_rollback_that_stand_together_are_one_transaction(table,
     assert query(table, "SELECT count(*) FROM runbook.journal_statement WHERE done IS NULL") == [(0,)]
 
 
-def test_an_apply_script_commits_statement_by_statement(table, tmp_path):
+def test_an_apply_script_commits_statement_by_statement(table: Any, tmp_path: Path) -> None:
     hooks = Noting(table)
     migration = script_of(
         tmp_path, "-- Transaction: none\nUPDATE item SET name = 'a';\nUPDATE item SET name = 'b';"
@@ -67,7 +71,7 @@ def test_an_apply_script_commits_statement_by_statement(table, tmp_path):
     assert hooks.changes == []
 
 
-def test_a_part_that_fails_is_undone_and_gone_on_with(table, tmp_path):
+def test_a_part_that_fails_is_undone_and_gone_on_with(table: Any, tmp_path: Path) -> None:
     migration = grouped(
         tmp_path,
         "DROP INDEX CONCURRENTLY IF EXISTS item_name;\nUPDATE item SET name = 'a' WHERE id = 1;\n"
@@ -83,15 +87,15 @@ def test_a_part_that_fails_is_undone_and_gone_on_with(table, tmp_path):
     assert [one["line"] for one in run(table, migration, direction="rollback")] == [3, 4, 5]
 
 
-def test_what_was_not_foreseen_is_undone_and_tried_again(table, tmp_path):
+def test_what_was_not_foreseen_is_undone_and_tried_again(table: Any, tmp_path: Path) -> None:
     class Learning(Noting):
         losses_seen = None
 
-        def after_rows_changed(self, cursor, work):
+        def after_rows_changed(self, cursor: Any, work: Any) -> None:
             if self.losses_seen is None:
                 raise NotForeseen("001", LossesSeen({7: "losses"}))
 
-        def not_foreseen(self, found):
+        def not_foreseen(self, found: Any) -> None:
             self.losses_seen = found.losses_seen.losses
 
     hooks = Learning(table)
@@ -101,7 +105,7 @@ def test_what_was_not_foreseen_is_undone_and_tried_again(table, tmp_path):
     assert query(table, "SELECT count(*) FROM item") == [(999,)]
 
 
-def test_a_part_that_seemed_to_change_no_rows_and_does_is_undone(table, tmp_path):
+def test_a_part_that_seemed_to_change_no_rows_and_does_is_undone(table: Any, tmp_path: Path) -> None:
     """What rows are kept by is one part; whatever else destroys something is not let through."""
     query(
         table,
@@ -118,7 +122,9 @@ def test_a_part_that_seemed_to_change_no_rows_and_does_is_undone(table, tmp_path
     assert query(table, "SELECT count(*) FROM item") == [(999,)]
 
 
-def test_a_rollback_that_changes_rows_in_two_places_is_refused_by_preflight_and_by_the_rehearsal(runs):
+def test_a_rollback_that_changes_rows_in_two_places_is_refused_by_preflight_and_by_the_rehearsal(
+    runs: StepRuns,
+) -> None:
     runs.write(
         rollback__002_author_rollback="-- Transaction: none\nUPDATE notes SET body = NULL;\nVACUUM notes;\n"
         "ALTER TABLE notes DROP COLUMN author;"
@@ -139,7 +145,7 @@ def test_a_rollback_that_changes_rows_in_two_places_is_refused_by_preflight_and_
         roll_back_one_by_one(work.migration, Here(None))
 
 
-def test_indexes_settings_and_statistics_may_stand_anywhere(runs):
+def test_indexes_settings_and_statistics_may_stand_anywhere(runs: StepRuns) -> None:
     runs.write(
         migrations__002_author="ALTER TABLE notes ADD COLUMN author text; CREATE INDEX notes_author ON notes (author);"
         " CREATE INDEX notes_body ON notes (body);",

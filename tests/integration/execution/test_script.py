@@ -8,7 +8,9 @@ import contextlib
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -26,11 +28,12 @@ from ansible_collections.pgops.runbook.plugins.module_utils.execution.script imp
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.meter import ImpactMeter
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.blockers import BlockerWatch
 
+from demo.local_server import LocalServer
 from tests.integration.step_runs import migration, script, target
 
 
 @pytest.fixture
-def cursor(connection):
+def cursor(connection: Any) -> Iterator[Any]:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a int CHECK (a < 10))")
         connection.commit()
@@ -40,7 +43,7 @@ def cursor(connection):
 # Statements ----------------------------------------------------------------------------------------------
 
 
-def test_an_error_names_file_line_statement_and_the_servers_words(cursor):
+def test_an_error_names_file_line_statement_and_the_servers_words(cursor: Any) -> None:
     with pytest.raises(ScriptFailed) as failed:
         run_script(
             cursor, script("INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (99)", name="migrations/9.sql")
@@ -54,7 +57,7 @@ def test_an_error_names_file_line_statement_and_the_servers_words(cursor):
     assert details["statement"] == "INSERT INTO t VALUES (99)"
 
 
-def test_a_percent_sign_is_no_placeholder(cursor):
+def test_a_percent_sign_is_no_placeholder(cursor: Any) -> None:
     timings = run_script(cursor, script("INSERT INTO t SELECT 1 WHERE 'a%s' LIKE '%'", "SELECT '%(x)s'"))
     assert [(one["line"], one["kind"], one["rows"]) for one in timings] == [
         (1, "INSERT", 1),
@@ -63,13 +66,13 @@ def test_a_percent_sign_is_no_placeholder(cursor):
     assert all(one["seconds"] >= 0 for one in timings)
 
 
-def test_a_hint_of_the_author_reaches_the_person(cursor):
+def test_a_hint_of_the_author_reaches_the_person(cursor: Any) -> None:
     text = "DO $$ BEGIN RAISE EXCEPTION 'not now' USING HINT = 'roll 010 back first'; END $$"
     with pytest.raises(ScriptFailed, match=r"line 1: not now Hint: roll 010 back first"):
         run_script(cursor, script(text))
 
 
-def test_what_is_deferred_counts_to_the_last_statement(cursor):
+def test_what_is_deferred_counts_to_the_last_statement(cursor: Any) -> None:
     cursor.execute(
         """CREATE TABLE other (a int);
            INSERT INTO other VALUES (1);
@@ -95,7 +98,9 @@ def test_what_is_deferred_counts_to_the_last_statement(cursor):
     assert {lock["table"]: lock["line"] for lock in impact["locks"]} == {"public.t": 1, "public.other": 2}
 
 
-def test_an_error_in_the_middle_ends_the_script_where_psql_goes_on(server, database, cursor, tmp_path):
+def test_an_error_in_the_middle_ends_the_script_where_psql_goes_on(
+    server: LocalServer, database: str, cursor: Any, tmp_path: Path
+) -> None:
     """psql reports success after an error unless it is told to stop (manual, "psql", exit status)."""
     statements = ("INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (99)", "INSERT INTO t VALUES (3)")
     file = tmp_path / "x.sql"
@@ -123,7 +128,7 @@ def test_an_error_in_the_middle_ends_the_script_where_psql_goes_on(server, datab
         (["SELECT 1/0"], "line 1: division by zero"),
     ],
 )
-def test_a_check_fails_by_a_false_row_or_an_error(cursor, statements, expected):
+def test_a_check_fails_by_a_false_row_or_an_error(cursor: Any, statements: list[Any], expected: str) -> None:
     with pytest.raises(ScriptFailed, match=expected):
         check_script(cursor, script(*statements))
 
@@ -140,11 +145,11 @@ def test_a_check_fails_by_a_false_row_or_an_error(cursor, statements, expected):
         "SELECT",
     ],
 )
-def test_anything_else_holds(cursor, statement):
+def test_anything_else_holds(cursor: Any, statement: str) -> None:
     check_script(cursor, script(statement))
 
 
-def test_a_check_leaves_no_trace_whether_it_holds_or_not(cursor):
+def test_a_check_leaves_no_trace_whether_it_holds_or_not(cursor: Any) -> None:
     cursor.execute("INSERT INTO t VALUES (1)")
     with undone_afterwards(cursor):
         check_script(cursor, script("INSERT INTO t VALUES (2)", "SET LOCAL lock_timeout = '7s'"))
@@ -158,7 +163,7 @@ def test_a_check_leaves_no_trace_whether_it_holds_or_not(cursor):
 
 
 @pytest.fixture
-def blocker(server, database, cursor):
+def blocker(server: LocalServer, database: str, cursor: Any) -> Iterator[Any]:
     """A session that holds the table."""
     with contextlib.closing(server.connect(database)) as connection:
         with connection.cursor() as blocking:
@@ -168,8 +173,8 @@ def blocker(server, database, cursor):
         yield connection
 
 
-def alter(connection, policy, attempts):
-    def attempt():
+def alter(connection: Any, policy: Any, attempts: Any) -> Any:
+    def attempt() -> None:
         attempts.append(time.monotonic())
         try:
             with connection.cursor() as cursor:
@@ -183,7 +188,9 @@ def alter(connection, policy, attempts):
     return attempt
 
 
-def test_attempts_are_bounded_and_the_blocking_session_is_named(server, database, connection, blocker):
+def test_attempts_are_bounded_and_the_blocking_session_is_named(
+    server: LocalServer, database: str, connection: Any, blocker: Any
+) -> None:
     policy, attempts = LockPolicy(timeout_seconds=0.5, attempts=3, pause_seconds=0.05), []
     with (
         BlockerWatch(target(server, database), connection.info.backend_pid) as watch,
@@ -201,7 +208,9 @@ def test_attempts_are_bounded_and_the_blocking_session_is_named(server, database
     assert "SELECT sum(a) FROM t" in reason
 
 
-def test_a_lock_that_is_given_up_meanwhile_is_got(server, database, connection, blocker):
+def test_a_lock_that_is_given_up_meanwhile_is_got(
+    server: LocalServer, database: str, connection: Any, blocker: Any
+) -> None:
     policy, attempts = LockPolicy(timeout_seconds=0.3, attempts=20, pause_seconds=0.05), []
     timer = threading.Timer(1.0, blocker.rollback)
     timer.start()
@@ -213,13 +222,13 @@ def test_a_lock_that_is_given_up_meanwhile_is_got(server, database, connection, 
 
 
 def test_nobody_queues_behind_the_migration_for_longer_than_one_attempt(
-    server, database, connection, blocker
-):
+    server: LocalServer, database: str, connection: Any, blocker: Any
+) -> None:
     """The reason for a short lock_timeout: a waiting ALTER TABLE makes every reader wait."""
     policy = LockPolicy(timeout_seconds=0.4, attempts=3, pause_seconds=0.2)
     waits = []
 
-    def read():
+    def read() -> None:
         with contextlib.closing(server.connect(database)) as reader:
             reader.autocommit = True
             with reader.cursor() as cursor:
@@ -237,10 +246,10 @@ def test_nobody_queues_behind_the_migration_for_longer_than_one_attempt(
     assert max(waits) < 0.4 + 1.5, "one attempt, and what a busy machine adds"
 
 
-def test_other_errors_are_not_tried_again(connection, cursor):
+def test_other_errors_are_not_tried_again(connection: Any, cursor: Any) -> None:
     attempts = []
 
-    def attempt():
+    def attempt() -> None:
         attempts.append(1)
         cursor.execute("SELECT 1/0")
 
@@ -249,7 +258,7 @@ def test_other_errors_are_not_tried_again(connection, cursor):
     assert len(attempts) == 1
 
 
-def test_the_limits_end_with_the_transaction(connection, cursor):
+def test_the_limits_end_with_the_transaction(connection: Any, cursor: Any) -> None:
     limits = (
         "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
         " current_setting('idle_in_transaction_session_timeout')"
@@ -262,20 +271,20 @@ def test_the_limits_end_with_the_transaction(connection, cursor):
     assert cursor.fetchone() == ("0", "0", "0")
 
 
-def test_a_statement_that_takes_too_long_is_ended_and_the_variable_is_named(cursor):
+def test_a_statement_that_takes_too_long_is_ended_and_the_variable_is_named(cursor: Any) -> None:
     LockPolicy(statement_timeout_seconds=0.2).set_in(cursor)
     with pytest.raises(ScriptFailed, match=r"line 1: canceling statement .*\(statement_timeout_seconds is"):
         run_script(cursor, script("SELECT pg_sleep(60)"))
 
 
-def test_a_watch_without_a_server_does_no_harm():
+def test_a_watch_without_a_server_does_no_harm() -> None:
     nowhere = {"login_host": "/nowhere", "login_port": 1, "login_db": "x"}
     with BlockerWatch(nowhere, 1) as watch:
         assert watch.sentences() == []
 
 
 @pytest.mark.parametrize(("timeout", "attempts"), [(0, 3), (0.0001, 3), (2, 0)])
-def test_no_policy_waits_for_ever_or_never_tries(timeout, attempts):
+def test_no_policy_waits_for_ever_or_never_tries(timeout: float | int, attempts: int) -> None:
     given = {name: option["default"] for name, option in LOCK_SPEC.items()}
     LockPolicy.from_params(given)
     with pytest.raises(Refused, match="lock_timeout_seconds must be at least"):
@@ -288,14 +297,14 @@ READ = "current_setting('app.tenant', true)"
 IS_THERE = f"DO $$ BEGIN IF {READ} IS NOT NULL THEN RAISE 'there'; END IF; END $$"
 
 
-def applied(cursor, *statements):
+def applied(cursor: Any, *statements: Any) -> None:
     apply_migration(cursor, migration(f"m{time.monotonic_ns()}", list(statements), []))
 
 
 @pytest.mark.parametrize(
     "leaves", ["SET LOCAL app.tenant = '7'", "SELECT set_config('app.tenant', '7', false)"]
 )
-def test_what_a_script_has_left_decides_nothing_in_the_next(cursor, leaves):
+def test_what_a_script_has_left_decides_nothing_in_the_next(cursor: Any, leaves: str) -> None:
     applied(cursor, leaves)
     with pytest.raises(ScriptFailed, match=r"reads app\.tenant, which an earlier script") as failed:
         applied(cursor, IS_THERE)
@@ -308,7 +317,9 @@ def test_what_a_script_has_left_decides_nothing_in_the_next(cursor, leaves):
     applied(cursor, "SET LOCAL app.tenant = '8'", "SELECT current_setting('app.tenant')")
 
 
-def test_what_the_database_sets_is_nobodys_left_over(server, database, connection):
+def test_what_the_database_sets_is_nobodys_left_over(
+    server: LocalServer, database: str, connection: Any
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f'ALTER DATABASE "{database}" SET app.tenant = 7')
     connection.commit()

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.meter import ImpactMeter
@@ -13,9 +15,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.impact.wal import Se
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.shapes import Timing
 
+from demo.local_server import LocalServer
+
 
 @pytest.fixture
-def table(connection):
+def table(connection: Any) -> Any:
     with transaction(connection) as cursor:
         cursor.execute("CREATE TABLE item (id int PRIMARY KEY, name text)")
         cursor.execute("INSERT INTO item SELECT i, 'name ' || i FROM generate_series(1, 1000) i")
@@ -23,7 +27,7 @@ def table(connection):
     return connection
 
 
-def measured(connection, *statements):
+def measured(connection: Any, *statements: Any) -> tuple[Any, ...]:
     """Run statements; returns (timings, impact)."""
     timings = []
     with transaction(connection) as cursor:
@@ -35,7 +39,7 @@ def measured(connection, *statements):
         return timings, meter.result()
 
 
-def test_rows_are_counted_by_table_and_kind(table):
+def test_rows_are_counted_by_table_and_kind(table: Any) -> None:
     _, impact = measured(
         table,
         "UPDATE item SET name = 'x' WHERE id <= 7",
@@ -64,16 +68,16 @@ def test_rows_are_counted_by_table_and_kind(table):
         (["DELETE FROM item", 'ALTER TABLE item RENAME TO "a ""b"'], ['public.a "b']),
     ],
 )
-def test_a_table_that_has_no_row_left_is_named(table, statements, emptied):
+def test_a_table_that_has_no_row_left_is_named(table: Any, statements: list[Any], emptied: list[Any]) -> None:
     assert measured(table, *statements)[1]["emptied"] == emptied
 
 
-def test_rows_of_an_earlier_transaction_do_not_count(table):
+def test_rows_of_an_earlier_transaction_do_not_count(table: Any) -> None:
     _, impact = measured(table, "INSERT INTO other VALUES (1)")
     assert list(impact["rows"]) == ["public.other"]
 
 
-def test_locks_that_the_runbook_took_before_are_not_the_migrations(table):
+def test_locks_that_the_runbook_took_before_are_not_the_migrations(table: Any) -> None:
     with transaction(table) as cursor:
         cursor.execute("LOCK TABLE item IN SHARE ROW EXCLUSIVE MODE")
         meter = ImpactMeter(cursor)
@@ -84,7 +88,7 @@ def test_locks_that_the_runbook_took_before_are_not_the_migrations(table):
         assert [lock["table"] for lock in meter.result()["locks"]] == ["public.other"]
 
 
-def test_what_serializable_notes_of_its_reading_keeps_nobody_waiting(table):
+def test_what_serializable_notes_of_its_reading_keeps_nobody_waiting(table: Any) -> None:
     table.set_session(isolation_level="SERIALIZABLE")
     timings, impact = measured(table, "SELECT count(*) FROM item")
     assert timings[0]["locks"] == []
@@ -100,7 +104,7 @@ def test_what_serializable_notes_of_its_reading_keeps_nobody_waiting(table):
         ("UPDATE item SET name = 'x'", "RowExclusiveLock"),
     ],
 )
-def test_the_strongest_lock_on_a_table_with_its_size_and_line(table, statement, mode):
+def test_the_strongest_lock_on_a_table_with_its_size_and_line(table: Any, statement: str, mode: str) -> None:
     timings, impact = measured(table, "SELECT 1 FROM item LIMIT 1", statement)
     (lock,) = (lock for lock in impact["locks"] if lock["table"] == "public.item")
     assert (lock["mode"], lock["line"]) == (mode, 2)
@@ -117,13 +121,13 @@ def test_the_strongest_lock_on_a_table_with_its_size_and_line(table, statement, 
         ("ALTER TABLE item ADD note text DEFAULT 'constant'", []),
     ],
 )
-def test_a_rewrite_is_seen(table, statement, rewritten):
+def test_a_rewrite_is_seen(table: Any, statement: str, rewritten: list[Any]) -> None:
     timings, impact = measured(table, statement)
     assert timings[0]["rewritten"] == rewritten
     assert list(impact["rewritten"]) == rewritten
 
 
-def test_a_rewrite_is_seen_that_no_event_trigger_reports(table):
+def test_a_rewrite_is_seen_that_no_event_trigger_reports(table: Any) -> None:
     """The event table_rewrite is that of ALTER TABLE and ALTER TYPE only (manual, "Event Trigger Behavior")."""
     with transaction(table) as cursor:
         cursor.execute("CREATE TABLE reported (command text)")
@@ -140,12 +144,12 @@ def test_a_rewrite_is_seen_that_no_event_trigger_reports(table):
         assert cursor.fetchall() == [("ALTER TABLE",)]
 
 
-def test_a_table_that_the_migration_makes_keeps_nobody_waiting(table):
+def test_a_table_that_the_migration_makes_keeps_nobody_waiting(table: Any) -> None:
     _, impact = measured(table, "CREATE TABLE new (id int)", "ALTER TABLE new ADD name text")
     assert [lock["table"] for lock in impact["locks"]] == []
 
 
-def test_the_checks_before_commit_are_counted_into_the_time_a_lock_is_held(table):
+def test_the_checks_before_commit_are_counted_into_the_time_a_lock_is_held(table: Any) -> None:
     with transaction(table) as cursor:
         meter = ImpactMeter(cursor)
         cursor.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
@@ -161,13 +165,13 @@ def test_the_checks_before_commit_are_counted_into_the_time_a_lock_is_held(table
 
 
 @pytest.fixture
-def full_page_writes(server):
+def full_page_writes(server: LocalServer) -> Iterator[Any]:
     """The test server has them off, as nothing of it must survive a crash."""
     with contextlib.closing(server.connect("postgres")) as admin:
         admin.autocommit = True
         with admin.cursor() as cursor:
 
-            def show_until(value):
+            def show_until(value: Any) -> None:
                 deadline = time.monotonic() + 30
                 cursor.execute("SHOW full_page_writes")
                 while cursor.fetchone() != (value,) and time.monotonic() < deadline:
@@ -182,14 +186,16 @@ def full_page_writes(server):
             show_until("off")
 
 
-def test_a_checkpoint_changes_the_full_page_images_and_not_the_rest(table, full_page_writes):
+def test_a_checkpoint_changes_the_full_page_images_and_not_the_rest(
+    table: Any, full_page_writes: Any
+) -> None:
     """The same change right after a checkpoint writes every page that it touches into the WAL."""
     if table.server_version < 180000:
         pytest.skip("before PostgreSQL 18 no server tells what one session wrote")
     with transaction(table) as cursor:
         cursor.execute("CREATE TABLE wide AS SELECT i, repeat('x', 900) AS x FROM generate_series(1, 2000) i")
 
-    def written():
+    def written() -> Any:
         """Of a change that leaves every page as it was, for the second time to be like the first."""
         wal = SessionWal(table)
         with table.cursor() as cursor:
@@ -208,7 +214,7 @@ def test_a_checkpoint_changes_the_full_page_images_and_not_the_rest(table, full_
     assert first["bytes_without_images"] <= second["bytes"], "no more than there is without images"
 
 
-def test_what_other_sessions_write_is_not_counted(server, database, table):
+def test_what_other_sessions_write_is_not_counted(server: LocalServer, database: str, table: Any) -> None:
     if table.server_version < 180000:
         pytest.skip("before PostgreSQL 18 no server tells what one session wrote")
     wal = SessionWal(table)
@@ -218,7 +224,7 @@ def test_what_other_sessions_write_is_not_counted(server, database, table):
     assert wal.written()["bytes"] < 100_000
 
 
-def test_a_session_that_has_ended_has_no_figure(server, database):
+def test_a_session_that_has_ended_has_no_figure(server: LocalServer, database: str) -> None:
     with contextlib.closing(server.connect(database)) as own:
         wal = SessionWal(own)
     assert wal.written() is None

@@ -7,6 +7,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
@@ -17,27 +19,31 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection 
     transaction,
 )
 
+from demo.local_server import LocalServer
+
 LEDGER = Ledger()
 
 
 @pytest.fixture
-def cursor(connection):
+def cursor(connection: Any) -> Iterator[Any]:
     with connection.cursor() as cursor:
         LEDGER.create(cursor)
         connection.commit()
         yield cursor
 
 
-def append(cursor, step, status="ok", migration=None, run_id="r1", **facts):
+def append(
+    cursor: Any, step: Any, status: str = "ok", migration: Any = None, run_id: str = "r1", **facts: Any
+) -> Any:
     identity = server_identity(cursor)
     return LEDGER.append(cursor, run_id, step, status, "2026-01-01T00:00:00Z", identity, migration, **facts)
 
 
-def open_run(cursor, run_id="r1"):
+def open_run(cursor: Any, run_id: str = "r1") -> None:
     LEDGER.open_run(cursor, run_id, "deploy", ["009"], "ada@desk", {"pid": 1})
 
 
-def test_a_database_without_ledger_has_no_runs_and_no_receipts(connection):
+def test_a_database_without_ledger_has_no_runs_and_no_receipts(connection: Any) -> None:
     with connection.cursor() as cursor:
         assert not LEDGER.exists(cursor)
         assert LEDGER.receipts(cursor) == []
@@ -47,13 +53,13 @@ def test_a_database_without_ledger_has_no_runs_and_no_receipts(connection):
         assert LEDGER.applied_receipt(cursor, "009") is None
 
 
-def test_it_is_created_once(connection):
+def test_it_is_created_once(connection: Any) -> None:
     with connection.cursor() as cursor:
         assert LEDGER.create(cursor) is True
         assert LEDGER.create(cursor) is False
 
 
-def test_a_run_is_open_until_it_is_finished(cursor):
+def test_a_run_is_open_until_it_is_finished(cursor: Any) -> None:
     open_run(cursor)
     unfinished = LEDGER.unfinished_run(cursor)
     assert (unfinished["run_id"], unfinished["lease_expired"]) == ("r1", False)
@@ -65,7 +71,7 @@ def test_a_run_is_open_until_it_is_finished(cursor):
     assert LEDGER.last_run(cursor)["outcome"] == "deployed"
 
 
-def test_a_lease_expires_and_every_step_extends_it(cursor):
+def test_a_lease_expires_and_every_step_extends_it(cursor: Any) -> None:
     open_run(cursor)
     cursor.execute("UPDATE runbook.run SET lease_until = clock_timestamp() - interval '1 s'")
     assert LEDGER.unfinished_run(cursor)["lease_expired"] is True
@@ -73,13 +79,13 @@ def test_a_lease_expires_and_every_step_extends_it(cursor):
     assert LEDGER.unfinished_run(cursor)["lease_expired"] is False
 
 
-def test_a_name_is_used_once(cursor):
+def test_a_name_is_used_once(cursor: Any) -> None:
     open_run(cursor)
     with pytest.raises(Exception, match="run_pkey"):
         open_run(cursor)
 
 
-def test_receipts_come_back_as_they_were_written(cursor):
+def test_receipts_come_back_as_they_were_written(cursor: Any) -> None:
     written = [
         append(cursor, "preflight", inputs={"scripts": {"009": {"apply": "ü"}}}),
         append(cursor, "backup", outputs={"seconds": 1.25, "names": ["a\\b", 'q"', None], "big": 2**60}),
@@ -98,7 +104,7 @@ def test_receipts_come_back_as_they_were_written(cursor):
         "UPDATE runbook.receipt SET digest = md5('x') WHERE position = 2",
     ],
 )
-def test_a_receipt_changed_in_the_table_is_found(cursor, tampering):
+def test_a_receipt_changed_in_the_table_is_found(cursor: Any, tampering: str) -> None:
     append(cursor, "preflight")
     append(cursor, "backup", status="failed")
     append(cursor, "announce")
@@ -107,7 +113,7 @@ def test_a_receipt_changed_in_the_table_is_found(cursor, tampering):
     assert broken_link(LEDGER.receipts(cursor))["step"] == "backup"
 
 
-def test_a_deleted_receipt_is_found(cursor):
+def test_a_deleted_receipt_is_found(cursor: Any) -> None:
     for step in ("preflight", "backup", "verify_restore"):
         append(cursor, step)
     cursor.execute("DELETE FROM runbook.receipt WHERE position = 2")
@@ -116,7 +122,7 @@ def test_a_deleted_receipt_is_found(cursor):
 
 
 @pytest.mark.parametrize("position", [1, 2])
-def test_a_run_misses_what_was_deleted_before_its_own_receipts(cursor, position):
+def test_a_run_misses_what_was_deleted_before_its_own_receipts(cursor: Any, position: int) -> None:
     for run_id in ("r1", "r1", "r2"):
         append(cursor, "preflight", run_id=run_id)
     assert not LEDGER.chain_is_broken(cursor, "r1")
@@ -125,7 +131,7 @@ def test_a_run_misses_what_was_deleted_before_its_own_receipts(cursor, position)
     assert LEDGER.chain_is_broken(cursor, "r2") == (position == 2)
 
 
-def test_a_receipt_in_the_place_of_another_is_found_by_the_next_one(cursor):
+def test_a_receipt_in_the_place_of_another_is_found_by_the_next_one(cursor: Any) -> None:
     """Its document and its digest belong together."""
     for step in ("preflight", "backup", "verify_restore"):
         append(cursor, step)
@@ -137,11 +143,11 @@ def test_a_receipt_in_the_place_of_another_is_found_by_the_next_one(cursor):
     assert LEDGER.chain_is_broken(cursor, "r1")
 
 
-def test_two_writers_do_not_fork_the_chain(server, database, cursor):
+def test_two_writers_do_not_fork_the_chain(server: LocalServer, database: str, cursor: Any) -> None:
     """The second one waits for the end of the first one's transaction, and names its receipt as predecessor."""
     written = []
 
-    def write():
+    def write() -> None:
         with contextlib.closing(server.connect(database)) as own, transaction(own) as own_cursor:
             written.append(append(own_cursor, "second"))
 
@@ -163,7 +169,7 @@ def test_two_writers_do_not_fork_the_chain(server, database, cursor):
     assert broken_link(LEDGER.receipts(cursor)) is None
 
 
-def test_a_rolled_back_receipt_leaves_no_gap(cursor):
+def test_a_rolled_back_receipt_leaves_no_gap(cursor: Any) -> None:
     append(cursor, "preflight")
     cursor.connection.commit()
     append(cursor, "apply")
@@ -173,7 +179,7 @@ def test_a_rolled_back_receipt_leaves_no_gap(cursor):
     assert broken_link(LEDGER.receipts(cursor)) is None
 
 
-def test_the_receipt_of_a_deploy_counts_until_it_is_rolled_back_or_replaced(cursor):
+def test_the_receipt_of_a_deploy_counts_until_it_is_rolled_back_or_replaced(cursor: Any) -> None:
     first = append(cursor, "apply", migration="009")
     assert LEDGER.applied_receipt(cursor, "009") == first
     append(cursor, "apply", status="failed", migration="009", run_id="r2")
@@ -187,7 +193,7 @@ def test_the_receipt_of_a_deploy_counts_until_it_is_rolled_back_or_replaced(curs
     assert LEDGER.applied_receipt(cursor, "010") is None
 
 
-def test_a_deploy_that_a_restore_has_undone_does_not_count(cursor):
+def test_a_deploy_that_a_restore_has_undone_does_not_count(cursor: Any) -> None:
     """What the backup had counts on; what came between the backup and the swap is gone with its database."""
     first = append(cursor, "apply", migration="008")
     append(cursor, "apply", migration="009", run_id="r2")
@@ -198,7 +204,7 @@ def test_a_deploy_that_a_restore_has_undone_does_not_count(cursor):
     assert LEDGER.applied_receipt(cursor, "009") == again
 
 
-def test_a_catalog_comes_back_only_if_it_is_the_one_that_was_kept(cursor):
+def test_a_catalog_comes_back_only_if_it_is_the_one_that_was_kept(cursor: Any) -> None:
     catalog = {"table public.t": {"owner": "ü", "options": None, "n": 1}}
     digest = LEDGER.keep_catalog(cursor, catalog)
     assert LEDGER.keep_catalog(cursor, dict(catalog)) == digest

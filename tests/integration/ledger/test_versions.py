@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.versions import MARK, VersionTable
+
+from demo.local_server import LocalServer
 
 SHAPES = {
     "Rails": "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY)",
@@ -23,13 +27,13 @@ SHAPES = {
 
 
 @pytest.fixture
-def cursor(connection):
+def cursor(connection: Any) -> Iterator[Any]:
     with connection.cursor() as cursor:
         yield cursor
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_record_and_forget_in_a_table_of_the_application(cursor, shape):
+def test_record_and_forget_in_a_table_of_the_application(cursor: Any, shape: Any) -> None:
     cursor.execute(SHAPES[shape])
     table = VersionTable(cursor)
     table.check()
@@ -48,14 +52,14 @@ def test_record_and_forget_in_a_table_of_the_application(cursor, shape):
     assert not table.is_ours()
 
 
-def test_the_description_is_written_where_there_is_a_column(cursor):
+def test_the_description_is_written_where_there_is_a_column(cursor: Any) -> None:
     cursor.execute(SHAPES["guide"])
     VersionTable(cursor).record("009", "Text metadata")
     cursor.execute("SELECT description FROM schema_migrations")
     assert cursor.fetchone() == ("Text metadata",)
 
 
-def test_a_row_that_the_script_wrote_is_left_as_it_is_and_costs_no_number(cursor):
+def test_a_row_that_the_script_wrote_is_left_as_it_is_and_costs_no_number(cursor: Any) -> None:
     cursor.execute(SHAPES["guide"])
     cursor.execute("INSERT INTO schema_migrations (version, description) VALUES ('009', 'the script''s own')")
     VersionTable(cursor).record("009", "other words")
@@ -72,13 +76,13 @@ def test_a_row_that_the_script_wrote_is_left_as_it_is_and_costs_no_number(cursor
         ('("Version" text)', "missing"),
     ],
 )
-def test_a_table_that_cannot_hold_versions_is_refused(cursor, definition, found):
+def test_a_table_that_cannot_hold_versions_is_refused(cursor: Any, definition: str, found: str) -> None:
     cursor.execute(f"CREATE TABLE schema_migrations {definition}")
     with pytest.raises(Refused, match=rf"public\.schema_migrations cannot record.*version is {found}"):
         VersionTable(cursor).check()
 
 
-def test_without_any_schema_for_the_table_it_is_said_where_to_name_one(cursor):
+def test_without_any_schema_for_the_table_it_is_said_where_to_name_one(cursor: Any) -> None:
     cursor.execute("DROP SCHEMA public")
     table = VersionTable(cursor)
     table.check()
@@ -90,7 +94,7 @@ def test_without_any_schema_for_the_table_it_is_said_where_to_name_one(cursor):
     assert table.applied() == {"001"}
 
 
-def test_own_table_is_made_with_the_first_version_and_dropped_with_the_last(cursor):
+def test_own_table_is_made_with_the_first_version_and_dropped_with_the_last(cursor: Any) -> None:
     table = VersionTable(cursor)
     table.check()
     assert table.applied() == set()
@@ -106,7 +110,7 @@ def test_own_table_is_made_with_the_first_version_and_dropped_with_the_last(curs
     assert table.name() is None
 
 
-def test_own_table_is_no_part_of_the_schema_and_a_similar_name_is(cursor):
+def test_own_table_is_no_part_of_the_schema_and_a_similar_name_is(cursor: Any) -> None:
     cursor.execute("CREATE TABLE schema_migrations_archive (id int PRIMARY KEY)")
     before = read_schema(cursor)
     VersionTable(cursor).record("001", "first")
@@ -116,11 +120,11 @@ def test_own_table_is_no_part_of_the_schema_and_a_similar_name_is(cursor):
 
 
 @pytest.fixture
-def on_path(server, database, connection):
+def on_path(server: LocalServer, database: str, connection: Any) -> Iterator[Any]:
     """A function: a cursor of a session whose role has this search_path."""
     with contextlib.ExitStack() as stack:
 
-        def cursor_on(path):
+        def cursor_on(path: Any) -> Any:
             with connection.cursor() as cursor:
                 cursor.execute(f"ALTER DATABASE {database} SET search_path = {path}")
             connection.commit()
@@ -130,7 +134,7 @@ def on_path(server, database, connection):
         yield cursor_on
 
 
-def test_it_is_found_by_the_roles_search_path_whatever_the_session_has(cursor, on_path):
+def test_it_is_found_by_the_roles_search_path_whatever_the_session_has(cursor: Any, on_path: Any) -> None:
     cursor.execute("CREATE SCHEMA app; CREATE TABLE app.schema_migrations (version text)")
     assert VersionTable(cursor).name() is None
     cursor.execute("SET search_path = app")
@@ -146,7 +150,7 @@ def test_it_is_found_by_the_roles_search_path_whatever_the_session_has(cursor, o
 
 
 @pytest.mark.parametrize("path", ["''", "nowhere"])
-def test_without_a_schema_in_the_path_it_is_that_of_public(on_path, path):
+def test_without_a_schema_in_the_path_it_is_that_of_public(on_path: Any, path: str) -> None:
     cursor = on_path(path)
     table = VersionTable(cursor)
     table.record("001", "first")
@@ -155,12 +159,12 @@ def test_without_a_schema_in_the_path_it_is_that_of_public(on_path, path):
     assert table.name() is None
 
 
-def test_a_temporary_table_of_that_name_is_none(cursor):
+def test_a_temporary_table_of_that_name_is_none(cursor: Any) -> None:
     cursor.execute("CREATE TEMPORARY TABLE schema_migrations (version text)")
     assert VersionTable(cursor).name() is None
 
 
-def test_the_applications_trigger_finds_what_it_finds_for_the_application(on_path):
+def test_the_applications_trigger_finds_what_it_finds_for_the_application(on_path: Any) -> None:
     cursor = on_path("app, public")
     cursor.execute(
         """CREATE SCHEMA app; CREATE TABLE app.log (version text); CREATE TABLE app.schema_migrations (version text);
@@ -186,7 +190,7 @@ def test_the_applications_trigger_finds_what_it_finds_for_the_application(on_pat
         ("ALTER TABLE public.schema_migrations RENAME TO old_migrations", False),
     ],
 )
-def test_no_script_puts_another_one_before_it(on_path, script, same):
+def test_no_script_puts_another_one_before_it(on_path: Any, script: str, same: bool) -> None:
     cursor = on_path("app, public")
     cursor.execute("CREATE SCHEMA app; CREATE TABLE public.schema_migrations (version text)")
     table = VersionTable(cursor)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Library:
             rollback__002_author_rollback="UPDATE notes SET body = replace(body, '_', ' ');",
         )
 
-    def options(self, **options) -> dict:
+    def options(self, **options: Any) -> dict:
         return {
             "library_host": "media1",
             "library_root": str(self.root),
@@ -38,7 +39,7 @@ class Library:
             **options,
         }
 
-    def check(self, **options) -> dict:
+    def check(self, **options: Any) -> dict:
         return self.runs.step("files_check", **self.options(**options))
 
     def names(self) -> dict[str, str]:
@@ -65,7 +66,7 @@ def library(runs: StepRuns, tmp_path: Path) -> Library:
     return made
 
 
-def refused(library: Library, *words: str, **options) -> None:
+def refused(library: Library, *words: str, **options: Any) -> None:
     library.runs.up_to("rehearse")
     before = library.names()
     answer = library.check(**options)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.library_on_disk import LibraryOnDisk
+from demo.local_server import LocalServer
 from tests.integration.step_runs import COLLECTIONS, StepRuns
 
 FILES = 600
@@ -45,7 +46,7 @@ def read_only(folder: Path) -> None:
 
 
 @pytest.fixture
-def library(server, database: str, tmp_path: Path) -> LibraryOnDisk:
+def library(server: LocalServer, database: str, tmp_path: Path) -> LibraryOnDisk:
     return LibraryOnDisk(server, database, tmp_path, NAMES)
 
 
@@ -89,7 +90,9 @@ def test_where_nothing_is_to_be_renamed_a_full_disk_is_in_nobody_s_way(library: 
     assert not library.waits()
 
 
-def test_a_journal_on_a_disk_that_fills_up_meanwhile(library: LibraryOnDisk, monkeypatch) -> None:
+def test_a_journal_on_a_disk_that_fills_up_meanwhile(
+    library: LibraryOnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ansible_collections.pgops.runbook.plugins.module_utils.library import journal as rename_journal
 
     monkeypatch.setattr(rename_journal.RenameJournal, "check_place", lambda *_: None)
@@ -118,7 +121,7 @@ def test_a_state_folder_that_is_read_only(library: LibraryOnDisk) -> None:
     assert library.names() == before
 
 
-def test_a_library_that_is_read_only(server, database: str, tmp_path: Path) -> None:
+def test_a_library_that_is_read_only(server: LocalServer, database: str, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "8m") as disk:
         library = LibraryOnDisk(server, database, disk, NAMES)
         library.state = tmp_path / "state"
@@ -137,7 +140,7 @@ def test_names_that_are_no_utf_8(library: LibraryOnDisk) -> None:
     assert (outputs["renamed"], outputs["extra_files"]) == (FILES, ["x/caf\\xe9.mid"])
 
 
-def test_two_databases_with_one_library(server, database: str, library: LibraryOnDisk) -> None:
+def test_two_databases_with_one_library(server: LocalServer, database: str, library: LibraryOnDisk) -> None:
     """Journals are by database, so they do not keep two apart."""
     import fcntl
 

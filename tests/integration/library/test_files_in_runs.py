@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
@@ -84,7 +86,7 @@ def test_paths_that_users_change_meanwhile_wait(library: StepRuns) -> None:
         (["without_key", "body"], "has no primary key"),
     ],
 )
-def test_a_column_that_cannot_be_followed_is_named(connection, header, words) -> None:
+def test_a_column_that_cannot_be_followed_is_named(connection: Any, header: list[Any], words: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE notes (id int PRIMARY KEY, body text); CREATE TABLE without_key (body text)"
@@ -93,7 +95,7 @@ def test_a_column_that_cannot_be_followed_is_named(connection, header, words) ->
             PathColumn(cursor, header)
 
 
-def test_rows_are_told_apart_by_the_whole_of_their_key(connection) -> None:
+def test_rows_are_told_apart_by_the_whole_of_their_key(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             'CREATE TABLE "My 5%s Files" (a text, b int, "the % path" varchar, PRIMARY KEY (b, a));'

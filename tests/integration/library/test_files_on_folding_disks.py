@@ -14,13 +14,16 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import LibraryFolder
 
 from benchmarks.library_on_disk import LibraryOnDisk
+from demo.local_server import LocalServer
 from tests.integration.library.folding_disk import KINDS, CannotMount, mounted
 
 NAMES = ["x/a b.mid", "x/C D.MID", "y/E.MID"]
 
 
 @pytest.fixture(params=KINDS)
-def library(request, server, database: str, tmp_path: Path) -> Iterator[LibraryOnDisk]:
+def library(
+    request: pytest.FixtureRequest, server: LocalServer, database: str, tmp_path: Path
+) -> Iterator[LibraryOnDisk]:
     with contextlib.ExitStack() as stack:
         try:
             disk = stack.enter_context(mounted(request.param, tmp_path))
@@ -44,7 +47,7 @@ def test_a_change_of_case_and_a_name_that_is_given_up(library: LibraryOnDisk) ->
 
 
 @pytest.mark.parametrize("moves", range(1, 6))
-def test_what_stopped_goes_on(library: LibraryOnDisk, monkeypatch, moves: int) -> None:
+def test_what_stopped_goes_on(library: LibraryOnDisk, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
     library.rename(RENAMES)
     move, done = LibraryFolder.move, []
 

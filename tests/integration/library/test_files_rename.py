@@ -7,16 +7,18 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.library_on_disk import LibraryOnDisk
+from demo.local_server import LocalServer
 
 NAMES = ["x/a b.mid", "x/c d.mid", "y/plain.mid", "y/e.MID"]
 
 
 @pytest.fixture
-def library(server, one_database: str, tmp_path: Path) -> LibraryOnDisk:
+def library(server: LocalServer, one_database: str, tmp_path: Path) -> LibraryOnDisk:
     return LibraryOnDisk(server, one_database, tmp_path, NAMES)
 
 
@@ -103,7 +105,7 @@ def test_extra_files_are_listed_and_left_alone(library: LibraryOnDisk) -> None:
 # Obstacles -----------------------------------------------------------------------------------------------
 
 
-def refused(library: LibraryOnDisk, *words: str, **options) -> None:
+def refused(library: LibraryOnDisk, *words: str, **options: Any) -> None:
     """Nothing is renamed, not even the file that nothing is in the way of, and every word is said."""
     before = library.names()
     answer = library.follow(**options)
@@ -139,7 +141,9 @@ def test_names_that_differ_in_case_stay_apart_where_the_disk_keeps_them_apart(li
 
 
 @pytest.mark.parametrize("spelling", ["x/Z.mid", "x/e\u0301.mid"])
-def test_names_that_the_file_system_takes_for_one(library: LibraryOnDisk, monkeypatch, spelling: str) -> None:
+def test_names_that_the_file_system_takes_for_one(
+    library: LibraryOnDisk, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
     """No file system at hand ignores case; that it is asked, and what follows, is tested with its answer changed."""
     from ansible_collections.pgops.runbook.plugins.module_utils.library.folder import LibraryFolder
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.library import file_system
@@ -18,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.library.pending impo
 
 from benchmarks import proof_of_file_renames
 from benchmarks.library_on_disk import LibraryOnDisk
+from demo.local_server import LocalServer
 
 NAMES = ["x/1", "x/2", "x/3", "x/4", "x/5", "y/6", "y/7"]
 # A swap, a circle of three over two folders, a chain that ends at a new name, a change of case alone.
@@ -32,7 +34,7 @@ def killing(function: Callable, calls: int, after: bool) -> Callable:
     """The function, ended before or after it has done its work the given number of times."""
     done = 0
 
-    def call(*arguments, **options):
+    def call(*arguments: Any, **options: Any) -> Any:
         nonlocal done
         done += 1
         if done == calls and not after:
@@ -55,7 +57,9 @@ POINTS = [
 
 
 @pytest.mark.parametrize("rolled_back", [False, True], ids=["forward", "back"])
-def test_the_next_call_goes_on_or_back(server, one_database, tmp_path: Path, rolled_back: bool) -> None:
+def test_the_next_call_goes_on_or_back(
+    server: LocalServer, one_database: str, tmp_path: Path, rolled_back: bool
+) -> None:
     for number, (owner, name, calls, after) in enumerate(POINTS):
         library = LibraryOnDisk(server, one_database, tmp_path / str(number), NAMES)
         library.rename(PAIRS)
@@ -73,13 +77,13 @@ def test_the_next_call_goes_on_or_back(server, one_database, tmp_path: Path, rol
         assert library.names().keys() == (set(NAMES) if rolled_back else set(PAIRS.values())), point
 
 
-def refuse_flag(*arguments) -> None:
+def refuse_flag(*arguments: Any) -> None:
     raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 @pytest.mark.parametrize("rolled_back", [False, True], ids=["forward", "back"])
 def test_without_renameat2_a_kill_between_link_and_unlink_is_mended(
-    server, one_database, tmp_path: Path, monkeypatch, rolled_back: bool
+    server: LocalServer, one_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rolled_back: bool
 ) -> None:
     """As on NFS, which does not know the flag."""
     monkeypatch.setattr(file_system, "renameat2", refuse_flag)
@@ -98,12 +102,14 @@ def test_without_renameat2_a_kill_between_link_and_unlink_is_mended(
         assert library.disagreement() is None, calls
 
 
-def test_a_file_that_appears_during_the_renames_is_not_replaced(server, one_database, tmp_path: Path) -> None:
+def test_a_file_that_appears_during_the_renames_is_not_replaced(
+    server: LocalServer, one_database: str, tmp_path: Path
+) -> None:
     library = LibraryOnDisk(server, one_database, tmp_path, ["x/1", "x/2"])
     library.rename({"x/1": "x/one", "x/2": "x/two"})
     move = LibraryFolder.move
 
-    def beside_a_user(self, source: bytes, target: bytes) -> None:
+    def beside_a_user(self: LibraryFolder, source: bytes, target: bytes) -> None:
         if target == b"x/two":
             library.write("x/two", "of a user")
         move(self, source, target)
@@ -122,7 +128,7 @@ def test_a_file_that_appears_during_the_renames_is_not_replaced(server, one_data
 
 
 def test_without_its_journal_a_simple_renaming_goes_on_all_the_same(
-    server, one_database, tmp_path: Path
+    server: LocalServer, one_database: str, tmp_path: Path
 ) -> None:
     library = LibraryOnDisk(server, one_database, tmp_path, ["x/1", "x/2", "x/3"])
     library.rename({"x/1": "x/one", "x/2": "x/two", "x/3": "x/three"})
@@ -137,6 +143,6 @@ def test_without_its_journal_a_simple_renaming_goes_on_all_the_same(
     assert library.disagreement() is None
 
 
-def test_real_kills(server) -> None:
+def test_real_kills(server: LocalServer) -> None:
     found = proof_of_file_renames.measure(server, 15, Random(15), lambda text: None, files=120)
     assert found.found == found.tried == 15, found.notes

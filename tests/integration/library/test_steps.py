@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.library.steps import library_of, show_renames
 
 from benchmarks.library_on_disk import LibraryOnDisk
+from demo.local_server import LocalServer
 from tests.integration.step_runs import StepRuns
 
 OPTIONS = {
@@ -65,7 +67,7 @@ def test_renames_are_shown_by_host() -> None:
 
 
 def test_a_file_that_users_delete_during_the_proof_is_none_that_is_missing(
-    server, database: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+    server: LocalServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the reading of the rows and that of the folder a user deletes file and row."""
     library = LibraryOnDisk(server, database, tmp_path, ["a b", "c"])

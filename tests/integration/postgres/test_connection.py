@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import (
@@ -24,6 +26,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.script_sess
     scripts_turn,
 )
 
+from demo.local_server import LocalServer
 from tests.integration.step_runs import target
 
 # What a module does when it is killed: it holds the lock of its run, and a statement is under way.
@@ -38,7 +41,9 @@ with connection.cursor() as cursor:
 """
 
 
-def test_a_killed_clients_locks_are_let_go_while_its_statement_still_runs(server, database, connection):
+def test_a_killed_clients_locks_are_let_go_while_its_statement_still_runs(
+    server: LocalServer, database: str, connection: Any
+) -> None:
     with connection.cursor() as cursor:
         # The test server notices by itself; production's need not.
         cursor.execute(f"ALTER DATABASE {database} SET client_connection_check_interval = 0")
@@ -71,13 +76,15 @@ def test_a_killed_clients_locks_are_let_go_while_its_statement_still_runs(server
 # Isolation -----------------------------------------------------------------------------------------------
 
 
-def level_of(cursor):
+def level_of(cursor: Any) -> Any:
     cursor.execute("SELECT current_setting('transaction_isolation')")
     return cursor.fetchone()[0]
 
 
 @pytest.fixture(params=["repeatable read", "serializable"])
-def isolated(request, server, database, connection):
+def isolated(
+    request: pytest.FixtureRequest, server: LocalServer, database: str, connection: Any
+) -> Iterator[Any]:
     """A connection of ours to a database with another default."""
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -87,7 +94,7 @@ def isolated(request, server, database, connection):
     ours.close()
 
 
-def test_every_transaction_is_read_committed(isolated):
+def test_every_transaction_is_read_committed(isolated: Any) -> None:
     again = connect_again(isolated)
     for one in (isolated, again):
         with transaction(one) as cursor:
@@ -101,7 +108,7 @@ def test_every_transaction_is_read_committed(isolated):
     again.close()
 
 
-def test_what_needs_one_snapshot_says_so_and_leaves_the_session_as_it_was(isolated):
+def test_what_needs_one_snapshot_says_so_and_leaves_the_session_as_it_was(isolated: Any) -> None:
     isolated.set_session(isolation_level="REPEATABLE READ", readonly=True)
     with transaction(isolated) as cursor:
         assert level_of(cursor) == "repeatable read"
@@ -110,7 +117,7 @@ def test_what_needs_one_snapshot_says_so_and_leaves_the_session_as_it_was(isolat
         assert level_of(cursor) == "read committed"
 
 
-def test_a_script_that_resets_the_session_does_not_reach_the_next_transaction(isolated):
+def test_a_script_that_resets_the_session_does_not_reach_the_next_transaction(isolated: Any) -> None:
     with transaction(isolated) as cursor:
         cursor.execute("RESET ALL")
     with transaction(isolated) as cursor:
@@ -119,7 +126,9 @@ def test_a_script_that_resets_the_session_does_not_reach_the_next_transaction(is
 
 
 @pytest.mark.parametrize(("had", "has"), [("8MB", "64MB"), ("128MB", "128MB")])
-def test_temporary_tables_have_memory(server, database, connection, had, has):
+def test_temporary_tables_have_memory(
+    server: LocalServer, database: str, connection: Any, had: str, has: str
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {database} SET temp_buffers = '{had}'")
     connection.commit()
@@ -145,7 +154,9 @@ AGAINST_US = {
 }
 
 
-def test_our_own_settings_stand_above_options_and_scripts_have_the_options(server, database):
+def test_our_own_settings_stand_above_options_and_scripts_have_the_options(
+    server: LocalServer, database: str
+) -> None:
     options = " ".join(f"-c {name}={value}" for name, value in {**AGAINST_US, "work_mem": "9MB"}.items())
     ours = connect({**target(server, database), "options": options})
     read = f"SELECT {', '.join(f'current_setting({name!r})' for name in AGAINST_US)}, current_setting('work_mem')"
@@ -167,7 +178,9 @@ def test_our_own_settings_stand_above_options_and_scripts_have_the_options(serve
     }
 
 
-def test_the_host_that_is_named_is_the_one_that_is_reached(server, database, monkeypatch):
+def test_the_host_that_is_named_is_the_one_that_is_reached(
+    server: LocalServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """libpq would go to an address from the environment, whatever the host."""
     monkeypatch.setenv("PGHOSTADDR", "127.0.0.9")
     given = target(server, database)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect
@@ -149,7 +150,7 @@ def test_nothing_is_said_of_a_superusers_or_to_a_lesser_role(runs: StepRuns) -> 
     assert said(runs) == []
 
 
-def test_functions_of_postgresql_in_an_operator_class_of_an_extension_are_nobodys(connection) -> None:
+def test_functions_of_postgresql_in_an_operator_class_of_an_extension_are_nobodys(connection: Any) -> None:
     """That of pg_trgm has btint4cmp, whoever owns the table that it indexes."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION pg_trgm; CREATE TABLE tags (name text)")

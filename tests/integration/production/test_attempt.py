@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import LockPolicy
@@ -23,7 +25,7 @@ def opened(runs: StepRuns) -> StepRuns:
     return runs
 
 
-def try_in_production(runs: StepRuns, work) -> dict:
+def try_in_production(runs: StepRuns, work: Any) -> dict:
     """A step that tries ``work(step)`` in production; what it had tried is a row and a sequence."""
 
     def tried(step: Step) -> None:

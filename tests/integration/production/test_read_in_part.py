@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.reading import SchemaReading
@@ -27,8 +29,8 @@ def _hooks(direction: str, in_part: bool | None, work: Work) -> ApplyHooks | Rol
 @pytest.mark.parametrize("direction", ["apply", "rollback"])
 @pytest.mark.parametrize("in_part", [True, False, None])
 def test_everything_is_read_unless_the_rehearsal_says_otherwise(
-    connection, direction: str, in_part: bool | None
-):
+    connection: Any, direction: str, in_part: bool | None
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE one (id int); CREATE TABLE two (id int)")
         connection.commit()

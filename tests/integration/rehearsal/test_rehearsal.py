@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.reading import SchemaReading
@@ -17,6 +18,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.rehearse_f
     rehearse_from_empty,
 )
 
+from demo.local_server import LocalServer
 from tests.integration.step_runs import migration, script, target
 
 BASE = """
@@ -30,14 +32,14 @@ BASE = """
 
 
 @pytest.fixture
-def rehearsal(connection):
+def rehearsal(connection: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(BASE)
     connection.commit()
     return Rehearsal(connection)
 
 
-def test_an_exact_rollback_is_proven(rehearsal):
+def test_an_exact_rollback_is_proven(rehearsal: Any) -> None:
     added = migration(
         "009",
         ["ALTER TABLE book ADD isbn text", "CREATE TABLE shelf (n int)", "INSERT INTO shelf VALUES (1)"],
@@ -55,11 +57,13 @@ def test_an_exact_rollback_is_proven(rehearsal):
 
 
 @pytest.mark.parametrize("wrong_at", [0, 1, 2, 3])
-def test_whether_production_may_read_the_schema_in_part_is_seen(rehearsal, monkeypatch, wrong_at):
+def test_whether_production_may_read_the_schema_in_part_is_seen(
+    rehearsal: Any, monkeypatch: pytest.MonkeyPatch, wrong_at: int
+) -> None:
     """Apply, rollback and second apply each read it in both ways."""
     reads, again = [], SchemaReading.again
 
-    def planted(reading, cursor):
+    def planted(reading: Any, cursor: Any) -> Any:
         reads.append(again(reading, cursor))
         return {} if len(reads) == wrong_at else reads[-1]
 
@@ -71,7 +75,9 @@ def test_whether_production_may_read_the_schema_in_part_is_seen(rehearsal, monke
 
 
 @pytest.mark.parametrize("direction", ["apply", "rollback"])
-def test_a_statement_that_takes_longer_than_it_may_in_production_is_refused(rehearsal, direction):
+def test_a_statement_that_takes_longer_than_it_may_in_production_is_refused(
+    rehearsal: Any, direction: str
+) -> None:
     slow = ["SELECT pg_sleep(30)"]
     added = migration(
         "009",
@@ -161,7 +167,7 @@ FORGETFUL = {
 
 
 @pytest.mark.parametrize("case", FORGETFUL)
-def test_a_rollback_that_forgets_something_is_refused_and_it_is_named(rehearsal, case):
+def test_a_rollback_that_forgets_something_is_refused_and_it_is_named(rehearsal: Any, case: Any) -> None:
     apply, rollback, reason = FORGETFUL[case]
     with pytest.raises(Refused) as refused:
         rehearsal.rehearse([migration("009", apply, rollback)])
@@ -172,26 +178,26 @@ def test_a_rollback_that_forgets_something_is_refused_and_it_is_named(rehearsal,
     assert re.search(f"give back the {reason}", text), text
 
 
-def test_a_migration_that_fails_is_refused(rehearsal):
+def test_a_migration_that_fails_is_refused(rehearsal: Any) -> None:
     with pytest.raises(
         Refused, match=r"Migration 009 fails on the copy: migrations/009\.sql line 2: .*untouched|not touched"
     ):
         rehearsal.rehearse([migration("009", ["SELECT 1", "SELECT 1/0"], ["SELECT 1"])])
 
 
-def test_a_rollback_that_fails_is_refused(rehearsal):
+def test_a_rollback_that_fails_is_refused(rehearsal: Any) -> None:
     with pytest.raises(
         Refused, match=r"009 fails to roll back on the copy: rollback/009_rollback\.sql line 1"
     ):
         rehearsal.rehearse([migration("009", ["CREATE TABLE shelf ()"], ["DROP TABLE shelves"])])
 
 
-def test_a_verify_script_that_fails_is_refused(rehearsal):
+def test_a_verify_script_that_fails_is_refused(rehearsal: Any) -> None:
     with pytest.raises(Refused, match=r"fails on the copy: verify/009\.sql line 1: the check returned false"):
         rehearsal.rehearse([migration("009", ["SELECT 1"], ["SELECT 1"], ["SELECT false"])])
 
 
-def test_a_smoke_test_that_breaks_is_refused(connection, rehearsal):
+def test_a_smoke_test_that_breaks_is_refused(connection: Any, rehearsal: Any) -> None:
     smoke = script("SELECT pages FROM book", name="smoke/read.sql")
     with pytest.raises(
         Refused, match=r"fails on the copy: smoke/read\.sql line 1: column \"pages\" does not exist"
@@ -201,7 +207,7 @@ def test_a_smoke_test_that_breaks_is_refused(connection, rehearsal):
         )
 
 
-def test_a_migration_that_cannot_be_applied_again_is_refused(rehearsal):
+def test_a_migration_that_cannot_be_applied_again_is_refused(rehearsal: Any) -> None:
     again = migration(
         "009",
         [
@@ -223,7 +229,7 @@ def test_a_migration_that_cannot_be_applied_again_is_refused(rehearsal):
         rehearsal.rehearse([again])
 
 
-def test_a_chain_is_rolled_back_in_reverse_and_compared_at_every_stage(rehearsal):
+def test_a_chain_is_rolled_back_in_reverse_and_compared_at_every_stage(rehearsal: Any) -> None:
     chain = [
         migration("009", ["CREATE TABLE shelf (n int)"], ["DROP TABLE shelf"]),
         migration("010", ["ALTER TABLE shelf ADD m int"], ["ALTER TABLE shelf DROP m"]),
@@ -236,7 +242,7 @@ def test_a_chain_is_rolled_back_in_reverse_and_compared_at_every_stage(rehearsal
     assert all(proof["data_restored"] for proof in result["migrations"])
 
 
-def test_the_fault_of_a_middle_one_is_named(rehearsal):
+def test_the_fault_of_a_middle_one_is_named(rehearsal: Any) -> None:
     chain = [
         migration("009", ["CREATE TABLE shelf (n int)"], ["DROP TABLE shelf"]),
         migration("010", ["ALTER TABLE shelf ADD m int"], ["SELECT 1"]),
@@ -246,7 +252,7 @@ def test_the_fault_of_a_middle_one_is_named(rehearsal):
         rehearsal.rehearse(chain)
 
 
-def test_a_migration_without_any_table_of_versions(connection):
+def test_a_migration_without_any_table_of_versions(connection: Any) -> None:
     """The runbook's own table comes and goes with the version."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE book (id int)")
@@ -264,7 +270,7 @@ SET_BACK = migration(
 )
 
 
-def test_a_rollback_that_sets_a_sequence_below_ids_in_use_is_refused(rehearsal):
+def test_a_rollback_that_sets_a_sequence_below_ids_in_use_is_refused(rehearsal: Any) -> None:
     reason = (
         r"'rollback tested on a copy': after the rollback of 009 sequence public\.book_id_seq would give 2 next, and"
         r" public\.book\.id has values up to 3: an insert would collide\."
@@ -273,7 +279,7 @@ def test_a_rollback_that_sets_a_sequence_below_ids_in_use_is_refused(rehearsal):
         rehearsal.rehearse([SET_BACK])
 
 
-def test_a_sequence_of_a_column_without_an_index_is_looked_at_on_the_copy(rehearsal):
+def test_a_sequence_of_a_column_without_an_index_is_looked_at_on_the_copy(rehearsal: Any) -> None:
     """In production that would be a reading of the whole table."""
     with transaction(rehearsal.connection) as cursor:
         cursor.execute(
@@ -290,14 +296,14 @@ def test_a_sequence_of_a_column_without_an_index_is_looked_at_on_the_copy(rehear
         rehearsal.rehearse([resetting])
 
 
-def test_ids_that_people_gave_by_hand_are_not_the_rollbacks_fault(rehearsal):
+def test_ids_that_people_gave_by_hand_are_not_the_rollbacks_fault(rehearsal: Any) -> None:
     with transaction(rehearsal.connection) as cursor:
         cursor.execute("INSERT INTO book (id) VALUES (100)")
     added = migration("009", ["CREATE TABLE shelf ()"], ["DROP TABLE shelf"])
     assert rehearsal.rehearse([added])["migrations"][0]["data_restored"]
 
 
-def test_ids_of_users_rows_are_known_only_when_there_are_some(connection):
+def test_ids_of_users_rows_are_known_only_when_there_are_some(connection: Any) -> None:
     """From empty: the rollback is sound as long as nobody has used the table since the migration."""
     first = {
         **migration("001", ["CREATE TABLE book (id serial PRIMARY KEY)"], ["DROP TABLE book"]),
@@ -322,7 +328,7 @@ def test_ids_of_users_rows_are_known_only_when_there_are_some(connection):
         rehearse_from_empty(connection, [first, second], [], 1)
 
 
-def test_sample_rows_find_their_tables_as_the_migration_does(server, database):
+def test_sample_rows_find_their_tables_as_the_migration_does(server: LocalServer, database: str) -> None:
     """The runbook's own session has another search_path."""
     book = {
         **migration("001", ["CREATE TABLE book (id serial PRIMARY KEY)"], ["DROP TABLE book"]),
@@ -350,13 +356,13 @@ def test_sample_rows_find_their_tables_as_the_migration_does(server, database):
     ],
 )
 @pytest.mark.parametrize("indexed_only", [True, False])
-def test_what_collides(connection, column, setup, collides, indexed_only):
+def test_what_collides(connection: Any, column: str, setup: str, collides: bool, indexed_only: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE t (id {column} PRIMARY KEY); {setup}")
         assert list(collisions(cursor, indexed_only)) == (["public.t_id_seq"] if collides else [])
 
 
-def test_a_column_without_an_index_is_not_read_through_where_that_costs_too_much(connection):
+def test_a_column_without_an_index_is_not_read_through_where_that_costs_too_much(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE t (id serial, n int); INSERT INTO t VALUES (1); CREATE INDEX ON t (n, id)"

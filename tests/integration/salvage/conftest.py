@@ -29,5 +29,4 @@ def deployment(connection: Any) -> Callable[[str, str], Deployment]:
     def deployment(apply: str, rollback: str) -> Deployment:
         return Deployment(connection, apply, rollback)
 
-    deployment.server_version = connection.server_version  # type: ignore[attr-defined]  # a function has none
     return deployment

@@ -37,7 +37,7 @@ class Deployment:
         version: of the migration.
     """
 
-    def __init__(self, connection: Any, apply: str, rollback: str, version: str = VERSION):
+    def __init__(self, connection: Any, apply: str, rollback: str, version: str = VERSION) -> None:
         self.connection = connection
         self.version = version
         self.apply = apply

@@ -39,7 +39,7 @@ class OneByOne(Deployment):
         seen: for the test's own notes of them.
     """
 
-    def __init__(self, connection: Any, apply: str, rollback: str):
+    def __init__(self, connection: Any, apply: str, rollback: str) -> None:
         super().__init__(connection, apply, rollback)
         self.between: Callable[[int], None] = lambda ordinal: None
         self.seen: list[int] = []
@@ -93,7 +93,7 @@ class _Keeping(Hooks):
 
     policy = LockPolicy(timeout_seconds=2, attempts=1, pause_seconds=0)
 
-    def __init__(self, story: OneByOne):
+    def __init__(self, story: OneByOne) -> None:
         self.story = story
         self.losses_seen: dict[int, Any] | None = None
 
@@ -115,7 +115,7 @@ class _Keeping(Hooks):
 
 
 class _Interrupted(Journal):
-    def __init__(self, journal: Journal, first: set[int], between: Callable[[int], None]):
+    def __init__(self, journal: Journal, first: set[int], between: Callable[[int], None]) -> None:
         super().__init__(journal.journal_id, journal.run_id, journal.direction)
         self.first = first
         self.between = between

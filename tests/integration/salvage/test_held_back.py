@@ -4,19 +4,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.decision import BOTH_CHANGED
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.returning.waiting import (
     ANOTHER_OR_CHANGED,
 )
 
+from tests.integration.salvage.deployment import Deployment
 from tests.integration.salvage.star import STAR
 
 
-def held_back(story) -> list[tuple]:
+def held_back(story: Any) -> list[tuple]:
     return story.ask("SELECT key, held_back FROM runbook_salvage.kept_row ORDER BY key")
 
 
-def test_a_row_whose_parent_is_gone_stays(deployment):
+def test_a_row_whose_parent_is_gone_stays(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*STAR)
     story.deploy()
     story.execute("INSERT INTO star (book, mark) VALUES (1, 'a'), (2, 'b')")
@@ -29,7 +33,7 @@ def test_a_row_whose_parent_is_gone_stays(deployment):
     assert held_back(story) == [("(a)", "its parent in public.book is gone")]
 
 
-def test_a_row_that_somebody_changed_stays(deployment):
+def test_a_row_that_somebody_changed_stays(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment("UPDATE book SET shelf = 10", "UPDATE book SET shelf = 1")
     story.deploy()
     story.execute("UPDATE book SET shelf = 20")
@@ -43,7 +47,7 @@ def test_a_row_that_somebody_changed_stays(deployment):
     assert story.ask("SELECT id, shelf FROM book ORDER BY id") == [(1, 20), (3, 20), (4, 20)]
 
 
-def test_a_key_that_was_given_out_again_stays(deployment):
+def test_a_key_that_was_given_out_again_stays(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "INSERT INTO book (id, title) VALUES (100, 'seeded')", "DELETE FROM book WHERE id = 100"
     )
@@ -57,7 +61,9 @@ def test_a_key_that_was_given_out_again_stays(deployment):
     assert story.ask("SELECT title FROM book WHERE id = 100") == [("somebody else",)]
 
 
-def test_a_row_that_both_sides_made_under_one_name_stays_as_it_is(deployment):
+def test_a_row_that_both_sides_made_under_one_name_stays_as_it_is(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(*STAR)
     story.apply += "ALTER TABLE star ADD UNIQUE (mark);"
     story.deploy()
@@ -72,7 +78,7 @@ def test_a_row_that_both_sides_made_under_one_name_stays_as_it_is(deployment):
     assert story.ask("SELECT id, book, mark FROM star ORDER BY id") == [(2, 1, "b"), (70, 2, "a")]
 
 
-def test_unique_values_that_a_row_of_users_has(deployment):
+def test_unique_values_that_a_row_of_users_has(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "INSERT INTO book (id, title) VALUES (100, 'seeded')", "DELETE FROM book WHERE id = 100"
     )
@@ -90,7 +96,7 @@ def test_unique_values_that_a_row_of_users_has(deployment):
     ]
 
 
-def test_unique_values_that_are_taken_meanwhile(deployment):
+def test_unique_values_that_are_taken_meanwhile(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment("SELECT 1", "DELETE FROM book WHERE id = 4")
     story.deploy()
     story.roll_back()
@@ -100,7 +106,7 @@ def test_unique_values_that_are_taken_meanwhile(deployment):
     assert story.ask("SELECT id FROM book WHERE title = ''") == [(50,)]
 
 
-def test_a_constraint_that_the_next_version_has(deployment):
+def test_a_constraint_that_the_next_version_has(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*STAR)
     story.deploy()
     story.execute("INSERT INTO star (book, mark) VALUES (1, 'fine'), (1, 'too long'), (2, NULL)")
@@ -112,7 +118,7 @@ def test_a_constraint_that_the_next_version_has(deployment):
     assert story.ask("SELECT mark FROM star ORDER BY id") == [("fine",), (None,)]
 
 
-def test_a_column_that_the_next_version_lacks(deployment):
+def test_a_column_that_the_next_version_lacks(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*STAR)
     story.deploy()
     story.execute("INSERT INTO star (book, mark) VALUES (1, 'a')")
@@ -122,7 +128,7 @@ def test_a_column_that_the_next_version_lacks(deployment):
     assert table["reasons"] == {"the table no longer has column mark": 1}
 
 
-def test_a_number_that_no_statement_may_set_stays(deployment):
+def test_a_number_that_no_statement_may_set_stays(deployment: Callable[[str, str], Deployment]) -> None:
     """The seed gets its number from a table that was there, and another one with each deploy."""
     story = deployment("INSERT INTO item (code) VALUES ('seed')", "DELETE FROM item WHERE code = 'seed'")
     story.execute(
@@ -140,7 +146,9 @@ def test_a_number_that_no_statement_may_set_stays(deployment):
     assert held_back(story) == [("(seed)", f"{BOTH_CHANGED}seq")]
 
 
-def test_a_table_without_key_that_somebody_changed_stays(deployment):
+def test_a_table_without_key_that_somebody_changed_stays(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     """Nobody can tell which of the rows that are there now the kept one was: they all stay as they are."""
     story = deployment("UPDATE note SET at = 5", "UPDATE note SET at = 1")
     story.deploy()
@@ -152,7 +160,7 @@ def test_a_table_without_key_that_somebody_changed_stays(deployment):
     assert story.ask("SELECT at FROM note WHERE body = 'c'") == [(5,)]
 
 
-def test_a_table_without_key_that_somebody_added_to(deployment):
+def test_a_table_without_key_that_somebody_added_to(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment("UPDATE note SET at = 5", "UPDATE note SET at = 1")
     story.deploy()
     story.execute("UPDATE note SET at = 6 WHERE body = 'b'")

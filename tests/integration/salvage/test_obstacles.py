@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+
+from demo.local_server import LocalServer
+from tests.integration.salvage.deployment import Deployment
 
 CONSTRAINTS = (
     "SELECT conname, pg_get_constraintdef(oid), attnotnull FROM pg_constraint RIGHT JOIN pg_attribute"
@@ -27,7 +32,7 @@ RING_OF_USERS = (
 )
 
 
-def test_tables_that_refer_to_each_other(deployment):
+def test_tables_that_refer_to_each_other(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*RING)
     story.round_trip_loses_nothing(lambda: story.execute(RING_OF_USERS))
     assert story.ask("SELECT id, cover FROM list ORDER BY id") == [(1, 1), (2, 2), (3, None)]
@@ -41,7 +46,9 @@ def test_tables_that_refer_to_each_other(deployment):
     ]
 
 
-def test_tables_that_refer_to_each_other_and_to_a_row_that_is_gone(deployment):
+def test_tables_that_refer_to_each_other_and_to_a_row_that_is_gone(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(*RING)
     story.deploy()
     story.execute(RING_OF_USERS)
@@ -56,7 +63,9 @@ def test_tables_that_refer_to_each_other_and_to_a_row_that_is_gone(deployment):
     assert story.ask("SELECT id FROM entry ORDER BY id") == [(2,), (3,)]
 
 
-def test_one_of_a_ring_that_the_next_version_does_not_take(deployment):
+def test_one_of_a_ring_that_the_next_version_does_not_take(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(*RING)
     story.deploy()
     story.execute(RING_OF_USERS)
@@ -68,7 +77,9 @@ def test_one_of_a_ring_that_the_next_version_does_not_take(deployment):
     assert story.ask("SELECT key FROM runbook_salvage.kept_row ORDER BY key") == [("(2)",), ("(2)",)]
 
 
-def test_unique_values_that_change_places_in_tables_that_refer_to_each_other(deployment):
+def test_unique_values_that_change_places_in_tables_that_refer_to_each_other(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     """Checks are pending when the column is to be NOT NULL again, which PostgreSQL refuses."""
     story = deployment(
         "SELECT 1",
@@ -89,7 +100,7 @@ def test_unique_values_that_change_places_in_tables_that_refer_to_each_other(dep
     assert story.rows() == before, returned
 
 
-def test_a_label_that_the_next_version_lacks(deployment):
+def test_a_label_that_the_next_version_lacks(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TYPE mood AS ENUM ('sad', 'glad');"
         "CREATE TABLE felt (id int PRIMARY KEY, book int REFERENCES book, mood mood);",
@@ -111,7 +122,7 @@ def test_a_label_that_the_next_version_lacks(deployment):
         "CREATE RULE told AS ON INSERT TO star DO ALSO INSERT INTO note VALUES (NEW.mark, 0)",
     ],
 )
-def test_rules_of_the_application_do_not_act(deployment, rule):
+def test_rules_of_the_application_do_not_act(deployment: Callable[[str, str], Deployment], rule: str) -> None:
     story = deployment(
         "CREATE TABLE star (id int PRIMARY KEY, mark text)",
         "DROP TABLE star",
@@ -130,7 +141,9 @@ def test_rules_of_the_application_do_not_act(deployment, rule):
     "constraint",
     ["UNIQUE (mark) DEFERRABLE", "EXCLUDE (mark WITH =) DEFERRABLE INITIALLY DEFERRED"],
 )
-def test_constraints_that_may_be_deferred(deployment, constraint):
+def test_constraints_that_may_be_deferred(
+    deployment: Callable[[str, str], Deployment], constraint: str
+) -> None:
     story = deployment(
         f"CREATE TABLE star (id int PRIMARY KEY, mark int, {constraint})",
         "DROP TABLE star",
@@ -140,7 +153,7 @@ def test_constraints_that_may_be_deferred(deployment, constraint):
     )
 
 
-def test_a_primary_key_that_may_be_deferred(deployment):
+def test_a_primary_key_that_may_be_deferred(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TABLE star (id int PRIMARY KEY DEFERRABLE, mark int UNIQUE)",
         "DROP TABLE star",
@@ -151,9 +164,11 @@ def test_a_primary_key_that_may_be_deferred(deployment):
 
 
 @pytest.mark.parametrize("more", ["", "ALTER TABLE book ADD CONSTRAINT has_rank {}"])
-def test_unique_values_that_change_places(deployment, more):
+def test_unique_values_that_change_places(
+    deployment: Callable[[str, str], Deployment], connection: Any, more: str
+) -> None:
     """Each of the old values is taken by another row, until all have moved."""
-    not_null = "NOT NULL rank" if deployment.server_version >= 180000 else "CHECK (rank > 0)"
+    not_null = "NOT NULL rank" if connection.server_version >= 180000 else "CHECK (rank > 0)"
     story = deployment(
         "ALTER TABLE book ADD COLUMN rank int; UPDATE book SET rank = id;"
         "ALTER TABLE book ADD CONSTRAINT rank_is_unique UNIQUE (rank);"
@@ -173,7 +188,7 @@ def test_unique_values_that_change_places(deployment, more):
     assert story.ask(CONSTRAINTS) == constraints
 
 
-def test_one_row_of_many_that_does_not_go(deployment):
+def test_one_row_of_many_that_does_not_go(deployment: Callable[[str, str], Deployment]) -> None:
     """Found by halves: with a look at the whole table for each row, this would take hours."""
     story = deployment("CREATE TABLE star (id int PRIMARY KEY, mark int)", "DROP TABLE star")
     story.deploy()
@@ -184,7 +199,9 @@ def test_one_row_of_many_that_does_not_go(deployment):
     assert (item["returned"], item["held_back"]) == (19996, 4)
 
 
-def test_a_row_of_the_migration_that_went_with_its_parent(deployment):
+def test_a_row_of_the_migration_that_went_with_its_parent(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     """That its parent is gone keeps nobody from deleting the row that the next deploy brings in its stead."""
     story = deployment(
         "CREATE TABLE star (id serial PRIMARY KEY, book int REFERENCES book ON DELETE CASCADE);"
@@ -195,7 +212,7 @@ def test_a_row_of_the_migration_that_went_with_its_parent(deployment):
     assert story.ask("SELECT * FROM star") == []
 
 
-def test_a_sequence_that_counts_downwards(deployment):
+def test_a_sequence_that_counts_downwards(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TABLE star (id int GENERATED ALWAYS AS IDENTITY (INCREMENT -2 START -1) PRIMARY KEY, mark int);"
         "CREATE SEQUENCE ticket INCREMENT -1;",
@@ -230,19 +247,23 @@ def test_a_sequence_that_counts_downwards(deployment):
         ),
     ],
 )
-def test_the_default_is_not_what_a_new_column_has(deployment, apply, writes):
+def test_the_default_is_not_what_a_new_column_has(
+    deployment: Callable[[str, str], Deployment], apply: str, writes: str
+) -> None:
     story = deployment(apply, "ALTER TABLE book DROP COLUMN mark")
     story.round_trip_loses_nothing(lambda: story.execute(writes))
 
 
-def test_a_table_that_was_written_anew_since(deployment, server, database):
+def test_a_table_that_was_written_anew_since(
+    deployment: Callable[[str, str], Deployment], server: LocalServer, database: str
+) -> None:
     """VACUUM FULL and its like write the value that a new column had into the rows, and forget which it was."""
     story = deployment(
         "ALTER TABLE book ADD COLUMN mark text DEFAULT 'x'; ALTER TABLE book ALTER mark DROP DEFAULT",
         "ALTER TABLE book DROP COLUMN mark",
     )
 
-    def writes():
+    def writes() -> None:
         with contextlib.closing(server.connect(database)) as other:
             other.autocommit = True
             other.cursor().execute("VACUUM FULL book")
@@ -251,7 +272,9 @@ def test_a_table_that_was_written_anew_since(deployment, server, database):
     story.round_trip_loses_nothing(writes)
 
 
-def test_a_server_that_counts_no_rows(deployment, server, database):
+def test_a_server_that_counts_no_rows(
+    deployment: Callable[[str, str], Deployment], server: LocalServer, database: str
+) -> None:
     """As the database has it: what a session sets is taken back before each script."""
     story = deployment("CREATE TABLE star (id int)", "DROP TABLE star; DELETE FROM book WHERE title = 'mine'")
     story.execute(f"ALTER DATABASE {database} SET track_counts = off")

@@ -37,7 +37,7 @@ class Writer:
         chance: what it chooses by.
     """
 
-    def __init__(self, connection: Any, chance: Random):
+    def __init__(self, connection: Any, chance: Random) -> None:
         self.connection = connection
         self.chance = chance
         self.number = 0

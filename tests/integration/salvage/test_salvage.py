@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from tests.integration.salvage.deployment import Deployment
 from tests.integration.salvage.star import STAR
 
 
-def kinds(items):
+def kinds(items: Any) -> list[Any]:
     return [(item["kind"], item["table"], item["rows"]) for item in items]
 
 
-def test_a_dropped_table(deployment):
+def test_a_dropped_table(deployment: Callable[[str, str], Deployment]) -> None:
     kept, returned = deployment(*STAR).round_trip(
         "INSERT INTO star (book, mark) VALUES (1, 'a'), (2, NULL), (3, ''), (4, 'x'); DELETE FROM star WHERE id = 4"
     )
@@ -21,13 +25,15 @@ def test_a_dropped_table(deployment):
     assert [(item["returned"], item["held_back"]) for item in returned] == [(3, 0), (1, 0)]
 
 
-def test_the_rehearsal_foresees_it_in_one_attempt(deployment):
+def test_the_rehearsal_foresees_it_in_one_attempt(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*STAR)
     story.round_trip("INSERT INTO star (book) VALUES (1)")
     assert story.attempts == 1
 
 
-def test_without_a_rehearsal_the_first_attempt_is_undone(deployment):
+def test_without_a_rehearsal_the_first_attempt_is_undone(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(*STAR)
     story.deploy()
     story.execute("INSERT INTO star (book, mark) VALUES (1, 'a')")
@@ -61,12 +67,14 @@ def test_without_a_rehearsal_the_first_attempt_is_undone(deployment):
         ("mark regclass", "UPDATE book SET mark = 'book' WHERE id = 3"),
     ],
 )
-def test_a_dropped_column(deployment, column, writes):
+def test_a_dropped_column(deployment: Callable[[str, str], Deployment], column: str, writes: str) -> None:
     story = deployment(f"ALTER TABLE book ADD COLUMN {column}", "ALTER TABLE book DROP COLUMN mark")
     story.round_trip(writes)
 
 
-def test_only_values_that_a_new_deploy_would_not_give_are_kept(deployment):
+def test_only_values_that_a_new_deploy_would_not_give_are_kept(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(
         "ALTER TABLE book ADD COLUMN mark text DEFAULT 'x'", "ALTER TABLE book DROP COLUMN mark"
     )
@@ -76,7 +84,9 @@ def test_only_values_that_a_new_deploy_would_not_give_are_kept(deployment):
     assert kinds(kept) == [("dropped columns", "public.book", 2)]
 
 
-def test_a_value_taken_out_of_a_column_that_the_migration_fills_stays_out(deployment):
+def test_a_value_taken_out_of_a_column_that_the_migration_fills_stays_out(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(
         "ALTER TABLE book ADD COLUMN size int; UPDATE book SET size = length(title)",
         "ALTER TABLE book DROP COLUMN size",
@@ -84,7 +94,9 @@ def test_a_value_taken_out_of_a_column_that_the_migration_fills_stays_out(deploy
     story.round_trip("UPDATE book SET size = NULL WHERE id = 1; UPDATE book SET size = 99 WHERE id = 2")
 
 
-def test_a_row_made_since_the_rollback_gets_what_the_migration_gives(deployment):
+def test_a_row_made_since_the_rollback_gets_what_the_migration_gives(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(
         "ALTER TABLE book ADD COLUMN size int; UPDATE book SET size = length(title)",
         "ALTER TABLE book DROP COLUMN size",
@@ -97,7 +109,7 @@ def test_a_row_made_since_the_rollback_gets_what_the_migration_gives(deployment)
     assert story.ask("SELECT id, size FROM book ORDER BY id") == [(1, 3), (2, 99), (3, 10), (4, 0), (5, 5)]
 
 
-def test_rows_that_the_rollback_overwrites(deployment):
+def test_rows_that_the_rollback_overwrites(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "ALTER TABLE book ADD old_title text; UPDATE book SET old_title = title, title = upper(title)",
         "UPDATE book SET title = old_title; ALTER TABLE book DROP COLUMN old_title",
@@ -107,7 +119,9 @@ def test_rows_that_the_rollback_overwrites(deployment):
     )
 
 
-def test_rows_that_the_rollback_deletes_with_their_children(deployment):
+def test_rows_that_the_rollback_deletes_with_their_children(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(
         "CREATE TABLE loan (book int REFERENCES book ON DELETE CASCADE, who text);"
         "INSERT INTO book (id, title) VALUES (100, 'seeded'), (101, 'seeded too')",
@@ -118,7 +132,9 @@ def test_rows_that_the_rollback_deletes_with_their_children(deployment):
     )
 
 
-def test_rows_deleted_by_a_cascade_that_no_rehearsal_saw(deployment):
+def test_rows_deleted_by_a_cascade_that_no_rehearsal_saw(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     """In a table that has nothing to do with the migration, and to which rows came after the deploy."""
     story = deployment(
         "INSERT INTO book (id, title) VALUES (100, 'seeded')", "DELETE FROM book WHERE id = 100"
@@ -129,12 +145,12 @@ def test_rows_deleted_by_a_cascade_that_no_rehearsal_saw(deployment):
     assert story.attempts == 2
 
 
-def test_truncate(deployment):
+def test_truncate(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment("UPDATE note SET at = 5", "TRUNCATE note")
     story.round_trip("INSERT INTO note VALUES ('mine', 6)")
 
 
-def test_a_type_changed_back_loses_nothing(deployment):
+def test_a_type_changed_back_loses_nothing(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "ALTER TABLE book ALTER COLUMN title TYPE text, ALTER COLUMN shelf TYPE numeric",
         "ALTER TABLE book ALTER COLUMN title TYPE varchar(5) USING left(title, 5), ALTER COLUMN shelf TYPE int",
@@ -143,7 +159,7 @@ def test_a_type_changed_back_loses_nothing(deployment):
     story.round_trip("UPDATE book SET title = 'a long title', shelf = 1.5 WHERE id = 1")
 
 
-def test_enum_values_that_the_old_type_does_not_have(deployment):
+def test_enum_values_that_the_old_type_does_not_have(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TYPE mood AS ENUM ('glad', 'sad'); ALTER TABLE book ADD mood mood DEFAULT 'glad'",
         "ALTER TABLE book DROP COLUMN mood; DROP TYPE mood",
@@ -151,7 +167,7 @@ def test_enum_values_that_the_old_type_does_not_have(deployment):
     story.round_trip("UPDATE book SET mood = 'sad' WHERE id = 1; UPDATE book SET mood = NULL WHERE id = 2")
 
 
-def test_an_enum_made_anew_without_a_label(deployment):
+def test_an_enum_made_anew_without_a_label(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TYPE mood2 AS ENUM ('glad', 'sad', 'new');"
         "ALTER TABLE tune ALTER mood TYPE mood2 USING mood::text::mood2; DROP TYPE mood;"
@@ -167,7 +183,7 @@ def test_an_enum_made_anew_without_a_label(deployment):
     story.round_trip("UPDATE tune SET mood = 'new' WHERE id = 2")
 
 
-def test_a_table_made_anew_under_its_name(deployment):
+def test_a_table_made_anew_under_its_name(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TABLE shelf AS SELECT DISTINCT shelf AS id FROM book; ALTER TABLE shelf ADD label text",
         "CREATE TABLE kept AS SELECT id FROM shelf; DROP TABLE shelf; DROP TABLE kept",
@@ -177,7 +193,9 @@ def test_a_table_made_anew_under_its_name(deployment):
     )
 
 
-def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(deployment):
+def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(
         "CREATE TABLE genre (id serial PRIMARY KEY, name text UNIQUE);"
         "INSERT INTO genre (name) VALUES ('a'), ('b'), ('c')",
@@ -189,7 +207,7 @@ def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(deployment)
     )
 
 
-def test_a_table_that_the_migration_renames(deployment):
+def test_a_table_that_the_migration_renames(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "INSERT INTO book (id, title) VALUES (100, 'seeded'), (101, 'too'); ALTER TABLE book RENAME TO volume",
         "ALTER TABLE volume RENAME TO book; DELETE FROM book WHERE id >= 100",
@@ -197,12 +215,12 @@ def test_a_table_that_the_migration_renames(deployment):
     story.round_trip("DELETE FROM volume WHERE id = 100; UPDATE volume SET shelf = 5 WHERE id = 101")
 
 
-def test_a_table_without_a_key(deployment):
+def test_a_table_without_a_key(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment("CREATE TABLE line (a int, b text)", "DROP TABLE line")
     story.round_trip("INSERT INTO line VALUES (1, 'x'), (1, 'x'), (NULL, NULL), (NULL, ''), (1, 'x')")
 
 
-def test_columns_of_a_table_without_a_key(deployment):
+def test_columns_of_a_table_without_a_key(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment("ALTER TABLE note ADD mark text", "ALTER TABLE note DROP COLUMN mark")
     story.round_trip(
         "UPDATE note SET mark = 'm' WHERE at = 2;"
@@ -210,7 +228,7 @@ def test_columns_of_a_table_without_a_key(deployment):
     )
 
 
-def test_partitions_wherever_they_are_named(deployment):
+def test_partitions_wherever_they_are_named(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "UPDATE event SET what = upper(what)",
         "UPDATE event_low SET what = lower(what); DELETE FROM event WHERE id = 150",
@@ -224,14 +242,14 @@ def test_partitions_wherever_they_are_named(deployment):
     story.round_trip("UPDATE event SET what = 'Mixed' WHERE id = 1")
 
 
-def test_a_changed_primary_key(deployment):
+def test_a_changed_primary_key(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "UPDATE book SET id = id + 1000", "UPDATE book SET id = id - 1000, shelf = 0 WHERE id > 1000"
     )
     story.round_trip("UPDATE book SET shelf = 5 WHERE id = 1001")
 
 
-def test_no_way_around_it(deployment):
+def test_no_way_around_it(deployment: Callable[[str, str], Deployment]) -> None:
     """What is known to escape triggers: replica role, disabled triggers, ON CONFLICT DO UPDATE."""
     story = deployment(
         "UPDATE book SET shelf = 10",
@@ -243,7 +261,7 @@ def test_no_way_around_it(deployment):
     story.round_trip("UPDATE book SET shelf = 11 WHERE id = 3")
 
 
-def test_triggers_of_the_application_do_not_fire(deployment):
+def test_triggers_of_the_application_do_not_fire(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "ALTER TABLE book ADD mark text; CREATE TABLE star (book int PRIMARY KEY REFERENCES book)",
         "ALTER TABLE book DROP COLUMN mark; DROP TABLE star",
@@ -258,7 +276,7 @@ def test_triggers_of_the_application_do_not_fire(deployment):
     assert story.ask("SELECT tgenabled FROM pg_trigger WHERE tgname = 'touch'") == [("O",)]
 
 
-def test_parents_go_back_before_their_children(deployment):
+def test_parents_go_back_before_their_children(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TABLE a_child (id int PRIMARY KEY);"
         "CREATE TABLE b_parent (id int PRIMARY KEY, up int REFERENCES b_parent);"
@@ -270,7 +288,7 @@ def test_parents_go_back_before_their_children(deployment):
     )
 
 
-def test_names_that_need_quotes(deployment):
+def test_names_that_need_quotes(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         'CREATE SCHEMA "Ж x"; CREATE TABLE "Ж x"."T ""q" ("Id" serial PRIMARY KEY, "a,b" text, "%s {}" text)',
         'DROP TABLE "Ж x"."T ""q"; DROP SCHEMA "Ж x"',

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.salvage.keeping.keeper import SalvageKeeper
 
+from demo.local_server import LocalServer
+from tests.integration.salvage.deployment import Deployment
 from tests.integration.salvage.star import STAR
 
 
-def test_a_rollback_that_fails_leaves_no_salvage(deployment):
+def test_a_rollback_that_fails_leaves_no_salvage(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*STAR)
     story.deploy()
     story.execute("INSERT INTO star (book) VALUES (1)")
@@ -20,7 +24,7 @@ def test_a_rollback_that_fails_leaves_no_salvage(deployment):
     assert story.ask("SELECT to_regclass('runbook_salvage.manifest')") == [(None,)]
 
 
-def test_a_deploy_that_fails_keeps_the_salvage(deployment):
+def test_a_deploy_that_fails_keeps_the_salvage(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*STAR)
     story.deploy()
     story.execute("INSERT INTO star (book) VALUES (1)")
@@ -34,7 +38,9 @@ def test_a_deploy_that_fails_keeps_the_salvage(deployment):
     assert story.ask("SELECT id, book FROM star") == [(1, 1)]
 
 
-def test_nobody_writes_between_keeping_and_dropping(deployment, server, database):
+def test_nobody_writes_between_keeping_and_dropping(
+    deployment: Callable[[str, str], Deployment], server: LocalServer, database: str
+) -> None:
     """The copy holds off writers, so that no row comes in that is dropped without having been kept."""
     story = deployment(*STAR)
     story.rehearse()
@@ -51,12 +57,14 @@ def test_nobody_writes_between_keeping_and_dropping(deployment, server, database
     writer.close()
 
 
-def test_a_table_without_key_whose_column_changes_its_type(deployment):
+def test_a_table_without_key_whose_column_changes_its_type(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment("ALTER TABLE note ALTER at TYPE text", "ALTER TABLE note ALTER at TYPE int USING 5")
     story.round_trip("UPDATE note SET at = 'mine' WHERE at = '2'")
 
 
-def test_names_with_a_percent_sign(deployment):
+def test_names_with_a_percent_sign(deployment: Callable[[str, str], Deployment]) -> None:
     """psycopg2 takes it for a placeholder in a query that has parameters."""
     story = deployment(
         """INSERT INTO "50%s" VALUES (3, 'seeded'), (4, 'seeded'); UPDATE "50%s" SET "a%(b" = 'x'""",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,7 +57,9 @@ def kept(story: Deployment) -> list[tuple]:
         ),
     ],
 )
-def test_the_later_version_goes_back_and_the_earlier_one_stays(deployment, apply, rollback, write):
+def test_the_later_version_goes_back_and_the_earlier_one_stays(
+    deployment: Callable[[str, str], Deployment], apply: str, rollback: str, write: str
+) -> None:
     story = deployment(apply, rollback)
     use_twice(story, write.format("earlier"), write.format("later"))
     table = "star" if "star" in apply else "book"
@@ -66,7 +69,7 @@ def test_the_later_version_goes_back_and_the_earlier_one_stays(deployment, apply
     assert reason == LATER
 
 
-def test_changed_rows(deployment):
+def test_changed_rows(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "INSERT INTO book (id, title) VALUES (100, 'seeded')", "DELETE FROM book WHERE id = 100"
     )
@@ -79,7 +82,7 @@ def test_changed_rows(deployment):
     assert kept(story) == [("(100,seeded,8)", LATER)]
 
 
-def test_a_row_that_only_the_earlier_rollback_changed(deployment):
+def test_a_row_that_only_the_earlier_rollback_changed(deployment: Callable[[str, str], Deployment]) -> None:
     """Nobody has written to it since, so that it is to be had back."""
     story = deployment("UPDATE book SET title = title", "UPDATE book SET shelf = 0 WHERE shelf = 8")
     use_twice(story, "UPDATE book SET shelf = 8 WHERE id = 1", "UPDATE book SET shelf = 8 WHERE id = 2")
@@ -87,7 +90,7 @@ def test_a_row_that_only_the_earlier_rollback_changed(deployment):
     assert kept(story) == []
 
 
-def test_rows_that_only_one_of_them_kept_all_go_back(deployment):
+def test_rows_that_only_one_of_them_kept_all_go_back(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment("CREATE TABLE star (id int PRIMARY KEY, mark text)", "DROP TABLE star")
     use_twice(
         story,
@@ -98,7 +101,9 @@ def test_rows_that_only_one_of_them_kept_all_go_back(deployment):
     assert kept(story) == []
 
 
-def test_columns_that_only_one_of_them_kept_both_go_back(deployment):
+def test_columns_that_only_one_of_them_kept_both_go_back(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(
         "ALTER TABLE book ADD a text, ADD b text", "ALTER TABLE book DROP COLUMN a, DROP COLUMN b"
     )
@@ -108,14 +113,16 @@ def test_columns_that_only_one_of_them_kept_both_go_back(deployment):
     assert kept(story) == []
 
 
-def test_equal_rows_of_a_table_without_a_key_are_as_many(deployment):
+def test_equal_rows_of_a_table_without_a_key_are_as_many(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment("CREATE TABLE star (mark text)", "DROP TABLE star")
     use_twice(story, "INSERT INTO star VALUES ('x'), ('a')", "INSERT INTO star VALUES ('x'), ('x')")
     assert story.ask("SELECT mark FROM star ORDER BY 1") == [("a",), ("x",), ("x",)]
     assert kept(story) == [("(x)", LATER)], "the third is not taken for one of the others"
 
 
-def test_the_content_of_a_table_without_a_key(deployment):
+def test_the_content_of_a_table_without_a_key(deployment: Callable[[str, str], Deployment]) -> None:
     """What users had added comes back from both."""
     story = deployment("INSERT INTO note VALUES ('brought', 5)", "TRUNCATE note")
     use_twice(story, "INSERT INTO note VALUES ('earlier', 6)", "INSERT INTO note VALUES ('later', 7)")
@@ -124,7 +131,7 @@ def test_the_content_of_a_table_without_a_key(deployment):
     assert kept(story) == []
 
 
-def test_another_key_in_between(deployment):
+def test_another_key_in_between(deployment: Callable[[str, str], Deployment]) -> None:
     """Nobody can tell which rows are the same: the earlier ones stay."""
     story = deployment("CREATE TABLE star (id int PRIMARY KEY, mark text UNIQUE)", "DROP TABLE star")
     use(story, "INSERT INTO star VALUES (1, 'earlier'), (2, 'x')")
@@ -135,7 +142,7 @@ def test_another_key_in_between(deployment):
     assert sorted(kept(story)) == [("(1,earlier)", LATER), ("(2,x)", LATER)]
 
 
-def test_what_came_back_before_is_not_counted_again(deployment):
+def test_what_came_back_before_is_not_counted_again(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         "CREATE TABLE star (id serial PRIMARY KEY, book int REFERENCES book);", "DROP TABLE star;"
     )
@@ -151,7 +158,9 @@ def test_what_came_back_before_is_not_counted_again(deployment):
     assert of_table(story.deploy()) == [(0, 1)]
 
 
-def test_salvage_that_an_earlier_release_of_the_runbook_kept(deployment):
+def test_salvage_that_an_earlier_release_of_the_runbook_kept(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     """It does not have what the migration makes of the rows by itself: then people say whose word is the last."""
     story = deployment(
         "CREATE TABLE star (id serial PRIMARY KEY, mark text); ALTER TABLE book ADD a text",

@@ -184,7 +184,9 @@ WRITES = (
         ),
     ],
 )
-def test_it_comes_back_as_it_was_before_the_first_statement(one_by_one, rehearsed, apply, rollback, writes):
+def test_it_comes_back_as_it_was_before_the_first_statement(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool, apply: Any, rollback: str, writes: Any
+) -> None:
     story = one_by_one(apply, rollback)
     story.round_trip(writes)
     assert story.ask("SELECT count(*) FROM runbook_salvage.kept_row") == [(0,)]
@@ -240,7 +242,13 @@ MIDDLE = (
 
 
 @pytest.mark.parametrize(("rollback", "parts"), [FIRST, LAST, MIDDLE], ids=["first", "last", "middle"])
-def test_wherever_the_statements_stand_that_change_rows(one_by_one, rehearsed, at, rollback, parts):
+def test_wherever_the_statements_stand_that_change_rows(
+    one_by_one: Callable[[str, str], OneByOne],
+    rehearsed: bool,
+    at: Callable[..., None],
+    rollback: Any,
+    parts: Any,
+) -> None:
     story = one_by_one(INDEXED, rollback)
     at(story, {})
     kept, _ = story.round_trip(
@@ -251,7 +259,9 @@ def test_wherever_the_statements_stand_that_change_rows(one_by_one, rehearsed, a
     assert kept == [], "what the rollback takes, the migration gives again"
 
 
-def test_what_people_write_before_the_rows_are_changed_is_theirs(one_by_one, rehearsed, at):
+def test_what_people_write_before_the_rows_are_changed_is_theirs(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool, at: Callable[..., None]
+) -> None:
     story = one_by_one(INDEXED, LAST[0])
     at(
         story,
@@ -268,7 +278,9 @@ def test_what_people_write_before_the_rows_are_changed_is_theirs(one_by_one, reh
     ]
 
 
-def test_what_people_write_after_the_rows_were_changed_is_not_written_over(one_by_one, rehearsed, at):
+def test_what_people_write_after_the_rows_were_changed_is_not_written_over(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool, at: Callable[..., None]
+) -> None:
     """The version from before stays in the salvage, with the reason."""
     story = one_by_one(INDEXED, "UPDATE book SET shelf = 1; DROP INDEX CONCURRENTLY book_shelf; VACUUM book")
     at(
@@ -290,7 +302,9 @@ def test_what_people_write_after_the_rows_were_changed_is_not_written_over(one_b
     ]
 
 
-def test_a_table_without_a_key_changed_after_its_rows_were(one_by_one, rehearsed, at):
+def test_a_table_without_a_key_changed_after_its_rows_were(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool, at: Callable[..., None]
+) -> None:
     story = one_by_one(
         "UPDATE note SET at = 5", "UPDATE note SET at = 1; UPDATE note SET body = 'x'; VACUUM note"
     )
@@ -301,7 +315,9 @@ def test_a_table_without_a_key_changed_after_its_rows_were(one_by_one, rehearsed
     assert story.ask("SELECT DISTINCT body, at FROM note") == [("in between", 5)]
 
 
-def test_a_partition_that_is_detached_before_it_goes(one_by_one, rehearsed, at):
+def test_a_partition_that_is_detached_before_it_goes(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool, at: Callable[..., None]
+) -> None:
     """DETACH CONCURRENTLY forbids a transaction; what was written to the partition by then goes with it."""
     story = one_by_one(
         "CREATE TABLE event_low PARTITION OF event FOR VALUES FROM (0) TO (100)",
@@ -315,7 +331,9 @@ def test_a_partition_that_is_detached_before_it_goes(one_by_one, rehearsed, at):
     assert story.ask("SELECT * FROM event ORDER BY id") == [(1, "a"), (2, None), (3, "late")]
 
 
-def test_a_rollback_that_only_drops_indexes_keeps_nothing(one_by_one, rehearsed, at):
+def test_a_rollback_that_only_drops_indexes_keeps_nothing(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool, at: Callable[..., None]
+) -> None:
     story = one_by_one(
         "CREATE INDEX book_shelf ON book (shelf)", "DROP INDEX CONCURRENTLY book_shelf; ANALYZE book"
     )
@@ -343,7 +361,9 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("ordinal", [1, 2, 10, 11, 12])
-def test_a_rollback_that_ends_between_two_parts_is_finished_by_the_next(one_by_one, rehearsed, ordinal):
+def test_a_rollback_that_ends_between_two_parts_is_finished_by_the_next(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool, ordinal: int
+) -> None:
     story = one_by_one(*LONG)
 
     def stop(number: int) -> None:
@@ -367,7 +387,9 @@ def test_a_rollback_that_ends_between_two_parts_is_finished_by_the_next(one_by_o
     assert story.content()["tables"]["public.book"] == before["tables"]["public.book"]
 
 
-def test_a_part_that_fails_changes_and_keeps_nothing(one_by_one, rehearsed):
+def test_a_part_that_fails_changes_and_keeps_nothing(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool
+) -> None:
     story = one_by_one(
         STAR, "UPDATE star SET note = 'u'; UPDATE star SET note = 'v' WHERE 1 / (id - 2) = 5; DROP TABLE star"
     )
@@ -380,7 +402,9 @@ def test_a_part_that_fails_changes_and_keeps_nothing(one_by_one, rehearsed):
     assert story.ask("SELECT note FROM star") == [("a",), ("b",)]
 
 
-def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(one_by_one, rehearsed):
+def test_what_the_migration_brought_and_a_user_deleted_stays_deleted(
+    one_by_one: Callable[[str, str], OneByOne], rehearsed: bool
+) -> None:
     story = one_by_one(
         "CREATE TABLE genre (id serial PRIMARY KEY, name text UNIQUE);"
         "INSERT INTO genre (name) VALUES ('a'), ('b'), ('c')",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,20 +24,20 @@ BIO = "UPDATE author SET bio = 'born in ' || name WHERE name IN ('one', 'zwei')"
 ANOTHER = "another row has its number now"
 
 
-def authors(story) -> list[tuple]:
+def authors(story: Any) -> list[tuple]:
     return story.ask("SELECT name, bio FROM author WHERE name <> '' ORDER BY name")
 
 
-def reasons(returned) -> dict:
+def reasons(returned: Any) -> dict:
     return {item["table"]: item["reasons"] for item in returned if item["held_back"]}
 
 
-def test_what_nobody_changed_comes_back(deployment):
+def test_what_nobody_changed_comes_back(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*AUTHORS)
     story.round_trip_loses_nothing(lambda: story.execute(BIO))
 
 
-def test_a_source_that_was_changed_elsewhere(deployment):
+def test_a_source_that_was_changed_elsewhere(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(*AUTHORS)
     story.deploy()
     story.execute(BIO)
@@ -51,7 +52,9 @@ def test_a_source_that_was_changed_elsewhere(deployment):
     ]
 
 
-def test_a_row_that_is_made_of_what_somebody_changed_since(deployment):
+def test_a_row_that_is_made_of_what_somebody_changed_since(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(*AUTHORS)
     story.deploy()
     story.execute(BIO)
@@ -62,7 +65,9 @@ def test_a_row_that_is_made_of_what_somebody_changed_since(deployment):
     assert story.ask("SELECT kept LIKE '%born in one%' FROM runbook_salvage.kept_row") == [(True,)]
 
 
-def test_a_row_that_a_user_deleted_and_another_one_under_its_key(deployment):
+def test_a_row_that_a_user_deleted_and_another_one_under_its_key(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(*AUTHORS)
     story.deploy()
     story.execute("DELETE FROM author WHERE name = 'one'")
@@ -72,7 +77,9 @@ def test_a_row_that_a_user_deleted_and_another_one_under_its_key(deployment):
     assert ("only", None) in authors(story)
 
 
-def test_a_row_of_users_and_one_that_the_deploy_makes_under_its_key(deployment):
+def test_a_row_of_users_and_one_that_the_deploy_makes_under_its_key(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     story = deployment(*AUTHORS)
     story.deploy()
     story.execute("INSERT INTO author (name, bio) VALUES ('mine', 'me')")
@@ -82,7 +89,7 @@ def test_a_row_of_users_and_one_that_the_deploy_makes_under_its_key(deployment):
     assert [row for row in authors(story) if row[0] in ("mine", "zz")] == [("mine", "me"), ("zz", None)]
 
 
-def test_children_do_not_come_to_a_stranger(deployment):
+def test_children_do_not_come_to_a_stranger(deployment: Callable[[str, str], Deployment]) -> None:
     story = deployment(
         AUTHORS[0]
         + "CREATE TABLE quote (id serial PRIMARY KEY, author int NOT NULL REFERENCES author, said text);",
@@ -102,7 +109,9 @@ def test_children_do_not_come_to_a_stranger(deployment):
     assert len(story.ask("SELECT * FROM quote")) == 3
 
 
-def test_a_reference_by_a_key_that_two_rows_have_exchanged_waits(deployment):
+def test_a_reference_by_a_key_that_two_rows_have_exchanged_waits(
+    deployment: Callable[[str, str], Deployment],
+) -> None:
     """By its name nobody can tell; by what else is in the row one can."""
     story = deployment(
         "CREATE TABLE quote (id serial PRIMARY KEY, author text REFERENCES author (name), said text)",

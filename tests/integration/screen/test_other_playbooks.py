@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ PLAYBOOK = """
 
 
 @pytest.fixture
-def printed(tmp_path: Path):
+def printed(tmp_path: Path) -> Any:
     """Runs the playbook with arguments; returns (exit status, lines)."""
     (tmp_path / "own.yml").write_text(PLAYBOOK, encoding="utf-8")
 
@@ -66,7 +67,7 @@ def printed(tmp_path: Path):
     return run
 
 
-def test_what_it_says_and_changes_is_seen(printed) -> None:
+def test_what_it_says_and_changes_is_seen(printed: Any) -> None:
     status, lines = printed()
     assert status == 0, lines
     assert lines[:3] == ["Somebody's own: localhost", "a sentence", "of two lines"]
@@ -84,7 +85,7 @@ def test_what_it_says_and_changes_is_seen(printed) -> None:
     assert lines[-1] == "localhost: ok=6, changed=1, failures=0, unreachable=0"
 
 
-def test_a_module_that_could_not_start_is_shown_with_what_it_said(printed, tmp_path: Path) -> None:
+def test_a_module_that_could_not_start_is_shown_with_what_it_said(printed: Any, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho no python here >&2\nexit 127\n", encoding="utf-8")
     python.chmod(0o755)
@@ -93,7 +94,7 @@ def test_a_module_that_could_not_start_is_shown_with_what_it_said(printed, tmp_p
     assert "    no python here" in lines
 
 
-def test_a_failure_ends_in_what_was_done(printed) -> None:
+def test_a_failure_ends_in_what_was_done(printed: Any) -> None:
     status, lines = printed("-e", '{"fails": true}')
     assert status == 2
     assert lines[-3:] == [

@@ -80,7 +80,7 @@ def state_within(transaction: Undone) -> State:
     return State(read_catalog(transaction.cursor), *contents(transaction.cursor))
 
 
-def contents(cursor) -> tuple[dict[str, list[dict]], dict[str, int]]:
+def contents(cursor: Any) -> tuple[dict[str, list[dict]], dict[str, int]]:
     """The rows of every table and the next value of every sequence, as a cursor sees them."""
     rows: dict[str, list[dict]] = {}
     next_values: dict[str, int] = {}

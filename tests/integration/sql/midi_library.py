@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -53,7 +54,7 @@ class Databases:
         self.server = server
         self._made: dict[str, str] = {}
 
-    def connect(self, database: str):
+    def connect(self, database: str) -> Any:
         """Connect with autocommit, so that a script's own BEGIN and COMMIT are in force."""
         connection = self.server.connect(database)
         connection.autocommit = True
@@ -117,7 +118,7 @@ class Databases:
 class Undone:
     """A transaction that is going to be rolled back, in which scripts run without their own BEGIN and COMMIT."""
 
-    def __init__(self, cursor) -> None:
+    def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
 
     def execute(self, text: str) -> list[str]:

@@ -9,6 +9,7 @@ filename migration are in test_filename_migration.py, one test for each; round t
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pglast
 import pytest
@@ -29,7 +30,7 @@ def code(text: str) -> str:
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_rollback_names_only_what_the_migration_made(stem):
+def test_a_rollback_names_only_what_the_migration_made(stem: Any) -> None:
     text = code(script("rollback", stem))
 
     assert "CASCADE" not in text
@@ -42,7 +43,7 @@ def test_a_rollback_names_only_what_the_migration_made(stem):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_every_transaction_statement_is_outside_and_nothing_follows_commit(stem):
+def test_every_transaction_statement_is_outside_and_nothing_follows_commit(stem: Any) -> None:
     """The guide writes a row before BEGIN, waits there, and checks after COMMIT, where nothing can be taken back."""
     for kind in ("migrations", "rollback"):
         statements = [s.stmt for s in pglast.parse_sql(script(kind, stem))]
@@ -51,7 +52,7 @@ def test_every_transaction_statement_is_outside_and_nothing_follows_commit(stem)
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_rollback_of_what_is_not_in_place_refuses_and_changes_nothing(databases, stem):
+def test_a_rollback_of_what_is_not_in_place_refuses_and_changes_nothing(databases: Any, stem: Any) -> None:
     """The guide's template says 'Nothing to rollback', and then rolls back all the same."""
     with databases.undone(databases.before(stem)) as transaction:
         before = state_within(transaction)
@@ -61,7 +62,7 @@ def test_a_rollback_of_what_is_not_in_place_refuses_and_changes_nothing(database
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_it_is_the_catalog_that_says_what_is_applied(databases, stem):
+def test_it_is_the_catalog_that_says_what_is_applied(databases: Any, stem: Any) -> None:
     """Of the real library only 001 and 003 are recorded; the others must be rolled back as well."""
     with databases.undone(databases.before(stem)) as transaction:
         before = state_within(transaction)
@@ -72,7 +73,7 @@ def test_it_is_the_catalog_that_says_what_is_applied(databases, stem):
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_schema_migrations_holds_versions_and_nothing_else(databases, stem):
+def test_schema_migrations_holds_versions_and_nothing_else(databases: Any, stem: Any) -> None:
     """Every migration records itself, its rollback takes that back, and no row 009_rollback_start stays."""
     versions = "SELECT version FROM schema_migrations ORDER BY id"
     with databases.undone(databases.before(stem)) as transaction:
@@ -86,7 +87,7 @@ def test_schema_migrations_holds_versions_and_nothing_else(databases, stem):
 
 @pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize("kind", ["migrations", "rollback"])
-def test_headers_tell_the_facts(stem, kind):
+def test_headers_tell_the_facts(stem: Any, kind: str) -> None:
     facts = dict(
         re.findall(
             r"^-- (Migration|Rollback|Risk Level|Data Loss|Requires|Transaction): (.*)$",
@@ -134,8 +135,8 @@ def test_headers_tell_the_facts(stem, kind):
     ],
 )
 def test_a_foreign_object_of_the_same_name_is_neither_adopted_nor_dropped(
-    databases, stem, earlier, still_there
-):
+    databases: Any, stem: str, earlier: str, still_there: str
+) -> None:
     with databases.undone(databases.before(stem)) as transaction:
         transaction.execute(earlier)
         before = state_within(transaction)
@@ -149,7 +150,7 @@ def test_a_foreign_object_of_the_same_name_is_neither_adopted_nor_dropped(
 
 
 @pytest.mark.parametrize("count", range(2, len(STEMS) + 1), ids=LATER)
-def test_001_refuses_under_later_migrations_even_unrecorded(databases, count):
+def test_001_refuses_under_later_migrations_even_unrecorded(databases: Any, count: Any) -> None:
     with databases.undone(databases.stage(count)) as transaction:
         transaction.execute("DELETE FROM schema_migrations WHERE version <> '001'")
         before = state_within(transaction)
@@ -160,7 +161,7 @@ def test_001_refuses_under_later_migrations_even_unrecorded(databases, count):
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_001_refuses_under_any_single_later_migration_and_names_it(databases, stem):
+def test_001_refuses_under_any_single_later_migration_and_names_it(databases: Any, stem: Any) -> None:
     with databases.undone(databases.stage(1)) as transaction:
         transaction.execute(script("migrations", stem))
         transaction.execute("DELETE FROM schema_migrations WHERE version <> '001'")
@@ -168,7 +169,7 @@ def test_001_refuses_under_any_single_later_migration_and_names_it(databases, st
         assert f"under later migrations: {own}\n" in transaction.refusal(script("rollback", STEMS[0]))
 
 
-def test_001_leaves_extensions_that_were_there_before(databases):
+def test_001_leaves_extensions_that_were_there_before(databases: Any) -> None:
     with databases.undone(databases.stage(0)) as transaction:
         transaction.execute(
             "CREATE SCHEMA other; CREATE EXTENSION vector; CREATE EXTENSION pg_trgm;"
@@ -181,7 +182,7 @@ def test_001_leaves_extensions_that_were_there_before(databases):
 
 
 @pytest.mark.parametrize("present", ["vector", "pg_trgm"])
-def test_001_leaves_the_one_extension_that_was_there_and_unused(databases, present):
+def test_001_leaves_the_one_extension_that_was_there_and_unused(databases: Any, present: str) -> None:
     with databases.undone(databases.stage(0)) as transaction:
         transaction.execute(f"CREATE EXTENSION {present}")
         before = state_within(transaction)
@@ -190,7 +191,7 @@ def test_001_leaves_the_one_extension_that_was_there_and_unused(databases, prese
         assert before.differences(state_within(transaction)) == []
 
 
-def test_001_leaves_an_extension_that_others_have_come_to_use(databases):
+def test_001_leaves_an_extension_that_others_have_come_to_use(databases: Any) -> None:
     with databases.undone(databases.stage(1)) as transaction:
         transaction.execute(
             "CREATE SCHEMA other; CREATE TABLE other.emb (v vector(3)); INSERT INTO other.emb VALUES ('[1,2,3]')"
@@ -204,7 +205,7 @@ def test_001_leaves_an_extension_that_others_have_come_to_use(databases):
         assert any("Extension vector stays" in notice and "other.emb" in notice for notice in notices)
 
 
-def test_001_after_a_dump_and_a_restore_still_knows_its_extensions(databases):
+def test_001_after_a_dump_and_a_restore_still_knows_its_extensions(databases: Any) -> None:
     """A trace in transaction ids would be lost; the version row is data and travels along."""
     with databases.undone(databases.stage(0)) as transaction:
         transaction.execute(script("migrations", STEMS[0]))
@@ -215,11 +216,11 @@ def test_001_after_a_dump_and_a_restore_still_knows_its_extensions(databases):
 # ---- 007
 
 
-def tags(transaction) -> set[str]:
+def tags(transaction: Any) -> set[str]:
     return {name for (name,) in transaction.query("SELECT name FROM tags")}
 
 
-def test_007_takes_back_exactly_the_tags_it_brought(databases):
+def test_007_takes_back_exactly_the_tags_it_brought(databases: Any) -> None:
     with databases.undone(databases.before("007_enhanced_tags")) as transaction:
         before = state_within(transaction)
         transaction.execute(script("migrations", "007_enhanced_tags"))
@@ -244,7 +245,7 @@ def test_007_takes_back_exactly_the_tags_it_brought(databases):
         "CREATE TABLE later (tag text REFERENCES tags (name) ON DELETE CASCADE); INSERT INTO later VALUES ('techno')",
     ],
 )
-def test_007_keeps_a_seeded_tag_that_a_row_refers_to(databases, use):
+def test_007_keeps_a_seeded_tag_that_a_row_refers_to(databases: Any, use: str) -> None:
     with databases.undone(databases.before("007_enhanced_tags")) as transaction:
         before = tags(transaction)
         transaction.execute(script("migrations", "007_enhanced_tags"))
@@ -272,7 +273,7 @@ def test_007_keeps_a_seeded_tag_that_a_row_refers_to(databases, use):
         )
 
 
-def test_007_leaves_tags_of_users_alone(databases):
+def test_007_leaves_tags_of_users_alone(databases: Any) -> None:
     with databases.undone(databases.after("007_enhanced_tags")) as transaction:
         transaction.execute(
             "UPDATE tags SET name = 'my rock' WHERE name = 'rock'; INSERT INTO tags (name) VALUES ('new one')"
@@ -281,14 +282,14 @@ def test_007_leaves_tags_of_users_alone(databases):
         assert {"my rock", "new one", "acid techno", "my favourites"} <= tags(transaction)
 
 
-def test_007_does_not_use_up_numbers_for_tags_that_exist(databases):
+def test_007_does_not_use_up_numbers_for_tags_that_exist(databases: Any) -> None:
     with databases.undone(databases.before("007_enhanced_tags")) as transaction:
         first = state_within(transaction).next_values["public.tags_id_seq"]
         transaction.execute(script("migrations", "007_enhanced_tags"))
         assert state_within(transaction).next_values["public.tags_id_seq"] == first + 53
 
 
-def test_007_functions_answer(databases):
+def test_007_functions_answer(databases: Any) -> None:
     with databases.undone(databases.after("007_enhanced_tags")) as transaction:
         assert transaction.query("SELECT tag_name FROM get_tags_by_category('my own')") == [("acid techno",)]
         assert transaction.query("SELECT count(*) FROM get_tags_by_category(NULL)") == [(0,)]
@@ -305,7 +306,7 @@ def test_007_functions_answer(databases):
 # ---- 009, 010, 002, 006, 011
 
 
-def test_009_parts_files_with_lyrics_from_files_without(databases):
+def test_009_parts_files_with_lyrics_from_files_without(databases: Any) -> None:
     count = "SELECT count(*), count(has_lyrics) FROM search_files_by_text_metadata(p_has_lyrics => {}, p_limit => NULL)"
     with databases.undone(databases.after("009_text_metadata")) as transaction:
         [(everything, known)] = transaction.query(count.format("NULL"))
@@ -317,7 +318,7 @@ def test_009_parts_files_with_lyrics_from_files_without(databases):
         assert with_lyrics > 0
 
 
-def test_009_takes_view_and_functions_along(databases):
+def test_009_takes_view_and_functions_along(databases: Any) -> None:
     with databases.undone(databases.after("009_text_metadata")) as transaction:
         transaction.execute(script("rollback", "009_text_metadata"))
         left = (
@@ -327,7 +328,7 @@ def test_009_takes_view_and_functions_along(databases):
         assert transaction.query(left) == []
 
 
-def test_010_leaves_an_index_of_that_name_on_another_table(databases):
+def test_010_leaves_an_index_of_that_name_on_another_table(databases: Any) -> None:
     with databases.undone(databases.after("010_harmonic_analysis")) as transaction:
         transaction.execute(
             "DROP INDEX idx_chord_types; CREATE INDEX idx_chord_types ON harmonic_patterns USING gin (chord_types)"
@@ -350,7 +351,9 @@ def test_010_leaves_an_index_of_that_name_on_another_table(databases):
         ("011_enhanced_analysis_json", "ALTER TABLE musical_metadata DROP structure_data"),
     ],
 )
-def test_a_migration_that_once_stopped_half_way_can_be_rolled_back(databases, stem, half):
+def test_a_migration_that_once_stopped_half_way_can_be_rolled_back(
+    databases: Any, stem: str, half: str
+) -> None:
     """002, 006, 010 and 011 used to run without a transaction, so an adopted database may have half of one."""
     with databases.undone(databases.before(stem)) as transaction:
         before = state_within(transaction)
@@ -363,7 +366,7 @@ def test_a_migration_that_once_stopped_half_way_can_be_rolled_back(databases, st
 # ---- filenames: what is left
 
 
-def test_the_filename_migration_leaves_neither_columns_nor_function_behind(databases):
+def test_the_filename_migration_leaves_neither_columns_nor_function_behind(databases: Any) -> None:
     stem = "update_normalized_filenames"
     with databases.undone(databases.before(stem)) as transaction:
         before = state_within(transaction)
@@ -378,7 +381,7 @@ def test_the_filename_migration_leaves_neither_columns_nor_function_behind(datab
         assert state_within(transaction).schema == before.schema
 
 
-def test_every_script_of_the_guide_is_there():
+def test_every_script_of_the_guide_is_there() -> None:
     folders = {
         folder: {file.name for file in (PROJECT / "sql" / folder).glob("*.sql")}
         for folder in ("migrations", "rollback", "verify")

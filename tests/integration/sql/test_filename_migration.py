@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,14 +20,14 @@ AWKWARD = " \t\n\u00a0\u3000\u200b\ufeff\u202e\u00ad_-./\\?!#'\"%aAemidMID0é\u0
 
 
 @pytest.fixture
-def library(databases):
+def library(databases: Any) -> Iterator[Any]:
     """An empty table of files, in a transaction that is rolled back."""
     with databases.undone(databases.stage(1)) as transaction:
         transaction.execute("DELETE FROM files")
         yield transaction
 
 
-def add(library, *files: tuple[str, str], first: int = 1) -> None:
+def add(library: Any, *files: tuple[str, str], first: int = 1) -> None:
     for number, (filename, filepath) in enumerate(files, first):
         library.cursor.execute(
             "INSERT INTO files (id, filename, filepath, original_filename, content_hash, file_size_bytes, updated_at)"
@@ -34,14 +36,14 @@ def add(library, *files: tuple[str, str], first: int = 1) -> None:
         )
 
 
-def names(library) -> dict[int, tuple[str, str]]:
+def names(library: Any) -> dict[int, tuple[str, str]]:
     return {
         number: (name, path)
         for number, name, path in library.query("SELECT id, filename, filepath FROM files")
     }
 
 
-def rule(library, name: str) -> str:
+def rule(library: Any, name: str) -> str:
     library.cursor.execute("SELECT normalized_filenames.normalized(%s)", (name,))
     return library.cursor.fetchone()[0]
 
@@ -77,14 +79,14 @@ def rule(library, name: str) -> str:
         ("song.mid.MID", "song.mid.mid"),
     ],
 )
-def test_the_rule(library, name, expected):
+def test_the_rule(library: Any, name: str, expected: str) -> None:
     library.execute(script("migrations", STEM))
     assert rule(library, name) == expected
     assert rule(library, expected) == expected
 
 
 @pytest.fixture(scope="module")
-def migrated(databases):
+def migrated(databases: Any) -> Iterator[Any]:
     with databases.undone(databases.stage(10)) as transaction:
         yield transaction
 
@@ -96,7 +98,7 @@ def migrated(databases):
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9),
     )
 )
-def test_the_rule_holds_for_any_name(migrated, name):
+def test_the_rule_holds_for_any_name(migrated: Any, name: Any) -> None:
     once = rule(migrated, name)
 
     assert rule(migrated, once) == once
@@ -114,7 +116,7 @@ def skeleton(name: str) -> str:
     return re.sub(r"(?i)\.midi?$", ".mid", unicodedata.normalize("NFC", "".join(seen)))
 
 
-def test_one_name_in_two_folders_is_no_collision(library):
+def test_one_name_in_two_folders_is_no_collision(library: Any) -> None:
     add(
         library,
         ("kick.mid", "/a/kick.mid"),
@@ -142,7 +144,7 @@ def test_one_name_in_two_folders_is_no_collision(library):
     ],
 )
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_collision_stops_it_and_names_the_pair(library, files, order):
+def test_a_collision_stops_it_and_names_the_pair(library: Any, files: list[Any], order: int) -> None:
     add(library, *files[::order])
     before = names(library)
     error = library.refusal(script("migrations", STEM))
@@ -153,7 +155,7 @@ def test_a_collision_stops_it_and_names_the_pair(library, files, order):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_path_that_looks_taken_on_the_way_is_no_collision(library, order):
+def test_a_path_that_looks_taken_on_the_way_is_no_collision(library: Any, order: int) -> None:
     files = [
         ("a b.mid", "/x/a b.mid"),
         ("a b .mid", "/x/a_b/a b .mid"),
@@ -172,14 +174,14 @@ def test_a_path_that_looks_taken_on_the_way_is_no_collision(library, order):
     assert {path for _, path in names(library).values()} == {path for _, path in files}
 
 
-def test_names_that_differ_in_case_stay_apart_and_are_counted(library):
+def test_names_that_differ_in_case_stay_apart_and_are_counted(library: Any) -> None:
     add(library, ("a b.mid", "/x/a b.mid"), ("A_B.mid", "/x/A_B.mid"))
     notices = library.execute(script("migrations", STEM))
     assert {path for _, path in names(library).values()} == {"/x/a_b.mid", "/x/A_B.mid"}
     assert any(notice.startswith("WARNING:  1 renamed file(s)") for notice in notices)
 
 
-def test_folders_keep_every_byte(library):
+def test_folders_keep_every_byte(library: Any) -> None:
     add(
         library,
         ("My Song.mid", "/lib/My Song.mid stems/My Song.mid"),
@@ -198,7 +200,7 @@ def test_folders_keep_every_byte(library):
     ]
 
 
-def test_rows_whose_path_and_name_disagree_are_left_alone_and_counted(library):
+def test_rows_whose_path_and_name_disagree_are_left_alone_and_counted(library: Any) -> None:
     add(
         library,
         ("a b.mid", "/x/other.mid"),
@@ -212,7 +214,7 @@ def test_rows_whose_path_and_name_disagree_are_left_alone_and_counted(library):
     assert any("Renamed 0 file(s); left 4 alone" in notice for notice in notices)
 
 
-def test_only_renamed_rows_are_written_and_updated_at_stays(library):
+def test_only_renamed_rows_are_written_and_updated_at_stays(library: Any) -> None:
     add(library, ("plain.mid", "/x/plain.mid"), ("a b.mid", "/x/a b.mid"))
     versions = dict(library.query("SELECT id, ctid::text FROM files"))
     notices = library.execute(script("migrations", STEM))
@@ -232,7 +234,7 @@ def test_only_renamed_rows_are_written_and_updated_at_stays(library):
     assert library.query("SELECT DISTINCT updated_at = '2020-02-02' FROM files") == [(True,)]
 
 
-def test_the_rollback_keeps_renames_made_since_and_takes_no_path_from_another_file(library):
+def test_the_rollback_keeps_renames_made_since_and_takes_no_path_from_another_file(library: Any) -> None:
     add(library, *((f"file {n}.mid", f"/x/file {n}.mid") for n in range(1, 7)))
     library.execute(script("migrations", STEM))
     library.execute(
@@ -257,7 +259,7 @@ def test_the_rollback_keeps_renames_made_since_and_takes_no_path_from_another_fi
     )
 
 
-def test_names_swapped_since_stay_swapped(library):
+def test_names_swapped_since_stay_swapped(library: Any) -> None:
     add(library, ("a b.mid", "/x/a b.mid"), ("c d.mid", "/x/c d.mid"))
     library.execute(script("migrations", STEM))
     library.execute(
@@ -269,7 +271,7 @@ def test_names_swapped_since_stay_swapped(library):
     assert names(library) == {1: ("c_d.mid", "/x/c_d.mid"), 2: ("a_b.mid", "/x/a_b.mid")}
 
 
-def test_a_second_cycle_works_on_fresh_names(library):
+def test_a_second_cycle_works_on_fresh_names(library: Any) -> None:
     """Old names are recorded anew in each cycle; a backup column filled once would give back those of the first."""
     add(library, ("a b.mid", "/x/a b.mid"), ("c d.mid", "/x/c d.mid"))
     library.execute(script("migrations", STEM))
@@ -280,13 +282,13 @@ def test_a_second_cycle_works_on_fresh_names(library):
     assert names(library) == {1: ("new name.mid", "/x/new name.mid"), 2: ("c d.mid", "/x/c d.mid")}
 
 
-def test_readers_are_not_locked_out(library):
+def test_readers_are_not_locked_out(library: Any) -> None:
     library.execute(script("migrations", STEM))
     held = library.query("SELECT DISTINCT mode FROM pg_locks WHERE relation = 'files'::regclass AND granted")
     assert ("AccessExclusiveLock",) not in held
 
 
-def test_files_of_another_schema_are_not_mistaken(library):
+def test_files_of_another_schema_are_not_mistaken(library: Any) -> None:
     library.execute(
         "CREATE SCHEMA other; CREATE TABLE other.files (filename text, filepath text);"
         "ALTER TABLE files RENAME TO renamed"

@@ -9,6 +9,7 @@ a name, forget a row or drop a condition within a statement.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import psycopg2
 import pytest
@@ -252,7 +253,7 @@ def _code(statement: str) -> str:
     return "\n".join(line for line in statement.split("\n") if not line.startswith("--")).strip()
 
 
-def outcome(transaction, text: str, right: State | str | None = None) -> State | str | None:
+def outcome(transaction: Any, text: str, right: State | str | None = None) -> State | str | None:
     """The state that a script leads to, or the class of the error that it ends with; undone again.
 
     None when it is another than the right one before the catalog is read, which takes longer than the rest.
@@ -273,7 +274,7 @@ def outcome(transaction, text: str, right: State | str | None = None) -> State |
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_the_rollback_refuses_what_it_must(databases, stem):
+def test_the_rollback_refuses_what_it_must(databases: Any, stem: Any) -> None:
     for fault in REFUSALS[stem]:
         with databases.undone(databases.after(stem)) as transaction:
             transaction.execute(fault)
@@ -289,7 +290,7 @@ def test_the_rollback_refuses_what_it_must(databases, stem):
         ("update_normalized_filenames", "files", "ShareRowExclusiveLock"),
     ],
 )
-def test_a_rollback_keeps_writers_out(databases, stem, table, mode):
+def test_a_rollback_keeps_writers_out(databases: Any, stem: str, table: str, mode: str) -> None:
     """The lock is there before the first statement that changes rows, or with it in one block."""
     changing = f"DELETE FROM {table}" if table == "schema_migrations" else "GET DIAGNOSTICS"
     held = (
@@ -309,7 +310,7 @@ def test_a_rollback_keeps_writers_out(databases, stem, table, mode):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_every_fault_is_caught(databases, stem):
+def test_every_fault_is_caught(databases: Any, stem: Any) -> None:
     planted = mutants(stem)
     survivors = dict(planted)
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pglast
 import pytest
 from pglast import ast
 
+from demo.local_server import LocalServer
 from tests.integration.sql.database_state import state_of, state_within
 from tests.integration.sql.midi_library import PROJECT, STEMS, error_of, execute, script
 
@@ -39,7 +41,7 @@ def without_own_times(rows: dict[str, list[dict]]) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_round_trip_leaves_no_trace(databases, copy, stem):
+def test_a_round_trip_leaves_no_trace(databases: Any, copy: Any, stem: Any) -> None:
     database = copy(databases.before(stem))
     before = state_of(databases, database)
 
@@ -58,7 +60,7 @@ def test_a_round_trip_leaves_no_trace(databases, copy, stem):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_rows_written_since_do_not_hinder_and_old_rows_stay(databases, stem):
+def test_rows_written_since_do_not_hinder_and_old_rows_stay(databases: Any, stem: Any) -> None:
     """The sample rows of the migration stand for what users did; only what they changed themselves may differ."""
     with databases.undone(databases.before(stem)) as transaction:
         before = state_within(transaction)
@@ -81,7 +83,7 @@ def test_rows_written_since_do_not_hinder_and_old_rows_stay(databases, stem):
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_a_rollback_under_later_migrations_gives_the_stack_without_it(databases, stem):
+def test_a_rollback_under_later_migrations_gives_the_stack_without_it(databases: Any, stem: Any) -> None:
     with databases.undone(databases.before(stem)) as transaction:
         before = state_within(transaction)
         for later in STEMS[STEMS.index(stem) + 1 :]:
@@ -108,7 +110,7 @@ def test_a_rollback_under_later_migrations_gives_the_stack_without_it(databases,
         transaction.execute(script("verify", stem))
 
 
-def test_the_filename_rollback_works_under_migrations_applied_after_it(databases):
+def test_the_filename_rollback_works_under_migrations_applied_after_it(databases: Any) -> None:
     with databases.undone(databases.stage(1)) as transaction:
         first = state_within(transaction)
         for stem in ("update_normalized_filenames", "010_harmonic_analysis", "002_add_parent_folder"):
@@ -120,7 +122,7 @@ def test_the_filename_rollback_works_under_migrations_applied_after_it(databases
     assert not any("normalized_filenames" in name for name in [*back.schema, *back.rows])
 
 
-def test_all_rollbacks_in_reverse_give_an_empty_database(databases, copy):
+def test_all_rollbacks_in_reverse_give_an_empty_database(databases: Any, copy: Any) -> None:
     database = copy(databases.stage(len(STEMS)))
     for count, stem in reversed(list(enumerate(STEMS))):
         execute(databases, database, script("rollback", stem))
@@ -132,7 +134,7 @@ def test_all_rollbacks_in_reverse_give_an_empty_database(databases, copy):
     assert state_of(databases, databases.stage(0)).differences(state_of(databases, database)) == []
 
 
-def test_scripts_run_with_psql_as_they_are(databases, copy, server):
+def test_scripts_run_with_psql_as_they_are(databases: Any, copy: Any, server: LocalServer) -> None:
     database = copy(databases.stage(0))
     files = [PROJECT / "sql" / "migrations" / f"{stem}.sql" for stem in STEMS]
     files += [PROJECT / "sql" / "rollback" / f"{stem}_rollback.sql" for stem in reversed(STEMS)]
@@ -162,7 +164,7 @@ def test_scripts_run_with_psql_as_they_are(databases, copy, server):
     assert state_of(databases, databases.stage(0)).differences(state_of(databases, database)) == []
 
 
-def test_scripts_run_statement_by_statement_in_one_outer_transaction(databases, copy):
+def test_scripts_run_statement_by_statement_in_one_outer_transaction(databases: Any, copy: Any) -> None:
     """The way of the runbook: the script's own BEGIN and COMMIT are left out, everything is one transaction."""
     database = copy(databases.stage(0))
     with contextlib.closing(databases.server.connect(database)) as connection, connection.cursor() as cursor:
@@ -178,7 +180,7 @@ def test_scripts_run_statement_by_statement_in_one_outer_transaction(databases, 
 
 @pytest.mark.parametrize("kind", ["migrations", "rollback"])
 @pytest.mark.parametrize("stem", STEMS)
-def test_each_script_is_one_transaction(kind, stem):
+def test_each_script_is_one_transaction(kind: str, stem: Any) -> None:
     statements = pglast.parse_sql(script(kind, stem))
     control = [s.stmt.kind.name for s in statements if isinstance(s.stmt, ast.TransactionStmt)]
 
@@ -188,7 +190,7 @@ def test_each_script_is_one_transaction(kind, stem):
 
 
 @pytest.mark.parametrize("stem", ["007_enhanced_tags", "update_normalized_filenames"])
-def test_a_rollback_that_fails_at_its_end_changes_nothing(databases, copy, stem):
+def test_a_rollback_that_fails_at_its_end_changes_nothing(databases: Any, copy: Any, stem: str) -> None:
     """Sequences included: what is set back with ALTER SEQUENCE is undone with the rest."""
     database = copy(databases.after(stem))
     before = state_of(databases, database)
@@ -199,7 +201,7 @@ def test_a_rollback_that_fails_at_its_end_changes_nothing(databases, copy, stem)
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_a_version_that_is_recorded_already_uses_up_no_number(databases, stem):
+def test_a_version_that_is_recorded_already_uses_up_no_number(databases: Any, stem: Any) -> None:
     """A runbook may have recorded the version first; the script must not take a value for a row it does not write."""
     with databases.undone(databases.before(stem)) as transaction:
         transaction.execute(f"INSERT INTO schema_migrations (id, version) VALUES (1000, '{version(stem)}')")
@@ -212,7 +214,7 @@ def test_a_version_that_is_recorded_already_uses_up_no_number(databases, stem):
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_a_version_recorded_after_it_keeps_its_number(databases, stem):
+def test_a_version_recorded_after_it_keeps_its_number(databases: Any, stem: Any) -> None:
     """The sequence goes back only when nothing above remains: no number is given out twice."""
     with databases.undone(databases.after(stem)) as transaction:
         transaction.execute("INSERT INTO schema_migrations (version) VALUES ('later')")
@@ -222,7 +224,7 @@ def test_a_version_recorded_after_it_keeps_its_number(databases, stem):
 
 
 @pytest.mark.parametrize("stem", LATER)
-def test_a_sequence_that_stands_below_the_version_is_not_put_forward(databases, stem):
+def test_a_sequence_that_stands_below_the_version_is_not_put_forward(databases: Any, stem: Any) -> None:
     """A number written by hand, above what the sequence ever gave, says nothing about where the sequence stood."""
     with databases.undone(databases.after(stem)) as transaction:
         transaction.execute(f"UPDATE schema_migrations SET id = 1000 WHERE version = '{version(stem)}'")

@@ -9,6 +9,7 @@ nothing to schema public; its schema normalized_filenames is looked at in the te
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.script import apply_migration
@@ -235,7 +236,7 @@ def found(transaction: Undone) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("count", range(1, len(STEMS) + 1), ids=STEMS)
-def test_each_stage_equals_the_facts(databases, count):
+def test_each_stage_equals_the_facts(databases: Any, count: Any) -> None:
     expected = facts(STEMS[:count])
     with databases.undone(databases.stage(count)) as transaction:
         actual = found(transaction)
@@ -244,7 +245,7 @@ def test_each_stage_equals_the_facts(databases, count):
         assert actual[kind] == expected[kind], kind
 
 
-def test_totals_are_those_of_the_facts(databases):
+def test_totals_are_those_of_the_facts(databases: Any) -> None:
     """The sums stated beside the facts guard against facts that the comparison above would not read."""
     last = json.loads(
         (PROJECT / "tests" / "data" / "midi_schema" / f"{STEMS[-1]}.json").read_text(encoding="utf-8")
@@ -260,7 +261,7 @@ def test_totals_are_those_of_the_facts(databases):
         assert len(actual[kind]) == totals[kind], kind
 
 
-def test_the_runbooks_own_way_of_running_the_scripts_gives_the_same(databases):
+def test_the_runbooks_own_way_of_running_the_scripts_gives_the_same(databases: Any) -> None:
     """Statement by statement, without the scripts' BEGIN and COMMIT, and recording the versions."""
     migrations = read_sql_library(PROJECT / "sql").payload(STEMS)
     with databases.undone(databases.stage(0)) as transaction:
@@ -286,7 +287,7 @@ def test_the_runbooks_own_way_of_running_the_scripts_gives_the_same(databases):
         "COMMENT ON TABLE schema_migrations IS 'more'",
     ],
 )
-def test_the_comparison_sees_a_fault(databases, fault):
+def test_the_comparison_sees_a_fault(databases: Any, fault: str) -> None:
     with databases.undone(databases.stage(len(STEMS))) as transaction:
         transaction.execute(fault)
         try:

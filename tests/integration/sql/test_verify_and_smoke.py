@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.integration.sql.midi_library import PROJECT, STEMS, script
@@ -161,7 +163,7 @@ SMOKE_FAULTS = [
 ]
 
 
-def failure(transaction, text: str) -> str | None:
+def failure(transaction: Any, text: str) -> str | None:
     """Why a verify or smoke script fails: its error, or a row whose first column is false; undone again."""
     transaction.cursor.execute("SAVEPOINT check_script")
     error = transaction.refusal(text)
@@ -176,7 +178,7 @@ def failure(transaction, text: str) -> str | None:
 
 
 @pytest.mark.parametrize("count", range(len(STEMS) + 1), ids=["empty", *STEMS])
-def test_verify_and_smoke_pass_at_each_stage(databases, count):
+def test_verify_and_smoke_pass_at_each_stage(databases: Any, count: Any) -> None:
     """Of each migration so far: a later one must not make an earlier verify script fail."""
     with databases.undone(databases.stage(count)) as transaction:
         for stem in STEMS[:count]:
@@ -186,7 +188,7 @@ def test_verify_and_smoke_pass_at_each_stage(databases, count):
 
 
 @pytest.mark.parametrize("count", range(1, len(STEMS) + 1), ids=STEMS)
-def test_verify_and_smoke_pass_on_an_empty_library(databases, count):
+def test_verify_and_smoke_pass_on_an_empty_library(databases: Any, count: Any) -> None:
     with databases.undone(databases.stage(0)) as transaction:
         for stem in STEMS[:count]:
             transaction.execute(script("migrations", stem))
@@ -196,26 +198,26 @@ def test_verify_and_smoke_pass_on_an_empty_library(databases, count):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_verify_fails_where_the_migration_is_not_in_place(databases, stem):
+def test_verify_fails_where_the_migration_is_not_in_place(databases: Any, stem: Any) -> None:
     with databases.undone(databases.before(stem)) as transaction:
         assert failure(transaction, script("verify", stem)) is not None
 
 
 @pytest.mark.parametrize(("stem", "fault"), [(stem, fault) for stem in STEMS for fault in FAULTS[stem]])
-def test_verify_fails_on_a_fault(databases, stem, fault):
+def test_verify_fails_on_a_fault(databases: Any, stem: Any, fault: Any) -> None:
     with databases.undone(databases.stage(len(STEMS))) as transaction:
         transaction.execute(fault)
         assert failure(transaction, script("verify", stem)) is not None
 
 
 @pytest.mark.parametrize(("fault", "count"), SMOKE_FAULTS)
-def test_smoke_fails_on_a_fault(databases, fault, count):
+def test_smoke_fails_on_a_fault(databases: Any, fault: Any, count: Any) -> None:
     with databases.undone(databases.stage(count)) as transaction:
         transaction.execute(fault)
         assert any(failure(transaction, smoke.read_text(encoding="utf-8")) for smoke in SMOKE)
 
 
-def test_smoke_scripts_move_no_sequence(databases):
+def test_smoke_scripts_move_no_sequence(databases: Any) -> None:
     """What nextval() gives is not given back by a rollback, so the scripts bring their own numbers."""
     values = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
     with databases.undone(databases.stage(len(STEMS))) as transaction:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -150,7 +151,7 @@ def test_what_is_planted_is_found_before_what_postgresql_has(planted: StepRuns) 
     ]
 
 
-def test_deployed_rolled_back_and_by_hand(planted: StepRuns, tmp_path) -> None:
+def test_deployed_rolled_back_and_by_hand(planted: StepRuns, tmp_path: Path) -> None:
     watched = Watched(planted)
     watched.deploy()
     planted.execute(
@@ -257,7 +258,7 @@ def test_adopted(planted: StepRuns) -> None:
     watched(planted.another("status", "pending"), "status", adopt=True)
 
 
-def test_files_that_follow(planted: StepRuns, tmp_path) -> None:
+def test_files_that_follow(planted: StepRuns, tmp_path: Path) -> None:
     planted.write(**FILES)
     planted.library_hosts = ("media1",)
     watched = Watched(planted)

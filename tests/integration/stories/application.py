@@ -183,7 +183,9 @@ class Application:
     def backups(self) -> Path:
         return self.folder / "backups"
 
-    def start(self, playbook: str, *arguments: str, env: dict[str, str] | None = None, **variables: Any):
+    def start(
+        self, playbook: str, *arguments: str, env: dict[str, str] | None = None, **variables: Any
+    ) -> Any:
         """Start ansible-playbook; ``variables`` go into the inventory, for all hosts."""
         inventory = self._write_inventory(variables)
         command = ["-i", str(inventory), playbook, *arguments]

@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def ended(shop: Application) -> list[tuple]:
         return cursor.fetchall()
 
 
-def deploy_and_crash(shop: Application, seconds: float = 3):
+def deploy_and_crash(shop: Application, seconds: float = 3) -> Any:
     crash = Crash(shop.server, seconds)
     killing = threading.Thread(target=crash.of_who_sleeps, args=(DATABASE,))
     killing.start()

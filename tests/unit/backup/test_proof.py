@@ -10,31 +10,31 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.proof import 
 
 
 @pytest.mark.parametrize("value", [10, 12, 15])
-def test_a_sequence_may_have_any_value_it_had_while_the_dump_was_made(value):
+def test_a_sequence_may_have_any_value_it_had_while_the_dump_was_made(value: int) -> None:
     assert sequences_outside({"s": 10}, {"s": 15}, {"s": value}) == {}
 
 
 @pytest.mark.parametrize("value", [9, 16, None])
-def test_a_sequence_outside_of_them_is_named(value):
+def test_a_sequence_outside_of_them_is_named(value: int | None) -> None:
     restored = {} if value is None else {"s": value}
     assert sequences_outside({"s": 10}, {"s": 15}, restored) == {"s": [10, 15, value]}
 
 
-def test_a_descending_sequence():
+def test_a_descending_sequence() -> None:
     assert sequences_outside({"s": -1}, {"s": -5}, {"s": -3}) == {}
     assert sequences_outside({"s": -1}, {"s": -5}, {"s": -6}) == {"s": [-5, -1, -6]}
 
 
-def test_a_sequence_that_was_dropped_meanwhile_must_have_its_first_value():
+def test_a_sequence_that_was_dropped_meanwhile_must_have_its_first_value() -> None:
     assert sequences_outside({"s": 3}, {}, {"s": 3}) == {}
     assert sequences_outside({"s": 3}, {}, {"s": 4}) == {"s": [3, 3, 4]}
 
 
-def test_a_sequence_made_meanwhile_is_not_asked_for():
+def test_a_sequence_made_meanwhile_is_not_asked_for() -> None:
     assert sequences_outside({}, {"new": 1}, {}) == {}
 
 
-def test_copies_have_names_of_their_own_that_fit():
+def test_copies_have_names_of_their_own_that_fit() -> None:
     names = {
         copy_name(run_id) for run_id in ("20260101T000000Z-a-0001", "20260101T000000Z-a-0002", "ü" * 200)
     }

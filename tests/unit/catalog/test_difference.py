@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import (
@@ -26,7 +27,7 @@ BEFORE = {
 }
 
 
-def _with(catalog, **entries):
+def _with(catalog: Any, **entries: Any) -> Any:
     """A copy with entries set (or removed, for None)."""
     result = copy.deepcopy(catalog)
     for key, facts in entries.items():
@@ -37,14 +38,14 @@ def _with(catalog, **entries):
     return result
 
 
-def test_equal_catalogs_have_no_difference():
+def test_equal_catalogs_have_no_difference() -> None:
     found = difference(BEFORE, copy.deepcopy(BEFORE))
     assert not found
     assert found == Difference()
     assert describe(found) == []
 
 
-def test_the_lines_name_what_was_and_what_is():
+def test_the_lines_name_what_was_and_what_is() -> None:
     after = _with(
         BEFORE, **{"index public.i": None, "column public.t.a": {"type": "integer", "not null": True}}
     )
@@ -54,7 +55,7 @@ def test_the_lines_name_what_was_and_what_is():
     ]
 
 
-def test_the_parts_of_a_missing_or_new_table_are_counted():
+def test_the_parts_of_a_missing_or_new_table_are_counted() -> None:
     nothing = {"enum public.k": BEFORE["enum public.k"]}
     assert describe(difference(BEFORE, nothing)) == [
         "table public.t: missing (with 4 columns, constraints and other parts)"
@@ -64,12 +65,12 @@ def test_the_parts_of_a_missing_or_new_table_are_counted():
     ]
 
 
-def test_a_quoted_name_with_dots_belongs_to_its_table():
+def test_a_quoted_name_with_dots_belongs_to_its_table() -> None:
     table = {'table s."a.b"': {}, 'column s."a.b"."c.""d"': {}, 'index s."e.f"': {"table": 's."a.b"'}}
     assert len(describe(difference(table, {}))) == 1
 
 
-def test_a_long_body_is_cut_around_the_first_difference():
+def test_a_long_body_is_cut_around_the_first_difference() -> None:
     was, is_ = "x" * 300 + "1" + "y" * 300, "x" * 300 + "2" + "y" * 300
     (line,) = describe(difference({"function f()": {"body": was}}, {"function f()": {"body": is_}}))
     assert "xx1yy" in line
@@ -77,19 +78,19 @@ def test_a_long_body_is_cut_around_the_first_difference():
     assert len(line) < 300
 
 
-def test_lists_say_what_they_lack_and_have_more():
+def test_lists_say_what_they_lack_and_have_more() -> None:
     found = difference({"enum k": {"labels": ["x", "y"]}}, {"enum k": {"labels": ["x", "z"]}})
     assert describe(found) == ["enum k: labels lacks y and has z more"]
 
 
-def test_another_order_is_shown_as_such():
+def test_another_order_is_shown_as_such() -> None:
     found = difference(
         {"column order t": {"columns": ["a", "b"]}}, {"column order t": {"columns": ["b", "a"]}}
     )
     assert describe(found) == ["column order t: columns was (a, b), is (b, a)"]
 
 
-def test_every_difference_has_its_line():
+def test_every_difference_has_its_line() -> None:
     """What a sentence leaves out is counted by ``sentences``, which therefore has to be given all."""
     assert len(describe(difference({f"schema s{n}": {} for n in range(90)}, {}))) == 90
 
@@ -104,11 +105,11 @@ ADDS_C = _with(
 )
 
 
-def test_undone_without_later_changes_is_before():
+def test_undone_without_later_changes_is_before() -> None:
     assert undone(ADDS_C, BEFORE, ADDS_C) == (BEFORE, [])
 
 
-def test_what_later_migrations_added_stays():
+def test_what_later_migrations_added_stays() -> None:
     current = _with(
         ADDS_C,
         **{
@@ -124,7 +125,7 @@ def test_what_later_migrations_added_stays():
     assert "column public.t.c" not in expected
 
 
-def test_a_removed_column_returns_to_its_place():
+def test_a_removed_column_returns_to_its_place() -> None:
     after = _with(BEFORE, **{"column public.t.a": None, "column order public.t": {"columns": ["b"]}})
     current = _with(
         after, **{"column order public.t": {"columns": ["b", "d"]}, "column public.t.d": {"type": "x"}}
@@ -135,7 +136,7 @@ def test_a_removed_column_returns_to_its_place():
     assert expected["column public.t.a"] == {"type": "text"}
 
 
-def test_only_the_migrations_own_facts_are_reversed():
+def test_only_the_migrations_own_facts_are_reversed() -> None:
     after = _with(BEFORE, **{"column public.t.b": {"type": "integer"}})
     current = _with(after, **{"column public.t.b": {"type": "integer", "comment": "later"}})
     expected, conflicts = undone(current, BEFORE, after)
@@ -143,7 +144,7 @@ def test_only_the_migrations_own_facts_are_reversed():
     assert expected["column public.t.b"] == {"type": "text", "default": "1", "comment": "later"}
 
 
-def test_labels_and_privileges_are_taken_out_one_by_one():
+def test_labels_and_privileges_are_taken_out_one_by_one() -> None:
     after = _with(
         BEFORE,
         **{
@@ -199,7 +200,9 @@ def test_labels_and_privileges_are_taken_out_one_by_one():
         ),
     ],
 )
-def test_what_somebody_changed_since_is_a_conflict(after, later, conflict):
+def test_what_somebody_changed_since_is_a_conflict(
+    after: dict[str, Any], later: dict[str, Any], conflict: str
+) -> None:
     made = _with(BEFORE, **after)
     current = _with(made, **later)
     expected, conflicts = undone(current, BEFORE, made)
@@ -218,26 +221,26 @@ _CATALOGS = st.dictionaries(_KEYS, _FACTS)
 
 
 @given(_CATALOGS, _CATALOGS)
-def test_undone_from_after_is_always_before(before, after):
+def test_undone_from_after_is_always_before(before: Any, after: Any) -> None:
     assert undone(after, before, after) == (before, [])
 
 
 @given(_CATALOGS, _CATALOGS)
-def test_undone_never_changes_its_arguments(before, after):
+def test_undone_never_changes_its_arguments(before: Any, after: Any) -> None:
     copies = copy.deepcopy((before, after))
     undone(after, before, after)
     assert (before, after) == copies
 
 
 @given(_CATALOGS, _CATALOGS)
-def test_a_difference_is_empty_only_when_equal(before, after):
+def test_a_difference_is_empty_only_when_equal(before: Any, after: Any) -> None:
     found = difference(before, after)
     assert bool(found) == (before != after)
     assert bool(describe(found)) == (before != after)
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), unique=True), st.data())
-def test_independent_changes_of_a_list_are_told_apart(was, data):
+def test_independent_changes_of_a_list_are_told_apart(was: Any, data: Any) -> None:
     new = [item for item in "ijk" if data.draw(st.booleans())]
     gone = [item for item in was if data.draw(st.booleans())]
     made = [item for item in was if item not in gone] + new
@@ -249,7 +252,7 @@ def test_independent_changes_of_a_list_are_told_apart(was, data):
         assert expected["column order t"]["columns"] == [*was, "later"]
 
 
-def test_what_somebody_has_put_back_himself_is_a_conflict():
+def test_what_somebody_has_put_back_himself_is_a_conflict() -> None:
     """The rollback would find nothing to undo, and whoever did it had a reason."""
     before = {"table public.t": {"owner": "ada", "options": None}}
     after = {"table public.t": {"owner": "bob", "options": None}}

@@ -27,7 +27,7 @@ AFTER = {
 }
 
 
-def test_a_change_seen_elsewhere_gives_the_catalog_after_it():
+def test_a_change_seen_elsewhere_gives_the_catalog_after_it() -> None:
     change = difference(BEFORE, AFTER)
     assert with_change(BEFORE, change) == AFTER
     assert keys_of(change) == BEFORE.keys() | AFTER.keys()
@@ -37,7 +37,7 @@ def test_a_change_seen_elsewhere_gives_the_catalog_after_it():
     assert here == kept
 
 
-def test_all_or_those_that_are_there():
+def test_all_or_those_that_are_there() -> None:
     assert limited_to(BEFORE, None) == BEFORE
     assert limited_to(BEFORE, {"view public.v", "view public.gone"}) == {
         "view public.v": {"definition": "SELECT 1"}
@@ -45,7 +45,7 @@ def test_all_or_those_that_are_there():
 
 
 @pytest.mark.parametrize("kind", ["table", "foreign table"])
-def test_a_constraint_of_a_partition_is_told_from_one_of_a_table(kind: str):
+def test_a_constraint_of_a_partition_is_told_from_one_of_a_table(kind: str) -> None:
     catalog = {
         f"{kind} public.p": {"partition bound": "DEFAULT"},
         "constraint public.p.c": {"conislocal": True},

@@ -14,7 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.catalog.rights impor
 )
 
 
-def test_names_may_hold_any_sign():
+def test_names_may_hold_any_sign() -> None:
     privileges = ['"a ""=b/c"=ar*w/"x/=y"', "=r/o", "o=arwdDxtm/o"]
     assert rights_of(privileges)['"a ""=b/c"', '"x/=y"', "r"] is True
     assert rights_of(privileges)["", "o", "r"] is False
@@ -22,12 +22,12 @@ def test_names_may_hold_any_sign():
     assert rights_of(None) == {}
 
 
-def test_what_is_none_is_refused():
+def test_what_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="no privilege"):
         rights_of(["anything"])
 
 
-def test_each_right_by_itself():
+def test_each_right_by_itself() -> None:
     was, made = ["a=r/o", "b=r/o"], ["a=rw/o"]
     assert without(["a=rwx/o", "c=r/o"], was, made) == ["a=rx/o", "b=r/o", "c=r/o"]
     assert without(was, was, made) == was, "somebody has given it back already"
@@ -35,7 +35,7 @@ def test_each_right_by_itself():
     assert without(["a=r/o"], ["a=r*/o"], ["a=r/o"]) == ["a=r*/o"]
 
 
-def test_a_right_that_may_be_granted_on_is_another():
+def test_a_right_that_may_be_granted_on_is_another() -> None:
     before, after = rights_of(["a=rw/o"]), rights_of(["a=r*w/o", "b=w/o"])
     changed = rights_changed(before, after)
     assert changed == {("a", "o", "r"), ("b", "o", "w")}

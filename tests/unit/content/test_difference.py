@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.content.difference import difference
 
 
-def _content(large_objects=None, sequences=None, **tables):
+def _content(large_objects: Any = None, sequences: Any = None, **tables: Any) -> dict[Any, Any]:
     facts = {
         f"public.{name}": {"rows": rows, "digest": text, "columns": list(columns), **more}
         for name, (rows, text, columns, more) in tables.items()
@@ -20,7 +22,7 @@ def _content(large_objects=None, sequences=None, **tables):
     }
 
 
-def _table(rows=1, digest="d", columns="ab", **more):
+def _table(rows: int = 1, digest: str = "d", columns: str = "ab", **more: Any) -> tuple[Any, ...]:
     return rows, digest, columns, more
 
 
@@ -37,22 +39,24 @@ def _table(rows=1, digest="d", columns="ab", **more):
         ({"t": _table()}, {"t": _table(populated=False)}, "populated before, not now", (1, 1)),
     ],
 )
-def test_a_tables_problem(before, after, problem, rows):
+def test_a_tables_problem(
+    before: dict[str, Any], after: dict[str, Any], problem: str, rows: tuple[Any, ...]
+) -> None:
     found = difference(_content(**before), _content(**after))
     assert found == [{"table": "public.t", "problem": problem, "rows_before": rows[0], "rows_after": rows[1]}]
 
 
-def test_equal_content_has_no_difference_whatever_order_the_columns_have():
+def test_equal_content_has_no_difference_whatever_order_the_columns_have() -> None:
     assert difference(_content(t=_table(columns="ab")), _content(t=_table(columns="ba"))) == []
 
 
-def test_sequences_only_when_asked_for():
+def test_sequences_only_when_asked_for() -> None:
     before, after = _content(sequences={"public.s": 1}), _content(sequences={"public.s": 2})
     assert difference(before, after) == []
     assert difference(before, after, sequences=True)[0]["problem"] == "next value was 1, is 2"
 
 
-def test_large_objects():
+def test_large_objects() -> None:
     before = _content(large_objects={"count": 2, "digest": "x"})
     assert difference(before, _content(large_objects={"count": 1, "digest": "y"}))[0]["problem"] == "1 fewer"
     other = difference(before, _content(large_objects={"count": 2, "digest": "y"}))[0]

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.difference import differs_from_rehearsal
 
 
-def measured(rows=None, rewritten=(), locks=(), emptied=()):
+def measured(rows: Any = None, rewritten: Any = (), locks: Any = (), emptied: Any = ()) -> dict[Any, Any]:
     return {
         "rows": {
             table: dict(zip(("inserted", "updated", "deleted"), counts, strict=True))
@@ -49,7 +51,7 @@ def measured(rows=None, rewritten=(), locks=(), emptied=()):
         ),
     ],
 )
-def test_what_only_one_side_did_is_named(on_the_copy, in_production, line):
+def test_what_only_one_side_did_is_named(on_the_copy: Any, in_production: Any, line: str) -> None:
     assert differs_from_rehearsal(on_the_copy, in_production, written=None) == [line]
 
 
@@ -69,25 +71,25 @@ def test_what_only_one_side_did_is_named(on_the_copy, in_production, line):
     ],
 )
 @pytest.mark.parametrize("written", [0, 5, None])
-def test_alike(on_the_copy, in_production, written):
+def test_alike(on_the_copy: Any, in_production: Any, written: int | None) -> None:
     assert differs_from_rehearsal(on_the_copy, in_production, written) == []
 
 
-def test_numbers_must_agree_only_where_nobody_has_written_since():
+def test_numbers_must_agree_only_where_nobody_has_written_since() -> None:
     sides = measured({"t": (0, 9, 0)}), measured({"t": (0, 10, 0)})
     for written in (1, None):
         assert differs_from_rehearsal(*sides, written) == []
     assert differs_from_rehearsal(*sides, written=0) == ["t: 10 rows updated in production, 9 on the copy"]
 
 
-def test_a_lock_that_was_seen_by_chance_is_not_compared():
+def test_a_lock_that_was_seen_by_chance_is_not_compared() -> None:
     sampled = measured(locks=[("t", "AccessExclusiveLock")])
     sampled["locks"][0]["sampled"] = True
     assert differs_from_rehearsal(measured(), sampled, written=0) == []
 
 
 @pytest.mark.parametrize(("rehearsed", "real", "alike"), [(3, 13, True), (3, 14, False), (900, 3, True)])
-def test_no_more_rows_are_deleted_than_were_written_since(rehearsed, real, alike):
+def test_no_more_rows_are_deleted_than_were_written_since(rehearsed: int, real: int, alike: bool) -> None:
     lines = differs_from_rehearsal(
         measured({"t": (0, 0, rehearsed)}), measured({"t": (0, 0, real)}), written=10
     )

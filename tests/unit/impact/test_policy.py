@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.policy import (
@@ -23,16 +25,16 @@ HARMLESS = {
 MIGRATION = {"version": "012", "data_loss": "NONE"}
 
 
-def lock(mode="AccessExclusiveLock", seconds=6.0, size=LARGE):
+def lock(mode: str = "AccessExclusiveLock", seconds: float = 6.0, size: Any = LARGE) -> dict[Any, Any]:
     return {"table": "public.files", "mode": mode, "held_seconds": seconds, "table_bytes": size}
 
 
-def proof(**changes):
+def proof(**changes: Any) -> dict[Any, Any]:
     impact = {key: changes.pop(key) for key in ("locks", "rewritten", "rows") if key in changes}
     return {**HARMLESS, **changes, "impact": {**HARMLESS["impact"], **impact}}
 
 
-def test_a_harmless_migration_meets_no_objection():
+def test_a_harmless_migration_meets_no_objection() -> None:
     assert objections(MIGRATION, HARMLESS, POLICY) == []
 
 
@@ -52,7 +54,7 @@ def test_a_harmless_migration_meets_no_objection():
         (proof(rollback_changed=False), "rollback changes neither", {"accept_empty_rollback": True}),
     ],
 )
-def test_each_objection_has_its_consent(measured, words, consent):
+def test_each_objection_has_its_consent(measured: Any, words: str, consent: dict[str, Any]) -> None:
     found = objections(MIGRATION, measured, POLICY)
     assert len(found) == 1
     assert words in found[0]
@@ -69,23 +71,23 @@ def test_each_objection_has_its_consent(measured, words, consent):
         proof(rows={"public.tags": {"inserted": 9, "updated": 9, "deleted": 0}}),
     ],
 )
-def test_what_is_within_the_limits_passes(measured):
+def test_what_is_within_the_limits_passes(measured: Any) -> None:
     assert objections(MIGRATION, measured, POLICY) == []
 
 
-def test_locks_that_could_not_be_looked_at_are_no_harmless_locks():
+def test_locks_that_could_not_be_looked_at_are_no_harmless_locks() -> None:
     unobserved = {**HARMLESS, "impact": {**HARMLESS["impact"], "locks_observed": False}}
     (found,) = objections(MIGRATION, unobserved, POLICY)
     assert "could not be observed" in found
 
 
 @pytest.mark.parametrize("declared", ["PARTIAL", "COMPLETE", None])
-def test_a_loss_that_is_not_denied_by_the_header_passes(declared):
+def test_a_loss_that_is_not_denied_by_the_header_passes(declared: str | None) -> None:
     measured = proof(dropped_tables=["public.x"])
     assert objections({"version": "012", "data_loss": declared}, measured, POLICY) == []
 
 
-def test_the_refusal_names_the_migration_and_every_objection():
+def test_the_refusal_names_the_migration_and_every_objection() -> None:
     measured = proof(locks=[lock()], rollback_changed=False)
     with pytest.raises(
         Refused, match=r"Migration 012 .*held AccessExclusiveLock.*; and its rollback changes"

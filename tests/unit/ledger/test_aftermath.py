@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed, Unchanged
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import (
@@ -26,7 +28,7 @@ GONE = why_taken_over("gone", "r2")
 HALF_DONE = {"migration": "002", "direction": "apply", "done": 1}
 
 
-def receipt(step, migration=None, **outputs):
+def receipt(step: Any, migration: Any = None, **outputs: Any) -> Any:
     return make_receipt("r", step, "ok", "", "", IDENTITY, "0", migration=migration, outputs=outputs)
 
 
@@ -50,7 +52,7 @@ def receipt(step, migration=None, **outputs):
         ("swap", [receipt("restore", database_oid=5)], None, StepFailed, "It had swapped the databases"),
     ],
 )
-def test_what_became_of_it(step, receipts, half_done, kind, said):
+def test_what_became_of_it(step: str, receipts: list[Any], half_done: Any, kind: Any, said: str) -> None:
     found = aftermath(step, "step_killed", "It was killed.", receipts, IDENTITY, half_done)
     assert type(found) is kind
     assert found.reason.startswith(f"It was killed. {said}")
@@ -58,11 +60,11 @@ def test_what_became_of_it(step, receipts, half_done, kind, said):
     assert found.details.get("done", False) == (kind is StepFailed and half_done is None)
 
 
-def refusal(step):
+def refusal(step: Any) -> Any:
     return make_receipt("r", step, "failed", "", "", IDENTITY, "0", outputs={"reason": "No."})
 
 
-def chain(steps, *others, migration="002"):
+def chain(steps: Any, *others: Any, migration: str = "002") -> list[Any]:
     """Receipts of these steps, one a migration where a step changes one."""
     changes = ("apply", "emergency_rollback")
     return [*(receipt(one, migration if one in changes else None) for one in steps), *others]
@@ -95,11 +97,11 @@ UNTIL_VERIFY = DEPLOY_STEPS[: DEPLOY_STEPS.index("verify")]
         ("salvage", chain(["preflight"]), "failed"),
     ],
 )
-def test_how_a_run_ended_that_nobody_closed(playbook, receipts, outcome):
+def test_how_a_run_ended_that_nobody_closed(playbook: str, receipts: Any, outcome: str) -> None:
     assert ended_as(playbook, receipts, IDENTITY, None, GONE)[0] == outcome
 
 
-def test_what_a_run_had_come_to_is_told_with_its_end():
+def test_what_a_run_had_come_to_is_told_with_its_end() -> None:
     swapped = chain(RESTORE_STEPS[:1], receipt("restore", database_oid=5))
     assert committed(swapped, IDENTITY) == {"applied": [], "rolled_back": [], "replaced": "shop_before_r"}
     outcome, reason = ended_as("restore", swapped, IDENTITY, None, GONE)
@@ -121,16 +123,16 @@ def test_what_a_run_had_come_to_is_told_with_its_end():
         ({"applied": ["001"], "rolled_back": ["002"], "replaced": None}, "applied 001 and rolled back 002"),
     ],
 )
-def test_what_was_committed_in_words(done, words):
+def test_what_was_committed_in_words(done: dict[str, Any], words: str) -> None:
     assert committed_in_words(done) == words
 
 
-def test_a_run_whose_statements_are_half_done_was_interrupted():
+def test_a_run_whose_statements_are_half_done_was_interrupted() -> None:
     receipts = chain(UNTIL_APPLY, refusal("apply"))
     assert ended_as("deploy", receipts, IDENTITY, HALF_DONE, GONE)[0] == "failed"
 
 
-def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough():
+def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough() -> None:
     receipts = [receipt("preflight", files=["002"]), *chain(DEPLOY_STEPS[1:])]
     assert ended_as("deploy", receipts, IDENTITY, None, GONE)[0] == "failed"
 
@@ -143,7 +145,7 @@ def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough():
         ("named", "run r2 was told by take_over to take its place"),
     ],
 )
-def test_the_ledger_says_no_more_than_is_known(because, why):
+def test_the_ledger_says_no_more_than_is_known(because: str, why: str) -> None:
     said = why_taken_over(because, "r2")
     assert said == why
     assert ended_as("deploy", chain(["preflight"]), IDENTITY, None, said) == (
@@ -182,9 +184,11 @@ def test_the_ledger_says_no_more_than_is_known(because, why):
         ),
     ],
 )
-def test_a_record_is_believed_where_the_receipts_allow_it(outcome, receipts, half_done, agreed):
+def test_a_record_is_believed_where_the_receipts_allow_it(
+    outcome: str, receipts: Any, half_done: Any, agreed: bool
+) -> None:
     assert agrees("deploy", outcome, receipts, IDENTITY, half_done) is agreed
 
 
-def test_of_a_playbook_that_changes_nothing_no_record_says_that_it_did_not():
+def test_of_a_playbook_that_changes_nothing_no_record_says_that_it_did_not() -> None:
     assert not agrees("rehearse", "unchanged", chain(["preflight"]), IDENTITY, None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.library.paths import (
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 class FolderModel:
     """Names and what they name, on a file system that may take several spellings for one name."""
 
-    def __init__(self, names: dict[bytes, str], key) -> None:
+    def __init__(self, names: dict[bytes, str], key: Any) -> None:
         self.key = key
         self.entries = {key(name): (name, content) for name, content in names.items()}
         assert len(self.entries) == len(names)
@@ -50,7 +51,7 @@ def moves_of(renames: dict[str, tuple[bytes, bytes]]) -> list[tuple[str, bytes, 
     return moves
 
 
-def unique_for(key):
+def unique_for(key: Any) -> Any:
     return lambda names: len({key(name.encode()) for name in names}) == len(names)
 
 
@@ -70,7 +71,7 @@ NAMES = st.lists(NAME, max_size=9, unique=True)
 @example(sources=["a"], targets=["A"])
 @example(sources=["a", "B"], targets=["b", "A"])
 @example(sources=["e\u0301", "x"], targets=["é", "É"])
-def test_every_file_gets_its_name_and_none_is_replaced(key, sources, targets) -> None:
+def test_every_file_gets_its_name_and_none_is_replaced(key: Any, sources: Any, targets: Any) -> None:
     count = min(len(sources), len(targets))
     pairs = [(a.encode(), b.encode()) for a, b in zip(sources[:count], targets[:count], strict=True)]
     if len({key(a) for a, _ in pairs}) < count or len({key(b) for _, b in pairs}) < count:
@@ -130,18 +131,18 @@ def test_twins_are_two_that_want_one_name_or_a_name_that_may_be_one() -> None:
         ("back\\slash.mid", "/library", b"back\\slash.mid"),
     ],
 )
-def test_a_path_of_the_database_is_below_the_library_or_elsewhere(path, prefix, below) -> None:
+def test_a_path_of_the_database_is_below_the_library_or_elsewhere(path: str, prefix: str, below: Any) -> None:
     assert below_library(path, prefix) == below
 
 
 @pytest.mark.parametrize("path", ["/library/../etc/passwd", "../x", "a/./b", "a//b", "/library/", "a/.."])
-def test_a_path_that_climbs_or_has_an_empty_part_is_refused(path) -> None:
+def test_a_path_that_climbs_or_has_an_empty_part_is_refused(path: str) -> None:
     with pytest.raises(UnusablePath, match="has a part"):
         below_library(path, "/library")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), min_size=1, max_size=8))
-def test_all_spellings_of_a_name_have_one_key(name) -> None:
+def test_all_spellings_of_a_name_have_one_key(name: Any) -> None:
     key = caseless_key(name.encode())
     for form in ("NFC", "NFD"):
         assert caseless_key(unicodedata.normalize(form, name).encode()) == key

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks import (
@@ -12,7 +14,9 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.checks imp
 )
 
 
-def transactions(*commands, declared=None, blocks=0, changes=(), shared=()):
+def transactions(
+    *commands: Any, declared: Any = None, blocks: int = 0, changes: Any = (), shared: Any = ()
+) -> dict[Any, Any]:
     """What a script has of statements that cannot be in a transaction: (line, command, object).
 
     Args:
@@ -33,7 +37,7 @@ def problem(reason: str) -> dict[str, str]:
     return {"reason_code": "script_syntax_error", "reason": reason}
 
 
-def entry(version, requires=(), **facts):
+def entry(version: Any, requires: Any = (), **facts: Any) -> dict[Any, Any]:
     return {
         "version": version,
         "stem": f"{version}_name",
@@ -54,7 +58,7 @@ INDEX_COMMAND = "CREATE INDEX CONCURRENTLY"
 INDEX = [entry("001"), entry("002", ["001"])]
 
 
-def test_sound_scripts():
+def test_sound_scripts() -> None:
     check_scripts_to_apply(INDEX, ["001", "002"])
     check_scripts_to_roll_back(INDEX, ["002", "001"])
 
@@ -107,12 +111,12 @@ def test_sound_scripts():
         ),
     ],
 )
-def test_scripts_that_may_not_be_applied(facts, reason):
+def test_scripts_that_may_not_be_applied(facts: dict[str, Any], reason: str) -> None:
     with pytest.raises(Refused, match=reason):
         check_scripts_to_apply([entry("001", **facts)], ["001"])
 
 
-def test_a_rollback_that_may_change_rows_in_two_places():
+def test_a_rollback_that_may_change_rows_in_two_places() -> None:
     twice = transactions((3, "VACUUM", None), changes=[2, 5])
     reason = r"^rollback/001_name_rollback\.sql may change rows in 2 places \(lines 2, 5\)"
     with pytest.raises(Refused, match=reason):
@@ -124,12 +128,12 @@ def test_a_rollback_that_may_change_rows_in_two_places():
     check_scripts_to_apply([entry("001", alone={"apply": twice, "rollback": transactions()})], ["001"])
 
 
-def test_a_rollback_of_what_is_deployed_does_not_wait_for_a_role_that_it_drops():
+def test_a_rollback_of_what_is_deployed_does_not_wait_for_a_role_that_it_drops() -> None:
     drops = transactions(shared=[(1, "DROP ROLE")])
     check_scripts_to_roll_back([entry("001", alone={"apply": drops, "rollback": drops})], ["001"])
 
 
-def test_all_that_is_wrong_is_named_where_all_are_rehearsed():
+def test_all_that_is_wrong_is_named_where_all_are_rehearsed() -> None:
     index = [
         entry("001", problems=[problem("001 is broken")]),
         entry("002"),
@@ -145,14 +149,14 @@ def test_all_that_is_wrong_is_named_where_all_are_rehearsed():
         check_scripts_to_apply(index[:2], ["001", "002"], name_all=True)
 
 
-def test_scripts_of_migrations_that_are_not_selected_do_not_matter():
+def test_scripts_of_migrations_that_are_not_selected_do_not_matter() -> None:
     check_scripts_to_apply([entry("001", problems=[problem("broken")]), entry("002")], ["002"])
 
 
 @pytest.mark.parametrize(
     "facts", [{"rollback_name": None, "rollback_statements": 0}, {"rollback_statements": 0}]
 )
-def test_a_rollback_without_script_names_the_verified_backup(facts):
+def test_a_rollback_without_script_names_the_verified_backup(facts: dict[str, Any]) -> None:
     with pytest.raises(
         Refused, match=r"'rollback script exists'.*\(/backups/r1\).*restore\.yml -e run_id=r1$"
     ):
@@ -164,7 +168,7 @@ def test_a_rollback_without_script_names_the_verified_backup(facts):
     assert "restore.yml" not in refused.value.reason, "no backup is promised where there is none"
 
 
-def test_a_rollback_that_does_not_parse():
+def test_a_rollback_that_does_not_parse() -> None:
     broken = entry(
         "001", rollback_problems=[problem("rollback/x.sql:1:1: syntax error")], rollback_statements=0
     )
@@ -172,11 +176,11 @@ def test_a_rollback_that_does_not_parse():
         check_scripts_to_roll_back([broken], ["001"])
 
 
-def test_a_rollback_does_not_ask_whether_the_migration_could_be_applied():
+def test_a_rollback_does_not_ask_whether_the_migration_could_be_applied() -> None:
     check_scripts_to_roll_back([entry("001", problems=[problem("the migration was broken since")])], ["001"])
 
 
-def test_statements_outside_of_a_transaction_pass_when_they_can_be_gone_on_with():
+def test_statements_outside_of_a_transaction_pass_when_they_can_be_gone_on_with() -> None:
     named = transactions((3, INDEX_COMMAND, {"index": [None, "x"]}), (4, "VACUUM", None))
     alone = {"apply": named, "rollback": transactions(declared="none")}
     check_scripts_to_apply([entry("001", alone=alone)], ["001"])

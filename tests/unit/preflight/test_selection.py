@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.selection import (
@@ -29,16 +31,16 @@ INDEX = [
         ("pending", {"001", "002", "003", "004", "099"}, []),
     ],
 )
-def test_selected_for_a_deploy(wanted, applied, selected):
+def test_selected_for_a_deploy(wanted: str, applied: Any, selected: list[Any]) -> None:
     assert select_for_deploy(INDEX, wanted, applied) == selected
 
 
-def test_already_applied():
+def test_already_applied() -> None:
     with pytest.raises(Refused, match="Migration 002 is already applied"):
         select_for_deploy(INDEX, "002", {"001", "002"})
 
 
-def test_unmet_requirements_are_named_in_the_order_to_deploy_them():
+def test_unmet_requirements_are_named_in_the_order_to_deploy_them() -> None:
     with pytest.raises(
         Refused, match=r"'dependencies identified': migration 003 requires 001, 002.*Deploy 001"
     ):
@@ -55,24 +57,24 @@ def test_unmet_requirements_are_named_in_the_order_to_deploy_them():
         ("001", {"001"}, False, ["001"]),
     ],
 )
-def test_selected_for_a_rollback(wanted, applied, cascade, selected):
+def test_selected_for_a_rollback(wanted: str, applied: Any, cascade: bool, selected: list[Any]) -> None:
     assert select_for_rollback(INDEX, wanted, applied, cascade) == selected
 
 
-def test_a_rollback_of_what_is_not_applied():
+def test_a_rollback_of_what_is_not_applied() -> None:
     with pytest.raises(Refused, match="Migration 002 is not applied"):
         select_for_rollback(INDEX, "002", {"001"}, True)
 
 
-def test_a_rollback_under_dependents_names_them_and_the_way_out():
+def test_a_rollback_under_dependents_names_them_and_the_way_out() -> None:
     with pytest.raises(Refused, match=r"003, 002 depend on it.*-e cascade=true"):
         select_for_rollback(INDEX, "001", {"001", "002", "003"}, False)
 
 
-def test_a_rollback_to_what_is_not_applied():
+def test_a_rollback_to_what_is_not_applied() -> None:
     with pytest.raises(Refused, match=r"Migration 002, which is to stay, is not applied.*-e to=<version>"):
         select_later(INDEX, "002", {"001", "003"})
 
 
-def test_a_rollback_to_what_is_the_last_takes_nothing_back():
+def test_a_rollback_to_what_is_the_last_takes_nothing_back() -> None:
     assert select_later(INDEX, "002", {"001", "002"}) == []

@@ -17,17 +17,17 @@ IDENTITY = {"database": "library", "server_version": 180006, "in_recovery": Fals
 
 
 @pytest.mark.parametrize("version", [150000, 150018, 160001, 180006, 190000])
-def test_supported_servers(version):
+def test_supported_servers(version: int) -> None:
     check_server({**IDENTITY, "server_version": version})
 
 
 @pytest.mark.parametrize(("version", "major"), [(140020, 14), (90624, 9), (149999, 14)])
-def test_an_older_server_is_refused(version, major):
+def test_an_older_server_is_refused(version: int, major: int) -> None:
     with pytest.raises(Refused, match=rf"is PostgreSQL {major}, and the runbook needs 15 or newer"):
         check_server({**IDENTITY, "server_version": version})
 
 
-def test_a_standby_is_refused():
+def test_a_standby_is_refused() -> None:
     with pytest.raises(Refused, match=r"library is a standby.*Set db_host to the primary"):
         check_server({**IDENTITY, "in_recovery": True})
 
@@ -41,7 +41,7 @@ def programs(folder: Path, **versions: str) -> str:
     return str(folder)
 
 
-def test_programs_of_the_servers_version_and_newer_ones(tmp_path):
+def test_programs_of_the_servers_version_and_newer_ones(tmp_path: Path) -> None:
     bindir = programs(
         tmp_path,
         pg_dump="pg_dump (PostgreSQL) 18.0",
@@ -51,7 +51,7 @@ def test_programs_of_the_servers_version_and_newer_ones(tmp_path):
 
 
 @pytest.mark.parametrize("old", ["pg_dump", "pg_restore"])
-def test_each_older_program_is_refused(tmp_path, old):
+def test_each_older_program_is_refused(tmp_path: Path, old: str) -> None:
     answers = {name: f"{name} (PostgreSQL) 18.1" for name in ("pg_dump", "pg_restore")}
     answers[old] = f"{old} (PostgreSQL) 17.5"
     with pytest.raises(Refused, match=rf"{old} is version 17 and the server is 18"):
@@ -75,12 +75,12 @@ def test_programs_that_set_what_the_server_does_not_know(
             check_client_programs(identity, bindir)
 
 
-def test_a_missing_program_is_refused(tmp_path):
+def test_a_missing_program_is_refused(tmp_path: Path) -> None:
     bindir = programs(tmp_path, pg_dump="pg_dump (PostgreSQL) 18.1")
     with pytest.raises(Refused, match=r"program pg_restore was not found in .*pg_bindir"):
         check_client_programs(IDENTITY, bindir)
 
 
-def test_a_program_that_is_something_else_is_refused(tmp_path):
+def test_a_program_that_is_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="does not tell a version"):
         check_client_programs(IDENTITY, programs(tmp_path, pg_dump="hello", pg_restore="hello"))

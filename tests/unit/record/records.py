@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
+from typing import Any
 
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
     DEPLOY_STEPS,
@@ -39,12 +41,12 @@ SUCCESS = {
 CHANGES = {"deploy": "apply", "emergency_rollback": "emergency_rollback", "restore": "swap"}
 
 
-def record(tmp_path, playbook="deploy", writes=True, run_id="run-1"):
+def record(tmp_path: Path, playbook: str = "deploy", writes: bool = True, run_id: str = "run-1") -> Any:
     facts = {"playbook": playbook, "target": "library", "database": "midi"}
     return RunRecord(str(tmp_path / "artifacts"), run_id, facts, writes=writes)
 
 
-def ok(*migrations, receipt="d1", **outputs):
+def ok(*migrations: Any, receipt: str = "d1", **outputs: Any) -> dict[Any, Any]:
     if migrations:
         outputs["migrations"] = list(migrations)
     return {
@@ -56,7 +58,9 @@ def ok(*migrations, receipt="d1", **outputs):
     }
 
 
-def failed(reason="it did not work", outcome=None, code="statement_failed"):
+def failed(
+    reason: str = "it did not work", outcome: Any = None, code: str = "statement_failed"
+) -> dict[Any, Any]:
     return {
         "failed": True,
         "reason_code": code,
@@ -67,7 +71,7 @@ def failed(reason="it did not work", outcome=None, code="statement_failed"):
     }
 
 
-def result_of(step, versions=("009",)):
+def result_of(step: Any, versions: Any = ("009",)) -> Any:
     """A module's answer to a step that went well."""
     if step == "preflight":
         return ok(*versions)
@@ -84,14 +88,14 @@ def result_of(step, versions=("009",)):
     return ok(*proofs) if step in ("rehearse", "apply", "emergency_rollback") else ok()
 
 
-def run_until(made, step):
+def run_until(made: Any, step: Any) -> Any:
     """Let every step before ``step`` succeed."""
     for name in itertools.takewhile(lambda name: name != step, ALL_STEPS[made.content["playbook"]]):
         made.end(name, result_of(name))
     return made
 
 
-def on_disk(made):
+def on_disk(made: Any) -> Any:
     return json.loads(made.path.read_text(encoding="utf-8"))
 
 

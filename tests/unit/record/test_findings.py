@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_each_step_has_its_place_and_one_that_failed_takes_none(
     assert content[key] == taken
 
 
-def test_proof_of_the_rehearsal(tmp_path):
+def test_proof_of_the_rehearsal(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "apply")
     assert on_disk(made)["proof"] == {
         "schema_restored": True,
@@ -52,7 +53,9 @@ def test_proof_of_the_rehearsal(tmp_path):
 @pytest.mark.parametrize(
     ("values", "proven"), [([True, True], True), ([True, None], None), ([True, False], False)]
 )
-def test_proof_of_a_rollback_is_no_stronger_than_its_weakest_migration(tmp_path, values, proven):
+def test_proof_of_a_rollback_is_no_stronger_than_its_weakest_migration(
+    tmp_path: Path, values: list[Any], proven: bool | None
+) -> None:
     made = run_until(record(tmp_path, "emergency_rollback"), "emergency_rollback")
     made.end(
         "emergency_rollback",
@@ -61,7 +64,7 @@ def test_proof_of_a_rollback_is_no_stronger_than_its_weakest_migration(tmp_path,
     assert on_disk(made)["proof"]["schema_restored"] is proven
 
 
-def test_rows_that_a_rollback_does_not_give_back_are_in_the_proof(tmp_path):
+def test_rows_that_a_rollback_does_not_give_back_are_in_the_proof(tmp_path: Path) -> None:
     lost = {"table": "public.t", "changed": 100, "columns": {"updated": 100}, "words": "w"}
     proof = {"version": "009", "schema_restored": True, "data_restored": False, "not_given_back": [lost]}
     made = record(tmp_path)
@@ -73,7 +76,7 @@ def test_rows_that_a_rollback_does_not_give_back_are_in_the_proof(tmp_path):
     assert on_disk(back)["proof"]["data_restored"] is False
 
 
-def test_what_no_rollback_can_take_back_is_in_the_proof(tmp_path):
+def test_what_no_rollback_can_take_back_is_in_the_proof(tmp_path: Path) -> None:
     proof = {"version": "009", "schema_restored": True, "data_restored": True, "residue": ["column order t"]}
     for step, made in {
         "rehearse": record(tmp_path),
@@ -84,20 +87,20 @@ def test_what_no_rollback_can_take_back_is_in_the_proof(tmp_path):
         assert on_disk(made)["proof"]["schema_restored"] is True
 
 
-def test_what_is_said_of_replication_is_kept_once(tmp_path):
+def test_what_is_said_of_replication_is_kept_once(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "apply")
     for step in ("apply", "verify"):
         made.end(step, {**ok(), "outputs": {"replication": ["s1 lags"]}})
     assert on_disk(made)["replication"] == ["s1 lags"]
 
 
-def test_what_preflight_says_that_a_superuser_calls_is_kept(tmp_path):
+def test_what_preflight_says_that_a_superuser_calls_is_kept(tmp_path: Path) -> None:
     made = record(tmp_path)
     made.end("preflight", {**ok(), "outputs": {"called_as_superuser": ["f of eve"]}})
     assert on_disk(made)["called_as_superuser"] == ["f of eve"]
 
 
-def test_on_which_rows_a_rollback_was_rehearsed_is_on_record(tmp_path):
+def test_on_which_rows_a_rollback_was_rehearsed_is_on_record(tmp_path: Path) -> None:
     made = record(tmp_path)
     seen = {
         "compared": {"rows": 20, "tables": {"t": 20}, "more": 0},

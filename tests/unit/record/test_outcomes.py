@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.outcome import (
     final_outcome,
@@ -26,7 +29,7 @@ from tests.unit.record.records import (
 
 
 @pytest.mark.parametrize("playbook", ALL_STEPS)
-def test_all_steps_well(tmp_path, playbook):
+def test_all_steps_well(tmp_path: Path, playbook: Any) -> None:
     made = run_until(record(tmp_path, playbook), None)
     settled(made)
     assert on_disk(made)["outcome"] == SUCCESS[playbook]
@@ -38,7 +41,9 @@ def test_all_steps_well(tmp_path, playbook):
 @pytest.mark.parametrize(
     ("playbook", "step"), [(playbook, step) for playbook, steps in ALL_STEPS.items() for step in steps]
 )
-def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path, playbook, step):
+def test_the_outcome_of_a_failure_tells_whether_production_was_changed(
+    tmp_path: Path, playbook: Any, step: Any
+) -> None:
     made = run_until(record(tmp_path, playbook), step)
     made.end(step, failed("the disk is full", code="backup_dir_full"))
     settled(made, "the task's own words", "task_failed")
@@ -51,7 +56,7 @@ def test_the_outcome_of_a_failure_tells_whether_production_was_changed(tmp_path,
     assert not succeeded(content)
 
 
-def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
+def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "verify_restore")
     rows = [{"table": "public.notes", "keys": [{"key": "(2)", "problem": "changed", "columns": ["body"]}]}]
     statement = "ALTER ROLE app PASSWORD 'secret'"
@@ -64,7 +69,9 @@ def test_what_a_refusal_found_is_told_beside_its_sentence(tmp_path):
 
 @pytest.mark.parametrize(("playbook", "step"), CHANGES.items())
 @pytest.mark.parametrize("outcome", ["unchanged", "refused"])
-def test_a_change_that_was_undone_or_refused_says_so_itself(tmp_path, playbook, step, outcome):
+def test_a_change_that_was_undone_or_refused_says_so_itself(
+    tmp_path: Path, playbook: Any, step: Any, outcome: str
+) -> None:
     made = run_until(record(tmp_path, playbook), step)
     made.end(step, failed("not so", outcome))
     settled(made, "not so")
@@ -72,7 +79,7 @@ def test_a_change_that_was_undone_or_refused_says_so_itself(tmp_path, playbook, 
 
 
 @pytest.mark.parametrize("step", ["apply", "verify", "smoke_test"])
-def test_a_failure_that_was_taken_back(tmp_path, step):
+def test_a_failure_that_was_taken_back(tmp_path: Path, step: str) -> None:
     made = run_until(record(tmp_path), step)
     made.end(step, failed("verify says no"))
     made.end("emergency_backup", ok())
@@ -86,7 +93,7 @@ def test_a_failure_that_was_taken_back(tmp_path, step):
 
 
 @pytest.mark.parametrize("second", ["emergency_backup", "emergency_rollback"])
-def test_a_rollback_that_fails_too_is_said(tmp_path, second):
+def test_a_rollback_that_fails_too_is_said(tmp_path: Path, second: str) -> None:
     made = run_until(record(tmp_path), "verify")
     made.end("verify", failed("verify says no"))
     if second == "emergency_rollback":
@@ -99,7 +106,7 @@ def test_a_rollback_that_fails_too_is_said(tmp_path, second):
 
 
 @pytest.mark.parametrize("restore_fails", [False, True])
-def test_a_rollback_that_fails_may_be_followed_by_a_restore(tmp_path, restore_fails):
+def test_a_rollback_that_fails_may_be_followed_by_a_restore(tmp_path: Path, restore_fails: bool) -> None:
     made = run_until(record(tmp_path), "verify")
     made.end("verify", failed("verify says no"))
     made.end("emergency_backup", ok())
@@ -122,7 +129,7 @@ def test_a_rollback_that_fails_may_be_followed_by_a_restore(tmp_path, restore_fa
     assert not succeeded(content), "a restore nobody asked for is no success"
 
 
-def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_path):
+def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "apply")
     made.end("apply", failed("no lock", "unchanged"))
     made.end("emergency_backup", ok())
@@ -131,14 +138,14 @@ def test_a_rollback_that_had_nothing_to_take_back_leaves_the_outcome_alone(tmp_p
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("unchanged", "no lock")
 
 
-def test_nothing_later_to_roll_back_is_a_success(tmp_path):
+def test_nothing_later_to_roll_back_is_a_success(tmp_path: Path) -> None:
     made = record(tmp_path, "emergency_rollback")
     made.end("preflight", {**ok(), "outputs": {"migrations": []}})
     settled(made)
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == ("rolled_back", "nothing later was applied")
 
 
-def test_nothing_pending_is_a_success(tmp_path):
+def test_nothing_pending_is_a_success(tmp_path: Path) -> None:
     made = record(tmp_path)
     made.end("preflight", {**ok(), "outputs": {"migrations": []}})
     settled(made)
@@ -148,7 +155,9 @@ def test_nothing_pending_is_a_success(tmp_path):
 @pytest.mark.parametrize(
     ("until", "outcome"), [("backup", "refused"), ("apply", "refused"), ("verify", "failed")]
 )
-def test_a_run_that_ends_early_without_a_failed_step_is_no_success(tmp_path, until, outcome):
+def test_a_run_that_ends_early_without_a_failed_step_is_no_success(
+    tmp_path: Path, until: str, outcome: str
+) -> None:
     made = run_until(record(tmp_path), until)
     settled(made)
     assert (on_disk(made)["outcome"], on_disk(made)["reason"]) == (
@@ -158,7 +167,7 @@ def test_a_run_that_ends_early_without_a_failed_step_is_no_success(tmp_path, unt
     assert on_disk(made)["reason_code"] == "chain_incomplete"
 
 
-def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
+def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "backup")
     settled(made, "the application did not go into maintenance")
     content = on_disk(made)
@@ -174,7 +183,7 @@ def test_a_task_beside_the_steps_that_fails_before_apply_is_a_refusal(tmp_path):
 @pytest.mark.parametrize(
     ("step", "outcome"), [("rehearse", "refused"), ("apply", "failed"), ("verify", "failed")]
 )
-def test_a_step_whose_task_was_ended_before_it_could_report(tmp_path, step, outcome):
+def test_a_step_whose_task_was_ended_before_it_could_report(tmp_path: Path, step: str, outcome: str) -> None:
     made = run_until(record(tmp_path), step)
     made.begin(step)
     assert made.may_have_committed() == (outcome == "failed")
@@ -182,13 +191,13 @@ def test_a_step_whose_task_was_ended_before_it_could_report(tmp_path, step, outc
     assert (on_disk(made)["outcome"], on_disk(made)["begun"]) == (outcome, step)
 
 
-def test_a_task_beside_the_steps_that_fails_after_all_of_them_is_not_hidden(tmp_path):
+def test_a_task_beside_the_steps_that_fails_after_all_of_them_is_not_hidden(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), None)
     settled(made, "the last task failed")
     assert on_disk(made)["outcome"] == "failed"
 
 
-def test_a_task_beside_the_steps_that_fails_and_is_taken_back(tmp_path):
+def test_a_task_beside_the_steps_that_fails_and_is_taken_back(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "verify")
     made.end("emergency_backup", ok())
     made.end("emergency_rollback", result_of("emergency_rollback"))
@@ -196,7 +205,9 @@ def test_a_task_beside_the_steps_that_fails_and_is_taken_back(tmp_path):
     assert on_disk(made)["outcome"] == "rolled_back"
 
 
-def test_an_automatic_rollback_that_could_not_report_has_taken_back_what_the_ledger_says(tmp_path):
+def test_an_automatic_rollback_that_could_not_report_has_taken_back_what_the_ledger_says(
+    tmp_path: Path,
+) -> None:
     made = run_until(record(tmp_path), "verify")
     made.end("verify", failed("the schema differs"))
     made.end("emergency_backup", ok())
@@ -208,7 +219,7 @@ def test_an_automatic_rollback_that_could_not_report_has_taken_back_what_the_led
     assert (content["outcome"], content["reason"]) == ("rolled_back", "the schema differs It was killed.")
 
 
-def test_final_outcome_is_that_of_the_first_failure():
+def test_final_outcome_is_that_of_the_first_failure() -> None:
     steps = [
         {"step": "preflight", "status": "ok"},
         {"step": "backup", "status": "failed", "outcome": "refused", "reason": "first"},

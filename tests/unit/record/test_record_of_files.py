@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.unit.record.records import ALL_STEPS, failed, ok, on_disk, record, result_of, settled
 
 
-def with_files(tmp_path, playbook="deploy", hosts=("media1",), migrations=("names",)):
+def with_files(
+    tmp_path: Path, playbook: str = "deploy", hosts: Any = ("media1",), migrations: Any = ("names",)
+) -> Any:
     """A run whose migration asks for the files, up to that step."""
     made = record(tmp_path, playbook)
     outputs = {"migrations": list(migrations), "files": ["names"]}
@@ -19,13 +24,13 @@ def with_files(tmp_path, playbook="deploy", hosts=("media1",), migrations=("name
     return made
 
 
-def followed(host="media1"):
+def followed(host: str = "media1") -> dict[Any, Any]:
     facts = {"library_host": host, "renamed": 3, "rows": 9, "missing": 0, "extra": 0, "extra_files": []}
     return {**ok(), "outputs": {**facts, "direction": "deploy"}}
 
 
 @pytest.mark.parametrize("playbook", ["deploy", "emergency_rollback"])
-def test_a_run_with_files_ends_when_every_host_has_followed(tmp_path, playbook):
+def test_a_run_with_files_ends_when_every_host_has_followed(tmp_path: Path, playbook: str) -> None:
     made = with_files(tmp_path, playbook, hosts=("media1", "media2"))
     made.end("files_rename", followed("media1"))
     settled(made)
@@ -39,7 +44,7 @@ def test_a_run_with_files_ends_when_every_host_has_followed(tmp_path, playbook):
     assert on_disk(made)["files"]["hosts"]["media2"]["renamed"] == 3
 
 
-def test_without_a_library_nothing_waits_for_files(tmp_path):
+def test_without_a_library_nothing_waits_for_files(tmp_path: Path) -> None:
     made = with_files(tmp_path, hosts=())
     settled(made)
     assert on_disk(made)["outcome"] == "deployed"
@@ -47,7 +52,7 @@ def test_without_a_library_nothing_waits_for_files(tmp_path):
     assert on_disk(made)["files"] == {"migrations": ["names"], "hosts": {}}
 
 
-def test_a_run_that_only_ends_the_renaming_is_open_in_the_ledger(tmp_path):
+def test_a_run_that_only_ends_the_renaming_is_open_in_the_ledger(tmp_path: Path) -> None:
     made = with_files(tmp_path, migrations=())
     assert made.is_open_in_ledger()
     made.end("files_rename", followed())
@@ -59,7 +64,7 @@ def test_a_run_that_only_ends_the_renaming_is_open_in_the_ledger(tmp_path):
 
 @pytest.mark.parametrize("outcome", ["failed", "refused"])
 @pytest.mark.parametrize("playbook", ["deploy", "emergency_rollback"])
-def test_files_that_cannot_follow_are_no_refusal(tmp_path, playbook, outcome):
+def test_files_that_cannot_follow_are_no_refusal(tmp_path: Path, playbook: str, outcome: str) -> None:
     """The database has been changed: to call it untouched would be wrong."""
     made = with_files(tmp_path, playbook)
     made.end("files_rename", failed("library_root is gone", outcome))
@@ -68,7 +73,9 @@ def test_files_that_cannot_follow_are_no_refusal(tmp_path, playbook, outcome):
 
 
 @pytest.mark.parametrize("files_come_back", [True, False])
-def test_after_an_automatic_rollback_the_files_have_to_come_back_too(tmp_path, files_come_back):
+def test_after_an_automatic_rollback_the_files_have_to_come_back_too(
+    tmp_path: Path, files_come_back: bool
+) -> None:
     made = with_files(tmp_path)
     made.end("files_rename", failed("a.mid exists already"))
     made.end("emergency_backup", ok())

@@ -27,7 +27,7 @@ def test_what_is_written_is_read_and_nothing_is_made_before(tmp_path: Path) -> N
     assert [path.name for path in folder.path.iterdir()] == ["run.json"]
 
 
-def test_latest_points_to_the_newest_run(tmp_path):
+def test_latest_points_to_the_newest_run(tmp_path: Path) -> None:
     for run_id in ("20260101T000000Z-a", "20260103T000000Z-a", "20260102T000000Z-a"):
         record(tmp_path, run_id=run_id).begin("preflight")
     latest = tmp_path / "artifacts" / "latest"
@@ -36,7 +36,7 @@ def test_latest_points_to_the_newest_run(tmp_path):
     assert [path.name for path in latest.parent.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_damaged_record_is_not_taken_for_a_new_run(tmp_path):
+def test_a_damaged_record_is_not_taken_for_a_new_run(tmp_path: Path) -> None:
     made = record(tmp_path)
     made.begin("preflight")
     made.path.write_text("{half a fi", encoding="utf-8")

@@ -15,6 +15,6 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.record.waiting impor
     ("rows", "words"),
     [(1, "1 row waits"), (2, "2 rows wait"), (3015, "3,015 rows wait"), (1_000_000, "1,000,000 rows wait")],
 )
-def test_how_many_rows_wait(rows, words):
+def test_how_many_rows_wait(rows: int, words: str) -> None:
     assert waiting_in_words(rows) == words
     assert f"is deployed, and {words} that" in code_of_waiting(rows)[1]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.advice import next_command
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import run_report
@@ -13,21 +15,21 @@ from tests.unit.report.test_run import run
 FAILED_ROLLBACK = (("verify_restore", "ok"), ("verify", "failed"), ("emergency_rollback", "failed"))
 
 
-def next_line(content):
+def next_line(content: Any) -> list[Any]:
     return [line for line in run_report(content, "x") if line.startswith("Next:")]
 
 
 GONE = {"run_id": "r1", "why": "The backup is gone: /backups/r1 is no longer there."}
 
 
-def test_a_rollback_that_failed_too_offers_the_restore_of_its_own_backup():
+def test_a_rollback_that_failed_too_offers_the_restore_of_its_own_backup() -> None:
     command = "ansible-playbook playbooks/restore.yml -e run_id=r1"
     (line,) = next_line(run("failed", steps=FAILED_ROLLBACK))
     assert line.endswith(command)
     assert next_line(run("restored", steps=(*FAILED_ROLLBACK, ("swap", "ok")))) == []
 
 
-def test_a_backup_that_is_known_to_be_gone_is_not_offered():
+def test_a_backup_that_is_known_to_be_gone_is_not_offered() -> None:
     (line,) = next_line(run("failed", steps=FAILED_ROLLBACK, backup_gone=GONE))
     assert line == (
         "Next: correct the rollback script, then: ansible-playbook emergency_rollback.yml -e migration=009. The backup"
@@ -40,7 +42,7 @@ def test_a_backup_that_is_known_to_be_gone_is_not_offered():
 
 
 @pytest.mark.parametrize(("code", "offered"), [("backup_damaged", False), ("no_room", True)])
-def test_nor_one_that_the_automatic_restore_did_not_find(code, offered):
+def test_nor_one_that_the_automatic_restore_did_not_find(code: str, offered: bool) -> None:
     content = run("failed", steps=(*FAILED_ROLLBACK, ("restore", "failed")))
     content["steps"][-1].update(reason_code=code, reason="The backup was damaged.")
     (line,) = next_line(content)
@@ -48,7 +50,7 @@ def test_nor_one_that_the_automatic_restore_did_not_find(code, offered):
     assert ("(The backup was damaged)" in line) is not offered
 
 
-def test_nor_after_a_rollback_by_hand():
+def test_nor_after_a_rollback_by_hand() -> None:
     facts = {"restorable_run": "r0", "backup_gone": {**GONE, "run_id": "r0"}}
     steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
     (line,) = next_line(run("unchanged", "emergency_rollback", steps, **facts))
@@ -66,7 +68,7 @@ def test_nor_after_a_rollback_by_hand():
 
 
 @pytest.mark.parametrize("code", ["password_unavailable", "server_unreachable", "host_unreachable"])
-def test_a_rollback_that_reached_nobody_is_to_be_started_by_hand(code):
+def test_a_rollback_that_reached_nobody_is_to_be_started_by_hand(code: str) -> None:
     content = run("failed", steps=[("apply", "ok"), ("verify", "failed"), ("emergency_backup", "failed")])
     content["steps"][-1]["reason_code"] = code
     (line,) = next_line(content)
@@ -81,7 +83,7 @@ def test_a_rollback_that_reached_nobody_is_to_be_started_by_hand(code):
 
 
 @pytest.mark.parametrize("outcome", ["failed", "unchanged"])
-def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy(outcome):
+def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy(outcome: str) -> None:
     steps = (("preflight", "ok"), ("emergency_rollback", "failed"))
     (line,) = next_line(run(outcome, "emergency_rollback", steps, restorable_run="r0"))
     assert line.endswith("ansible-playbook playbooks/restore.yml -e run_id=r0")
@@ -89,7 +91,7 @@ def test_a_rollback_by_hand_that_failed_offers_the_backup_from_before_the_deploy
 
 
 @pytest.mark.parametrize("code", ["lock_not_available", "synchronous_standby_missing"])
-def test_nor_where_the_rollback_was_not_what_failed(code):
+def test_nor_where_the_rollback_was_not_what_failed(code: str) -> None:
     failing = run("unchanged", "emergency_rollback", (("preflight", "ok"),), restorable_run="r0")
     failing["steps"].append(
         {"step": "emergency_rollback", "status": "failed", "reason_code": code, "reason": "x"}
@@ -99,13 +101,13 @@ def test_nor_where_the_rollback_was_not_what_failed(code):
     assert "correct the rollback script" in " ".join(next_line(failing))
 
 
-def test_only_a_failure_names_a_next_step():
+def test_only_a_failure_names_a_next_step() -> None:
     assert next_command(run("deployed")) is None
     (line,) = [line for line in run_report(run("failed"), "x") if line.startswith("Next:")]
     assert "emergency_rollback.yml -e migration=009" in line
 
 
-def test_files_that_did_not_follow_name_the_command_that_goes_on():
+def test_files_that_did_not_follow_name_the_command_that_goes_on() -> None:
     files = {"migrations": ["names"], "hosts": {"media1": None}}
     (line,) = [line for line in run_report(run("failed", files=files), "x") if line.startswith("Next:")]
     assert "ansible-playbook deploy.yml -e migration=names" in line

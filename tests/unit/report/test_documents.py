@@ -8,6 +8,7 @@ After an edit of a script: ansible-playbook playbooks/rehearse.yml -e migration=
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report import (
@@ -27,17 +28,17 @@ SQL = Path(__file__).resolve().parents[3] / "sql"
 
 
 @pytest.fixture(scope="module")
-def library():
+def library() -> Any:
     return read_sql_library(SQL)
 
 
-def test_the_order_of_migrations_is_the_one_in_their_headers(library):
+def test_the_order_of_migrations_is_the_one_in_their_headers(library: Any) -> None:
     assert (SQL / "MIGRATION_ORDER.md").read_text(encoding="utf-8") == migration_order_document.render(
         library
     )
 
 
-def test_every_rollback_is_proven_for_the_bytes_it_has_now(library):
+def test_every_rollback_is_proven_for_the_bytes_it_has_now(library: Any) -> None:
     rows = {
         cells[0]: cells[1:]
         for line in (SQL / "ROLLBACK_STATUS.md").read_text(encoding="utf-8").splitlines()
@@ -52,7 +53,7 @@ def test_every_rollback_is_proven_for_the_bytes_it_has_now(library):
         assert [answer for answer in answers if not answer.split()[0].isdigit()] == ["yes"] * 4
 
 
-def test_a_migration_without_evidence_is_not_called_proven(library):
+def test_a_migration_without_evidence_is_not_called_proven(library: Any) -> None:
     text = rollback_status_document.render(library, [])
     assert "Proven: 0 of 10." in text
     assert "| yes" not in text

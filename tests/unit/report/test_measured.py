@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.measured import locked
 
 
-def lock(mode, table="public.files"):
+def lock(mode: Any, table: str = "public.files") -> dict[Any, Any]:
     return {"table": table, "mode": mode, "held_seconds": 0.25}
 
 
-def test_only_locks_that_stop_others_in_production_are_told():
+def test_only_locks_that_stop_others_in_production_are_told() -> None:
     impact = {
         "009": {
             "copy": {"locks": [lock("AccessExclusiveLock")]},

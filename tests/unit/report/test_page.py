@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.page import (
@@ -33,18 +35,18 @@ MEASURED = {
 }
 
 
-def step(name, started, seconds, status="ok"):
+def step(name: Any, started: Any, seconds: Any, status: str = "ok") -> dict[Any, Any]:
     return {"step": name, "status": status, "started": started, "seconds": seconds, "receipt": "abcdef" * 4}
 
 
 @pytest.mark.parametrize("outcome", [*STATE_OF_PRODUCTION, "failed"])
-def test_every_outcome_has_a_page(outcome):
+def test_every_outcome_has_a_page(outcome: Any) -> None:
     facts = facts_of(run(outcome, steps=[("preflight", "ok")]), "run.json")
     assert f">{outcome}</span>" in as_html(facts)
     assert as_markdown(facts).startswith(f"# deploy of 009: {outcome}\n")
 
 
-def test_a_record_that_was_just_made_and_one_that_ended_have_a_page(tmp_path):
+def test_a_record_that_was_just_made_and_one_that_ended_have_a_page(tmp_path: Path) -> None:
     made = record(tmp_path)
     made.begin("preflight")
     as_html(facts_of(on_disk(made), "run.json"))
@@ -52,7 +54,7 @@ def test_a_record_that_was_just_made_and_one_that_ended_have_a_page(tmp_path):
     assert "no migration" not in as_html(facts_of(on_disk(made), "run.json"))
 
 
-def test_who_ran_what_and_agreed_to_what_is_said():
+def test_who_ran_what_and_agreed_to_what_is_said() -> None:
     made = run("deployed", operator="alice@laptop", consents={"accept_drift": True})
     made["sql_commit"] = {"commit": "0123456789abcdef" * 2 + "01234567", "changed": True}
     for text in (as_html(facts_of(made, "run.json")), as_markdown(facts_of(made, "run.json"))):
@@ -61,7 +63,7 @@ def test_who_ran_what_and_agreed_to_what_is_said():
         assert "Accepted: accept_drift=True" in text
 
 
-def test_names_are_text_and_never_markup():
+def test_names_are_text_and_never_markup() -> None:
     hostile = run(
         "failed",
         reason=HOSTILE,
@@ -78,14 +80,14 @@ def test_names_are_text_and_never_markup():
     assert page.count("&lt;script&gt;") >= 7
 
 
-def test_what_rows_hold_does_not_steer_a_terminal_that_shows_a_report():
+def test_what_rows_hold_does_not_steer_a_terminal_that_shows_a_report() -> None:
     made = run("failed", reason="Key (x)=(\x1b[8m\u202ea) is duplicated.", reason_code="statement_failed")
     for text in (as_html(facts_of(made, "run.json")), as_markdown(facts_of(made, "run.json"))):
         assert r"Key (x)=(\x1b[8m\u202ea) is duplicated." in text
         assert not {"\x1b", "\u202e"} & set(text)
 
 
-def test_a_cell_of_markdown_stays_one():
+def test_a_cell_of_markdown_stays_one() -> None:
     change = {"sign": "~", "object": "x", "definition": "a | b\nc"}
     text = as_markdown(
         facts_of(run("deployed", schema_changes={"009": {"changes": [change], "more": 2}}), "x")
@@ -93,7 +95,7 @@ def test_a_cell_of_markdown_stays_one():
     assert "- `~` x: a \\| b c\n- and 2 more\n" in text
 
 
-def test_steps_stand_on_one_scale():
+def test_steps_stand_on_one_scale() -> None:
     steps = [
         step("preflight", "2026-01-01T00:00:00.000000Z", 1.0),
         step("backup", "2026-01-01T00:00:02.000000Z", 6.0),
@@ -105,7 +107,7 @@ def test_steps_stand_on_one_scale():
     assert 'class="failed" x="80.0" width="20.0"' in as_html(facts)
 
 
-def test_the_copy_stands_beside_production():
+def test_the_copy_stands_beside_production() -> None:
     production = {
         **MEASURED,
         "statements": [{**STATEMENT, "seconds": 0.75}],
@@ -121,7 +123,7 @@ def test_the_copy_stands_beside_production():
     assert "Rewritten, copy: public.files" in page
 
 
-def test_all_forms_are_written_beside_the_record(tmp_path):
+def test_all_forms_are_written_beside_the_record(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
     made.end("announce", ok())
     content = json.loads(made.path.read_text())
@@ -130,7 +132,7 @@ def test_all_forms_are_written_beside_the_record(tmp_path):
     assert made.folder.joinpath("report.md").read_text().count("\n| ") >= 8
 
 
-def test_the_short_report_has_fifteen_lines_and_its_ends_are_whole():
+def test_the_short_report_has_fifteen_lines_and_its_ends_are_whole() -> None:
     many = {f"{number:03}": {"production": MEASURED} for number in range(30)}
     lines = short_report(
         run("deployed", impact=many, migrations=sorted(many)), "run.json", True, "report.html"

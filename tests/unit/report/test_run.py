@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import run_report
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.state import STATE_OF_PRODUCTION
 
 
-def run(outcome, playbook="deploy", steps=(), **facts):
+def run(outcome: Any, playbook: str = "deploy", steps: Any = (), **facts: Any) -> dict[Any, Any]:
     return {
         "run_id": "r1",
         "playbook": playbook,
@@ -26,21 +28,21 @@ def run(outcome, playbook="deploy", steps=(), **facts):
 
 
 @pytest.mark.parametrize("outcome", STATE_OF_PRODUCTION)
-def test_every_outcome_tells_what_production_has(outcome):
+def test_every_outcome_tells_what_production_has(outcome: Any) -> None:
     lines = run_report(run(outcome), "/a/run.json")
     assert lines[0] == f"{outcome}: 009 on library (database midi)"
     assert f"State: {STATE_OF_PRODUCTION[outcome]}".format(migrations="migration") in lines
     assert lines[-1] == "Record: /a/run.json"
 
 
-def test_the_reason_stands_with_its_code():
+def test_the_reason_stands_with_its_code() -> None:
     lines = run_report(run("refused", reason="No lock.", reason_code="lock_not_available"), "x")
     assert lines[1:3] == ["Reason: No lock.", "Reason code: lock_not_available"]
     assert not [line for line in run_report(run("deployed"), "x") if line.startswith("Reason")]
 
 
 @pytest.mark.parametrize(("rows", "words"), [(1, "1 row waits"), (3015, "3,015 rows wait")])
-def test_rows_that_wait_stand_in_the_first_line(rows, words):
+def test_rows_that_wait_stand_in_the_first_line(rows: int, words: str) -> None:
     lines = run_report(run("deployed", rows_waiting=rows), "x")
     assert lines[0] == f"deployed, and {words}: 009 on library (database midi)"
     (line,) = [line for line in lines if line.startswith("Next:")]
@@ -48,7 +50,7 @@ def test_rows_that_wait_stand_in_the_first_line(rows, words):
     assert run_report(run("deployed", rows_waiting=0), "x")[0] == "deployed: 009 on library (database midi)"
 
 
-def test_where_a_command_goes_back_to_a_restore_point_it_is_said():
+def test_where_a_command_goes_back_to_a_restore_point_it_is_said() -> None:
     backup = {"kind": "restore_point", "why": "so", "restore_point": "runbook_r1", "lsn": "0/1"}
     facts = {"playbook": "emergency_rollback", "restorable_run": "r0"}
     back = "ansible-playbook playbooks/restore.yml -e run_id=r0 -e restore_to=runbook_r1"
@@ -59,7 +61,7 @@ def test_where_a_command_goes_back_to_a_restore_point_it_is_said():
     assert any("-e run_id=r1 -e restore_to=runbook_r1" in line for line in lines)
 
 
-def test_a_rollback_promises_what_the_next_deploy_will_do():
+def test_a_rollback_promises_what_the_next_deploy_will_do() -> None:
     item = {
         "item": 4,
         "migration": "009",
@@ -79,7 +81,7 @@ def test_a_rollback_promises_what_the_next_deploy_will_do():
     assert "playbooks/salvage.yml -e salvage_action=put_back -e salvage_item=4" in line
 
 
-def restored(**facts):
+def restored(**facts: Any) -> dict[Any, Any]:
     return {
         "replaced": "midi_before_x",
         "held_off_seconds": 0.42,
@@ -99,7 +101,7 @@ def restored(**facts):
     }
 
 
-def test_a_restore_says_what_became_of_the_rows_since():
+def test_a_restore_says_what_became_of_the_rows_since() -> None:
     text = "\n".join(run_report(run("restored", "restore", restore=restored()), "x"))
     for line in (
         "Replaced: database midi_before_x holds what production was.",
@@ -123,13 +125,13 @@ def test_a_restore_says_what_became_of_the_rows_since():
     assert "Those rows are only in midi_before_x" in text
 
 
-def test_a_restore_that_goes_on_after_a_kill_says_who_swapped():
+def test_a_restore_that_goes_on_after_a_kill_says_who_swapped() -> None:
     found = {"swapped_by": "r0", "replaced": "midi_before_x"}
     lines = run_report(run("restored", "restore", restore=found), "x")
     assert "The databases were swapped by run r0, which was interrupted after it." in lines
 
 
-def test_a_run_without_migration_or_times_is_reported_too():
+def test_a_run_without_migration_or_times_is_reported_too() -> None:
     lines = run_report(run("refused", steps=[("preflight", "failed")], migrations=[], reason="no."), "x")
     assert lines[0].startswith("refused: no migration on")
     assert "Reason: no." in lines
@@ -138,7 +140,7 @@ def test_a_run_without_migration_or_times_is_reported_too():
     assert "Steps: preflight failed" in run_report(bare, "x")
 
 
-def test_nothing_pending():
+def test_nothing_pending() -> None:
     lines = run_report(run("deployed", migrations=[], reason="nothing was pending"), "x")
     assert "State: Nothing was pending, and nothing was done." in lines
 
@@ -152,7 +154,9 @@ def test_nothing_pending():
         (["001"], ["002"], "it had applied 001 and rolled back 002."),
     ],
 )
-def test_an_interrupted_run_is_told_with_what_it_had_committed(applied, rolled_back, words):
+def test_an_interrupted_run_is_told_with_what_it_had_committed(
+    applied: list[Any], rolled_back: list[Any], words: str
+) -> None:
     interrupted = {
         "run_id": "earlier",
         "playbook": "deploy",
@@ -164,7 +168,7 @@ def test_an_interrupted_run_is_told_with_what_it_had_committed(applied, rolled_b
     assert f"Before: run earlier (deploy of 001, 002) was interrupted; {words}" in lines
 
 
-def test_a_sequence_that_a_rollback_does_not_set_back_is_told():
+def test_a_sequence_that_a_rollback_does_not_set_back_is_told() -> None:
     proof = {"sequences_moved": {"012": {"public.b_seq": [1, 9], "public.a_seq": [1, 5]}}}
     lines = run_report(run("deployed", proof=proof), "run.json")
     told = "Rollback of 012: rows and schema come back, but not the next value of public.a_seq, public.b_seq"
@@ -184,7 +188,9 @@ IMPACT = {"seconds": 1.5, "locks": [], "rewritten": {}, "rows": {}, "wal_bytes":
         ),
     ],
 )
-def test_full_page_images_are_told_apart_on_both_sides_where_the_server_can(wal, words):
+def test_full_page_images_are_told_apart_on_both_sides_where_the_server_can(
+    wal: dict[str, Any] | None, words: str
+) -> None:
     impact = {"002": {side: {**IMPACT, "session_wal": wal} for side in ("copy", "production")}}
     lines = run_report(run("deployed", impact=impact), "run.json")
     assert f"Impact of 002 on the copy: 1.50 s; {words}" in lines
@@ -203,7 +209,7 @@ FOLLOWED = {"renamed": 3, "rows": 9, "missing": 0, "extra": 2}
         ({"media1": {**FOLLOWED, "missing": 4}}, ["4 are missing"]),
     ],
 )
-def test_what_became_of_files_is_said(hosts, words):
+def test_what_became_of_files_is_said(hosts: dict[str, Any], words: list[Any]) -> None:
     files = {"migrations": ["names"], "hosts": hosts}
     (line,) = [line for line in run_report(run("deployed", files=files), "x") if line.startswith("Files on")]
     assert all(word in line for word in words)
@@ -211,14 +217,14 @@ def test_what_became_of_files_is_said(hosts, words):
     assert not [line for line in untouched if line.startswith("Files on")], "production was not touched"
 
 
-def test_objects_that_got_their_privileges_again_are_named():
+def test_objects_that_got_their_privileges_again_are_named() -> None:
     lines = run_report(run("rolled_back", "emergency_rollback", privileges_again=["view public.v"]), "x")
     line = "Privileges: view public.v was made again, with what was granted and revoked since the deploy"
     assert line in lines
     assert not [line for line in run_report(run("rolled_back"), "x") if line.startswith("Privileges")]
 
 
-def test_rows_that_a_rollback_does_not_give_back_are_named_and_the_state_says_so():
+def test_rows_that_a_rollback_does_not_give_back_are_named_and_the_state_says_so() -> None:
     words = "public.t: as many rows, with other values: 100 rows changed in updated"
     proof = {
         "not_given_back": {"009": [{"table": "public.t", "words": words}]},
@@ -234,7 +240,7 @@ def test_rows_that_a_rollback_does_not_give_back_are_named_and_the_state_says_so
     assert state.endswith("and its rows but for those that the rollback does not give back.")
 
 
-def test_limits_that_a_script_tried_to_lift_are_said_once_for_all_places():
+def test_limits_that_a_script_tried_to_lift_are_said_once_for_all_places() -> None:
     measured = {
         "seconds": 1.0,
         "locks": [],
@@ -253,7 +259,7 @@ def test_limits_that_a_script_tried_to_lift_are_said_once_for_all_places():
     ]
 
 
-def test_what_is_said_of_replication_is_a_line_each():
+def test_what_is_said_of_replication_is_a_line_each() -> None:
     lines = run_report(run("deployed", replication=["s1 lags.", "s2 too."]), "x")
     assert [line for line in lines if "lags" in line or "too" in line] == [
         "Replication: s1 lags.",
@@ -261,6 +267,6 @@ def test_what_is_said_of_replication_is_a_line_each():
     ]
 
 
-def test_what_a_superuser_calls_of_others_is_a_line():
+def test_what_a_superuser_calls_of_others_is_a_line() -> None:
     lines = run_report(run("deployed", called_as_superuser=["Role midi is a superuser."]), "x")
     assert "Rights: Role midi is a superuser." in lines

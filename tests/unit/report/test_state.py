@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import run_report
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.state import state_of_production
@@ -12,7 +14,7 @@ from tests.unit.report.test_run import run
 
 
 @pytest.mark.parametrize("outcome", ["deployed", "rolled_back"])
-def test_several_migrations_are_spoken_of_as_several(outcome):
+def test_several_migrations_are_spoken_of_as_several(outcome: str) -> None:
     assert " migrations" in state_of_production(run(outcome, migrations=["009", "010"]))
 
 
@@ -38,7 +40,9 @@ def test_several_migrations_are_spoken_of_as_several(outcome):
         ),
     ],
 )
-def test_a_failure_says_what_is_known_about_production(playbook, steps, expected):
+def test_a_failure_says_what_is_known_about_production(
+    playbook: str, steps: list[Any], expected: str
+) -> None:
     assert state_of_production(run("failed", playbook, steps)) == expected
 
 
@@ -58,7 +62,7 @@ def test_a_failure_says_what_is_known_about_production(playbook, steps, expected
         ),
     ],
 )
-def test_what_a_step_had_done_that_could_not_say_so(playbook, step, expected):
+def test_what_a_step_had_done_that_could_not_say_so(playbook: str, step: str, expected: str) -> None:
     ended = run("failed", playbook, [(step, "failed")], restorable_run="r0")
     ended["steps"][0]["done"] = True
     lines = run_report(ended, "x")
@@ -83,7 +87,9 @@ def test_what_a_step_had_done_that_could_not_say_so(playbook, step, expected):
         ),
     ],
 )
-def test_what_a_failover_has_lost_is_not_said_to_be_there(playbook, steps, lost, here):
+def test_what_a_failover_has_lost_is_not_said_to_be_there(
+    playbook: str, steps: list[Any], lost: list[Any], here: str
+) -> None:
     ended = run("failed", playbook, steps, migrations=["009"])
     ended["steps"][-1]["lost"] = lost
     lines = run_report(ended, "x")
@@ -93,7 +99,7 @@ def test_what_a_failover_has_lost_is_not_said_to_be_there(playbook, steps, lost,
     assert "Next: ansible-playbook playbooks/status.yml" in lines
 
 
-def test_a_database_that_a_restore_could_not_open_again_is_said_to_be_closed():
+def test_a_database_that_a_restore_could_not_open_again_is_said_to_be_closed() -> None:
     ended = run("failed", playbook="restore", steps=[("swap", "failed")])
     ended["steps"][0]["reason_code"] = "application_not_let_in"
     state = "State: Production's rows are as they were: nothing was swapped. But its database lets nobody in."

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.status import status_report
 
 
-def status(**facts):
+def status(**facts: Any) -> dict[Any, Any]:
     migration = {"version": "009", "stem": "009_text", "state": "applied", "edited": [], "proof": None}
     return {
         "migrations": [migration],
@@ -26,7 +28,7 @@ def status(**facts):
     }
 
 
-def test_status_of_a_sound_database():
+def test_status_of_a_sound_database() -> None:
     lines = status_report(status(), "library")
     assert lines == [
         "library:",
@@ -102,17 +104,17 @@ def test_status_of_a_sound_database():
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_status_says_what_is_not_as_it_should_be(facts, expected):
+def test_status_says_what_is_not_as_it_should_be(facts: dict[str, Any], expected: str) -> None:
     assert expected in status_report(status(**facts), "library")
 
 
 @pytest.mark.parametrize("release", [0, 3])
-def test_status_says_nothing_of_a_layout_that_is_none_or_the_newest(release):
+def test_status_says_nothing_of_a_layout_that_is_none_or_the_newest(release: int) -> None:
     lines = status_report(status(layout={"release": release, "newest": 3}), "library")
     assert not [line for line in lines if "layout" in line]
 
 
-def test_status_names_edited_scripts_and_proofs():
+def test_status_names_edited_scripts_and_proofs() -> None:
     one = status()
     proof = {"run_id": "r5", "finished": "t", "rows_compared": 120}
     one["migrations"][0].update(edited=["rollback"], proof=proof)
@@ -122,7 +124,7 @@ def test_status_names_edited_scripts_and_proofs():
     )
 
 
-def test_a_rollback_that_was_rehearsed_without_rows_is_not_called_proven():
+def test_a_rollback_that_was_rehearsed_without_rows_is_not_called_proven() -> None:
     one = status()
     one["migrations"][0]["proof"] = {"run_id": "r5", "finished": "t", "rows_compared": 0}
     assert status_report(one, "x")[1].endswith(
@@ -130,11 +132,11 @@ def test_a_rollback_that_was_rehearsed_without_rows_is_not_called_proven():
     )
 
 
-def test_status_of_an_empty_folder():
+def test_status_of_an_empty_folder() -> None:
     assert status_report(status(migrations=[]), "x")[0] == "x:"
 
 
-def test_status_says_how_old_salvage_is_and_why_it_is_held_back():
+def test_status_says_how_old_salvage_is_and_why_it_is_held_back() -> None:
     item = {
         "item": 3,
         "migration": "003",
@@ -171,7 +173,7 @@ def test_status_says_how_old_salvage_is_and_why_it_is_held_back():
         ),
     ],
 )
-def test_status_names_files_that_were_left_behind(state, followed, expected):
+def test_status_names_files_that_were_left_behind(state: str, followed: list[Any], expected: str) -> None:
     migration = {"version": "003", "stem": "003_x", "state": state, "edited": [], "proof": None}
     behind = {
         "migration": "003",
@@ -183,7 +185,7 @@ def test_status_names_files_that_were_left_behind(state, followed, expected):
     assert expected in status_report(status(migrations=[migration], files_behind=[behind]), "library")
 
 
-def test_the_status_says_which_rows_wait_until_they_are_settled():
+def test_the_status_says_which_rows_wait_until_they_are_settled() -> None:
     lines = status_report(status(rows_waiting={"009": 3015}), "library")
     (line,) = [line for line in lines if line.startswith("NOT SETTLED")]
     assert line.startswith(
@@ -193,7 +195,7 @@ def test_the_status_says_which_rows_wait_until_they_are_settled():
     assert "NOT SETTLED" not in "".join(status_report(status(rows_waiting={}), "library"))
 
 
-def test_the_status_says_which_tables_a_rollback_does_not_give_back():
+def test_the_status_says_which_tables_a_rollback_does_not_give_back() -> None:
     proof = {"run_id": "r1", "rows_compared": 10, "not_given_back": ["public.t"]}
     facts = status()
     facts["migrations"][0]["proof"] = proof
@@ -201,7 +203,7 @@ def test_the_status_says_which_tables_a_rollback_does_not_give_back():
     assert line.endswith("(10 rows compared; it does not give back all rows of public.t, which was accepted)")
 
 
-def test_a_run_that_is_at_work_is_said_with_its_session():
+def test_a_run_that_is_at_work_is_said_with_its_session() -> None:
     unfinished = {
         "run_id": "r8",
         "playbook": "deploy",
@@ -224,7 +226,7 @@ def test_a_run_that_is_at_work_is_said_with_its_session():
     assert "a step that belongs to no run" in line
 
 
-def test_what_is_half_done_is_said_with_the_command_that_finishes_it():
+def test_what_is_half_done_is_said_with_the_command_that_finishes_it() -> None:
     half_done = {"migration": "010", "direction": "rollback", "done": 2, "run_id": "r8"}
     (line,) = [line for line in status_report(status(half_done=half_done), "library") if "HALF DONE" in line]
     assert line.startswith("HALF DONE: 2 statements of the rollback script of 010 are committed (run r8).")
@@ -241,7 +243,7 @@ LAST = {
 }
 
 
-def test_an_outcome_that_is_contradicted_is_not_told_as_one():
+def test_an_outcome_that_is_contradicted_is_not_told_as_one() -> None:
     (line,) = [one for one in status_report(status(last_run=LAST), "library") if one.startswith("Last run")]
     assert line == "Last run: r9, emergency_rollback of 009 by ada: deployed"
     contradicted = [{"run_id": "r9", "outcome": "deployed", "why": "no run of emergency_rollback ends so"}]
@@ -255,7 +257,7 @@ def test_an_outcome_that_is_contradicted_is_not_told_as_one():
     )
 
 
-def test_a_backup_that_is_gone_is_told():
+def test_a_backup_that_is_gone_is_told() -> None:
     gone = {"run_id": "r9", "why": "The backup is gone: /b is no longer there."}
     (line,) = [
         one for one in status_report(status(backup_gone=gone), "library") if one.startswith("BACKUP GONE")
@@ -266,7 +268,7 @@ def test_a_backup_that_is_gone_is_told():
     )
 
 
-def test_tags_that_are_not_shown_are_counted():
+def test_tags_that_are_not_shown_are_counted() -> None:
     tag = {"tag": "t5", "run_id": "r5", "started": "2026-01-01T00:00:00Z", "later": ["006", "007"]}
     lines = status_report(status(tags=[tag], tags_in_all=4), "library")
     at = next(number for number, line in enumerate(lines) if "Tag t5" in line)

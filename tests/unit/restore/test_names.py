@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import replaced_name
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.lasting_settings import elements
@@ -22,7 +24,9 @@ RUN = "20261122T114043Z-midi_library-e59c"
         ("d", "r" * 120, "d_before_" + "r" * 40),
     ],
 )
-def test_the_replaced_database_is_called_after_itself_and_the_run(database, run_id, name):
+def test_the_replaced_database_is_called_after_itself_and_the_run(
+    database: str, run_id: Any, name: Any
+) -> None:
     assert replaced_name(database, run_id) == name
     assert len(name.encode("utf-8")) <= 63
 
@@ -37,5 +41,5 @@ def test_the_replaced_database_is_called_after_itself_and_the_run(database, run_
         ('"two words"', ["two words"]),
     ],
 )
-def test_names_in_a_setting_that_is_a_list(value, names):
+def test_names_in_a_setting_that_is_a_list(value: str, names: list[Any]) -> None:
     assert elements(value) == names

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,13 +34,15 @@ def outputs(**found: Any) -> dict[str, Any]:
     }
 
 
-def ended(tmp_path, run_id: str = "run-2"):
+def ended(tmp_path: Path, run_id: str = "run-2") -> Any:
     made = run_until(record(tmp_path, run_id=run_id), "announce")
     settled(made)
     return made
 
 
-def test_what_went_is_said_and_recorded_and_the_record_is_still_the_one_that_the_ledger_knows(tmp_path):
+def test_what_went_is_said_and_recorded_and_the_record_is_still_the_one_that_the_ledger_knows(
+    tmp_path: Path,
+) -> None:
     ended(tmp_path, "run-1")
     made = ended(tmp_path)
     digest = made.digest()
@@ -53,7 +56,7 @@ def test_what_went_is_said_and_recorded_and_the_record_is_still_the_one_that_the
     assert made.digest() == digest
 
 
-def test_artifacts_go_although_no_backup_did(tmp_path):
+def test_artifacts_go_although_no_backup_did(tmp_path: Path) -> None:
     ended(tmp_path, "run-1")
     result = {"changed": False, "outputs": outputs()}
     with_artifacts(result, ended(tmp_path))
@@ -82,7 +85,7 @@ def warn() -> dict[str, Any]:
         (warn, "/backups/x was not removed"),
     ],
 )
-def test_what_goes_wrong_is_a_warning(tmp_path, execute, said):
+def test_what_goes_wrong_is_a_warning(tmp_path: Path, execute: Any, said: str) -> None:
     made = ended(tmp_path)
     result = clean_after_run(made, execute)
     assert not result.get("failed")
@@ -93,13 +96,13 @@ def test_what_goes_wrong_is_a_warning(tmp_path, execute, said):
     check_record(on_disk(made))
 
 
-def test_artifacts_that_cannot_be_written_are_one_more_warning(tmp_path):
+def test_artifacts_that_cannot_be_written_are_one_more_warning(tmp_path: Path) -> None:
     made = ended(tmp_path)
     made.path.unlink()
     made.path.mkdir()
     assert "could not be written" in clean_after_run(made, refuse)["warnings"][-1]
 
 
-def test_nothing_is_asked_in_check_mode_nor_of_a_run_that_preflight_refused(tmp_path):
+def test_nothing_is_asked_in_check_mode_nor_of_a_run_that_preflight_refused(tmp_path: Path) -> None:
     for made in (record(tmp_path, writes=False), record(tmp_path)):
         assert clean_after_run(made, crash) == {"changed": False, "report": []}

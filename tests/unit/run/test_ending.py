@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import digest_of_record
@@ -20,15 +21,15 @@ OPTIONS = {"run": {"playbook": "deploy", "migration": "009", "run_id": "run-1"},
 class LedgerThatAnswers:
     """Stands for the module of the step announce, which other tests run for real."""
 
-    def __init__(self, **answer):
+    def __init__(self, **answer: Any) -> None:
         self.answer, self.told = answer, []
 
-    def __call__(self, options):
+    def __call__(self, options: Any) -> dict[Any, Any]:
         self.told.append(options)
         return dict(self.answer)
 
 
-def test_the_ledger_is_told_what_the_record_says(tmp_path):
+def test_the_ledger_is_told_what_the_record_says(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "apply")
     made.end("apply", failed("it did not work", outcome="unchanged"))
     ledger = LedgerThatAnswers(changed=True)
@@ -41,7 +42,7 @@ def test_the_ledger_is_told_what_the_record_says(tmp_path):
     assert result["succeeded"] is False
 
 
-def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path):
+def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
     result = end_run(made, OPTIONS, LedgerThatAnswers(failed=True, msg="the server is away"))
     assert result["run"]["outcome"] == "deployed"
@@ -59,8 +60,8 @@ def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path
     ],
 )
 def test_the_ledger_is_told_of_a_preflight_that_died_since_nobody_knows_what_it_had_committed(
-    tmp_path, code, told
-):
+    tmp_path: Path, code: str, told: int
+) -> None:
     made = record(tmp_path, playbook="restore")
     made.end("preflight", failed(code=code))
     ledger = LedgerThatAnswers(changed=False)
@@ -68,7 +69,7 @@ def test_the_ledger_is_told_of_a_preflight_that_died_since_nobody_knows_what_it_
     assert len(ledger.told) == told
 
 
-def test_check_mode_says_what_would_be_done_and_tells_nobody(tmp_path):
+def test_check_mode_says_what_would_be_done_and_tells_nobody(tmp_path: Path) -> None:
     ledger = LedgerThatAnswers(changed=True)
     result = end_run(record(tmp_path, writes=False), {**OPTIONS, "preflight_done": True}, ledger)
     assert result["run"]["outcome"] == "checked"
@@ -76,17 +77,19 @@ def test_check_mode_says_what_would_be_done_and_tells_nobody(tmp_path):
     assert ledger.told == []
 
 
-def test_check_mode_in_which_nothing_was_looked_at_is_no_success(tmp_path):
+def test_check_mode_in_which_nothing_was_looked_at_is_no_success(tmp_path: Path) -> None:
     result = end_run(record(tmp_path, writes=False), OPTIONS, LedgerThatAnswers())
     assert (result["succeeded"], result["run"]["outcome"]) == (False, "refused")
     assert result["run"]["reason_code"] == "chain_incomplete"
     assert "Preflight was left out" in result["report"][0]
 
 
-def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp_path, monkeypatch):
+def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = run_until(record(tmp_path), "announce")
 
-    def full():
+    def full() -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(made, "save", full)
@@ -95,7 +98,9 @@ def test_a_record_that_cannot_be_written_is_said_with_the_place_of_the_truth(tmp
     assert "No space left on device. The ledger in the database has all receipts" in result["run"]["reason"]
 
 
-def test_the_ledger_is_told_of_the_reports_by_the_digest_of_the_record_that_lists_them(tmp_path):
+def test_the_ledger_is_told_of_the_reports_by_the_digest_of_the_record_that_lists_them(
+    tmp_path: Path,
+) -> None:
     made = run_until(record(tmp_path), "announce")
     ledger = LedgerThatAnswers()
     result = end_run(made, OPTIONS, ledger)
@@ -107,7 +112,7 @@ def test_the_ledger_is_told_of_the_reports_by_the_digest_of_the_record_that_list
     assert ledger.told[0]["record_sha256"] == digest_of_record(on_disk(made))
 
 
-def test_an_attempt_that_has_no_folder_yet_has_its_reports_too(tmp_path):
+def test_an_attempt_that_has_no_folder_yet_has_its_reports_too(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
     settled(made)
     attempt = made.successor("run-2")
@@ -116,10 +121,12 @@ def test_an_attempt_that_has_no_folder_yet_has_its_reports_too(tmp_path):
     assert {Path(path).parent for path in result["report_files"]} == {attempt.folder}
 
 
-def test_reports_that_cannot_be_written_are_not_expected(tmp_path, monkeypatch):
+def test_reports_that_cannot_be_written_are_not_expected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = run_until(record(tmp_path), "announce")
 
-    def full(*_):
+    def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ending, "write_reports", full)
@@ -129,7 +136,7 @@ def test_reports_that_cannot_be_written_are_not_expected(tmp_path, monkeypatch):
     assert not {"report.html", "report.md", "junit.xml"} & set(on_disk(made)["artifacts"])
 
 
-def test_the_metrics_are_where_they_are_wanted(tmp_path):
+def test_the_metrics_are_where_they_are_wanted(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
     result = end_run(made, {**OPTIONS, "metrics_dir": str(tmp_path)}, LedgerThatAnswers())
     assert "warnings" not in result
@@ -139,7 +146,7 @@ def test_the_metrics_are_where_they_are_wanted(tmp_path):
     )
 
 
-def test_metrics_that_cannot_be_written_are_a_warning(tmp_path):
+def test_metrics_that_cannot_be_written_are_a_warning(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
     gone = str(tmp_path / "gone")
     result = end_run(made, {**OPTIONS, "metrics_dir": gone}, LedgerThatAnswers())
@@ -147,7 +154,7 @@ def test_metrics_that_cannot_be_written_are_a_warning(tmp_path):
     assert result["warnings"] == [f"The metrics could not be written to {gone}: No such file or directory."]
 
 
-def test_that_nobody_was_told_is_added_to_a_record_that_is_closed(tmp_path):
+def test_that_nobody_was_told_is_added_to_a_record_that_is_closed(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "announce")
     end_run(made, OPTIONS, LedgerThatAnswers())
     result = note_unannounced(made, [{"event": "end", "reason": "exit status 1"}])
@@ -155,7 +162,7 @@ def test_that_nobody_was_told_is_added_to_a_record_that_is_closed(tmp_path):
     assert on_disk(made)["unannounced"][0]["reason"] == "exit status 1"
 
 
-def test_a_record_that_cannot_be_written_is_handed_on(tmp_path):
+def test_a_record_that_cannot_be_written_is_handed_on(tmp_path: Path) -> None:
     made = run_until(record(tmp_path), "verify")
     full = OSError(28, "No space left on device")
     went_well, went_wrong = ok("009"), failed()
@@ -167,7 +174,9 @@ def test_a_record_that_cannot_be_written_is_handed_on(tmp_path):
     assert handing_on.carried({}) == []
 
 
-def test_a_variable_that_cannot_be_used_has_its_code_and_the_migration_that_was_asked_for(tmp_path):
+def test_a_variable_that_cannot_be_used_has_its_code_and_the_migration_that_was_asked_for(
+    tmp_path: Path,
+) -> None:
     wrong = (
         "Validation of arguments failed:\nvalue of maintenance_mode must be one of: none, block, got: bogus"
     )

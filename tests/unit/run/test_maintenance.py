@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import (
@@ -18,7 +20,7 @@ ELSEWHERE = {**this_controller(), "boot_id": "another machine"}
 GONE = {**this_controller(), "process_start": "1"}
 
 
-def run(**facts):
+def run(**facts: Any) -> dict[Any, Any]:
     return {
         "run_id": "r1",
         "playbook": "deploy",
@@ -49,11 +51,11 @@ def run(**facts):
         ({"controller": ELSEWHERE, "lease_expired": True, "at_work": True}, "", False),
     ],
 )
-def test_whose_application_is_taken_back(facts, take_over, expected):
+def test_whose_application_is_taken_back(facts: dict[str, Any], take_over: str, expected: bool) -> None:
     assert maintenance.is_left_over(run(**facts), take_over) is expected
 
 
-def test_a_process_under_the_number_of_a_dead_one_is_not_it():
+def test_a_process_under_the_number_of_a_dead_one_is_not_it() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         controller = {**this_controller(), "pid": process.pid, "process_start": process_start(process.pid)}
         assert not maintenance.is_left_over(run(controller=controller))
@@ -62,7 +64,7 @@ def test_a_process_under_the_number_of_a_dead_one_is_not_it():
     assert maintenance.is_left_over(run(controller=controller))
 
 
-def test_the_one_command_that_takes_it_back():
+def test_the_one_command_that_takes_it_back() -> None:
     at_work = maintenance.out_of_service_sentence(run(at_work=True), False, ["x"])
     assert "of which a step is at work" in at_work
     in_progress = maintenance.out_of_service_sentence(run(controller=this_controller()), False, ["x"])
@@ -79,26 +81,26 @@ def test_the_one_command_that_takes_it_back():
     assert read_by_a_shell == '{"maintenance_window_close_command": ["/bin/app", "it\'s back"]}'
 
 
-def take_back(command, seconds=60.0):
+def take_back(command: Any, seconds: float = 60.0) -> Any:
     return maintenance.take_back(command, seconds, lambda: None)
 
 
 class Ledger:
     """What a run's ledger was told, and why it could not be told."""
 
-    def __init__(self, failure=None):
+    def __init__(self, failure: Any = None) -> None:
         self.told, self.failure = [], failure
 
-    def __call__(self, run_id, options):
+    def __call__(self, run_id: Any, options: Any) -> Any:
         self.told += options
         return self.failure
 
 
-def taken_back(ledger, command, **facts):
+def taken_back(ledger: Any, command: Any, **facts: Any) -> Any:
     return maintenance.end_maintenance(run(**facts), command, take_back, "", ledger, writes=True)
 
 
-def test_postgresql_comes_before_the_command_and_needs_none(tmp_path):
+def test_postgresql_comes_before_the_command_and_needs_none(tmp_path: Path) -> None:
     done, ledger = tmp_path / "done", Ledger()
     said = taken_back(ledger, [], mode="block", close_command=None)
     assert said.startswith("IN SERVICE AGAIN: run r1")
@@ -117,7 +119,7 @@ def test_postgresql_comes_before_the_command_and_needs_none(tmp_path):
     assert ledger.told == ["database_in_service"]
 
 
-def test_what_postgresql_did_not_give_back_is_tried_again(tmp_path):
+def test_what_postgresql_did_not_give_back_is_tried_again(tmp_path: Path) -> None:
     done, ledger = tmp_path / "done", Ledger("permission denied.")
     said = taken_back(ledger, ["touch", str(done)], mode="block")
     assert said.startswith("OUT OF SERVICE: The application is out of service since")
@@ -126,7 +128,7 @@ def test_what_postgresql_did_not_give_back_is_tried_again(tmp_path):
     assert (ledger.told, done.exists()) == (["database_in_service"], False)
 
 
-def test_who_is_alive_or_only_looks_changes_nothing():
+def test_who_is_alive_or_only_looks_changes_nothing() -> None:
     ledger = Ledger()
     for facts, writes in (({"controller": this_controller()}, True), ({}, False)):
         known = run(mode="block", close_command=None, **facts)
@@ -136,7 +138,7 @@ def test_who_is_alive_or_only_looks_changes_nothing():
     assert ledger.told == []
 
 
-def test_the_command_is_run_and_its_failure_told(tmp_path):
+def test_the_command_is_run_and_its_failure_told(tmp_path: Path) -> None:
     done = tmp_path / "it's $(done)"
     assert take_back(["touch", str(done)]) is None
     assert done.exists()

@@ -254,7 +254,7 @@ CREATE FUNCTION f() RETURNS text LANGUAGE sql AS '
 """
 
 
-def test_what_pg_dump_says_to_psql_alone_is_passed_over():
+def test_what_pg_dump_says_to_psql_alone_is_passed_over() -> None:
     script = parse_script(DUMPED, "dump.sql")
     assert [(one.line, one.column, one.kind) for one in script.statements] == [
         (7, 1, "VariableSetStmt"),
@@ -266,6 +266,6 @@ def test_what_pg_dump_says_to_psql_alone_is_passed_over():
 
 
 @pytest.mark.parametrize("line", [r"\restrict", r"\restrict a b", r"\restricted a", r"SELECT 1 \restrict a;"])
-def test_and_nothing_else(line):
+def test_and_nothing_else(line: str) -> None:
     with pytest.raises(SqlScriptError):
         parse_script(f"SELECT 1;\n{line}\nSELECT 2;", "dump.sql")
