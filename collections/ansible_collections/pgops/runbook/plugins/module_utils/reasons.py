@@ -197,6 +197,15 @@ PARTS: dict[str, dict[str, Reason]] = {
             "The migration is applied, but the run that applied it ended before the smoke tests had succeeded.",
             "See whether the application works. If it does, leave it; else roll it back and deploy it anew.",
         ),
+        "batches_never_end": Reason(
+            "A statement that is carried out in batches finds rows still when it has taken every row once.",
+            "Let its WHERE leave out what it has changed, as in WHERE new_column IS NULL.",
+        ),
+        "batches_not_possible": Reason(
+            "A header says '-- Batches:', and a statement of the script cannot be carried out so, none could be,"
+            " or the script is a rollback.",
+            "Write the statement as the reason says, or take the line out of the header.",
+        ),
         "bookkeeping_runs_code": Reason(
             "The runbook's role is a superuser, and writing the table of versions, or the ledger, would call what"
             " somebody else has hung on it: a trigger, a rule, a default, a check, a type.",

@@ -25,6 +25,7 @@ __all__ = [
     "FilesBehind",
     "Identity",
     "Impact",
+    "InBatches",
     "IndexEntry",
     "Json",
     "Migration",
@@ -59,6 +60,23 @@ Impact = dict[str, Any]
 Identity = dict[str, Any]
 
 
+class InBatches(TypedDict):
+    """A statement that is carried out in batches, each of them committed (see plugin_utils/sql/batches.py)."""
+
+    #: How many rows a batch is to change.
+    rows: int
+    #: Schema, or None, and name of the table, as the statement has them.
+    table: list[str | None]
+    #: Whether the statement says ONLY.
+    only: bool
+    #: SQL of the table, as it stands in FROM.
+    target: str
+    #: SQL of the statement without its condition.
+    change: str
+    #: SQL of the condition.
+    condition: str
+
+
 class Statement(TypedDict):
     """One statement of a script, with its place in the file (both counted from 1)."""
 
@@ -72,6 +90,8 @@ class Statement(TypedDict):
     object: Json | None
     #: Whether it may change or remove rows, columns or tables, as far as the statement alone tells.
     changes_rows: bool
+    #: Its parts, where it is carried out in batches.
+    batches: InBatches | None
 
 
 class Runnable(TypedDict):
@@ -197,3 +217,5 @@ class Timing(TypedDict, total=False):
     #: Limits that it set to none or to a greater value, as in "lock_timeout = 0"; they were set again.
     limits_lifted: list[str]
     destroyed: list[Json]
+    #: In how many transactions, where it was carried out in batches.
+    batches: int

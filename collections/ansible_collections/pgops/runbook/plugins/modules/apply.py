@@ -32,6 +32,10 @@ options:
       - What is not there then is said in the report, and is no failure.
     type: float
     default: 0
+  batch_pause_seconds:
+    description: How long a script whose header says C(-- Batches) pauses after each batch.
+    type: float
+    default: 0
 """
 
 EXAMPLES = r"""

@@ -104,6 +104,7 @@ class Hooks:
         measures_rollbacks: whether a rollback in one transaction is measured.
         with_sizes: whether tables are measured too, which takes a short lock on each of them.
         left: what rollbacks of this very run have rightly left (see catalog.residue).
+        others_write: whether others may write rows meanwhile, so that a statement in batches finds new ones for ever.
     """
 
     run_id: str
@@ -115,6 +116,7 @@ class Hooks:
     measures_rollbacks: bool = False
     with_sizes: bool = False
     left: Collection[str] = ()
+    others_write: bool = False
 
     @property
     def connection(self) -> Connection:
@@ -148,6 +150,9 @@ class Hooks:
             undone: whether what is inside is undone where this raises.
         """
         return nullcontext()
+
+    def between_batches(self) -> None:
+        """A batch is committed, and the next one has not begun."""
 
     def not_foreseen(self, found: NotForeseen) -> None:
         """What after_rows_changed raised was undone, and is tried again if this returns."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 from ..errors import StepFailed
 from ..impact.one_by_one import ImpactOneByOne
@@ -20,10 +22,11 @@ from ..postgres.statement_limits import StatementLimits
 from ..salvage.keeping.keeper import NotForeseen
 from ..salvage.watch import DestructionWatch
 from ..shapes import Catalog, Connection, Cursor, Migration, Runnable, Statement, Timing
+from .batches import Batches
 from .hooks import Hooks, Work
 from .outside_transaction import after_failure, after_success, took_effect
 from .parts import Part, parts_of, sets_session
-from .script import deferred_done, refuse_settings_left, run_script, with_lock_retries
+from .script import deferred_done, refuse_settings_left, run_script, run_statement, with_lock_retries
 
 __all__ = ["begin_or_resume", "run_one_by_one"]
 
@@ -31,6 +34,12 @@ __all__ = ["begin_or_resume", "run_one_by_one"]
 # the application would queue behind.
 ALONE_LOCK_TIMEOUT_SECONDS = 600
 
+
+# How often a table is gone through at most where others write: who makes rows as fast as batches change them would hold
+# the deploy up for ever, and whether all is done is what the verify script asks.
+MOST_ROUNDS = 10
+
+T = TypeVar("T")
 
 # What goes on with a script that stopped half way.
 PLAYBOOKS = {"apply": "deploy.yml", "rollback": "emergency_rollback.yml"}
@@ -107,14 +116,15 @@ def run_one_by_one(
             impact.complete = impact.complete and len(to_do) == len(part.statements)
             if not to_do:
                 continue
+            run = _PartRun(cursor, journal, work, hooks, impact, part, to_do)
             try:
-                timings += _PartRun(cursor, journal, work, hooks, impact, part, to_do).run(blockers)
+                timings += run.run(blockers)
             except StepFailed as error:
-                done = part.first - 1
+                committed = run.committed(statements)
                 state = (
-                    f"{done} of {statements} statements are committed and stay so. When the cause is removed, run"
+                    f"{committed} are committed and stay so. When the cause is removed, run"
                     f" {PLAYBOOKS[journal.direction]} for the same migration again: it resumes here"
-                    if done
+                    if committed
                     else f"None of the {statements} statements was committed"
                 )
                 raise StepFailed(
@@ -186,6 +196,22 @@ class _PartRun:
             "name": work.script["name"],
             "statements": [statement for _, statement in to_do],
         }
+        first = to_do[0][1]
+        self.batches = Batches(first, work.script["name"]) if first.get("batches") else None
+
+    def committed(self, statements: int) -> str:
+        """What of the script is committed, where that is anything, as the beginning of a sentence.
+
+        Args:
+            statements: how many the script has.
+        """
+        done = self.part.first - 1
+        batches = self.batches.committed if self.batches is not None else 0
+        whole = f"{done} of {statements} statements"
+        if not batches:
+            return whole if done else ""
+        of = f"{batches} batches of the one at line {self.to_do[0][1]['line']}"
+        return f"{whole} and {of}"
 
     def run(self, blockers: Callable[[], list[str]]) -> list[Timing]:
         """Run it, with lock retries; returns the timings."""
@@ -193,8 +219,11 @@ class _PartRun:
         if endless is not None:
             raise StepFailed("synchronous_standby_missing", endless)
         started = time.monotonic()
-        attempt = self._alone if self.part.is_alone else self._foreseen
-        timings = with_lock_retries(attempt, self.hooks.policy, blockers)
+        if self.batches is not None:
+            timings = self._in_batches(self.batches, blockers)
+        else:
+            attempt = self._alone if self.part.is_alone else self._foreseen
+            timings = with_lock_retries(attempt, self.hooks.policy, blockers)
         timings[0]["attempted_seconds"] = round(time.monotonic() - started, 6)
         return timings
 
@@ -229,31 +258,87 @@ class _PartRun:
                 after_failure(cursor, statement)
             raise
 
+    def _in_batches(self, batches: Batches, blockers: Callable[[], list[str]]) -> list[Timing]:
+        cursor = self.cursor
+        ((ordinal, statement),) = self.to_do
+        self.journal.note_begin(cursor, ordinal, statement)
+
+        def commit(first: int, pages: int) -> Timing | None:
+            batch = partial(self._batch, batches, first, pages)
+            return with_lock_retries(partial(self._in_transaction, batch), self.hooks.policy, blockers)
+
+        try:
+            for _ in range(MOST_ROUNDS if self.hooks.others_write else 1):
+                with _turn(cursor, self.work, self.part):
+                    extent = batches.extent(cursor)
+                changed = batches.once(extent, commit, self.hooks.between_batches)
+                if not changed:
+                    break
+            self._refuse_endless(batches)
+        except (StepFailed, psycopg2.Error):
+            if not batches.committed and not cursor.connection.closed:
+                self.journal.forget(cursor, ordinal)
+            raise
+        self.journal.note_done(cursor, ordinal)
+        nothing: Timing = {"line": statement["line"], "kind": statement["kind"], "seconds": 0.0, "rows": 0}
+        return [batches.timing or {**nothing, "batches": 0}]
+
+    def _batch(self, batches: Batches, first: int, pages: int) -> Timing | None:
+        cursor = self.cursor
+        with (
+            self.impact.in_transaction(cursor, again=bool(batches.committed)) as meter,
+            _turn(cursor, self.work, self.part) as limits,
+        ):
+            statement = batches.changing(cursor, first, pages)
+            if statement is None:
+                return None
+            timing = run_statement(cursor, self.script["name"], statement, meter, limits)
+            deferred_done(cursor, self.script, [timing], meter)
+        return timing
+
+    def _refuse_endless(self, batches: Batches) -> None:
+        """
+        Raises:
+            StepFailed: nobody else writes, and each row was taken, and there are rows to be changed still.
+        """
+        if self.hooks.others_write:
+            return
+        with _turn(self.cursor, self.work, self.part):
+            finds_more = batches.finds_more(self.cursor)
+        if finds_more:
+            raise StepFailed(
+                "batches_never_end",
+                f"{self.script['name']} line {batches.statement['line']}: when every row had been taken once, the WHERE"
+                f" of this {batches.statement['kind'].removesuffix('Stmt').upper()} still found rows. It has to leave"
+                " out what it has changed, as in WHERE new_column IS NULL",
+            )
+
     def _foreseen(self) -> list[Timing]:
         while True:
             try:
-                return self._in_transaction()
+                return self._in_transaction(self._up_to_commit)
             except NotForeseen as found:
                 self.hooks.not_foreseen(found)
 
-    def _in_transaction(self) -> list[Timing]:
+    def _in_transaction(self, work: Callable[[], T]) -> T:
+        """Call ``work()`` in a transaction, and return what it returns."""
         cursor = self.cursor
         sequences = positions(cursor)
         try:
             with self.hooks.cancellable(undone=True):
-                timings = self._up_to_commit()
+                cursor.execute(f"BEGIN {READ_COMMITTED}")
+                self.hooks.policy.set_in(cursor)
+                result = work()
             cursor.execute("COMMIT")
         except BaseException:
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK")
                 put_back(cursor, sequences)  # a setval() is not undone by ROLLBACK
             raise
-        return timings
+        return result
 
     def _up_to_commit(self) -> list[Timing]:
         cursor = self.cursor
-        cursor.execute(f"BEGIN {READ_COMMITTED}")
-        self.hooks.policy.set_in(cursor)
         # The journal's entries are not of what is measured.
         for ordinal, statement in self.to_do:
             self.journal.note_begin(cursor, ordinal, statement)

@@ -20,7 +20,7 @@ from ..postgres.message import one_line
 from ..postgres.script_session import scripts_turn
 from ..postgres.statement_limits import StatementLimits
 from ..sentences import listed
-from ..shapes import Cursor, Migration, Runnable, Script, Timing
+from ..shapes import Cursor, Migration, Runnable, Script, Statement, Timing
 from .settings_left import left_to, settings_read
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "roll_back_migration",
     "run_checks",
     "run_script",
+    "run_statement",
     "script_of",
     "undone_afterwards",
     "with_lock_retries",
@@ -86,35 +87,45 @@ def run_script(
     timings: list[Timing] = []
     begin(f"{script['name']}: statements", len(script["statements"]))
     for statement in script["statements"]:
-        started = time.monotonic()
-        try:
-            cursor.execute(statement["sql"])
-        except psycopg2.Error as error:
-            if error.pgcode in LOCK_CODES:
-                raise
-            raise _failure(
-                "statement_failed",
-                f"{script['name']} line {statement['line']}",
-                error,
-                script=script["name"],
-                line=statement["line"],
-                statement=statement["sql"][:2000],
-            ) from None
-        timings.append(
-            {
-                "line": statement["line"],
-                "kind": statement["kind"],
-                "seconds": round(time.monotonic() - started, 6),
-                "rows": cursor.rowcount if cursor.rowcount >= 0 else None,
-            }
-        )
-        lifted = limits.set_again(cursor) if limits is not None else []
-        if lifted:
-            timings[-1]["limits_lifted"] = lifted
-        if meter is not None:
-            meter.statement_done(timings[-1])
+        timings.append(run_statement(cursor, script["name"], statement, meter, limits))
         advance()
     return timings
+
+
+def run_statement(
+    cursor: Cursor,
+    name: str,
+    statement: Statement,
+    meter: ImpactMeter | None = None,
+    limits: StatementLimits | None = None,
+) -> Timing:
+    """Run one statement of the script of that name; otherwise as run_script()."""
+    started = time.monotonic()
+    try:
+        cursor.execute(statement["sql"])
+    except psycopg2.Error as error:
+        if error.pgcode in LOCK_CODES:
+            raise
+        raise _failure(
+            "statement_failed",
+            f"{name} line {statement['line']}",
+            error,
+            script=name,
+            line=statement["line"],
+            statement=statement["sql"][:2000],
+        ) from None
+    timing: Timing = {
+        "line": statement["line"],
+        "kind": statement["kind"],
+        "seconds": round(time.monotonic() - started, 6),
+        "rows": cursor.rowcount if cursor.rowcount >= 0 else None,
+    }
+    lifted = limits.set_again(cursor) if limits is not None else []
+    if lifted:
+        timing["limits_lifted"] = lifted
+    if meter is not None:
+        meter.statement_done(timing)
+    return timing
 
 
 def deferred_done(

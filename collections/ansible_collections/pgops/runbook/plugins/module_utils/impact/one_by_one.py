@@ -36,9 +36,13 @@ class ImpactOneByOne:
         self.complete = True
 
     @contextmanager
-    def in_transaction(self, cursor: Cursor) -> Iterator[ImpactMeter]:
-        """Measure the statements that are run inside; yields the ImpactMeter that is told of each."""
-        meter = ImpactMeter(cursor, self.with_sizes)
+    def in_transaction(self, cursor: Cursor, again: bool = False) -> Iterator[ImpactMeter]:
+        """Measure the statements that are run inside; yields the ImpactMeter that is told of each.
+
+        Args:
+            again: whether it is the next batch of a statement, before which the tables were measured already.
+        """
+        meter = ImpactMeter(cursor, self.with_sizes and not again)
         yield meter
         impact = meter.result()
         for lock in impact["locks"]:

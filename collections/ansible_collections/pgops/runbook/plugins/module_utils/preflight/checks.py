@@ -87,6 +87,7 @@ def _checks_of_scripts(entry: IndexEntry) -> Iterator[Callable[[], None]]:
         for statement in facts["shared"]:
             yield partial(check_not_shared, name, statement)
         if kind == "rollback":
+            yield partial(_check_no_batches, name, facts)
             yield partial(check_rows_change_together, name, facts["changes"])
         yield partial(_check_files_can_follow, entry, kind)
 
@@ -249,6 +250,17 @@ def check_rows_change_together(name: str | None, lines: list[int]) -> None:
         )
 
 
+def _check_no_batches(name: str | None, facts: Json) -> None:
+    """A rollback has none: what it destroys is kept in one transaction."""
+    if facts.get("batches"):
+        raise Refused(
+            "batches_not_possible",
+            f"{name}: the header of a rollback says '-- Batches:', and what a rollback destroys is kept in one"
+            " transaction. Take that line out.",
+            script=name,
+        )
+
+
 def check_scripts_to_roll_back(
     index: Iterable[IndexEntry],
     versions: Iterable[str],
@@ -269,6 +281,7 @@ def check_scripts_to_roll_back(
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
             raise Refused(problem["reason_code"], problem["reason"])
+        _check_no_batches(entry["rollback_name"], entry["alone"]["rollback"])
         check_rows_change_together(entry["rollback_name"], entry["alone"]["rollback"]["changes"])
 
 

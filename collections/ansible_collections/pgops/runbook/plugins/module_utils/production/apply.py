@@ -22,6 +22,7 @@ from ..sentences import cut, listed
 from ..shapes import Catalog, Cursor, Json, Migration
 from ..step.step import Step
 from .hooks import ProductionHooks
+from .replicas import pause_between_batches
 
 __all__ = ["ApplyHooks", "TogetherHooks", "apply_to_production"]
 
@@ -96,6 +97,10 @@ class ApplyHooks(ProductionHooks):
     def _catalogs(self, cursor: Cursor, proof: Json) -> tuple[Catalog, ...]:
         """Before the migration and after it, as they were on the copy."""
         return tuple(self.ledger.catalog(cursor, proof[key]) for key in ("catalog_before", "catalog_after"))
+
+    def between_batches(self) -> None:
+        params = self.step.params
+        pause_between_batches(self.connection, params["batch_pause_seconds"], params["max_replica_lag_mb"])
 
     def not_begun(self, work: Work, error: RunbookError) -> RunbookError:
         return Unchanged(error.code, error.reason, **error.details)

@@ -42,6 +42,8 @@ class ProductionHooks(Hooks):
     #: What a person reads where an attempt was undone: (one transaction, the beginning of a journal).
     undone: tuple[str, str]
 
+    others_write = True
+
     def __init__(self, step: Step, policy: LockPolicy) -> None:
         self.step = step
         self.run_id = step.run_id

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import time
 
-from ..errors import RunbookError
+from ..activity import waits
+from ..errors import Refused, RunbookError, StepFailed
 from ..postgres.connection import psycopg2, transaction
 from ..postgres.message import one_line
 from ..postgres.standbys import Standby, position_now, read_standbys
@@ -15,9 +16,20 @@ from ..sentences import listed
 from ..shapes import Connection, Json
 from ..step.step import Step
 
-__all__ = ["REPLICA_WAIT_SPEC", "look_before_apply", "look_before_rollback", "wait_for_standbys"]
+__all__ = [
+    "BATCH_SPEC",
+    "REPLICA_WAIT_SPEC",
+    "look_before_apply",
+    "look_before_rollback",
+    "pause_between_batches",
+    "wait_for_standbys",
+]
 
 REPLICA_WAIT_SPEC = {"replica_wait_seconds": {"type": "float", "default": 0}}
+BATCH_SPEC = {"batch_pause_seconds": {"type": "float", "default": 0}}
+
+#: For how long a batch waits for a standby to catch up.
+CATCH_UP_SECONDS: float = 600
 
 LOOK_EVERY_SECONDS = 0.2
 
@@ -47,6 +59,35 @@ def look_before_rollback(step: Step) -> list[str]:
     """As look_before_apply(), where nobody has time to wait: it only says what it sees."""
     with transaction(step.connection) as cursor:
         return look_at_standbys(cursor, step.params["max_replica_lag_mb"], refuses=False)
+
+
+def pause_between_batches(connection: Connection, pause_seconds: float, max_lag_mb: float) -> None:
+    """Let others have their turn, and standbys catch up, before the next batch is changed.
+
+    Args:
+        connection: in autocommit mode.
+        pause_seconds: for so long in any case.
+        max_lag_mb: as for look_at_standbys().
+
+    Raises:
+        StepFailed: a standby has not caught up in time; what is committed stays so.
+    """
+    time.sleep(pause_seconds)
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    try:
+        while True:
+            try:
+                look_at_standbys(connection.cursor(), max_lag_mb, refuses=True)
+                return
+            except Refused as late:
+                if time.monotonic() >= deadline:
+                    raise StepFailed(
+                        late.code, f"{CATCH_UP_SECONDS:g} s after the last batch: {late.reason}"
+                    ) from None
+                waits("standbys that lag")
+                time.sleep(LOOK_EVERY_SECONDS)
+    finally:
+        waits(None)
 
 
 def wait_for_standbys(connection: Connection, seconds: float) -> list[str]:

@@ -14,7 +14,7 @@ from ..postgres.connection import transaction
 from ..preflight.hours import refuse_too_little_time, server_now
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC
 from ..production.apply import apply_to_production
-from ..production.replicas import REPLICA_WAIT_SPEC, look_before_apply, wait_for_standbys
+from ..production.replicas import BATCH_SPEC, REPLICA_WAIT_SPEC, look_before_apply, wait_for_standbys
 from ..salvage.returning.returner import SALVAGE_SPEC
 from ..shapes import Json
 from ..step.options import step_argument_spec
@@ -28,6 +28,7 @@ OPTIONS: Json = {
     **LAG_SPEC,
     **SLOT_SPEC,
     **REPLICA_WAIT_SPEC,
+    **BATCH_SPEC,
 }
 
 

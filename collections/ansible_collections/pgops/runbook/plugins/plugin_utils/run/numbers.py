@@ -30,6 +30,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "approvals_required": (0, 1000),
     "backup_after_timeout_seconds": (1, YEAR),
     "backup_max_age_minutes": (0, YEAR / 60),
+    "batch_pause_seconds": (0, DAY),
     "db_port": (1, 65535),
     "drill_max_age_days": (0, 36600),
     "emergency_full_max_mb": (0, MANY),

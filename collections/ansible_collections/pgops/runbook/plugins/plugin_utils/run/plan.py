@@ -320,6 +320,7 @@ def _alone(script: Script | None) -> dict[str, Any]:
             if one.alone
         ],
         "declared": script.header.transaction,
+        "batches": script.header.batches is not None,
         "blocks": parsed.transaction_blocks,
         "shared": [{"line": line, "command": command} for line, command in parsed.shared],
         # Of a rollback: the parts that may change rows.

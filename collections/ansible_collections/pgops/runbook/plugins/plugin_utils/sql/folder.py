@@ -77,7 +77,7 @@ class Script:
                 self.path,
                 *header_lines(self.text, self.path)["unfinished"],
             )
-        return parse_script(self.text, self.path, self.may_undo_itself)
+        return parse_script(self.text, self.path, self.may_undo_itself, self.header.batches)
 
     def parse(self) -> ParsedScript:
         """The parsed script; parsed once.
@@ -120,6 +120,7 @@ class Script:
                     "alone": one.alone,
                     "object": one.object,
                     "changes_rows": one.changes_rows,
+                    "batches": one.batches,
                 }
                 for one in parsed.statements
             ],

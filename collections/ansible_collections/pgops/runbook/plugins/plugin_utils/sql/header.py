@@ -18,7 +18,8 @@ DATA_LOSSES = ("NONE", "PARTIAL", "COMPLETE")
 _TRANSACTIONS = ("ONE", "NONE")
 
 _FACT = re.compile(
-    r"(migration|rollback|description|risk level|data loss|requires|transaction|files|leaves|recorded as|unfinished)"
+    r"(migration|rollback|description|risk level|data loss|requires|transaction|batches|files|leaves|recorded as|"
+    r"unfinished)"
     r"\s*:(.*)",
     re.I | re.S,
 )
@@ -29,6 +30,7 @@ _RENAME = re.compile(rf"rename\s+({_IDENTIFIER}(?:\.{_IDENTIFIER}){{1,2}})(?:\s*
 _RESIDUE = re.compile(
     rf"column\s+order\s+{_IDENTIFIER}(?:\.{_IDENTIFIER})?|enum\s+label\s+{_IDENTIFIER}\..+", re.S
 )
+_BATCHES = re.compile(r"([1-9][0-9]{0,8})\s+rows(?:\s*\(.*\))?", re.I | re.S)
 _BLANK = " \t\n\r\f\v"
 
 
@@ -38,7 +40,8 @@ class Header:
 
     Attributes:
         requires: None = not declared (the cautious default applies), () = declared as "none".
-        transaction: "one" or "none", as written in `-- Transaction:`.
+        transaction: "one" or "none", as written in `-- Transaction:`; "none" where there are batches.
+        batches: about how many rows are changed in one transaction, from `-- Batches: 5000 rows`.
         files: names of schema (may be left out), table and column from `-- Files: rename table.column`: the
             migration changes paths in that column, and the files on disk are renamed with it.
         leaves: what a rollback cannot take back, one of each `-- Leaves:` line.
@@ -52,6 +55,7 @@ class Header:
     data_loss: str | None = None
     requires: tuple[str, ...] | None = None
     transaction: str | None = None
+    batches: int | None = None
     files: tuple[str, ...] | None = None
     leaves: tuple[str, ...] = ()
     recorded_as: str | None = None
@@ -90,12 +94,16 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         )
 
     transaction = choice("transaction", _TRANSACTIONS)
+    batches = _batch_rows(source, transaction, *found["batches"]) if "batches" in found else None
+    if batches is not None:
+        transaction = "NONE"
     return Header(
         description=found["description"][0] or None if "description" in found else None,
         risk_level=choice("risk level", RISK_LEVELS),
         data_loss=choice("data loss", DATA_LOSSES),
         requires=_names(source, *found["requires"]) if "requires" in found else None,
         transaction=transaction.lower() if transaction else None,
+        batches=batches,
         files=_path_column(source, *found["files"]) if "files" in found else None,
         leaves=_residue(source, *found["leaves"]) if "leaves" in found else (),
         recorded_as=found["recorded as"][0] or None if "recorded as" in found else None,
@@ -159,6 +167,19 @@ def _names(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
                 f'"Requires: {value}" is not a list of migrations: {name!r} is not a version or file name',
             )
     return tuple(dict.fromkeys(names))
+
+
+def _batch_rows(source: SqlText, transaction: str | None, value: str, offset: int) -> int:
+    match = _BATCHES.fullmatch(value)
+    if match is None:
+        raise source.error(
+            "header_invalid", offset, f'"Batches: {value}" is not a number of rows, as in "5000 rows"'
+        )
+    if transaction == "ONE":
+        raise source.error(
+            "header_invalid", offset, '"Batches:" commits each batch, and "Transaction:" says one'
+        )
+    return int(match[1])
 
 
 def _residue(source: SqlText, value: str, offset: int) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ from typing import Any
 from pglast import ast, enums, parse_sql
 from pglast.parser import ParseError
 
+from ...module_utils.shapes import InBatches
+from .batches import in_batches
 from .diagnosis import COPY_DATA, diagnose, end_without_comments, tokens_of
 from .footprint import Footprint, footprint_of
 from .header import Header, header_lines, parse_header
@@ -67,6 +69,7 @@ class Statement:
         alone: name of the command when it cannot run in a transaction block.
         object: what such a command is about; see object_of.
         changes_rows: whether it may change or remove rows, columns or tables; see may_change_rows.
+        batches: its parts, where it is carried out in batches; see in_batches.
     """
 
     sql: str
@@ -76,6 +79,7 @@ class Statement:
     alone: str | None = None
     object: dict[str, Any] | None = field(default=None, hash=False)
     changes_rows: bool = True
+    batches: InBatches | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -104,17 +108,21 @@ class ParsedScript:
         return not self.statements
 
 
-def parse_script(text: str, path: str, may_undo_itself: bool = False) -> ParsedScript:
+def parse_script(
+    text: str, path: str, may_undo_itself: bool = False, batch_rows: int | None = None
+) -> ParsedScript:
     """Parse a script and check that the runbook can execute it in a transaction of its own.
 
     Args:
         text: the file's text; see decode_script for bytes.
         path: names the file in errors.
         may_undo_itself: its last statement may be ROLLBACK.
+        batch_rows: how many rows a batch is to change, where the header says that there are any.
 
     Raises:
         SqlScriptError: a syntax error; psql's meta-commands, variables or COPY data; a statement that would
-            undo the script, end the runbook's transaction, or change the server's configuration.
+            undo the script, end the runbook's transaction, or change the server's configuration; one that is to be
+            carried out in batches and cannot be, or none that could.
     """
     source, raw = _parsed(SqlText(clean_text(text, path), path))
     tokens = tokens_of(source.text) if raw else []
@@ -132,9 +140,19 @@ def parse_script(text: str, path: str, may_undo_itself: bool = False) -> ParsedS
         end = start + item.stmt_len if item.stmt_len else len(source.text)
         sql = source.text[start : end_without_comments(source.text, start, end, tokens)]
         statement = Statement(
-            sql, *source.place(start), type(node).__name__, changes_rows=may_change_rows(node)
+            sql,
+            *source.place(start),
+            type(node).__name__,
+            changes_rows=may_change_rows(node),
+            batches=_batches(source, start, node, sql, batch_rows),
         )
         kept.append((statement, node))
+    if batch_rows is not None and not any(statement.batches for statement, _ in kept):
+        raise source.error(
+            "batches_not_possible",
+            0,
+            'the header says "Batches:", and the script has no UPDATE and no DELETE that could be carried out in any',
+        )
 
     nodes = [node for _statement, node in kept]
     enum_values = set(unusable_enum_values(nodes))
@@ -166,6 +184,17 @@ def _parsed(source: SqlText) -> tuple[SqlText, Sequence[ast.RawStmt]]:
             if text is None:
                 raise diagnose(source, error) from None
             source = SqlText(text, source.path)
+
+
+def _batches(
+    source: SqlText, start: int, node: ast.Node, sql: str, batch_rows: int | None
+) -> InBatches | None:
+    if batch_rows is None:
+        return None
+    try:
+        return in_batches(node, sql, batch_rows)
+    except ValueError as error:
+        raise source.error("batches_not_possible", start, str(error)) from None
 
 
 class _TransactionControl:
