@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import Journal
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres import standbys
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import connect, transaction
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.standbys import endless_commit
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.replication import look_at_standbys
+from ansible_collections.pgops.runbook.plugins.module_utils.production import replicas
 from ansible_collections.pgops.runbook.plugins.module_utils.production.replicas import wait_for_standbys
 
 from demo.local_server import LocalServer
@@ -68,6 +71,28 @@ def test_a_standby_that_lags_refuses_a_deploy_before_production_is_touched(
         runs.must("preflight", max_replica_lag_mb=0)
         runs.conclude("failed")
         runs.another().must("preflight")
+
+
+def test_the_next_batch_waits_for_a_standby_and_not_for_ever(
+    runs: StepRuns, server: LocalServer, standby: Standby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = connect(target(server, "postgres"))
+    connection.autocommit = True
+    with contextlib.closing(connection):
+        with standby.paused():
+            behind_by_a_megabyte(runs)
+            with monkeypatch.context() as patched:
+                patched.setattr(replicas, "CATCH_UP_SECONDS", 0.5)
+                with pytest.raises(StepFailed, match=r"0\.5 s after the last batch: .*s1 is ") as late:
+                    replicas.pause_between_batches(connection, 0, 1)
+            assert late.value.code == "replica_lags"
+            replicas.pause_between_batches(connection, 0, 0)
+            waiting = threading.Thread(target=replicas.pause_between_batches, args=(connection, 0, 1))
+            waiting.start()
+            waiting.join(0.5)
+            assert waiting.is_alive()
+        waiting.join(60)
+        assert not waiting.is_alive()
 
 
 def test_what_lags_only_by_the_time_of_apply_refuses_it_there(runs: StepRuns, standby: Standby) -> None:

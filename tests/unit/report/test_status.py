@@ -229,7 +229,7 @@ def test_a_run_that_is_at_work_is_said_with_its_session() -> None:
 def test_what_is_half_done_is_said_with_the_command_that_finishes_it() -> None:
     half_done = {"migration": "010", "direction": "rollback", "done": 2, "run_id": "r8"}
     (line,) = [line for line in status_report(status(half_done=half_done), "library") if "HALF DONE" in line]
-    assert line.startswith("HALF DONE: 2 statements of the rollback script of 010 are committed (run r8).")
+    assert line.startswith("HALF DONE: 010 (run r8): 2 statements of its rollback script are committed.")
     assert line.endswith("ansible-playbook emergency_rollback.yml -e migration=010")
 
 

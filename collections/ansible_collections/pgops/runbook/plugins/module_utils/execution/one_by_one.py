@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..errors import StepFailed
 from ..impact.one_by_one import ImpactOneByOne
+from ..ledger.aftermath import committed_of_script
 from ..ledger.journal import Journal, open_journal
 from ..ledger.ledger import Ledger
 from ..postgres.connection import READ_COMMITTED, psycopg2
@@ -71,9 +72,8 @@ def begin_or_resume(
     if (half_done["migration"], half_done["direction"]) != (migration["version"], direction):
         raise StepFailed(
             "migration_half_done",
-            f"Migration {half_done['migration']} is half done: {half_done['done']} statements of its"
-            f" {half_done['direction']} script are committed. Finish it first: {PLAYBOOKS[half_done['direction']]}"
-            f" -e migration={half_done['migration']}",
+            f"Migration {half_done['migration']} is half done: {committed_of_script(half_done)}. Finish it first:"
+            f" {PLAYBOOKS[half_done['direction']]} -e migration={half_done['migration']}",
         )
     journal = Journal(half_done["journal_id"], half_done["run_id"], direction)
     return journal, ledger.catalog(cursor, half_done["catalog_before"])

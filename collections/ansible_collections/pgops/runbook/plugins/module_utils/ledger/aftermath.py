@@ -22,6 +22,7 @@ __all__ = [
     "agrees",
     "committed",
     "committed_in_words",
+    "committed_of_script",
     "ended_as",
     "has_changed",
     "has_swapped",
@@ -100,8 +101,8 @@ def aftermath(
     if half_done is not None and half_done["direction"] == DIRECTIONS[step]:
         return StepFailed(
             code,
-            f"{reason} Migration {half_done['migration']} is half done: {half_done['done']} statements of its"
-            f" {half_done['direction']} script are committed. The same command resumes where it stopped.",
+            f"{reason} Migration {half_done['migration']} is half done: {committed_of_script(half_done)}. The same"
+            " command resumes where it stopped.",
         )
     versions = committed_versions(receipts, step)
     what = "committed" if step == "apply" else "taken back"
@@ -137,6 +138,17 @@ def committed(receipts: Sequence[Receipt], identity: Identity) -> Json:
         "rolled_back": committed_versions(receipts, "emergency_rollback"),
         "replaced": replaced_name(identity["database"], receipts[0]["run_id"]) if swapped else None,
     }
+
+
+def committed_of_script(half_done: Json) -> str:
+    """What is committed of a migration that is half done, as a clause.
+
+    Args:
+        half_done: as journal.open_journal gives it.
+    """
+    clause = f"{half_done['done']} statements of its {half_done['direction']} script are committed"
+    line = half_done.get("begun_line")
+    return clause if line is None else f"{clause}, and the one at line {line} was begun"
 
 
 def committed_in_words(done: Json) -> str:

@@ -21,17 +21,21 @@ def open_journal(cursor: Cursor) -> Json | None:
 
     Returns:
         dict: journal_id, run_id, migration, direction, catalog_before, done (number of statements done),
-        last_line (of the last statement begun, or None).
+        last_line (of the last statement begun, or None), begun_line (of one that was begun and is not done, or None).
     """
     if not has_relation(cursor, "runbook.journal"):
         return None
     cursor.execute(
-        "SELECT journal_id, run_id, migration, direction, catalog_before, count(s.done)::int, max(s.line)"
+        "SELECT journal_id, run_id, migration, direction, catalog_before, count(s.done)::int, max(s.line),"
+        " min(s.line) FILTER (WHERE s.done IS NULL)"
         " FROM runbook.journal LEFT JOIN runbook.journal_statement s USING (journal_id)"
         " WHERE closed IS NULL GROUP BY journal_id ORDER BY journal_id DESC LIMIT 1"
     )
     row = cursor.fetchone()
-    names = ("journal_id", "run_id", "migration", "direction", "catalog_before", "done", "last_line")
+    names = (
+        *("journal_id", "run_id", "migration", "direction", "catalog_before"),
+        *("done", "last_line", "begun_line"),
+    )
     return dict(zip(names, row)) if row else None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
-from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, ended_as, why_taken_over
+from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, committed_of_script, ended_as, why_taken_over
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
@@ -234,9 +234,9 @@ def _refuse_half_done(step: Step, cursor: Cursor, wanted: str) -> None:
             _refuse_living_run(step, step.ledger.unfinished_run(cursor))
         raise Refused(
             "migration_half_done",
-            f"Migration {version} is half done: run {half_done['run_id']} was stopped in its {half_done['direction']}"
-            f" script, of which {half_done['done']} statements are committed. Finish it first; it resumes where it"
-            f" stopped: ansible-playbook {finish}.yml -e migration={version}",
+            f"Migration {version} is half done: run {half_done['run_id']} was stopped, and"
+            f" {committed_of_script(half_done)}. Finish it first; it resumes where it stopped:"
+            f" ansible-playbook {finish}.yml -e migration={version}",
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...module_utils.ledger.aftermath import committed_in_words
+from ...module_utils.ledger.aftermath import committed_in_words, committed_of_script
 from ...module_utils.sentences import cut, listed
 from ..record.waiting import waiting_in_words
 from .advice import LIST_SALVAGE
@@ -149,9 +149,8 @@ def _at_work(status: dict[str, Any]) -> list[str]:
     if half_done:
         finish = "deploy" if half_done["direction"] == "apply" else "emergency_rollback"
         line = (
-            f"HALF DONE: {half_done['done']} statements of the {half_done['direction']} script of"
-            f" {half_done['migration']} are committed (run {half_done['run_id']}). The schema is compared again when"
-            " all are"
+            f"HALF DONE: {half_done['migration']} (run {half_done['run_id']}): {committed_of_script(half_done)}. The"
+            " schema is compared again when all are"
         )
         resume = f": ansible-playbook {finish}.yml -e migration={half_done['migration']}"
         lines.append(line if session else line + resume)
