@@ -19,6 +19,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.shared_obj
 )
 
 from demo.local_server import LocalServer
+from tests.integration.step_runs import StepRuns
 
 
 @pytest.fixture
@@ -113,3 +114,39 @@ def test_what_somebody_else_changes_meanwhile_is_not_the_scripts(server: LocalSe
         other.commit()
     cursor.execute("CREATE TABLE t (id int)")
     refuse_shared_changes(cursor, "migrations/x.sql", before)
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        # Nobody else may connect to a copy: there it changes nothing.
+        ("REVOKE CONNECT ON DATABASE %I FROM PUBLIC", "owner, privileges or another property"),
+        ("GRANT CREATE ON DATABASE %I TO PUBLIC", "owner, privileges or another property"),
+        ("ALTER DATABASE %I CONNECTION LIMIT 7", "owner, privileges or another property"),
+        ("COMMENT ON DATABASE %I IS ''the shop''", "comment"),
+    ],
+)
+@pytest.mark.parametrize("headed", ["", "-- Transaction: none\n"])
+def test_the_database_itself_is_not_what_a_copy_shows(
+    runs: StepRuns, statement: str, named: str, headed: str
+) -> None:
+    text = f"{headed}DO $do$ BEGIN EXECUTE format('{statement}', current_database()); END $do$;"
+    runs.write(migrations__002_author=f"{text} ALTER TABLE notes ADD author text;")
+    runs.up_to("verify_restore")
+    refused = runs.step("rehearse")
+    assert refused["reason_code"] == "statement_forbidden", refused
+    assert f"changes {named} of the database itself" in refused["msg"]
+    assert "hand" in refused["msg"]
+    runs.conclude("refused")
+    # The copy is still known as this run's, and gone.
+    assert runs.ask("SELECT datname FROM pg_database WHERE datname LIKE 'runbook%'") == []
+    runs.another().must("preflight")
+
+
+def test_a_setting_of_the_database_is_the_applications(runs: StepRuns) -> None:
+    text = "DO $do$ BEGIN EXECUTE format('ALTER DATABASE %I {} work_mem{}', current_database()); END $do$;"
+    runs.write(
+        migrations__002_author=text.format("SET", " = ''2MB''"),
+        rollback__002_author_rollback=text.format("RESET", ""),
+    )
+    runs.up_to("rehearse")

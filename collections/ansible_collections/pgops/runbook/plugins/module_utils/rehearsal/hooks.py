@@ -128,7 +128,7 @@ class CopyHooks(Hooks):
 
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         if "shared" in work.notes:
-            refuse_shared_changes(cursor, work.script["name"], work.notes["shared"])
+            refuse_shared_changes(cursor, work.script["name"], work.notes["shared"], work.one_by_one)
         if work.direction == "apply":
             return
         work.impact["destroyed"] = work.notes["destroyed"]
