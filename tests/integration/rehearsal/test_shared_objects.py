@@ -36,6 +36,16 @@ def cursor(server: LocalServer, database: str) -> Iterator[Any]:
             connection.commit()
 
 
+@pytest.fixture
+def other_database(server: LocalServer) -> Iterator[str]:
+    """One that the transaction of the cursor is not in."""
+    with contextlib.closing(server.connect("postgres")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("CREATE DATABASE shared_beside")
+        yield "shared_beside"
+        cursor.execute("DROP DATABASE shared_beside")
+
+
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
@@ -47,6 +57,10 @@ def cursor(server: LocalServer, database: str) -> Iterator[Any]:
         ("ALTER ROLE shared_old SET work_mem = '1MB'", "role shared_old"),
         ("GRANT pg_monitor TO shared_old", "membership of shared_old in pg_monitor"),
         ("ALTER DATABASE postgres SET work_mem = '1MB'", "settings of database postgres"),
+        ("GRANT SET ON PARAMETER work_mem TO shared_old", "privileges on parameter work_mem"),
+        ("COMMENT ON ROLE shared_old IS 'x'", "comment on role shared_old"),
+        ("GRANT CREATE ON TABLESPACE pg_default TO shared_old", "tablespace pg_default"),
+        ("SELECT pg_replication_origin_create('shared_origin')", "replication origin shared_origin"),
     ],
 )
 def test_it_is_refused_and_named(cursor: Any, statement: str, named: str) -> None:
@@ -114,6 +128,33 @@ def test_what_somebody_else_changes_meanwhile_is_not_the_scripts(server: LocalSe
         other.commit()
     cursor.execute("CREATE TABLE t (id int)")
     refuse_shared_changes(cursor, "migrations/x.sql", before)
+
+
+def test_what_is_done_meanwhile_to_another_database_is_not_the_scripts(
+    server: LocalServer, other_database: str, cursor: Any
+) -> None:
+    """As another run of a fleet does that lets its application in again, while this one has its script run."""
+    before = shared_state(cursor)
+    cursor.execute("CREATE TABLE t (id int); GRANT SELECT ON t TO shared_old")
+    with contextlib.closing(server.connect("postgres")) as other, other.cursor() as theirs:
+        theirs.execute(f"REVOKE CONNECT ON DATABASE {other_database} FROM PUBLIC")
+        other.commit()
+    refuse_shared_changes(cursor, "migrations/x.sql", before)
+    cursor.execute(f"GRANT CONNECT ON DATABASE {other_database} TO shared_old")
+    with pytest.raises(Refused, match=f"changes database {other_database}, which"):
+        refuse_shared_changes(cursor, "migrations/x.sql", before)
+
+
+def test_a_slot_that_no_transaction_takes_back_is_named(server: LocalServer, cursor: Any) -> None:
+    before = shared_state(cursor)
+    try:
+        cursor.execute("SELECT pg_create_physical_replication_slot('shared_slot')")
+        with pytest.raises(Refused, match=r"replication slot shared_slot.*pg_drop_replication_slot"):
+            refuse_shared_changes(cursor, "migrations/x.sql", before)
+    finally:
+        cursor.connection.rollback()
+        cursor.execute("SELECT pg_drop_replication_slot('shared_slot')")
+        cursor.connection.commit()
 
 
 @pytest.mark.parametrize(

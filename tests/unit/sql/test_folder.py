@@ -184,6 +184,7 @@ def test_what_is_handed_to_a_module_is_the_script_or_its_name(tmp_path: Path) ->
                 "alone": "CREATE INDEX CONCURRENTLY",
                 "object": {"index": [None, "i"]},
                 "changes_rows": False,
+                "batches": None,
             }
         ],
         "forbids_transaction": [[3, "CREATE INDEX CONCURRENTLY"]],

@@ -364,6 +364,7 @@ def test_payload_holds_what_is_executed(tmp_path: Path) -> None:
                 "alone": "VACUUM",
                 "object": None,
                 "changes_rows": False,
+                "batches": None,
             }
         ],
         "forbids_transaction": [[2, "VACUUM"]],

@@ -18,6 +18,9 @@ _FACTS: Mapping[str, Mapping[str, str]] = {
     "constraint": {
         "connoinherit": "NO INHERIT stands in the definition; a key has it by having been attached to its parent's",
     },
+    "trigger": {
+        "tgconstraint": "of a constraint trigger, the name that it had when it was made",
+    },
     "collation": {
         "collencoding": "that of the database or, of a copied collation, any: others cannot be seen in it",
     },
@@ -41,7 +44,11 @@ def without_bookkeeping(catalog: Mapping[str, Mapping[str, Any]]) -> dict[str, d
         for key, facts in catalog.items()
         if "partition bound" in facts
     }
-    plain = {key: _plain(key, facts, partitions) for key, facts in catalog.items()}
+    plain = {
+        key: _plain(key, facts, partitions)
+        for key, facts in catalog.items()
+        if not _is_of_trigger(key, facts)
+    }
     for key, facts in catalog.items():
         if key.startswith("operator "):
             for link in _LINKS:
@@ -49,6 +56,11 @@ def without_bookkeeping(catalog: Mapping[str, Mapping[str, Any]]) -> dict[str, d
                 if other is not None:
                     other.setdefault(link, key[len("operator ") :])
     return plain
+
+
+def _is_of_trigger(key: str, facts: Mapping[str, Any]) -> bool:
+    """The constraint of a constraint trigger keeps the name that it was made with; the trigger says it all."""
+    return key.startswith("constraint ") and facts.get("contype") == "t"
 
 
 def _plain(key: str, facts: Mapping[str, Any], partitions: set[str]) -> dict[str, Any]:

@@ -123,14 +123,14 @@ def carried_by_dump(catalog: Catalog) -> Catalog:
     """The part of a catalog that a database restored from a pg_dump archive must have as well.
 
     The database's own properties and settings belong to CREATE DATABASE; an invalid index is not dumped
-    (manual, pg_dump, "Notes").
+    (manual, pg_dump, "Notes"), unless it is of a partitioned table and waits for the indexes of its partitions.
     """
     return {
         key: {fact: value for fact, value in facts.items() if not _is_not_dumped(key, fact, facts)}
         for key, facts in catalog.items()
-        if key != "database"
+        if key not in _IN_EVERY_DATABASE
         and not key.startswith("database settings")
-        and not (key.startswith("index ") and facts.get("valid") is False)
+        and not (key.startswith("index ") and facts.get("valid") is False and facts.get("kind") != "I")
     }
 
 
@@ -139,6 +139,14 @@ def _is_not_dumped(key: str, fact: str, facts: Mapping[str, Any]) -> bool:
     # PostgreSQL makes a partition's copy of its parent's trigger by itself; what was said of the copy is lost.
     return (noun, fact) in _NOT_DUMPED or (noun == "trigger" and fact == "comment" and "tgparentid" in facts)
 
+
+# What a new database has by itself, and no dump changes: pg_dump passes over what initdb has made, and the extension
+# that somebody has dropped and made again is there already (CREATE EXTENSION IF NOT EXISTS).
+_IN_EVERY_DATABASE = (
+    "database",
+    "extension plpgsql",
+    *(f"privileges of language {name}" for name in ("c", "internal", "sql")),
+)
 
 # A dump does not say it and a restore does not need it.
 _NOT_DUMPED = {

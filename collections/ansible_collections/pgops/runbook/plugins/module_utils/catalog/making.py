@@ -19,7 +19,7 @@ from ..shapes import Cursor
 from .difference import without_last_name
 from .scratch import NAME, PLACE, NotMade, expression, like, send, view
 
-__all__ = ["made_anew"]
+__all__ = ["made_anew", "may_be_nothing"]
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")*"|[^\s."(]+)'
 _TABLE = rf"{_IDENTIFIER}\.{_IDENTIFIER}"
@@ -52,6 +52,15 @@ def made_anew(cursor: Cursor, key: str, fact: str, value: Any) -> list[str | Non
     """
     noun = next((one for one in _NOUNS_OF_TWO_WORDS if key.startswith(f"{one} ")), key.partition(" ")[0])
     return [_made(cursor, make, key[len(noun) + 1 :], value) for make in _MAKERS.get((noun, fact), ())]
+
+
+def may_be_nothing(key: str, fact: str) -> bool:
+    """Whether PostgreSQL may write a definition where there is none: of a column that its parent gives a default.
+
+    To keep it without one a dump says DEFAULT NULL (pg_dump.c, "Attribute default"), which is stored as a cast of NULL
+    where the type has a length.
+    """
+    return (key.partition(" ")[0], fact) == ("column", "default")
 
 
 _Make = Callable[[Cursor, str, Any], str]
@@ -95,8 +104,31 @@ def _alone(cursor: Cursor, identity: str, value: str) -> str:
     return expression(cursor, value)
 
 
-def _of_part(cursor: Cursor, identity: str, value: str) -> str:
+def _of_part(cursor: Cursor, identity: str, value: str | None) -> str:
+    if value is None:
+        raise NotMade
     return expression(cursor, value, f"FROM {without_last_name(identity)}")
+
+
+def _default(cursor: Cursor, identity: str, value: str | None) -> str:
+    """The default of a column of the same type, in a table of its own; none is written as a dump writes it."""
+    table = without_last_name(identity)
+    cursor.execute(
+        "SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+        # NULL is another thing there than no default: the domain may have one.
+        " WHERE a.attrelid = to_regclass(%s) AND quote_ident(a.attname) = %s AND t.typtype <> 'd'"
+        " AND a.attgenerated = '' AND NOT a.attisdropped",
+        (table, identity[len(table) + 1 :]),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise NotMade
+    send(cursor, f"CREATE TABLE {PLACE} (made {row[0]} DEFAULT {'NULL' if value is None else value})")
+    cursor.execute(
+        f"SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = '{PLACE}'::regclass"
+        " UNION ALL SELECT 'none' LIMIT 1"
+    )
+    return one_row(cursor)[0]
 
 
 def _of_publication(cursor: Cursor, identity: str, value: str) -> str:
@@ -259,7 +291,7 @@ def _column_order(cursor: Cursor, identity: str, value: list[str]) -> str:
 _MAKERS: Mapping[tuple[str, str], tuple[_Make, ...]] = {
     ("view", "definition"): (_definition_of_view,),
     ("materialized view", "definition"): (_definition_of_view,),
-    ("column", "default"): (_of_part,),
+    ("column", "default"): (_of_part, _default),
     ("domain", "default"): (_alone,),
     ("type", "default"): (_alone,),
     ("constraint", "definition"): (_constraint,),

@@ -18,7 +18,7 @@ from ..postgres.session import pin_session, restore_session
 from ..shapes import Catalog, Cursor
 from .bookkeeping import without_bookkeeping
 from .difference import Difference, difference
-from .making import made_anew
+from .making import made_anew, may_be_nothing
 
 __all__ = ["Remade", "difference_left"]
 
@@ -100,7 +100,7 @@ class Remade:
         return {key: facts for key, facts in left.items() if facts}
 
     def _are_one(self, cursor: Cursor, key: str, fact: str, was: Any, is_: Any) -> bool:
-        if was is None or is_ is None:
+        if (was is None or is_ is None) and not may_be_nothing(key, fact):
             return False
         pair = (key, fact, *sorted((json.dumps(was), json.dumps(is_))))
         if pair not in self._known:

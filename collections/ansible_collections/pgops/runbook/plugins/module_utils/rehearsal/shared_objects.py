@@ -2,10 +2,10 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a script on the copy has changed that all databases of the server share: seen before it is committed.
 
-A statement that says so is refused by preflight; this finds what a DO block or a function does. The evidence is a lock:
-whoever changes a role keeps RowExclusiveLock on its catalog until the end of the transaction (PostgreSQL's user.c).
-What it was is told by comparing the catalogs, in which others may have changed something too. Owner and privileges of
-another database, which REASSIGN OWNED and DROP OWNED change besides, leave no lock, and are compared alone.
+A statement that says so is refused by preflight; this finds what a DO block or a function does, by comparing the
+catalogs before and after. Others change them too, on a server that is production's: what another session sees by then
+was committed by somebody else. A password is in no catalog that everybody may read; whoever changes one keeps
+RowExclusiveLock on pg_authid until the end of the transaction (PostgreSQL's user.c).
 
 The copy's own row among the databases is another one than production's: others may not connect, and its comment says
 whose copy it is. So it does not show what a script does there: that one has written to it is enough.
@@ -30,19 +30,18 @@ class SharedState(NamedTuple):
 
     Attributes:
         facts: name of an object -> what is known of it.
-        databases: of the others, OID -> name, and owner and privileges as text.
         own_row: which version there is of this database's own row.
         own_comment: its comment, or None.
     """
 
     facts: dict[str, str]
-    databases: dict[int, tuple[str, str]]
     own_row: str
     own_comment: Optional[str]
 
 
 # A role has its settings in pg_roles. Those of this database alone are left out: they are the copy's.
-# All as bytes: what others have made in databases of other encodings is not the script's.
+# All as bytes: what others have made in databases of other encodings is not the script's. Other runs make and drop
+# copies meanwhile, of which nothing else is asked than what they are.
 STATE = f"""
     SELECT {as_bytes("name")}, {as_bytes("facts")} FROM (
         SELECT 'role ' || quote_ident(rolname) AS name, r::text AS facts FROM pg_catalog.pg_roles AS r
@@ -53,42 +52,50 @@ STATE = f"""
         SELECT 'settings of database ' || quote_ident(datname), s.setrole || ' ' || setconfig::text
         FROM pg_catalog.pg_db_role_setting AS s JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
         WHERE datname <> current_database()
+        UNION ALL
+        SELECT 'database ' || quote_ident(datname), concat_ws(' ', datdba, datacl)
+        FROM pg_catalog.pg_database WHERE datname <> current_database()
+        UNION ALL
+        SELECT 'tablespace ' || quote_ident(spcname), concat_ws(' ', spcowner, spcacl, spcoptions)
+        FROM pg_catalog.pg_tablespace
+        UNION ALL
+        SELECT 'privileges on parameter ' || parname, paracl::text FROM pg_catalog.pg_parameter_acl
+        UNION ALL
+        SELECT 'comment on ' || (pg_catalog.pg_identify_object(classoid, objoid, 0)).type || ' '
+               || (pg_catalog.pg_identify_object(classoid, objoid, 0)).identity, description
+        FROM pg_catalog.pg_shdescription
+        WHERE objoid <> (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+        UNION ALL
+        SELECT 'replication origin ' || quote_ident(roname), '' FROM pg_catalog.pg_replication_origin
+        UNION ALL
+        SELECT 'replication slot ' || quote_ident(slot_name), '' FROM pg_catalog.pg_replication_slots
     ) AS shared
-    ORDER BY 1, 2"""
-DATABASES = f"""
-    SELECT oid::bigint, {as_bytes("quote_ident(datname)")}, {as_bytes("concat_ws(' ', datdba, datacl)")}
-    FROM pg_catalog.pg_database
-    WHERE datname <> current_database()"""
+    WHERE name IS NOT NULL ORDER BY 1, 2"""
 OWN = """
     SELECT concat_ws(' ', xmin, ctid), pg_catalog.shobj_description(oid, 'pg_database')
     FROM pg_catalog.pg_database WHERE datname = current_database()"""
 LOCKED = """
-    SELECT count(*) FILTER (WHERE relation = 'pg_catalog.pg_authid'::regclass),
-           count(*) FILTER (WHERE relation = 'pg_catalog.pg_auth_members'::regclass),
-           count(*) FILTER (WHERE relation = 'pg_catalog.pg_db_role_setting'::regclass)
-    FROM pg_catalog.pg_locks
-    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND database = 0 AND mode = 'RowExclusiveLock' AND granted"""
+    SELECT count(*) FROM pg_catalog.pg_locks
+    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND database = 0 AND mode = 'RowExclusiveLock' AND granted
+      AND relation IN ('pg_catalog.pg_authid'::regclass, 'pg_catalog.pg_auth_members'::regclass)"""
 
-
-_COMMITTED = {
-    False: "Nothing of it was committed.",
-    True: "Its statements commit one by one, so that it is there by now: take it back by hand if it is not wanted.",
-}
+SLOT = "replication slot "
 
 
 def shared_state(cursor: Cursor) -> SharedState:
-    """Roles and settings of the whole server, as the transaction of the cursor sees them."""
+    """Roles, settings and all else of the whole server, as the transaction of the cursor sees it."""
+    cursor.execute(OWN)
+    own_row, own_comment = one_row(cursor)
+    return SharedState(_facts(cursor), own_row, own_comment)
+
+
+def _facts(cursor: Cursor) -> dict[str, str]:
     cursor.execute(STATE)
     facts: dict[str, str] = {}
     for name, text in cursor.fetchall():
         read = read_name(cursor, name)
-        facts[read] = facts.get(read, "") + read_name(cursor, text)
-    cursor.execute(DATABASES)
-    others = {
-        oid: (read_name(cursor, name), read_name(cursor, text)) for oid, name, text in cursor.fetchall()
-    }
-    cursor.execute(OWN)
-    return SharedState(facts, others, *one_row(cursor))
+        facts[read] = facts.get(read, "") + read_name(cursor, text or b"")
+    return facts
 
 
 def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState, one_by_one: bool = False) -> None:
@@ -97,27 +104,62 @@ def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState, one_
         cursor: of the transaction in which the script has run, or after it.
         script: its name.
         before: what shared_state() gave before it.
-        one_by_one: whether its statements were committed.
+        one_by_one: whether its statements were committed, so that what others have done cannot be told from it.
 
     Raises:
-        Refused: it has changed a role, a setting of more than this database, or this database's own row or comment.
+        Refused: it has changed what is the whole server's, or this database's own row or comment.
     """
     cursor.execute(LOCKED)
-    roles, memberships, settings = one_row(cursor)
+    (locked,) = one_row(cursor)
     after = shared_state(cursor)
     _refuse_changes_of_own(cursor, script, before, after, one_by_one)
-    changed = _databases_changed(before, after)
-    if roles or memberships or settings:
-        names = {*before.facts, *after.facts}
-        changed += sorted(name for name in names if before.facts.get(name) != after.facts.get(name))
-    if not (changed or roles or memberships):
+    changed = _changed(before.facts, after.facts)
+    if changed and not one_by_one:
+        changed = _of_nobody_else(cursor, before.facts, after.facts, changed)
+    elif one_by_one:
+        changed = []
+    if not changed and not locked:
         return
     raise Refused(
         "statement_forbidden",
         f"On the copy {script} changes {listed(changed) or 'a role'}, which all databases of the server share:"
-        f" committed on the copy's server, it would be production's before the deploy. {_COMMITTED[one_by_one]}"
+        f" committed on the copy's server, it would be production's before the deploy. {_remains(changed)}"
         " Carry it out by hand before the deploy.",
         script=script,
+    )
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Names of what differs; a database that came or went is another run's copy, which no transaction can make."""
+    return sorted(
+        name
+        for name in {*before, *after}
+        if before.get(name) != after.get(name)
+        and not (name.startswith("database ") and (name not in before or name not in after))
+    )
+
+
+def _of_nobody_else(
+    cursor: Cursor, before: dict[str, str], after: dict[str, str], changed: list[str]
+) -> list[str]:
+    """Without what another session sees as well: it was committed. A slot is there for all at once."""
+    connection = connect_again(cursor.connection)
+    try:
+        with transaction(connection) as outside:
+            seen = _facts(outside)
+    finally:
+        connection.close()
+    made = [name for name in changed if name.startswith(SLOT) and name not in before]
+    return [name for name in changed if name in made or seen.get(name) != after.get(name)]
+
+
+def _remains(changed: list[str]) -> str:
+    slots = [name for name in changed if name.startswith(SLOT)]
+    if not slots:
+        return "Nothing of it was committed."
+    return (
+        f"No transaction takes back a slot: {listed(slots)} may be on the server now, keeps WAL there, and is dropped"
+        " with SELECT pg_drop_replication_slot('...')."
     )
 
 
@@ -151,13 +193,3 @@ def _comment_again(cursor: Cursor, comment: str | None) -> None:
             )
     finally:
         connection.close()
-
-
-def _databases_changed(before: SharedState, after: SharedState) -> list[str]:
-    """Those that are there all the time, since other runs make and drop copies meanwhile."""
-    there = before.databases.keys() & after.databases.keys()
-    return sorted(
-        f"database {after.databases[oid][0]}"
-        for oid in there
-        if before.databases[oid][1] != after.databases[oid][1]
-    )
