@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -180,6 +182,16 @@ class Standby:
             yield
         finally:
             self._ask("SELECT pg_wal_replay_resume()")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside, what receives has stopped, as on a machine that hangs; the primary takes it for connected."""
+        pid = int(str(self._ask("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walreceiver'")))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def _ask(self, query: str) -> object:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:

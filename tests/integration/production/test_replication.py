@@ -302,6 +302,18 @@ def test_the_status_is_read_and_nothing_is_adopted(runs: StepRuns) -> None:
     assert answer["msg"].startswith("COMMIT would wait"), "here, and not only for the copy"
 
 
+def test_a_standby_that_hangs_is_no_standby(
+    server: LocalServer, standby: Standby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The primary goes on to call it streaming for a minute (wal_sender_timeout)."""
+    monkeypatch.setattr(standbys, "TRIAL_SECONDS", 1)
+    monkeypatch.setattr(standbys, "SILENT_SECONDS", 1)
+    with changed_settings(server, synchronous_standby_names="s1"):
+        with standby.frozen():
+            until(lambda: (endless(server) or "").count("s1 (streaming, has said nothing for"), "it is seen")
+        until(lambda: endless(server) is None, "it is back")
+
+
 # Slots -----------------------------------------------------------------------------------------------------
 
 

@@ -113,6 +113,25 @@ def test_the_chain_passes_with_a_role_that_is_no_superuser(owned: Application) -
     assert "the chain is whole" in status.output
 
 
+def test_no_superuser_loses_what_he_is(owned: Application) -> None:
+    """As with the first inventory of somebody whose db_user is the administrator, perhaps the only one there is."""
+    server = owned.server
+    execute(owned, "CREATE ROLE other_admin SUPERUSER")
+    try:
+        for name in (server.user, "other_admin"):
+            for options in ([], ["--check"]):
+                refused = owned.run("playbooks/bootstrap_roles.yml", "-e", f"db_user={name}", *options)
+                assert refused.status != 0, refused.output
+                assert f"{name} is a superuser" in refused.output
+                assert "Nothing was changed" in refused.output
+        superusers = "SELECT rolname::text FROM pg_roles WHERE rolsuper AND rolname IN (%s, %s) ORDER BY 1"
+        with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(superusers, (server.user, "other_admin"))
+            assert sorted(name for (name,) in cursor.fetchall()) == sorted([server.user, "other_admin"])
+    finally:
+        execute(owned, "DROP ROLE other_admin")
+
+
 def test_a_role_that_was_there_before_inherits_what_it_is_given(owned: Application) -> None:
     """Since PostgreSQL 16 a membership says itself whether it is inherited, and as whom the member may act."""
     with_all = (

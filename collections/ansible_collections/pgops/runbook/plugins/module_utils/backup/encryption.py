@@ -165,7 +165,9 @@ class Encryption:
                 "backup_encryption_unusable",
                 f"The program {self.method} was not found on PATH of the host that makes the backup. Install it.",
             )
-        options = ["--batch", "--no-tty", "--yes"] if self.method == "gpg" else []
+        # Keys are those of the keyring: none is asked of a network, where anybody may have put one.
+        options = ["--batch", "--no-tty", "--yes", "--no-auto-key-locate", "--disable-dirmngr"]
+        options = options if self.method == "gpg" else []
         environment = {**os.environ, "LC_ALL": "C"}
         if self.method == "gpg" and self.identity:
             environment["GNUPGHOME"] = self.identity

@@ -31,7 +31,8 @@ WAL_SENDERS = """
     SELECT coalesce(nullif(a.application_name, ''), 'pid ' || s.pid), s.state, s.sync_state,
            greatest(0, pg_catalog.pg_wal_lsn_diff(
                coalesce(%s::pg_lsn, pg_catalog.pg_current_wal_lsn()),
-               coalesce(s.replay_lsn, s.flush_lsn, s.write_lsn, s.sent_lsn)))::bigint
+               coalesce(s.replay_lsn, s.flush_lsn, s.write_lsn, s.sent_lsn)))::bigint,
+           greatest(0, extract(epoch FROM pg_catalog.clock_timestamp() - s.reply_time))::float8
     FROM pg_catalog.pg_stat_get_wal_senders() AS s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid
     WHERE s.state IS DISTINCT FROM 'backup' ORDER BY 1, s.pid"""
 
@@ -50,6 +51,10 @@ NUMBER_ASKED_FOR = re.compile(r"\s*(?:(?:FIRST|ANY)\s+)?(\d+)\s*\(", re.IGNORECA
 # How long a COMMIT may wait where nothing but trying tells whether it comes back.
 TRIAL_SECONDS: float = 10
 
+#: A standby that has said nothing for so long may have stopped: it tells how far it is each time WAL arrives, and every
+#: ten seconds without (manual, "Replication", wal_receiver_status_interval). The server gives it up a minute later.
+SILENT_SECONDS: float = 5
+
 #: Which server a refusal is about, where that is not the target's.
 ON_SERVER_OF_COPY = "On the server where the copy is made, "
 
@@ -63,12 +68,14 @@ class Standby(NamedTuple):
         sync_state: sync, quorum, potential or async; likewise.
         behind: bytes of WAL that it has not replayed (not received, where it replays none); None where it has told
             nothing yet, or likewise.
+        silent: seconds since it has said anything; None likewise.
     """
 
     name: str
     state: Optional[str]
     sync_state: Optional[str]
     behind: Optional[int]
+    silent: Optional[float] = None
 
 
 def may_see_standbys(cursor: Cursor) -> bool:
@@ -116,8 +123,8 @@ def endless_commit(cursor: Cursor, tries: bool = True) -> str | None:
     """Why COMMIT in this session would not come back, or None where it would.
 
     The server counts a standby only while it is streaming, and tells so by its sync_state: those that count are sync
-    or quorum, and potential only besides as many of these as are asked for. Where the role is not shown it, a COMMIT
-    that changes nothing is tried in another session.
+    or quorum, and potential only besides as many of these as are asked for. Where the role is not shown it, or where
+    one of them has said nothing for a while, a COMMIT that changes nothing is tried in another session.
 
     Args:
         tries: whether that may be done; else it is taken to come back.
@@ -129,12 +136,18 @@ def endless_commit(cursor: Cursor, tries: bool = True) -> str | None:
     # What is hidden from the role may be one that counts: fewer than are asked for are too few all the same.
     hidden = [one for one in connected if one.state is None]
     counting = [one for one in connected if one.sync_state in ("sync", "quorum") or one in hidden]
-    if len(counting) >= needed and (not hidden or not tries or _comes_back(cursor.connection)):
+    silent = [one for one in counting if (one.silent or 0) > SILENT_SECONDS]
+    doubtful = bool(hidden or silent)
+    if len(counting) >= needed and (not doubtful or not tries or _comes_back(cursor.connection)):
         return None
     if hidden:
         counting = []
+    elif len(counting) >= needed:
+        counting = [one for one in counting if one not in silent]
     others = [
-        f"{one.name} ({one.state or 'its state is not shown'})" for one in connected if one not in counting
+        f"{one.name} ({one.state or 'its state is not shown'}{_silence(one)})"
+        for one in connected
+        if one not in counting
     ]
     besides = f"; connected besides: {', '.join(others)}" if others else ""
     return (
@@ -144,6 +157,11 @@ def endless_commit(cursor: Cursor, tries: bool = True) -> str | None:
         " without it, a superuser types: ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();"
         " then type the same command again"
     )
+
+
+def _silence(standby: Standby) -> str:
+    seconds = standby.silent or 0
+    return f", has said nothing for {seconds:.0f} s" if seconds > SILENT_SECONDS else ""
 
 
 def _comes_back(connection: Connection) -> bool:
