@@ -130,4 +130,10 @@ class SshHosts:
         for process in self._processes:
             process.terminate()
             process.wait()
-        shutil.rmtree(self.folder)
+        # A connection that ends takes its socket away itself, perhaps just now.
+        shutil.rmtree(self.folder, onerror=_unless_gone)
+
+
+def _unless_gone(_: object, path: str, error: tuple[type, BaseException, object]) -> None:
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]

@@ -99,6 +99,7 @@ def test_so_is_one_on_the_controller_and_one_from_the_target() -> None:
         "plugin_utils.report.metrics",
         "plugin_utils.report.page",
         "plugin_utils.report.run",
+        "plugin_utils.run.crash",
         "plugin_utils.run.handing_on",
     ]
     assert "plugin_utils.report.run" in imports_upwards("module_utils.steps.announce", imported)

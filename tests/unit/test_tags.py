@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible import context
 from ansible.errors import AnsibleFilterError
 from ansible_collections.pgops.runbook.plugins.filter.whole_runs_only import FilterModule
 
@@ -50,6 +51,12 @@ def test_tags_choose_nothing_where_there_are_no_steps(path: Path) -> None:
 def test_what_would_leave_out_how_a_run_ends_is_refused(tag: str) -> None:
     with pytest.raises(AnsibleFilterError, match=rf"--skip-tags {tag} .* production is untouched"):
         whole_runs_only("databases", ["rehearse", tag])
+
+
+def test_nor_is_a_run_in_which_a_person_chooses_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "CLIARGS", {"step": True})
+    with pytest.raises(AnsibleFilterError, match=r"--step .* production is untouched"):
+        whole_runs_only("databases", [])
 
 
 def test_a_step_may_be_named() -> None:

@@ -81,6 +81,31 @@ def import_module(name, package=None):
 importlib.import_module = import_module
 """
 
+# The record of a step breaks on the controller, when the module has done its work and said so.
+BROKEN_RECORD = """
+import builtins
+import sys
+
+real = builtins.__import__
+
+def planted(name, *arguments, **keywords):
+    module = real(name, *arguments, **keywords)
+    record = sys.modules.get("ansible_collections.pgops.runbook.plugins.plugin_utils.record.record")
+    found = getattr(record, "RunRecord", None)
+    if found is not None and not hasattr(found, "really_end"):
+        found.really_end = found.end
+
+        def end(self, step, result):
+            if step == "{step}":
+                raise ValueError("the moon")
+            self.really_end(step, result)
+
+        found.end = end
+    return module
+
+builtins.__import__ = planted
+"""
+
 RAISE = "raise ValueError('the moon\\nis full')"
 # What is typed next, where the state is not known and where it is.
 LOOK = "ansible-playbook playbooks/status.yml"
@@ -150,7 +175,13 @@ def check(run: Run, outcome: str, step: str, code: str, *words: str, look: str =
 def test_a_module_that_raises_before_production_is_touched(application: Application, tmp_path: Path) -> None:
     before = application.contents(ledger=False)
     run = application.deploy("002", **planted(tmp_path, "forked", "backup", RAISE))
-    check(run, "refused", "backup", "step_crashed", "ValueError: the moon is full (sitecustomize.py line 12)")
+    check(
+        run,
+        "refused",
+        "backup",
+        "step_crashed",
+        "ValueError: the moon is full (site/sitecustomize.py line 12)",
+    )
     assert "Production was not touched." in run.output
     assert application.contents(ledger=False) == before
 
@@ -160,7 +191,12 @@ def test_a_module_that_raises_in_production(application: Application, tmp_path: 
     before = application.contents(ledger=False)
     run = application.deploy("002", **planted(tmp_path, way, "apply", RAISE))
     check(
-        run, "unchanged", "apply", "step_crashed", "the moon is full (sitecustomize.py line 12)", look=AGAIN
+        run,
+        "unchanged",
+        "apply",
+        "step_crashed",
+        "the moon is full (site/sitecustomize.py line 12)",
+        look=AGAIN,
     )
     assert application.contents(ledger=False) == before
 
@@ -283,6 +319,36 @@ def test_a_host_without_psycopg2(application: Application, tmp_path: Path) -> No
     assert "Production was not touched." in run.output
     assert "Traceback" not in run.output
     assert application.contents() == before
+
+
+def test_a_psycopg2_that_cannot_be_loaded_is_not_called_missing(
+    application: Application, tmp_path: Path
+) -> None:
+    package = tmp_path / "damaged" / "psycopg2"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('libpq.so.5: cannot open shared object file')\n")
+    interpreter = python(tmp_path, PYTHONPATH=str(package.parent))
+    run = application.deploy("002", ansible_python_interpreter=interpreter)
+    assert run.record["reason_code"] == "psycopg2_missing"
+    assert (
+        "psycopg2 cannot be loaded (libpq.so.5: cannot open shared object file) on the host"
+        in run.record["reason"]
+    )
+
+
+def test_a_record_that_breaks_after_the_commit_is_no_deploy_that_never_was(
+    application: Application, tmp_path: Path
+) -> None:
+    before = application.contents(ledger=False)
+    run = application.deploy("002", **_with_site(tmp_path, "forked", BROKEN_RECORD.format(step="apply")))
+    assert run.status not in (0, None)
+    assert run.record["outcome"] == "rolled_back", run.output
+    assert run.record["unreported"] == ["apply"]
+    assert "its record met an unexpected error: ValueError('the moon')" in run.record["reason"].replace(
+        '"', ""
+    )
+    assert "Production was not touched" not in run.output
+    assert application.contents(ledger=False) == before, "taken back"
 
 
 def test_an_interpreter_that_is_not_there(application: Application) -> None:

@@ -241,3 +241,21 @@ def test_final_outcome_is_that_of_the_first_failure() -> None:
 )
 def test_why_there_was_nothing_to_do(playbook: str, wanted: str, reason: str) -> None:
     assert nothing_to_do(playbook, wanted) == reason
+
+
+@pytest.mark.parametrize(("playbook", "step"), CHANGES.items())
+def test_a_step_of_which_nothing_was_heard_may_have_changed_production(
+    tmp_path: Path, playbook: str, step: str
+) -> None:
+    """Its record broke, and other steps ran after it: what it has done is not known, and not taken for nothing."""
+    made = run_until(record(tmp_path, playbook), step)
+    made.begin(step)
+    assert made.has_begun_to_change()
+    made.begin("smoke_test")
+    made.end("smoke_test", ok())
+    assert made.has_begun_to_change()
+    assert made.content["unreported"] == [step]
+    if playbook == "deploy":
+        assert made.may_have_committed()
+    made.settle("Task failed: a defect")
+    assert made.content["outcome"] == "failed"

@@ -46,7 +46,39 @@ def test_a_ledger_that_cannot_be_closed_is_a_warning_beside_the_outcome(tmp_path
     made = run_until(record(tmp_path), "announce")
     result = end_run(made, OPTIONS, LedgerThatAnswers(failed=True, msg="the server is away"))
     assert result["run"]["outcome"] == "deployed"
-    assert result["warnings"] == ["The ledger could not be closed: the server is away"]
+    (said,) = result["warnings"]
+    assert said.startswith("That the run has ended is not in the ledger, where the next command writes it:")
+    assert "the server is away" in said
+    assert on_disk(made)["ledger_unclosed"] == said
+
+
+def test_a_module_that_was_killed_as_it_closed_the_run_is_named(tmp_path: Path) -> None:
+    made = run_until(record(tmp_path), "announce")
+    killed = {
+        "failed": True,
+        "rc": -9,
+        "msg": "Module result deserialization failed: No start of json char found",
+    }
+    result = end_run(made, OPTIONS, LedgerThatAnswers(**killed))
+    (said,) = result["warnings"]
+    assert "was killed by signal 9 (SIGKILL)" in said
+    assert on_disk(made)["ledger_unclosed"] == said
+
+
+def test_a_run_without_a_receipt_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = record(tmp_path)
+
+    def closed() -> None:
+        raise OSError(13, "Permission denied")
+
+    monkeypatch.setattr(made, "save", closed)
+    result = end_run(
+        made, {**OPTIONS, "reason": "artifacts_dir cannot be written"}, LedgerThatAnswers(changed=True)
+    )
+    assert (
+        "Permission denied. No step has left a receipt, and the ledger has nothing" in result["run"]["reason"]
+    )
+    assert result["report"][-1] == "Record: could not be written; the ledger has nothing of this run either"
 
 
 @pytest.mark.parametrize(

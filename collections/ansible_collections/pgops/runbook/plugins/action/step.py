@@ -19,6 +19,7 @@ from ..plugin_utils.record.controller import new_run_id, operator, this_controll
 from ..plugin_utils.record.record import RUN_ID, RunRecord
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
+from ..plugin_utils.run.crash import LOOK
 from ..plugin_utils.run.ending import end_run, note_unannounced
 from ..plugin_utils.run.execution_of_steps import ExecutionOfSteps, StepCall
 from ..plugin_utils.run.going_on import refuse_to_go_on, resumed_migration, told_of_waiting, waits
@@ -219,8 +220,8 @@ class ActionModule(ExecutionOfSteps):
                     "failed": True,
                     "reason_code": "artifacts_dir_unwritable",
                     "msg": f"artifacts_dir {record.artifacts_dir} cannot be written: {error.strerror}."
-                    " Nothing was done: a run that cannot be recorded does not start. Make room there, or type the"
-                    " same command with -e artifacts_dir=<another folder>.",
+                    f" {_NOT_RECORDED[bool(record.content['steps'])]} Make room there, or type the same command with"
+                    " -e artifacts_dir=<another folder>.",
                 }
         started = time.monotonic()
         try:
@@ -240,6 +241,12 @@ class ActionModule(ExecutionOfSteps):
             record.end(step, result)
         except OSError as error:
             hand_on(record, error, result)
+        except Exception as error:
+            # A defect of ours as well, after the step: what it has done stands, and the record has it as begun.
+            reason = f"Step {step} had ended, and its record met an unexpected error: {error!r}. {LOOK}"
+            result = failure("step_crashed", reason, None, started)
+            result["exception"] = traceback.format_exc()
+            return result
         if result.get("failed"):
             # They are in the artifacts; on the screen of the person on call they would bury the reason.
             result.pop("receipts", None)
@@ -265,6 +272,12 @@ class ActionModule(ExecutionOfSteps):
     @staticmethod
     def _new_run_id(task_vars: dict[str, Any]) -> str:
         return new_run_id(str(task_vars.get("inventory_hostname", "target")))
+
+
+_NOT_RECORDED = {
+    False: "Nothing was done: a run that cannot be recorded does not start.",
+    True: "Production was not touched: a step that cannot be recorded does not begin.",
+}
 
 
 def _not_executable(step: str) -> dict[str, Any] | None:

@@ -25,6 +25,10 @@ __all__ = ["BackupFiles", "check_room", "remove_unencrypted"]
 BLOCK_BYTES = 1024 * 1024
 
 
+#: ENOSPC, as the C library says it under LC_MESSAGES=C.
+NO_SPACE = "No space left on device"
+
+
 def check_room(folder: str, needed_bytes: int, otherwise: str = "") -> None:
     """Refuse a backup folder that cannot be written, or that has no room.
 
@@ -131,7 +135,16 @@ class BackupFiles:
             f"--jobs={jobs}",
             f"--snapshot={snapshot}",
         ]
-        run_program(find_program("pg_dump", bindir), options, target)
+        try:
+            run_program(find_program("pg_dump", bindir), options, target)
+        except StepFailed as error:
+            if NO_SPACE not in error.reason:
+                raise
+            raise StepFailed(
+                "backup_dir_full",
+                f"{os.path.dirname(self.folder)} ran full while pg_dump wrote the backup: {error.reason.rstrip('.')}."
+                " Make room, or choose another backup_dir.",
+            ) from None
         if self.encryption:
             self.encryption.encrypt_folder(self.plain, self.dump)
         os.chmod(self.dump, 0o700)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..shapes import Cursor, Json
 from .drills import read_drills
-from .ledger import UTC_TEXT, Ledger
+from .ledger import NEWEST_FIRST, UTC_TEXT, Ledger
 from .outcomes import contradiction
 
 __all__ = ["read_history"]
@@ -34,7 +34,8 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
     cursor.execute(
         f"SELECT n.run_id, n.playbook, n.migrations, n.operator, {UTC_TEXT.format('n.started')},"
         f" {UTC_TEXT.format('n.finished')}, n.outcome, n.reason,"
-        " extract(epoch FROM n.finished - n.started)::float8,"
+        # Nothing where the clock was put back meanwhile.
+        " CASE WHEN n.finished >= n.started THEN extract(epoch FROM n.finished - n.started)::float8 END,"
         " coalesce((SELECT json_agg(json_build_object('step', r.step, 'migration', r.migration, 'status', r.status,"
         "   'started', r.document::json ->> 'started', 'seconds', extract(epoch FROM"
         "   (r.document::json ->> 'finished')::timestamptz - (r.document::json ->> 'started')::timestamptz)::float8)"
@@ -43,7 +44,7 @@ def read_history(cursor: Cursor, limit: int, migration: str = "", outcome: str =
         "   AND r.step = 'preflight' AND r.status = 'ok' ORDER BY r.position DESC LIMIT 1)"
         " FROM runbook.run n WHERE (%(migration)s = '' OR %(migration)s = ANY (n.migrations))"
         " AND (%(outcome)s = '' OR coalesce(n.outcome, 'not ended') = %(outcome)s)"
-        " ORDER BY n.started DESC, n.run_id DESC LIMIT %(limit)s",
+        f" ORDER BY {NEWEST_FIRST} LIMIT %(limit)s",
         {"migration": migration, "outcome": outcome, "limit": limit},
     )
     names = (

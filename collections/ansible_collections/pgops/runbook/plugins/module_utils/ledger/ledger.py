@@ -20,6 +20,7 @@ from .receipts import FIRST_PREVIOUS, make_receipt
 from .upgrade import upgrade
 
 __all__ = [
+    "NEWEST_FIRST",
     "RUN_LOCK",
     "Ledger",
     "utc_text",
@@ -43,6 +44,13 @@ def utc_text(cursor: Cursor) -> str:
 
 def _receipt(document: str, digest: str) -> Receipt:
     return cast("Receipt", {**json.loads(document), "digest": digest})
+
+
+#: In the order of the chain, which no clock turns round that is put right; runs without a receipt come last.
+NEWEST_FIRST = (
+    "(SELECT max(r.position) FROM runbook.receipt r WHERE r.run_id = n.run_id) DESC NULLS LAST,"
+    " n.started DESC, n.run_id DESC"
+)
 
 
 class Ledger:
@@ -137,7 +145,7 @@ class Ledger:
             + UTC_TEXT.format("started")
             + ", "
             + UTC_TEXT.format("finished")
-            + ", outcome, reason FROM runbook.run ORDER BY started DESC LIMIT 1"
+            + f", outcome, reason FROM runbook.run AS n ORDER BY {NEWEST_FIRST} LIMIT 1"
         )
         row = cursor.fetchone()
         names = ("run_id", "playbook", "migrations", "operator", "started", "finished", "outcome", "reason")

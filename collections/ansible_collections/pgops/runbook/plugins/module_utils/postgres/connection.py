@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,15 +19,17 @@ from .pooler import backend_pid, refuse_shared_session
 from .script_session import STRINGS, STRINGS_OF_ROLE, take_our_turn
 from .unreachable import EVERY_CONNECTION, advice, without_libpq_advice
 
+#: Why psycopg2 cannot be used here, as a sentence's end; None where it can.
 PSYCOPG2_IMPORT_ERROR: str | None = None
 try:
     import psycopg2
     import psycopg2.errors
     import psycopg2.extensions
     from psycopg2 import sql
-except ImportError:
+except ImportError as error:
     # The module says so with the name of the package; an import that fails here would be a traceback.
-    PSYCOPG2_IMPORT_ERROR = traceback.format_exc()
+    missing = isinstance(error, ModuleNotFoundError) and error.name == "psycopg2"
+    PSYCOPG2_IMPORT_ERROR = "is missing" if missing else f"cannot be loaded ({one_line(error)})"
     if (
         not TYPE_CHECKING
     ):  # nothing after that sentence uses them, so to the type checker they are always there

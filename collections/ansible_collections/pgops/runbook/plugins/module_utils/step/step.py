@@ -55,6 +55,11 @@ if TYPE_CHECKING:
 __all__ = ["Step"]
 
 
+def _readable(error: Exception) -> str:
+    """Its text without what no JSON holds: half characters, as of a file's name in another encoding (PEP 383)."""
+    return str(error).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Step:
     """One step of a run.
 
@@ -141,9 +146,9 @@ class Step:
         if PSYCOPG2_IMPORT_ERROR:
             self.module.fail_json(
                 reason_code="psycopg2_missing",
-                msg="the Python package psycopg2 is missing on the host where the step runs. Install psycopg2-binary"
-                f" for its interpreter {sys.executable}, or set ansible_python_interpreter to one that has it; then"
-                " type the same command again.",
+                msg=f"the Python package psycopg2 {PSYCOPG2_IMPORT_ERROR} on the host where the step runs. Install"
+                f" psycopg2-binary for its interpreter {sys.executable}, or set ansible_python_interpreter to one that"
+                " has it; then type the same command again.",
             )
         clock = time.monotonic()
         answer: Json = {}
@@ -158,8 +163,8 @@ class Step:
         except Exception as error:
             # A defect. ansible-core tells the message of what a module raises, and not its type and place.
             place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{os.path.basename(place.filename)} line {place.lineno}"
-            raise RuntimeError(f"{type(error).__name__}: {error} ({where})") from error
+            where = f"{'/'.join(place.filename.split(os.sep)[-2:])} line {place.lineno}"
+            raise RuntimeError(f"{type(error).__name__}: {_readable(error)} ({where})") from error
         finally:
             if self._connection is not None:
                 self._connection.close()

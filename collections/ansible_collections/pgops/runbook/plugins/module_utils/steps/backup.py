@@ -19,6 +19,7 @@ from ..backup.engine import ENGINE_SPEC, BackupEngine, engine_of
 from ..backup.files import BackupFiles, check_room
 from ..backup.making import maker_of
 from ..backup.still_there import gone_at_failure
+from ..errors import StepFailed
 from ..execution.parts import commits_one_by_one
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
@@ -52,9 +53,10 @@ def work(step: Step) -> Json:
         # Its locks could be refused too, and the run would end as failed although production is as it was.
         step.changed = False
         return {"folder": None, "reason": "this run has committed nothing that could be rolled back"}
-    chosen = {}
+    chosen: Json = {}
+    without_dump = ""
     if params["purpose"] == "emergency":
-        chosen = _choose(step, engine)
+        chosen, without_dump = _choose(step, engine)
         if chosen["kind"] == RESTORE_POINT:
             point = set_restore_point(step.connection, step.run_id)
             return {"folder": None, **chosen, "engine": engine.name, **point}
@@ -65,9 +67,12 @@ def work(step: Step) -> Json:
     with transaction(step.connection) as cursor:
         # All rows are read next, and between preflight and this somebody may have waited for the window.
         VersionTable(cursor).check()
-    manifest = maker_of(engine).back_up(
-        step.connection, params["target"], files, step.run_id, params["lock_timeout_seconds"]
-    )
+    try:
+        manifest = maker_of(engine).back_up(
+            step.connection, params["target"], files, step.run_id, params["lock_timeout_seconds"]
+        )
+    except StepFailed as error:
+        raise StepFailed(error.code, f"{error.reason}{without_dump}", **error.details) from None
     manifest.update({"run_id": step.run_id, "identity": step.identity})
     return {
         "folder": files.folder,
@@ -99,8 +104,8 @@ WITHOUT_DUMP = (
 )
 
 
-def _choose(step: Step, engine: BackupEngine) -> Json:
-    """Kind of the backup before a rollback, and why."""
+def _choose(step: Step, engine: BackupEngine) -> tuple[Json, str]:
+    """Kind of the backup before a rollback, and why; and what else there is where it cannot be made, as a sentence."""
     migrations = step.selected_migrations()
     if step.automatic:
         migrations = committed_by_this_run(step, migrations)
@@ -115,11 +120,12 @@ def _choose(step: Step, engine: BackupEngine) -> Json:
     kind, why = choose_kind(
         engine.emergency_kind(step.params["kind"]), size / 2**20, step.params["full_max_mb"], one_by_one
     )
+    without_dump = WITHOUT_DUMP if kind == FULL and not one_by_one else ""
     if kind == FULL:
-        check_room(step.params["backup_dir"], size, "" if one_by_one else WITHOUT_DUMP)
+        check_room(step.params["backup_dir"], size, without_dump)
     if engine.emergency_kind(step.params["kind"]) != step.params["kind"]:
         why = f"backup_engine is {engine.name}"
-    return {"kind": kind, "why": why}
+    return {"kind": kind, "why": why}, without_dump
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of, refuse_for_drill
 from ..backup.files import remove_unencrypted
+from ..errors import StepFailed
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.aftermath import committed
 from ..ledger.journal import open_journal
@@ -224,7 +225,14 @@ def _check_servers(step: Step, cursor: Cursor) -> tuple[int, list[str]]:
         replication += look_at_server_of_copy(copy_target, size, step.params["accept_slot_loss"], tries)
     if on_server or engine.emergency_kind(step.params["emergency_backup"]) in (AUTO, FULL):
         # Who has to take a migration back without a dump does not wait for a program that makes one unreadable.
-        Encryption.of(step.params).check()
+        try:
+            Encryption.of(step.params).check()
+        except StepFailed as error:
+            if makes_copy:
+                raise
+            raise StepFailed(
+                error.code, f"{error.reason} Or roll back without a dump: -e emergency_backup=salvage"
+            ) from None
     return size, replication
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pwd
 import secrets
 import socket
 import time
@@ -26,7 +27,11 @@ def operator() -> str:
     for name in ("SUDO_USER", "LOGNAME", "USER"):
         if os.environ.get(name):
             return f"{os.environ[name]}@{socket.gethostname()}"
-    return f"uid {os.getuid()}@{socket.gethostname()}"
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
 
 
 def controller_pid() -> int:

@@ -104,6 +104,7 @@ class RunRecord:
             "reason_code": "run_not_ended",
             "reason": NOT_ENDED.format(step="its first step"),
             "begun": None,
+            "unreported": [],
             "steps": [],
             "proof": {"schema_restored": None, "data_restored": None},
             "ended": None,
@@ -127,6 +128,7 @@ class RunRecord:
             "approval": None,
             "after_backup": None,
             "unannounced": [],
+            "ledger_unclosed": None,
             "cleanup": None,
             "artifacts": {},
         }
@@ -147,6 +149,10 @@ class RunRecord:
         self._begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if not self.failed():
             self.content["reason"] = NOT_ENDED.format(step=f"step {step}")
+        before = self.content.get("begun")
+        if before not in (None, step):
+            # Its task ended in a way that left nothing here: what it has done is not known.
+            self.content.setdefault("unreported", []).append(before)
         self.content["begun"] = step
         self.save()
 
@@ -164,10 +170,15 @@ class RunRecord:
 
     def may_have_committed(self) -> bool:
         """Whether production may have a migration of this run: only what is known not to be is not."""
-        return self.content.get("begun") == "apply" or any(
+        return "apply" in self._without_report() or any(
             step.get("committed") or step.get("outcome") not in ("refused", "unchanged")
             for step in self.steps("apply")
         )
+
+    def _without_report(self) -> list[str]:
+        """Steps that were begun, and of which nobody knows how they ended."""
+        begun = self.content.get("begun")
+        return [*self.content.get("unreported", []), *([begun] if begun else [])]
 
     def has_taken_back(self) -> bool:
         """Whether the rollback is done though its step could not say so, so that there is nothing to restore."""
@@ -176,7 +187,7 @@ class RunRecord:
     def has_begun_to_change(self) -> bool:
         """Whether a step that changes production was begun."""
         changes = FIRST_STEP_THAT_CHANGES[self.content["playbook"]]
-        return changes is not None and bool(self.steps(changes))
+        return changes is not None and (bool(self.steps(changes)) or changes in self._without_report())
 
     def successor(self, run_id: str) -> RunRecord:
         """The record of an attempt on a run that has ended: a run of its own, that comes to nothing."""
@@ -276,7 +287,7 @@ class RunRecord:
             taken_back = [step for step in self.steps("emergency_rollback") if step.get("migrations")]
             changes = FIRST_STEP_THAT_CHANGES[content["playbook"]]
             # One that was begun and never reported, in whatever way its task was ended, may have changed it.
-            changed = changes is not None and changes in {*done, content.get("begun")}
+            changed = changes is not None and changes in {*done, *self._without_report()}
             undone = taken_back and not self._files_left()
             outcome = "refused" if not changed else "rolled_back" if undone else "failed"
             reason = failure or "the run ended before its last step"

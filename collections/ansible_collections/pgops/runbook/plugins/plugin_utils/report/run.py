@@ -36,7 +36,7 @@ def run_report(run: dict[str, Any], run_json: str, restores_salvage: bool = True
         *measured(run),
         "Steps: " + ", ".join(_step(step) for step in run["steps"]),
         *_way_back(run),
-        _record(run_json),
+        _record(run, run_json),
     ]
 
 
@@ -57,7 +57,7 @@ def short_report(
         limit: number of lines, at least 10.
     """
     written = [f"Report: {report_file}"] if report_file else []
-    head, tail = _ending(run), [*_way_back(run), *written, _record(run_json)]
+    head, tail = _ending(run), [*_way_back(run), *written, _record(run, run_json)]
     between = [*_findings(run, restores_salvage), *proven_in_words(run), *locked(run)]
     room = limit - len(head) - len(tail)
     if len(between) > room:
@@ -66,9 +66,11 @@ def short_report(
     return head + between + tail
 
 
-def _record(run_json: str) -> str:
+def _record(run: dict[str, Any], run_json: str) -> str:
     if run_json:
         return f"Record: {run_json}"
+    if not any(step.get("receipt") for step in run["steps"]):
+        return "Record: could not be written; the ledger has nothing of this run either"
     return "Record: could not be written; the ledger in the database has it: ansible-playbook playbooks/history.yml"
 
 

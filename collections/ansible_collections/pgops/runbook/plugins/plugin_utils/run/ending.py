@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,8 @@ from ..record.settings import in_one_sentence
 from ..report.metrics import write_metrics
 from ..report.page import write_reports
 from ..report.run import run_report
-from .handing_on import UNWRITTEN
+from .crash import explain_crash
+from .handing_on import unwritten
 
 __all__ = ["end_run", "note_unannounced"]
 
@@ -56,8 +58,8 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
         record.save()
     except OSError as error:
         run_json = ""
-        unwritten = UNWRITTEN.format(record.path, error.strerror)
-        content["reason"] = f"{content['reason']} {unwritten}" if content["reason"] else unwritten
+        said = unwritten(record, error)
+        content["reason"] = f"{content['reason']} {said}" if content["reason"] else said
         content["reason_code"] = content["reason_code"] or "artifacts_dir_unwritable"
         report_files, report_failure = _write_reports(record, restores)
     result: Result = {"changed": False}
@@ -73,8 +75,14 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
             }
         )
         # The run's outcome stands; that its end is not in the ledger is said beside it.
-        failed = {"changed": False, "warnings": [f"The ledger could not be closed: {told.get('msg')}"]}
-        result = failed if told.get("failed") else told
+        result = told
+        if told.get("failed"):
+            _, why = explain_crash("announce", told) if "step" not in told else ("", told.get("msg"))
+            said = f"That the run has ended is not in the ledger, where the next command writes it: {why}"
+            content["ledger_unclosed"] = said
+            result = {"changed": False, "warnings": [said]}
+            if run_json:
+                _save_again(record)
     result["run"] = content
     result["run_json"] = run_json
     result["report"] = run_report(content, run_json, restores)
@@ -92,6 +100,12 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
                 f"The metrics could not be written to {options['metrics_dir']}: {error.strerror}."
             )
     return result
+
+
+def _save_again(record: RunRecord) -> None:
+    """With what came after the record was written; it was just written, and that is said on the screen too."""
+    with contextlib.suppress(OSError):
+        record.save()
 
 
 def _write_reports(record: RunRecord, restores: bool) -> tuple[list[str], str | None]:

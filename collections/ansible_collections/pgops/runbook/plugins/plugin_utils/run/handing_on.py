@@ -9,10 +9,15 @@ from typing import Any
 
 from ..record.record import RunRecord
 
-__all__ = ["UNWRITTEN", "carried", "hand_on"]
+__all__ = ["carried", "hand_on", "unwritten"]
 
-# Whatever happens on the controller, each step has left its receipt in the database.
-UNWRITTEN = "{} could not be written: {}. The ledger in the database has all receipts: playbooks/status.yml."
+
+def unwritten(record: RunRecord, error: OSError) -> str:
+    """What is said of a record that cannot be written: each step has left its receipt in the database."""
+    what = f"{record.path} could not be written: {error.strerror}."
+    if not record.last_receipt():
+        return f"{what} No step has left a receipt, and the ledger has nothing of this run."
+    return f"{what} The ledger in the database has all receipts: ansible-playbook playbooks/status.yml"
 
 
 def hand_on(record: RunRecord, error: OSError, result: dict[str, Any]) -> None:
@@ -20,8 +25,7 @@ def hand_on(record: RunRecord, error: OSError, result: dict[str, Any]) -> None:
 
     Ansible keeps facts of a task that went well; from one that failed the playbook's rescue takes the record.
     """
-    unwritten = UNWRITTEN.format(record.path, error.strerror)
-    result["warnings"] = [*result.get("warnings", []), unwritten]
+    result["warnings"] = [*result.get("warnings", []), unwritten(record, error)]
     if result.get("failed"):
         result["runbook_record"] = record.content
     else:
