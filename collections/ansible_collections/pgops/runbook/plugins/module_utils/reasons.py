@@ -193,6 +193,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Wait until it has finished, or end the process that the reason names. If it is known to be dead: the same"
             " command with -e take_over=<run_id>.",
         ),
+        "applied_under_another_version": Reason(
+            "A migration's text is applied already, under another version: its file was renumbered or copied.",
+            "Give the file its old name again; if it is to be applied once more: -e accept_applied_again=true.",
+        ),
         "applied_without_smoke_test": Reason(
             "The migration is applied, but the run that applied it ended before the smoke tests had succeeded.",
             "See whether the application works. If it does, leave it; else roll it back and deploy it anew.",

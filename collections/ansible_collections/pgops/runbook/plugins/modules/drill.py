@@ -68,6 +68,10 @@ options:
     description: As of M(pgops.runbook.preflight), for the runs on the copy.
     type: bool
     default: false
+  accept_applied_again:
+    description: As of M(pgops.runbook.preflight), for the runs on the copy.
+    type: bool
+    default: false
   accept_broken_chain:
     description: As of M(pgops.runbook.preflight), for the runs on the copy.
     type: bool

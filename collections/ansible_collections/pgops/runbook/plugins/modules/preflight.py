@@ -71,6 +71,10 @@ options:
     description: Whether scripts of applied migrations may differ from those that were deployed.
     type: bool
     default: false
+  accept_applied_again:
+    description: Whether a migration is applied whose text is applied already, under another version.
+    type: bool
+    default: false
   accept_broken_chain:
     description:
       - Whether a deploy goes on although receipts were changed, or are missing at the end of their chain.

@@ -20,6 +20,7 @@ __all__ = [
     "accept_or_refuse_drift",
     "edited_scripts",
     "recorded_schema",
+    "refuse_applied_again",
     "refuse_edited_scripts",
     "schema_drift",
 ]
@@ -102,6 +103,44 @@ def edited_scripts(entry: IndexEntry, receipts: Sequence[Receipt]) -> list[str]:
         if receipt["step"] in ("apply", "adopt"):
             return [kind for kind in DEPLOYED_SCRIPTS if receipt["inputs"].get(kind) != digests[kind]]
     return []
+
+
+def refuse_applied_again(
+    index: Iterable[IndexEntry],
+    versions: Collection[str],
+    applied: Collection[str],
+    receipts: Sequence[Receipt],
+    accept: bool,
+) -> None:
+    """Refuse a migration whose text is applied under another version: renumbered or copied, it would be applied twice.
+
+    Args:
+        versions: those that are to be applied.
+        applied: recorded versions.
+        receipts: the whole chain, oldest first.
+        accept: whether that was accepted by name.
+
+    Raises:
+        Refused: naming the file, and as what its text was applied.
+    """
+    if accept:
+        return
+    texts = {
+        receipt["inputs"].get("apply"): receipt["migration"]
+        for receipt in in_force(receipts)
+        if receipt["step"] in ("apply", "adopt")
+        and receipt["status"] == "ok"
+        and receipt["migration"] in applied
+    }
+    for entry in index:
+        earlier = texts.get(entry["apply_sha256"])
+        if entry["version"] in versions and earlier is not None and earlier != entry["version"]:
+            raise Refused(
+                "applied_under_another_version",
+                f"{entry['apply_name']} has the very text that is applied as migration {earlier}: it would be applied"
+                " once more. Nothing was changed. If it was renumbered, give it its old name again; if it is meant:"
+                " -e accept_applied_again=true",
+            )
 
 
 def refuse_edited_scripts(

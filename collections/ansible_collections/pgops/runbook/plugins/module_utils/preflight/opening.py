@@ -13,16 +13,16 @@ from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, committed_of_script, end
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
-from ..ledger.receipts import latest
+from ..ledger.receipts import deployed_in_order, latest
 from ..ledger.removed_backups import backup_removed
 from ..ledger.tags import state_of
 from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step.step import Step
 from .checks import check_scripts_to_apply, check_scripts_to_roll_back
-from .drift import refuse_edited_scripts
+from .drift import refuse_applied_again, refuse_edited_scripts
 from .drills import select_for_drill
-from .order import left_out, refuse_needed, these_newest_first
+from .order import Index, in_order_of_deploys, left_out, refuse_needed, these_newest_first
 from .selection import in_place_but_unrecorded, select_for_deploy, select_for_rollback, select_later
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
@@ -115,7 +115,8 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     warn_of_search_path(cursor, step.module.warn)
     _refuse_half_done(step, cursor, wanted)
     if wanted != "all":
-        refuse_shared_numbers(index, applied, Ledger().receipts(cursor))
+        rolls_back = step.playbook == "emergency_rollback"
+        refuse_shared_numbers(index, applied, Ledger().receipts(cursor), rolls_back)
     if step.playbook == "emergency_rollback":
         with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
             versions += _select_for_rollback(step, receipts, applied)
@@ -140,31 +141,34 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
         versions += select_for_deploy(index, wanted, applied, **_limits(step))
     check_scripts_to_apply(index, versions)
+    refuse_applied_again(index, versions, applied, receipts, step.params["accept_applied_again"])
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
     return versions
 
 
 def _select_for_rollback(step: Step, receipts: Sequence[Receipt], applied: Collection[str]) -> list[str]:
-    index = step.plan["index"]
+    index = in_order_of_deploys(step.plan["index"], deployed_in_order(receipts))
     if step.plan.get("exactly"):
         return these_newest_first(index, step.plan["exactly"], applied)
     if step.plan.get("down_to"):
         return select_later(index, step.plan["down_to"], applied)
     if step.plan.get("to_tag"):
-        return _select_after_tag(step, receipts, applied)
+        return _select_after_tag(step, index, receipts, applied)
     return select_for_rollback(index, step.params["run"]["migration"], applied, step.params["cascade"])
 
 
-def _select_after_tag(step: Step, receipts: Sequence[Receipt], applied: Collection[str]) -> list[str]:
+def _select_after_tag(
+    step: Step, index: Index, receipts: Sequence[Receipt], applied: Collection[str]
+) -> list[str]:
     """
     Raises:
         Refused: there is no such state, or what would stay requires one of them.
     """
     state = state_of(receipts, step.plan["to_tag"])
-    order = [entry["version"] for entry in step.plan["index"]]
+    order = [entry["version"] for entry in index]
     later = state.later(order, applied)
-    refuse_needed(step.plan["index"], f"tag {state.tag}", later, applied)
+    refuse_needed(index, f"tag {state.tag}", later, applied)
     gone = [version for version in order if version in state.versions and version not in applied]
     unknown = sorted({*applied} - state.versions - {*order})
     if gone:

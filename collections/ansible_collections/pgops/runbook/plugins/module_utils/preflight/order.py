@@ -16,6 +16,7 @@ from ..errors import Refused
 __all__ = [
     "cascade_order",
     "dependents",
+    "in_order_of_deploys",
     "later_than",
     "left_out",
     "pending",
@@ -26,6 +27,30 @@ __all__ = [
 ]
 
 Index = Sequence[Mapping[str, Any]]
+
+
+def in_order_of_deploys(index: Index, deployed: Sequence[str]) -> Index:
+    """The index with the migrations that were deployed in the order in which that happened.
+
+    One that does not say what it requires may require whatever was there before it. That is told by when it was
+    deployed, not by its name: after a merge a migration may come that is called like an earlier one.
+
+    Args:
+        index: in the order of the names.
+        deployed: versions in the order of their deploys, as the ledger has it; others keep their places.
+    """
+    place = {version: number for number, version in enumerate(deployed)}
+    known = sorted(
+        (entry for entry in index if entry["version"] in place), key=lambda entry: place[entry["version"]]
+    )
+    moved = iter(known)
+    ordered = [next(moved) if entry["version"] in place else entry for entry in index]
+    return [
+        entry
+        if entry.get("requires_declared", True)
+        else {**entry, "requires": [earlier["version"] for earlier in ordered[:number]]}
+        for number, entry in enumerate(ordered)
+    ]
 
 
 def pending(index: Index, applied: Collection[str], until: str = "", skip: Collection[str] = ()) -> list[str]:

@@ -27,6 +27,7 @@ from ..postgres.connection import server_identity
 from ..preflight.drift import edited_scripts, schema_drift
 from ..preflight.order import unknown_applied
 from ..preflight.selection import in_place_but_unrecorded
+from ..preflight.shared_numbers import shared_numbers
 from ..salvage.store.items import OF_TABLES, SalvageStore
 from ..sentences import cut
 from ..shapes import Cursor, IndexEntry, Json, Receipt
@@ -81,16 +82,21 @@ def database_status(
     broken = broken_receipt(receipts)
     half_done = open_journal(cursor)
     salvage = read("the salvage was not read", SalvageStore(cursor).summary, [])
+    shared = list(shared_numbers(index, applied, receipts))
+    sharing = {entry["version"] for one in shared for entry in one.sharing}
     return {
-        "migrations": [_migration(entry, recorded, in_force(receipts)) for entry in index],
+        "migrations": [_migration(entry, recorded, in_force(receipts), sharing) for entry in index],
+        "shared_numbers": [one.sentence for one in shared],
         "in_place_but_unrecorded": (
             []
             if recorded is None or half_done
             else read(
-                "what is in place was not read", lambda: in_place_but_unrecorded(cursor, index, applied), []
+                "what is in place was not read",
+                lambda: in_place_but_unrecorded(cursor, index, {*applied, *sharing}),
+                [],
             )
         ),
-        "unknown_versions": unknown_applied(index, applied),
+        "unknown_versions": unknown_applied(index, applied - {one.recorded for one in shared}),
         "last_run": ledger.last_run(cursor),
         "contradicted": contradicted_outcomes(cursor, receipts),
         "drill": newest_drill(cursor),
@@ -195,18 +201,25 @@ def _left_out(
     }
 
 
-def _migration(entry: IndexEntry, recorded: Collection[str] | None, receipts: Sequence[Receipt]) -> Json:
+def _migration(
+    entry: IndexEntry,
+    recorded: Collection[str] | None,
+    receipts: Sequence[Receipt],
+    sharing: Collection[str] = (),
+) -> Json:
     """A migration's state, and its last proof: the rehearsal that compared its rollback.
 
     Args:
         recorded: the versions that are applied, or None where that is not known.
+        sharing: versions whose number is recorded, so that it is not known which of them it means.
     """
     version = entry["version"]
     applied = recorded or ()
+    known = recorded is not None and version not in sharing
     facts: Json = {
         "version": version,
         "stem": entry["stem"],
-        "state": "unknown" if recorded is None else "applied" if version in applied else "pending",
+        "state": "unknown" if not known else "applied" if version in applied else "pending",
         "edited": [],
         "proof": None,
         "run_id": None,

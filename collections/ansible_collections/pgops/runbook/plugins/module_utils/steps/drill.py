@@ -60,6 +60,7 @@ OPTIONS: Json = {
     "statement_timeout_seconds": LOCK_SPEC["statement_timeout_seconds"],
     "accept_drift": {"type": "bool", "default": False},
     "accept_edited_scripts": {"type": "bool", "default": False},
+    "accept_applied_again": {"type": "bool", "default": False},
     "accept_broken_chain": {"type": "bool", "default": False},
     **POLICY_SPEC,
     **RESIDUE_SPEC,

@@ -74,6 +74,7 @@ OPTIONS: Json = {
     "lint_gating_rules": {"type": "list", "elements": "str", "default": []},
     "accept_drift": {"type": "bool", "default": False},
     "accept_edited_scripts": {"type": "bool", "default": False},
+    "accept_applied_again": {"type": "bool", "default": False},
     "accept_broken_chain": {"type": "bool", "default": False},
     **LAG_SPEC,
     **SLOT_SPEC,

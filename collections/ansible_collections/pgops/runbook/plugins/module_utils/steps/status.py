@@ -9,8 +9,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ..backup.copy import CopyDatabase
 from ..backup.still_there import newest_gone
 from ..ledger.ledger import Ledger
+from ..ledger.versions import VersionTable
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import refuse_endless_commit
+from ..preflight.shared_numbers import refuse_shared_numbers
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
 from ..status.reading import read_status
@@ -20,9 +22,11 @@ from ..step.step import Step
 
 def adopt(step: Step) -> dict[str, Json]:
     """Record what is in place; returns the placement of every unrecorded migration."""
-    if not step.module.check_mode:
-        with transaction(step.connection) as cursor:
+    with transaction(step.connection) as cursor:
+        if not step.module.check_mode:
             refuse_endless_commit(cursor)
+        chain = Ledger().receipts(cursor)
+        refuse_shared_numbers(step.plan["index"], VersionTable(cursor).applied(), chain)
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
     found = find_in_place(step.connection, copy, step.plan["migrations"])
     in_place = [version for version, facts in found.items() if facts["state"] == "in place"]

@@ -107,6 +107,10 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     if status["drift"]:
         lines.append("DRIFT: the schema was changed since the last run, outside the runbook:")
         lines += [f"  {line}" for line in status["drift"]]
+    lines += [
+        f"NUMBER OF SEVERAL: {sentence} Give each file that is not applied a number of its own"
+        for sentence in status.get("shared_numbers") or []
+    ]
     if status["in_place_but_unrecorded"]:
         lines.append(
             f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
