@@ -143,6 +143,23 @@ def test_a_server_that_will_not_let_us_in_is_not_waited_for(
     assert "waited" not in refused.value.details
 
 
+def test_a_server_whose_connections_are_all_taken_is_waited_for(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others end theirs; until then a failed deploy could not be taken back, nor its application let in again."""
+    crowded = {"S": "FATAL", "C": "53300", "M": "sorry, too many clients already"}
+    with gate(server, crowded, 1) as (seen, through):
+        connect(through).close()
+        assert seen.tries >= 2
+    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.8)
+    with gate(server, crowded, 30) as (_, through):
+        with pytest.raises(
+            ServerUnreachable, match=r"That was so for 1 s\. End sessions that nobody needs"
+        ) as refused:
+            connect(through)
+        assert "db_password" not in refused.value.reason
+
+
 def test_nobody_is_waited_for_who_is_not_there(tmp_path: Path) -> None:
     for place in ({"login_host": str(tmp_path)}, {"login_host": "127.0.0.1", "login_port": 1}):
         with pytest.raises(ServerUnreachable) as refused:

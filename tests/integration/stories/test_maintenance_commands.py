@@ -209,6 +209,8 @@ def hides_no_outcome(application: Application, commands: Commands, run: Run, out
     said = " ".join(run.output.split())
     assert "The application was not taken back into service" in said
     assert "the load balancer does not answer" in said
+    assert "OUT OF SERVICE: the application was not let in again" in said
+    assert "the load balancer does not answer" in run.record["out_of_service"]
     assert [name for name, *_ in commands.seen()] == ["announce", "open", "close", "announce"]
     assert (run.record["outcome"], bool(run.record["ended"])) == (outcome, True)
     with (
@@ -334,6 +336,8 @@ def test_a_command_that_fails_is_tried_again_by_the_next(
     said = " ".join(status.output.split())
     assert "OUT OF SERVICE" in said
     assert "the load balancer does not answer" in said
+    assert "OUT OF SERVICE: the application was not let in again" in said
+    assert "the load balancer does not answer" in run.record["out_of_service"]
     commands.let_fail("none")
     assert f"IN SERVICE AGAIN: run {run_id}" in " ".join(
         application.run("playbooks/status.yml").output.split()

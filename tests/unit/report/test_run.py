@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import run_report
+from ansible_collections.pgops.runbook.plugins.plugin_utils.report.run import run_report, short_report
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.state import STATE_OF_PRODUCTION
 
 
@@ -270,3 +270,11 @@ def test_what_is_said_of_replication_is_a_line_each() -> None:
 def test_what_a_superuser_calls_of_others_is_a_line() -> None:
     lines = run_report(run("deployed", called_as_superuser=["Role midi is a superuser."]), "x")
     assert "Rights: Role midi is a superuser." in lines
+
+
+def test_an_application_that_is_out_of_service_still_is_never_left_out() -> None:
+    ended = run("failed", reason="no", out_of_service="the server is away")
+    for lines in (run_report(ended, "x"), short_report(ended, "x", limit=10)):
+        (line,) = [line for line in lines if line.startswith("OUT OF SERVICE:")]
+        assert "the server is away" in line
+        assert line.endswith("ansible-playbook playbooks/status.yml")

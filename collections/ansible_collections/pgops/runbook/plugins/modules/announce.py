@@ -62,6 +62,10 @@ options:
         no success.
     type: bool
     default: false
+  out_of_service:
+    description: Why the application could not be taken back into service, for run.json and the report.
+    type: str
+    default: ''
   unannounced:
     description:
       - Announcements that reached nobody, each with its event and the reason, for run.json and the report.

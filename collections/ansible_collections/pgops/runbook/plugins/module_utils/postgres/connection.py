@@ -14,7 +14,7 @@ from ..errors import Refused, RunbookError
 from ..shapes import Connection, Cursor, Identity, Json, Target
 from .answers import one_row
 from .message import one_line
-from .not_yet import says_not_yet
+from .not_yet import FULL, says_not_yet
 from .pooler import backend_pid, refuse_shared_session
 from .script_session import STRINGS, STRINGS_OF_ROLE, take_our_turn
 from .unreachable import EVERY_CONNECTION, advice, without_libpq_advice
@@ -213,6 +213,13 @@ def _unreachable(
     said = f"Cannot connect to database {parameters['dbname']!r}: {cause.rstrip('.?')}."
     if waited is None:
         return ServerUnreachable("server_unreachable", f"{said} {advice(cause) or EVERY_CONNECTION}")
+    if FULL.search(cause):
+        return ServerUnreachable(
+            "server_unreachable",
+            f"{said} That was so for {waited:.0f} s. End sessions that nobody needs, or let max_connections be greater;"
+            " then type the same command again.",
+            waited=round(waited, 1),
+        )
     return ServerUnreachable(
         "server_unreachable",
         f"{said} It was waited for, for {waited:.0f} s: it was starting, recovering or shutting down. Look at the"

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a server that refuses a connection says that it starts, recovers from a crash or shuts down.
+"""Whether a server that refuses a connection may let us in a moment later: it starts, recovers, shuts down or is full.
 
 One killed process of a server has all of it recover, and for some seconds nobody is let in. libpq hands on the
 server's words, which are in the server's language, and not the SQLSTATE. So where the words are not known the server is
@@ -19,7 +19,7 @@ from typing import Any
 
 from .unreachable import advice
 
-__all__ = ["NOT_YET", "says_not_yet"]
+__all__ = ["FULL", "NOT_YET", "says_not_yet"]
 
 #: SQLSTATE cannot_connect_now.
 NOT_YET = "57P03"
@@ -28,6 +28,10 @@ NOT_YET = "57P03"
 WORDS = re.compile(
     r"the database system is (starting up|shutting down|in recovery mode|not (yet )?accepting connections)"
 )
+
+# proc.c and postinit.c, PostgreSQL 13 to 18: others have every connection, of which one may end at any moment. What a
+# role or a database alone has too many of is no such thing: those may be ours.
+FULL = re.compile(r"sorry, too many clients already|remaining connection slots are reserved")
 
 # It says so for as long as it is a standby; likewise.
 NEVER = "Hot standby mode is disabled"
@@ -54,7 +58,7 @@ def says_not_yet(said: str, parameters: Mapping[str, Any], connect: Any) -> str 
     """
     if NEVER in said:
         return None
-    found = WORDS.search(said)
+    found = WORDS.search(said) or FULL.search(said)
     if found is not None:
         return found.group()
     if advice(said) or NOBODY_THERE.search(said):

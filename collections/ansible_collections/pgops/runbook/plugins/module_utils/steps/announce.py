@@ -105,6 +105,7 @@ def main() -> None:
             database_in_service={"type": "bool", "default": False},
             metrics_dir={"type": "str", "default": ""},
             preflight_done={"type": "bool", "default": False},
+            out_of_service={"type": "str", "default": ""},
             unannounced={"type": "list", "elements": "dict", "default": []},
             copy_target={"type": "dict", "options": TARGET_SPEC},
             **ENGINE_SPEC,

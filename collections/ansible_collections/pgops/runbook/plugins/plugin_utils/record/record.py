@@ -129,6 +129,7 @@ class RunRecord:
             "after_backup": None,
             "unannounced": [],
             "ledger_unclosed": None,
+            "out_of_service": None,
             "cleanup": None,
             "artifacts": {},
         }

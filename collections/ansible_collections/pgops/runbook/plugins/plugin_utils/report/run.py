@@ -89,6 +89,11 @@ def _ending(run: dict[str, Any]) -> list[str]:
     lines.append(f"State: {state_of_production(run)}")
     if run.get("interrupted_run"):
         lines.append(_interrupted(run["interrupted_run"]))
+    if run.get("out_of_service"):
+        lines.append(
+            f"OUT OF SERVICE: the application was not let in again: {run['out_of_service'].rstrip('.')}. The next"
+            " command does that: ansible-playbook playbooks/status.yml"
+        )
     if following := next_command(run):
         lines.append(f"Next: {following}")
     return lines

@@ -49,6 +49,7 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
         return _checked_only(failure, failure_code, options)
     record.note_unannounced(options.get("unannounced") or [])
     content = record.content
+    content["out_of_service"] = str(options.get("out_of_service") or "") or None
     wanted = str(options["run"].get("migration") or "")
     record.settle(failure, failure_code, boolean(options.get("fail_on_held_back", False)), wanted)
     restores = boolean(options.get("restore_salvage", True))
