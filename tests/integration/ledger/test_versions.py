@@ -19,6 +19,7 @@ SHAPES = {
     "Rails": "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY)",
     "guide": "CREATE TABLE schema_migrations (id serial PRIMARY KEY, version varchar(255) NOT NULL UNIQUE,"
     " description text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+    "padded": "CREATE TABLE schema_migrations (version char(20) PRIMARY KEY)",
     "no key": "CREATE TABLE schema_migrations (version text, description varchar(10))",
     "quoted": 'CREATE TABLE schema_migrations ("Odd Column" int DEFAULT 1, version name)',
     "partitioned": "CREATE TABLE schema_migrations (version text) PARTITION BY HASH (version);"

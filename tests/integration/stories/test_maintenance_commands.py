@@ -336,8 +336,6 @@ def test_a_command_that_fails_is_tried_again_by_the_next(
     said = " ".join(status.output.split())
     assert "OUT OF SERVICE" in said
     assert "the load balancer does not answer" in said
-    assert "OUT OF SERVICE: the application was not let in again" in said
-    assert "the load balancer does not answer" in run.record["out_of_service"]
     commands.let_fail("none")
     assert f"IN SERVICE AGAIN: run {run_id}" in " ".join(
         application.run("playbooks/status.yml").output.split()

@@ -165,6 +165,19 @@ def test_the_automatic_rollback_needs_only_preflight_and_its_backup() -> None:
         gate("emergency_rollback", chain("preflight"), automatic=True)
 
 
+@pytest.mark.parametrize("step", receipts.AUTOMATIC_ROLLBACK_REQUIRES)
+def test_nor_is_anything_left_out_where_that_failed(step: str) -> None:
+    """With auto_restore a failed rollback is followed by a restore, of which no step is left out either."""
+    needed = receipts.AUTOMATIC_ROLLBACK_REQUIRES[step]
+    order = list(receipts.AUTOMATIC_ROLLBACK_REQUIRES)
+    gate(step, chain(*needed), automatic=True)
+    for left_out in needed:
+        with pytest.raises(Refused, match=f"needs the receipt of step {left_out}"):
+            gate(step, chain(*(one for one in needed if one != left_out)), automatic=True)
+    if step in ("count_rows", "swap"):
+        assert needed[-1] == order[order.index(step) - 1], "the one before it"
+
+
 def test_a_rollback_is_no_step_of_a_deploy_that_goes_well() -> None:
     with pytest.raises(Refused, match="not part of deploy"):
         gate("emergency_rollback", before("apply"))

@@ -113,7 +113,6 @@ def run_one_by_one(
     with hooks.blockers() as blockers, _autocommit(hooks.connection) as cursor:
         for part in parts_of(work.script, work.direction):
             to_do = _to_do(cursor, journal, work, part)
-            impact.complete = impact.complete and len(to_do) == len(part.statements)
             if not to_do:
                 continue
             run = _PartRun(cursor, journal, work, hooks, impact, part, to_do)

@@ -32,8 +32,6 @@ class ImpactOneByOne:
         self._emptied: set[str] = set()
         self._wal_bytes = 0
         self._observed = True
-        #: False when an earlier run did the first statements: what they did is not in here.
-        self.complete = True
 
     @contextmanager
     def in_transaction(self, cursor: Cursor, again: bool = False) -> Iterator[ImpactMeter]:
@@ -97,9 +95,8 @@ class ImpactOneByOne:
             self._locks[key] = lock
 
     def result(self) -> Impact:
-        """As ImpactMeter.result, with ``complete``, and ``locks_observed``: whether locks could be looked at."""
+        """As ImpactMeter.result, of what this run did, with ``locks_observed``: whether locks could be looked at."""
         return {
-            "complete": self.complete,
             "locks": [self._locks[key] for key in sorted(self._locks)],
             "locks_observed": self._observed,
             "rewritten": dict(self._rewritten),

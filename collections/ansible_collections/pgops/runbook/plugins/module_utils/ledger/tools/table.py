@@ -70,7 +70,10 @@ class RecordTable:
     def applied(self, cursor: Cursor, table: TableName) -> set[str]:
         """The recorded versions; of what is recorded and unknown, how the tool calls it."""
         cursor.execute(
-            sql.SQL("SELECT {} FROM {}").format(sql.Identifier(self.version), sql.Identifier(*table))
+            # As text, which leaves out the blanks that char(n) adds.
+            sql.SQL("SELECT {}::pg_catalog.text FROM {}").format(
+                sql.Identifier(self.version), sql.Identifier(*table)
+            )
         )
         known = self._by_key()
         return {known.get(version, version) for (version,) in cursor.fetchall()}
