@@ -62,6 +62,7 @@ def test_the_open_journal_says_how_far_it_got(cursor: Any, journal: Journal) -> 
         "catalog_before": "0" * 64,
         "done": 1,
         "last_line": 5,
+        "begun_line": 5,
     }
 
 

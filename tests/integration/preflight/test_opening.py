@@ -58,10 +58,8 @@ def test_what_is_half_done_is_finished_before_anything_else(runs: StepRuns) -> N
         "INSERT INTO runbook.journal (run_id, migration, direction, catalog_before)"
         f" VALUES ('{runs.run_id}', '002', 'apply', '')"
     )
-    reason = (
-        f"Migration 002 is half done: run {runs.run_id} was stopped in its apply script, of which 0 statements are"
-        " committed."
-    )
+    committed = "0 statements of its apply script are committed."
+    reason = f"Migration 002 is half done: run {runs.run_id} was stopped, and {committed}"
     refused(runs.another(wanted="003"), reason)
     answer = refused(runs.another("emergency_rollback", "001"), reason)
     assert "ansible-playbook deploy.yml -e migration=002" in answer["msg"]

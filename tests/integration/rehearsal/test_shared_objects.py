@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import copy_name
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.shared_objects import (
     refuse_shared_changes,
@@ -180,7 +181,8 @@ def test_the_database_itself_is_not_what_a_copy_shows(
     assert "hand" in refused["msg"]
     runs.conclude("refused")
     # The copy is still known as this run's, and gone.
-    assert runs.ask("SELECT datname FROM pg_database WHERE datname LIKE 'runbook%'") == []
+    copies = f"SELECT datname FROM pg_database WHERE datname = '{copy_name(runs.run_id)}'"
+    assert runs.ask(copies) == []
     runs.another().must("preflight")
 
 

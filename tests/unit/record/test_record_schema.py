@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import SUCCESS
-from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import FORMAT, RunRecord
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.first_content import FORMAT
+from ansible_collections.pgops.runbook.plugins.plugin_utils.record.record import RunRecord
 
 from tests.record_schema import SCHEMA, ValidationError, check_record, check_schema
 from tests.unit.record.records import ALL_STEPS, failed, on_disk, record, run_until, settled

@@ -30,7 +30,6 @@ __all__ = [
     "check_gate",
     "check_smoke_scripts",
     "committed_versions",
-    "deployed_in_order",
     "digest_of_receipt",
     "in_force",
     "latest",
@@ -227,24 +226,6 @@ def in_force(receipts: Sequence[Receipt]) -> list[Receipt]:
             kept = [one for one in kept if one[0] < receipt["outputs"]["receipts_in_backup"]]
         kept.append((position, receipt))
     return [receipt for _, receipt in kept]
-
-
-def deployed_in_order(receipts: Sequence[Receipt]) -> list[str]:
-    """Versions that were deployed or adopted and not taken back since, in the order in which that happened.
-
-    Args:
-        receipts: the whole chain, oldest first.
-    """
-    found: dict[str, None] = {}
-    for receipt in in_force(receipts):
-        version = receipt["migration"]
-        if not version or receipt["status"] != "ok":
-            continue
-        if receipt["step"] in ("apply", "adopt", "emergency_rollback"):
-            found.pop(version, None)
-        if receipt["step"] in ("apply", "adopt"):
-            found[version] = None
-    return list(found)
 
 
 def _same_database(receipt: Receipt, identity: Identity, receipts: Sequence[Receipt]) -> bool:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from ..errors import Refused
 from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, committed_of_script, ended_as, why_taken_over
 from ..ledger.bookkeeping import recorded_in
+from ..ledger.deploys import deployed_in_order
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
-from ..ledger.receipts import deployed_in_order, latest
+from ..ledger.receipts import latest
 from ..ledger.removed_backups import backup_removed
 from ..ledger.tags import state_of
 from ..library.follow import versions_behind

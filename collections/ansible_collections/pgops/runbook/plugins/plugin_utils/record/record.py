@@ -11,8 +11,8 @@ from typing import Any
 
 from ...module_utils.digests import digest_of
 from ...module_utils.ledger.approvals import AWAITING
-from ...module_utils.ledger.schema import COLLECTION_VERSION
 from .findings import take_approval, take_findings
+from .first_content import NOT_ENDED, first_content
 from .outcome import (
     FIRST_STEP_THAT_CHANGES,
     UNREPORTED,
@@ -24,19 +24,14 @@ from .outcome import (
 from .run_folder import RECEIPTS, RunFolder
 from .waiting import code_of_waiting, rows_waiting
 
-__all__ = ["FORMAT", "RunRecord", "digest_of_record"]
-
-#: Of run.json, as run.schema.json beside this file describes it; a larger number where a reader would be misled.
-FORMAT = 1
-
-NOT_ENDED = "The run has not ended: it is still in progress, or was interrupted during {step}."
+__all__ = ["RunRecord", "digest_of_record"]
 
 # Of what a failed step found: tables that differ, and their rows by key. The rest may quote statements of scripts and
 # of other sessions, and so a password.
 DETAILS_KEPT = ("tables", "rows")
 
-# When the run has ended: whom nobody could tell, and what was removed then.
-ADDED_LATER = ("unannounced", "cleanup")
+# When the run has ended: whom nobody could tell, the ledger among them, and what was removed then.
+ADDED_LATER = ("unannounced", "cleanup", "ledger_unclosed")
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
@@ -86,53 +81,7 @@ class RunRecord:
         )
         self.writes = writes
         self._begun: str | None = None
-        self.content = _newest(run_id, self._files.read(), carried) or {
-            "format": FORMAT,
-            "runbook_version": COLLECTION_VERSION,
-            "run_id": run_id,
-            "playbook": facts["playbook"],
-            "target": facts["target"],
-            "database": facts["database"],
-            "operator": facts.get("operator"),
-            "controller": None,
-            "fleet": facts.get("fleet"),
-            "sql_commit": None,
-            "consents": {},
-            "migrations": [],
-            "outcome": "failed",
-            "failed_step": None,
-            "reason_code": "run_not_ended",
-            "reason": NOT_ENDED.format(step="its first step"),
-            "begun": None,
-            "unreported": [],
-            "steps": [],
-            "proof": {"schema_restored": None, "data_restored": None},
-            "ended": None,
-            "salvage": [],
-            "salvage_returned": [],
-            "privileges_again": [],
-            "rows_waiting": 0,
-            "impact": {},
-            "schema_changes": {},
-            "lint": None,
-            "left_out": {},
-            "interrupted_run": None,
-            "files": None,
-            "emergency_backup": None,
-            "restore": None,
-            "drill": None,
-            "restorable_run": None,
-            "backup_gone": None,
-            "replication": [],
-            "called_as_superuser": [],
-            "approval": None,
-            "after_backup": None,
-            "unannounced": [],
-            "ledger_unclosed": None,
-            "out_of_service": None,
-            "cleanup": None,
-            "artifacts": {},
-        }
+        self.content = _newest(run_id, self._files.read(), carried) or first_content(run_id, facts)
 
     def save(self) -> None:
         """Replace run.json as a whole, and point ``latest`` to its folder.
