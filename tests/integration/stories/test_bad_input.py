@@ -334,7 +334,7 @@ def test_a_rollback_of_what_is_not_applied(refusals: Application, untouched: Any
     assert not refusals.backups.exists()
 
 
-def test_scripts_that_cannot_be_read_stop_a_deploy_and_no_rollback(
+def test_scripts_that_cannot_be_read_stop_only_what_needs_them(
     application: Application, tmp_path: Path
 ) -> None:
     application.sql_dir = write_scripts(tmp_path / "sql")
@@ -343,13 +343,25 @@ def test_scripts_that_cannot_be_read_stop_a_deploy_and_no_rollback(
         "-- Data Loss: some\n", encoding="utf-8"
     )
     before = application.contents()
-    check_refused(application.deploy("002"), r"migrations/003_tag\.sql, line 1.*UTF-8")
+    for wanted in ("003", "pending"):
+        check_refused(application.deploy(wanted), r"migrations/003_tag\.sql, line 1.*UTF-8")
+    check_refused(application.deploy("004"), r"requires 002, 003|Data Loss")
     assert application.contents() == before
-    run = application.run("emergency_rollback.yml", "-e", "migration=001")
+    rehearsed = application.run("playbooks/rehearse.yml", "-e", "migration=all")
+    assert rehearsed.status != 0
+    for name in ("003_tag.sql", "004_after_tag.sql"):
+        assert name in rehearsed.record["reason"], "all of them"
+    deployed = application.deploy("002")
+    assert (deployed.status, deployed.record["outcome"]) == (0, "deployed"), deployed.output
+    assert "is left alone as long as nothing needs it" in " ".join(deployed.output.split())
+    (application.sql_dir / "migrations" / "005 odd.sql").write_text("SELECT 1;", encoding="utf-8")
+    check_refused(application.deploy("pending"), r"005 odd\.sql|003_tag\.sql")
+    (application.sql_dir / "migrations" / "005 odd.sql").unlink()
+    run = application.run("emergency_rollback.yml", "-e", "migration=001", "-e", "cascade=true")
     assert (run.status, run.record["outcome"]) == (0, "rolled_back"), run.output
     status = application.run("playbooks/status.yml")
     assert status.status == 0, status.output
-    assert "UNUSABLE, and no deploy until it is corrected: " in status.output
+    assert "UNUSABLE, and not deployed until it is corrected: " in status.output
     assert "003_tag.sql" in status.output
 
 

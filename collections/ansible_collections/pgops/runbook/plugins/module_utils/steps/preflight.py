@@ -107,6 +107,8 @@ class Selected(NamedTuple):
 def _say_what_is_read(step: Step) -> None:
     for sentence in filter(None, (step.plan["layout"]["sentence"], *step.plan["warnings"])):
         step.module.warn(sentence)
+    for sentence in step.plan["unusable"]:
+        step.module.warn(f"A file cannot be used, and is left alone as long as nothing needs it: {sentence}")
 
 
 def work(step: Step) -> Json:

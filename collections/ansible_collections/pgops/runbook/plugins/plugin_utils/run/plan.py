@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -16,6 +17,7 @@ from ...module_utils.ledger.receipts import ALL_SCRIPTS, RESTORING_STEPS
 from ...module_utils.ledger.tags import check_tag
 from ..record.record import RunRecord
 from ..sql.books import books_of
+from ..sql.folder import unusable_names
 from ..sql.layouts.choice import AUTO
 from ..sql.library import NO_LIBRARY, Migration, Script, SqlLibrary, read_sql_library
 from ..sql.lint import lint
@@ -159,7 +161,27 @@ def _names(given: Any) -> list[str]:
 
 
 def _library(run: dict[str, Any], tolerant: bool) -> SqlLibrary:
-    return read_sql_library(run.get("sql_dir") or "sql", tolerant, run.get("sql_layout") or AUTO)
+    """The folder of SQL.
+
+    A script that nothing selects stops nobody, whatever is wrong with it; of what is selected, preflight says it. But
+    of a file whose name cannot be used nobody knows whether it is selected.
+
+    Args:
+        tolerant: whether such files, too, are left out.
+
+    Raises:
+        RunbookError: it cannot be read.
+    """
+    folder, layout = run.get("sql_dir") or "sql", run.get("sql_layout") or AUTO
+    if tolerant:
+        return read_sql_library(folder, True, layout)
+    try:
+        return read_sql_library(folder, False, layout)
+    except SqlScriptError:
+        library = read_sql_library(folder, True, layout)
+        if library.layout.name != "plain" or unusable_names(Path(library.sql_dir), "migrations"):
+            raise
+        return library
 
 
 def _books_alone(run: dict[str, Any]) -> dict[str, Any]:
