@@ -75,7 +75,11 @@ def test_roles_in_a_playbook_of_the_project(project: StrangersProject, tmp_path:
     """Its own playbook lies in the project, so the command may be given anywhere."""
     chain = ("preflight", "maintenance_window", "backup", "verify_restore", "rehearse", "apply", "verify")
     roles = (*chain, "smoke_test", "announce")
-    steps = "".join(f"    - ansible.builtin.import_role: {{name: pgops.runbook.{role}}}\n" for role in roles)
+    calls = {"preflight": "include_role"}
+    steps = "".join(
+        f"    - ansible.builtin.{calls.get(role, 'import_role')}: {{name: pgops.runbook.{role}}}\n"
+        for role in roles
+    )
     playbook = project.write_file(
         "playbooks/books.yml", f"- hosts: databases\n  gather_facts: false\n  tasks:\n{steps}"
     )

@@ -61,3 +61,22 @@ def test_once_it_was_missed_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
         "The Python package pglast, which parses SQL, is missing on the controller. Nothing"
     )
     assert told.endswith(f" Nothing was checked. Install it: {sys.executable} -m pip install pglast")
+
+
+def test_one_that_is_there_and_cannot_be_loaded_is_not_called_missing(tmp_path: Path) -> None:
+    package = tmp_path / "pglast"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('libc.so.6: version GLIBC_2.38 not found')\n")
+    run = subprocess.run(
+        [sys.executable, "-c", LOAD.replace('sys.modules["pglast"] = None', "pass")] + ["step"],
+        env={"PYTHONPATH": f"{tmp_path}:{PROJECT / 'collections'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.stdout.strip(), run.stderr) == ("True", "")
+    grammar = Grammar()
+    with grammar:
+        exec(compile("raise ImportError('no libc')", "pglast", "exec"), {"__name__": "pglast.parser"})
+    said = grammar.how_to_install("Nothing was done.")
+    assert "pglast, which parses SQL, cannot be loaded on the controller (no libc). Nothing was done." in said

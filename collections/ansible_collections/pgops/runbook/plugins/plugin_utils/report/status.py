@@ -45,7 +45,8 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
     for version in status["unknown_versions"]:
         lines.append(f"  {version}: recorded as applied, and sql_dir has no such migration")
     lines += [
-        f"UNUSABLE, and not deployed until it is corrected: {problem}" for problem in status.get("unusable", [])
+        f"UNUSABLE, and not deployed until it is corrected: {problem}"
+        for problem in status.get("unusable", [])
     ]
     lines += status.get("sql") or []
     lines += _last_run(status)
