@@ -60,7 +60,7 @@ def test_once_it_was_missed_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
     assert told.startswith(
         "The Python package pglast, which parses SQL, is missing on the controller. Nothing"
     )
-    assert told.endswith(f" Nothing was checked. Install it: {sys.executable} -m pip install pglast")
+    assert told.endswith(f" Nothing was checked. Install it: {sys.executable} -m pip install --force-reinstall pglast")
 
 
 def test_one_that_is_there_and_cannot_be_loaded_is_not_called_missing(tmp_path: Path) -> None:
