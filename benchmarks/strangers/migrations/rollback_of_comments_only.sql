@@ -1,6 +1,6 @@
 -- A rollback that says why there is none.
--- Verdict: refused rollback_script_missing
--- Names: rollback/002_rollback_of_comments_only_rollback.sql is empty
+-- Verdict: refused rollback_script_empty
+-- Names: rollback/002_rollback_of_comments_only_rollback.sql has no statement
 --- before
 CREATE TABLE note (id int PRIMARY KEY);
 --- apply

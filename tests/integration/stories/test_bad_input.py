@@ -99,7 +99,7 @@ SCRIPT_PROBLEMS = {
     "rollback empty": (
         "rollback_script_missing",
         "012",
-        r"'rollback script exists': rollback/012_empty_rollback_rollback\.sql is empty",
+        r"'rollback script exists': rollback/012_empty_rollback_rollback\.sql has no statement",
     ),
     "psql meta-command": (
         "script_not_plain_sql",

@@ -35,7 +35,7 @@ FAULTS: dict[str, tuple[dict[str, str | bytes], tuple[str, int, str]]] = {
     ),
     "empty rollback": (
         {**TWO, "rollback/002_b_rollback.sql": "-- later\n"},
-        ("rollback/002_b_rollback.sql", 1, "rollback_script_missing"),
+        ("rollback/002_b_rollback.sql", 1, "rollback_script_empty"),
     ),
     "empty migration": (
         {**TWO, "migrations/002_b.sql": "-- later\n"},

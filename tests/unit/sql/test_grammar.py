@@ -60,7 +60,9 @@ def test_once_it_was_missed_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
     assert told.startswith(
         "The Python package pglast, which parses SQL, is missing on the controller. Nothing"
     )
-    assert told.endswith(f" Nothing was checked. Install it: {sys.executable} -m pip install --force-reinstall pglast")
+    assert told.endswith(
+        f" Nothing was checked. Install it: {sys.executable} -m pip install --force-reinstall pglast"
+    )
 
 
 def test_one_that_is_there_and_cannot_be_loaded_is_not_called_missing(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_one_that_is_there_and_cannot_be_loaded_is_not_called_missing(tmp_path: 
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('libc.so.6: version GLIBC_2.38 not found')\n")
     run = subprocess.run(
-        [sys.executable, "-c", LOAD.replace('sys.modules["pglast"] = None', "pass")] + ["step"],
+        [sys.executable, "-c", LOAD.replace('sys.modules["pglast"] = None', "pass"), "step"],
         env={"PYTHONPATH": f"{tmp_path}:{PROJECT / 'collections'}"},
         capture_output=True,
         text=True,

@@ -100,6 +100,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A rollback changes rows in several places, and statements between them cannot run in a transaction.",
             "Put the statements that change rows together, before or after the others; the reason names their lines.",
         ),
+        "rollback_script_empty": Reason(
+            "The rollback script of a migration has no statement.",
+            "Write it; if there is nothing to take back: -e accept_empty_rollback=true.",
+        ),
         "rollback_script_missing": Reason(
             "A migration has no rollback script, or an empty one.",
             "Write rollback/<migration>_rollback.sql. Where the migration is already applied, the reason names the"

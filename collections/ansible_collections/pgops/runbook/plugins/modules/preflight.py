@@ -75,6 +75,10 @@ options:
     description: Whether a migration is applied whose text is applied already, under another version.
     type: bool
     default: false
+  accept_empty_rollback:
+    description: Whether a rollback may have no statement.
+    type: bool
+    default: false
   accept_broken_chain:
     description:
       - Whether a deploy goes on although receipts were changed, or are missing at the end of their chain.

@@ -35,18 +35,27 @@ RESUMABLE_COMMANDS = (
 
 
 def check_scripts_to_apply(
-    index: Iterable[IndexEntry], versions: Iterable[str], name_all: bool = False
+    index: Iterable[IndexEntry],
+    versions: Iterable[str],
+    name_all: bool = False,
+    accept_empty_rollback: bool = False,
 ) -> None:
     """Each selected migration parses, runs in one transaction and has a rollback.
 
     Args:
         name_all: whether what is wrong with any of them is said, and not only what is found first.
+        accept_empty_rollback: whether a rollback may have no statement, as one that says why in a comment.
 
     Raises:
         Refused: naming the item of the checklist.
     """
     by_version = {entry["version"]: entry for entry in index}
-    faults = (fault for version in versions for fault in _faults(by_version[version]))
+    faults = (
+        fault
+        for version in versions
+        for fault in _faults(by_version[version])
+        if not (accept_empty_rollback and fault.code == "rollback_script_empty")
+    )
     first = next(faults, None)
     if first is None:
         return
@@ -265,11 +274,13 @@ def check_scripts_to_roll_back(
     index: Iterable[IndexEntry],
     versions: Iterable[str],
     backup_of: Callable[[str], Json | None] = lambda version: None,
+    accept_empty_rollback: bool = False,
 ) -> None:
     """Each migration has a rollback that parses.
 
     Args:
         backup_of: function version -> verified backup made before it was deployed (dict run_id, folder), or None.
+        accept_empty_rollback: see check_scripts_to_apply().
 
     Raises:
         Refused: and names the verified backup where a script is missing.
@@ -277,7 +288,9 @@ def check_scripts_to_roll_back(
     by_version = {entry["version"]: entry for entry in index}
     for version in versions:
         entry = by_version[version]
-        if entry["rollback_name"] is None or entry["rollback_statements"] == 0:
+        if entry["rollback_name"] is None or (
+            entry["rollback_statements"] == 0 and not accept_empty_rollback
+        ):
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
             raise Refused(problem["reason_code"], problem["reason"])
@@ -301,7 +314,9 @@ def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> Non
         )
     if entry["rollback_statements"] == 0 and not entry["rollback_problems"]:
         raise Refused(
-            "rollback_script_missing",
-            f"Checklist item 'rollback script exists': {entry['rollback_place']} is empty.{instead}",
+            "rollback_script_empty",
+            f"Checklist item 'rollback script exists': {entry['rollback_place']} has no statement. Write it;"
+            " or, if there is nothing to take back, let a comment in it say why, and accept that:"
+            f" -e accept_empty_rollback=true{'.' if instead else ''}{instead}",
             script=entry["rollback_name"],
         )

@@ -122,26 +122,29 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
             versions += _select_for_rollback(step, receipts, applied)
         check_scripts_to_roll_back(
-            index, versions, lambda version: verified_backup_before(Ledger(), cursor, version)
+            index,
+            versions,
+            lambda version: verified_backup_before(Ledger(), cursor, version),
+            step.params["accept_empty_rollback"],
         )
         refuse_edited_scripts(index, versions, receipts, accept_edited, kinds=("rollback",))
         return versions
     if step.playbook == "rehearse" and wanted == "all":
         versions = [entry["version"] for entry in index]
-        check_scripts_to_apply(index, versions, name_all=True)
+        check_scripts_to_apply(index, versions, True, step.params["accept_empty_rollback"])
         return versions
     if open_journal(cursor) is None:
         _refuse_unrecorded(cursor, index, applied)
     if step.playbook == "drill":
         versions = select_for_drill(index, wanted, applied, **_limits(step))
-        check_scripts_to_apply(index, versions)
+        check_scripts_to_apply(index, versions, False, step.params["accept_empty_rollback"])
         return versions
     if step.playbook == "deploy":
         with _unless_a_run_is_in_progress(step, cursor):
             _refuse_untested(step, cursor, wanted, applied)
     with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
         versions += select_for_deploy(index, wanted, applied, **_limits(step))
-    check_scripts_to_apply(index, versions)
+    check_scripts_to_apply(index, versions, False, step.params["accept_empty_rollback"])
     refuse_applied_again(index, versions, applied, receipts, step.params["accept_applied_again"])
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)

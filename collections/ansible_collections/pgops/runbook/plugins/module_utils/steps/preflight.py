@@ -75,6 +75,7 @@ OPTIONS: Json = {
     "accept_drift": {"type": "bool", "default": False},
     "accept_edited_scripts": {"type": "bool", "default": False},
     "accept_applied_again": {"type": "bool", "default": False},
+    "accept_empty_rollback": {"type": "bool", "default": False},
     "accept_broken_chain": {"type": "bool", "default": False},
     **LAG_SPEC,
     **SLOT_SPEC,

@@ -37,6 +37,7 @@ SETTINGS = ("setting_invalid", "sql_dir_unusable", "sql_layout_unknown")
 OF_FILES = (
     "layout_foreign",
     "migration_empty",
+    "rollback_script_empty",
     "rollback_script_missing",
     "script_must_be_split",
     "script_name_unusable",
