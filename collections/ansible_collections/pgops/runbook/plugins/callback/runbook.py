@@ -25,6 +25,7 @@ requirements:
 """
 
 import atexit
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -120,6 +121,10 @@ class CallbackModule(DefaultCallback):
 
     def set_options(self, *args: Any, **options: Any) -> None:
         super().set_options(*args, **options)
+        # Into a file or a pipe Ansible writes when some kilobytes have come together, and a person looks there to see
+        # how far it is. What somebody has put in the place of stdout may have no lines.
+        with contextlib.suppress(AttributeError):
+            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         Screen.moves = sys.stdout.isatty() and not self._is_verbose()
         Screen.width = self._display.columns
 

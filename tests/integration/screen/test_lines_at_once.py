@@ -1,0 +1,42 @@
+# Copyright: The pgops runbook authors
+# GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What goes into a file or a pipe is there when it is said, and not when the run is over."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.integration.stories.application import PROJECT, own_environment
+
+PLAYBOOK = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {{msg: the first line}}
+    - ansible.builtin.wait_for: {{path: "{go}", timeout: 120}}
+"""
+
+
+def test_a_line_can_be_read_while_the_next_task_works(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    playbook = tmp_path / "two.yml"
+    playbook.write_text(PLAYBOOK.format(go=go), encoding="utf-8")
+    process = subprocess.Popen(
+        [str(PROJECT / ".venv/bin/ansible-playbook"), str(playbook)],
+        cwd=PROJECT,
+        env=own_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        # It does not end before it is told to: a line that waits in a buffer would never come.
+        assert any("the first line" in line for line in process.stdout), "the process has ended without it"
+        assert process.poll() is None, "it is at work still"
+    finally:
+        go.touch()
+        process.stdout.read()
+        assert process.wait(120) == 0
