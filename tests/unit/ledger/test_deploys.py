@@ -54,6 +54,12 @@ def test_the_index_is_in_that_order_and_what_is_not_declared_goes_by_it() -> Non
     assert dependents(ordered, "001", APPLIED) == ["012", "013", "014"]
 
 
+def test_one_whose_header_cannot_be_read_requires_nothing() -> None:
+    index = [entry("001"), entry("002", "001"), entry("003")]
+    ordered = in_order_of_deploys(index, ["001", "002", "003"])
+    assert dependents(ordered, "002", ["001", "002", "003"]) == []
+
+
 def test_of_which_no_deploy_is_known_keep_their_places() -> None:
     assert [one["version"] for one in in_order_of_deploys(INDEX, ["013", "001"])] == [
         "013",

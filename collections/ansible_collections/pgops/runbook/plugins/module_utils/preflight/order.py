@@ -40,15 +40,21 @@ def in_order_of_deploys(index: Index, deployed: Sequence[str]) -> Index:
         deployed: versions in the order of their deploys, as the ledger has it; others keep their places.
     """
     place = {version: number for number, version in enumerate(deployed)}
+    # Of a script whose header cannot be read nothing is taken for required.
+    cautious = {
+        entry["version"]
+        for number, entry in enumerate(index)
+        if not entry.get("requires_declared", True) and len(entry["requires"]) == number
+    }
     known = sorted(
         (entry for entry in index if entry["version"] in place), key=lambda entry: place[entry["version"]]
     )
     moved = iter(known)
     ordered = [next(moved) if entry["version"] in place else entry for entry in index]
     return [
-        entry
-        if entry.get("requires_declared", True)
-        else {**entry, "requires": [earlier["version"] for earlier in ordered[:number]]}
+        {**entry, "requires": [earlier["version"] for earlier in ordered[:number]]}
+        if entry["version"] in cautious
+        else entry
         for number, entry in enumerate(ordered)
     ]
 
