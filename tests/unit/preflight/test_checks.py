@@ -75,7 +75,7 @@ def test_sound_scripts() -> None:
             {"rollback_name": None, "rollback_statements": 0},
             r"'rollback script exists'.*no rollback/001_name",
         ),
-        ({"rollback_statements": 0}, r"'rollback script exists'.*001_name_rollback\.sql is empty"),
+        ({"rollback_statements": 0}, r"'rollback script exists'.*001_name_rollback\.sql has no statement"),
         (
             {
                 "alone": {

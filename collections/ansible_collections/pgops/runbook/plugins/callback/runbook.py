@@ -124,7 +124,7 @@ class CallbackModule(DefaultCallback):
         # Into a file or a pipe Ansible writes when some kilobytes have come together, and a person looks there to see
         # how far it is. What somebody has put in the place of stdout may have no lines.
         with contextlib.suppress(AttributeError):
-            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # suppressed
         Screen.moves = sys.stdout.isatty() and not self._is_verbose()
         Screen.width = self._display.columns
 

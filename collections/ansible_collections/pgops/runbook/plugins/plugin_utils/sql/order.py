@@ -91,8 +91,8 @@ def requirements(found: Collection[Found]) -> dict[str, list[str]]:
     by_name = {one.version: one.version for one in found} | {one.stem: one.version for one in found}
     earlier: list[str] = []
     for one in sorted(found, key=lambda one: one.rank):
-        # What a script requires that cannot be read is not known. It is never applied; and a rollback, which may come as
-        # far as here with one, compares the schema before COMMIT.
+        # What a script requires that cannot be read is not known. It is never applied; and a rollback, which may come
+        # as far as here with one, compares the schema before COMMIT.
         requires[one.version] = [] if one.apply.problem else list(earlier)
         earlier.append(one.version)
         stated = one.apply.header.requires if one.requires is None else one.requires
