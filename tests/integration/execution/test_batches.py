@@ -191,6 +191,7 @@ def test_an_empty_table_has_no_batch(filled: Any, tmp_path: Path) -> None:
         cursor.execute("TRUNCATE item")
     (timing,) = run(filled, script_of(tmp_path, FILL))
     assert (timing["rows"], timing["batches"]) == (0, 0)
+    assert (timing["wal_bytes"], timing["locks"], timing["rewritten"]) == (0, [], []), "as of any other"
 
 
 def test_settings_of_the_script_hold_in_each_batch(filled: Any, tmp_path: Path) -> None:

@@ -139,6 +139,20 @@ class Batches:
         a_page = rows / pages if pages and rows else ROWS_OF_A_PAGE
         return pages, max(1, min(int(self.parts["rows"] / max(1.0, a_page)), WIDEST_PAGES))
 
+    def whole(self) -> Timing:
+        """Of the statement as one; all of it is none where no row was to be changed."""
+        nothing: Timing = {
+            "line": self.statement["line"],
+            "kind": self.statement["kind"],
+            "seconds": 0.0,
+            "rows": 0,
+            "batches": 0,
+            "wal_bytes": 0,
+            "locks": [],
+            "rewritten": [],
+        }
+        return self.timing or nothing
+
     def _add(self, timing: Timing) -> None:
         self.committed += 1
         if self.timing is None:

@@ -279,8 +279,7 @@ class _PartRun:
                 self.journal.forget(cursor, ordinal)
             raise
         self.journal.note_done(cursor, ordinal)
-        nothing: Timing = {"line": statement["line"], "kind": statement["kind"], "seconds": 0.0, "rows": 0}
-        return [batches.timing or {**nothing, "batches": 0}]
+        return [batches.whole()]
 
     def _batch(self, batches: Batches, first: int, pages: int) -> Timing | None:
         cursor = self.cursor

@@ -45,7 +45,7 @@ def check_together(index: Sequence[IndexEntry], versions: Sequence[str]) -> bool
                 raise Refused(
                     "together_not_possible",
                     f"Migration {entry['version']} cannot be in one transaction with the others: the header of {name}"
-                    f" says '-- Transaction: none'. {instead}",
+                    f" says '-- {'Batches' if alone.get('batches') else 'Transaction: none'}'. {instead}",
                     script=name,
                 )
     return True
