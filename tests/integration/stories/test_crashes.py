@@ -245,6 +245,15 @@ def test_a_module_that_is_killed(
     assert application.deploy("002").status == 0
 
 
+def test_the_time_of_a_step_that_was_killed_is_its_own(application: Application, tmp_path: Path) -> None:
+    """And not that of the question to the ledger what has become of it."""
+    slowly = f"__import__('time').sleep(1.5); {KILL}"
+    run = application.deploy("002", **planted(tmp_path, "forked", "apply", slowly))
+    check(run, "unchanged", "apply", "step_killed", "killed by signal 9", look=AGAIN)
+    assert run.step("apply")["seconds"] >= 1.5
+    assert run.step("rehearse")["started"] <= run.step("apply")["started"]
+
+
 @both_ways
 def test_a_deploy_whose_module_is_killed_after_its_commit_is_taken_back(
     application: Application, tmp_path: Path, way: str

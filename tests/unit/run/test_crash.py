@@ -65,3 +65,10 @@ def test_what_a_module_says_itself_stays() -> None:
 def test_a_step_that_could_not_begin_is_told_from_one_that_broke_off() -> None:
     assert "step_not_begun" in NOT_BEGUN
     assert not {"step_killed", "step_crashed", "step_could_not_run"} & set(NOT_BEGUN)
+
+
+def test_a_message_that_nobody_would_read_is_cut() -> None:
+    _, told = explain_crash("backup", {"failed": True, "exception": summary("x" * 3_000_000)})
+    assert len(told) < 3000
+    assert "(2998000 more characters)" in told
+    assert told.endswith(LOOK)

@@ -15,6 +15,9 @@ NOT_BEGUN = ("psycopg2_missing", "step_not_begun")
 
 LOOK = "See what is true now: ansible-playbook playbooks/status.yml"
 
+#: Of what a module has said: a person reads it, and the rest would bury what is to be typed.
+LONGEST = 2000
+
 # A shell gives 128 and the signal's number for a program that a signal ended (POSIX, Shell Command Language, 2.8.2).
 SHELL_SIGNALS = 128
 
@@ -76,4 +79,5 @@ def _told(result: Mapping[str, Any]) -> str:
 
 
 def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
+    line = " ".join(str(text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} ... ({len(line) - LONGEST} more characters)"

@@ -171,7 +171,10 @@ class ModuleOfSteps(ActionBase):
         """What the ledger says of a step whose process did not report; ``result`` where nobody can be asked."""
         died = {"code": result["reason_code"], "reason": result["msg"].removesuffix(LOOK).rstrip()}
         found = self._run_if_reached({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
-        return {**result, **found} if "step" in found else result
+        if "step" not in found:
+            return result
+        # When it began and how long it took are those of the process that is gone, and not of the question.
+        return {**result, **found, "started": result.get("started"), "seconds": result.get("seconds")}
 
     def _update_module_args(
         self, module_name: str, module_args: dict[str, Any], *args: Any, **options: Any
