@@ -101,3 +101,42 @@ def test_what_is_declared_is_all_that_may_be_left(left: tuple[StepRuns, str, str
     answer = up_to_rehearsal(runs)
     assert answer["reason_code"] == "rehearsal_rollback_schema_differs"
     assert "table public.forgotten" in answer["msg"]
+
+
+CAREFUL = (
+    "CREATE TABLE notes_before AS TABLE notes; ALTER TABLE notes DROP COLUMN body;",
+    "ALTER TABLE notes ADD COLUMN body text; UPDATE notes SET body = k.body FROM notes_before k WHERE k.id = notes.id;"
+    " DROP TABLE notes_before;",
+)
+
+
+def test_a_column_whose_values_are_kept_in_a_copy_of_its_table(runs: StepRuns) -> None:
+    """The copy has the order that its table has, the second time another one than the first."""
+    apply, rollback = CAREFUL
+    runs.execute("ALTER TABLE notes ADD COLUMN tone text")
+    runs.write(
+        migrations__002_author=f"-- Data Loss: PARTIAL\n{apply}",
+        rollback__002_author_rollback=f"-- Leaves: column order notes\n{rollback}",
+    )
+    rows = runs.ask("SELECT id, body, tone FROM notes ORDER BY id")
+    for _ in range(2):
+        answer = up_to_rehearsal(runs)
+        assert not answer.get("failed"), answer
+        runs.must("apply")
+        runs.conclude()
+        runs.another("emergency_rollback").roll_back()
+        assert runs.ask("SELECT id, body, tone FROM notes ORDER BY id") == rows
+        runs = runs.another()
+
+
+def test_another_order_of_a_table_that_was_there_is_seen(runs: StepRuns) -> None:
+    apply, rollback = CAREFUL
+    runs.execute("ALTER TABLE notes ADD COLUMN tone text", "CREATE TABLE beside (a int, b int)")
+    runs.write(
+        migrations__002_author=f"-- Data Loss: PARTIAL\n{apply}",
+        rollback__002_author_rollback=f"-- Leaves: column order notes\n{rollback}"
+        " ALTER TABLE beside DROP a; ALTER TABLE beside ADD a int;",
+    )
+    refused = up_to_rehearsal(runs)
+    assert refused["reason_code"] == "rehearsal_rollback_leaves_residue"
+    assert "beside" in refused["msg"]

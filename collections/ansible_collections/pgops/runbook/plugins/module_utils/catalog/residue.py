@@ -15,7 +15,7 @@ from typing import Any
 
 from .difference import Difference
 
-__all__ = ["ENUM_LABEL", "beyond_residue", "header_line", "undeclared"]
+__all__ = ["COLUMN_ORDER", "ENUM_LABEL", "beyond_residue", "header_line", "undeclared"]
 
 COLUMN_ORDER = "column order"
 ENUM_LABEL = "enum label"

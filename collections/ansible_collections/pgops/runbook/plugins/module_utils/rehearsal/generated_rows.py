@@ -229,13 +229,13 @@ class OnGeneratedRows:
         }
         proof["generated_rows"] = seen
         try:
-            catalog = self.rehearsal.apply(migration).after
+            work = self.rehearsal.apply(migration)
         except Refused as refusal:
             seen["not_applied"] = refusal.reason
             return self._without_rows(migration)
         rows = self.rehearsal.rows_in(before[1])
         try:
-            shown = self.rehearsal.prove_rollback(migration, before, catalog)
+            shown = self.rehearsal.prove_rollback(migration, before, work.after, work.impact)
         except Refused as refusal:
             raise self._refused(refusal, rows) from None
         seen["compared"] = rows

@@ -14,7 +14,7 @@ from ..catalog.changes import schema_changes
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
 from ..catalog.difference import Difference, describe, difference, undone
 from ..catalog.remade import difference_left
-from ..catalog.residue import beyond_residue, header_line, undeclared
+from ..catalog.residue import COLUMN_ORDER, beyond_residue, header_line, undeclared
 from ..content.difference import difference as content_difference
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
@@ -35,6 +35,7 @@ from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Script
 from .data_loss import accepted_loss
 from .dropped import Place, columns_in_place, dropped
+from .grown import grown_tables
 from .hooks import CopyHooks, refuse_collisions
 from .together import rehearse_together
 
@@ -101,6 +102,22 @@ class Rehearsal:
         """
         found, residue = self._parted(before, after)
         return [*describe(found), *sorted(set(residue) - self._residue)]
+
+    def _differing_again(self, first: Catalog, again: Catalog, before: Catalog, left: Sequence[str]) -> list[str]:
+        """How the schema of a second apply differs from that of the first.
+
+        A table that the migration makes of another one has that one's columns in their order; and that order may be
+        what the rollback has rightly left.
+
+        Args:
+            first, again: after the migration.
+            before: before it.
+            left: what its rollback has left.
+        """
+        found, residue = self._parted(first, again)
+        of_others = {one for one in residue if one.startswith(f"{COLUMN_ORDER} ") and one not in before}
+        may_differ = of_others if any(one.startswith(COLUMN_ORDER) for one in left) else set()
+        return [*describe(found), *sorted(set(residue) - self._residue - may_differ)]
 
     def _parted(self, before: Catalog, after: Catalog) -> tuple[Difference, list[str]]:
         with transaction(self.connection) as cursor:
@@ -285,7 +302,12 @@ class Rehearsal:
         self._left_otherwise = set()
         for position in range(len(migrations) - 1, -1, -1):
             evidence[position].update(
-                self.prove_rollback(migrations[position], stages[position], stages[position + 1][0])
+                self.prove_rollback(
+                    migrations[position],
+                    stages[position],
+                    stages[position + 1][0],
+                    evidence[position]["impact"],
+                )
             )
         if together:
             rehearse_together(self, migrations, evidence, stages[0])
@@ -294,7 +316,8 @@ class Rehearsal:
         earlier: list[Work] = []
         for position, (migration, work) in enumerate(zip(migrations, applied)):
             expected = _with_what_came_back(stages[position + 1][0], earlier)
-            lines = self.differing(expected, work.made)
+            before = stages[position][0]
+            lines = self._differing_again(expected, work.made, before, evidence[position]["residue"])
             if lines:
                 raise Refused(
                     "rehearsal_second_apply_differs",
@@ -319,7 +342,11 @@ class Rehearsal:
         }
 
     def prove_rollback(
-        self, migration: Migration, before: tuple[Catalog, Content | None], catalog_applied: Catalog
+        self,
+        migration: Migration,
+        before: tuple[Catalog, Content | None],
+        catalog_applied: Catalog,
+        impact: Impact | None = None,
     ) -> Json:
         """Roll back, and compare with what there was before.
 
@@ -327,6 +354,7 @@ class Rehearsal:
             migration: which is applied.
             before: what state() gave before it was; None for the content where nobody knows it.
             catalog_applied: the schema that it has made.
+            impact: what was measured of it; None where nobody has.
 
         Returns:
             evidence: what came back, and what it took.
@@ -339,7 +367,9 @@ class Rehearsal:
         work = self.roll_back(migration)
         catalog, content = self.state(only_columns=content_before)
         residue = self._check_schema(migration, catalog_before, catalog)
-        lost, not_compared = self._loss(migration, content_before, content)
+        impacts = [impact or {}, work.impact]
+        lost, not_compared, grown = self._loss(migration, content_before, content, impacts)
+        residue = [*residue, *grown]
         return {
             "schema_restored": True,
             "residue": residue,
@@ -365,9 +395,13 @@ class Rehearsal:
             return residue_left(Ledger().receipts(cursor)).get(migration["version"], [])
 
     def _loss(
-        self, migration: Migration, before: Content | None, after: Content
-    ) -> tuple[list[Json], list[str]]:
-        """(what a rollback does not give back and need not, tables of which a later rollback has left nothing to tell).
+        self, migration: Migration, before: Content | None, after: Content, impacts: Sequence[Impact]
+    ) -> tuple[list[Json], list[str], list[str]]:
+        """What a rollback does not give back and need not.
+
+        Returns:
+            the losses; tables of which a later rollback has left nothing to tell; lines that declare tables which only
+            grew.
 
         Raises:
             Refused: it does not give back what it should.
@@ -375,12 +409,16 @@ class Rehearsal:
         problems = content_difference(before, after) if before else []
         own = [found for found in problems if found["table"] not in self._left_otherwise]
         not_compared = sorted({found["table"] for found in problems} & self._left_otherwise)
+        grown = grown_tables(migration, own, impacts)
+        self._left_otherwise.update(grown)
+        own = [found for found in own if found["table"] not in grown]
+        lines = sorted(set(grown.values()))
         if not before or not own:
-            return [], not_compared
+            return [], not_compared, lines
         connections = self.production, self.connection
         lost = accepted_loss(migration, own, before, connections, self.accept_data_loss)
         self._left_otherwise.update(found["table"] for found in own)
-        return lost, not_compared
+        return lost, not_compared, lines
 
 
 def _with_what_came_back(catalog: Catalog, works: Iterable[Work]) -> Catalog:

@@ -28,7 +28,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _IDENTIFIER = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")'
 _RENAME = re.compile(rf"rename\s+({_IDENTIFIER}(?:\.{_IDENTIFIER}){{1,2}})(?:\s*\(.*\))?", re.I | re.S)
 _RESIDUE = re.compile(
-    rf"column\s+order\s+{_IDENTIFIER}(?:\.{_IDENTIFIER})?|enum\s+label\s+{_IDENTIFIER}\..+", re.S
+    rf"(?:column\s+order|rows\s+of)\s+{_IDENTIFIER}(?:\.{_IDENTIFIER})?|enum\s+label\s+{_IDENTIFIER}\..+",
+    re.S,
 )
 _BATCHES = re.compile(r"([1-9][0-9]{0,8})\s+rows(?:\s*\(.*\))?", re.I | re.S)
 _BLANK = " \t\n\r\f\v"
@@ -189,7 +190,7 @@ def _residue(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
             raise source.error(
                 "header_invalid",
                 offset,
-                f'"Leaves: {line}" is neither "column order <table>" nor "enum label <type>.<label>"',
+                f'"Leaves: {line}" is none of "column order <table>", "rows of <table>", "enum label <type>.<label>"',
             )
     return tuple(" ".join(line.split(None, 2)) for line in lines)
 
