@@ -27,6 +27,7 @@ NOT_LISTS_OF_A_SENTENCE = {
     "sha256_of_text(run_id)[:16]",
     "left[:LEFT_SHOWN]",
     "line[:97]",
+    "line[:LONGEST]",
     "lines[:LIMIT]",  # of a report, which says how many more there are
     "text[:LONGEST_DEFINITION]",
     "(step.get('receipt') or '')[:12]",

@@ -121,5 +121,5 @@ def test_what_a_rollback_leaves(lines: str, leaves: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("value", ["", "orders", "column orders", "enum label mood", "table orders"])
 def test_anything_else_that_it_leaves_is_an_error(value: str) -> None:
-    with pytest.raises(SqlScriptError, match="is none of"):
+    with pytest.raises(SqlScriptError, match="is not one of"):
         parse_header(f"-- Leaves: {value}\nDROP TABLE x;")

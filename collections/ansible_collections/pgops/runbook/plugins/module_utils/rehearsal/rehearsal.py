@@ -103,7 +103,9 @@ class Rehearsal:
         found, residue = self._parted(before, after)
         return [*describe(found), *sorted(set(residue) - self._residue)]
 
-    def _differing_again(self, first: Catalog, again: Catalog, before: Catalog, left: Sequence[str]) -> list[str]:
+    def _differing_again(
+        self, first: Catalog, again: Catalog, before: Catalog, left: Sequence[str]
+    ) -> list[str]:
         """How the schema of a second apply differs from that of the first.
 
         A table that the migration makes of another one has that one's columns in their order; and that order may be

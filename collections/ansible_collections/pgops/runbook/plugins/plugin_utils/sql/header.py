@@ -190,7 +190,8 @@ def _residue(source: SqlText, value: str, offset: int) -> tuple[str, ...]:
             raise source.error(
                 "header_invalid",
                 offset,
-                f'"Leaves: {line}" is none of "column order <table>", "rows of <table>", "enum label <type>.<label>"',
+                f'"Leaves: {line}" is not one of "column order <table>", "rows of <table>" and'
+                ' "enum label <type>.<label>"',
             )
     return tuple(" ".join(line.split(None, 2)) for line in lines)
 
