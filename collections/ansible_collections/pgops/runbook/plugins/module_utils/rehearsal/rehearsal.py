@@ -348,7 +348,7 @@ class Rehearsal:
         migration: Migration,
         before: tuple[Catalog, Content | None],
         catalog_applied: Catalog,
-        impact: Impact | None = None,
+        impact: Impact,
     ) -> Json:
         """Roll back, and compare with what there was before.
 
@@ -356,7 +356,7 @@ class Rehearsal:
             migration: which is applied.
             before: what state() gave before it was; None for the content where nobody knows it.
             catalog_applied: the schema that it has made.
-            impact: what was measured of it; None where nobody has.
+            impact: what was measured of it.
 
         Returns:
             evidence: what came back, and what it took.
@@ -369,7 +369,7 @@ class Rehearsal:
         work = self.roll_back(migration)
         catalog, content = self.state(only_columns=content_before)
         residue = self._check_schema(migration, catalog_before, catalog)
-        impacts = [impact or {}, work.impact]
+        impacts = [impact, work.impact]
         lost, not_compared, grown = self._loss(migration, content_before, content, impacts)
         residue = [*residue, *grown]
         return {

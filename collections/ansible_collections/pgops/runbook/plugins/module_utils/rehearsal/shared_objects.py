@@ -113,11 +113,9 @@ def refuse_shared_changes(cursor: Cursor, script: str, before: SharedState, one_
     (locked,) = one_row(cursor)
     after = shared_state(cursor)
     _refuse_changes_of_own(cursor, script, before, after, one_by_one)
-    changed = _changed(before.facts, after.facts)
-    if changed and not one_by_one:
+    changed = [] if one_by_one else _changed(before.facts, after.facts)
+    if changed:
         changed = _of_nobody_else(cursor, before.facts, after.facts, changed)
-    elif one_by_one:
-        changed = []
     if not changed and not locked:
         return
     raise Refused(
