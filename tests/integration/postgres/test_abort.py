@@ -27,7 +27,11 @@ from tests.integration.step_runs import target
 from tests.streaming import until
 
 SOON = AbortPolicy(sessions=1, seconds=0)
-WATCHES = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_blocking_pids(w.pid)%' AND pid <> pg_backend_pid()"
+# Those of one database: a session of another test's watch may end later than its test.
+WATCHES = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = %s AND query LIKE '%%pg_blocking_pids(w.pid)%%' AND pid <> pg_backend_pid()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -189,8 +193,9 @@ def test_a_watch_that_has_trouble_looks_again_and_ends_nothing_by_that(
     server: LocalServer, database: str, ours: Connection
 ) -> None:
     def watches() -> list[tuple]:
-        with contextlib.closing(server.connect()) as other:
-            return run(other, WATCHES)
+        with contextlib.closing(server.connect()) as other, other.cursor() as cursor:
+            cursor.execute(WATCHES, (database,))
+            return cursor.fetchall()
 
     with AbortWatch(target(server, database), SOON) as watch, watch.armed(ours):
         until(watches, "it looks")
