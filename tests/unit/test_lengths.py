@@ -16,7 +16,6 @@ LINES = 400
 REASONS = {
     "module_utils/reasons.py": "a table: one entry a code",
     "doc_fragments/step.py": "documentation of the options that steps share, as ansible-doc wants it: one text",
-    "module_utils/rehearsal/rehearsal.py": "the rehearsal from first to last: a list of looks, in order",
     "module_utils/salvage/returning/waiting.py": "the rows that wait, as SQL: each part names the same temporary table",
     "plugin_utils/drafting/creating.py": "a handler for each statement that makes something, none longer than a screen",
 }

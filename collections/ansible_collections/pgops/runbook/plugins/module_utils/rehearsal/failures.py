@@ -1,18 +1,21 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All that failed in a rehearsal from an empty database, as one refusal."""
+"""What fails in a rehearsal, as a refusal: of one migration, or of all that failed from an empty database."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
-from ..errors import Refused, RunbookError
+from ..errors import Refused, RunbookError, StepFailed, Unchanged
 from ..generation.evidence import rows_seen
+from ..postgres.connection import psycopg2
+from ..postgres.message import one_line
 from ..sentences import listed
 from ..shapes import Json
 
-__all__ = ["TOLD", "refusal_of_all"]
+__all__ = ["TOLD", "RefusedAs", "refusal_of_all"]
 
 #: Of how many the sentence itself says what is wrong; the others stand in the record.
 TOLD = 5
@@ -53,3 +56,33 @@ def refusal_of_all(
         f"{len(failures)} of {total} migrations fail the rehearsal: {', '.join(failures)}. {told}.{rest}",
         **details,
     )
+
+
+class RefusedAs:
+    """What fails on a copy is a refusal for production; the sentence says which migration it was."""
+
+    def __init__(self, prefix: str, script: str) -> None:
+        self.prefix = prefix
+        self.script = script
+
+    def __enter__(self) -> RefusedAs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, (StepFailed, Unchanged)):
+            raise Refused(
+                error.code,
+                f"{self.prefix}{error.reason.rstrip('.')}. Production was not touched.",
+                **error.details,
+            ) from None
+        if isinstance(error, psycopg2.Error):
+            # Not of a statement of the script, which would be named: of what follows it, up to COMMIT.
+            raise Refused(
+                "postgresql_error",
+                f"{self.prefix}after the last statement of {self.script}: {one_line(error)}. Production was not"
+                " touched.",
+                script=self.script,
+                sqlstate=error.pgcode,
+            ) from None

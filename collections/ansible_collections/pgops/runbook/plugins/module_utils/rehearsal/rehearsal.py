@@ -6,19 +6,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.changes import schema_changes
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
-from ..catalog.difference import Difference, describe, difference, undone
-from ..catalog.remade import difference_left
-from ..catalog.residue import COLUMN_ORDER, beyond_residue, header_line, undeclared
-from ..content.difference import difference as content_difference
+from ..catalog.difference import difference, undone
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
-from ..errors import Refused, StepFailed, Unchanged
+from ..errors import Refused
 from ..execution.hooks import Work
 from ..execution.parts import commits_one_by_one, does_nothing
 from ..execution.recipe import apply_in_one_transaction, apply_together, roll_back_in_one_transaction
@@ -26,17 +22,15 @@ from ..execution.recipe_one_by_one import apply_one_by_one, roll_back_one_by_one
 from ..ledger.bookkeeping import books
 from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
-from ..ledger.residue import residue_left
 from ..ledger.versions import VersionTable
-from ..postgres.connection import psycopg2, transaction
-from ..postgres.message import one_line
+from ..postgres.connection import transaction
 from ..postgres.sequences import collisions, new_collisions
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Impact, Json, Migration, Script
-from .data_loss import accepted_loss
 from .dropped import Place, columns_in_place, dropped
-from .grown import grown_tables
+from .failures import RefusedAs
 from .hooks import CopyHooks, refuse_collisions
+from .left_behind import LeftBehind
 from .together import rehearse_together
 
 __all__ = ["RESIDUE_SPEC", "TABLES_NAMED", "Rehearsal"]
@@ -77,17 +71,11 @@ class Rehearsal:
         residue: Iterable[str] = (),
     ) -> None:
         self.connection = connection
-        self.production = production
         self.restore_salvage = restore_salvage
-        self.accept_data_loss = accept_data_loss
-        self.accept_residue = accept_residue
-        # What rollbacks have left; the schemas before them are compared with that in place.
-        self._residue: set[str] = set(residue)
-        # Tables in which rollbacks have left other rows than there were: they say nothing about earlier migrations.
-        self._left_otherwise: set[str] = set()
+        self.left = LeftBehind(connection, production, accept_data_loss, accept_residue, residue)
         self._books = books().table
         self.hooks = CopyHooks(connection, list(smoke), files_follow, statement_timeout_seconds)
-        self.hooks.left = self._residue
+        self.hooks.left = self.left.residue
 
     def state(self, only_columns: Mapping[str, Any] | None = None) -> tuple[Catalog, Content]:
         """(catalog, content) of the copy now."""
@@ -96,61 +84,8 @@ class Rehearsal:
             return read_schema(cursor), VersionTable(cursor).without_books(content)
 
     def differing(self, before: Catalog, after: Catalog) -> list[str]:
-        """How the schema of the copy differs from an earlier one, for the person on call; see difference_left().
-
-        What rollbacks have rightly left does not count.
-        """
-        found, residue = self._parted(before, after)
-        return [*describe(found), *sorted(set(residue) - self._residue)]
-
-    def _differing_again(
-        self, first: Catalog, again: Catalog, before: Catalog, left: Sequence[str]
-    ) -> list[str]:
-        """How the schema of a second apply differs from that of the first.
-
-        A table that the migration makes of another one has that one's columns in their order; and that order may be
-        what the rollback has rightly left.
-
-        Args:
-            first, again: after the migration.
-            before: before it.
-            left: what its rollback has left.
-        """
-        found, residue = self._parted(first, again)
-        of_others = {one for one in residue if one.startswith(f"{COLUMN_ORDER} ") and one not in before}
-        may_differ = of_others if any(one.startswith(COLUMN_ORDER) for one in left) else set()
-        return [*describe(found), *sorted(set(residue) - self._residue - may_differ)]
-
-    def _parted(self, before: Catalog, after: Catalog) -> tuple[Difference, list[str]]:
-        with transaction(self.connection) as cursor:
-            return beyond_residue(difference_left(cursor, before, after))
-
-    def _check_schema(self, migration: Migration, before: Catalog, after: Catalog) -> list[str]:
-        """What the rollback of the migration has left of it that it rightly may.
-
-        Raises:
-            Refused: it does not give back the schema, or leaves something that it does not declare.
-        """
-        found, residue = self._parted(before, after)
-        left = [one for one in residue if one not in self._residue]
-        if found:
-            raise Refused(
-                "rehearsal_rollback_schema_differs",
-                f"Checklist item 'rollback tested on a copy': the rollback of {migration['version']} does not give back"
-                f" the schema: {listed(describe(found))}. Correct the rollback script.",
-            )
-        silent = undeclared(left, migration.get("leaves", []))
-        if silent and not self.accept_residue:
-            raise Refused(
-                "rehearsal_rollback_leaves_residue",
-                f"Checklist item 'rollback tested on a copy': the rollback of {migration['version']} does not give back"
-                f" the schema: {listed(silent)}, which PostgreSQL cannot take back. If that may stay, say so in the"
-                f" header of the rollback script, one line each: {listed([header_line(one) for one in silent])}."
-                " Or accept it once: -e accept_residue=true",
-                residue=silent,
-            )
-        self._residue.update(left)
-        return left
+        """How the schema of the copy differs from an earlier one, for the person on call; see LeftBehind."""
+        return self.left.differing(before, after)
 
     def apply(self, migration: Migration, puts_back: bool = False, again: bool = False) -> Work:
         """Apply, verify, put salvage back, smoke test.
@@ -224,9 +159,9 @@ class Rehearsal:
         with transaction(self.connection) as cursor:
             return columns_in_place(cursor)
 
-    def _named(self, migration: Migration, what: str, direction: str) -> _RefusedAs:
+    def _named(self, migration: Migration, what: str, direction: str) -> RefusedAs:
         script = Work(migration, direction).script["name"]
-        return _RefusedAs(f"Migration {migration['version']} {what}: ", script)
+        return RefusedAs(f"Migration {migration['version']} {what}: ", script)
 
     def apply_all(
         self, migrations: Sequence[Migration], puts_back: bool = False, again: bool = False
@@ -242,9 +177,9 @@ class Rehearsal:
         with self._named_together(migrations, "fail to roll back on the copy"), self.hooks.own_session():
             return roll_back_in_one_transaction(list(migrations), self.hooks)
 
-    def _named_together(self, migrations: Sequence[Migration], what: str) -> _RefusedAs:
+    def _named_together(self, migrations: Sequence[Migration], what: str) -> RefusedAs:
         versions = ", ".join(migration["version"] for migration in migrations)
-        return _RefusedAs(f"Migrations {versions}, in one transaction, {what}: ", "their scripts")
+        return RefusedAs(f"Migrations {versions}, in one transaction, {what}: ", "their scripts")
 
     def _apply_again(self, migrations: Sequence[Migration], together: bool) -> Iterator[Work]:
         """For the last time, after which the copy is as production will be."""
@@ -301,7 +236,7 @@ class Rehearsal:
         if whole_before is not None:
             # Its rows from before are in no copy any more; the schema is on record.
             stages[0] = (whole_before, None)
-        self._left_otherwise = set()
+        self.left.all_applied()
         for position in range(len(migrations) - 1, -1, -1):
             evidence[position].update(
                 self.prove_rollback(
@@ -319,7 +254,7 @@ class Rehearsal:
         for position, (migration, work) in enumerate(zip(migrations, applied)):
             expected = _with_what_came_back(stages[position + 1][0], earlier)
             before = stages[position][0]
-            lines = self._differing_again(expected, work.made, before, evidence[position]["residue"])
+            lines = self.left.differing_again(expected, work.made, before, evidence[position]["residue"])
             if lines:
                 raise Refused(
                     "rehearsal_second_apply_differs",
@@ -368,9 +303,9 @@ class Rehearsal:
         clock = time.monotonic()
         work = self.roll_back(migration)
         catalog, content = self.state(only_columns=content_before)
-        residue = self._check_schema(migration, catalog_before, catalog)
+        residue = self.left.of_schema(migration, catalog_before, catalog)
         impacts = [impact, work.impact]
-        lost, not_compared, grown = self._loss(migration, content_before, content, impacts)
+        lost, not_compared, grown = self.left.of_rows(migration, content_before, content, impacts)
         residue = [*residue, *grown]
         return {
             "schema_restored": True,
@@ -384,43 +319,12 @@ class Rehearsal:
             "rollback_changed": digest_of(catalog) != digest_of(catalog_applied)
             or bool(self._rows_of_users(work.impact))
             # There may be nothing that it could take back, or it is left already by an earlier one.
-            or bool(residue or migration.get("leaves") or self._left_earlier(migration))
+            or bool(residue or migration.get("leaves") or self.left.earlier(migration))
             or does_nothing(migration["apply"]),
             "rollback_read_in_part": work.notes["read_in_part"],
             "rows_in": self.rows_in(content_before),
             **_compared(content_before, content),
         }
-
-    def _left_earlier(self, migration: Migration) -> list[str]:
-        """What an earlier rollback of it has left in production, and so on the copy."""
-        with transaction(self.connection) as cursor:
-            return residue_left(Ledger().receipts(cursor)).get(migration["version"], [])
-
-    def _loss(
-        self, migration: Migration, before: Content | None, after: Content, impacts: Sequence[Impact]
-    ) -> tuple[list[Json], list[str], list[str]]:
-        """What a rollback does not give back and need not.
-
-        Returns:
-            the losses; tables of which a later rollback has left nothing to tell; lines that declare tables which only
-            grew.
-
-        Raises:
-            Refused: it does not give back what it should.
-        """
-        problems = content_difference(before, after) if before else []
-        own = [found for found in problems if found["table"] not in self._left_otherwise]
-        not_compared = sorted({found["table"] for found in problems} & self._left_otherwise)
-        grown = grown_tables(migration, own, impacts)
-        self._left_otherwise.update(grown)
-        own = [found for found in own if found["table"] not in grown]
-        lines = sorted(set(grown.values()))
-        if not before or not own:
-            return [], not_compared, lines
-        connections = self.production, self.connection
-        lost = accepted_loss(migration, own, before, connections, self.accept_data_loss)
-        self._left_otherwise.update(found["table"] for found in own)
-        return lost, not_compared, lines
 
 
 def _with_what_came_back(catalog: Catalog, works: Iterable[Work]) -> Catalog:
@@ -442,33 +346,3 @@ def _compared(before: Content | None, after: Content) -> Json:
             if after["sequences"].get(name) != value
         },
     }
-
-
-class _RefusedAs:
-    """What fails on a copy is a refusal for production; the sentence says which migration it was."""
-
-    def __init__(self, prefix: str, script: str) -> None:
-        self.prefix = prefix
-        self.script = script
-
-    def __enter__(self) -> _RefusedAs:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, (StepFailed, Unchanged)):
-            raise Refused(
-                error.code,
-                f"{self.prefix}{error.reason.rstrip('.')}. Production was not touched.",
-                **error.details,
-            ) from None
-        if isinstance(error, psycopg2.Error):
-            # Not of a statement of the script, which would be named: of what follows it, up to COMMIT.
-            raise Refused(
-                "postgresql_error",
-                f"{self.prefix}after the last statement of {self.script}: {one_line(error)}. Production was not"
-                " touched.",
-                script=self.script,
-                sqlstate=error.pgcode,
-            ) from None
