@@ -47,7 +47,7 @@ def test_a_look_that_breaks_down_has_observed_nothing(holder: Any, monkeypatch: 
     holder.rollback()
     holder.autocommit = True
     impact = ImpactOneByOne()
-    with holder.cursor() as cursor, impact.alone(cursor):
+    with holder.cursor() as cursor, impact.outside_transaction(cursor):
         time.sleep(10 * locks.LOOK_EVERY_SECONDS)
     assert impact.result()["locks_observed"] is False
 

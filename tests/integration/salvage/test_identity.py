@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what the rows of a table are recognised."""
+"""How the rows of a table are recognised."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what a row is known again: by a key that tells rows apart whatever is in them, or by all of its values."""
+"""How a row is recognised: by a key that tells rows apart whatever is in them, or by all of its values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what rows are known again, when it is known what users had made of them and what the migration makes."""
+"""How rows are recognised when it is known what users had made of them and what the migration makes."""
 
 from __future__ import annotations
 

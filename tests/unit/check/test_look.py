@@ -279,7 +279,7 @@ def test_migrations_of_which_the_tool_would_not_know(tmp_path: Path) -> None:
     assert places(seen(write(tmp_path, files), version_table="django")) == [
         ("migrations/001_notes.sql", 1, "version_key_unknown")
     ]
-    with pytest.raises(Refused, match="does not say by what"):
+    with pytest.raises(Refused, match="does not say how"):
         books_of("django", read_sql_library(tmp_path))
 
 

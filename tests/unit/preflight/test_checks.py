@@ -49,7 +49,7 @@ def entry(version: Any, requires: Any = (), **facts: Any) -> dict[Any, Any]:
         "rollback_problems": [],
         "statements": 2,
         "rollback_statements": 2,
-        "alone": {"apply": transactions(), "rollback": transactions()},
+        "one_by_one": {"apply": transactions(), "rollback": transactions()},
         **facts,
     }
 
@@ -78,7 +78,7 @@ def test_sound_scripts() -> None:
         ({"rollback_statements": 0}, r"'rollback script exists'.*001_name_rollback\.sql has no statement"),
         (
             {
-                "alone": {
+                "one_by_one": {
                     "apply": transactions((4, "VACUUM", None), declared="one"),
                     "rollback": transactions(),
                 }
@@ -86,27 +86,37 @@ def test_sound_scripts() -> None:
             r"'migration runs in one transaction': migrations/001_name\.sql line 4: VACUUM.*'-- Transaction: one'",
         ),
         (
-            {"alone": {"apply": transactions(), "rollback": transactions((2, "DROP DATABASE", None))}},
+            {"one_by_one": {"apply": transactions(), "rollback": transactions((2, "DROP DATABASE", None))}},
             r"rollback/001_name_rollback\.sql line 2: DROP DATABASE reaches beyond",
         ),
         (
-            {"alone": {"apply": transactions((2, INDEX_COMMAND, None)), "rollback": transactions()}},
+            {"one_by_one": {"apply": transactions((2, INDEX_COMMAND, None)), "rollback": transactions()}},
             r"line 2: CREATE INDEX CONCURRENTLY gives the index no name",
         ),
         (
-            {"alone": {"apply": transactions((2, "VACUUM", None), blocks=1), "rollback": transactions()}},
+            {
+                "one_by_one": {
+                    "apply": transactions((2, "VACUUM", None), blocks=1),
+                    "rollback": transactions(),
+                }
+            },
             r"has a BEGIN of its own",
         ),
         (
-            {"alone": {"apply": transactions(declared="none", blocks=1), "rollback": transactions()}},
+            {"one_by_one": {"apply": transactions(declared="none", blocks=1), "rollback": transactions()}},
             r"has a BEGIN of its own",
         ),
         (
-            {"alone": {"apply": transactions(shared=[(3, "CREATE ROLE app")]), "rollback": transactions()}},
+            {
+                "one_by_one": {
+                    "apply": transactions(shared=[(3, "CREATE ROLE app")]),
+                    "rollback": transactions(),
+                }
+            },
             r"^migrations/001_name\.sql line 3: CREATE ROLE app changes what all databases of the .*by hand",
         ),
         (
-            {"alone": {"apply": transactions(), "rollback": transactions(shared=[(1, "DROP ROLE")])}},
+            {"one_by_one": {"apply": transactions(), "rollback": transactions(shared=[(1, "DROP ROLE")])}},
             r"^rollback/001_name_rollback\.sql line 1: DROP ROLE changes",
         ),
     ],
@@ -120,17 +130,19 @@ def test_a_rollback_that_may_change_rows_in_two_places() -> None:
     twice = transactions((3, "VACUUM", None), changes=[2, 5])
     reason = r"^rollback/001_name_rollback\.sql may change rows in 2 places \(lines 2, 5\)"
     with pytest.raises(Refused, match=reason):
-        check_scripts_to_apply([entry("001", alone={"apply": transactions(), "rollback": twice})], ["001"])
+        check_scripts_to_apply(
+            [entry("001", one_by_one={"apply": transactions(), "rollback": twice})], ["001"]
+        )
     with pytest.raises(Refused, match=reason):
         check_scripts_to_roll_back(
-            [entry("001", alone={"apply": transactions(), "rollback": twice})], ["001"]
+            [entry("001", one_by_one={"apply": transactions(), "rollback": twice})], ["001"]
         )
-    check_scripts_to_apply([entry("001", alone={"apply": twice, "rollback": transactions()})], ["001"])
+    check_scripts_to_apply([entry("001", one_by_one={"apply": twice, "rollback": transactions()})], ["001"])
 
 
 def test_a_rollback_of_what_is_deployed_does_not_wait_for_a_role_that_it_drops() -> None:
     drops = transactions(shared=[(1, "DROP ROLE")])
-    check_scripts_to_roll_back([entry("001", alone={"apply": drops, "rollback": drops})], ["001"])
+    check_scripts_to_roll_back([entry("001", one_by_one={"apply": drops, "rollback": drops})], ["001"])
 
 
 def test_all_that_is_wrong_is_named_where_all_are_rehearsed() -> None:
@@ -182,5 +194,5 @@ def test_a_rollback_does_not_ask_whether_the_migration_could_be_applied() -> Non
 
 def test_statements_outside_of_a_transaction_pass_when_they_can_be_gone_on_with() -> None:
     named = transactions((3, INDEX_COMMAND, {"index": [None, "x"]}), (4, "VACUUM", None))
-    alone = {"apply": named, "rollback": transactions(declared="none")}
-    check_scripts_to_apply([entry("001", alone=alone)], ["001"])
+    facts = {"apply": named, "rollback": transactions(declared="none")}
+    check_scripts_to_apply([entry("001", one_by_one=facts)], ["001"])

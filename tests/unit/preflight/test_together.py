@@ -20,7 +20,7 @@ def entry(version: str, apply: dict = PLAIN, rollback: dict = PLAIN) -> dict[str
         "version": version,
         "apply_name": f"migrations/{version}.sql",
         "rollback_name": f"rollback/{version}_rollback.sql",
-        "alone": {"apply": apply, "rollback": rollback},
+        "one_by_one": {"apply": apply, "rollback": rollback},
     }
 
 

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what other tools know a migration, read from its files."""
+"""How other tools know a migration, read from its files."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_what_is_handed_to_a_module_is_the_script_or_its_name(tmp_path: Path) ->
                 "line": 3,
                 "column": 2,
                 "kind": "IndexStmt",
-                "alone": "CREATE INDEX CONCURRENTLY",
+                "outside_transaction": "CREATE INDEX CONCURRENTLY",
                 "object": {"index": [None, "i"]},
                 "changes_rows": False,
                 "batches": None,

@@ -361,7 +361,7 @@ def test_payload_holds_what_is_executed(tmp_path: Path) -> None:
                 "line": 2,
                 "column": 2,
                 "kind": "VacuumStmt",
-                "alone": "VACUUM",
+                "outside_transaction": "VACUUM",
                 "object": None,
                 "changes_rows": False,
                 "batches": None,

@@ -205,7 +205,7 @@ def test_backslashes_and_colons_in_quotes_and_comments_are_fine(text: str) -> No
 
 def test_a_command_that_cannot_be_in_a_transaction_is_named_with_its_line_and_object() -> None:
     script = parse_script("SELECT 1;\nCREATE INDEX CONCURRENTLY i ON t (a);", "x.sql")
-    assert [(one.alone, one.object) for one in script.statements] == [
+    assert [(one.outside_transaction, one.object) for one in script.statements] == [
         (None, None),
         ("CREATE INDEX CONCURRENTLY", {"index": [None, "i"]}),
     ]

@@ -174,7 +174,7 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Write it as the reason asks, or carry it out by hand outside of the runbook.",
         ),
         "version_key_unknown": Reason(
-            "The files of a migration do not say by what the application's own tool knows it.",
+            "The files of a migration do not say how the application's own tool knows it.",
             "Add the line to its header that the reason names: -- Recorded as: ...",
         ),
         "version_means_several_files": Reason(

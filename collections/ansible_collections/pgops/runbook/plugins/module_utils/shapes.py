@@ -85,7 +85,7 @@ class Statement(TypedDict):
     column: int
     kind: str
     #: The command's name, where PostgreSQL forbids it in a transaction; else None.
-    alone: str | None
+    outside_transaction: str | None
     #: What that command is about.
     object: Json | None
     #: Whether it may change or remove rows, columns or tables, as far as the statement alone tells.
@@ -169,7 +169,7 @@ class IndexEntry(TypedDict):
     statements: int
     rollback_statements: int
     #: apply and rollback -> what forbids a transaction in them: statements, declared, blocks.
-    alone: dict[str, Json]
+    one_by_one: dict[str, Json]
     #: The linter's findings: rule, line, message.
     lint: list[Json]
 

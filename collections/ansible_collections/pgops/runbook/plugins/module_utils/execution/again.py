@@ -67,7 +67,7 @@ def in_a_transaction(statements: Iterable[Statement]) -> list[Statement]:
     found: list[Statement] = []
     for statement in statements:
         plain = CONCURRENTLY.sub(r"\g<before>", statement["sql"])
-        if not statement["alone"] or plain != statement["sql"] or ALTER_TYPE.match(plain):
+        if not statement["outside_transaction"] or plain != statement["sql"] or ALTER_TYPE.match(plain):
             # A label is there still: no rollback takes it away.
             found.append({**statement, "sql": if_not_exists(plain)})
     return found

@@ -138,7 +138,11 @@ def _to_do(cursor: Cursor, journal: Journal, work: Work, part: Part) -> list[tup
     found = []
     for ordinal, statement in part.numbered():
         state = journal.state(cursor, ordinal, statement)
-        if state == "begun" and statement["alone"] and _took_effect(cursor, work, part, statement):
+        if (
+            state == "begun"
+            and statement["outside_transaction"]
+            and _took_effect(cursor, work, part, statement)
+        ):
             journal.note_done(cursor, ordinal)
         elif state != "done":
             found.append((ordinal, statement))
@@ -234,7 +238,7 @@ class _PartRun:
         cursor.execute("SELECT set_config('statement_timeout', '0', false)")
         try:
             with (
-                self.impact.alone(cursor) as timings,
+                self.impact.outside_transaction(cursor) as timings,
                 _turn(cursor, self.work, self.part) as limits,
             ):
                 self._run_alone(statement, limits, timings)

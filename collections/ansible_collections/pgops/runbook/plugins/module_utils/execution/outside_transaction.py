@@ -31,7 +31,7 @@ def took_effect(cursor: Cursor, statement: Statement) -> bool:
         cursor: of a connection in autocommit mode.
         statement: dict with alone (the command's name) and object (what it is about, or None).
     """
-    command, about = statement["alone"] or "", statement["object"] or {}
+    command, about = statement["outside_transaction"] or "", statement["object"] or {}
     if command == "CREATE INDEX CONCURRENTLY":
         return _index_is_valid(cursor, about) or _drop_invalid(cursor, about)
     if command == "DROP INDEX CONCURRENTLY":
@@ -58,9 +58,9 @@ def took_effect(cursor: Cursor, statement: Statement) -> bool:
 
 def after_failure(cursor: Cursor, statement: Statement) -> None:
     """Remove what a failed statement left behind; whether it took effect is not in question."""
-    if statement["alone"] == "CREATE INDEX CONCURRENTLY":
+    if statement["outside_transaction"] == "CREATE INDEX CONCURRENTLY":
         _drop_invalid(cursor, statement["object"] or {})
-    elif statement["alone"] == "REINDEX CONCURRENTLY":
+    elif statement["outside_transaction"] == "REINDEX CONCURRENTLY":
         _drop_what_reindex_left(cursor)
 
 
@@ -71,7 +71,7 @@ def after_success(cursor: Cursor, statement: Statement) -> None:
         StepFailed: when the index is there and cannot be used.
     """
     about = statement["object"] or {}
-    if statement["alone"] == "CREATE INDEX CONCURRENTLY" and not _index_is_valid(cursor, about):
+    if statement["outside_transaction"] == "CREATE INDEX CONCURRENTLY" and not _index_is_valid(cursor, about):
         raise StepFailed(
             "invalid_index_in_the_way",
             f"Index {'.'.join(filter(None, about['index']))} exists and is invalid: an earlier failure outside of the"

@@ -57,7 +57,7 @@ class Part:
     @property
     def is_alone(self) -> bool:
         """Whether it is a statement that forbids a transaction."""
-        return bool(self.statements[0]["alone"])
+        return bool(self.statements[0]["outside_transaction"])
 
     def numbered(self) -> list[tuple[int, Statement]]:
         """(ordinal, statement) of each."""
@@ -73,7 +73,7 @@ def parts_of(script: Script, direction: str) -> list[Part]:
     """
     parts: list[Part] = []
     for ordinal, statement in enumerate(script["statements"], 1):
-        part = Part(ordinal, [statement], statement["changes_rows"] and not statement["alone"])
+        part = Part(ordinal, [statement], statement["changes_rows"] and not statement["outside_transaction"])
         if direction == "rollback" and parts and not part.is_alone and not parts[-1].is_alone:
             last = parts.pop()
             changes = last.changes_rows or part.changes_rows

@@ -54,7 +54,7 @@ class ImpactOneByOne:
         self._wal_bytes += impact["wal_bytes"]
 
     @contextmanager
-    def alone(self, cursor: Cursor) -> Iterator[list[Timing]]:
+    def outside_transaction(self, cursor: Cursor) -> Iterator[list[Timing]]:
         """The same for a statement that cannot be in a transaction; the cursor is one of autocommit mode."""
         sizes = table_sizes(cursor) if self.with_sizes else {}
         files = {oid: node for oid, _, node in table_files(cursor)}

@@ -89,7 +89,7 @@ def _checks_of_scripts(entry: IndexEntry) -> Iterator[Callable[[], None]]:
     yield partial(_check_has_statements, entry)
     yield partial(_check_rollback_exists, entry)
     for kind in ("apply", "rollback"):
-        name, facts = _name(entry, kind), entry["alone"][kind]
+        name, facts = _name(entry, kind), entry["one_by_one"][kind]
         for statement in facts["statements"]:
             yield partial(check_statement, name, statement, facts["declared"])
         yield partial(check_own_transactions, name, facts)
@@ -117,8 +117,8 @@ def _name(entry: IndexEntry, kind: str) -> str | None:
 
 def _check_files_can_follow(entry: IndexEntry, kind: str) -> None:
     """Changes of paths are found by comparing before and after, which only one transaction makes possible."""
-    alone = entry["alone"][kind]
-    if entry.get("files") and (alone["statements"] or alone["declared"] == "none"):
+    facts = entry["one_by_one"][kind]
+    if entry.get("files") and (facts["statements"] or facts["declared"] == "none"):
         raise Refused(
             "script_must_be_split",
             f"{_name(entry, kind)} is not one transaction, although the header of {entry['apply_name']} says '-- Files:"
@@ -294,8 +294,8 @@ def check_scripts_to_roll_back(
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
             raise Refused(problem["reason_code"], problem["reason"])
-        _check_no_batches(entry["rollback_name"], entry["alone"]["rollback"])
-        check_rows_change_together(entry["rollback_name"], entry["alone"]["rollback"]["changes"])
+        _check_no_batches(entry["rollback_name"], entry["one_by_one"]["rollback"])
+        check_rows_change_together(entry["rollback_name"], entry["one_by_one"]["rollback"]["changes"])
 
 
 def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> None:

@@ -30,10 +30,10 @@ def check_together(index: Sequence[IndexEntry], versions: Sequence[str]) -> bool
         return False
     for entry in (one for one in index if one["version"] in versions):
         for kind, name in (("apply", entry["apply_name"]), ("rollback", entry["rollback_name"])):
-            alone = entry["alone"][kind]
+            facts = entry["one_by_one"][kind]
             instead = INSTEAD.format(entry["version"])
-            if alone["statements"]:
-                statement = alone["statements"][0]
+            if facts["statements"]:
+                statement = facts["statements"][0]
                 raise Refused(
                     "together_not_possible",
                     f"Migration {entry['version']} cannot be in one transaction with the others: {name} line"
@@ -41,11 +41,11 @@ def check_together(index: Sequence[IndexEntry], versions: Sequence[str]) -> bool
                     script=name,
                     line=statement["line"],
                 )
-            if alone["declared"] == "none":
+            if facts["declared"] == "none":
                 raise Refused(
                     "together_not_possible",
                     f"Migration {entry['version']} cannot be in one transaction with the others: the header of {name}"
-                    f" says '-- {'Batches' if alone.get('batches') else 'Transaction: none'}'. {instead}",
+                    f" says '-- {'Batches' if facts.get('batches') else 'Transaction: none'}'. {instead}",
                     script=name,
                 )
     return True

@@ -345,7 +345,7 @@ def _check_emergency_backup(step: Step, selected: list[str]) -> Json | None:
     """The backup before a rollback, which in a failed deploy comes when it is too late to choose another one."""
     if step.playbook not in ("deploy", "emergency_rollback") or not selected:
         return None
-    scripts = {entry["version"]: entry["alone"]["rollback"] for entry in step.plan["index"]}
+    scripts = {entry["version"]: entry["one_by_one"]["rollback"] for entry in step.plan["index"]}
     one_by_one = [
         version
         for version in selected

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One thing that a check of the SQL folder has found, and by what it is the same one after the next commit."""
+"""One thing that a check of the SQL folder has found, and what makes it the same one after the next commit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _OWN_RULES = {
 
 
 class Key(NamedTuple):
-    """By what a finding is the same one though lines were added above it.
+    """What makes a finding the same one though lines were added above it.
 
     Attributes:
         rule: the linter's, or the code.

@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which statement is taken back by what; and the ALTERs beside those of tables and of names."""
+"""Which statement takes back which; and the ALTERs beside those of tables and of names."""
 
 from __future__ import annotations
 

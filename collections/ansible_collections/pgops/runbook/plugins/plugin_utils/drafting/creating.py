@@ -154,7 +154,7 @@ def _index(scene: Scene, node: ast.IndexStmt) -> list[Undo]:
             )
         name = (*table[:-1], chosen_name(scene, table, columns, "idx", set()))
     (undo,) = _made(scene, "relation", name, f"DROP INDEX {quoted(*name)}")
-    undo.of, undo.index_alone = scene.key("relation", table), bool(node.concurrent)
+    undo.of, undo.only_indexes = scene.key("relation", table), bool(node.concurrent)
     return [undo]
 
 

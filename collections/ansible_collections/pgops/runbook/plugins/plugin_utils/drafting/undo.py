@@ -35,7 +35,7 @@ class Undo:
         destroys: what it destroys of what users wrote: "", "PARTIAL" or "COMPLETE".
         notes: sentences that a reader should know, and that ask for nothing.
         entries: of a dump of the database, which its statements make.
-        index_alone: they only drop an index that was built CONCURRENTLY.
+        only_indexes: they only drop an index that was built CONCURRENTLY.
     """
 
     statements: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Undo:
     destroys: str = ""
     notes: list[str] = field(default_factory=list)
     entries: list[int] = field(default_factory=list)
-    index_alone: bool = False
+    only_indexes: bool = False
 
 
 class Scene:

@@ -61,8 +61,8 @@ def header(about: About, facts: Iterable[tuple[str, str]]) -> list[str]:
 
 def rollback_text(about: About, draft: Draft) -> str:
     """A draft as a script; with open points it says that it is unfinished, and preflight refuses it."""
-    alone = bool(draft.undos) and all(undo.index_alone or not undo.statements for undo in draft.undos)
-    alone = alone and any(undo.index_alone and undo.statements for undo in draft.undos)
+    one_by_one = bool(draft.undos) and all(undo.only_indexes or not undo.statements for undo in draft.undos)
+    one_by_one = one_by_one and any(undo.only_indexes and undo.statements for undo in draft.undos)
     points = draft.open_points()
     facts = [("Description", f"Takes back {about.stem}. Drafted from its statements.")]
     facts += [("Created", about.date), *([("Author", about.author)] if about.author else [])]
@@ -75,16 +75,16 @@ def rollback_text(about: About, draft: Draft) -> str:
     ]
     if about.requires is not None:
         facts.append(("Requires", ", ".join(about.requires) or "none"))
-    facts.append(("Transaction", "none" if alone else "one"))
+    facts.append(("Transaction", "none" if one_by_one else "one"))
     lines = header(about, facts)
     lines[-1:-1] = [f"-- Leaves: {one}" for one in draft.leaves()]
-    body = list(_body(draft, alone))
-    if alone:
+    body = list(_body(draft, one_by_one))
+    if one_by_one:
         return "\n".join([*lines, "", *body]).rstrip() + "\n"
     return "\n".join([*lines, "", "BEGIN;", "", *body, "COMMIT;"]) + "\n"
 
 
-def _body(draft: Draft, alone: bool) -> Iterable[str]:
+def _body(draft: Draft, one_by_one: bool) -> Iterable[str]:
     paths = {step.path for step in draft.steps}
     path: tuple[str, ...] | None = None
     for line, sentence in draft.open_points():
@@ -104,7 +104,7 @@ def _body(draft: Draft, alone: bool) -> Iterable[str]:
             yield from _comment(f"UNFINISHED: {sentence}")
         for sentence in notes:
             yield from _comment(sentence)
-        yield from (_concurrently(one) if alone else one for one in statements)
+        yield from (_concurrently(one) if one_by_one else one for one in statements)
         yield ""
     if not any(undo.statements for undo in draft.undos):
         yield from (

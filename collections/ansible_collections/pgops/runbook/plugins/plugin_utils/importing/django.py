@@ -58,7 +58,7 @@ class Django:
         return "" if vendor == "postgresql" else vendor
 
     def squashed(self) -> Mapping[str, Squashed]:
-        """By what the files on disk say that they replace."""
+        """What the files on disk say that they replace."""
         return squashed_of(self._facts()["migrations"])
 
     def _facts(self) -> dict[str, Any]:

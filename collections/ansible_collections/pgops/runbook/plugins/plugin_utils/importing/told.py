@@ -21,7 +21,7 @@ class Listed:
     """One migration as the tool lists it.
 
     Attributes:
-        key: by what the tool knows it: ``polls.0001_initial``, or Alembic's revision.
+        key: how the tool knows it: ``polls.0001_initial``, or Alembic's revision.
         name: what its files are called after their number.
         description: in one line.
         requires: keys of the migrations that it builds on.

@@ -312,7 +312,7 @@ def entry_of(entry: dict[str, Any], migration: Migration) -> dict[str, Any]:
         "rollback_problems": _problems(rollback) if rollback else [],
         "statements": _statement_count(migration.apply),
         "rollback_statements": _statement_count(rollback),
-        "alone": {"apply": _alone(migration.apply), "rollback": _alone(rollback)},
+        "one_by_one": {"apply": _one_by_one(migration.apply), "rollback": _one_by_one(rollback)},
     }
 
 
@@ -330,16 +330,16 @@ def _statement_count(script: Script | None) -> int:
     return len(script.parse().statements)
 
 
-def _alone(script: Script | None) -> dict[str, Any]:
+def _one_by_one(script: Script | None) -> dict[str, Any]:
     """Statements that cannot be in a transaction, and what the script says and has of transactions itself."""
     if script is None or _problems(script):
         return {"statements": [], "declared": None, "blocks": 0, "changes": [], "shared": []}
     parsed = script.parse()
     return {
         "statements": [
-            {"line": one.line, "command": one.alone, "object": one.object}
+            {"line": one.line, "command": one.outside_transaction, "object": one.object}
             for one in parsed.statements
-            if one.alone
+            if one.outside_transaction
         ],
         "declared": script.header.transaction,
         "batches": script.header.batches is not None,

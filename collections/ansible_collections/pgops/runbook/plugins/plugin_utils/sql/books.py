@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what the application's own tool knows each migration: what of that its files say."""
+"""How the application's own tool knows each migration: what of that its files say."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def books_of(version_table: Any, library: SqlLibrary, tolerant: bool = False) ->
 
     Args:
         version_table: name of a tool, or a dict of tool, table, version and description; empty for schema_migrations.
-        tolerant: go on without migrations of which the files do not say by what the tool knows them.
+        tolerant: go on without migrations of which the files do not say how the tool knows them.
 
     Returns:
         dict for ledger.bookkeeping.keep_books_in; empty where nothing is set.
 
     Raises:
-        Refused: a setting is wrong, or a migration's files do not say by what the tool knows it.
+        Refused: a setting is wrong, or a migration's files do not say how the tool knows it.
         SqlScriptError: see read_plan.
     """
     settings = {"tool": version_table} if isinstance(version_table, str) else dict(version_table or {})
@@ -83,7 +83,7 @@ def _entries(tool: str, library: SqlLibrary, tolerant: bool) -> dict[str, Any]:
 def _unknown(migration: Migration, needed: str) -> Refused:
     return Refused(
         "version_key_unknown",
-        f"{migration.apply.name} does not say by what the application's tool knows it ({needed}). Add a line to its"
+        f"{migration.apply.name} does not say how the application's tool knows it ({needed}). Add a line to its"
         " header: -- Recorded as: <that>",
     )
 

@@ -117,7 +117,7 @@ class Script:
                     "line": one.line,
                     "column": one.column,
                     "kind": one.kind,
-                    "alone": one.alone,
+                    "outside_transaction": one.outside_transaction,
                     "object": one.object,
                     "changes_rows": one.changes_rows,
                     "batches": one.batches,

@@ -46,7 +46,7 @@ class Header:
         files: names of schema (may be left out), table and column from `-- Files: rename table.column`: the
             migration changes paths in that column, and the files on disk are renamed with it.
         leaves: what a rollback cannot take back, one of each `-- Leaves:` line.
-        recorded_as: by what the application's own tool knows the migration, where its name does not say.
+        recorded_as: how the application's own tool knows the migration, where its name does not say.
         unfinished: what has yet to be written; a script that says so is not run.
         present: at least one known line was found.
     """

@@ -66,7 +66,7 @@ class Statement:
     """One statement, without its semicolon and the comments around it, and where it begins.
 
     Attributes:
-        alone: name of the command when it cannot run in a transaction block.
+        outside_transaction: name of the command when it cannot run in a transaction block.
         object: what such a command is about; see object_of.
         changes_rows: whether it may change or remove rows, columns or tables; see may_change_rows.
         batches: its parts, where it is carried out in batches; see in_batches.
@@ -76,7 +76,7 @@ class Statement:
     line: int
     column: int
     kind: str
-    alone: str | None = None
+    outside_transaction: str | None = None
     object: dict[str, Any] | None = field(default=None, hash=False)
     changes_rows: bool = True
     batches: InBatches | None = field(default=None, hash=False)
@@ -159,11 +159,15 @@ def parse_script(
     statements = []
     for position, (statement, node) in enumerate(kept):
         command = ADD_VALUE_USED_LATER if position in enum_values else outside_transaction_only(node)
-        statements.append(replace(statement, alone=command, object=object_of(node)) if command else statement)
+        statements.append(
+            replace(statement, outside_transaction=command, object=object_of(node)) if command else statement
+        )
     return ParsedScript(
         statements=tuple(statements),
         transaction_blocks=control.blocks,
-        forbids_transaction=tuple((one.line, one.alone) for one in statements if one.alone),
+        forbids_transaction=tuple(
+            (one.line, one.outside_transaction) for one in statements if one.outside_transaction
+        ),
         creates=footprint_of(nodes),
         shared=tuple(
             (statement.line, command)

@@ -119,7 +119,7 @@ class RecordTable:
         if version not in self.entries:
             raise Refused(
                 "version_key_unknown",
-                f"Nothing says by what {self.name} knows migration {version}. Nothing was recorded.",
+                f"Nothing says how {self.name} knows migration {version}. Nothing was recorded.",
             )
         return self.entries[version]
 

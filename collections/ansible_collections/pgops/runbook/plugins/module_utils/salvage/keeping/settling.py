@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what the rows of a table are recognised, where its newest schema alone has no good answer.
+"""How the rows of a table are recognised, where its newest schema alone has no good answer.
 
 The old schema may have a key that the migration took away. Else it is the text or the content that tells rows apart on
 both sides: as users left them, and as the migration makes them again. What users wrote into a column that is the same

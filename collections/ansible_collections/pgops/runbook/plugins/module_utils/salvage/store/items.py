@@ -174,7 +174,7 @@ class SalvageStore:
         return [dict(zip(names, row)) for row in self.cursor.fetchall()]
 
     def add_facts(self, item: int, facts: Json, key_columns: Sequence[str] | None = None) -> None:
-        """Note more of what returning an item takes, and by what its rows are known if that is something else now."""
+        """Note more of what returning an item takes, and how its rows are known if that is something else now."""
         self.cursor.execute(
             "UPDATE runbook_salvage.manifest SET facts = facts || %s, key_columns = coalesce(%s, key_columns)"
             " WHERE item = %s",

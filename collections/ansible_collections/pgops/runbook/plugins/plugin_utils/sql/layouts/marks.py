@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what a file is known to be one of a certain layout: its name, or a line that only one tool writes."""
+"""How a file is known to be of a certain layout: its name, or a line that only one tool writes."""
 
 from __future__ import annotations
 

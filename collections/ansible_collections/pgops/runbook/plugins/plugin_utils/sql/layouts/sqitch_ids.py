@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""By what Sqitch knows a change: digests of what its plan says of it (manual page sqitchchanges, "Object IDs").
+"""How Sqitch knows a change: digests of what its plan says of it (manual page sqitchchanges, "Object IDs").
 
 Each is the SHA-1 of a text in the way that Git names objects: kind, length and a zero byte before it. A change's text
 names the change before it, so that an identity stands for all of the plan up to it.
