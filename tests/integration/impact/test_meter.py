@@ -65,7 +65,7 @@ def test_rows_are_counted_by_table_and_kind(table: Any) -> None:
         (["ALTER TABLE other ALTER id TYPE bigint"], ["public.other"]),
         (["DELETE FROM item", "DROP TABLE item"], []),
         (["CREATE TABLE third AS SELECT 1", "DELETE FROM third"], []),
-        (["DELETE FROM item", 'ALTER TABLE item RENAME TO "a ""b"'], ['public.a "b']),
+        (["DELETE FROM item", 'ALTER TABLE item RENAME TO "a ""b"'], ['public."a ""b"']),
     ],
 )
 def test_a_table_that_has_no_row_left_is_named(table: Any, statements: list[Any], emptied: list[Any]) -> None:

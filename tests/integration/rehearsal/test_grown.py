@@ -82,3 +82,14 @@ def test_nor_another_table(audited: StepRuns) -> None:
     refused = rehearsed(audited)
     assert refused["reason_code"] == "rehearsal_rollback_data_differs"
     assert "public.notes" in refused["msg"]
+
+
+def test_a_table_whose_name_needs_quotes_may_grow_too(audited: StepRuns) -> None:
+    audited.execute("""ALTER TABLE audit.log RENAME TO "Log of all";
+        CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO audit."Log of all" (what) VALUES (TG_OP || NEW.id); RETURN NULL; END $$""")
+    line = 'rows of audit."Log of all"'
+    audited.write(rollback__002_author_rollback=f"-- Leaves: {line}\n{BACK}")
+    answer = rehearsed(audited)
+    assert not answer.get("failed"), answer
+    assert answer["outputs"]["migrations"][0]["residue"] == [line]

@@ -43,10 +43,13 @@ LOCK_MODES = (
 # Reads and writes of the application go on under this one and all weaker ones.
 HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
+# Of a table, as everything else that compares names writes it: one that needs quotes has them.
+NAME = "pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
+
 # Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may. What a serializable
 # transaction notes of its reading is listed among the locks, and keeps nobody waiting.
 HELD_LOCKS = f"""
-    SELECT l.relation, n.nspname || '.' || c.relname, l.mode
+    SELECT l.relation, {NAME}, l.mode
     FROM {RELATIONS} JOIN pg_catalog.pg_locks l ON l.relation = c.oid
     WHERE l.pid = coalesce(%s, pg_catalog.pg_backend_pid()) AND l.locktype = 'relation' AND l.granted
       AND l.mode <> 'SIReadLock'
@@ -54,21 +57,21 @@ HELD_LOCKS = f"""
 
 # The file of a table changes when it is rewritten: by ALTER TABLE, VACUUM FULL, CLUSTER and TRUNCATE alike.
 TABLE_FILES = f"""
-    SELECT c.oid, n.nspname || '.' || c.relname, c.relfilenode
+    SELECT c.oid, {NAME}, c.relfilenode
     FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
 
 SIZES = f"""
-    SELECT n.nspname || '.' || c.relname, pg_catalog.pg_table_size(c.oid)
+    SELECT {NAME}, pg_catalog.pg_table_size(c.oid)
     FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
 
 ROWS = f"""
-    SELECT schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del
+    SELECT pg_catalog.quote_ident(schemaname) || '.' || pg_catalog.quote_ident(relname), n_tup_ins, n_tup_upd, n_tup_del
     FROM pg_catalog.pg_stat_xact_user_tables
     WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND {in_schemas(name="schemaname")}"""
 
 # Materialized views are rewritten as well, and have no rows of their own.
-ROWS_OF_TABLES = """
-    SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
+ROWS_OF_TABLES = f"""
+    SELECT {NAME}, n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'r'"""
 
 WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
@@ -220,15 +223,15 @@ class ImpactMeter:
 
     def _emptied(self, rows: dict[str, dict[str, int]]) -> list[str]:
         lost = {*self._rewritten, *(name for name, counts in rows.items() if counts["deleted"])}
-        found = []
-        for schema, name in _rows(self.cursor, ROWS_OF_TABLES, (sorted(self._known),)):
-            if f"{schema}.{name}" in lost:
+        emptied = []
+        for table, *names in _rows(self.cursor, ROWS_OF_TABLES, (sorted(self._known),)):
+            if table in lost:
                 self.cursor.execute(
-                    sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(sql.Identifier(schema, name))
+                    sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(sql.Identifier(*names))
                 )
                 if one_row(self.cursor)[0]:
-                    found.append(f"{schema}.{name}")
-        return sorted(found)
+                    emptied.append(table)
+        return sorted(emptied)
 
     def _written(self) -> list[str]:
         now = {oid: name for oid, name, _ in table_files(self.cursor)}
