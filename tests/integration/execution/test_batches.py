@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pgops.runbook.plugins.module_utils.errors import StepFailed
+from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused, StepFailed
 from ansible_collections.pgops.runbook.plugins.module_utils.execution.batches import Batches
 from ansible_collections.pgops.runbook.plugins.module_utils.impact.one_by_one import ImpactOneByOne
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath import committed_of_script
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import open_journal
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import transaction
 
@@ -95,6 +96,32 @@ def test_what_a_kill_has_left_is_done_by_the_next_run(filled: Any, tmp_path: Pat
         assert open_journal(cursor)["done"] == 0
     (timing,) = run(filled, migration)
     assert timing["rows"] == ROWS * 2 // 3 - done
+    assert query(filled, "SELECT count(*) FROM item WHERE size IS NULL") == [(0,)]
+
+
+def test_what_an_earlier_run_committed_is_not_forgotten_where_the_next_one_gets_no_further(
+    filled: Any, tmp_path: Path
+) -> None:
+    migration = script_of(tmp_path, FILL)
+    with pytest.raises(KeyboardInterrupt):
+        run(filled, migration, hooks=Stops(filled, 2))
+    filled.rollback()
+    with transaction(filled) as cursor:
+        assert open_journal(cursor)["batches"] == 2
+        cursor.execute("ALTER TABLE item ADD CONSTRAINT none CHECK (size IS NULL) NOT VALID")
+    for _ in range(2):
+        with pytest.raises(
+            StepFailed, match="0 of 1 statements and 2 batches of the one at line 2 are committed"
+        ):
+            run(filled, migration)
+    with transaction(filled) as cursor:
+        assert committed_of_script(open_journal(cursor)).endswith(
+            "committed, and 2 batches of the one at line 2"
+        )
+        cursor.execute("ALTER TABLE item DROP CONSTRAINT none")
+    with pytest.raises(Refused, match="was edited after it had been committed"):
+        run(filled, script_of(tmp_path, FILL.replace("length(name)", "length(name) * 2")))
+    run(filled, migration)
     assert query(filled, "SELECT count(*) FROM item WHERE size IS NULL") == [(0,)]
 
 

@@ -66,6 +66,37 @@ def test_a_deploy_that_stops_in_the_middle_goes_on(filling: StepRuns) -> None:
     assert filling.ask("SELECT size FROM notes WHERE id = 101") == [(-1,)], "done once, it is a user's"
 
 
+def test_who_goes_on_and_gets_no_further_leaves_it_half_done_and_says_so(filling: StepRuns) -> None:
+    blocks = "INSERT INTO notes (id, body) VALUES (0, 'of a user')"
+    first = filling.another()
+    first.up_to("rehearse")
+    filling.execute(blocks)
+    failed = first.step("apply")
+    assert failed["half_done"]["migration"] == "002"
+    assert "batches of the one at line 3" in failed["half_done"]["words"]
+    first.conclude("failed")
+    filling.execute("DELETE FROM notes WHERE id = 0")
+    second = filling.another()
+    second.up_to("rehearse")
+    # Before all that is left to be filled.
+    filling.execute("UPDATE notes SET size = 0 WHERE size IS NULL", blocks)
+    again = second.step("apply")
+    assert (again["outcome"], again["reason_code"]) == ("failed", "statement_failed"), again
+    assert again["half_done"] == failed["half_done"]
+    assert "batches of the one at line 3 are committed" in again["msg"]
+    unfinished = filling.another("status", "").step("status")["outputs"]
+    assert unfinished["unfinished_run"]["committed"]["half_done"] == failed["half_done"]["words"]
+    assert unfinished["half_done"]["resumed_by"] == second.run_id
+    second.conclude("failed")
+    filling.execute("DELETE FROM notes WHERE id = 0")
+    filling.write(
+        migrations__002_author=FILL.format("ALTER TABLE notes ADD COLUMN size int;\n").replace("10", "20")
+    )
+    edited = filling.another()
+    edited.up_to("verify_restore")
+    assert edited.step("rehearse")["reason_code"] == "script_edited_when_half_done"
+
+
 def test_one_that_never_ends_is_refused_by_its_rehearsal(filling: StepRuns) -> None:
     filling.write(
         migrations__002_author="-- Batches: 300 rows\nUPDATE notes SET body = body || '!' WHERE id > 0;",

@@ -210,7 +210,7 @@ def test_a_step_whose_code_cannot_be_loaded_has_not_begun(
     again = "It did not begin. When the cause is gone, type the same command again."
     loaded = "its code cannot be loaded: KeyError: 'the moon' (sitecustomize.py line 8)"
     check(run, "unchanged", "apply", "step_not_begun", loaded, look=again)
-    assert "nothing to take back" not in run.output
+    assert "nothing was taken back" not in run.output
     assert application.contents(ledger=False) == before
     assert outcome_in_ledger(application) == "unchanged"
     assert application.deploy("002").status == 0

@@ -14,6 +14,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.aftermath imp
     committed,
     committed_in_words,
     ended_as,
+    half_done_in_words,
     why_taken_over,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import (
@@ -103,7 +104,12 @@ def test_how_a_run_ended_that_nobody_closed(playbook: str, receipts: Any, outcom
 
 def test_what_a_run_had_come_to_is_told_with_its_end() -> None:
     swapped = chain(RESTORE_STEPS[:1], receipt("restore", database_oid=5))
-    assert committed(swapped, IDENTITY) == {"applied": [], "rolled_back": [], "replaced": "shop_before_r"}
+    assert committed(swapped, IDENTITY, None) == {
+        "applied": [],
+        "rolled_back": [],
+        "replaced": "shop_before_r",
+        "half_done": None,
+    }
     outcome, reason = ended_as("restore", swapped, IDENTITY, None, GONE)
     assert outcome == "failed"
     assert reason.startswith(
@@ -121,6 +127,10 @@ def test_what_a_run_had_come_to_is_told_with_its_end() -> None:
     [
         ({"applied": [], "rolled_back": []}, "committed nothing"),
         ({"applied": ["001"], "rolled_back": ["002"], "replaced": None}, "applied 001 and rolled back 002"),
+        (
+            {**committed([], IDENTITY, HALF_DONE), "applied": ["001"]},
+            f"applied 001 and begun {half_done_in_words(HALF_DONE)}",
+        ),
     ],
 )
 def test_what_was_committed_in_words(done: dict[str, Any], words: str) -> None:
@@ -129,7 +139,28 @@ def test_what_was_committed_in_words(done: dict[str, Any], words: str) -> None:
 
 def test_a_run_whose_statements_are_half_done_was_interrupted() -> None:
     receipts = chain(UNTIL_APPLY, refusal("apply"))
-    assert ended_as("deploy", receipts, IDENTITY, HALF_DONE, GONE)[0] == "failed"
+    outcome, reason = ended_as("deploy", receipts, IDENTITY, HALF_DONE, GONE)
+    assert outcome == "failed"
+    assert reason.startswith(f"it had begun {half_done_in_words(HALF_DONE)}; its end was not recorded")
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"direction": "apply"}, "002: 1 statements of its apply script are committed"),
+        ({"direction": "rollback"}, "the rollback of 002: 1 statements of its rollback script are committed"),
+        (
+            {"direction": "apply", "begun_line": 4},
+            "002: 1 statements of its apply script are committed, and the one at line 4 was begun",
+        ),
+        (
+            {"direction": "apply", "begun_line": 4, "batches": 3},
+            "002: 1 statements of its apply script are committed, and 3 batches of the one at line 4",
+        ),
+    ],
+)
+def test_what_is_half_done_in_words(facts: dict[str, Any], words: str) -> None:
+    assert half_done_in_words({"migration": "002", "done": 1, **facts}) == words
 
 
 def test_of_files_on_other_hosts_the_receipts_do_not_tell_enough() -> None:

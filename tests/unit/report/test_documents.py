@@ -82,7 +82,7 @@ def test_a_rollback_that_met_no_row_is_not_called_proven(folder: Path) -> None:
     library = read_sql_library(folder)
     empty = {**EVIDENCE, "rows_in": {"rows": 0, "tables": {}, "more": 0}}
     text = rollback_status_document.render(library, [empty])
-    assert text.endswith("\nProven: 0 of 1.\nRehearsed without any rows, and so not proven: 001.\n")
+    assert text.endswith("\nProven: 0 of 1.\nRehearsed without rows to compare, and so not proven: 001.\n")
     generated = {"compared": None, "over": {"rows": 20, "tables": {"t": 20}, "more": 0}}
     text = rollback_status_document.render(library, [{**empty, "generated_rows": generated}])
     assert "| 20 over it |" in text

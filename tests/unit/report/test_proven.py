@@ -25,7 +25,7 @@ def test_what_was_rehearsed_without_rows_is_not_called_proven() -> None:
     assert proven_in_words(run(rows={"008": SOME, "009": NONE})) == [
         "Proven: the rollback of 008, on a copy of this database with 1,204 rows (public.a 1,200, public.b 4): schema"
         " and rows came back",
-        "Rehearsed without any rows, and so not proven: the rollback of 009; the schema came back",
+        "Rehearsed without rows to compare, and so not proven: the rollback of 009; the schema came back",
     ]
 
 
@@ -40,7 +40,9 @@ def test_from_an_empty_database_and_of_older_records() -> None:
 def test_of_all_it_is_said_on_how_many_rows_each_is_proven_and_which_failed() -> None:
     rows = {"001": NONE, "008": SOME, "009": {**SOME, "rows": 7}}
     of_all = run("rehearse_from_empty", rehearsed=["001", "008", "009"], rows=rows)
-    without = "Rehearsed without any rows, and so not proven: the rollback of 001; the schema came back"
+    without = (
+        "Rehearsed without rows to compare, and so not proven: the rollback of 001; the schema came back"
+    )
     assert proven_in_words(of_all) == [
         "Proven: the rollback of 008 (1,204 rows), 009 (7 rows), in a database made from nothing: schema and rows came"
         " back",

@@ -128,7 +128,7 @@ def test_a_rollback_that_was_rehearsed_without_rows_is_not_called_proven() -> No
     one = status()
     one["migrations"][0]["proof"] = {"run_id": "r5", "finished": "t", "rows_compared": 0}
     assert status_report(one, "x")[1].endswith(
-        "rollback rehearsed by run r5 without any rows, and so not proven"
+        "rollback rehearsed by run r5 without rows to compare, and so not proven"
     )
 
 

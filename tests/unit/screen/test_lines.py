@@ -73,7 +73,7 @@ def test_a_command_within_a_reason_can_be_copied() -> None:
         (
             "rehearse",
             {"migrations": [{"version": "009", "schema_restored": True, "data_restored": True}]},
-            "applied, rolled back, applied again: the schema came back, and there were no rows",
+            "applied, rolled back, applied again: the schema came back, and no rows were compared",
         ),
         (
             "rehearse_from_empty",

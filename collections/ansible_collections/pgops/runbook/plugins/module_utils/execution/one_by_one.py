@@ -75,7 +75,7 @@ def begin_or_resume(
             f"Migration {half_done['migration']} is half done: {committed_of_script(half_done)}. Finish it first:"
             f" {PLAYBOOKS[half_done['direction']]} -e migration={half_done['migration']}",
         )
-    journal = Journal(half_done["journal_id"], half_done["run_id"], direction)
+    journal = Journal.resume(cursor, half_done, run_id)
     return journal, ledger.catalog(cursor, half_done["catalog_before"])
 
 
@@ -201,6 +201,8 @@ class _PartRun:
         }
         first = to_do[0][1]
         self.batches = Batches(first, work.script["name"]) if first.get("batches") else None
+        # By a run that did not get to the end of them.
+        self.batches_before = 0
 
     def committed(self, statements: int) -> str:
         """What of the script is committed, where that is anything, as the beginning of a sentence.
@@ -209,7 +211,7 @@ class _PartRun:
             statements: how many the script has.
         """
         done = self.part.first - 1
-        batches = self.batches.committed if self.batches is not None else 0
+        batches = self.batches_before + (self.batches.committed if self.batches is not None else 0)
         whole = f"{done} of {statements} statements"
         if not batches:
             return whole if done else ""
@@ -265,6 +267,7 @@ class _PartRun:
         cursor = self.cursor
         ((ordinal, statement),) = self.to_do
         self.journal.note_begin(cursor, ordinal, statement)
+        self.batches_before = self.journal.batches(cursor, ordinal)
 
         def commit(first: int, pages: int) -> Timing | None:
             batch = partial(self._batch, batches, first, pages)
@@ -279,7 +282,7 @@ class _PartRun:
                     break
             self._refuse_endless(batches)
         except (StepFailed, psycopg2.Error):
-            if not batches.committed and not cursor.connection.closed:
+            if not cursor.connection.closed:
                 self.journal.forget(cursor, ordinal)
             raise
         self.journal.note_done(cursor, ordinal)
@@ -296,6 +299,8 @@ class _PartRun:
                 return None
             timing = run_statement(cursor, self.script["name"], statement, meter, limits)
             deferred_done(cursor, self.script, [timing], meter)
+        # After what is measured, and with it: what is killed now has noted neither or both.
+        self.journal.note_batch(cursor, self.to_do[0][0])
         return timing
 
     def _refuse_endless(self, batches: Batches) -> None:

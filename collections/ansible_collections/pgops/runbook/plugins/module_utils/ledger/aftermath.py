@@ -24,6 +24,7 @@ __all__ = [
     "committed_in_words",
     "committed_of_script",
     "ended_as",
+    "half_done_in_words",
     "has_changed",
     "has_swapped",
     "replaced_name",
@@ -85,7 +86,7 @@ def aftermath(
         code, reason: why it ended.
         receipts: of its run, oldest first.
         identity: of the database that has the name now.
-        half_done: the journal of its run that is not closed, or None (see journal.open_journal).
+        half_done: the journal of its run that is not closed, or None (see journal.journal_of).
 
     Returns:
         Unchanged, or StepFailed with ``done`` among its details where production was changed.
@@ -122,21 +123,23 @@ def has_swapped(receipts: Sequence[Receipt], identity: Identity) -> bool:
     return restored is not None and restored["outputs"].get("database_oid") == identity["database_oid"]
 
 
-def committed(receipts: Sequence[Receipt], identity: Identity) -> Json:
-    """What a run has made of production, as far as its receipts tell.
+def committed(receipts: Sequence[Receipt], identity: Identity, half_done: Json | None) -> Json:
+    """What a run has made of production, as far as its receipts and its journal tell.
 
     Args:
-        receipts, identity: see ``has_swapped``.
+        receipts, identity, half_done: see ``aftermath``.
 
     Returns:
         dict: applied and rolled_back (versions), replaced (the name under which the database lies that a restored one
-        has taken the place of, or None).
+        has taken the place of, or None), half_done (what is in place of a migration whose statements commit one by
+        one, as a clause, or None).
     """
     swapped = has_swapped(receipts, identity)
     return {
         "applied": committed_versions(receipts),
         "rolled_back": committed_versions(receipts, "emergency_rollback"),
         "replaced": replaced_name(identity["database"], receipts[0]["run_id"]) if swapped else None,
+        "half_done": half_done_in_words(half_done) if half_done is not None else None,
     }
 
 
@@ -147,14 +150,32 @@ def committed_of_script(half_done: Json) -> str:
         half_done: as journal.open_journal gives it.
     """
     clause = f"{half_done['done']} statements of its {half_done['direction']} script are committed"
-    line = half_done.get("begun_line")
-    return clause if line is None else f"{clause}, and the one at line {line} was begun"
+    line, batches = half_done.get("begun_line"), half_done.get("batches")
+    if line is None:
+        return clause
+    if batches:
+        return f"{clause}, and {batches} batches of the one at line {line}"
+    return f"{clause}, and the one at line {line} was begun"
+
+
+def half_done_in_words(half_done: Json) -> str:
+    """Which migration is half done, and what of it is committed.
+
+    Args:
+        half_done: as journal.open_journal gives it.
+    """
+    what = (
+        half_done["migration"]
+        if half_done["direction"] == "apply"
+        else f"the rollback of {half_done['migration']}"
+    )
+    return f"{what}: {committed_of_script(half_done)}"
 
 
 def committed_in_words(done: Json) -> str:
     """
     Args:
-        done: see ``committed``; without ``replaced`` of an older release.
+        done: see ``committed``; without ``replaced`` and ``half_done`` of an older release.
     """
     words = [
         f"{what} {', '.join(done[key])}"
@@ -166,6 +187,8 @@ def committed_in_words(done: Json) -> str:
             "swapped the databases: production is the restored backup, and what it was before is in database"
             f" {done['replaced']}"
         )
+    if done.get("half_done"):
+        words.append(f"begun {done['half_done']}")
     return " and ".join(words) or "committed nothing"
 
 
@@ -245,7 +268,7 @@ def ended_as(
     """
     done = {receipt["step"] for receipt in receipts if receipt["status"] == "ok"}
     failed = next((receipt for receipt in receipts if receipt["status"] == "failed"), None)
-    done_so_far = committed(receipts, identity) if receipts else None
+    done_so_far = committed(receipts, identity, half_done) if receipts else None
     had = (
         f"it had {committed_in_words(done_so_far)}; "
         if done_so_far is not None and any(done_so_far.values())

@@ -3,7 +3,8 @@
 """The journal: how far a migration got whose statements cannot be in one transaction.
 
 A statement that may be in a transaction is in one with its journal entry, so the entry is the truth about it.
-One that may not is noted before and after; killed in between, the catalog tells whether it took effect.
+One that may not is noted before and after; killed in between, the catalog tells whether it took effect. One that is
+carried out in batches is noted with each of them, in its transaction.
 """
 
 from __future__ import annotations
@@ -13,30 +14,42 @@ from ..errors import Refused
 from ..postgres.answers import has_relation, one_row
 from ..shapes import Cursor, Json, Statement
 
-__all__ = ["Journal", "close_all_journals", "open_journal"]
+__all__ = ["Journal", "close_all_journals", "journal_of", "open_journal"]
+
+# A ledger that nobody has written to since has the layout of an older release.
+RESUMED_BY = "pg_catalog.to_jsonb(j) ->> 'resumed_by'"
+BATCHES = "coalesce((pg_catalog.to_jsonb(s) ->> 'batches')::int, 0)"
 
 
 def open_journal(cursor: Cursor) -> Json | None:
     """The journal that was begun and not closed, or None.
 
     Returns:
-        dict: journal_id, run_id, migration, direction, catalog_before, done (number of statements done),
-        last_line (of the last statement begun, or None), begun_line (of one that was begun and is not done, or None).
+        dict: journal_id, run_id, resumed_by (the last run that went on with it, or None), migration, direction,
+        catalog_before, done (number of statements done), last_line (of the last statement begun, or None), begun_line
+        (of one that was begun and is not done, or None), batches (how many of that one are committed).
     """
     if not has_relation(cursor, "runbook.journal"):
         return None
     cursor.execute(
-        "SELECT journal_id, run_id, migration, direction, catalog_before, count(s.done)::int, max(s.line),"
-        " min(s.line) FILTER (WHERE s.done IS NULL)"
-        " FROM runbook.journal LEFT JOIN runbook.journal_statement s USING (journal_id)"
-        " WHERE closed IS NULL GROUP BY journal_id ORDER BY journal_id DESC LIMIT 1"
+        f"SELECT j.journal_id, j.run_id, {RESUMED_BY}, j.migration, j.direction, j.catalog_before, count(s.done)::int,"
+        f" max(s.line), min(s.line) FILTER (WHERE s.done IS NULL),"
+        f" coalesce(sum({BATCHES}) FILTER (WHERE s.done IS NULL), 0)::int"
+        " FROM runbook.journal j LEFT JOIN runbook.journal_statement s USING (journal_id)"
+        " WHERE j.closed IS NULL GROUP BY j.journal_id ORDER BY j.journal_id DESC LIMIT 1"
     )
     row = cursor.fetchone()
     names = (
-        *("journal_id", "run_id", "migration", "direction", "catalog_before"),
-        *("done", "last_line", "begun_line"),
+        *("journal_id", "run_id", "resumed_by", "migration", "direction", "catalog_before"),
+        *("done", "last_line", "begun_line", "batches"),
     )
     return dict(zip(names, row)) if row else None
+
+
+def journal_of(cursor: Cursor, run_id: str) -> Json | None:
+    """As open_journal(), where the run began it, or was the last one that went on with it."""
+    journal = open_journal(cursor)
+    return journal if journal is not None and run_id in (journal["run_id"], journal["resumed_by"]) else None
 
 
 def close_all_journals(cursor: Cursor) -> None:
@@ -68,6 +81,21 @@ class Journal:
             (run_id, migration, direction, catalog_before),
         )
         return cls(one_row(cursor)[0], run_id, direction)
+
+    @classmethod
+    def resume(cls, cursor: Cursor, half_done: Json, run_id: str) -> Journal:
+        """Go on with the one that was begun and not closed.
+
+        Args:
+            half_done: as open_journal gives it.
+            run_id: of the run that goes on with it.
+        """
+        if run_id != half_done["run_id"]:
+            cursor.execute(
+                "UPDATE runbook.journal SET resumed_by = %s WHERE journal_id = %s",
+                (run_id, half_done["journal_id"]),
+            )
+        return cls(half_done["journal_id"], half_done["run_id"], half_done["direction"])
 
     def state(self, cursor: Cursor, ordinal: int, statement: Statement) -> str:
         """ "new", "begun" or "done".
@@ -104,10 +132,26 @@ class Journal:
             (self.journal_id, ordinal),
         )
 
-    def forget(self, cursor: Cursor, ordinal: int) -> None:
-        """A statement that is known not to have taken effect."""
+    def note_batch(self, cursor: Cursor, ordinal: int) -> None:
+        """One more batch of a statement is done; in the transaction of that batch."""
         cursor.execute(
-            "DELETE FROM runbook.journal_statement WHERE journal_id = %s AND ordinal = %s",
+            "UPDATE runbook.journal_statement SET batches = batches + 1 WHERE journal_id = %s AND ordinal = %s",
+            (self.journal_id, ordinal),
+        )
+
+    def batches(self, cursor: Cursor, ordinal: int) -> int:
+        """How many batches of a statement are committed, by whatever run."""
+        cursor.execute(
+            "SELECT batches FROM runbook.journal_statement WHERE journal_id = %s AND ordinal = %s",
+            (self.journal_id, ordinal),
+        )
+        row = cursor.fetchone()
+        return 0 if row is None else row[0]
+
+    def forget(self, cursor: Cursor, ordinal: int) -> None:
+        """A statement that has failed, and so has not taken effect; unless some of its batches have."""
+        cursor.execute(
+            "DELETE FROM runbook.journal_statement WHERE journal_id = %s AND ordinal = %s AND batches = 0",
             (self.journal_id, ordinal),
         )
 

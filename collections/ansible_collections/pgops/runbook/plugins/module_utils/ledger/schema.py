@@ -246,8 +246,16 @@ NINTH: tuple[str, ...] = (
     )""",
 )
 
+# What of a statement is committed while it is not done; and which run was at work on it last.
+TENTH: tuple[str, ...] = (
+    "ALTER TABLE runbook.journal ADD COLUMN resumed_by text",
+    "ALTER TABLE runbook.journal_statement ADD COLUMN batches int NOT NULL DEFAULT 0",
+)
+
 #: Number of each layout -> its statements, in their order.
-RELEASES = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH, 8: EIGHTH, 9: NINTH}
+RELEASES = dict(
+    enumerate((FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH), start=1)
+)
 
 NEWEST = max(RELEASES)
 
@@ -323,6 +331,7 @@ COMMENTS: dict[str, str] = {
     "runbook.journal": "migrations and rollbacks whose statements are not in one transaction",
     "runbook.journal.journal_id": "number of the journal",
     "runbook.journal.run_id": "of the run that began it; a later one may go on with it",
+    "runbook.journal.resumed_by": "the last run that went on with it; NULL where none did",
     "runbook.journal.migration": "version of the migration",
     "runbook.journal.direction": "apply or rollback",
     "runbook.journal.catalog_before": "digest of the schema before the first statement",
@@ -335,6 +344,7 @@ COMMENTS: dict[str, str] = {
     "runbook.journal_statement.sha256": "of its text: a half applied script can only be finished as it was",
     "runbook.journal_statement.begun": "when it was about to run",
     "runbook.journal_statement.done": "NULL while it runs, and after a kill until the catalog was asked",
+    "runbook.journal_statement.batches": "of those in which it is carried out, how many are committed",
     "runbook.path_change_set": "scripts that changed paths of files; closed when the files on disk have followed on"
     " every host of the library; those of a rehearsal were changed on a copy only",
     "runbook.path_change_set.set_id": "number of the set",

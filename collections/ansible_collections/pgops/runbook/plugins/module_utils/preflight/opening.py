@@ -12,7 +12,7 @@ from ..errors import Refused
 from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, committed_of_script, ended_as, why_taken_over
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.deploys import deployed_in_order
-from ..ledger.journal import open_journal
+from ..ledger.journal import journal_of, open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.receipts import latest
 from ..ledger.removed_backups import backup_removed
@@ -296,8 +296,7 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
         return None
     _refuse_living_run(step, other)
     if not step.module.check_mode:
-        journal = open_journal(cursor)
-        half_done = journal if journal is not None and journal["run_id"] == other["run_id"] else None
+        half_done = journal_of(cursor, other["run_id"])
         receipts = step.ledger.receipts(cursor, other["run_id"])
         step.ledger.finish_run(cursor, other["run_id"], *_how_it_ended(step, other, receipts, half_done))
     return other

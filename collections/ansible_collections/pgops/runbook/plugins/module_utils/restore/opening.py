@@ -11,6 +11,7 @@ from ..backup.engine import drop_scratch, engine_of_backup
 from ..backup.files import BackupFiles, remove_unencrypted
 from ..errors import Refused
 from ..ledger.aftermath import committed, has_swapped
+from ..ledger.journal import journal_of
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.receipts import latest
@@ -134,7 +135,7 @@ def open_restore(step: Step, operator: str) -> Json:
             receipts = step.ledger.receipts(cursor, interrupted["run_id"])
             outputs["interrupted_run"] = {
                 **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
-                **committed(receipts, step.identity),
+                **committed(receipts, step.identity, journal_of(cursor, interrupted["run_id"])),
             }
             if _swapped(receipts, source, step.identity):
                 outputs["swapped_by"] = interrupted["run_id"]

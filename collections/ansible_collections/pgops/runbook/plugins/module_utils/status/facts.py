@@ -12,7 +12,7 @@ from ..ledger.aftermath import committed
 from ..ledger.approvals import waiting_runs
 from ..ledger.chain import accepted_faults, broken_receipt
 from ..ledger.drills import newest_drill
-from ..ledger.journal import open_journal
+from ..ledger.journal import journal_of, open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.outcomes import contradicted_outcomes
 from ..ledger.privileges import rights_of_others
@@ -154,7 +154,8 @@ def _unfinished_run(cursor: Cursor, ledger: Ledger, receipts: Sequence[Receipt])
     if run is None:
         return None
     own = [receipt for receipt in receipts if receipt["run_id"] == run["run_id"]]
-    return {**run, "committed": committed(own, server_identity(cursor))}
+    half_done = journal_of(cursor, run["run_id"])
+    return {**run, "committed": committed(own, server_identity(cursor), half_done)}
 
 
 def _waiting(cursor: Cursor) -> list[Json]:

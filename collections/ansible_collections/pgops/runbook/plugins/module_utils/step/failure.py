@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import AwaitingApproval, Refused, RunbookError, StepFailed
-from ..ledger.aftermath import CHANGING_STEPS
+from ..ledger.aftermath import CHANGING_STEPS, half_done_in_words
+from ..ledger.journal import journal_of
 from ..postgres.connection import ServerUnreachable, connect, psycopg2, transaction
 from ..postgres.message import explain_error, one_line
 from ..postgres.other_encodings import explain_unreadable
@@ -89,6 +90,11 @@ def _record_failure(step: Step, code: str, reason: str) -> None:
             commit_without_standbys(cursor, local=True)
             # The server that answers may be another one than the one that the step has lost.
             step.lost = lost_receipt(step, cursor, step.ledger.receipts(cursor, step.run_id))
+            half_done = journal_of(cursor, step.run_id)
+            step.half_done = half_done and {
+                "migration": half_done["migration"],
+                "words": half_done_in_words(half_done),
+            }
             run = step.ledger.run(cursor, step.run_id)
             if run is not None and not run["finished"] and run["playbook"] == step.playbook:
                 step.record(cursor, "failed", outputs={"reason_code": code, "reason": reason})

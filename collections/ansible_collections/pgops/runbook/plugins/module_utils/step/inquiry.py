@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import Refused, RunbookError, StepFailed
 from ..ledger.aftermath import aftermath
-from ..ledger.journal import open_journal
+from ..ledger.journal import journal_of
 from ..ledger.ledger import Ledger
 from ..postgres.connection import psycopg2, server_identity, transaction
 from ..postgres.message import one_line
@@ -58,8 +58,7 @@ def ask_the_ledger(connection: Connection, run_id: str, step: str, code: str, re
         )
     with transaction(connection) as cursor:
         receipts = Ledger().receipts(cursor, run_id)
-        journal = open_journal(cursor)
-        half_done = journal if journal is not None and journal["run_id"] == run_id else None
+        half_done = journal_of(cursor, run_id)
         identity = server_identity(cursor)
     return Found(aftermath(step, code, reason, receipts, identity, half_done), receipts, identity)
 

@@ -106,6 +106,7 @@ class Step:
         self.backup_gone: Callable[[Step], Json | None] = lambda _: None
         # Where the ledger has not got what this run committed last: those of its migrations that are applied.
         self.lost: list[str] | None = None
+        self.half_done: Json | None = None
         # Whether it has passed the gate, and so held the database for its run.
         self.holds = False
 
@@ -177,6 +178,8 @@ class Step:
         answer["goes_on"] = self.goes_on
         if self.lost is not None:
             answer["lost"] = self.lost
+        if self.half_done is not None:
+            answer["half_done"] = self.half_done
         answer["library_hosts"] = self.params["run"]["library_hosts"]
         if answer.get("failed"):
             self.module.fail_json(**answer)

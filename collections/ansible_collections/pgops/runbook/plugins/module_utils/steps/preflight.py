@@ -17,7 +17,7 @@ from ..backup.files import remove_unencrypted
 from ..errors import StepFailed
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.aftermath import committed
-from ..ledger.journal import open_journal
+from ..ledger.journal import journal_of, open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.privileges import check_rights_of_others
@@ -311,7 +311,7 @@ def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
             receipts = step.ledger.receipts(cursor, interrupted["run_id"])
             outputs["interrupted_run"] = {
                 **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
-                **committed(receipts, step.identity),
+                **committed(receipts, step.identity, journal_of(cursor, interrupted["run_id"])),
             }
         run = step.params["run"]
         refuse_taken_name(step, cursor)

@@ -190,6 +190,8 @@ class RunRecord:
             entry["committed"] = result.get("committed")
         if result.get("lost") is not None:
             entry["lost"] = result["lost"]
+        if result.get("half_done") is not None:
+            entry["half_done"] = result["half_done"]
         if "migrations" in outputs:
             entry["migrations"] = [
                 found["version"] if isinstance(found, dict) else found for found in outputs["migrations"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .state import is_done, lost
+from .state import half_done, is_done, lost
 
 __all__ = ["LIST_SALVAGE", "next_command", "restore_command", "why_backup_is_gone"]
 
@@ -47,6 +47,12 @@ def next_command(run: dict[str, Any]) -> str | None:
         return None
     if lost(run) is not None:
         return "ansible-playbook playbooks/status.yml"
+    begun = half_done(run)
+    if begun is not None:
+        return (
+            "when the cause that the reason names is gone, the same again, which goes on where it stopped:"
+            f" ansible-playbook {run['playbook']}.yml -e migration={begun['migration']}"
+        )
     if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & tried:
         if why_backup_is_gone(run, run["run_id"]):
             return _without_backup(run, run["run_id"])

@@ -65,7 +65,7 @@ def _without_rows(versions: list[str]) -> list[str]:
     if not versions:
         return []
     return [
-        f"Rehearsed without any rows, and so not proven: the rollback of {listed(versions, separator=', ')}; the"
+        f"Rehearsed without rows to compare, and so not proven: the rollback of {listed(versions, separator=', ')}; the"
         " schema came back"
     ]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["STATE_OF_PRODUCTION", "is_done", "lost", "state_of_production"]
+__all__ = ["STATE_OF_PRODUCTION", "half_done", "is_done", "lost", "state_of_production"]
 
 STATE_OF_PRODUCTION = {
     "deployed": "Production has the {migrations}.",
@@ -48,6 +48,9 @@ def state_of_production(run: dict[str, Any]) -> str:
             "Another server answers now than the one that this run has changed, and has not got what was committed"
             f" last: in its database {here}. The other one may still have it."
         )
+    begun = half_done(run)
+    if begun is not None:
+        return f"Production is between two states, with {begun['words']}."
     if run["playbook"] == "restore":
         if any(step.get("reason_code") == "application_not_let_in" for step in run["steps"]):
             return "Production's rows are as they were: nothing was swapped. But its database lets nobody in."
@@ -78,6 +81,11 @@ def state_of_production(run: dict[str, Any]) -> str:
 def lost(run: dict[str, Any]) -> list[str] | None:
     """What is applied where the ledger that answers lacks what the run committed; None where it has it, or is older."""
     return next((step["lost"] for step in reversed(run["steps"]) if step.get("lost") is not None), None)
+
+
+def half_done(run: dict[str, Any]) -> dict[str, str] | None:
+    """The migration that the run has left half done, and what of it is committed; None where there is none."""
+    return next((step["half_done"] for step in reversed(run["steps"]) if step.get("half_done")), None)
 
 
 def is_done(run: dict[str, Any], name: str) -> bool:

@@ -226,7 +226,7 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
                 else ""
             )
             if proof["rows_compared"]
-            else f"rollback rehearsed by run {proof['run_id']} without any rows, and so not proven"
+            else f"rollback rehearsed by run {proof['run_id']} without rows to compare, and so not proven"
         )
     elif entry["state"] == "applied":
         parts.append("rollback not proven in this database")

@@ -46,7 +46,7 @@ def render(library: SqlLibrary, evidence: list[dict[str, Any]]) -> str:
     lines += ["", f"Proven: {len(proven)} of {len(library.migrations)}."]
     without = [version for version in proofs if version not in proven]
     if without:
-        lines += [f"Rehearsed without any rows, and so not proven: {', '.join(without)}."]
+        lines += [f"Rehearsed without rows to compare, and so not proven: {', '.join(without)}."]
     return "\n".join([*lines, ""])
 
 

@@ -87,7 +87,7 @@ def _rehearse(outputs: Outputs) -> str:
     compared = all(proof.get("data_restored") for proof in proofs)
     back = "schema and rows came back" if compared else "the schema came back"
     if not any(rows_seen(proof).rows for proof in proofs):
-        back = "the schema came back, and there were no rows"
+        back = "the schema came back, and no rows were compared"
     return (
         f"applied, rolled back, applied again: {back}" if restored else "applied, rolled back, applied again"
     )
@@ -117,7 +117,7 @@ def _smoke_test(outputs: Outputs) -> str:
 
 def _emergency_rollback(outputs: Outputs) -> str:
     done = [one["version"] for one in outputs.get("migrations", [])] or [outputs.get("version", "")]
-    return f"taken back: {', '.join(filter(None, done))}" if any(done) else "nothing to take back"
+    return f"taken back: {', '.join(filter(None, done))}" if any(done) else "nothing was taken back"
 
 
 def _files_rename(outputs: Outputs) -> str:
