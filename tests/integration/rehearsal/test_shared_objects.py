@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import copy_name
 from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refused
+from ansible_collections.pgops.runbook.plugins.module_utils.postgres.replication import detach_subscriptions
 from ansible_collections.pgops.runbook.plugins.module_utils.rehearsal.shared_objects import (
     refuse_shared_changes,
     shared_state,
@@ -193,3 +194,29 @@ def test_a_setting_of_the_database_is_the_applications(runs: StepRuns) -> None:
         rollback__002_author_rollback=text.format("RESET", ""),
     )
     runs.up_to("rehearse")
+
+
+@pytest.mark.parametrize("which", ["migrations__002_author", "rollback__002_author_rollback"])
+def test_the_subscription_of_a_copy_is_never_started(runs: StepRuns, which: str) -> None:
+    """Its worker would read from the slot what production's own is to read."""
+    with contextlib.closing(runs.server.connect(runs.database)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(
+            "CREATE SUBSCRIPTION feed CONNECTION 'host=/nonexistent dbname=x' PUBLICATION p"
+            " WITH (connect = false, slot_name = held)"
+        )
+        try:
+            scripts = {
+                "migrations__002_author": "ALTER TABLE notes ADD COLUMN n int;",
+                "rollback__002_author_rollback": "ALTER TABLE notes DROP COLUMN n;",
+            }
+            scripts[which] += "DO $$ BEGIN ALTER SUBSCRIPTION feed ENABLE; END $$;"
+            runs.write(**scripts)
+            runs.up_to("verify_restore")
+            refused = runs.step("rehearse")
+            assert refused["reason_code"] == "statement_forbidden", refused
+            assert "starts a subscription (feed)" in refused["msg"]
+            cursor.execute("SELECT subenabled FROM pg_subscription")
+            assert cursor.fetchall() == [(False,)], "of any database of the server"
+        finally:
+            detach_subscriptions(connection)

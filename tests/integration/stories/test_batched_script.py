@@ -93,8 +93,10 @@ def test_who_goes_on_and_gets_no_further_leaves_it_half_done_and_says_so(filling
         migrations__002_author=FILL.format("ALTER TABLE notes ADD COLUMN size int;\n").replace("10", "20")
     )
     edited = filling.another()
-    edited.up_to("verify_restore")
-    assert edited.step("rehearse")["reason_code"] == "script_edited_when_half_done"
+    assert edited.step("preflight")["reason_code"] == "script_edited_when_half_done"
+    edited.must("preflight", accept_edited_scripts=True)
+    edited.steps("maintenance_window", "backup", "verify_restore")
+    assert edited.step("rehearse")["reason_code"] == "script_edited_when_half_done", "not even then"
 
 
 def test_one_that_never_ends_is_refused_by_its_rehearsal(filling: StepRuns) -> None:

@@ -20,11 +20,10 @@ def test_runs_whose_backup_was_restored_and_compared_are_named_newest_first() ->
         ("r5", "rehearse", "ok"),
         ("r6", "verify_restore", "ok"),
     ]
-    assert proven_runs([dict(zip(("run_id", "step", "status"), one, strict=True)) for one in chain]) == [
-        "r6",
-        "r1",
-        "r4",
-    ]
+    receipts = [dict(zip(("run_id", "step", "status"), one, strict=True), outputs={}) for one in chain]
+    assert proven_runs(receipts) == ["r6", "r1", "r4"]
+    half_done = {"run_id": "r6", "step": "backup", "status": "ok", "outputs": {"half_done": {"run_id": "r1"}}}
+    assert proven_runs([*receipts, half_done]) == ["r1", "r4"], "one of neither state is none"
     assert proven_runs([]) == []
 
 

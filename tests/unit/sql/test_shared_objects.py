@@ -38,6 +38,8 @@ def shared(text: str) -> tuple[tuple[int, str], ...]:
         ("GRANT CONNECT ON DATABASE shop TO app", "GRANT or REVOKE ON DATABASE"),
         ("REVOKE SET ON PARAMETER work_mem FROM app", "GRANT or REVOKE ON PARAMETER"),
         ("ALTER TABLESPACE fast SET (seq_page_cost = 1)", "ALTER TABLESPACE"),
+        ("ALTER SUBSCRIPTION s ENABLE", "ALTER SUBSCRIPTION s ENABLE"),
+        ("CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p", "CREATE SUBSCRIPTION s"),
     ],
 )
 def test_what_changes_them_is_named_with_its_line(text: str, command: str) -> None:
@@ -54,6 +56,10 @@ def test_what_changes_them_is_named_with_its_line(text: str, command: str) -> No
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app",
         "SET ROLE app",
         "CREATE POLICY p ON t TO app USING (true)",
+        "ALTER SUBSCRIPTION s DISABLE",
+        "ALTER SUBSCRIPTION s SET (slot_name = NONE)",
+        "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (enabled = false)",
+        "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (connect = false)",
         # Refused for more than this.
         "ALTER DATABASE shop SET TABLESPACE fast",
     ],

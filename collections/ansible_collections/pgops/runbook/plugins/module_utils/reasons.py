@@ -369,8 +369,9 @@ PARTS: dict[str, dict[str, Reason]] = {
             "If they are not the runbook's, rename them; the next deploy makes its own.",
         ),
         "script_edited_when_half_done": Reason(
-            "In a script that is half done, a statement that is already committed was edited.",
-            "Put the old text of the statement back, and run again.",
+            "A script of a migration that is half done was edited.",
+            "Bring the old text back, and run again. Only where nothing that is committed was edited, and nothing that"
+            " others have approved: -e accept_edited_scripts=true.",
         ),
         "server_is_standby": Reason(
             "The server is a standby, which cannot be written.",
@@ -752,6 +753,10 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Nothing was swapped, and the database, closed for the swap, could not be opened again: another transaction"
             " has touched it and does not end.",
             "End the session that the reason names, then: ansible-playbook playbooks/status.yml opens the database.",
+        ),
+        "backup_half_done": Reason(
+            "The backup was made when a migration was half done, so that it is of neither state.",
+            "Put back the backup of the run that had begun the migration; the reason names it.",
         ),
         "backup_missing": Reason(
             "The backup is no longer in backup_dir, or pgbackrest no longer has it; also where a change of production"

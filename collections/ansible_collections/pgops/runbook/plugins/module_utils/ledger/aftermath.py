@@ -20,6 +20,7 @@ __all__ = [
     "TAKEN_OVER_SPEC",
     "aftermath",
     "agrees",
+    "begun_by",
     "committed",
     "committed_in_words",
     "committed_of_script",
@@ -170,6 +171,22 @@ def half_done_in_words(half_done: Json) -> str:
         else f"the rollback of {half_done['migration']}"
     )
     return f"{what}: {committed_of_script(half_done)}"
+
+
+def begun_by(half_done: Json) -> Json:
+    """What a backup is to tell of the migration that is half done in it.
+
+    Args:
+        half_done: as journal.open_journal gives it.
+
+    Returns:
+        dict: migration, run_id (of the run that began it, whose backup is of the state before), words.
+    """
+    return {
+        "migration": half_done["migration"],
+        "run_id": half_done["run_id"],
+        "words": half_done_in_words(half_done),
+    }
 
 
 def committed_in_words(done: Json) -> str:

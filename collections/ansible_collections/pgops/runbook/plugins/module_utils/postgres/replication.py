@@ -12,7 +12,12 @@ from ..errors import Refused
 from ..shapes import Connection, Cursor
 from .connection import sql
 
-__all__ = ["detach_subscriptions", "read_replication", "refuse_enabled_subscriptions"]
+__all__ = [
+    "detach_subscriptions",
+    "enabled_subscriptions",
+    "read_replication",
+    "refuse_enabled_subscriptions",
+]
 
 SUBSCRIPTIONS = """
     SELECT s.subname::text, s.subenabled FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d
@@ -29,14 +34,19 @@ def read_replication(cursor: Cursor) -> dict[str, list[str]]:
     return {"slots": slots, "subscriptions": [name for name, _ in cursor.fetchall()]}
 
 
+def enabled_subscriptions(cursor: Cursor) -> list[str]:
+    """Names of the subscriptions of the cursor's database that receive changes, or would after COMMIT."""
+    cursor.execute(SUBSCRIPTIONS)
+    return [name for name, is_enabled in cursor.fetchall() if is_enabled]
+
+
 def refuse_enabled_subscriptions(cursor: Cursor, database: str) -> None:
     """Rows would go on into the database that was replaced, and be missing in the restored one.
 
     Raises:
         Refused: with the statements that stop them.
     """
-    cursor.execute(SUBSCRIPTIONS)
-    enabled = [name for name, is_enabled in cursor.fetchall() if is_enabled]
+    enabled = enabled_subscriptions(cursor)
     if enabled:
         statements = " ".join(
             sql.SQL("ALTER SUBSCRIPTION {} DISABLE;").format(sql.Identifier(name)).as_string(cursor)

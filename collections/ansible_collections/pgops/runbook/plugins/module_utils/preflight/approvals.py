@@ -27,6 +27,7 @@ from ..ledger.receipts import outputs_in
 from ..sentences import cut, listed
 from ..shapes import Cursor, Json, Receipt
 from ..step.step import Step
+from .half_done import edited_since_begun
 from .opening import close_dead_run, refuse_living_run
 
 __all__ = [
@@ -54,10 +55,10 @@ NEW_DEPLOY = "ansible-playbook deploy.yml -e migration={}"
 def approvals_needed(step: Step, cursor: Cursor, selected: Sequence[str]) -> Json | None:
     """What a run about these migrations needs (see ledger.approvals.demand); None for nothing.
 
-    A migration that was approved and is half done is finished without another approval.
+    A migration that was approved and is half done is finished without another approval, as it was approved.
 
     Raises:
-        Refused: a setting makes no sense.
+        Refused: a setting makes no sense; or scripts that need an approval were edited since the migration was begun.
     """
     count, hours = step.params["approvals_required"], step.params["approval_max_age_hours"]
     if count < 0 or not hours > 0:
@@ -67,13 +68,19 @@ def approvals_needed(step: Step, cursor: Cursor, selected: Sequence[str]) -> Jso
         )
     if step.playbook != "deploy" or not selected:
         return None
-    half_done = open_journal(cursor)
-    if half_done is not None and [half_done["migration"]] == list(selected):
-        return None
     risks = {entry["version"]: entry["risk_level"] for entry in step.plan["index"]}
     needed = demand(
         count, step.params["approvals_required_for"], {version: risks[version] for version in selected}, hours
     )
+    half_done = open_journal(cursor)
+    if half_done is not None and [half_done["migration"]] == list(selected):
+        if needed is not None and edited_since_begun(step, cursor, half_done):
+            raise Refused(
+                "script_edited_when_half_done",
+                f"The scripts of migration {half_done['migration']} were edited since run {half_done['run_id']} began"
+                " it: who has approved it has not approved this. Bring the old text back. Nothing was done.",
+            )
+        return None
     if needed is not None:
         step.module.warn(
             f"This deploy stops after its rehearsal until others have approved it; it needs {needed['required']}"

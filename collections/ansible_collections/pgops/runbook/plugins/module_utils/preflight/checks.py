@@ -226,6 +226,15 @@ def check_not_shared(name: str | None, statement: Json) -> None:
     Raises:
         Refused: it does.
     """
+    if " SUBSCRIPTION " in statement["command"]:
+        raise Refused(
+            "statement_forbidden",
+            f"{name} line {statement['line']}: {statement['command']} starts a subscription. That of the copy would, in"
+            " the rehearsal, read from the publisher what production's own is to read, and the slot would not give it"
+            " again. Start it by hand, before the deploy or after it.",
+            script=name,
+            line=statement["line"],
+        )
     raise Refused(
         "statement_forbidden",
         f"{name} line {statement['line']}: {statement['command']} changes what all databases of the server share, and"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
-from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, committed_of_script, ended_as, why_taken_over
+from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, ended_as, why_taken_over
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.deploys import deployed_in_order
 from ..ledger.journal import journal_of, open_journal
@@ -23,6 +23,7 @@ from ..step.step import Step
 from .checks import check_scripts_to_apply, check_scripts_to_roll_back
 from .drift import refuse_applied_again, refuse_edited_scripts
 from .drills import select_for_drill
+from .half_done import refuse_half_done
 from .order import Index, in_order_of_deploys, left_out, refuse_needed, these_newest_first
 from .selection import in_place_but_unrecorded, select_for_deploy, select_for_rollback, select_later
 from .server import warn_of_search_path
@@ -114,7 +115,13 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     receipts = step.ledger.receipts(cursor)
     accept_edited = step.params["accept_edited_scripts"]
     warn_of_search_path(cursor, step.module.warn)
-    _refuse_half_done(step, cursor, wanted)
+    try:
+        refuse_half_done(step, cursor)
+    except Refused:
+        if Ledger().session_at_work(cursor):
+            # It was not stopped: it runs.
+            _refuse_living_run(step, step.ledger.unfinished_run(cursor))
+        raise
     if wanted != "all":
         rolls_back = step.playbook == "emergency_rollback"
         refuse_shared_numbers(index, applied, Ledger().receipts(cursor), rolls_back)
@@ -227,27 +234,6 @@ def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collectio
         )
 
 
-def _refuse_half_done(step: Step, cursor: Cursor, wanted: str) -> None:
-    """A migration whose statements commit one by one is finished before anything else happens."""
-    half_done = open_journal(cursor)
-    if half_done is None or step.playbook == "rehearse":
-        return
-    version, finish = (
-        half_done["migration"],
-        "deploy" if half_done["direction"] == "apply" else "emergency_rollback",
-    )
-    if step.playbook != finish or wanted not in (version, "pending"):
-        if Ledger().session_at_work(cursor):
-            # It was not stopped: it runs.
-            _refuse_living_run(step, step.ledger.unfinished_run(cursor))
-        raise Refused(
-            "migration_half_done",
-            f"Migration {version} is half done: run {half_done['run_id']} was stopped, and"
-            f" {committed_of_script(half_done)}. Finish it first; it resumes where it stopped:"
-            f" ansible-playbook {finish}.yml -e migration={version}",
-        )
-
-
 def _refuse_unrecorded(cursor: Cursor, index: Sequence[IndexEntry], applied: Collection[str]) -> None:
     unrecorded = in_place_but_unrecorded(cursor, index, applied)
     if unrecorded:
@@ -265,14 +251,22 @@ def verified_backup_before(ledger: Ledger, cursor: Cursor, version: str) -> Json
     One that backup_keep has let go is none, and one whose folder is gone.
     """
     applied = ledger.applied_receipt(cursor, version)
-    if applied is None or backup_removed(cursor, applied["run_id"]) is not None:
+    return None if applied is None else _verified_backup_of(ledger, cursor, applied["run_id"])
+
+
+def _verified_backup_of(ledger: Ledger, cursor: Cursor, run_id: str) -> Json | None:
+    if backup_removed(cursor, run_id) is not None:
         return None
-    receipts = ledger.receipts(cursor, applied["run_id"])
+    receipts = ledger.receipts(cursor, run_id)
     backup, proof = latest(receipts, "backup"), latest(receipts, "verify_restore")
     if backup is None or proof is None or proof["status"] != "ok":
         return None
+    # Absent in receipts of older releases.
+    half_done = backup["outputs"].get("half_done")
+    if half_done:
+        return _verified_backup_of(ledger, cursor, half_done["run_id"])
     folder = backup["outputs"]["folder"]
-    return {"run_id": applied["run_id"], "folder": folder} if os.path.isdir(folder) else None
+    return {"run_id": run_id, "folder": folder} if os.path.isdir(folder) else None
 
 
 def backups_of(receipts: Sequence[Receipt], run_id: str) -> list[str]:

@@ -16,6 +16,7 @@ from ..ledger.ledger import RUN_LOCK, Ledger
 from ..library.follow import PathsBefore, record_on_copy
 from ..postgres.advisory_locks import lock_of, take
 from ..postgres.connection import connect_again, transaction
+from ..postgres.replication import enabled_subscriptions
 from ..salvage.watch import DestructionWatch, losses_to_json
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Cursor, Script
@@ -129,10 +130,22 @@ class CopyHooks(Hooks):
     def script_ran(self, cursor: Cursor, work: Work) -> None:
         if "shared" in work.notes:
             refuse_shared_changes(cursor, work.script["name"], work.notes["shared"], work.one_by_one)
+        self._refuse_started_subscriptions(cursor, work)
         if work.direction == "apply":
             return
         work.impact["destroyed"] = work.notes["destroyed"]
         refuse_collisions(work, work.collisions)
+
+    def _refuse_started_subscriptions(self, cursor: Cursor, work: Work) -> None:
+        """Their workers begin at COMMIT; what they read, production's own would not be given again."""
+        started = enabled_subscriptions(cursor)
+        if started:
+            raise Refused(
+                "statement_forbidden",
+                f"{work.script['name']} starts a subscription ({listed(started)}), and the copy's would read from the"
+                " publisher what production's own is to read. Leave that out of the script, and start it by hand.",
+                script=work.script["name"],
+            )
 
     def finish(self, cursor: Cursor, work: Work, paths: PathsBefore | None) -> None:
         if paths is not None and work.direction == "apply" and self.keeps_paths:

@@ -26,13 +26,16 @@ RUNS_SHOWN = 5
 
 
 def proven_runs(receipts: Sequence[Receipt]) -> list[str]:
-    """Names of the runs whose backup was proven by restoring it, newest first.
+    """Names of the runs whose backup was proven by restoring it and can be put back, newest first.
 
     Args:
         receipts: the whole chain of the ledger, oldest first.
     """
     found = [one["run_id"] for one in receipts if one["step"] == "verify_restore" and one["status"] == "ok"]
-    return list(dict.fromkeys(reversed(found)))
+    of_neither_state = {
+        one["run_id"] for one in receipts if one["step"] == "backup" and one["outputs"].get("half_done")
+    }
+    return [run_id for run_id in dict.fromkeys(reversed(found)) if run_id not in of_neither_state]
 
 
 def dump_folder(backup_dir: str, run_id: str) -> str | None:
@@ -100,6 +103,7 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
             f"The backup of run {run_id} was never proven by restoring it (step verify_restore), so it is not put back."
             f"{_candidates(everything, backup_dir)}",
         )
+    _refuse_half_done(run_id, backup)
     theirs = backup["identity"]
     if any(theirs[key] != identity[key] for key in ("system_identifier", "database")):
         raise Refused(
@@ -123,6 +127,22 @@ def find_backup(ledger: Ledger, cursor: Cursor, backup_dir: str, run_id: str, id
         "taken": backup["finished"],
         "migrations": outputs_in(receipts, "preflight")["migrations"],
     }
+
+
+def _refuse_half_done(run_id: str, backup: Receipt) -> None:
+    """
+    Raises:
+        Refused: what is in the backup is neither the state before a migration nor the one after it.
+    """
+    # Absent in receipts of older releases.
+    half_done = backup["outputs"].get("half_done")
+    if half_done:
+        raise Refused(
+            "backup_half_done",
+            f"The backup of run {run_id} was made when a migration was half done ({half_done['words']}), so that"
+            " production would be between two states again. Nothing was changed. Put back the one of the run that had"
+            f" begun it: ansible-playbook playbooks/restore.yml -e run_id={half_done['run_id']}",
+        )
 
 
 def _has_backup(backup_dir: str, run_id: str) -> bool:

@@ -21,6 +21,8 @@ from ..backup.making import maker_of
 from ..backup.still_there import gone_at_failure
 from ..errors import StepFailed
 from ..execution.parts import commits_one_by_one
+from ..ledger.aftermath import begun_by
+from ..ledger.journal import open_journal
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
@@ -67,6 +69,7 @@ def work(step: Step) -> Json:
     with transaction(step.connection) as cursor:
         # All rows are read next, and between preflight and this somebody may have waited for the window.
         VersionTable(cursor).check()
+        half_done = open_journal(cursor)
     try:
         manifest = maker_of(engine).back_up(
             step.connection, params["target"], files, step.run_id, params["lock_timeout_seconds"]
@@ -87,6 +90,8 @@ def work(step: Step) -> Json:
         "bytes": manifest["bytes"],
         "dead_column_slots": manifest["dead_column_slots"],
         "rows_written": manifest["rows_written"],
+        # Nobody can move it on meanwhile: the run has the database for itself.
+        "half_done": half_done and begun_by(half_done),
     }
 
 

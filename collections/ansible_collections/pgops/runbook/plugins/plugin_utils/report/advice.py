@@ -50,7 +50,7 @@ def next_command(run: dict[str, Any]) -> str | None:
     begun = half_done(run)
     if begun is not None:
         return (
-            "when the cause that the reason names is gone, the same again, which goes on where it stopped:"
+            "when the cause that the reason names is gone, the same again, which resumes where it stopped:"
             f" ansible-playbook {run['playbook']}.yml -e migration={begun['migration']}"
         )
     if run["playbook"] == "deploy" and {"emergency_backup", "emergency_rollback"} & tried:

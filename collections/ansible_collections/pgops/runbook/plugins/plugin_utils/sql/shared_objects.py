@@ -2,13 +2,16 @@
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which statements change what all databases of a server share: roles, tablespaces, databases by their names.
 
-The copy lies on production's own server as a rule. There the rehearsal of such a statement is the change itself.
+The copy lies on production's own server as a rule. There the rehearsal of such a statement is the change itself. So it
+is with a subscription that is started: the copy's reads from the publisher what production's would have read.
 Statements that are refused for more than that (CREATE DATABASE ...) are in transaction_limits.
 """
 
 from __future__ import annotations
 
 from pglast import ast, enums
+
+from .transaction_limits import boolean_option
 
 __all__ = ["changes_shared_objects"]
 
@@ -40,9 +43,21 @@ def changes_shared_objects(statement: ast.Node) -> str | None:
         # Another tablespace is refused for more than this.
         moves = any(option.defname == "tablespace" for option in statement.options or ())
         return None if moves else f"ALTER DATABASE {statement.dbname}"
+    if isinstance(statement, (ast.CreateSubscriptionStmt, ast.AlterSubscriptionStmt)):
+        return _started(statement)
     if type(statement) in _COMMANDS:
         return " ".join(filter(None, (_COMMANDS[type(statement)], getattr(statement, "dbname", None))))
     return _on_shared_object(statement)
+
+
+def _started(statement: ast.CreateSubscriptionStmt | ast.AlterSubscriptionStmt) -> str | None:
+    if isinstance(statement, ast.AlterSubscriptionStmt):
+        enables = statement.kind == enums.AlterSubscriptionType.ALTER_SUBSCRIPTION_ENABLED
+        starts = enables and boolean_option(statement.options, "enabled", default=True)
+        return f"ALTER SUBSCRIPTION {statement.subname} ENABLE" if starts else None
+    connects = boolean_option(statement.options, "connect", default=True)
+    starts = boolean_option(statement.options, "enabled", default=connects)
+    return f"CREATE SUBSCRIPTION {statement.subname}" if starts else None
 
 
 def _on_shared_object(statement: ast.Node) -> str | None:

@@ -9,7 +9,13 @@ from typing import Any
 
 from pglast import ast, enums
 
-__all__ = ["ADD_VALUE_USED_LATER", "object_of", "outside_transaction_only", "unusable_enum_values"]
+__all__ = [
+    "ADD_VALUE_USED_LATER",
+    "boolean_option",
+    "object_of",
+    "outside_transaction_only",
+    "unusable_enum_values",
+]
 
 ADD_VALUE_USED_LATER = "ALTER TYPE ADD VALUE with the new value used later in the script"
 
@@ -42,7 +48,7 @@ def outside_transaction_only(statement: ast.Node) -> str | None:
     if isinstance(statement, ast.DropStmt) and statement.concurrent:
         return "DROP INDEX CONCURRENTLY"
     if isinstance(statement, ast.ReindexStmt):
-        if _option(statement.params, "concurrently", default=False):
+        if boolean_option(statement.params, "concurrently", default=False):
             return "REINDEX CONCURRENTLY"
         return _REINDEX_WIDE.get(statement.kind)
     if isinstance(statement, ast.VacuumStmt) and statement.is_vacuumcmd:
@@ -91,8 +97,8 @@ def _qualified(parts: Sequence[ast.String]) -> list[str | None]:
 
 def _subscription(statement: ast.Node) -> str | None:
     if isinstance(statement, ast.CreateSubscriptionStmt):
-        connect = _option(statement.options, "connect", default=True)
-        if _option(statement.options, "create_slot", default=connect):
+        connect = boolean_option(statement.options, "connect", default=True)
+        if boolean_option(statement.options, "create_slot", default=connect):
             return "CREATE SUBSCRIPTION that creates its replication slot"
     if isinstance(statement, ast.AlterSubscriptionStmt):
         if statement.kind == enums.AlterSubscriptionType.ALTER_SUBSCRIPTION_REFRESH:
@@ -102,7 +108,7 @@ def _subscription(statement: ast.Node) -> str | None:
             enums.AlterSubscriptionType.ALTER_SUBSCRIPTION_ADD_PUBLICATION,
             enums.AlterSubscriptionType.ALTER_SUBSCRIPTION_DROP_PUBLICATION,
         )
-        if statement.kind in publication_kinds and _option(statement.options, "refresh", default=True):
+        if statement.kind in publication_kinds and boolean_option(statement.options, "refresh", default=True):
             return "ALTER SUBSCRIPTION that refreshes its publications"
     return None
 
@@ -145,7 +151,7 @@ def _constants(tree: object) -> Iterator[str]:
             yield from _constants(value)
 
 
-def _option(options: Iterable[ast.DefElem] | None, name: str, *, default: bool) -> bool:
+def boolean_option(options: Iterable[ast.DefElem] | None, name: str, *, default: bool) -> bool:
     """A boolean option as PostgreSQL's defGetBoolean() reads it: a bare name is true."""
     value = default
     for option in options or ():
