@@ -31,9 +31,9 @@ class ActionModule(ControllerAction):
     def _import(self, options: dict[str, Any]) -> dict[str, Any]:
         writes = not self._task.check_mode
         tool = tool_for(options["source"], options["project"], options["python"])
-        found = import_migrations(tool, options["sql_dir"], options["sql_layout"], writes)
+        imported = import_migrations(tool, options["sql_dir"], options["sql_layout"], writes)
         return {
-            "changed": bool(found.new),
-            "outputs": outputs_of(found),
-            "report": import_report(found, options["version_table"], writes),
+            "changed": bool(imported.new),
+            "outputs": outputs_of(imported),
+            "report": import_report(imported, options["version_table"], writes),
         }

@@ -237,11 +237,11 @@ class CallbackModule(DefaultCallback):
         if step:
             # In check mode a step has done nothing that it could have found something by.
             outputs = content.get("outputs") or {}
-            found = found_by(step, outputs) if not result.task.check_mode or step == "preflight" else ""
+            summary = found_by(step, outputs) if not result.task.check_mode or step == "preflight" else ""
             if "censored" in content:
-                found = "(what it found is hidden: no_log)"
+                summary = "(what it found is hidden: no_log)"
             if not self._is_compact():
-                self._show_line(result, "ok", step, content.get("seconds"), found)
+                self._show_line(result, "ok", step, content.get("seconds"), summary)
         elif content.get("changed") and action not in SILENT_ACTIONS and not self._is_compact():
             self._show_line(result, "ok", self._name(result), None)
 
@@ -325,7 +325,7 @@ class CallbackModule(DefaultCallback):
             self._print(line, None)
 
     def _show_line(
-        self, result: CallbackTaskResult, mark: str, name: str, seconds: float | None, found: str = ""
+        self, result: CallbackTaskResult, mark: str, name: str, seconds: float | None, summary: str = ""
     ) -> None:
         self._show_heading(result)
         colour = {"failed": constants.COLOR_ERROR, "waiting": constants.COLOR_CHANGED}.get(
@@ -334,7 +334,7 @@ class CallbackModule(DefaultCallback):
         if mark == "ok" and result.result.get("changed"):
             colour = constants.COLOR_CHANGED
         host = host_column(result.host.get_name(), self._hosts) if len(self._hosts) > 1 else ""
-        self._print(step_line(self._marks()[mark], name, seconds, found, host), colour)
+        self._print(step_line(self._marks()[mark], name, seconds, summary, host), colour)
 
     def _say_what_was_interrupted(self) -> None:
         for line in (*self._killed_workers.told(), *self._at_work.interrupted()):

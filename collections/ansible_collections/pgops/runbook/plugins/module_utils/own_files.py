@@ -39,12 +39,12 @@ def make_own_folder(path: str) -> None:
     """
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode):
-        what = "a link" if stat.S_ISLNK(found.st_mode) else "no folder"
-        raise NotOurs(errno.EEXIST, f"{path} is {what}, made by user {_name(found.st_uid)}", path)
-    if found.st_uid != os.geteuid():
-        raise NotOurs(errno.EEXIST, f"{path} belongs to user {_name(found.st_uid)}", path)
+    folder = os.lstat(path)
+    if not stat.S_ISDIR(folder.st_mode):
+        what = "a link" if stat.S_ISLNK(folder.st_mode) else "no folder"
+        raise NotOurs(errno.EEXIST, f"{path} is {what}, made by user {_name(folder.st_uid)}", path)
+    if folder.st_uid != os.geteuid():
+        raise NotOurs(errno.EEXIST, f"{path} belongs to user {_name(folder.st_uid)}", path)
 
 
 def _name(uid: int) -> str:

@@ -205,15 +205,15 @@ class BackupFiles:
         if not manifest["files"]:
             return manifest  # they are in a repository, whose program checks them
         try:
-            found = self.files()
+            there = self.files()
         except OSError as error:
             raise StepFailed(
                 "backup_damaged", f"The backup {self.dump} cannot be read: {error.strerror}. Do not use it."
             ) from None
         recorded = manifest["files"]
-        for name in sorted(set(recorded) | set(found)):
-            if recorded.get(name) != found.get(name):
-                what = "missing" if name not in found else "new" if name not in recorded else "changed"
+        for name in sorted(set(recorded) | set(there)):
+            if recorded.get(name) != there.get(name):
+                what = "missing" if name not in there else "new" if name not in recorded else "changed"
                 raise StepFailed(
                     "backup_damaged",
                     f"The backup was damaged after it was made: {self.dump}/{name} is {what}. Do not use it.",

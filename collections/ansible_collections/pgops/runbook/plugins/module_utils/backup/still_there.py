@@ -73,18 +73,18 @@ def _fault_in_dump(files: BackupFiles, recorded: Json) -> Fault | None:
         OSError: it cannot be read.
     """
     with os.scandir(files.dump) as entries:
-        found = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+        there = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
     reads = sum(one["bytes"] for one in recorded.values()) <= READ_AT_MOST
     # It was written last, by the same clock as they were.
     written = os.lstat(files.manifest_path).st_mtime_ns
-    for name in sorted({*recorded, *found}):
+    for name in sorted({*recorded, *there}):
         path = os.path.join(files.dump, name)
-        if name not in found:
+        if name not in there:
             return _damaged(path, "missing")
         if name not in recorded:
             return _damaged(path, "new")
-        same_size = found[name].st_size == recorded[name]["bytes"]
-        if not same_size or (not reads and found[name].st_mtime_ns > written):
+        same_size = there[name].st_size == recorded[name]["bytes"]
+        if not same_size or (not reads and there[name].st_mtime_ns > written):
             return _damaged(path, "changed")
     if reads and files.files() != recorded:
         return _damaged(files.dump, "changed")

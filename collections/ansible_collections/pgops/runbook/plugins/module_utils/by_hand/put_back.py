@@ -188,11 +188,11 @@ def _take_images(cursor: Cursor, items: list[Json]) -> list[tuple[Json, TableIma
         Refused: see _take_image.
     """
     of_tables: dict[tuple[str, str], Json] = {}
-    for one in items:
-        if one["kind"] in OF_TABLES and (
-            one is items[0] or kept_table(cursor, (one["schema"], one["table"]))
+    for item in items:
+        if item["kind"] in OF_TABLES and (
+            item is items[0] or kept_table(cursor, (item["schema"], item["table"]))
         ):
-            of_tables.setdefault((one["schema"], one["table"]), one)
+            of_tables.setdefault((item["schema"], item["table"]), item)
     return [(one, _take_image(cursor, one)) for one in of_tables.values()]
 
 

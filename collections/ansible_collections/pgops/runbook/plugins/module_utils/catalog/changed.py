@@ -192,17 +192,17 @@ class CatalogWatch:
 
     def _keys_of(self, cursor: Cursor, catalogs: Iterable[str]) -> dict[str, dict[str, str]]:
         """Catalog -> what identifies its rows -> what they are about; of rows that PostgreSQL was born with none."""
-        found: dict[str, dict[str, str]] = {catalog: {} for catalog in catalogs}
+        keys: dict[str, dict[str, str]] = {catalog: {} for catalog in catalogs}
         parts = (
             f"SELECT '{catalog}', ({watched.key})::text, ({watched.objects})::text FROM pg_catalog.{catalog} AS r"
             f" WHERE ({watched.where}) AND ({watched.of_users})"
-            for catalog, watched in ((catalog, _WATCHED[catalog]) for catalog in found)
+            for catalog, watched in ((catalog, _WATCHED[catalog]) for catalog in keys)
             if catalog in self._versioned
         )
         cursor.execute(" UNION ALL ".join(parts))
         for catalog, key, objects in cursor.fetchall():
-            found[catalog][key] = objects
-        return found
+            keys[catalog][key] = objects
+        return keys
 
     def _gone(self, cursor: Cursor, catalog: str) -> set[tuple[str, int]]:
         """What rows were about that are there no more."""
@@ -222,14 +222,14 @@ class CatalogWatch:
             _FOLLOWING,
             {"catalogs": [catalog for catalog, _ in touched], "oids": [oid for _, oid in touched]},
         )
-        found: Objects = {catalog: set() for catalog in _READ_WITH_PARTS}
+        objects: Objects = {catalog: set() for catalog in _READ_WITH_PARTS}
         parts = {"pg_attrdef", "pg_constraint", "pg_policy", "pg_rewrite", "pg_statistic_ext", "pg_trigger"}
         for catalog, oid in [*touched, *cursor.fetchall()]:
-            if catalog in found:
-                found[catalog].add(oid)
+            if catalog in objects:
+                objects[catalog].add(oid)
             elif catalog not in parts or (catalog, oid) not in touched:
                 return None
-        return found
+        return objects
 
 
 def _readable(cursor: Cursor) -> list[str]:
@@ -267,9 +267,9 @@ def _digests_of(columns: Mapping[str, Collection[str]], versioned: Collection[st
 
 
 def _objects(texts: Collection[str]) -> set[tuple[str, int]]:
-    found = set()
+    objects = set()
     for text in texts:
         for one in text.split(","):
             catalog, _, oid = one.rpartition(" ")
-            found.add((catalog, int(oid)))
-    return found
+            objects.add((catalog, int(oid)))
+    return objects

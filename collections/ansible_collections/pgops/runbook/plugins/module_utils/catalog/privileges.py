@@ -24,7 +24,7 @@ def privileges_beyond_schema(cursor: Cursor, reader: CatalogReader) -> dict[str,
     Raises:
         psycopg2.Error: when a catalog cannot be read.
     """
-    found: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     catalogs = [name for name, rule in RULES.items() if rule.acl and name != "pg_database"]
     parameters = {
         **{f"members_{name}": reader.members.get(_class_of(name), []) for name in catalogs},
@@ -49,8 +49,8 @@ def privileges_beyond_schema(cursor: Cursor, reader: CatalogReader) -> dict[str,
         )
         for key, now, initially in cursor.fetchall():
             if sorted(now) != sorted(initially):
-                found[f"privileges of {key}"] = {"privileges": sorted(now)}
-    return found
+                entries[f"privileges of {key}"] = {"privileges": sorted(now)}
+    return entries
 
 
 def _may_differ(cursor: Cursor, catalogs: list[str], reader: CatalogReader) -> dict[str, list[int]]:

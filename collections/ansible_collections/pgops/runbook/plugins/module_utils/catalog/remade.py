@@ -63,18 +63,18 @@ class Remade:
                     told[key][fact] = value
         return told
 
-    def difference_of_changes(self, cursor: Cursor, one: Difference, other: Difference) -> Difference:
+    def difference_of_changes(self, cursor: Cursor, change: Difference, other: Difference) -> Difference:
         """What differs between two changes, each made in a database of its own: empty where they are the same.
 
         Args:
             cursor: see difference_left(); of the database where ``other`` was made, after it.
-            one, other: from the catalog before a change to the one after it.
+            change, other: from the catalog before a change to the one after it.
         """
         for first, second in (
-            (one.removed, other.removed),
-            (_side(one, 0), _side(other, 0)),
-            (one.added, other.added),
-            (_side(one, 1), _side(other, 1)),
+            (change.removed, other.removed),
+            (_side(change, 0), _side(other, 0)),
+            (change.added, other.added),
+            (_side(change, 1), _side(other, 1)),
         ):
             left = self.difference(cursor, first, second)
             if left:

@@ -22,18 +22,18 @@ ENUM_LABEL = "enum label"
 PUBLIC = "public."
 
 
-def beyond_residue(found: Difference) -> tuple[Difference, list[str]]:
+def beyond_residue(difference: Difference) -> tuple[Difference, list[str]]:
     """Part what differs after a rollback into what it should have given back and what it could not.
 
     Args:
-        found: from the schema before the migration to the one after its rollback.
+        difference: from the schema before the migration to the one after its rollback.
 
     Returns:
         what is left of the difference, and each residue as a header names it, with its schema.
     """
     changed: dict[str, dict[str, tuple[Any, Any]]] = {}
     residue: list[str] = []
-    for key, facts in found.changed.items():
+    for key, facts in difference.changed.items():
         left = {}
         for fact, (was, is_) in facts.items():
             names = _residue_of(key, fact, was, is_)
@@ -42,7 +42,7 @@ def beyond_residue(found: Difference) -> tuple[Difference, list[str]]:
                 left[fact] = (was, is_)
         if left:
             changed[key] = left
-    return Difference(found.added, found.removed, changed), residue
+    return Difference(difference.added, difference.removed, changed), residue
 
 
 def _residue_of(key: str, fact: str, was: Any, is_: Any) -> list[str]:

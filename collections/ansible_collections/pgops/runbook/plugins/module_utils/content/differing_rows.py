@@ -88,20 +88,20 @@ def _compared(
                 return {"not_compared": obstacle}
             there.execute("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
             (time,) = one_row(there)
-            found = locate(there, here, tables, columns, limit=KEYS_NAMED)
+            located = locate(there, here, tables, columns, limit=KEYS_NAMED)
     except psycopg2.Error as error:
         # The refusal stands without it.
         return {"not_compared": one_line(error)}
     return {
         "compared": time,
-        "as_expected": found.digest_before == expected["digest"],
-        "changed": found.changed,
-        "gone": found.gone,
-        "new": found.new,
-        "columns": found.columns,
-        "key_columns": found.key_columns,
+        "as_expected": located.digest_before == expected["digest"],
+        "changed": located.changed,
+        "gone": located.gone,
+        "new": located.new,
+        "columns": located.columns,
+        "key_columns": located.key_columns,
         "keys": [
-            {"key": row.key, "problem": row.problem, "columns": list(row.columns)} for row in found.rows
+            {"key": row.key, "problem": row.problem, "columns": list(row.columns)} for row in located.rows
         ],
     }
 
@@ -125,12 +125,12 @@ def _obstacle(tables: Sequence[StoredTable], columns: Sequence[str]) -> str | No
     return None if columns else "the table has no columns"
 
 
-def in_words(found: Sequence[Mapping[str, Any]], table: str) -> str:
+def in_words(entries: Sequence[Mapping[str, Any]], table: str) -> str:
     """What differing_rows() found in a table, as the end of a clause about it; empty where it did not look.
 
     For example ``: 3 rows changed in name, (id) = (7), (8), (9)``.
     """
-    entry = next((entry for entry in found if entry["table"] == table), None)
+    entry = next((entry for entry in entries if entry["table"] == table), None)
     if entry is None:
         return ""
     if "not_compared" in entry:

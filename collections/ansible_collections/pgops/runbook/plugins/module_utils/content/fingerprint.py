@@ -91,11 +91,11 @@ def content_fingerprint(cursor: Cursor, only_columns: Mapping[str, Any] | None =
     wanted = None if only_columns is None else columns_before(only_columns)
     with connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         previous = pin_session(own, local=True)
-        found = [table for table in stored_tables(own) if wanted is None or table.name in wanted]
-        if found:
-            begin("reading tables", len(found))
+        tables = [table for table in stored_tables(own) if wanted is None or table.name in wanted]
+        if tables:
+            begin("reading tables", len(tables))
         result: dict[str, dict[str, Any]] = {
-            "tables": dict(table_fingerprints(own, found, wanted)),
+            "tables": dict(table_fingerprints(own, tables, wanted)),
             "sequences": _sequences(own),
             "large_objects": _large_objects(own),
         }
@@ -177,13 +177,13 @@ def table_fingerprint(
     missing = [name for name in columns or () if name not in present]
     if missing:
         facts["missing_columns"] = missing
-    found: tuple[Any, ...] = (0, None, None)
+    row_sums: tuple[Any, ...] = (0, None, None)
     if table.populated:
-        found = _sums_of_rows(cursor, table, read)
+        row_sums = _sums_of_rows(cursor, table, read)
     else:
         facts["populated"] = False
-    facts["rows"] = found[0]
-    facts["digest"] = digest_of_sums(found)
+    facts["rows"] = row_sums[0]
+    facts["digest"] = digest_of_sums(row_sums)
     return facts
 
 

@@ -83,7 +83,7 @@ def locate(
     key = sorted(key_among(after, tables[1].oid, columns) or ())
     sides = [_Side(cursor, table, columns, key or columns) for cursor, table in zip((before, after), tables)]
     sums_before, sums_after = (side.bucket_sums() for side in sides)
-    found = LocatedRows(_whole_digest(sums_before), key)
+    located = LocatedRows(_whole_digest(sums_before), key)
     differing = sorted(
         number
         for number in sums_before.keys() | sums_after.keys()
@@ -91,8 +91,8 @@ def locate(
     )
     if differing:
         pairs = _pairs(*(_by_key(side.lines(differing)) for side in sides))
-        (_name_keys if key else _count_rows)(pairs, columns, found, limit)
-    return found
+        (_name_keys if key else _count_rows)(pairs, columns, located, limit)
+    return located
 
 
 class _Side:
@@ -137,7 +137,7 @@ def _whole_digest(buckets: _Buckets) -> str:
 _Pairs = Iterator[tuple[str, "Counter[tuple[int, ...]]", "Counter[tuple[int, ...]]"]]
 
 
-def _name_keys(pairs: _Pairs, columns: Sequence[str], found: LocatedRows, limit: int) -> None:
+def _name_keys(pairs: _Pairs, columns: Sequence[str], located: LocatedRows, limit: int) -> None:
     for key, was, is_ in pairs:
         if was == is_:
             continue
@@ -145,29 +145,29 @@ def _name_keys(pairs: _Pairs, columns: Sequence[str], found: LocatedRows, limit:
         if sum(was.values()) == sum(is_.values()) == 1:
             (row_before,), (row_after,) = was, is_
             changed = tuple(name for n, name in enumerate(columns) if row_before[n] != row_after[n])
-            found.changed += 1
+            located.changed += 1
             for name in changed:
-                found.columns[name] = (found.columns.get(name) or 0) + 1
+                located.columns[name] = (located.columns.get(name) or 0) + 1
             problem = CHANGED
         else:
             gone, new = sum((was - is_).values()), sum((is_ - was).values())
-            found.gone += gone
-            found.new += new
+            located.gone += gone
+            located.new += new
             problem = GONE if not new else NEW if not gone else OTHER
-        if len(found.rows) < limit:
-            found.rows.append(LocatedRow(key, problem, changed))
+        if len(located.rows) < limit:
+            located.rows.append(LocatedRow(key, problem, changed))
 
 
-def _count_rows(pairs: _Pairs, columns: Sequence[str], found: LocatedRows, _limit: int) -> None:
+def _count_rows(pairs: _Pairs, columns: Sequence[str], located: LocatedRows, _limit: int) -> None:
     """Of rows without a key: how many, and the columns whose values are not the same ones on both sides."""
     balance = [0] * len(columns)
     for _, was, is_ in pairs:
         for rows, sign in ((was - is_, 1), (is_ - was, -1)):
             for hashes, count in rows.items():
                 balance = [total + sign * count * value for total, value in zip(balance, hashes)]
-        found.gone += sum((was - is_).values())
-        found.new += sum((is_ - was).values())
-    found.columns = {name: None for name, total in zip(columns, balance) if total}
+        located.gone += sum((was - is_).values())
+        located.new += sum((is_ - was).values())
+    located.columns = {name: None for name, total in zip(columns, balance) if total}
 
 
 def _by_key(lines: Iterator[_Line]) -> Iterator[_Rows]:

@@ -35,12 +35,12 @@ def answers_to(
     with transaction(connection) as cursor:
         previous = pin_session(cursor, local=True)
         around = context(cursor)
-        found = [
+        answers = [
             around if question["type"] == CONTEXT else _answer(cursor, question, entries, around["user"])
             for question in questions
         ]
         restore_session(cursor, previous, local=True)
-    return found
+    return answers
 
 
 def _answer(cursor: Cursor, question: Json, entries: Sequence[Entry], user: str) -> Json | None:

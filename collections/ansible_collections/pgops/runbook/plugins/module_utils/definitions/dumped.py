@@ -102,11 +102,11 @@ def read_dump(target: Target, bindir: str) -> list[Entry]:
 
 def entries_in(text: str) -> list[Entry]:
     """The entries of a verbose dump in plain text, in their order, which is one in which they can be made."""
-    found = list(_ENTRY.finditer(text))
+    matches = list(_ENTRY.finditer(text))
     place = dict(_ORDINARY)
     entries = []
     before = 0
-    for match, following in zip(found, [*found[1:], None]):
+    for match, following in zip(matches, [*matches[1:], None]):
         # Said in front of the entry, and so at the end of the one before it.
         place.update({name: value for name, value in _PLACE.findall(text, before, match.start())})
         before = match.start()

@@ -81,7 +81,7 @@ class Night:
         Raises:
             Refused: one failed, with its code and its reason.
         """
-        found: Json = {"seconds": {}}
+        outputs: Json = {"seconds": {}}
         run_id = run_of(self.step.run_id, part)
         for name in CHAINS[playbook][0]:
             clock = time.monotonic()
@@ -93,10 +93,10 @@ class Night:
                     f"The drill failed on its copy, in step {name} of its {playbook}: {answer['msg'].rstrip('.')}."
                     f" {NOT_TOUCHED}",
                 )
-            found[name] = answer["outputs"]
-            found["seconds"][name] = round(time.monotonic() - clock, 3)
+            outputs[name] = answer["outputs"]
+            outputs["seconds"][name] = round(time.monotonic() - clock, 3)
         self._on_copy(lambda cursor: Ledger().finish_run(cursor, run_id, outcome, ""))
-        return found
+        return outputs
 
     def _on_copy(self, work: Callable[[Cursor], object]) -> None:
         connection = self.copy.connect()

@@ -91,11 +91,11 @@ class Phases:
         params = self.step.params
         connection = self.night.copy.connect()
         try:
-            found = write_as_users(connection, self.night.copy.name, params["rows"], params["seed"])
+            written = write_as_users(connection, self.night.copy.name, params["rows"], params["seed"])
             self._deployed = Rehearsal(connection).state()
         finally:
             connection.close()
-        return found
+        return written
 
     def _roll_back(self) -> Json:
         found = self._rollback_of("rollback")

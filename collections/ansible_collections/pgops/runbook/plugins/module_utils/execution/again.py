@@ -64,10 +64,10 @@ def _parts_after_rows_changed(work: Work) -> list[list[Statement]]:
 
 def in_a_transaction(statements: Iterable[Statement]) -> list[Statement]:
     """The statements in the form that a transaction allows, without those that change neither schema nor rows."""
-    found: list[Statement] = []
+    allowed: list[Statement] = []
     for statement in statements:
         plain = CONCURRENTLY.sub(r"\g<before>", statement["sql"])
         if not statement["outside_transaction"] or plain != statement["sql"] or ALTER_TYPE.match(plain):
             # A label is there still: no rollback takes it away.
-            found.append({**statement, "sql": if_not_exists(plain)})
-    return found
+            allowed.append({**statement, "sql": if_not_exists(plain)})
+    return allowed

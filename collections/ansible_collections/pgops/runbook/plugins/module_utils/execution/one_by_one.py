@@ -135,7 +135,7 @@ def run_one_by_one(
 
 def _to_do(cursor: Cursor, journal: Journal, work: Work, part: Part) -> list[tuple[int, Statement]]:
     """(ordinal, statement) of those that are not done."""
-    found = []
+    not_done = []
     for ordinal, statement in part.numbered():
         state = journal.state(cursor, ordinal, statement)
         if (
@@ -145,8 +145,8 @@ def _to_do(cursor: Cursor, journal: Journal, work: Work, part: Part) -> list[tup
         ):
             journal.note_done(cursor, ordinal)
         elif state != "done":
-            found.append((ordinal, statement))
-    return found
+            not_done.append((ordinal, statement))
+    return not_done
 
 
 @contextmanager

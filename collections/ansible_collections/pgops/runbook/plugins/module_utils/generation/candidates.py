@@ -219,15 +219,15 @@ def _differing_columns(table: Table) -> set[str]:
     """Of each unique key one column whose values are made to differ; none where a column of it differs already."""
     referring = {name for key in table.foreign_keys for name in key.columns}
     types = {column.name: column.type.without_domains() for column in table.columns}
-    found: set[str] = {column.name for column in table.columns if column.numbered()}
+    differing: set[str] = {column.name for column in table.columns if column.numbered()}
     for rule in sorted(table.unique, key=lambda one: len(one.columns)):
-        if found & set(rule.columns):
+        if differing & set(rule.columns):
             continue
         free = [name for name in rule.columns if name in types and name not in referring]
         # Numbers and times have room for many values, words nearly so; an enum has not.
         free.sort(key=lambda name: _room(types[name]))
-        found.update(free[:1])
-    return found
+        differing.update(free[:1])
+    return differing
 
 
 def _room(of: DataType) -> int:

@@ -31,9 +31,9 @@ def rows_seen(proof: Mapping[str, Any]) -> RowsSeen:
     """
     generated = proof.get("generated_rows") or {}
     # Receipts of older releases have a number, in which rows of the record of versions count too.
-    found = [proof.get("rows_in") or {"rows": proof.get("rows_compared") or 0, "tables": {}, "more": 0}]
-    found += [
+    counted = [proof.get("rows_in") or {"rows": proof.get("rows_compared") or 0, "tables": {}, "more": 0}]
+    counted += [
         one for one in (proof.get("rows_over"), generated.get("compared"), generated.get("over")) if one
     ]
-    most = max(found, key=lambda one: one["rows"])
+    most = max(counted, key=lambda one: one["rows"])
     return RowsSeen(most["rows"], dict(most["tables"]), most["more"])

@@ -137,13 +137,13 @@ def constants_in(text: str) -> list[str]:
 def _tokens(text: str) -> list[Token]:
     tokens = []
     for match in TOKENS.finditer(text):
-        kind, found = str(match.lastgroup), match.group()
+        kind, written = str(match.lastgroup), match.group()
         if kind == "string":
-            inner = found[found.index("'") + 1 : -1].replace("''", "'")
-            found = inner.replace("\\\\", "\\") if match.group().startswith("E") else inner
+            inner = written[written.index("'") + 1 : -1].replace("''", "'")
+            written = inner.replace("\\\\", "\\") if match.group().startswith("E") else inner
         elif kind == "name":
-            found = found[1:-1].replace('""', '"')
-        tokens.append(Token(kind, found))
+            written = written[1:-1].replace('""', '"')
+        tokens.append(Token(kind, written))
     return tokens
 
 

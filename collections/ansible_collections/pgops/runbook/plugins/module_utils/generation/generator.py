@@ -87,7 +87,7 @@ class Generator:
             tables, ascii_only, outside = self._read(cursor)
             there = {table.oid: self._there(cursor, table) for table in tables}
         missing = {table.oid: self._missing(table, there[table.oid]) for table in tables}
-        found: list[Filled] = []
+        outcomes: list[Filled] = []
         begin("filling tables", len(tables))
         ends = time.monotonic() + SECONDS
         for ring in _in_order(tables):
@@ -98,13 +98,13 @@ class Generator:
             closed = [
                 oid for oid, one in makers.items() if obstacle and (one.table.fires or obstacle == NO_TIME)
             ]
-            found += [Filled(makers.pop(oid).table.quoted, missing[oid], 0, obstacle) for oid in closed]
+            outcomes += [Filled(makers.pop(oid).table.quoted, missing[oid], 0, obstacle) for oid in closed]
             if makers:
-                found += _Ring(connection, makers, missing).fill()
+                outcomes += _Ring(connection, makers, missing).fill()
             advance(len(ring))
         refresh_views(connection)
-        self._remember(found, {table.quoted: there[table.oid] for table in tables})
-        return found
+        self._remember(outcomes, {table.quoted: there[table.oid] for table in tables})
+        return outcomes
 
     def _read(self, cursor: Cursor) -> tuple[list[Table], bool, str | None]:
         """The tables, whether their texts may have ASCII alone, and why none may be written to.
@@ -133,13 +133,13 @@ class Generator:
             tables, ascii_only, outside = self._read(cursor)
         begin("changing rows", len(tables))
         ends = time.monotonic() + SECONDS
-        found: list[Changed] = []
+        outcomes: list[Changed] = []
         for table in tables:
             obstacle = outside or (NO_TIME if time.monotonic() > ends else None)
             candidates = Candidates(table, self._chance(table), ascii_only)
-            found.append(change_rows(connection, candidates, self.rows, obstacle))
+            outcomes.append(change_rows(connection, candidates, self.rows, obstacle))
             advance(1)
-        return [one for one in found if one.there]
+        return [one for one in outcomes if one.there]
 
     def forget(self) -> list[str]:
         """Names of the tables that got rows, which are now taken away."""
@@ -148,13 +148,13 @@ class Generator:
         self._shapes.clear()
         return names
 
-    def _remember(self, found: Sequence[Filled], there: dict[str, int]) -> None:
-        for one in found:
-            self.unfilled.pop(one.table, None)
-            if one.rows:
-                self.filled.add(one.table)
-            elif not there[one.table]:
-                self.unfilled[one.table] = one.reason or "nobody knows why"
+    def _remember(self, outcomes: Sequence[Filled], there: dict[str, int]) -> None:
+        for outcome in outcomes:
+            self.unfilled.pop(outcome.table, None)
+            if outcome.rows:
+                self.filled.add(outcome.table)
+            elif not there[outcome.table]:
+                self.unfilled[outcome.table] = outcome.reason or "nobody knows why"
         # Of tables that are gone there is nothing to say.
         self.unfilled = {name: reason for name, reason in self.unfilled.items() if name in there}
         self.filled &= set(there)
@@ -242,13 +242,13 @@ class _Ring:
         else:
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         plan_keys(cursor, self.makers, self.hard, self.missing)
-        found: dict[int, Filled] = {}
+        outcomes: dict[int, Filled] = {}
         for part in self._parts():
             for oid in self.order:
                 first, wanted = part(self.missing[oid])
                 if wanted:
-                    found[oid] = self._put_in(cursor, oid, first, wanted, found.get(oid))
-        return list(found.values())
+                    outcomes[oid] = self._put_in(cursor, oid, first, wanted, outcomes.get(oid))
+        return list(outcomes.values())
 
     def _parts(self) -> Iterator[Callable[[int], tuple[int, int]]]:
         """(first row, number of rows) of each time: twice where rows refer to others of the first time."""

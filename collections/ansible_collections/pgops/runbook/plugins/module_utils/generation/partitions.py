@@ -31,40 +31,40 @@ Partition = Sequence[Bound]
 
 def conditions(partition: Partition) -> list[Tree]:
     """What is asked of the columns of a row that belongs into a partition; nothing where chance has to find it."""
-    found: list[Tree] = []
+    trees: list[Tree] = []
     for bound in partition:
         in_list, in_range = LIST.fullmatch(bound.text), RANGE.fullmatch(bound.text)
         if in_list and bound.columns:
             values = tuple(Constant(one) for one in _values(in_list[1]) if one is not None)
-            found += [Listed("=", False, Column(bound.columns[0]), values)] if values else []
+            trees += [Listed("=", False, Column(bound.columns[0]), values)] if values else []
         elif in_range:
-            found += _within(bound.columns, _values(in_range[1]), _values(in_range[2]))
-    return found
+            trees += _within(bound.columns, _values(in_range[1]), _values(in_range[2]))
+    return trees
 
 
 def _within(columns: Sequence[str], low: Sequence[str | None], high: Sequence[str | None]) -> list[Tree]:
     """Ranges compare column by column: a row that has the lower bound's values in all but the last is within."""
-    found: list[Tree] = []
+    trees: list[Tree] = []
     for column, begin, end in zip(columns, low, high):
         if begin is not None and begin == end:
-            found.append(Compared("=", Column(column), Constant(begin)))
+            trees.append(Compared("=", Column(column), Constant(begin)))
             continue
         if begin is not None:
-            found.append(Compared(">=", Column(column), Constant(begin)))
+            trees.append(Compared(">=", Column(column), Constant(begin)))
         if end is not None:
-            found.append(Compared("<", Column(column), Constant(end)))
+            trees.append(Compared("<", Column(column), Constant(end)))
         break
-    return found
+    return trees
 
 
 def _values(text: str) -> list[str | None]:
     """The values of a bound; None for MINVALUE, MAXVALUE and NULL."""
-    found: list[str | None] = []
+    values: list[str | None] = []
     for match in VALUE.finditer(text):
-        one = match[1]
-        if one.startswith(("'", "E'")):
-            inner = one[one.index("'") + 1 : -1].replace("''", "'")
-            found.append(inner.replace("\\\\", "\\") if one.startswith("E") else inner)
+        written = match[1]
+        if written.startswith(("'", "E'")):
+            inner = written[written.index("'") + 1 : -1].replace("''", "'")
+            values.append(inner.replace("\\\\", "\\") if written.startswith("E") else inner)
         else:
-            found.append(None if one in ("MINVALUE", "MAXVALUE", "NULL") else one.strip("()"))
-    return found
+            values.append(None if written in ("MINVALUE", "MAXVALUE", "NULL") else written.strip("()"))
+    return values

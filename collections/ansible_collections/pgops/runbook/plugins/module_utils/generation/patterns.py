@@ -99,7 +99,7 @@ class _Reader:
         made = []
         while self.rest() and self.rest()[0] not in "|)":
             begin = self.place
-            one = self.atom(depth)
+            piece = self.atom(depth)
             after = self.place
             lowest, highest = self.quantity()
             end = self.place
@@ -107,9 +107,9 @@ class _Reader:
                 if number:
                     # Once more, so that each time is another.
                     self.place = begin
-                    one = self.atom(depth)
+                    piece = self.atom(depth)
                     self.place = after
-                made.append(one)
+                made.append(piece)
             self.place = end
         return "".join(made)
 
@@ -170,12 +170,12 @@ class _Reader:
     def letters(self) -> str:
         """Those that a bracket expression allows."""
         contrary = self.take("^")
-        found: list[str] = []
+        letters: list[str] = []
         first = True
         while first or not self.take("]"):
             first = False
-            found += self.range()
-        allowed = [one for one in ALL if one not in found] if contrary else found
+            letters += self.range()
+        allowed = [one for one in ALL if one not in letters] if contrary else letters
         if not allowed:
             raise NotMade(self.pattern)
         return "".join(allowed)

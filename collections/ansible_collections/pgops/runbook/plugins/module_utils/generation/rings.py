@@ -19,13 +19,13 @@ __all__ = ["hard_references", "plan_keys"]
 def hard_references(tables: Sequence[Table]) -> list[tuple[int, ForeignKey]]:
     """(OID of the table, foreign key) of those among tables of which no column takes NULL."""
     oids = {table.oid for table in tables}
-    found = []
+    references = []
     for table in tables:
         fixed = {column.name for column in table.columns if column.not_null or column.type.takes_no_null()}
-        found += [
+        references += [
             (table.oid, key) for key in table.foreign_keys if key.parent in oids and set(key.columns) <= fixed
         ]
-    return found
+    return references
 
 
 def plan_keys(

@@ -208,10 +208,10 @@ def _moment(bound: tuple[str, bool] | None) -> datetime.datetime | None:
         return None
     text = MOMENT.match(bound[0])
     try:
-        found = datetime.datetime.fromisoformat(text[0]) if text else None
+        moment = datetime.datetime.fromisoformat(text[0]) if text else None
     except ValueError:
-        found = None
-    if text is None or found is None:
+        moment = None
+    if text is None or moment is None:
         return None
-    later = bound[1] and text[1] is None and found.year < datetime.MAXYEAR
-    return found + datetime.timedelta(days=1) if later else found
+    later = bound[1] and text[1] is None and moment.year < datetime.MAXYEAR
+    return moment + datetime.timedelta(days=1) if later else moment

@@ -194,9 +194,9 @@ def _read_constraints(cursor: Cursor, tables: dict[int, Table], oids: Iterable[i
 
 def _partitions(cursor: Cursor, oids: list[int]) -> dict[int, list[Partition]]:
     cursor.execute(PARTITIONS, (oids,))
-    found: dict[int, dict[int, list[Bound]]] = defaultdict(lambda: defaultdict(list))
+    bounds: dict[int, dict[int, list[Bound]]] = defaultdict(lambda: defaultdict(list))
     for top, leaf, columns, bound in cursor.fetchall():
         # An expression has no column: what it needs is left to chance.
         named = tuple(columns) if None not in columns else ()
-        found[top][leaf].append(Bound(named, bound))
-    return {top: list(leaves.values()) for top, leaves in found.items()}
+        bounds[top][leaf].append(Bound(named, bound))
+    return {top: list(leaves.values()) for top, leaves in bounds.items()}

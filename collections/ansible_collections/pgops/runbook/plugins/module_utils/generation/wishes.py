@@ -196,8 +196,8 @@ def number_of(text: str) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _less(one: str, other: str) -> bool:
-    numbers = number_of(one), number_of(other)
+def _less(first: str, second: str) -> bool:
+    numbers = number_of(first), number_of(second)
     if numbers[0] is not None and numbers[1] is not None:
         return numbers[0] < numbers[1]
-    return one < other
+    return first < second

@@ -54,11 +54,11 @@ def refuse_by_policy(migrations: Iterable[Mapping[str, Any]], evidence: Iterable
         Refused: with every objection to it; ``details`` has its impact.
     """
     for migration, proof in zip(migrations, evidence):
-        found = objections(migration, proof, policy)
-        if found:
+        reasons = objections(migration, proof, policy)
+        if reasons:
             raise Refused(
                 "impact_not_allowed",
-                f"Migration {migration['version']} was rehearsed, but {'; and '.join(found)}. Production was not"
+                f"Migration {migration['version']} was rehearsed, but {'; and '.join(reasons)}. Production was not"
                 " touched. Write the migration in a gentler way, or give the variable that stands in"
                 " brackets.",
                 impact=proof["impact"],

@@ -58,12 +58,12 @@ class SessionWal:
         if self._begin is None or self._connection.closed:
             return None
         try:
-            found = self._read()
+            figures = self._read()
         except psycopg2.OperationalError:
             return None  # what is measured is committed; whoever needs the connection next will say that it is lost
-        if found is None:
+        if figures is None:
             return None
-        *now, block = found
+        *now, block = figures
         written, records, images = (end - begin for begin, end in zip(self._begin, now))
         return {
             "bytes": written,

@@ -18,13 +18,13 @@ def deployed_in_order(receipts: Sequence[Receipt]) -> list[str]:
     Args:
         receipts: the whole chain, oldest first.
     """
-    found: dict[str, None] = {}
+    deployed: dict[str, None] = {}
     for receipt in in_force(receipts):
         version = receipt["migration"]
         if not version or receipt["status"] != "ok":
             continue
         if receipt["step"] in ("apply", "adopt", "emergency_rollback"):
-            found.pop(version, None)
+            deployed.pop(version, None)
         if receipt["step"] in ("apply", "adopt"):
-            found[version] = None
-    return list(found)
+            deployed[version] = None
+    return list(deployed)

@@ -221,18 +221,18 @@ class Ledger:
 
     def runs(self, cursor: Cursor) -> dict[str, Json]:
         """run_id -> record_sha256, outcome, receipts (digests): the controller compares its artifacts with them."""
-        found: dict[str, Json] = {}
+        runs: dict[str, Json] = {}
         for one in self.signatures(cursor):
-            run = found.setdefault(one["run_id"], {"record_sha256": None, "outcome": None, "receipts": []})
+            run = runs.setdefault(one["run_id"], {"record_sha256": None, "outcome": None, "receipts": []})
             run["receipts"].append(one["digest"])
-        if found:
+        if runs:
             cursor.execute(
                 "SELECT run_id, record_sha256, outcome FROM runbook.run WHERE record_sha256 IS NOT NULL"
             )
             for run_id, digest, outcome in cursor.fetchall():
-                run = found.setdefault(run_id, {"receipts": []})
+                run = runs.setdefault(run_id, {"receipts": []})
                 run.update(record_sha256=digest, outcome=outcome)
-        return found
+        return runs
 
     def cut_off(self, cursor: Cursor) -> str | None:
         """What is missing at the end of the chain, as a sentence, or None. Layouts before release 4 do not tell."""

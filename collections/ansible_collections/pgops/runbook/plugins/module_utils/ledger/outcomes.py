@@ -51,12 +51,12 @@ def contradicted_outcomes(cursor: Cursor, receipts: Sequence[Receipt]) -> list[J
     of: dict[str, list[Receipt]] = {}
     for receipt in receipts:
         of.setdefault(receipt["run_id"], []).append(receipt)
-    found = []
+    contradicted = []
     for run_id, playbook, outcome, reason in cursor.fetchall():
         why = contradiction(playbook, outcome, reason, of.get(run_id, []))
         if why is not None:
-            found.append({"run_id": run_id, "outcome": outcome, "why": why})
-    return found
+            contradicted.append({"run_id": run_id, "outcome": outcome, "why": why})
+    return contradicted
 
 
 def contradiction(playbook: str, outcome: str | None, reason: str, receipts: Sequence[Receipt]) -> str | None:

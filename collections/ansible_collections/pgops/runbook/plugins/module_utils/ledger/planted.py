@@ -88,11 +88,11 @@ def refuse_planted_code(cursor: Cursor, schema: str, names: Sequence[str], locks
     tables = _lock(cursor, values) if locks else _tables(cursor, WRITTEN, values)
     if not may_call(cursor, tables):
         return
-    found = _hanging(cursor, TYPES, tables) + _hanging(cursor, RULES, tables)
+    planted = _hanging(cursor, TYPES, tables) + _hanging(cursor, RULES, tables)
     # Of a domain it is told already whose it is, and that is what has to change.
-    found += _called(cursor, tables, with_columns=not found)
+    planted += _called(cursor, tables, with_columns=not planted)
     what = "record a migration in" if locks else "read which migrations are applied from"
-    _refuse(superuser, f"{what} {schema}.{names[0]}", found)
+    _refuse(superuser, f"{what} {schema}.{names[0]}", planted)
 
 
 def refuse_planted_in_ledger(cursor: Cursor, writes: bool = True) -> None:
@@ -115,15 +115,15 @@ def refuse_planted_in_ledger(cursor: Cursor, writes: bool = True) -> None:
     _refuse(superuser, f"{what} schemas {' and '.join(RUNBOOK_SCHEMAS)}", found)
 
 
-def _refuse(superuser: str, what: str, found: Sequence[tuple[str, str]]) -> None:
-    if not found:
+def _refuse(superuser: str, what: str, planted: Sequence[tuple[str, str]]) -> None:
+    if not planted:
         return
-    commands = list(dict.fromkeys(how for _, how in found if how))
+    commands = list(dict.fromkeys(how for _, how in planted if how))
     away = f"types: {listed(commands)}" if commands else "makes it anew without that, with its rows"
     raise Refused(
         "bookkeeping_runs_code",
         f"To {what} would run code of others with all rights of superuser {superuser}:"
-        f" {listed([which for which, _ in found])}. Nothing was written there. If nobody needs it, whoever owns the"
+        f" {listed([which for which, _ in planted])}. Nothing was written there. If nobody needs it, whoever owns the"
         f" table {away}; then type the same command again. If it is to stay, let the runbook connect as a role that is"
         " no superuser (db_user): ansible-playbook playbooks/bootstrap_roles.yml -e bootstrap_roles_admin=<superuser>",
     )

@@ -83,13 +83,13 @@ class ForeignRight(NamedTuple):
 def rights_of_others(cursor: Cursor) -> list[ForeignRight]:
     """Rights on both schemas and all in them, also those on single columns. Only reads."""
     cursor.execute(RIGHTS, (list(RUNBOOK_SCHEMAS),))
-    found = []
+    rights = []
     for kind, name, _, role, privileges in cursor.fetchall():
         shown = sql.Identifier(*name).as_string(cursor)
         whom = role if role == "PUBLIC" else sql.Identifier(role).as_string(cursor)
         writes = any(privilege not in READS for privilege in privileges)
         reads_kept_rows = name[0] != LEDGER_SCHEMA and kind == "TABLE"
-        found.append(
+        rights.append(
             ForeignRight(
                 shown,
                 role,
@@ -102,18 +102,18 @@ def rights_of_others(cursor: Cursor) -> list[ForeignRight]:
     for name, role, owner in cursor.fetchall():
         shown = sql.Identifier(*name).as_string(cursor)
         whose = sql.Identifier(owner).as_string(cursor)
-        found.append(
+        rights.append(
             ForeignRight(shown, role, ["ownership"], f"ALTER TABLE {shown} OWNER TO {whose}", harmful=True)
         )
     cursor.execute(MAY_WRITE_ALL, (LEDGER_SCHEMA,))
     for (role,) in cursor.fetchall():
         whom = sql.Identifier(role).as_string(cursor)
-        found.append(
+        rights.append(
             ForeignRight(
                 "every table", role, ["pg_write_all_data"], f"REVOKE pg_write_all_data FROM {whom}", True
             )
         )
-    return found
+    return rights
 
 
 def check_rights_of_others(cursor: Cursor, refuses: bool, warn: Callable[[str], object]) -> None:

@@ -18,13 +18,13 @@ def residue_left(receipts: Iterable[Receipt]) -> dict[str, list[str]]:
         receipts: all of the database, in order.
     """
     left: dict[str, list[str]] = {}
-    for one in receipts:
-        if one["status"] != "ok":
+    for receipt in receipts:
+        if receipt["status"] != "ok":
             continue
-        if one["step"] == "swap":
+        if receipt["step"] == "swap":
             left.clear()  # an older database has taken the place of the one that had it
-        if one["step"] == "emergency_rollback" and one["migration"]:
+        if receipt["step"] == "emergency_rollback" and receipt["migration"]:
             # A later rollback leaves nothing that was not there before its deploy.
-            known = left.setdefault(one["migration"], [])
-            known += [name for name in one["outputs"].get("residue") or [] if name not in known]
+            known = left.setdefault(receipt["migration"], [])
+            known += [name for name in receipt["outputs"].get("residue") or [] if name not in known]
     return left

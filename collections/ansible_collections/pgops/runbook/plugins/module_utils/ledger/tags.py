@@ -75,17 +75,17 @@ def tag_states(receipts: Sequence[Receipt]) -> list[TagState]:
     by_run: dict[str, list[Receipt]] = {}
     for receipt in in_force(receipts):
         by_run.setdefault(receipt["run_id"], []).append(receipt)
-    found: dict[str, TagState] = {}
+    states: dict[str, TagState] = {}
     for run_id, own in reversed(by_run.items()):
         opening = next((one for one in own if one["step"] == "preflight" and one["status"] == "ok"), None)
         tag = opening["outputs"].get("tag") if opening else None
-        if opening is None or not tag or tag in found:
+        if opening is None or not tag or tag in states:
             continue
         done = frozenset(committed_versions(own))
         if done and done == {*opening["outputs"]["migrations"]}:
             versions = frozenset(opening["outputs"]["applied_before"]) | done
-            found[tag] = TagState(tag, run_id, opening["started"], versions, done)
-    return list(found.values())
+            states[tag] = TagState(tag, run_id, opening["started"], versions, done)
+    return list(states.values())
 
 
 def state_of(receipts: Sequence[Receipt], tag: str) -> TagState:

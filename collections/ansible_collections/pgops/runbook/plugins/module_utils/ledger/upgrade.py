@@ -175,8 +175,8 @@ def known_release(cursor: Cursor) -> int:
 
 def missing_rights_to_upgrade(cursor: Cursor) -> list[str]:
     """A sentence on each right that the role lacks to make the schemas, or to bring them up to date. Only reads."""
-    found = release_of(cursor)
-    if found >= NEWEST:
+    release = release_of(cursor)
+    if release >= NEWEST:
         return []
     cursor.execute(
         "SELECT current_user::text, pg_catalog.current_database()::text,"
@@ -204,8 +204,8 @@ def missing_rights_to_upgrade(cursor: Cursor) -> list[str]:
         else:
             remedy = f"type: {'; '.join(membership(cursor, role, owner) for owner, _ in owners)}"
         missing.append(
-            f"Role {role} may not bring the runbook's schemas from release {found} to {NEWEST}, because they belong to"
-            f" {others}. Nothing was changed. Deploy once as {others}, or {remedy}"
+            f"Role {role} may not bring the runbook's schemas from release {release} to {NEWEST}, because they belong"
+            f" to {others}. Nothing was changed. Deploy once as {others}, or {remedy}"
         )
     return missing
 

@@ -169,14 +169,14 @@ class VersionTable:
         Raises:
             Refused: as record().
         """
-        found = self.find()
-        if found is None:
+        record = self.find()
+        if record is None:
             return
-        table = (found.schema, found.name)
+        table = (record.schema, record.name)
         refuse_planted_code(self.cursor, table[0], self._written(table), locks=True)
         with on_role_path(self.cursor):
             self.books.forget(self.cursor, table, version)
-        if found.is_ours and self.books.is_empty(self.cursor, table):
+        if record.is_ours and self.books.is_empty(self.cursor, table):
             self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
 
     def is_ours(self) -> bool:

@@ -98,20 +98,20 @@ def locate_files(
             in_place += 1
             continue
         try:
-            found = _noted_place(folder, noted, write) if noted else None
-            if found is None:
-                found = _place_without_journal(folder, file, source, target, noted)
+            place = _noted_place(folder, noted, write) if noted else None
+            if place is None:
+                place = _place_without_journal(folder, file, source, target, noted)
         except Unreachable as error:
             obstacles.add(f"{shown(source)} cannot be reached: {error}")
             continue
-        if found is None:
+        if place is None:
             missing += 1
             if not accept_missing:
                 obstacles.add(f"{shown(source)} is missing")
-        elif found == target:
+        elif place == target:
             in_place += 1
         else:
-            plan.add_rename(file, found, target)
+            plan.add_rename(file, place, target)
     return in_place, missing
 
 

@@ -189,7 +189,7 @@ def check_library(step: Step, library: Library, show_pairs: bool) -> tuple[Json,
         folder.hold()
         outputs["way"] = folder.choose_way()
         try:
-            found = _make_plan(step, library, rehearsed, plan, folder, journal, True)
+            counts = _make_plan(step, library, rehearsed, plan, folder, journal, True)
         except StepFailed as error:
             raise Refused(
                 error.code,
@@ -199,7 +199,7 @@ def check_library(step: Step, library: Library, show_pairs: bool) -> tuple[Json,
             ) from None
         journal.check_place(plan.renames(), plan.count()[1])
         pairs = _pairs(plan) if show_pairs else None
-    return {**outputs, "renames": found["renamed"], "missing": found["missing_before"]}, pairs
+    return {**outputs, "renames": counts["renamed"], "missing": counts["missing_before"]}, pairs
 
 
 def _make_plan(

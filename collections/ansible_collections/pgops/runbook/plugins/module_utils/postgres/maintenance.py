@@ -169,18 +169,18 @@ def reopen_after_interrupted_swap(target: Target, writes: bool = True) -> Json |
     connection = connect_maintenance(target)
     try:
         with connection.cursor() as cursor:
-            found = interrupted_swap(cursor, target["login_db"])
-            if found and found["closed"] and writes:
+            swap = interrupted_swap(cursor, target["login_db"])
+            if swap and swap["closed"] and writes:
                 take_swap_lock(cursor, target["login_db"])
                 # Again: it may have ended while we waited for the lock.
-                found = interrupted_swap(cursor, target["login_db"])
-                if found and found["closed"]:
+                swap = interrupted_swap(cursor, target["login_db"])
+                if swap and swap["closed"]:
                     # Nobody is to be kept out because a standby is missing.
                     commit_without_standbys(cursor)
                     beside = {**target, "login_db": connection.info.dbname}
                     with BlockerWatch(beside, backend_pid(connection)) as watch:
-                        _let_everybody_in(cursor, found, watch)
-                    return found
+                        _let_everybody_in(cursor, swap, watch)
+                    return swap
         return None
     finally:
         connection.close()
@@ -238,16 +238,16 @@ def _explain_unreachable(target: Target, error: ServerUnreachable) -> RunbookErr
         connection = connect_maintenance(target)
         try:
             with connection.cursor() as cursor:
-                found = interrupted_swap(cursor, target["login_db"])
+                swap = interrupted_swap(cursor, target["login_db"])
         finally:
             connection.close()
     except (RunbookError, psycopg2.Error):
         return error  # the server itself does not answer, and the first error says so
-    if not found or not found["closed"]:
+    if not swap or not swap["closed"]:
         return error
     return Refused(
         "database_closed_by_restore",
-        f"Database {target['login_db']} lets nobody in: restore {found['run_id']} keeps the application out, or was"
+        f"Database {target['login_db']} lets nobody in: restore {swap['run_id']} keeps the application out, or was"
         " killed while it did. No row is lost, nothing was swapped. If it no longer runs, this lets everybody in"
         " again, as does any other command of the runbook: ansible-playbook playbooks/status.yml",
     )

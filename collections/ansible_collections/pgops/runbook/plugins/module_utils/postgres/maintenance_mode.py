@@ -185,14 +185,14 @@ def _oids(cursor: Cursor, keep: Sequence[str]) -> list[int]:
     cursor.execute(
         "SELECT oid::bigint, rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY (%s)", (list(keep),)
     )
-    found = {name: oid for oid, name in cursor.fetchall()}
-    unknown = sorted(set(keep) - set(found))
+    oids = {name: oid for oid, name in cursor.fetchall()}
+    unknown = sorted(set(keep) - set(oids))
     if unknown:
         raise Refused(
             "setting_invalid",
             f"maintenance_keep_roles names {', '.join(unknown)}, and the server has no such role. {NOTHING_DONE}",
         )
-    return list(found.values())
+    return list(oids.values())
 
 
 def _beyond(cursor: Cursor, mode: str, keep: Sequence[str]) -> list[OtherSession]:

@@ -85,13 +85,13 @@ def explain_unreadable(connection: Connection, error: UnicodeDecodeError) -> Run
             )
         )
         codec = _codec(connection)
-        found = [
+        names = [
             f"{kind} {visible(read_name(cursor, name))}"
             for kind, name, text in cursor.fetchall()
             if not _readable(name if text is None else text, codec)
         ]
     encoding = connection.info.parameter_status("server_encoding")
-    if not found:
+    if not names:
         return StepFailed(
             "text_in_another_encoding",
             f"The server gave text that is not {encoding}, the encoding of the database ({error.reason}): of a session"
@@ -100,10 +100,10 @@ def explain_unreadable(connection: Connection, error: UnicodeDecodeError) -> Run
     return StepFailed(
         "text_in_another_encoding",
         f"What all databases of the server share has names that are not {encoding}, the encoding of this one:"
-        f" {listed(found)}. One of them is needed here, and cannot be named here. Give it another name, or another"
+        f" {listed(names)}. One of them is needed here, and cannot be named here. Give it another name, or another"
         " comment, in a database whose encoding it was made in (ALTER ... RENAME TO ...), then type the same command"
         " again.",
-        names=found,
+        names=names,
     )
 
 

@@ -62,14 +62,14 @@ def program_major_version(path: str) -> int:
         Refused: when it does not say.
     """
     answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
-    if found is None:
+    version = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    if version is None:
         raise Refused(
             "client_program_unusable",
             f"{path} --version does not tell a version: {answer.stderr.strip()} Install PostgreSQL's client programs,"
             " or set pg_bindir.",
         )
-    return int(found.group(1))
+    return int(version.group(1))
 
 
 def ended_program(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

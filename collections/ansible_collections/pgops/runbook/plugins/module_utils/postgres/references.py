@@ -118,14 +118,14 @@ def checked_at_the_end(cursor: Cursor, references: Iterable[Reference]) -> Itera
         psycopg2.Error: at the end, when one of them does not hold.
     """
     references = list(references)
-    for one in references:
-        _alter(cursor, one, "DEFERRABLE INITIALLY DEFERRED")
+    for reference in references:
+        _alter(cursor, reference, "DEFERRABLE INITIALLY DEFERRED")
     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     yield
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    for one in references:
-        declared = "DEFERRABLE" if one.deferrable else "NOT DEFERRABLE"
-        _alter(cursor, one, f"{declared} INITIALLY {'DEFERRED' if one.deferred else 'IMMEDIATE'}")
+    for reference in references:
+        declared = "DEFERRABLE" if reference.deferrable else "NOT DEFERRABLE"
+        _alter(cursor, reference, f"{declared} INITIALLY {'DEFERRED' if reference.deferred else 'IMMEDIATE'}")
 
 
 def _alter(cursor: Cursor, reference: Reference, mode: str) -> None:

@@ -90,7 +90,7 @@ def collisions(cursor: Cursor, indexed_only: bool = False) -> dict[str, str]:
         dict sequence -> one sentence without its full stop.
     """
     cursor.execute(OWNED, (indexed_only,))
-    found = {}
+    sentences = {}
     for sequence_schema, sequence, table_schema, table, column, increment in cursor.fetchall():
         extreme = sql.SQL("max" if increment > 0 else "min")
         cursor.execute(
@@ -105,11 +105,11 @@ def collisions(cursor: Cursor, indexed_only: bool = False) -> dict[str, str]:
         following, used = one_row(cursor)
         if used is not None and (following <= used if increment > 0 else following >= used):
             name = f"{sequence_schema}.{sequence}"
-            found[name] = (
+            sentences[name] = (
                 f"sequence {name} would give {following} next, and {table_schema}.{table}.{column} has values up to"
                 f" {used}: an insert would collide"
             )
-    return found
+    return sentences
 
 
 def new_collisions(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -133,16 +133,16 @@ def nulls_allowed(cursor: Cursor, table: Table, columns: Iterable[str]) -> Itera
         table: Table.
         columns: names, none of the primary key.
     """
-    found = [
+    not_null = [
         (column.name, _not_null_constraint(cursor, table, column.name))
         for column in columns_of(cursor, table.oid)
         if column.not_null and column.name in columns
     ]
     alter = sql.SQL("ALTER TABLE {} ").format(sql.Identifier(*table.name))
-    for name, _ in found:
+    for name, _ in not_null:
         cursor.execute(alter + sql.SQL("ALTER COLUMN {} DROP NOT NULL").format(sql.Identifier(name)))
     yield
-    for name, constraint in found:
+    for name, constraint in not_null:
         cursor.execute(
             alter
             + (

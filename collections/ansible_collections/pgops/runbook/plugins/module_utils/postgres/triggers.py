@@ -45,16 +45,16 @@ def triggers_and_rules_off(cursor: Cursor, table: int | None = None) -> Iterator
             application's, which the runbook's own are beside when a database is restored.
     """
     which = OF_ALL_TABLES if table is None else OF_ONE_TABLE
-    found = []
+    switched_off = []
     for what, query in (("TRIGGER", TRIGGERS), ("RULE", RULES)):
         cursor.execute(query + which, {"table": table})
-        found += [(what, *row) for row in cursor.fetchall()]
-    for what, schema, relation, name, _ in found:
+        switched_off += [(what, *row) for row in cursor.fetchall()]
+    for what, schema, relation, name, _ in switched_off:
         _alter(cursor, "DISABLE", what, (schema, relation), name)
     yield
     # A table with checks that wait for COMMIT cannot be altered.
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    for what, schema, relation, name, enabled in found:
+    for what, schema, relation, name, enabled in switched_off:
         _alter(cursor, ENABLE[enabled], what, (schema, relation), name)
 
 

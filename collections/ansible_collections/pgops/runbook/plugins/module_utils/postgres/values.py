@@ -39,12 +39,12 @@ def text_of(value: sql.Composable, own_type: bool) -> sql.Composable:
     return sql.SQL("CASE WHEN {0} IS DISTINCT FROM NULL THEN pg_catalog.concat({0}) END").format(value)
 
 
-def equal(one: sql.Composable, other: sql.Composable, own_type: bool) -> sql.Composable:
+def equal(first: sql.Composable, second: sql.Composable, own_type: bool) -> sql.Composable:
     """SQL condition: two values are equal, of such a type: are written alike; not true where one is NULL."""
     if not own_type:
-        return sql.SQL("{} = {}").format(one, other)
+        return sql.SQL("{} = {}").format(first, second)
     # As records, whose text a join can hash and sort by.
-    return sql.SQL("{} = {}").format(*(_line(value) for value in (one, other)))
+    return sql.SQL("{} = {}").format(*(_line(value) for value in (first, second)))
 
 
 def _line(value: sql.Composable) -> sql.Composable:

@@ -28,13 +28,13 @@ def refuse_broken_chain(step: Step, cursor: Cursor) -> list[str]:
     faults = faults_of_chain(cursor, Ledger())
     if not faults:
         return []
-    found = f"The receipts of this database are no longer the chain that was written: {listed(faults)}."
+    sentence = f"The receipts of this database are no longer the chain that was written: {listed(faults)}."
     if step.playbook != "deploy" or step.params["accept_broken_chain"]:
-        step.module.warn(f"{found} What earlier runs have proven cannot be relied on.")
+        step.module.warn(f"{sentence} What earlier runs have proven cannot be relied on.")
         return faults
     raise Refused(
         "receipt_chain_broken",
-        f"{found} What earlier runs have proven cannot be relied on. Find out who writes to schema runbook;"
+        f"{sentence} What earlier runs have proven cannot be relied on. Find out who writes to schema runbook;"
         " ansible-playbook playbooks/status.yml says which copies in artifacts_dir the ledger no longer has. To deploy"
         " all the same, on the schema as it is: -e accept_broken_chain=true",
     )

@@ -144,13 +144,13 @@ def check_lint(
     by_version = {entry["version"]: entry for entry in index}
     findings = {version: by_version[version]["lint"] for version in versions}
     for version, found in findings.items():
-        for one in found:
-            if one["rule"] in gating_rules:
+        for finding in found:
+            if finding["rule"] in gating_rules:
                 raise Refused(
                     "lint_rule_broken",
-                    f"{by_version[version]['apply_name']} line {one['line']}: {one['message']} The linter's rule"
-                    f" {one['rule']} is among preflight_lint_gating_rules. Correct the statement, or take the rule off"
-                    " that list.",
+                    f"{by_version[version]['apply_name']} line {finding['line']}: {finding['message']} The linter's"
+                    f" rule {finding['rule']} is among preflight_lint_gating_rules. Correct the statement, or take the"
+                    " rule off that list.",
                 )
     return findings
 

@@ -162,11 +162,11 @@ def refuse_edited_scripts(
     if accept:
         return
     for entry in index:
-        found = [kind for kind in edited_scripts(entry, receipts) if kind in kinds]
-        if entry["version"] in versions and found:
+        edited = [kind for kind in edited_scripts(entry, receipts) if kind in kinds]
+        if entry["version"] in versions and edited:
             raise Refused(
                 "deployed_script_edited",
-                f"The {found[0]} script of migration {entry['version']} was edited after its deploy, so that what the"
+                f"The {edited[0]} script of migration {entry['version']} was edited after its deploy, so that what the"
                 " ledger says of it is not about this text. Bring the deployed text back, or if the edit is right:"
                 " -e accept_edited_scripts=true",
             )

@@ -39,11 +39,11 @@ def refuse_old_drill(step: Step, cursor: Cursor, selected: Sequence[str]) -> Non
     age = age_in_days(cursor)
     if age is not None and age <= allowed:
         return
-    found = "none went well yet" if age is None else f"the last one that went well is {age:.1f} days old"
+    last_drill = "none went well yet" if age is None else f"the last one that went well is {age:.1f} days old"
     raise Refused(
         "drill_too_old",
         f"drill_max_age_days asks for a drill of at most {allowed:g} days before a deploy, and in this database"
-        f" {found}. Production was not touched. Do one, on a copy, and deploy then: {COMMAND}",
+        f" {last_drill}. Production was not touched. Do one, on a copy, and deploy then: {COMMAND}",
     )
 
 
@@ -65,15 +65,15 @@ def select_for_drill(
         Refused: there is none, a requirement is not applied, or a later one would stay that depends on it.
     """
     if wanted == "pending":
-        found = select_for_deploy(index, wanted, applied, until, skip)
+        pending = select_for_deploy(index, wanted, applied, until, skip)
         newest = [entry["version"] for entry in index if entry["version"] in applied][-1:]
-        if not found and not newest:
+        if not pending and not newest:
             raise Refused(
                 "nothing_to_drill",
                 "There is no migration for a drill: none is pending, and of those that are applied sql_dir has none."
                 " Check sql_dir. Production was not touched.",
             )
-        return found or newest
+        return pending or newest
     if wanted in applied:
         return these_newest_first(index, [wanted], applied)
     return select_for_deploy(index, wanted, applied)

@@ -75,16 +75,16 @@ def left_out(
     index: Index, applied: Collection[str], skip: Collection[str], until: str = ""
 ) -> dict[str, str]:
     """Pending version -> the version that is skipped for which it is left out: itself, or one that it requires."""
-    found: dict[str, str] = {}
+    causes: dict[str, str] = {}
     skipped = set(skip) - set(applied)
     for entry in _up_to(index, until):
         version = entry["version"]
         if version in applied:
             continue  # nor does it matter to those that require it
-        cause = next((one for one in (version, *entry["requires"]) if one in skipped or one in found), None)
+        cause = next((one for one in (version, *entry["requires"]) if one in skipped or one in causes), None)
         if cause is not None:
-            found[version] = found.get(cause, cause)
-    return found
+            causes[version] = causes.get(cause, cause)
+    return causes
 
 
 def _up_to(index: Index, until: str) -> Index:
@@ -181,12 +181,12 @@ def _refuse_needed(index: Index, going: Sequence[str], applied: Collection[str],
     Raises:
         Refused: what would stay requires one of them.
     """
-    for one in going:
-        staying = [name for name in dependents(index, one, applied) if name not in going]
+    for version in going:
+        staying = [name for name in dependents(index, version, applied) if name not in going]
         if staying:
             raise Refused(
                 "needed_by_later_migration",
-                f"Migration {one} {what} {', '.join(staying)} would stay and depend on it. Take them back first:"
+                f"Migration {version} {what} {', '.join(staying)} would stay and depend on it. Take them back first:"
                 f" ansible-playbook emergency_rollback.yml -e migration={staying[0]}",
             )
 
@@ -206,11 +206,11 @@ def _edges(index: Index, version: str) -> dict[str, list[str]]:
 
 def _reachable(start: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
     """Everything that follows from `start` along the edges, without itself."""
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = list(edges[start])
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in reached:
+            reached.add(name)
             waiting.extend(edges[name])
-    return found
+    return reached

@@ -138,12 +138,15 @@ def look_at_slots(cursor: Cursor, wal_bytes: int, what: str, accept: bool) -> li
     ]
     if not slots:
         return []
-    found = f"{what} {wal_bytes / MEGABYTE:.1f} MB of WAL, more than these replication slots survive: {listed(slots)}"
+    sentence = (
+        f"{what} {wal_bytes / MEGABYTE:.1f} MB of WAL, more than these replication slots survive:"
+        f" {listed(slots)}"
+    )
     if accept:
-        return [found]
+        return [sentence]
     raise Refused(
         "slot_would_be_lost",
-        f"{found}. Whoever reads from one that is lost has to be built anew. Let its reader catch up, or a superuser"
+        f"{sentence}. Whoever reads from one that is lost has to be built anew. Let its reader catch up, or a superuser"
         " types: ALTER SYSTEM SET max_slot_wal_keep_size = ...; SELECT pg_reload_conf(); then type the same command"
         " again. If it may be lost: -e accept_slot_loss=true",
     )

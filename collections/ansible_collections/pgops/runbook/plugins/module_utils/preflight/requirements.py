@@ -62,7 +62,7 @@ def _named_by_footprint(
     # What a script names without a schema it makes in the first one of the role's path.
     schemas = schemas_of_role(cursor)
     first = schemas[0] if schemas else None
-    found: list[str] = []
+    named: list[str] = []
     for kind, words in WORDS.items():
         for schema, *names in creates[kind]:
             cursor.execute(
@@ -74,8 +74,8 @@ def _named_by_footprint(
             (identity,) = one_row(cursor)
             for word in words:
                 key = f"{word} {identity}"
-                found += [known for known in (functions.get(key), key) if known is not None and known in keys]
-    return found
+                named += [known for known in (functions.get(key), key) if known is not None and known in keys]
+    return named
 
 
 def makers_of_chain(evidence: Iterable[Json], catalogs: Mapping[str, Catalog]) -> dict[str, str]:

@@ -73,16 +73,16 @@ def refuse_shared_numbers(
     Raises:
         Refused: naming the files, and where the ledger knows it, the one that was applied.
     """
-    for found in shared_numbers(index, applied, receipts):
-        files = [entry["apply_name"] for entry in found.sharing]
-        others = [name for name in files if name != found.deployed]
+    for shared in shared_numbers(index, applied, receipts):
+        files = [entry["apply_name"] for entry in shared.sharing]
+        others = [name for name in files if name != shared.deployed]
         way = "Give each file that is not applied a number of its own (its rollback and verify script too)"
-        if rolls_back and found.deployed is not None:
-            way = f"To roll {found.recorded} back now, move {listed(others, 5, ', ')} out of sql_dir for the time"
+        if rolls_back and shared.deployed is not None:
+            way = f"To roll {shared.recorded} back now, move {listed(others, 5, ', ')} out of sql_dir for the time"
         raise Refused(
             "version_means_several_files",
-            f"{found.sentence} Nothing was changed. {way}, then type the same command again.",
-            version=found.recorded,
+            f"{shared.sentence} Nothing was changed. {way}, then type the same command again.",
+            version=shared.recorded,
             files=files,
         )
 

@@ -152,11 +152,11 @@ class ApplyHooks(ProductionHooks):
             "salvage_returned": work.returned,
         }
 
-    def _must_be_equal(self, cursor: Cursor, expected: Catalog, found: Catalog, what: str) -> None:
+    def _must_be_equal(self, cursor: Cursor, expected: Catalog, actual: Catalog, what: str) -> None:
         self.refuse(
             "production_schema_differs_from_rehearsal",
             what,
-            describe(self.remade.difference(cursor, *map(carried_by_dump, (expected, found)))),
+            describe(self.remade.difference(cursor, *map(carried_by_dump, (expected, actual)))),
         )
 
     def _must_change_alike(self, cursor: Cursor, work: Work, real: Difference, what: str) -> None:

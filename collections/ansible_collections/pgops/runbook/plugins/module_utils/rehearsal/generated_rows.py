@@ -108,11 +108,11 @@ def rehearse_on_generated_rows(
     ended = None if from_empty else again.go_back(migrations)
     if ended:
         return again.summary(ended)
-    found = again.rehearse(migrations)
+    summary = again.rehearse(migrations)
     if again.failures:
         proofs = {proof["version"]: proof for proof in evidence if proof["version"] not in again.failures}
         raise refusal_of_all(again.failures, {}, proofs)
-    return found
+    return summary
 
 
 class OnGeneratedRows:

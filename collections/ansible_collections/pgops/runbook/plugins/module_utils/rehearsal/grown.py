@@ -28,13 +28,13 @@ def grown_tables(
         impacts: of the migration and of its rollback; where one was not measured, nothing is known.
     """
     declared = [line for line in migration.get("leaves") or () if line.startswith(ROWS_OF)]
-    found = {}
+    grown = {}
     for problem in problems:
         table = problem["table"]
         line = next((line for line in declared if _names(line[len(ROWS_OF) :], table)), None)
         if line is not None and _only_grew(problem, impacts):
-            found[table] = line
-    return found
+            grown[table] = line
+    return grown
 
 
 def _names(name: str, table: str) -> bool:

@@ -89,13 +89,13 @@ class LeftBehind:
         Raises:
             Refused: it does not give back the schema, or leaves something that it does not declare.
         """
-        found, residue = self._parted(before, after)
+        difference, residue = self._parted(before, after)
         left = [one for one in residue if one not in self.residue]
-        if found:
+        if difference:
             raise Refused(
                 "rehearsal_rollback_schema_differs",
                 f"Checklist item 'rollback tested on a copy': the rollback of {migration['version']} does not give back"
-                f" the schema: {listed(describe(found))}. Correct the rollback script.",
+                f" the schema: {listed(describe(difference))}. Correct the rollback script.",
             )
         silent = undeclared(left, migration.get("leaves", []))
         if silent and not self.accept_residue:

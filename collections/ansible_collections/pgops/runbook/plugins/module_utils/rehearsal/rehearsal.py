@@ -203,7 +203,7 @@ class Rehearsal:
             Refused: at the first step that fails or difference that is found.
         """
         stages: list[tuple[Catalog, Content | None]] = [self.state()]
-        found, _ = stages[0]
+        first_catalog, _ = stages[0]
         edges = self._edges()
         places = self._places()
         whole_before = self._schema_before_half_done()
@@ -275,7 +275,7 @@ class Rehearsal:
                 evidence[position]["impact_with_salvage"] = {**work.impact, "salvage_returned": work.returned}
         return {
             "migrations": evidence,
-            "catalogs": {digest_of(catalog): catalog for catalog in (found, *catalogs)},
+            "catalogs": {digest_of(catalog): catalog for catalog in (first_catalog, *catalogs)},
         }
 
     def prove_rollback(

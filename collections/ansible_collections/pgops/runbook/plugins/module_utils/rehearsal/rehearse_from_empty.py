@@ -36,7 +36,7 @@ def rehearse_from_empty(
     Raises:
         Refused: at the first failure or difference; ``details`` has the version as ``migration``.
     """
-    found = FromEmpty(
+    rehearsal = FromEmpty(
         connection,
         migrations,
         smoke,
@@ -44,8 +44,8 @@ def rehearse_from_empty(
         accept_data_loss=accept_data_loss,
         accept_residue=accept_residue,
     )
-    found.rehearse()
-    return list(found.evidence.values())
+    rehearsal.rehearse()
+    return list(rehearsal.evidence.values())
 
 
 class FromEmpty:

@@ -24,11 +24,11 @@ POINTS_SHOWN = 5
 def _points(receipts: Sequence[Receipt]) -> Iterator[Json]:
     """The restore points that runs have set, oldest first: name, lsn, run_id, position (of the receipt behind it)."""
     for position, receipt in enumerate(receipts):
-        found = receipt["outputs"] or {}
+        outputs = receipt["outputs"] or {}
         if receipt["step"] == "preflight":
-            found = found.get("restore_point") or {}
-        if receipt["status"] == "ok" and found.get("restore_point"):
-            facts = {"name": found["restore_point"], "lsn": found["lsn"]}
+            outputs = outputs.get("restore_point") or {}
+        if receipt["status"] == "ok" and outputs.get("restore_point"):
+            facts = {"name": outputs["restore_point"], "lsn": outputs["lsn"]}
             yield {**facts, "run_id": receipt["run_id"], "position": position}
 
 

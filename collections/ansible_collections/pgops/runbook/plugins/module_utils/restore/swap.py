@@ -248,16 +248,16 @@ class DatabaseSwap:
             " AND l.pid <> pg_catalog.pg_backend_pid()",
             (database,),
         )
-        found = {pid: f"pid {pid}, which is connecting" for (pid,) in cursor.fetchall()}
+        sessions = {pid: f"pid {pid}, which is connecting" for (pid,) in cursor.fetchall()}
         cursor.execute(
             "SELECT pid, coalesce(usename::text, 'dropped'), coalesce(nullif(application_name, ''), 'unnamed')"
             " FROM pg_catalog.pg_stat_activity WHERE datname = %s AND usesysid IS NOT NULL",
             (database,),
         )
-        found.update(
+        sessions.update(
             {pid: f"pid {pid} (user {user}, application {name})" for pid, user, name in cursor.fetchall()}
         )
-        return {pid: text for pid, text in found.items() if pid not in own_pids}
+        return {pid: text for pid, text in sessions.items() if pid not in own_pids}
 
     @staticmethod
     def _end(cursor: Cursor, pid: int) -> bool:

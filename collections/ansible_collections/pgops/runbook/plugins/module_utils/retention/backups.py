@@ -75,7 +75,7 @@ def read_backup_folders(
     Raises:
         OSError: backup_dir cannot be read.
     """
-    found = BackupFolders()
+    folders = BackupFolders()
     for name, path in entries_named(os.path.abspath(backup_dir), RUN_ID.fullmatch):
         receipts = of_run.get(name) or _of_rehearsal(backup_dir, name)
         if not receipts or not _is_of(receipts, identity):
@@ -83,13 +83,13 @@ def read_backup_folders(
         made = _made(receipts, path)
         why = _unlike_ours(path, receipts, made)
         if why:
-            found.left_alone.append({"folder": path, "run_id": name, "why": why})
+            folders.left_alone.append({"folder": path, "run_id": name, "why": why})
         elif made:
             backup = _facts(cursor, backup_dir, name, made, receipts)
-            found.backups.append({**backup, "in_ledger": name in of_run})
+            folders.backups.append({**backup, "in_ledger": name in of_run})
         if name not in of_run and not _has_ended(cursor, backup_dir, name, receipts):
-            found.open.append(name)
-    return found
+            folders.open.append(name)
+    return folders
 
 
 def begun_removals(backup_dir: str, identity: Identity) -> list[tuple[str, str]]:
@@ -98,7 +98,7 @@ def begun_removals(backup_dir: str, identity: Identity) -> list[tuple[str, str]]
     Raises:
         OSError: backup_dir cannot be read.
     """
-    found = []
+    begun = []
     for run_id, path in folders_set_aside(os.path.abspath(backup_dir), RUN_ID.fullmatch):
         identities = _identities_in(path)
         if identities:
@@ -107,8 +107,8 @@ def begun_removals(backup_dir: str, identity: Identity) -> list[tuple[str, str]]
             # What told whose it is goes last, so that nothing but empty folders can be left.
             ours = not any(files for _, _, files in os.walk(path))
         if ours:
-            found.append((run_id, path))
-    return found
+            begun.append((run_id, path))
+    return begun
 
 
 def _same(theirs: Mapping[str, object], identity: Identity) -> bool:
@@ -220,13 +220,13 @@ def _has_ended(cursor: Cursor, backup_dir: str, name: str, receipts: Sequence[Re
 
 def _identities_in(path: str) -> list[Mapping[str, object]]:
     """Of which databases the manifests and receipts in a folder are; {} for what cannot be read."""
-    found: list[Mapping[str, object]] = []
+    identities: list[Mapping[str, object]] = []
     for name in TELL_WHOSE:
         try:
             content = json.loads(read_regular(os.path.join(path, name)))
-            found += [{**one["identity"]} for one in content.get("receipts", [content])]
+            identities += [{**one["identity"]} for one in content.get("receipts", [content])]
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            found.append({})
-    return found
+            identities.append({})
+    return identities

@@ -135,13 +135,13 @@ def _set_aside(cursor: Cursor, seen: _Seen, warnings: list[str]) -> list[Json]:
     in_ledger = {one["run_id"] for one in seen.going if one["in_ledger"]}
     note_removed(cursor, [*runs_without_note(cursor, [run_id for run_id, _ in seen.begun]), *in_ledger])
     gone = []
-    for one in seen.going:
+    for backup in seen.going:
         try:
-            set_aside(one["folder"])
+            set_aside(backup["folder"])
         except OSError as error:
-            warnings.append(f"{one['folder']} was not removed: {error.strerror}.")
+            warnings.append(f"{backup['folder']} was not removed: {error.strerror}.")
         else:
-            gone.append(one)
+            gone.append(backup)
     forget_removed(cursor, in_ledger - {one["run_id"] for one in gone})
     return gone
 

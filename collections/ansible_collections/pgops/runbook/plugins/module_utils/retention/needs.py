@@ -36,22 +36,22 @@ def needed_runs(cursor: Cursor, chain: Sequence[Receipt]) -> dict[str, str]:
     """
     if not Ledger().exists(cursor):
         return {}
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     cursor.execute("SELECT run_id FROM runbook.run WHERE finished IS NULL ORDER BY started")
     for (run_id,) in cursor.fetchall():
         for name in backups_of([one for one in chain if one["run_id"] == run_id], run_id):
-            found.setdefault(name, OPEN if name == run_id else RESTORED.format(run_id))
+            reasons.setdefault(name, OPEN if name == run_id else RESTORED.format(run_id))
     appliers = _appliers(chain)
     for query, why in ((HALF_DONE_RUNS, HALF_DONE), (BEHIND_RUNS, FILES_BEHIND)):
         cursor.execute(query)
         for begun_by, version in cursor.fetchall():
             for name in filter(None, (begun_by, appliers.get(version))):
-                found.setdefault(name, why.format(version))
+                reasons.setdefault(name, why.format(version))
     for run_id, version in untested_runs(chain).items():
-        found.setdefault(run_id, UNTESTED.format(version))
+        reasons.setdefault(run_id, UNTESTED.format(version))
     for run_id, version in SalvageStore(cursor).waiting():
-        found.setdefault(run_id, WAITS.format(version))
-    return found
+        reasons.setdefault(run_id, WAITS.format(version))
+    return reasons
 
 
 def waiting_migrations(cursor: Cursor) -> list[str]:
@@ -76,9 +76,9 @@ def untested_runs(chain: Sequence[Receipt]) -> dict[str, str]:
     Args:
         chain: all receipts of the ledger, oldest first.
     """
-    found = {}
+    untested = {}
     for version, run_id in _appliers(chain).items():
         tested = latest([one for one in chain if one["run_id"] == run_id], "smoke_test")
         if tested is None or tested["status"] != "ok":
-            found[run_id] = version
-    return found
+            untested[run_id] = version
+    return untested

@@ -34,17 +34,17 @@ def checked_keep(name: str, given: Json | None) -> dict[str, int]:
     return keep
 
 
-def what_goes(found: Sequence[Json], keep: dict[str, int], needed: Collection[str]) -> list[Json]:
+def what_goes(candidates: Sequence[Json], keep: dict[str, int], needed: Collection[str]) -> list[Json]:
     """Those that may be removed, newest first: neither count nor days keeps them, and nothing else.
 
     Args:
-        found: dicts with run_id, made (text that sorts by time), age_days and, of backups, proven.
+        candidates: dicts with run_id, made (text that sorts by time), age_days and, of backups, proven.
         keep: count: the newest so many stay; days: those stay that are no older. Empty: all stay.
         needed: run_ids that stay whatever it says; so does the newest proven backup.
     """
     if not keep:
         return []
-    ordered = sorted(found, key=lambda one: (one["made"], one["run_id"]), reverse=True)
+    ordered = sorted(candidates, key=lambda one: (one["made"], one["run_id"]), reverse=True)
     newest_proven = next((one["run_id"] for one in ordered if one.get("proven")), None)
     return [
         one

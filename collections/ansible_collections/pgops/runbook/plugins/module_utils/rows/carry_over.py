@@ -169,11 +169,11 @@ class RowComparison:
 
     def _unlike(self, differences: list[TableDifference]) -> list[dict[str, Any]]:
         rows = []
-        for one in differences:
-            if one.total():
-                self.new.execute(sql.SQL("SELECT kind, key FROM {}").format(one.changes))
+        for difference in differences:
+            if difference.total():
+                self.new.execute(sql.SQL("SELECT kind, key FROM {}").format(difference.changes))
                 rows += [
-                    _left(one, kind, key, GIVEN_ANOTHER_VALUE if kind == CHANGED else TAKEN_BACK)
+                    _left(difference, kind, key, GIVEN_ANOTHER_VALUE if kind == CHANGED else TAKEN_BACK)
                     for kind, key in self.new.fetchall()
                 ]
         return rows

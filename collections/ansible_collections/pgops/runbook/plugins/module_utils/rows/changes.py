@@ -186,13 +186,13 @@ class TableChanges:
             read.append(sql.SQL("{} AS {}").format(expression, alias))
             return sql.SQL("k.{}").format(alias)
 
-        found = sql.NULL if value is None else known_as(value)
+        assigned = sql.NULL if value is None else known_as(value)
         counts = self.counts(name)
         if counts is not None:
-            found = sql.SQL("CASE WHEN {} THEN {} ELSE t.{} END").format(
-                known_as(counts), found, sql.Identifier(name)
+            assigned = sql.SQL("CASE WHEN {} THEN {} ELSE t.{} END").format(
+                known_as(counts), assigned, sql.Identifier(name)
             )
-        return sql.SQL("{} = {}").format(sql.Identifier(name), found)
+        return sql.SQL("{} = {}").format(sql.Identifier(name), assigned)
 
     # What waits, and what it needs -------------------------------------------------------------------------
 

@@ -83,8 +83,8 @@ def find_difference(
     buckets = sorted(one for one in there.keys() | here.keys() if there.get(one) != here.get(one))
     if not buckets:
         return TableDifference(table, dict.fromkeys(KINDS, 0))
-    found = TableDifference(table, {}, next(_numbers))
-    _stage(live, new, found, buckets)
+    difference = TableDifference(table, {}, next(_numbers))
+    _stage(live, new, difference, buckets)
     new.execute(
         # The key decides which rows belong together; among equal rows without a key, their number.
         sql.SQL(
@@ -95,20 +95,20 @@ def find_difference(
             " {values} FROM {staged} AS s FULL JOIN ({rows} WHERE {bucket} = ANY ({buckets}::bigint[]) OFFSET 0) AS r"
             " ON r.key = s.key AND r.occurrence = s.occurrence WHERE s.line IS DISTINCT FROM r.line"
         ).format(
-            changes=found.changes,
+            changes=difference.changes,
             values=sql.SQL(", ").join(map(sql.Identifier, staged_columns(table))),
-            staged=found.staged,
+            staged=difference.staged,
             rows=identified_rows(table),
             bucket=_bucket(table),
             buckets=sql.Literal(buckets),
         )
     )
     # Its room is wanted; the transaction has made it, so that it is empty at once.
-    new.execute(sql.SQL("TRUNCATE {}").format(found.staged))
-    new.execute(sql.SQL("SELECT kind, count(*) FROM {} GROUP BY kind").format(found.changes))
+    new.execute(sql.SQL("TRUNCATE {}").format(difference.staged))
+    new.execute(sql.SQL("SELECT kind, count(*) FROM {} GROUP BY kind").format(difference.changes))
     counted = dict(new.fetchall())
-    found.counts = {kind: counted.get(kind, 0) for kind in KINDS}
-    return found
+    difference.counts = {kind: counted.get(kind, 0) for kind in KINDS}
+    return difference
 
 
 def staged_columns(table: CommonTable) -> list[str]:
@@ -136,15 +136,15 @@ def _identified(table: CommonTable) -> sql.Composable:
     ).format(line=line)
 
 
-def _stage(live: Cursor, new: Cursor, found: TableDifference, buckets: list[int]) -> None:
+def _stage(live: Cursor, new: Cursor, difference: TableDifference, buckets: list[int]) -> None:
     """Copy the live rows of these buckets into the new database, every value as text."""
-    table = found.table
+    table = difference.table
     names = [sql.Identifier(name) for name in staged_columns(table)]
     new.execute(
         sql.SQL(
             'CREATE TEMPORARY TABLE {} (key text COLLATE "C", occurrence bigint, line text COLLATE "C", {})'
             " ON COMMIT DROP"
-        ).format(found.staged, sql.SQL(", ").join(sql.SQL("{} text").format(name) for name in names))
+        ).format(difference.staged, sql.SQL(", ").join(sql.SQL("{} text").format(name) for name in names))
     )
     own_types = own_type_columns(live, sql.Identifier(table.live.schema, table.live.name))
     values = sql.SQL(", ").join(text_of(sql.Identifier(name), name in own_types) for name in table.columns)
@@ -152,6 +152,6 @@ def _stage(live: Cursor, new: Cursor, found: TableDifference, buckets: list[int]
         _identified(table), values, table.live.source(), _bucket(table), sql.Literal(buckets)
     )
     target = sql.SQL("COPY {} (key, occurrence, line, {}) FROM STDIN").format(
-        found.staged, sql.SQL(", ").join(names)
+        difference.staged, sql.SQL(", ").join(names)
     )
     copy_rows(live, query, new, target)

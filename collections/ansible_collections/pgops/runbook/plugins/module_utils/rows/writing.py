@@ -177,13 +177,13 @@ class TableWriter:
         Returns:
             dict: number -> reason.
         """
-        found: dict[int, str] = {}
+        reasons: dict[int, str] = {}
         for constraint in self.changes.table.foreign_keys:
             if constraint.parent in parents:
                 self.cursor.execute(self.changes.take_out_orphans(constraint))
                 reason = PARENT_GONE.format(".".join(constraint.parent))
-                found.update((number, reason) for (number,) in self.cursor.fetchall())
-        return found
+                reasons.update((number, reason) for (number,) in self.cursor.fetchall())
+        return reasons
 
 
 @contextmanager
@@ -226,8 +226,8 @@ def take_out_orphans(
     """
     for writer in writers:
         writer.mark_added()
-    found: list[dict[int, str]] = [{} for _ in writers]
+    taken_out: list[dict[int, str]] = [{} for _ in writers]
     while any(more := [writer.take_out_orphans(parents) for writer in writers]):
-        for reasons, new in zip(found, more):
+        for reasons, new in zip(taken_out, more):
             reasons.update(new)
-    return found
+    return taken_out

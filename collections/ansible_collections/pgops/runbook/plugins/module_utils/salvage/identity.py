@@ -96,14 +96,14 @@ def literal_default(column: Column) -> sql.Composable | None:
 
     The text is the server's own (pg_get_expr), and only of the form of LITERAL.
     """
-    found = None if column.generated or column.default is None else LITERAL.fullmatch(column.default)
-    if found is None:
+    literal = None if column.generated or column.default is None else LITERAL.fullmatch(column.default)
+    if literal is None:
         return None
     # Of a type of the application's own it may be a text or a number, which a cast of theirs makes its value; their
     # types are written with their schema, and PostgreSQL's without.
-    if column.own_type and "." not in (found["type"] or ""):
+    if column.own_type and "." not in (literal["type"] or ""):
         return None
-    written = found["value"] if column.own_type else found[0]
+    written = literal["value"] if column.own_type else literal[0]
     return sql.SQL("CAST({} AS {})").format(sql.SQL(written), sql.SQL(column.type))
 
 

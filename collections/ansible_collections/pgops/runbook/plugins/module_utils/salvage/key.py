@@ -71,7 +71,7 @@ def plain_columns(cursor: Cursor, table: sql.Composable) -> frozenset[str]:
     return frozenset(found for (found,) in cursor.fetchall())
 
 
-def alike(one: str, other: str, names: Sequence[str], plain: Collection[str] = ()) -> sql.Composed:
+def alike(first: str, second: str, names: Sequence[str], plain: Collection[str] = ()) -> sql.Composed:
     """SQL condition: fields of two composite values of one type are written alike; never NULL.
 
     For rows that are found otherwise: no join is made by it. Where the bytes are the same so is the text, which is
@@ -81,7 +81,7 @@ def alike(one: str, other: str, names: Sequence[str], plain: Collection[str] = (
         plain: of the fields those whose values need not be written to be compared: see plain_columns().
     """
     conditions = [
-        sql.SQL("{} IS NOT DISTINCT FROM {}").format(field(one, name), field(other, name))
+        sql.SQL("{} IS NOT DISTINCT FROM {}").format(field(first, name), field(second, name))
         for name in names
         if name in plain
     ]
@@ -90,7 +90,7 @@ def alike(one: str, other: str, names: Sequence[str], plain: Collection[str] = (
         # Two rows that are not cast would be compared column by column.
         conditions.append(
             sql.SQL("({}::record OPERATOR(pg_catalog.*=) {}::record OR {} = {})").format(
-                _row(one, rest), _row(other, rest), fields(one, rest), fields(other, rest)
+                _row(first, rest), _row(second, rest), fields(first, rest), fields(second, rest)
             )
         )
     return sql.SQL("({})").format(sql.SQL(" AND ").join(conditions))

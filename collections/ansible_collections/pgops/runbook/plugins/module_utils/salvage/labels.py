@@ -24,7 +24,7 @@ def labels_added_since(made: Catalog, now: Catalog) -> dict[str, list[list[str |
     Returns:
         dict key -> list of [label, the one before it or None], in their order.
     """
-    found = {}
+    additions = {}
     for key, facts in made.items():
         labels = now.get(key, {}).get("labels") or () if key.startswith("enum ") else ()
         added = [
@@ -33,8 +33,8 @@ def labels_added_since(made: Catalog, now: Catalog) -> dict[str, list[list[str |
             if label not in facts["labels"]
         ]
         if added:
-            found[key] = added
-    return found
+            additions[key] = added
+    return additions
 
 
 def add_labels_again(cursor: Cursor, key: str, labels: Iterable[Sequence[str | None]]) -> list[str]:

@@ -66,14 +66,14 @@ def privileges_changed_since(made: Catalog, now: Catalog) -> dict[str, dict[str,
     Returns:
         dict key -> {"granted": [...], "revoked": [...]}, privileges as PostgreSQL writes them (``role=arwd/grantor``).
     """
-    found = {}
+    changes = {}
     for key, facts in made.items():
         if key not in now or _kind(key) is None:
             continue
         before, after = set(facts.get("privileges") or ()), set(now[key].get("privileges") or ())
         if before != after:
-            found[key] = {"granted": sorted(after - before), "revoked": sorted(before - after)}
-    return found
+            changes[key] = {"granted": sorted(after - before), "revoked": sorted(before - after)}
+    return changes
 
 
 def privileges_taken_back(migration: Difference, now: Catalog) -> Changes:
@@ -89,7 +89,7 @@ def privileges_taken_back(migration: Difference, now: Catalog) -> Changes:
     Returns:
         dict: see privileges_changed_since().
     """
-    found = {}
+    changes = {}
     for key, facts in migration.changed.items():
         if key not in now or "privileges" not in facts or _kind(key) is None:
             continue
@@ -101,8 +101,8 @@ def privileges_taken_back(migration: Difference, now: Catalog) -> Changes:
             if right not in was or current.get(right) != was[right]
         }
         if others:
-            found[key] = {"granted": only(current, others), "revoked": only(made, others)}
-    return found
+            changes[key] = {"granted": only(current, others), "revoked": only(made, others)}
+    return changes
 
 
 def privileges_lost(expected: Catalog, left: Catalog, deployed: Catalog, now: Catalog) -> Changes:
@@ -121,7 +121,7 @@ def privileges_lost(expected: Catalog, left: Catalog, deployed: Catalog, now: Ca
     """
     # An object that is made again gets what is granted by default by now.
     by_default = _defaults(deployed) != _defaults(now)
-    found = {}
+    changes = {}
     for key in expected.keys() & left.keys():
         wanted, there = (rights_of(one[key].get("privileges")) for one in (expected, left))
         differing = rights_changed(wanted, there)
@@ -129,8 +129,8 @@ def privileges_lost(expected: Catalog, left: Catalog, deployed: Catalog, now: Ca
             since = (rights_of(one.get(key, {}).get("privileges")) for one in (deployed, now))
             differing &= rights_changed(*since)
         if differing and _kind(key) is not None:
-            found[key] = {"granted": only(wanted, differing), "revoked": only(there, differing)}
-    return found
+            changes[key] = {"granted": only(wanted, differing), "revoked": only(there, differing)}
+    return changes
 
 
 def _defaults(catalog: Catalog) -> dict[str, object]:
@@ -139,12 +139,12 @@ def _defaults(catalog: Catalog) -> dict[str, object]:
 
 def as_others_would_have(expected: Catalog, left: Catalog, changed: Iterable[str]) -> Catalog:
     """What is to be expected of the objects ``changed`` where this session could not grant in another role's name."""
-    found = dict(expected)
+    catalog = dict(expected)
     for key in changed:
         wanted, there = expected[key].get("privileges"), left[key].get("privileges")
         if _without_grantors(wanted) == _without_grantors(there):
-            found[key] = {**expected[key], **({"privileges": there} if there is not None else {})}
-    return found
+            catalog[key] = {**expected[key], **({"privileges": there} if there is not None else {})}
+    return catalog
 
 
 def _without_grantors(privileges: Iterable[str] | None) -> dict[tuple[str, str], bool]:

@@ -42,13 +42,13 @@ def sequence_positions(cursor: Cursor, version_tables: list[str]) -> dict[TableN
         dict (schema, name) -> (next value, increment).
     """
     cursor.execute(WITH_INCREMENT, (version_tables,))
-    found = {}
+    positions = {}
     for schema, name, increment in cursor.fetchall():
         cursor.execute(
             sql.SQL("SELECT {} FROM {}").format(following_value(increment), sql.Identifier(schema, name))
         )
-        found[(schema, name)] = (int(one_row(cursor)[0]), increment)
-    return found
+        positions[(schema, name)] = (int(one_row(cursor)[0]), increment)
+    return positions
 
 
 def set_aside_positions(cursor: Cursor) -> None:

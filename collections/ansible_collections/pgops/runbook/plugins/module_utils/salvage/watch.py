@@ -142,13 +142,13 @@ class DestructionWatch:
         Returns:
             dict OID -> Loss, by topmost table; the names are those from before.
         """
-        found: dict[int, Loss] = {}
+        losses: dict[int, Loss] = {}
         for oid, was in self.before.items():
             # What a partition loses are rows of its topmost table.
             root = was.root if was.root in self.before else oid
             now = after.tables.get(oid)
             if now is None:
-                loss = found.setdefault(root, Loss(self.before[root].name))
+                loss = losses.setdefault(root, Loss(self.before[root].name))
                 loss.whole, loss.rows = loss.whole or root == oid, True
                 continue
             gone = {name for number, name in was.columns.items() if number not in now.columns}
@@ -158,11 +158,11 @@ class DestructionWatch:
             rewritten = was.kind == "r" and was.file != now.file
             changed = not self._counted or after.rows.get(oid, NONE)[0] > self._rows.get(oid, NONE)[0]
             if gone or converted or rewritten or changed:
-                loss = found.setdefault(root, Loss(self.before[root].name))
+                loss = losses.setdefault(root, Loss(self.before[root].name))
                 loss.rows = loss.rows or converted or rewritten or changed
                 if root == oid:
                     loss.columns |= gone
-        return found
+        return losses
 
     def grown(self, after: Seen) -> set[int]:
         """OIDs of the topmost tables that were there and into which rows were inserted since."""
@@ -173,17 +173,17 @@ class DestructionWatch:
         }
 
 
-def uncovered(found: Mapping[int, Loss], planned: Mapping[int, Loss]) -> dict[int, Loss]:
+def uncovered(losses: Mapping[int, Loss], planned: Mapping[int, Loss]) -> dict[int, Loss]:
     """Losses that were not planned for: what must be kept before the script may run.
 
     Args:
-        found, planned: dict OID -> Loss.
+        losses, planned: dict OID -> Loss.
 
     Returns:
         dict OID -> Loss: ``planned`` widened by what was missing; empty where nothing was.
     """
     widened = {}
-    for oid, loss in found.items():
+    for oid, loss in losses.items():
         plan = planned.get(oid)
         if plan is None or (loss.whole and not plan.whole):
             widened[oid] = loss
@@ -206,12 +206,12 @@ def losses_from_json(watch: DestructionWatch, entries: Iterable[Json] | None) ->
     Returns:
         dict OID -> Loss.
     """
-    found = {}
+    losses = {}
     for entry in entries or []:
         oid = watch.oid_of(entry["table"])
         if oid is not None:
             known = set(watch.before[oid].columns.values())
-            found[oid] = Loss(
+            losses[oid] = Loss(
                 watch.before[oid].name, entry["whole"], set(entry["columns"]) & known, entry["rows"]
             )
-    return found
+    return losses

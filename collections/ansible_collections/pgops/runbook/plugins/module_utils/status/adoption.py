@@ -78,15 +78,15 @@ def placement(made: Catalog, catalog: Catalog) -> Json:
     return {"state": state, "missing": missing}
 
 
-def _compare(key: str, facts: Json, found: Json | None) -> list[str]:
-    if found is None:
+def _compare(key: str, facts: Json, there: Json | None) -> list[str]:
+    if there is None:
         return [f"{key} is missing"]
     if key.startswith(KINDS_BY_PRESENCE):
         return []
     return [
-        f"{key}: {fact} is {found.get(fact)!r}, the migration makes {value!r}"
+        f"{key}: {fact} is {there.get(fact)!r}, the migration makes {value!r}"
         for fact, value in facts.items()
-        if fact not in FACTS_OF_THE_SITE and found.get(fact) != value
+        if fact not in FACTS_OF_THE_SITE and there.get(fact) != value
     ]
 
 

@@ -190,15 +190,15 @@ def _left_out(
     index: Sequence[IndexEntry], receipts: Sequence[Receipt], applied: Collection[str]
 ) -> dict[str, Json]:
     """What runs of pending migrations have left out and nobody has deployed since."""
-    found: dict[str, Json] = {}
+    left_out: dict[str, Json] = {}
     for one in receipts:
         if one["step"] == "preflight" and one["status"] == "ok":
             for version, skipped in (one["outputs"].get("left_out") or {}).items():
-                found[version] = {"run_id": one["run_id"], "skipped": skipped}
+                left_out[version] = {"run_id": one["run_id"], "skipped": skipped}
     return {
-        entry["version"]: found[entry["version"]]
+        entry["version"]: left_out[entry["version"]]
         for entry in index
-        if entry["version"] in found and entry["version"] not in applied
+        if entry["version"] in left_out and entry["version"] not in applied
     }
 
 
@@ -232,14 +232,16 @@ def _migration(
         facts["run_id"] = receipt["run_id"]
     if version in applied:
         facts["edited"] = edited_scripts(entry, receipts)
-    for one in reversed(receipts):
-        if one["step"] != "rehearse" or one["status"] != "ok":
+    for rehearsal in reversed(receipts):
+        if rehearsal["step"] != "rehearse" or rehearsal["status"] != "ok":
             continue
-        proof = next((found for found in one["outputs"]["migrations"] if found["version"] == version), None)
+        proof = next(
+            (found for found in rehearsal["outputs"]["migrations"] if found["version"] == version), None
+        )
         if proof is not None:
             facts["proof"] = {
-                "run_id": one["run_id"],
-                "finished": one["finished"],
+                "run_id": rehearsal["run_id"],
+                "finished": rehearsal["finished"],
                 "schema_restored": proof["schema_restored"],
                 "data_restored": proof["data_restored"],
                 "rows_compared": rows_seen(proof).rows,

@@ -55,15 +55,15 @@ def read_status(connection: Connection, target: Target, ledger: Ledger, index: S
         late = time.monotonic() >= deadline
         with BlockerWatch(target, backend_pid(connection)) as watch:
             try:
-                found = _read(connection, ledger, index, watch.sentences)
+                status = _read(connection, ledger, index, watch.sentences)
             except psycopg2.Error as error:
                 if error.pgcode not in (*GONE, LOCK_NOT_AVAILABLE):
                     raise
                 if late:
                     raise _no_rest(error, watch.sentences()) from None
-                found = None
-        if found is not None:
-            return found
+                status = None
+        if status is not None:
+            return status
         if late:
             raise _no_rest(None, [])
         time.sleep(0.2)

@@ -111,12 +111,12 @@ def aftermath_of(step: Step, code: str, reason: str) -> RunbookError:
     Raises:
         psycopg2.Error, ServerUnreachable: the server could not be asked.
     """
-    found = ask_the_ledger(step.connection, step.run_id, step.name, code, reason)
-    if found.identity is None:
-        return found.error
-    step.receipts, step.identity = found.receipts, found.identity
+    aftermath = ask_the_ledger(step.connection, step.run_id, step.name, code, reason)
+    if aftermath.identity is None:
+        return aftermath.error
+    step.receipts, step.identity = aftermath.receipts, aftermath.identity
     step.recorded = [receipt for receipt in step.receipts if receipt["step"] == step.name]
-    return found.error
+    return aftermath.error
 
 
 def _ask_again(step: Step, code: str, reason: str) -> RunbookError:

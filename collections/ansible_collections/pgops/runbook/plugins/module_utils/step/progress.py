@@ -116,11 +116,11 @@ def _tell(descriptor: int, target: Target, ended: threading.Event, looks: bool) 
     with _Onlooker(target) as onlooker:
         while not ended.wait(SECONDS_BETWEEN):
             # Nothing depends on it, and the step itself finds what is wrong.
-            found: Json = {}
+            progress: Json = {}
             with contextlib.suppress(RunbookError, psycopg2.Error):
-                found = onlooker.look() if looks else {}
+                progress = onlooker.look() if looks else {}
             with contextlib.suppress(OSError):
-                os.write(descriptor, (json.dumps({**doing(), **found}) + "\n").encode())
+                os.write(descriptor, (json.dumps({**doing(), **progress}) + "\n").encode())
 
 
 class _Onlooker:
@@ -142,13 +142,13 @@ class _Onlooker:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._target, patience=0)
             self._connection.autocommit = True
-        found: Json = {}
+        progress: Json = {}
         with self._connection.cursor() as cursor:
             cursor.execute(BUILDING)
             for command, percent in cursor.fetchall():
-                found.update({"server": command, "percent": None if percent is None else int(percent)})
+                progress.update({"server": command, "percent": None if percent is None else int(percent)})
             cursor.execute(COPYING)
-            found["rows_copied"] = cursor.fetchall()[0][0]
+            progress["rows_copied"] = cursor.fetchall()[0][0]
             cursor.execute(WAITING)
-            found["waiting"] = cursor.fetchall()[0][0]
-        return found
+            progress["waiting"] = cursor.fetchall()[0][0]
+        return progress

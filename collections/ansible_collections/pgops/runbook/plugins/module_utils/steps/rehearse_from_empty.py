@@ -35,7 +35,7 @@ def work(step: Step) -> Json:
 def _rehearse(step: Step, databases: EmptyDatabases) -> Json:
     migrations = step.selected_migrations()
     consents = {name: step.params[name] for name in ("accept_data_loss", "accept_residue")}
-    found = FromEmpty(
+    rehearsal = FromEmpty(
         databases.anew(),
         migrations,
         step.smoke_scripts(),
@@ -43,13 +43,13 @@ def _rehearse(step: Step, databases: EmptyDatabases) -> Json:
         databases.anew,
         **consents,
     )
-    found.rehearse()
-    if found.failures:
-        raise refusal_of_all(found.failures, found.untried, found.evidence)
-    evidence = list(found.evidence.values())
+    rehearsal.rehearse()
+    if rehearsal.failures:
+        raise refusal_of_all(rehearsal.failures, rehearsal.untried, rehearsal.evidence)
+    evidence = list(rehearsal.evidence.values())
     # All of it has been taken back by now.
     generated = rehearse_on_generated_rows(
-        found.connection,
+        rehearsal.connection,
         databases.copy.name,
         migrations,
         evidence,

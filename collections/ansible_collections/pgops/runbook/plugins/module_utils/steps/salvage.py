@@ -45,14 +45,14 @@ def export(step: Step) -> Json:
     step.connection.set_client_encoding("UTF8")
     try:
         with step.connection.cursor() as cursor:
-            item, found = find_item(cursor, params["item"])
+            item, summary = find_item(cursor, params["item"])
             check_export(item, params["format"], params["file"])
             if not step.module.check_mode:
                 export_item(cursor, item, params["format"], params["file"])
     finally:
         if not step.connection.closed:
             step.connection.rollback()
-    return {"item": item["item"], "file": params["file"], "rows": found["rows"]}
+    return {"item": item["item"], "file": params["file"], "rows": summary["rows"]}
 
 
 def put_item_back(step: Step) -> Json:

@@ -28,12 +28,12 @@ def adopt(step: Step) -> dict[str, Json]:
         chain = Ledger().receipts(cursor)
         refuse_shared_numbers(step.plan["index"], VersionTable(cursor).applied(), chain)
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
-    found = find_in_place(step.connection, copy, step.plan["migrations"])
-    in_place = [version for version, facts in found.items() if facts["state"] == "in place"]
+    placements = find_in_place(step.connection, copy, step.plan["migrations"])
+    in_place = [version for version, facts in placements.items() if facts["state"] == "in place"]
     step.changed = bool(in_place)
     if in_place and not step.module.check_mode:
         record_in_place(step, [one for one in step.plan["migrations"] if one["version"] in in_place])
-    return found
+    return placements
 
 
 def _ledger(step: Step) -> Json:

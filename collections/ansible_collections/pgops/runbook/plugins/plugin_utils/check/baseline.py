@@ -109,22 +109,22 @@ def _entries(content: Any) -> dict[Key, Accepted]:
             f"is of version {content.get('version')!r}, and this runbook reads version {VERSION}"
         )
     entries: dict[Key, Accepted] = {}
-    for number, one in enumerate(content["accepted"], 1):
-        if not _is_entry(one):
+    for number, entry in enumerate(content["accepted"], 1):
+        if not _is_entry(entry):
             raise ValueError(
                 f"is no baseline: entry {number} is not made of rule, file and text, and perhaps count and reason"
             )
-        key = Key(one["rule"], one["file"], one.get("text", ""))
+        key = Key(entry["rule"], entry["file"], entry.get("text", ""))
         before = entries.get(key, Accepted(0))
-        entries[key] = Accepted(before.count + one.get("count", 1), one.get("reason") or before.reason)
+        entries[key] = Accepted(before.count + entry.get("count", 1), entry.get("reason") or before.reason)
     return entries
 
 
-def _is_entry(one: Any) -> bool:
-    if not isinstance(one, dict) or not {"rule", "file"} <= set(one) <= {*Key._fields, "count", "reason"}:
+def _is_entry(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not {"rule", "file"} <= set(entry) <= {*Key._fields, "count", "reason"}:
         return False
-    texts = all(isinstance(one.get(name, ""), str) for name in (*Key._fields, "reason"))
-    count = one.get("count", 1)
+    texts = all(isinstance(entry.get(name, ""), str) for name in (*Key._fields, "reason"))
+    count = entry.get("count", 1)
     return texts and isinstance(count, int) and not isinstance(count, bool) and count > 0
 
 
@@ -132,12 +132,12 @@ def sort_out(findings: Iterable[Finding], baseline: Baseline) -> Sorted:
     """Take out what is accepted: of findings that are alike as many as the baseline has."""
     left = {key: one.count for key, one in baseline.entries.items()}
     counting, accepted = [], []
-    for one in findings:
-        if left.get(one.key, 0) > 0 and not one.hides:
-            left[one.key] -= 1
-            accepted.append(one)
+    for finding in findings:
+        if left.get(finding.key, 0) > 0 and not finding.hides:
+            left[finding.key] -= 1
+            accepted.append(finding)
         else:
-            counting.append(one)
+            counting.append(finding)
     return Sorted(tuple(counting), tuple(accepted), tuple(key for key, count in left.items() if count))
 
 
@@ -163,11 +163,11 @@ def baseline_text(baseline: Baseline) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _as_entry(key: Key, one: Accepted) -> dict[str, Any]:
+def _as_entry(key: Key, accepted: Accepted) -> dict[str, Any]:
     return {
         **key._asdict(),
-        **({"count": one.count} if one.count > 1 else {}),
-        **({"reason": one.reason} if one.reason else {}),
+        **({"count": accepted.count} if accepted.count > 1 else {}),
+        **({"reason": accepted.reason} if accepted.reason else {}),
     }
 
 

@@ -20,12 +20,12 @@ def as_cases(outcome: Outcome) -> str:
     by_file: dict[str, list[Finding]] = {}
     for one in outcome.sorted_out.counting:
         by_file.setdefault(one.path(outcome.folder), []).append(one)
-    for path, found in by_file.items():
+    for path, findings in by_file.items():
         _case(
             suite,
             path,
-            [one for one in found if one in failing],
-            [one for one in found if one not in failing],
+            [one for one in findings if one in failing],
+            [one for one in findings if one not in failing],
         )
     if not by_file:
         _case(suite, outcome.folder, [], [])

@@ -134,8 +134,8 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def fingerprints(findings: Iterable[Finding]) -> list[str]:
     """For each finding a digest that does not depend on its line; equal ones are numbered in their order."""
     seen: Counter[Key] = Counter()
-    found = []
+    digests = []
     for one in findings:
         seen[one.key] += 1
-        found.append(digest_of([*one.key, seen[one.key]]))
-    return found
+        digests.append(digest_of([*one.key, seen[one.key]]))
+    return digests

@@ -31,10 +31,10 @@ def findings_of_lint(library: SqlLibrary, gating_rules: Collection[str]) -> list
     Raises:
         Refused: the linter has no such rule.
     """
-    found = lint(
+    by_file = lint(
         (migration.apply for migration in library.migrations if parses(migration.apply)), gating_rules
     )
-    if found is None:
+    if by_file is None:
         return None
     return [
         Finding(
@@ -45,6 +45,6 @@ def findings_of_lint(library: SqlLibrary, gating_rules: Collection[str]) -> list
             message=one["message"],
             rule=one["rule"],
         )
-        for file, several in found.items()
+        for file, several in by_file.items()
         for one in several
     ]

@@ -92,7 +92,7 @@ def look(sql_dir: str, layout: str, version_table: Any, gating_rules: Collection
             raise
         return Look("", 0, tuple(_placed(root, [replace(_finding(root, error), hides=True)])))
     lint = findings_of_lint(library, gating_rules)
-    found = [
+    findings = [
         *(_finding(root, error) for error in _refusals(root, layout, library, version_table)),
         *(_remarked(remark) for remark in library.warnings),
         *(replace(_finding(root, error), level=WARNING) for error in shared_numbers(library)),
@@ -100,7 +100,7 @@ def look(sql_dir: str, layout: str, version_table: Any, gating_rules: Collection
         *(lint or ()),
     ]
     notes = (LINT_IS_MISSING,) if lint is None else ()
-    return Look(library.layout.name, len(library.migrations), tuple(_placed(root, found)), notes)
+    return Look(library.layout.name, len(library.migrations), tuple(_placed(root, findings)), notes)
 
 
 def _refusals(root: Path, layout: str, library: SqlLibrary, version_table: Any) -> Iterator[RunbookError]:
@@ -141,14 +141,15 @@ def _remarked(remark: Any) -> Finding:
     return Finding(level, code, remark.name, 1, 0, remark.what)
 
 
-def _placed(root: Path, found: list[Finding]) -> list[Finding]:
+def _placed(root: Path, findings: list[Finding]) -> list[Finding]:
     """The findings in order, each with the text of its line."""
     lines: dict[str, list[str]] = {}
-    for one in found:
+    for one in findings:
         if one.file not in lines:
             lines[one.file] = _lines(root / one.file)
     return in_order(
-        one if one.code in OF_FILES else replace(one, text=_text(lines[one.file], one.line)) for one in found
+        one if one.code in OF_FILES else replace(one, text=_text(lines[one.file], one.line))
+        for one in findings
     )
 
 

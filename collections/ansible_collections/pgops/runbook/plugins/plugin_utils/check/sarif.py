@@ -27,8 +27,8 @@ PAGE_OF_RULE = "https://squawkhq.com/docs/"
 
 def as_sarif(outcome: Outcome) -> str:
     """The log: one run with all findings, those that are accepted as suppressed."""
-    found = [*outcome.sorted_out.counting, *outcome.sorted_out.accepted]
-    rules = sorted({(one.key.rule, one.code) for one in found})
+    findings = [*outcome.sorted_out.counting, *outcome.sorted_out.accepted]
+    rules = sorted({(one.key.rule, one.code) for one in findings})
     places = {rule: place for place, (rule, _code) in enumerate(rules)}
     counting = len(outcome.sorted_out.counting)
     run = {
@@ -50,7 +50,7 @@ def as_sarif(outcome: Outcome) -> str:
         ],
         "results": [
             _result(one, outcome, places[one.key.rule], fingerprint, number >= counting)
-            for number, (one, fingerprint) in enumerate(zip(found, fingerprints(found), strict=True))
+            for number, (one, fingerprint) in enumerate(zip(findings, fingerprints(findings), strict=True))
         ],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
@@ -62,17 +62,19 @@ def _rule(rule: str, code: str) -> dict[str, Any]:
     return {"id": rule, "shortDescription": {"text": meaning}, "help": {"text": to_do}, **page}
 
 
-def _result(one: Finding, outcome: Outcome, rule: int, fingerprint: str, accepted: bool) -> dict[str, Any]:
-    region = {"startLine": one.line, **({"startColumn": one.column} if one.column else {})}
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(one.path(outcome.folder))}}
-    if one.file:
+def _result(
+    finding: Finding, outcome: Outcome, rule: int, fingerprint: str, accepted: bool
+) -> dict[str, Any]:
+    region = {"startLine": finding.line, **({"startColumn": finding.column} if finding.column else {})}
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.path(outcome.folder))}}
+    if finding.file:
         place["region"] = region
     why = {"kind": "external", "justification": f"accepted by {outcome.baseline}"}
     return {
-        "ruleId": one.key.rule,
+        "ruleId": finding.key.rule,
         "ruleIndex": rule,
-        "level": "error" if one.level == ERROR else "warning",
-        "message": {"text": one.message},
+        "level": "error" if finding.level == ERROR else "warning",
+        "message": {"text": finding.message},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {FINGERPRINT: fingerprint},
         **({"suppressions": [why]} if accepted else {}),

@@ -79,14 +79,14 @@ def _unusable(why: str) -> Refused:
 
 
 def _programs(bindir: str) -> dict[str, str]:
-    found = {}
+    programs = {}
     for name in ("initdb", "postgres"):
         path = os.path.join(os.path.expanduser(bindir), name) if bindir else shutil.which(name)  # noqa: PTH111, PTH118 - as it was typed
         if not path or not os.access(path, os.X_OK):
             where = f"in {bindir} (pg_bindir)" if bindir else "on PATH"
             raise _unusable(f"The program {name} was not found {where}")
-        found[name] = os.path.abspath(path)  # noqa: PTH100 - a link stays a link: Debian's lead to its own programs
-    return found
+        programs[name] = os.path.abspath(path)  # noqa: PTH100 - a link stays a link: Debian's lead to its own programs
+    return programs
 
 
 def _account(folder: Path) -> dict[str, Any]:

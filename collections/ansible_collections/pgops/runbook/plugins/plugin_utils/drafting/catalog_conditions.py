@@ -35,16 +35,16 @@ def attribute(table: Name, column: str, words: str, condition: str) -> Check:
     )
 
 
-def relation(found: Checks, word: str, kinds: str, name: Name) -> None:
+def relation(checks: Checks, word: str, kinds: str, name: Name) -> None:
     listed = ", ".join(literal(kind) for kind in kinds)
-    found.pop(("gone", *name), None)
-    found["relation", *name] = (
+    checks.pop(("gone", *name), None)
+    checks["relation", *name] = (
         f"{word} {quoted(*name)}",
         exists("pg_class", f"oid = {regclass(name)}", f"relkind IN ({listed})"),
     )
 
 
-def forget(found: Checks, name: Name, kind: str = "") -> None:
+def forget(checks: Checks, name: Name, kind: str = "") -> None:
     """Drop the checks of an object and its parts; of any kind where none is given."""
-    for key in [key for key in found if kind in ("", key[0]) and key[1 : 1 + len(name)] == name]:
-        del found[key]
+    for key in [key for key in checks if kind in ("", key[0]) and key[1 : 1 + len(name)] == name]:
+        del checks[key]

@@ -25,7 +25,7 @@ _VOLATILITIES = {"volatile": "v", "stable": "s", "immutable": "i"}
 
 def checks_of(text: str) -> list[Check]:
     """What can be asked of the catalogs after a script that parses, each with words for where it does not hold."""
-    found: Checks = {}
+    checks: Checks = {}
     temporary: set[Name] = set()
     for raw in parse_sql(text):
         relation = getattr(raw.stmt, "relation", None) or getattr(
@@ -38,24 +38,24 @@ def checks_of(text: str) -> list[Check]:
                 continue
         handler = _HANDLERS.get(type(raw.stmt))
         if handler is not None:
-            handler(found, raw.stmt)
-    return list(found.values())
+            handler(checks, raw.stmt)
+    return list(checks.values())
 
 
-def _view(found: Checks, node: ast.ViewStmt) -> None:
-    relation(found, "view", "v", name_of(node.view))
+def _view(checks: Checks, node: ast.ViewStmt) -> None:
+    relation(checks, "view", "v", name_of(node.view))
 
 
-def _table_as(found: Checks, node: ast.CreateTableAsStmt) -> None:
+def _table_as(checks: Checks, node: ast.CreateTableAsStmt) -> None:
     view = node.objtype == _Object.OBJECT_MATVIEW
-    relation(found, "materialized view" if view else "table", "m" if view else "rp", name_of(node.into.rel))
+    relation(checks, "materialized view" if view else "table", "m" if view else "rp", name_of(node.into.rel))
 
 
-def _sequence(found: Checks, node: ast.CreateSeqStmt) -> None:
-    relation(found, "sequence", "S", name_of(node.sequence))
+def _sequence(checks: Checks, node: ast.CreateSeqStmt) -> None:
+    relation(checks, "sequence", "S", name_of(node.sequence))
 
 
-def _routine(found: Checks, node: ast.CreateFunctionStmt) -> None:
+def _routine(checks: Checks, node: ast.CreateFunctionStmt) -> None:
     name = parts_of(node.funcname)
     args = types_of([one.argType for one in node.parameters or () if one.mode.value in "divb"])
     signature = f"{quoted(*name)}({', '.join(args)})"
@@ -73,15 +73,15 @@ def _routine(found: Checks, node: ast.CreateFunctionStmt) -> None:
             conditions.append("prosecdef" if value else "NOT prosecdef")
             words.append("SECURITY DEFINER" if value else "SECURITY INVOKER")
     kind = "procedure" if node.is_procedure else "function"
-    found["routine", *name, *args] = (" ".join([kind, signature, *words]), exists("pg_proc", *conditions))
+    checks["routine", *name, *args] = (" ".join([kind, signature, *words]), exists("pg_proc", *conditions))
 
 
 def _on_table(
     catalog: str, of: str, by: str, word: str, names: Callable[[Any], tuple[Name, str]]
 ) -> Callable[..., None]:
-    def handler(found: Checks, node: Any) -> None:
+    def handler(checks: Checks, node: Any) -> None:
         table, name = names(node)
-        found[word, *table, name] = (
+        checks[word, *table, name] = (
             f"{word} {quoted(name)} on {quoted(*table)}",
             exists(catalog, f"{of} = {regclass(table)}", f"{by} = {literal(name)}"),
         )
@@ -90,9 +90,9 @@ def _on_table(
 
 
 def _type(names: Callable[[Any], Name], word: str = "type") -> Callable[..., None]:
-    def handler(found: Checks, node: Any) -> None:
+    def handler(checks: Checks, node: Any) -> None:
         name = names(node)
-        found["type", *name] = (
+        checks["type", *name] = (
             f"{word} {quoted(*name)}",
             f"to_regtype({literal(quoted(*name))}) IS NOT NULL",
         )
@@ -100,9 +100,9 @@ def _type(names: Callable[[Any], Name], word: str = "type") -> Callable[..., Non
     return handler
 
 
-def _enum_value(found: Checks, node: ast.AlterEnumStmt) -> None:
+def _enum_value(checks: Checks, node: ast.AlterEnumStmt) -> None:
     name = parts_of(node.typeName)
-    found["label", *name, node.newVal] = (
+    checks["label", *name, node.newVal] = (
         f"label {node.newVal} of {quoted(*name)}",
         exists(
             "pg_enum",
@@ -113,10 +113,10 @@ def _enum_value(found: Checks, node: ast.AlterEnumStmt) -> None:
 
 
 def _alone(catalog: str, by: str, word: str, name: Callable[[Any], str]) -> Callable[..., None]:
-    def handler(found: Checks, node: Any) -> None:
+    def handler(checks: Checks, node: Any) -> None:
         called = name(node)
         if called:
-            found[word, called] = (f"{word} {quoted(called)}", exists(catalog, f"{by} = {literal(called)}"))
+            checks[word, called] = (f"{word} {quoted(called)}", exists(catalog, f"{by} = {literal(called)}"))
 
     return handler
 

@@ -203,15 +203,15 @@ def _defined(column: Mapping[str, Any], with_default: bool) -> str:
 def _settings(altered: Altered, column: Mapping[str, Any]) -> list[str]:
     """What is said of a column beside its definition."""
     head, name = f"{altered.head} ALTER COLUMN {column['name']}", column["name"]
-    found = []
+    statements = []
     if column["storage"] != column["type_storage"]:
-        found.append(f"{head} SET STORAGE {_STORAGES[column['storage']]};")
+        statements.append(f"{head} SET STORAGE {_STORAGES[column['storage']]};")
     if column["compression"]:
-        found.append(f"{head} SET COMPRESSION {_COMPRESSIONS[column['compression']]};")
+        statements.append(f"{head} SET COMPRESSION {_COMPRESSIONS[column['compression']]};")
     if column["statistics"] not in (None, -1):
-        found.append(f"{head} SET STATISTICS {column['statistics']};")
+        statements.append(f"{head} SET STATISTICS {column['statistics']};")
     if column["options"]:
-        found += [
+        statements += [
             f"{head} {action};"
             for action in settings([o.split("=")[0] for o in column["options"]], column["options"])
         ]
@@ -220,12 +220,12 @@ def _settings(altered: Altered, column: Mapping[str, Any]) -> list[str]:
             f"{quoted(key)} {literal(value)}"
             for key, value in (o.split("=", 1) for o in column["foreign_options"])
         )
-        found.append(f"{head} OPTIONS ({given});")
+        statements.append(f"{head} OPTIONS ({given});")
     where = quoted(*altered.name)
     if column["comment"] is not None:
-        found.append(f"COMMENT ON COLUMN {where}.{name} IS {literal(column['comment'])};")
-    found += [granted(right, f"TABLE {where}", name) for right in column["privileges"]]
-    return found
+        statements.append(f"COMMENT ON COLUMN {where}.{name} IS {literal(column['comment'])};")
+    statements += [granted(right, f"TABLE {where}", name) for right in column["privileges"]]
+    return statements
 
 
 # A value of the first type is one of the second and comes back the same (manual, "Data Types").

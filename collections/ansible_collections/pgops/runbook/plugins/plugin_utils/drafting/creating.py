@@ -49,14 +49,16 @@ def _note_indexes(scene: Scene, table: Name, elements: Iterable[Any]) -> None:
     """The indexes that keys bring along, by the names that PostgreSQL gives them."""
     for element in elements:
         of = [element.colname] if isinstance(element, ast.ColumnDef) else []
-        for one in (
+        for constraint in (
             [element] if isinstance(element, ast.Constraint) else element.constraints or () if of else ()
         ):
-            if one.contype in INDEXED:
+            if constraint.contype in INDEXED:
                 columns = (
-                    [] if one.contype == _Type.CONSTR_PRIMARY else of or [key.sval for key in one.keys or ()]
+                    []
+                    if constraint.contype == _Type.CONSTR_PRIMARY
+                    else of or [key.sval for key in constraint.keys or ()]
                 )
-                called = one.conname or "_".join([table[-1], *columns, SUFFIX[one.contype]])
+                called = constraint.conname or "_".join([table[-1], *columns, SUFFIX[constraint.contype]])
                 scene.make(scene.key("relation", (*table[:-1], called)))
 
 

@@ -62,14 +62,14 @@ class Draft:
 
     def open_points(self) -> list[tuple[int, str]]:
         """What a person has to see to, with the line of the migration (0: none in particular)."""
-        found = [
+        points = [
             (step.line, sentence)
             for step in self.steps
             for undo in step.undos
             for sentence in (*undo.cannot, *undo.loses)
         ]
         if self.pending and self.asked:
-            found.append(
+            points.append(
                 (
                     0,
                     f"The database has yet to get {', '.join(self.pending)}: what this takes from it is how"
@@ -77,7 +77,7 @@ class Draft:
                     " these.",
                 )
             )
-        return found
+        return points
 
     @property
     def unfinished(self) -> bool:

@@ -21,7 +21,7 @@ _GONE = (
 )
 
 
-def drop(found: Checks, node: ast.DropStmt) -> None:
+def drop(checks: Checks, node: ast.DropStmt) -> None:
     for item in node.objects:
         names = (
             parts_of(item)
@@ -29,37 +29,37 @@ def drop(found: Checks, node: ast.DropStmt) -> None:
             else None
         )
         if isinstance(item, ast.ObjectWithArgs):
-            forget(found, parts_of(item.objname), "routine")
+            forget(checks, parts_of(item.objname), "routine")
         elif isinstance(item, ast.TypeName):
-            forget(found, parts_of(item.names), "type")
+            forget(checks, parts_of(item.names), "type")
         elif names is not None:
-            forget(found, names)
+            forget(checks, names)
             if node.removeType == _Object.OBJECT_INDEX:
-                for key in [key for key in found if key[0] == "index of" and (*key[1:-2], key[-1]) == names]:
-                    del found[key]
+                for key in [key for key in checks if key[0] == "index of" and (*key[1:-2], key[-1]) == names]:
+                    del checks[key]
             if node.removeType in _GONE:
-                found["gone", *names] = (f"{quoted(*names)} dropped", f"{regclass(names)} IS NULL")
+                checks["gone", *names] = (f"{quoted(*names)} dropped", f"{regclass(names)} IS NULL")
 
 
-def rename(found: Checks, node: ast.RenameStmt) -> None:
+def rename(checks: Checks, node: ast.RenameStmt) -> None:
     if node.relation is None:
         return
     name = name_of(node.relation)
     if node.renameType == _Object.OBJECT_COLUMN:
-        forget(found, (*name, node.subname))
-        found["column", *name, node.newname] = attribute(name, node.newname, "renamed", "attnum > 0")
+        forget(checks, (*name, node.subname))
+        checks["column", *name, node.newname] = attribute(name, node.newname, "renamed", "attnum > 0")
     elif node.renameType in _GONE:
-        forget(found, name)
+        forget(checks, name)
         to = (*name[:-1], node.newname)
-        found.pop(("gone", *to), None)
-        found["relation", *to] = (f"{quoted(*to)}, renamed", f"{regclass(to)} IS NOT NULL")
+        checks.pop(("gone", *to), None)
+        checks["relation", *to] = (f"{quoted(*to)}, renamed", f"{regclass(to)} IS NOT NULL")
     else:
-        forget(found, (*name, node.subname or ""))
+        forget(checks, (*name, node.subname or ""))
 
 
-def set_schema(found: Checks, node: ast.AlterObjectSchemaStmt) -> None:
+def set_schema(checks: Checks, node: ast.AlterObjectSchemaStmt) -> None:
     if node.relation is not None:
         name = name_of(node.relation)
-        forget(found, name)
+        forget(checks, name)
         to = (node.newschema, name[-1])
-        found["relation", *to] = (f"{quoted(*to)}, moved", f"{regclass(to)} IS NOT NULL")
+        checks["relation", *to] = (f"{quoted(*to)}, moved", f"{regclass(to)} IS NOT NULL")

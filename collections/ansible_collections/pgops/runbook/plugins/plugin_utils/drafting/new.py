@@ -212,11 +212,11 @@ def _draft(library: SqlLibrary, migration: Migration, ask: Asking) -> Draft:
 def _required(library: SqlLibrary, migration: Migration) -> set[str]:
     """Versions that it requires, and that those require."""
     by_version = {one.version: one for one in library.migrations}
-    found: set[str] = set()
+    required: set[str] = set()
     left = list(migration.requires)
     while left:
         version = left.pop()
-        if version not in found and version in by_version:
-            found.add(version)
+        if version not in required and version in by_version:
+            required.add(version)
             left += by_version[version].requires
-    return found
+    return required

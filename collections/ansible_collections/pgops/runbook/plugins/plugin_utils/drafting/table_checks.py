@@ -41,22 +41,22 @@ _SERIALS = {
 }
 
 
-def table(found: Checks, node: ast.CreateStmt) -> None:
+def table(checks: Checks, node: ast.CreateStmt) -> None:
     name = name_of(node.relation)
-    relation(found, "table", "rp", name)
+    relation(checks, "table", "rp", name)
     # With IF NOT EXISTS it may be another one.
     for element in () if node.if_not_exists else node.tableElts or ():
         if isinstance(element, ast.ColumnDef):
-            _column(found, name, element)
+            _column(checks, name, element)
         elif isinstance(element, ast.Constraint):
-            _constraint(found, name, element)
+            _constraint(checks, name, element)
 
 
-def _column(found: Checks, table: Name, column: ast.ColumnDef) -> None:
+def _column(checks: Checks, table: Name, column: ast.ColumnDef) -> None:
     """Type, NOT NULL and whether there is a default; of serial types what they stand for."""
     if column.typeName is None:
         return
-    found.pop(("no column", *table, column.colname), None)
+    checks.pop(("no column", *table, column.colname), None)
     constraints = {one.contype for one in column.constraints or ()}
     kind = column.typeName.names[-1].sval
     serial = _SERIALS.get(kind if len(column.typeName.names) == 1 else "")
@@ -79,9 +79,9 @@ def _column(found: Checks, table: Name, column: ast.ColumnDef) -> None:
     if _Type.CONSTR_IDENTITY in constraints:
         conditions.append("attidentity <> ''")
         words += ", an identity"
-    found["column", *table, column.colname] = (words, exists("pg_attribute", *conditions))
+    checks["column", *table, column.colname] = (words, exists("pg_attribute", *conditions))
     for one in column.constraints or ():
-        _constraint(found, table, one, _Type.CONSTR_ATTR_NOT_ENFORCED not in constraints)
+        _constraint(checks, table, one, _Type.CONSTR_ATTR_NOT_ENFORCED not in constraints)
 
 
 def _of_type(kind: ast.TypeName) -> str:
@@ -99,51 +99,56 @@ def _without_length(kind: ast.TypeName) -> str:
     return name + "[]" * bool(kind.arrayBounds)
 
 
-def _constraint(found: Checks, table: Name, one: ast.Constraint, enforced: bool = True) -> None:
+def _constraint(checks: Checks, table: Name, constraint: ast.Constraint, enforced: bool = True) -> None:
     """A constraint, by kind and state; of one without a name the name is PostgreSQL's own affair."""
-    if one.contype not in _CONTYPES or (not one.conname and one.contype not in _TOLD_BY_KIND):
+    if constraint.contype not in _CONTYPES or (
+        not constraint.conname and constraint.contype not in _TOLD_BY_KIND
+    ):
         return
-    conditions = [f"conrelid = {regclass(table)}", f"contype = {literal(_CONTYPES[one.contype])}"]
-    words = f"{_TOLD_BY_KIND.get(one.contype, 'constraint')} of {quoted(*table)}"
-    if one.conname:
-        conditions.append(f"conname = {literal(one.conname)}")
-        words = f"constraint {quoted(one.conname)} of {quoted(*table)}"
-    enforced = (enforced and one.is_enforced) or one.contype not in (_Type.CONSTR_CHECK, _Type.CONSTR_FOREIGN)
-    if not one.skip_validation and enforced:
+    conditions = [f"conrelid = {regclass(table)}", f"contype = {literal(_CONTYPES[constraint.contype])}"]
+    words = f"{_TOLD_BY_KIND.get(constraint.contype, 'constraint')} of {quoted(*table)}"
+    if constraint.conname:
+        conditions.append(f"conname = {literal(constraint.conname)}")
+        words = f"constraint {quoted(constraint.conname)} of {quoted(*table)}"
+    enforced = (enforced and constraint.is_enforced) or constraint.contype not in (
+        _Type.CONSTR_CHECK,
+        _Type.CONSTR_FOREIGN,
+    )
+    if not constraint.skip_validation and enforced:
         conditions.append("convalidated")
-    if one.contype == _Type.CONSTR_FOREIGN:
-        conditions.append(f"confrelid = {regclass(name_of(one.pktable))}")
-        words += f" to {quoted(*name_of(one.pktable))}"
-    found["constraint", *table, one.conname or words] = (words, exists("pg_constraint", *conditions))
+    if constraint.contype == _Type.CONSTR_FOREIGN:
+        conditions.append(f"confrelid = {regclass(name_of(constraint.pktable))}")
+        words += f" to {quoted(*name_of(constraint.pktable))}"
+    checks["constraint", *table, constraint.conname or words] = (words, exists("pg_constraint", *conditions))
 
 
-def alter_table(found: Checks, node: ast.AlterTableStmt) -> None:
+def alter_table(checks: Checks, node: ast.AlterTableStmt) -> None:
     table = name_of(node.relation)
     if node.missing_ok or node.objtype not in (_Object.OBJECT_TABLE, _Object.OBJECT_FOREIGN_TABLE):
         return
     for command in node.cmds:
         if command.subtype == _At.AT_AddColumn and command.missing_ok:
             name = command.def_.colname
-            found["column", *table, name] = attribute(table, name, "there", "attnum > 0")
+            checks["column", *table, name] = attribute(table, name, "there", "attnum > 0")
         elif command.subtype == _At.AT_AddColumn:
-            _column(found, table, command.def_)
+            _column(checks, table, command.def_)
         elif command.subtype == _At.AT_AddConstraint:
-            _constraint(found, table, command.def_)
+            _constraint(checks, table, command.def_)
             # The index that it is made of gets its name.
-            found.pop(("index of", *table, command.def_.indexname or ""), None)
+            checks.pop(("index of", *table, command.def_.indexname or ""), None)
         elif command.subtype == _At.AT_DropColumn:
-            found.pop(("column", *table, command.name), None)
-            _column_state(found, table, command.name, "dropped", "NOT ")
+            checks.pop(("column", *table, command.name), None)
+            _column_state(checks, table, command.name, "dropped", "NOT ")
         elif command.subtype == _At.AT_DropConstraint:
-            forget(found, (*table, command.name), "constraint")
+            forget(checks, (*table, command.name), "constraint")
             # It may be one that has no name in the script.
             for key in [
-                key for key in found if key[0] == "constraint" and key[1:-1] == table and " of " in key[-1]
+                key for key in checks if key[0] == "constraint" and key[1:-1] == table and " of " in key[-1]
             ]:
-                del found[key]
+                del checks[key]
         elif command.subtype in (_At.AT_SetNotNull, _At.AT_DropNotNull):
             wanted = command.subtype == _At.AT_SetNotNull
-            found["not null", *table, command.name] = attribute(
+            checks["not null", *table, command.name] = attribute(
                 table,
                 command.name,
                 "NOT NULL" if wanted else "nullable",
@@ -151,20 +156,20 @@ def alter_table(found: Checks, node: ast.AlterTableStmt) -> None:
             )
         elif command.subtype == _At.AT_ColumnDefault:
             has = command.def_ is not None
-            found["default", *table, command.name] = attribute(
+            checks["default", *table, command.name] = attribute(
                 table,
                 command.name,
                 "with a default" if has else "without a default",
                 "atthasdef" if has else "NOT atthasdef",
             )
         elif command.subtype == _At.AT_AlterColumnType:
-            found.pop(("column", *table, command.name), None)
+            checks.pop(("column", *table, command.name), None)
             kind = command.def_.typeName
-            found["type", *table, command.name] = attribute(
+            checks["type", *table, command.name] = attribute(
                 table, command.name, types_of([kind])[0], _of_type(kind)
             )
         elif command.subtype == _At.AT_ValidateConstraint:
-            found["constraint", *table, command.name] = (
+            checks["constraint", *table, command.name] = (
                 f"constraint {quoted(command.name)} of {quoted(*table)}, validated",
                 exists(
                     "pg_constraint",
@@ -175,14 +180,14 @@ def alter_table(found: Checks, node: ast.AlterTableStmt) -> None:
             )
         elif command.subtype in (_At.AT_EnableRowSecurity, _At.AT_DisableRowSecurity):
             wanted = command.subtype == _At.AT_EnableRowSecurity
-            found["row security", *table] = (
+            checks["row security", *table] = (
                 f"row security of {quoted(*table)} {'enabled' if wanted else 'disabled'}",
                 exists("pg_class", f"oid = {regclass(table)}", f"{'' if wanted else 'NOT '}relrowsecurity"),
             )
 
 
-def _column_state(found: Checks, table: Name, column: str, words: str, negation: str) -> None:
-    found["no column", *table, column] = (
+def _column_state(checks: Checks, table: Name, column: str, words: str, negation: str) -> None:
+    checks["no column", *table, column] = (
         f"column {quoted(*table, column)} {words}",
         negation
         + exists(
@@ -194,14 +199,14 @@ def _column_state(found: Checks, table: Name, column: str, words: str, negation:
     )
 
 
-def index(found: Checks, node: ast.IndexStmt) -> None:
+def index(checks: Checks, node: ast.IndexStmt) -> None:
     if not node.idxname:
         return
     table = name_of(node.relation)
     name = (*table[:-1], node.idxname)
-    found.pop(("gone", *name), None)
+    checks.pop(("gone", *name), None)
     if node.if_not_exists:
-        found["index of", *table, node.idxname] = (f"index {quoted(*name)}", f"{regclass(name)} IS NOT NULL")
+        checks["index of", *table, node.idxname] = (f"index {quoted(*name)}", f"{regclass(name)} IS NOT NULL")
         return
     conditions = [f"indexrelid = {regclass(name)}", f"indrelid = {regclass(table)}"]
     # ON ONLY makes it invalid, until each partition has one.
@@ -211,7 +216,7 @@ def index(found: Checks, node: ast.IndexStmt) -> None:
         conditions.append("indisunique")
     if node.whereClause is not None:
         conditions.append("indpred IS NOT NULL")
-    found["index of", *table, node.idxname] = (
+    checks["index of", *table, node.idxname] = (
         f"valid index {quoted(*name)} on {quoted(*table)}",
         exists("pg_index", *conditions),
     )

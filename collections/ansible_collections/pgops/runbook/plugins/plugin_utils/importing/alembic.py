@@ -52,13 +52,13 @@ class Alembic:
         """Alembic has none."""
         return {}
 
-    def half(self, one: Listed, back: bool) -> Half:
+    def half(self, migration: Listed, back: bool) -> Half:
         """What it prints of one revision, between the line that begins it and that of the next one."""
-        before = one.parents[0] if one.parents else BASE
-        command = f"downgrade {one.key}:{before}" if back else f"upgrade {before}:{one.key}"
+        before = migration.parents[0] if migration.parents else BASE
+        command = f"downgrade {migration.key}:{before}" if back else f"upgrade {before}:{migration.key}"
         try:
             told = ask([*self._alembic, *command.split(" "), "--sql"], self._project)
-            section = section_of(told.text, one.key, back)
+            section = section_of(told.text, migration.key, back)
         except ToolFailed as error:
             return could_not_say(f"alembic {command} --sql", error)
         dialect = _DIALECT.search(told.errors)

@@ -71,9 +71,9 @@ class Django:
             self._told = facts_of(ask([*self._manage, "shell", "--command", _FACTS], self._project).text)
         return self._told
 
-    def half(self, one: Listed, back: bool) -> Half:
+    def half(self, migration: Listed, back: bool) -> Half:
         """What sqlmigrate prints."""
-        app, _, name = one.key.partition(".")
+        app, _, name = migration.key.partition(".")
         words = ["sqlmigrate", *(["--backwards"] if back else []), "--no-color", "--", app, name]
         try:
             told = ask([*self._manage, *words], self._project)
@@ -106,13 +106,13 @@ def squashed_of(migrations: Sequence[Sequence[Any]]) -> dict[str, Squashed]:
         migrations: [[application, name], what it replaces, what it depends on] of each.
     """
     depends = {".".join(key): [".".join(one) for one in dependencies] for key, _, dependencies in migrations}
-    found = {}
+    squashed = {}
     for key, replaces, _ in migrations:
         keys = tuple(".".join(one) for one in replaces)
         if keys:
             there = {one: _on_disk(one, depends[one]) for one in keys if one in depends}
-            found[".".join(key)] = Squashed(keys, there)
-    return found
+            squashed[".".join(key)] = Squashed(keys, there)
+    return squashed
 
 
 def _on_disk(key: str, depends: Sequence[str]) -> Listed:

@@ -94,16 +94,17 @@ def read_folder_of_imports(sql_dir: str, layout: str, tool: str) -> Folder:
 
 
 def _read(root: Path, layout: str, tool: str) -> Folder:
-    found = layout_of(root, layout, tolerant=True)
-    if found.name != "plain":
+    present_layout = layout_of(root, layout, tolerant=True)
+    if present_layout.name != "plain":
         raise Refused(
             "import_in_the_way",
-            f"{root} is of sql_layout {found.name}{f' (by {found.evidence})' if found.evidence else ''}, and imported"
-            " scripts are plain. Nothing was written. Import into another sql_dir.",
+            f"{root} is of sql_layout {present_layout.name}"
+            f"{f' (by {present_layout.evidence})' if present_layout.evidence else ''}, and imported scripts are plain."
+            " Nothing was written. Import into another sql_dir.",
         )
     if not (root / "migrations").exists():
         return Folder(root, NO_LIBRARY, {})
-    library = read_sql_library(root, tolerant=True, layout=found.name)
+    library = read_sql_library(root, tolerant=True, layout=present_layout.name)
     entries = books_of(tool, library, tolerant=True)["entries"]
     by_version = {one.version: one for one in library.migrations}
     known = {_key(entry): by_version[version] for version, entry in entries.items()}

@@ -16,7 +16,7 @@ __all__ = ["import_report", "outputs_of"]
 SHOWN = 50
 
 
-def import_report(found: Imported, version_table: Any, wrote: bool) -> list[str]:
+def import_report(imported: Imported, version_table: Any, wrote: bool) -> list[str]:
     """One line for what was imported, one for each file that wants a person, and what to do next.
 
     Args:
@@ -24,16 +24,16 @@ def import_report(found: Imported, version_table: Any, wrote: bool) -> list[str]
         wrote: whether files were written, or only would be.
     """
     return [
-        _first(found, wrote),
-        *cut([f"  {_as_listed(new)}" for new in found.new], SHOWN),
-        *_to_write(found),
-        *_one_by_one(found),
-        *_others(found),
-        *_next(found, version_table),
+        _first(imported, wrote),
+        *cut([f"  {_as_listed(new)}" for new in imported.new], SHOWN),
+        *_to_write(imported),
+        *_one_by_one(imported),
+        *_others(imported),
+        *_next(imported, version_table),
     ]
 
 
-def outputs_of(found: Imported) -> dict[str, Any]:
+def outputs_of(imported: Imported) -> dict[str, Any]:
     """The same for programs."""
     return {
         "imported": [
@@ -42,26 +42,24 @@ def outputs_of(found: Imported) -> dict[str, Any]:
                 "files": list(new.files()),
                 "unfinished": [what for half in new.files().values() for what in half.unfinished],
             }
-            for new in found.new
+            for new in imported.new
         ],
-        "there": found.there,
-        "edited": list(found.edited),
-        "unfinished": found.unfinished,
-        "gone": list(found.gone),
+        "there": imported.there,
+        "edited": list(imported.edited),
+        "unfinished": imported.unfinished,
+        "gone": list(imported.gone),
     }
 
 
-def _first(found: Imported, wrote: bool) -> str:
+def _first(imported: Imported, wrote: bool) -> str:
     verb = "imported" if wrote else "to import; nothing is written with --check"
-    whole = sum(new.apply is not None for new in found.new)
+    whole = sum(new.apply is not None for new in imported.new)
     what = [_counted(whole, "migration")] if whole else []
-    what += [_counted(len(found.new) - whole, "rollback")] if len(found.new) > whole else []
+    what += [_counted(len(imported.new) - whole, "rollback")] if len(imported.new) > whole else []
     if not what:
-        return (
-            f"{found.root} has all migrations that {found.title} lists ({found.there}); nothing was written"
-        )
-    there = f"; {_counted(found.there, 'migration')} there before" if found.there else ""
-    return f"{found.title}, into {found.root}: {' and '.join(what)} {verb}{there}"
+        return f"{imported.root} has all migrations that {imported.title} lists ({imported.there}); nothing was written"
+    there = f"; {_counted(imported.there, 'migration')} there before" if imported.there else ""
+    return f"{imported.title}, into {imported.root}: {' and '.join(what)} {verb}{there}"
 
 
 def _counted(count: int, word: str) -> str:
@@ -72,40 +70,40 @@ def _as_listed(new: New) -> str:
     return f"{new.stem}: {new.one.key}{'' if new.apply else ' (its rollback, which was gone)'}"
 
 
-def _to_write(found: Imported) -> Iterator[str]:
+def _to_write(imported: Imported) -> Iterator[str]:
     """Deploys of these files are refused until somebody has written them."""
     lines = [
         f"  {name}: {'; '.join(half.unfinished)}"
-        for new in found.new
+        for new in imported.new
         for name, half in new.files().items()
         if half.unfinished
     ]
-    lines += [f"  {name}: {what}" for name, what in found.unfinished.items()]
+    lines += [f"  {name}: {what}" for name, what in imported.unfinished.items()]
     if lines:
         yield "To be written by a person; until then a deploy of them is refused:"
         yield from cut(lines, SHOWN)
 
 
-def _one_by_one(found: Imported) -> Iterator[str]:
-    stems = [new.stem for new in found.new if any(half.one_by_one for half in new.files().values())]
+def _one_by_one(imported: Imported) -> Iterator[str]:
+    stems = [new.stem for new in imported.new if any(half.one_by_one for half in new.files().values())]
     if stems:
         yield f"Not in one transaction (-- Transaction: none): {listed(stems, separator=', ')}"
 
 
-def _others(found: Imported) -> Iterator[str]:
-    if found.edited:
-        yield f"Edited since they were imported, and left as they are: {listed(found.edited, separator=', ')}"
-    if found.gone:
+def _others(imported: Imported) -> Iterator[str]:
+    if imported.edited:
+        yield f"Edited since they were imported, and left as they are: {listed(imported.edited, separator=', ')}"
+    if imported.gone:
         yield (
-            f"No longer among the migrations that {found.title} lists, and left as they are:"
-            f" {listed(found.gone, separator=', ')}"
+            f"No longer among the migrations that {imported.title} lists, and left as they are:"
+            f" {listed(imported.gone, separator=', ')}"
         )
 
 
-def _next(found: Imported, version_table: Any) -> Iterator[str]:
-    books = next((half.books for new in found.new for half in new.files().values() if half.books), "")
+def _next(imported: Imported, version_table: Any) -> Iterator[str]:
+    books = next((half.books for new in imported.new for half in new.files().values() if half.books), "")
     settings = {"tool": version_table} if isinstance(version_table, str) else dict(version_table or {})
     usual = books.rpartition(".")[2] in ("", "alembic_version") and "." not in books
-    wanted = found.tool if usual else f"{{tool: {found.tool}, table: {books}}}"
-    if settings.get("tool") != found.tool or (not usual and settings.get("table") != books):
-        yield f"So that {found.title} knows what is applied, set in the inventory: version_table: {wanted}"
+    wanted = imported.tool if usual else f"{{tool: {imported.tool}, table: {books}}}"
+    if settings.get("tool") != imported.tool or (not usual and settings.get("table") != books):
+        yield f"So that {imported.title} knows what is applied, set in the inventory: version_table: {wanted}"

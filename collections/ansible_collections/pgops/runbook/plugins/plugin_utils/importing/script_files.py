@@ -18,7 +18,9 @@ _ORIGIN = re.compile(
 )
 
 
-def script_text(title: str, one: Listed, half: Half, stem: str, requires: Iterable[str], back: bool) -> str:
+def script_text(
+    title: str, migration: Listed, half: Half, stem: str, requires: Iterable[str], back: bool
+) -> str:
     """The text of one file.
 
     Args:
@@ -29,16 +31,16 @@ def script_text(title: str, one: Listed, half: Half, stem: str, requires: Iterab
     """
     facts = [
         f"Migration: {stem}.sql",
-        f"Description: {'Takes back: ' if back else ''}{one_line(one.description)}",
+        f"Description: {'Takes back: ' if back else ''}{one_line(migration.description)}",
     ]
     if back:
         facts[0] = f"Rollback: {stem}_rollback.sql"
     else:
-        facts += [f"Requires: {_list(requires)}", f"Recorded as: {one_line(one.recorded_as)}"]
+        facts += [f"Requires: {_list(requires)}", f"Recorded as: {one_line(migration.recorded_as)}"]
     facts += ["Transaction: none"] if half.one_by_one else []
     facts += [f"Unfinished: {one_line('; '.join(half.unfinished))}"] if half.unfinished else []
-    body = _body(one, half)
-    origin = f"Imported from: {title}, {one_line(one.key)} (SHA-256 of what follows: {_digest(body)})"
+    body = _body(migration, half)
+    origin = f"Imported from: {title}, {one_line(migration.key)} (SHA-256 of what follows: {_digest(body)})"
     return "".join(f"-- {fact}\n" for fact in [*facts, origin]) + body
 
 
@@ -67,13 +69,13 @@ def _list(stems: Iterable[str]) -> str:
     return ",\n--     ".join(stems) or "none"
 
 
-def _body(one: Listed, half: Half) -> str:
+def _body(migration: Listed, half: Half) -> str:
     text = half.text
     if not half.is_sql:
         text = re.sub(r"\A\s*BEGIN;\s*|\s*COMMIT;\s*\Z", "", text)
     if not half.statements and not half.unfinished:
         # A migration, or a way back, without a statement looks as if it had been forgotten.
-        nothing = f"{one_line(one.key)} changes nothing in the database".replace("'", "''")
+        nothing = f"{one_line(migration.key)} changes nothing in the database".replace("'", "''")
         text = f"{text}\n\nSELECT '{nothing}';".strip()
     if half.one_by_one:
         return f"\n{_without_facts(text)}\n"

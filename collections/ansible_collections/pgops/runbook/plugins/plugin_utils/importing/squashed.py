@@ -36,39 +36,43 @@ def to_import(
     Raises:
         Refused: sql_dir has some of what a squashed migration replaces, and the project no longer has the others.
     """
-    found: list[Listed] = []
-    for one in listing:
-        if one.key in known or one.key in replaced:
+    lacking: list[Listed] = []
+    for migration in listing:
+        if migration.key in known or migration.key in replaced:
             continue
-        squash = squashed.get(one.key)
+        squash = squashed.get(migration.key)
         if squash is None:
-            found.append(one)
+            lacking.append(migration)
         elif not any(key in known for key in squash.replaces):
-            found.append(replace(one, recorded_as=f"{one.recorded_as} replaces {', '.join(squash.replaces)}"))
+            lacking.append(
+                replace(
+                    migration, recorded_as=f"{migration.recorded_as} replaces {', '.join(squash.replaces)}"
+                )
+            )
         else:
-            found += _others_of(one, squash, known)
-            found.append(replace(one, requires=squash.replaces, stands_for=squash.replaces))
-    return found
+            lacking += _others_of(migration, squash, known)
+            lacking.append(replace(migration, requires=squash.replaces, stands_for=squash.replaces))
+    return lacking
 
 
-def _others_of(one: Listed, squash: Squashed, known: Collection[str]) -> Iterator[Listed]:
+def _others_of(migration: Listed, squash: Squashed, known: Collection[str]) -> Iterator[Listed]:
     """Those that it replaces and that sql_dir lacks, where it has some of them."""
     missing = [key for key in squash.replaces if key not in known]
     lost = [key for key in missing if key not in squash.there]
     if lost:
         raise Refused(
             "import_in_the_way",
-            f"{one.key} replaces {listed(squash.replaces, separator=', ')}. sql_dir has some of these, and the project"
-            f" no longer has a file of {listed(lost, separator=', ')}. Nothing was written. Import once more from a"
-            " commit of the project that has them, then from this one.",
+            f"{migration.key} replaces {listed(squash.replaces, separator=', ')}. sql_dir has some of these, and"
+            f" the project no longer has a file of {listed(lost, separator=', ')}. Nothing was written. Import once"
+            " more from a commit of the project that has them, then from this one.",
         )
     return (squash.there[key] for key in missing)
 
 
-def standing_for(one: Listed, stems: Mapping[str, str]) -> Half:
+def standing_for(migration: Listed, stems: Mapping[str, str]) -> Half:
     """The script, and its way back, of a squashed migration of which sql_dir has what it replaces."""
-    names = listed([stems[key] for key in one.stands_for if key in stems], separator=", ")
-    return Half(f"-- What {one.key} does, these have done: {names}")
+    names = listed([stems[key] for key in migration.stands_for if key in stems], separator=", ")
+    return Half(f"-- What {migration.key} does, these have done: {names}")
 
 
 def without_replaced(

@@ -102,7 +102,7 @@ class Tool(Protocol):
             ToolFailed: see program.ask.
         """
 
-    def half(self, one: Listed, back: bool) -> Half:
+    def half(self, migration: Listed, back: bool) -> Half:
         """A migration, or its way back; what the tool could not say is unfinished."""
 
 

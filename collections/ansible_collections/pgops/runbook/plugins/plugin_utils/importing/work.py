@@ -162,11 +162,11 @@ def _ask(
     return new
 
 
-def _halves(tool: Tool, one: Listed, stems: Mapping[str, str]) -> tuple[Half, Half]:
+def _halves(tool: Tool, migration: Listed, stems: Mapping[str, str]) -> tuple[Half, Half]:
     """The migration and its way back."""
-    if one.stands_for:
-        return standing_for(one, stems), standing_for(one, stems)
-    return _without_way_back(tool, tool.half(one, back=False), tool.half(one, back=True))
+    if migration.stands_for:
+        return standing_for(migration, stems), standing_for(migration, stems)
+    return _without_way_back(tool, tool.half(migration, back=False), tool.half(migration, back=True))
 
 
 def _without_way_back(tool: Tool, apply: Half, rollback: Half) -> tuple[Half, Half]:

@@ -27,17 +27,17 @@ def changed_artifacts(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[str
         artifacts_dir: holds a folder for each run; those of other databases are passed over.
         ledger: identity of the database, and its runs (run_id -> record_sha256, receipts), as the status returns it.
     """
-    found: list[str] = []
+    sentences: list[str] = []
     for folder in sorted(Path(artifacts_dir).expanduser().glob("*/")):
         if folder.is_symlink() or folder.name.startswith("."):
             continue  # latest, and what a cleanup removes
         run = ledger["runs"].get(folder.name)
         if run is not None and run["record_sha256"] is not None:
-            found += _record(folder, run["record_sha256"])
+            sentences += _record(folder, run["record_sha256"])
         # A rehearsal has its receipts beside its backup.
-        found += _receipts(folder, run, ledger["identity"])
+        sentences += _receipts(folder, run, ledger["identity"])
     # What run.json lists may be a receipt as well, which says it of itself.
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sentences))
 
 
 def contradicting_records(artifacts_dir: str, ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def contradicting_records(artifacts_dir: str, ledger: Mapping[str, Any]) -> list
     Args:
         artifacts_dir, ledger: see changed_artifacts(); its runs have an outcome as well.
     """
-    found = []
+    contradicting = []
     for run_id, run in ledger["runs"].items():
         if run["record_sha256"] is None or "outcome" not in run:
             continue
@@ -56,8 +56,8 @@ def contradicting_records(artifacts_dir: str, ledger: Mapping[str, Any]) -> list
             continue
         if content["outcome"] != run["outcome"]:
             why = f"{path}, which is as the run left it, says {content['outcome']}"
-            found.append({"run_id": run_id, "outcome": run["outcome"], "why": why})
-    return found
+            contradicting.append({"run_id": run_id, "outcome": run["outcome"], "why": why})
+    return contradicting
 
 
 def _content(path: Path) -> dict[str, Any] | None:
@@ -76,14 +76,14 @@ def _record(folder: Path, recorded: str) -> list[str]:
             f"{path} is gone, by which one could tell whether the other files beside it are as the run left them"
         ]
     content = _content(path)
-    found = []
+    sentences = []
     if content is None or digest_of_record(content) != recorded:
-        found.append(f"{path} is not as the run left it")
+        sentences.append(f"{path} is not as the run left it")
     # Of one that was changed too: who changed it by accident has not changed what it lists.
     listed = (content or {}).get("artifacts")
     for name, digest in sorted(listed.items() if isinstance(listed, dict) else ()):
-        found += _file(folder / name, digest)
-    return found
+        sentences += _file(folder / name, digest)
+    return sentences
 
 
 def _file(path: Path, digest: str) -> list[str]:
@@ -98,24 +98,24 @@ def _file(path: Path, digest: str) -> list[str]:
 
 
 def _receipts(folder: Path, run: Mapping[str, Any] | None, identity: Mapping[str, Any]) -> list[str]:
-    found = []
+    sentences = []
     for path in sorted((folder / "receipts").glob("*.json")):
         try:
             receipt = json.loads(read_regular(str(path)))
             whole = receipt["digest"] == digest_of_receipt(receipt)
             theirs, playbook = receipt["identity"], receipt["run_id"]
         except (ValueError, KeyError, TypeError, OSError):
-            found.append(f"{path} is not as the run left it")
+            sentences.append(f"{path} is not as the run left it")
             continue
         if not whole or playbook != folder.name:
-            found.append(f"{path} is not as the run left it")
+            sentences.append(f"{path} is not as the run left it")
         elif run is None and not _is_of_ledger(folder):
             continue
         elif receipt["digest"] not in (run["receipts"] if run else ()) and all(
             identity[key] == value for key, value in theirs.items()
         ):
-            found.append(f"the ledger no longer has the receipt that {path} is a copy of")
-    return found
+            sentences.append(f"the ledger no longer has the receipt that {path} is a copy of")
+    return sentences
 
 
 def _is_of_ledger(folder: Path) -> bool:
@@ -142,11 +142,20 @@ def unsigned_receipts(receipts: Sequence[Mapping[str, Any]], key: str) -> list[s
         receipts: position, run_id, step, digest, signature and ended (of the run) of each, oldest first.
         key: with which they were signed. The last receipts of a run that has not ended are not signed yet.
     """
-    found, first = [], next((one["position"] for one in receipts if one["signature"]), None)
-    for one in receipts:
-        what = f"receipt {one['position']} ({one['step']} in run {one['run_id']})"
-        if one["signature"] and not is_signed(one["digest"], one["signature"], key):
-            found.append(f"{what} was not signed with receipt_key: it was changed, or the key is another one")
-        elif not one["signature"] and first is not None and one["position"] > first and one["ended"]:
-            found.append(f"{what} has no signature: its controller was stopped, or somebody else wrote it")
-    return found
+    sentences, first = [], next((one["position"] for one in receipts if one["signature"]), None)
+    for receipt in receipts:
+        what = f"receipt {receipt['position']} ({receipt['step']} in run {receipt['run_id']})"
+        if receipt["signature"] and not is_signed(receipt["digest"], receipt["signature"], key):
+            sentences.append(
+                f"{what} was not signed with receipt_key: it was changed, or the key is another one"
+            )
+        elif (
+            not receipt["signature"]
+            and first is not None
+            and receipt["position"] > first
+            and receipt["ended"]
+        ):
+            sentences.append(
+                f"{what} has no signature: its controller was stopped, or somebody else wrote it"
+            )
+    return sentences

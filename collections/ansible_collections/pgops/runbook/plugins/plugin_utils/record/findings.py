@@ -106,40 +106,42 @@ def _take_replication(content: Found, outputs: Found) -> None:
 
 def _take_proof(content: Found, step: str, outputs: Found) -> None:
     """What a step says of each migration that it has rehearsed, applied or taken back."""
-    found = outputs.get("migrations") or []
-    if not found or not isinstance(found[0], dict):
+    evidence = outputs.get("migrations") or []
+    if not evidence or not isinstance(evidence[0], dict):
         return
     if step in WHERE:
-        _take_impact(content, WHERE[step], found)
+        _take_impact(content, WHERE[step], evidence)
     if step == "apply":
-        _take_salvage(content, "salvage_returned", found)
+        _take_salvage(content, "salvage_returned", evidence)
     elif step in ("rehearse", "rehearse_from_empty"):
-        _take_rehearsal(content, found, outputs.get("generated_rows"))
+        _take_rehearsal(content, evidence, outputs.get("generated_rows"))
     elif step == "emergency_rollback":
-        _take_salvage(content, "salvage", found)
-        _take_loss(content, found)
-        content["privileges_again"] += [name for one in found for name in one.get("privileges_again") or []]
-        values = [one["schema_restored"] for one in found]
+        _take_salvage(content, "salvage", evidence)
+        _take_loss(content, evidence)
+        content["privileges_again"] += [
+            name for one in evidence for name in one.get("privileges_again") or []
+        ]
+        values = [one["schema_restored"] for one in evidence]
         content["proof"]["schema_restored"] = None if None in values else all(values)
 
 
-def _take_salvage(content: Found, key: str, found: list[Found]) -> None:
-    content[key] += [{"migration": one["version"], **item} for one in found for item in one.get(key) or []]
+def _take_salvage(content: Found, key: str, evidence: list[Found]) -> None:
+    content[key] += [{"migration": one["version"], **item} for one in evidence for item in one.get(key) or []]
 
 
-def _take_rehearsal(content: Found, found: list[Found], generated: Found | None) -> None:
+def _take_rehearsal(content: Found, evidence: list[Found], generated: Found | None) -> None:
     proof = content["proof"]
-    proof["schema_restored"] = all(one["schema_restored"] for one in found)
-    proof["data_restored"] = all(one["data_restored"] for one in found)
-    proof["rehearsed"] = [one["version"] for one in found]
+    proof["schema_restored"] = all(one["schema_restored"] for one in evidence)
+    proof["data_restored"] = all(one["data_restored"] for one in evidence)
+    proof["rehearsed"] = [one["version"] for one in evidence]
     content["schema_changes"] = {
-        one["version"]: one["schema_changes"] for one in found if one.get("schema_changes")
+        one["version"]: one["schema_changes"] for one in evidence if one.get("schema_changes")
     }
-    _take_loss(content, found)
-    _take_rows(proof, found, generated)
-    proof["depends_on"] = {one["version"]: one["depends_on"] for one in found if "depends_on" in one}
+    _take_loss(content, evidence)
+    _take_rows(proof, evidence, generated)
+    proof["depends_on"] = {one["version"]: one["depends_on"] for one in evidence if "depends_on" in one}
     proof["sequences_moved"] = {
-        one["version"]: one["sequences_moved"] for one in found if one.get("sequences_moved")
+        one["version"]: one["sequences_moved"] for one in evidence if one.get("sequences_moved")
     }
 
 
@@ -167,20 +169,20 @@ def _take_failures(content: Found, details: Found) -> None:
     proof["untried"] = details["untried"]
 
 
-def _take_loss(content: Found, found: list[Found]) -> None:
+def _take_loss(content: Found, evidence: list[Found]) -> None:
     """What the rollback does not give back, by migration, where there is anything."""
     proof = content["proof"]
     for key in ("not_given_back", "not_compared", "residue"):
-        lost = {one["version"]: one[key] for one in found if one.get(key)}
+        lost = {one["version"]: one[key] for one in evidence if one.get(key)}
         if lost:
             proof[key] = {**proof.get(key, {}), **lost}
     if proof.get("not_given_back"):
         proof["data_restored"] = False
 
 
-def _take_rows(proof: Found, found: list[Found], generated: Found | None) -> None:
+def _take_rows(proof: Found, evidence: list[Found], generated: Found | None) -> None:
     """On how many rows of which tables each rollback was rehearsed, and what became of generated ones."""
-    seen = {one["version"]: rows_seen(one) for one in found if "schema_restored" in one}
+    seen = {one["version"]: rows_seen(one) for one in evidence if "schema_restored" in one}
     proof["rows"] = {version: rows._asdict() for version, rows in seen.items()}
     if generated:
         proof["generated_rows"] = {
@@ -188,7 +190,7 @@ def _take_rows(proof: Found, found: list[Found], generated: Found | None) -> Non
             **{
                 key: {
                     one["version"]: one["generated_rows"][key]
-                    for one in found
+                    for one in evidence
                     if (one.get("generated_rows") or {}).get(key)
                 }
                 for key in ("not_given_back", "not_applied", "refuses")
@@ -199,15 +201,15 @@ def _take_rows(proof: Found, found: list[Found], generated: Found | None) -> Non
 WHERE = {"rehearse": "copy", "apply": "production"}
 
 
-def _take_impact(content: Found, where: str, found: list[Found]) -> None:
+def _take_impact(content: Found, where: str, evidence: list[Found]) -> None:
     """Production's figures stand beside those of the rehearsal."""
     impact = content["impact"]
-    for one in found:
-        if "impact" not in one:
+    for proof in evidence:
+        if "impact" not in proof:
             continue  # committed by an earlier process of this run, whose record has it
-        seconds = sum(statement["seconds"] for statement in one["statements"])
-        impact.setdefault(one["version"], {})[where] = {
+        seconds = sum(statement["seconds"] for statement in proof["statements"])
+        impact.setdefault(proof["version"], {})[where] = {
             "seconds": round(seconds, 3),
-            "statements": one["statements"],
-            **one["impact"],
+            "statements": proof["statements"],
+            **proof["impact"],
         }

@@ -48,7 +48,7 @@ def clean_artifacts(
     artifacts_dir: Path,
     target: str,
     database: str,
-    found: Mapping[str, Any],
+    outputs: Mapping[str, Any],
     writes: bool = True,
     but: str = "",
 ) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def clean_artifacts(
 
     Args:
         target, database: name of the inventory host, and of its database: others' are left alone.
-        found: outputs of the step cleanup: artifacts_keep, backups, needed, waiting, left_alone.
+        outputs: outputs of the step cleanup: artifacts_keep, backups, needed, waiting, left_alone.
         but: a run that stays in any case.
 
     Returns:
@@ -69,11 +69,11 @@ def clean_artifacts(
         "artifacts_warnings": [],
         "artifacts_ended": [],
     }
-    keep = found["artifacts_keep"]
+    keep = outputs["artifacts_keep"]
     if not keep:
         return answer
     try:
-        _clean(artifacts_dir, (target, database), found, writes, but, answer)
+        _clean(artifacts_dir, (target, database), outputs, writes, but, answer)
     except OSError as error:
         answer["artifacts_warnings"].append(
             f"artifacts_dir {artifacts_dir} cannot be looked into: {error.strerror}."
@@ -84,13 +84,13 @@ def clean_artifacts(
 def _clean(
     artifacts_dir: Path,
     whose: tuple[str, str],
-    found: Mapping[str, Any],
+    outputs: Mapping[str, Any],
     writes: bool,
     but: str,
     answer: dict[str, Any],
 ) -> None:
     runs = []
-    needed = {*found["backups"], *found["needed"], *(one["run_id"] for one in found["left_alone"]), but}
+    needed = {*outputs["backups"], *outputs["needed"], *(one["run_id"] for one in outputs["left_alone"]), but}
     needed.add(_newest(artifacts_dir))
     for name, path in entries_named(str(artifacts_dir), RUN_ID.fullmatch):
         record = _record_in(path, whose)
@@ -99,10 +99,10 @@ def _clean(
         why = _unlike_ours(path)
         if why is not None:
             answer["artifacts_left_alone"].append({"folder": path, "why": why})
-        if why is not None or _is_awaited(record, found["waiting"]):
+        if why is not None or _is_awaited(record, outputs["waiting"]):
             needed.add(name)
         runs.append(_facts(path, record))
-    going = what_goes(runs, found["artifacts_keep"], needed)
+    going = what_goes(runs, outputs["artifacts_keep"], needed)
     if not writes:
         answer["artifacts"] = going
         return
@@ -110,14 +110,14 @@ def _clean(
         path for _, path in folders_set_aside(str(artifacts_dir), RUN_ID.fullmatch) if _is_ours(path, whose)
     ]
     answer["artifacts_ended"] = [path for path in begun if _removed(path, answer)]
-    for one in going:
-        folder = str(artifacts_dir / one["run_id"])
+    for run in going:
+        folder = str(artifacts_dir / run["run_id"])
         try:
             set_aside(folder)
         except OSError as error:
             answer["artifacts_warnings"].append(f"{folder} was not removed: {error.strerror}.")
             continue
-        answer["artifacts"].append(one)
+        answer["artifacts"].append(run)
         _removed(aside(folder), answer)
 
 

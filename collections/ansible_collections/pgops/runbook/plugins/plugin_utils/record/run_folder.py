@@ -131,15 +131,15 @@ class RunFolder:
 
     def signatures(self, key: str) -> dict[str, str]:
         """digest -> signature of the receipts, of those copies whose signature is right."""
-        found = {}
+        signatures = {}
         for path in sorted((self.path / "receipts").glob("*.json")):
             # A damaged copy is as good as none, and the step says so.
             with contextlib.suppress(ValueError, OSError):
                 receipt = json.loads(read_regular(str(path)))
                 digest, signature = receipt.get("digest", ""), receipt.get("signature")
                 if is_signed(digest, signature, key):
-                    found[digest] = signature
-        return found
+                    signatures[digest] = signature
+        return signatures
 
     def make(self) -> None:
         """Make it, or take the one that we have made.

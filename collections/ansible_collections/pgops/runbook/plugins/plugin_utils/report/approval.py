@@ -41,18 +41,22 @@ def approve_report(outputs: dict[str, Any], target: str) -> list[str]:
     return [*lines, *next_lines(outputs["run_id"], facts, outputs["operator"])]
 
 
-def _rehearsed(one: dict[str, Any]) -> list[str]:
+def _rehearsed(migration: dict[str, Any]) -> list[str]:
     """What the rehearsal of a migration has shown."""
     words = {True: "yes", False: "NO", None: "not compared"}
     lines = [
-        f"Rehearsed {one['version']}: the schema came back: {words[one['schema_restored']]}; the rows came back:"
-        f" {words[one['data_restored']]}"
+        f"Rehearsed {migration['version']}: the schema came back: {words[migration['schema_restored']]}; the rows"
+        f" came back: {words[migration['data_restored']]}"
     ]
-    found = (one.get("schema_changes") or {}).get("changes") or []
-    lines += cut([f"Schema of {one['version']}: {change['sign']} {change['object']}" for change in found])
-    if one.get("impact"):
-        seconds = sum(statement["seconds"] for statement in one["statements"])
-        lines += measured({"impact": {one["version"]: {"copy": {"seconds": seconds, **one["impact"]}}}})
+    found = (migration.get("schema_changes") or {}).get("changes") or []
+    lines += cut(
+        [f"Schema of {migration['version']}: {change['sign']} {change['object']}" for change in found]
+    )
+    if migration.get("impact"):
+        seconds = sum(statement["seconds"] for statement in migration["statements"])
+        lines += measured(
+            {"impact": {migration["version"]: {"copy": {"seconds": seconds, **migration["impact"]}}}}
+        )
     return lines
 
 

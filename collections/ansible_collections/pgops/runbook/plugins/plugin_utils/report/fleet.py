@@ -137,11 +137,11 @@ def fleet_page(content: Content) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(one: dict[str, Any]) -> str:
-    status = IN_WORDS[_standing(one)]
-    reason = " ".join(filter(None, (one["reason"], (one["taken_back"] or {}).get("reason"))))
-    seconds = "" if one["seconds"] is None else f"{one['seconds']:,.1f}"
-    run = f"[{one['run_id']}](../{one['run_id']}/report.md)" if one["run_id"] else ""
-    cells = (one["batch"], cell(one["target"]), cell(one["database"] or ""), status)
-    more = (cell(", ".join(one["migrations"])), seconds, run, cell(reason))
+def _row(database: dict[str, Any]) -> str:
+    status = IN_WORDS[_standing(database)]
+    reason = " ".join(filter(None, (database["reason"], (database["taken_back"] or {}).get("reason"))))
+    seconds = "" if database["seconds"] is None else f"{database['seconds']:,.1f}"
+    run = f"[{database['run_id']}](../{database['run_id']}/report.md)" if database["run_id"] else ""
+    cells = (database["batch"], cell(database["target"]), cell(database["database"] or ""), status)
+    more = (cell(", ".join(database["migrations"])), seconds, run, cell(reason))
     return f"| {' | '.join(str(part) for part in (*cells, *more))} |"

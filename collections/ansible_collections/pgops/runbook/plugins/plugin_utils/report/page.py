@@ -159,15 +159,15 @@ def _without_waiting(
     placed: list[tuple[dict[str, Any], float | None]],
 ) -> list[tuple[dict[str, Any], float | None]]:
     """The steps with the moment at which each began, as if nobody had been waited for."""
-    found, waited, stopped = [], 0.0, None
+    shifted, waited, stopped = [], 0.0, None
     for step, begin in placed:
         if stopped is not None and begin is not None:
             waited, stopped = begin - stopped, None
         shown = None if begin is None else begin - waited
-        found.append((step, shown))
+        shifted.append((step, shown))
         if step["status"] == "waiting" and shown is not None:
             stopped = shown + (step.get("seconds") or 0)
-    return found
+    return shifted
 
 
 def _row(step: dict[str, Any]) -> dict[str, Any]:
@@ -189,15 +189,16 @@ def _impact(measured: dict[str, Any]) -> dict[str, Any]:
     places = [place for place in ("copy", "production") if place in measured]
     lines: dict[int, dict[str, Any]] = {}
     for place in places:
-        for one in measured[place].get("statements", []):
+        for statement in measured[place].get("statements", []):
             row = lines.setdefault(
-                one["line"], {"line": one["line"], "kind": one["kind"].removesuffix(STATEMENT)}
+                statement["line"],
+                {"line": statement["line"], "kind": statement["kind"].removesuffix(STATEMENT)},
             )
             row[place] = {
-                "seconds": one["seconds"],
-                "rows": one.get("rows"),
-                "wal_bytes": one.get("wal_bytes") or 0,
-                "rewritten": one.get("rewritten") or [],
+                "seconds": statement["seconds"],
+                "rows": statement.get("rows"),
+                "wal_bytes": statement.get("wal_bytes") or 0,
+                "rewritten": statement.get("rewritten") or [],
             }
     locks = [{"place": place, **lock} for place in places for lock in measured[place].get("locks", [])]
     longest = max((lock.get("held_seconds") or 0 for lock in locks), default=0)

@@ -49,16 +49,16 @@ def planned(library: SqlLibrary, versions: Iterable[str], rollback: bool) -> lis
     Raises:
         RunbookError: a migration is gone, or its script cannot be read.
     """
-    found = []
+    differences = []
     for migration in map(library.find, versions):
         script = migration.rollback if rollback else migration.apply
         if script is None:
             continue
-        found.append(_statements(migration, script))
+        differences.append(_statements(migration, script))
         made = _made(migration)
         if made:
-            found.append(_schema(migration, made, rollback))
-    return found
+            differences.append(_schema(migration, made, rollback))
+    return differences
 
 
 def _statements(migration: Migration, script: Script) -> dict[str, str]:

@@ -216,17 +216,17 @@ def _files(files: dict[str, Any] | None) -> list[str]:
             " library with a library_root: rename them yourself."
         ]
     lines = []
-    for host, found in files["hosts"].items():
-        if found is None:
+    for host, counts in files["hosts"].items():
+        if counts is None:
             lines.append(f"Files on {host}: not all have followed the database. Run the same command again.")
             continue
         agree = (
-            f"{found['rows']} rows and files agree"
-            if not found["missing"]
-            else f"{found['missing']} are missing"
+            f"{counts['rows']} rows and files agree"
+            if not counts["missing"]
+            else f"{counts['missing']} are missing"
         )
-        extra = f", {found['extra']} files without a row" if found["extra"] else ""
-        lines.append(f"Files on {host}: {found['renamed']} renamed; {agree}{extra}")
+        extra = f", {counts['extra']} files without a row" if counts["extra"] else ""
+        lines.append(f"Files on {host}: {counts['renamed']} renamed; {agree}{extra}")
     return lines
 
 

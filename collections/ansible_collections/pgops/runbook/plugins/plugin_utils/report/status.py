@@ -21,15 +21,15 @@ GOES_ON = "a deploy is refused until somebody types -e accept_broken_chain=true 
 __all__ = ["status_report"]
 
 
-def _tag(one: dict[str, Any]) -> str:
-    later = one["later"]
+def _tag(tag: dict[str, Any]) -> str:
+    later = tag["later"]
     since = (
-        f"{', '.join(reversed(later))} came after it: ansible-playbook emergency_rollback.yml -e to=tag:{one['tag']}"
+        f"{', '.join(reversed(later))} came after it: ansible-playbook emergency_rollback.yml -e to=tag:{tag['tag']}"
         " goes back to it"
         if later
         else "nothing that is applied came after it"
     )
-    return f"Tag {one['tag']}: run {one['run_id']}; {since}"
+    return f"Tag {tag['tag']}: run {tag['run_id']}; {since}"
 
 
 def status_report(status: dict[str, Any], target: str) -> list[str]:
@@ -162,13 +162,14 @@ def _at_work(status: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _files_behind(one: dict[str, Any], status: dict[str, Any]) -> str:
+def _files_behind(behind: dict[str, Any], status: dict[str, Any]) -> str:
     applied = {entry["version"] for entry in status["migrations"] if entry["state"] == "applied"}
-    finish = "deploy" if one["migration"] in applied else "emergency_rollback"
-    followed = f"; {', '.join(one['followed_on'])} has" if one["followed_on"] else ""
+    finish = "deploy" if behind["migration"] in applied else "emergency_rollback"
+    followed = f"; {', '.join(behind['followed_on'])} has" if behind["followed_on"] else ""
     return (
-        f"FILES BEHIND: {one['changes']} files on disk have not followed the {one['direction']} of {one['migration']}"
-        f" (run {one['run_id']}{followed}): ansible-playbook {finish}.yml -e migration={one['migration']}"
+        f"FILES BEHIND: {behind['changes']} files on disk have not followed the {behind['direction']} of"
+        f" {behind['migration']} (run {behind['run_id']}{followed}): ansible-playbook"
+        f" {finish}.yml -e migration={behind['migration']}"
     )
 
 
@@ -202,15 +203,15 @@ def _without_signature(bare: dict[str, int]) -> str:
 
 def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
     parts = [entry["state"]]
-    found = status["adoption"].get(entry["version"])
-    if found:
+    adoption = status["adoption"].get(entry["version"])
+    if adoption:
         parts.append(
             {"in place": "found in place and recorded", "absent": "not in place"}.get(
-                found["state"], found["state"]
+                adoption["state"], adoption["state"]
             )
         )
-        parts += cut(found["missing"], 5) if found["state"] == "partial" else []
-        if found["state"] == "unknown":
+        parts += cut(adoption["missing"], 5) if adoption["state"] == "partial" else []
+        if adoption["state"] == "unknown":
             parts.append("it makes no object by which one could tell")
     for kind in entry["edited"]:
         parts.append(f"EDITED: its {kind} script is not the one that was deployed")

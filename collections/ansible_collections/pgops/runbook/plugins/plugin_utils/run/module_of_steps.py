@@ -109,12 +109,12 @@ class ModuleOfSteps(ActionBase):
             PasswordUnavailable: see plugin_utils/run/password.py.
         """
         self._passwords = self._passwords or Passwords()
-        found = {
+        with_passwords = {
             option: self._passwords.put_into(arguments[option], whose)
             for option, whose in SERVERS.items()
             if isinstance(arguments.get(option), Mapping)
         }
-        return {**arguments, **found}
+        return {**arguments, **with_passwords}
 
     def _run_if_reached(
         self, options: dict[str, Any], task_vars: dict[str, Any], step: str = ""
@@ -170,11 +170,11 @@ class ModuleOfSteps(ActionBase):
     ) -> dict[str, Any]:
         """What the ledger says of a step whose process did not report; ``result`` where nobody can be asked."""
         died = {"code": result["reason_code"], "reason": result["msg"].removesuffix(LOOK).rstrip()}
-        found = self._run_if_reached({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
-        if "step" not in found:
+        aftermath = self._run_if_reached({**arguments, "run": {**arguments["run"], "died": died}}, task_vars)
+        if "step" not in aftermath:
             return result
         # When it began and how long it took are those of the process that is gone, and not of the question.
-        return {**result, **found, "started": result.get("started"), "seconds": result.get("seconds")}
+        return {**result, **aftermath, "started": result.get("started"), "seconds": result.get("seconds")}
 
     def _update_module_args(
         self, module_name: str, module_args: dict[str, Any], *args: Any, **options: Any

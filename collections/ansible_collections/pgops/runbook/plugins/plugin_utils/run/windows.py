@@ -134,15 +134,15 @@ def _weekly(rule: Mapping[str, Any], zone: datetime.tzinfo, now: Moment) -> Iter
     """One a day on which it begins. An end that is not after the start is on the next day."""
     start, end, days = _time(rule, "start"), _time(rule, "end"), _days(rule.get("days"))
     today = now.astimezone(zone).date()
-    found = []
+    windows = []
     for number in range(-DAYS_AROUND, DAYS_AROUND + 1):
         day = today + datetime.timedelta(days=number)
         last = day if end > start else day + datetime.timedelta(days=1)
         opening = Opening(_moment(day, start, zone), _moment(last, end, zone))
         # Of a window that is over before it begins, in a night that has no such hour, nothing is left.
         if day.weekday() in days and opening.opens < opening.closes:
-            found.append(opening)
-    return iter(found)
+            windows.append(opening)
+    return iter(windows)
 
 
 def _moment(day: datetime.date, time: datetime.time, zone: datetime.tzinfo) -> Moment:

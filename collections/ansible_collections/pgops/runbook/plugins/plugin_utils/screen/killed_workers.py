@@ -68,13 +68,13 @@ class KilledWorkers:
             self._at_work.wait()
             seen.update(multiprocessing.active_children())
             killed = []
-            for one in list(seen):
+            for worker in list(seen):
                 try:
-                    pid, status = one.pid, one.exitcode
+                    pid, status = worker.pid, worker.exitcode
                 except ValueError:  # Ansible has its result, and has closed it.
                     pid, status = None, 0
                 if status is not None:
-                    seen.remove(one)
+                    seen.remove(worker)
                     killed += killed_by(pid, status)
             if killed and self._at_work.is_set():
                 self._told += killed

@@ -37,18 +37,18 @@ def host_column(host: str, hosts: Iterable[str]) -> str:
     return f"{host:<{width}}  "
 
 
-def step_line(mark: str, name: str, seconds: float | None, found: str = "", host: str = "") -> str:
+def step_line(mark: str, name: str, seconds: float | None, summary: str = "", host: str = "") -> str:
     """``  ✓ backup               0.4 s  27 tables with 1,204 rows``.
 
     Args:
         mark: one of MARKS or PLAIN_MARKS.
         name: of the step, or of another task.
         seconds: how long it took; None where that is not known.
-        found: what it found or did.
+        summary: what it found or did.
         host: see host_column; empty where a heading names it.
     """
     took = "" if seconds is None else f"{seconds:,.1f} s"
-    return f"  {mark} {host}{name:<{NAME_WIDTH}} {took:>{SECONDS_WIDTH}}  {found}".rstrip()
+    return f"  {mark} {host}{name:<{NAME_WIDTH}} {took:>{SECONDS_WIDTH}}  {summary}".rstrip()
 
 
 def indented(text: str) -> list[str]:

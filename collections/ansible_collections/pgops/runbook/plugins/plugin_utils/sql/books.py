@@ -100,11 +100,11 @@ def _django(migration: Migration) -> dict[str, Any]:
     match = _DJANGO_STATED.fullmatch(stated) if stated else _DJANGO.fullmatch(migration.stem)
     if match is None:
         raise _unknown(migration, "application and name, as in polls.0001_initial")
-    found: dict[str, Any] = {"app": match["app"], "name": match["name"]}
+    entry: dict[str, Any] = {"app": match["app"], "name": match["name"]}
     replaces = match.groupdict().get("replaces")
     if replaces:
-        found["replaces"] = [_replaced_by_django(migration, one) for one in re.split(r",[ ]*", replaces)]
-    return found
+        entry["replaces"] = [_replaced_by_django(migration, one) for one in re.split(r",[ ]*", replaces)]
+    return entry
 
 
 def _replaced_by_django(migration: Migration, text: str) -> list[str]:

@@ -88,7 +88,7 @@ def rank_of_name(stem: str) -> tuple[Any, ...]:
     return number is None, number or 0, natural(stem)
 
 
-def with_one_file_each(found: Iterable[Found], tolerant: bool) -> tuple[Found, ...]:
+def with_one_file_each(migrations: Iterable[Found], tolerant: bool) -> tuple[Found, ...]:
     """Refuse a version that several files have, which no tool that numbers files allows.
 
     Args:
@@ -98,7 +98,7 @@ def with_one_file_each(found: Iterable[Found], tolerant: bool) -> tuple[Found, .
         SqlLibraryError: naming the files.
     """
     by_rank: dict[tuple[Any, ...], list[Found]] = {}
-    for one in found:
+    for one in migrations:
         by_rank.setdefault(one.rank, []).append(one)  # to such tools 1 and 01 are one version
     return tuple(kept for several in by_rank.values() for kept in _alone(several, tolerant))
 

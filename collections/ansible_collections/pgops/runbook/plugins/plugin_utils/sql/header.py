@@ -76,12 +76,12 @@ def parse_header(text: str, path: str = "<script>") -> Header:
             with another value, or a `Requires` that is no list of names.
     """
     source = SqlText(clean_text(text, path), path)
-    found = _facts(source)
+    facts = _facts(source)
 
     def choice(key: str, allowed: tuple[str, ...]) -> str | None:
-        if key not in found:
+        if key not in facts:
             return None
-        value, offset = found[key]
+        value, offset = facts[key]
         word = re.match(r"[A-Za-z]+", value)
         # "LOW | MEDIUM | HIGH" is a template nobody filled in, not the value LOW.
         if (
@@ -95,21 +95,21 @@ def parse_header(text: str, path: str = "<script>") -> Header:
         )
 
     transaction = choice("transaction", _TRANSACTIONS)
-    batches = _batch_rows(source, transaction, *found["batches"]) if "batches" in found else None
+    batches = _batch_rows(source, transaction, *facts["batches"]) if "batches" in facts else None
     if batches is not None:
         transaction = "NONE"
     return Header(
-        description=found["description"][0] or None if "description" in found else None,
+        description=facts["description"][0] or None if "description" in facts else None,
         risk_level=choice("risk level", RISK_LEVELS),
         data_loss=choice("data loss", DATA_LOSSES),
-        requires=_names(source, *found["requires"]) if "requires" in found else None,
+        requires=_names(source, *facts["requires"]) if "requires" in facts else None,
         transaction=transaction.lower() if transaction else None,
         batches=batches,
-        files=_path_column(source, *found["files"]) if "files" in found else None,
-        leaves=_residue(source, *found["leaves"]) if "leaves" in found else (),
-        recorded_as=found["recorded as"][0] or None if "recorded as" in found else None,
-        unfinished=found["unfinished"][0] or "it says no more" if "unfinished" in found else None,
-        present=bool(found),
+        files=_path_column(source, *facts["files"]) if "files" in facts else None,
+        leaves=_residue(source, *facts["leaves"]) if "leaves" in facts else (),
+        recorded_as=facts["recorded as"][0] or None if "recorded as" in facts else None,
+        unfinished=facts["unfinished"][0] or "it says no more" if "unfinished" in facts else None,
+        present=bool(facts),
     )
 
 
@@ -125,33 +125,33 @@ def _facts(source: SqlText) -> dict[str, tuple[str, int]]:
     Of what a rollback leaves each line names one thing; their values are lines. A description goes on in the next lines
     when they are indented deeper than its key, and so does a list of requirements that ends with a comma.
     """
-    found: dict[str, tuple[str, int]] = {}
+    facts: dict[str, tuple[str, int]] = {}
     current, last_line, indent = "", 0, 0
     for line, offset in _comment_lines(source.text):
         number, column = source.place(offset)
         match = _FACT.fullmatch(line)
         if not match:
-            text, start = found.get(current, ("", 0))
+            text, start = facts.get(current, ("", 0))
             goes_on = current == "description" or (current == "requires" and text.endswith(","))
             if line and goes_on and number == last_line + 1 and column > indent:
-                found[current] = (f"{text} {line}".strip(), start)
+                facts[current] = (f"{text} {line}".strip(), start)
                 last_line = number
             else:
                 current = ""
             continue
         key = match[1].lower()
-        current, last_line, indent = ("" if key in found else key), number, column
+        current, last_line, indent = ("" if key in facts else key), number, column
         value = match[2].strip()
-        if key == "leaves" and key in found:
-            found[key] = (f"{found[key][0]}\n{value}", found[key][1])
+        if key == "leaves" and key in facts:
+            facts[key] = (f"{facts[key][0]}\n{value}", facts[key][1])
             continue
-        if key in found and found[key][0] != value:
-            first = source.place(found[key][1])[0]
+        if key in facts and facts[key][0] != value:
+            first = source.place(facts[key][1])[0]
             raise source.error(
                 "header_invalid", offset, f'"{match[1]}" is stated twice, differently, first on line {first}'
             )
-        found.setdefault(key, (value, offset))
-    return found
+        facts.setdefault(key, (value, offset))
+    return facts
 
 
 def _names(source: SqlText, value: str, offset: int) -> tuple[str, ...]:

@@ -180,13 +180,13 @@ class SqlLibrary:
 
     def prechecks(self) -> dict[str, shapes.Script]:
         """Version -> what its author wants to hold before anything begins, as far as it can be run; JSON-able."""
-        found = {}
+        payloads = {}
         for migration in self.migrations:
             # One that cannot be run is among the migration's problems.
             with contextlib.suppress(SqlScriptError):
                 if migration.precheck:
-                    found[migration.version] = migration.precheck.payload()
-        return found
+                    payloads[migration.version] = migration.precheck.payload()
+        return payloads
 
     def smoke_payload(self) -> list[shapes.Script]:
         """The smoke scripts by name, JSON-able.
@@ -266,18 +266,18 @@ def _in_order(contents: Contents, tolerant: bool) -> tuple[Migration, ...]:
         SqlLibraryError: the requirements form a circle.
         SqlScriptError: a migration is required that the folder does not have.
     """
-    found = {one.version: one for one in contents.found}
-    requires = _requirements(found, tolerant)
-    rank = {version: one.rank for version, one in found.items()}
+    by_version = {one.version: one for one in contents.found}
+    requires = _requirements(by_version, tolerant)
+    rank = {version: one.rank for version, one in by_version.items()}
     order = topological_order(requires, rank)
     if len(order) < len(requires) and tolerant:
         order += in_order_of_rank(set(requires) - set(order), rank)
     if len(order) < len(requires):
-        silent = {version for version, one in found.items() if _stated(one) is None}
+        silent = {version for version, one in by_version.items() if _stated(one) is None}
         raise cycle_error({v: requires[v] for v in requires if v not in order}, silent)
     place = {version: position for position, version in enumerate(order)}
     return tuple(
-        _migration(found[version], sorted(requires[version], key=place.__getitem__)) for version in order
+        _migration(by_version[version], sorted(requires[version], key=place.__getitem__)) for version in order
     )
 
 
@@ -286,20 +286,20 @@ def _stated(one: Found) -> tuple[str, ...] | None:
     return one.apply.header.requires if one.requires is None else one.requires
 
 
-def _migration(one: Found, requires: Iterable[str]) -> Migration:
+def _migration(migration: Found, requires: Iterable[str]) -> Migration:
     return Migration(
-        version=one.version,
-        stem=one.stem,
-        number=number_of(one.stem),
-        apply=one.apply,
-        rollback=one.rollback,
-        verify=_check(one.verify),
-        precheck=_check(one.precheck),
-        sample=one.sample,
+        version=migration.version,
+        stem=migration.stem,
+        number=number_of(migration.stem),
+        apply=migration.apply,
+        rollback=migration.rollback,
+        verify=_check(migration.verify),
+        precheck=_check(migration.precheck),
+        sample=migration.sample,
         requires=tuple(requires),
-        requires_declared=_stated(one) is not None,
-        description=one.apply.header.description or one.description,
-        rollback_place=one.rollback_place,
+        requires_declared=_stated(migration) is not None,
+        description=migration.apply.header.description or migration.description,
+        rollback_place=migration.rollback_place,
     )
 
 
@@ -307,14 +307,14 @@ def _check(script: Script | None) -> Script | None:
     return replace(script, may_undo_itself=True) if script else None
 
 
-def _requirements(found: dict[str, Found], tolerant: bool) -> dict[str, list[str]]:
+def _requirements(by_version: dict[str, Found], tolerant: bool) -> dict[str, list[str]]:
     """As ``requirements``; tolerant, one that requires what there is not has that as its script's problem."""
     while True:
         try:
-            return requirements(list(found.values()))
+            return requirements(list(by_version.values()))
         except UnknownRequirement as error:
             if not tolerant:
                 raise
-            version = next(one.version for one in found.values() if one.stem == error.stem)
-            script = replace(found[version].apply, problem=error)
-            found[version] = replace(found[version], apply=script)
+            version = next(one.version for one in by_version.values() if one.stem == error.stem)
+            script = replace(by_version[version].apply, problem=error)
+            by_version[version] = replace(by_version[version], apply=script)

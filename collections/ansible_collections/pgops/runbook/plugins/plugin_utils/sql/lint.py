@@ -97,15 +97,15 @@ def _findings(
                 f"preflight_lint_gating_rules names '{unknown.group(1)}', and squawk has no rule of that name. It would"
                 " never refuse anything. Nothing was done. The rules are listed at https://squawkhq.com/docs/rules",
             )
-        found = json.loads(answer.stdout)
+        reported = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     findings: dict[str, list[dict[str, Any]]] = {name: [] for name in by_path.values()}
-    for one in found:
-        if one["rule_name"] in NOT_ASKED and one["rule_name"] not in gating_rules:
+    for finding in reported:
+        if finding["rule_name"] in NOT_ASKED and finding["rule_name"] not in gating_rules:
             continue  # not by --exclude, which is an error for a rule that its version does not have
         # A finding of a file is given with the path it was asked by; lines are counted from 0.
-        findings[by_path[one["file"]]].append(
-            {"rule": one["rule_name"], "line": one["line"] + 1, "message": one["message"]}
+        findings[by_path[finding["file"]]].append(
+            {"rule": finding["rule_name"], "line": finding["line"] + 1, "message": finding["message"]}
         )
     return {name: sorted(found, key=lambda one: one["line"]) for name, found in findings.items()}

@@ -81,36 +81,41 @@ def _find_cycle(requires: Mapping[str, Sequence[str]]) -> list[str] | None:
     return None
 
 
-def requirements(found: Collection[Found]) -> dict[str, list[str]]:
+def requirements(migrations: Collection[Found]) -> dict[str, list[str]]:
     """Version -> the versions it requires: stated by layout or header, or cautiously all that come earlier by rank.
 
     Raises:
         UnknownRequirement: a migration is required that the folder does not have, or several could be meant.
     """
     requires: dict[str, list[str]] = {}
-    by_name = {one.version: one.version for one in found} | {one.stem: one.version for one in found}
+    by_name = {one.version: one.version for one in migrations} | {one.stem: one.version for one in migrations}
     earlier: list[str] = []
-    for one in sorted(found, key=lambda one: one.rank):
+    for migration in sorted(migrations, key=lambda one: one.rank):
         # What a script requires that cannot be read is not known. It is never applied; and a rollback, which may come
         # as far as here with one, compares the schema before COMMIT.
-        requires[one.version] = [] if one.apply.problem else list(earlier)
-        earlier.append(one.version)
-        stated = one.apply.header.requires if one.requires is None else one.requires
-        if stated is None or one.apply.problem:
+        requires[migration.version] = [] if migration.apply.problem else list(earlier)
+        earlier.append(migration.version)
+        stated = migration.apply.header.requires if migration.requires is None else migration.requires
+        if stated is None or migration.apply.problem:
             continue
         for name in stated:
             if name not in by_name:
-                raise _unknown(one, name, found)
-        requires[one.version] = list(dict.fromkeys(by_name[name] for name in stated))
+                raise _unknown(migration, name, migrations)
+        requires[migration.version] = list(dict.fromkeys(by_name[name] for name in stated))
     return requires
 
 
-def _unknown(one: Found, name: str, found: Iterable[Found]) -> UnknownRequirement:
-    line, column = header_lines(one.apply.text)["requires"] if one.requires is None else (1, 1)
-    sharing = [other.stem for other in found if re.match(r"\d*", other.stem)[0] == name]  # type: ignore[index]  # matches nothing, too
+def _unknown(migration: Found, name: str, migrations: Iterable[Found]) -> UnknownRequirement:
+    line, column = header_lines(migration.apply.text)["requires"] if migration.requires is None else (1, 1)
+    sharing = [other.stem for other in migrations if re.match(r"\d*", other.stem)[0] == name]  # type: ignore[index]  # matches nothing, too
     why = f"could be {' or '.join(sharing)}" if sharing else "is no migration of this folder"
     return UnknownRequirement(
-        "requirement_unknown", f"requires {name}, which {why}", one.apply.path, line, column, one.stem
+        "requirement_unknown",
+        f"requires {name}, which {why}",
+        migration.apply.path,
+        line,
+        column,
+        migration.stem,
     )
 
 

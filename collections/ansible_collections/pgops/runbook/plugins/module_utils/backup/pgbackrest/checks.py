@@ -125,17 +125,17 @@ def refuse_unlogged_rows(cursor: Cursor) -> None:
         Refused: naming the tables that have any.
     """
     cursor.execute(UNLOGGED)
-    found = []
+    tables = []
     for schema, name in cursor.fetchall():
         table = sql.Identifier(schema, name)
         cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table))
         if cursor.fetchone() == (True,):
-            found.append(table.as_string(cursor))
-    if found:
+            tables.append(table.as_string(cursor))
+    if tables:
         raise Refused(
             "unlogged_rows_not_backed_up",
-            f"Unlogged tables have rows, which pgbackrest does not back up: {listed(found)}. Nothing was changed. Empty"
-            f" them, or type for each: ALTER TABLE {found[0]} SET LOGGED. {INSTEAD}",
+            f"Unlogged tables have rows, which pgbackrest does not back up: {listed(tables)}. Nothing was changed."
+            f" Empty them, or type for each: ALTER TABLE {tables[0]} SET LOGGED. {INSTEAD}",
         )
 
 

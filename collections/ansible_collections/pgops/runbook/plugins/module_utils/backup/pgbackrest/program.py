@@ -70,8 +70,8 @@ def owner_of(data: str) -> Owner:
         Refused: it is not on this host, or this user cannot become its owner.
     """
     try:
-        found = os.stat(data)
-        account = pwd.getpwuid(found.st_uid)
+        folder = os.stat(data)
+        account = pwd.getpwuid(folder.st_uid)
     except (OSError, KeyError) as error:
         why = getattr(error, "strerror", None) or "its owner is no user of this host"
         raise Refused(
@@ -79,14 +79,14 @@ def owner_of(data: str) -> Owner:
             f"backup_engine=pgbackrest works on the database's own host, but its data folder {data} cannot be used"
             f" here: {why}. Nothing was changed. Name the database's host as the inventory host. {INSTEAD}",
         ) from None
-    if os.geteuid() not in (0, found.st_uid):
+    if os.geteuid() not in (0, folder.st_uid):
         raise Refused(
             "backup_engine_unusable",
             f"pgbackrest has to run as {account.pw_name}, who owns {data}, and this task runs as user"
             f" {os.geteuid()}, who cannot become that one. Nothing was changed. Type the same command with -b"
             f" --become-user {account.pw_name}, or: {INSTEAD}",
         )
-    return Owner(found.st_uid, account.pw_gid, account.pw_name, account.pw_dir)
+    return Owner(folder.st_uid, account.pw_gid, account.pw_name, account.pw_dir)
 
 
 def check_names(stanza: str, config: str, scratch_dir: str) -> None:
@@ -192,23 +192,23 @@ class PgBackRest:
             raise Refused(
                 "backup_engine_unusable", f"{error.reason} Nothing was changed. {INSTEAD}"
             ) from None
-        found: Json = next((one for one in stanzas if one.get("name") == self.stanza), {})
-        if not found.get("db"):
+        stanza: Json = next((one for one in stanzas if one.get("name") == self.stanza), {})
+        if not stanza.get("db"):
             raise Refused(
                 "backup_engine_unusable",
                 f"The repository of pgbackrest has no stanza {self.stanza}. Nothing was changed. Check"
                 f" pgbackrest_stanza and pgbackrest_config, or make it; as user {self.owner.name} type: pgbackrest"
                 f" {' '.join(self.options())} stanza-create",
             )
-        return found
+        return stanza
 
     def backup(self, *, label: str = "", run_id: str = "") -> Json | None:
         """A backup by its label, or that of a run; None where the repository does not have it."""
-        for one in reversed(self.info().get("backup") or []):
-            if (label and one["label"] == label) or (
-                run_id and (one.get("annotation") or {}).get("runbook") == run_id
+        for backup in reversed(self.info().get("backup") or []):
+            if (label and backup["label"] == label) or (
+                run_id and (backup.get("annotation") or {}).get("runbook") == run_id
             ):
-                return one
+                return backup
         return None
 
 

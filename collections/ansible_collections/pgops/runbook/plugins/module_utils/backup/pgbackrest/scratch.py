@@ -284,9 +284,9 @@ def left_behind(scratch_dir: str) -> list[ScratchCluster]:
         names = sorted(os.listdir(scratch_dir)) if scratch_dir else []
     except OSError:
         return []
-    found = [
+    clusters = [
         ScratchCluster(scratch_dir, "", folder=os.path.join(scratch_dir, name))
         for name in names
         if name.startswith(PREFIX)
     ]
-    return [cluster for cluster in found if cluster.exists()]
+    return [cluster for cluster in clusters if cluster.exists()]

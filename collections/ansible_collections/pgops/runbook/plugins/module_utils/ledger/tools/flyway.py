@@ -62,23 +62,23 @@ class Flyway(RecordTable):
         # Not asked for in SQL, where it might be cast: nobody has looked at its type yet.
         rows = [(version, kind) for version, kind, success in cursor.fetchall() if success is True]
         by_rank = {rank(version): version for version in self.entries}
-        found: set[str] = set()
+        applied: set[str] = set()
         for version, kind in rows:
             name = by_rank.get(rank(version), version)
             if kind.endswith(BASELINE):
-                found |= {one for one in self.entries if rank(one) <= rank(version)}
+                applied |= {one for one in self.entries if rank(one) <= rank(version)}
             elif kind.startswith("UNDO"):
-                found.discard(name)
+                applied.discard(name)
             else:
-                found.add(name)
-        return found
+                applied.add(name)
+        return applied
 
     def record(
         self, cursor: Cursor, table: TableName, version: str, description: str, columns: Dict[str, str]
     ) -> None:
         if version in self.applied(cursor, table):
             return
-        one = self.entry(version)
+        entry = self.entry(version)
         cursor.execute(
             sql.SQL("SELECT pg_catalog.max(installed_rank) FROM {}").format(sql.Identifier(*table))
         )
@@ -88,7 +88,7 @@ class Flyway(RecordTable):
                 "INSERT INTO {} (installed_rank, version, description, type, script, checksum, installed_by,"
                 " execution_time, success) VALUES (%s, %s, %s, 'SQL', %s, %s, session_user, 0, true)"
             ).format(sql.Identifier(*table)),
-            (highest + 1, version, one["description"], one["script"], one["checksum"]),
+            (highest + 1, version, entry["description"], entry["script"], entry["checksum"]),
         )
 
     def forget(self, cursor: Cursor, table: TableName, version: str) -> None:

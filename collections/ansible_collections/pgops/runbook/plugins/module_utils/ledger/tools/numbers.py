@@ -130,12 +130,12 @@ class Golang(RecordTable):
 
     def _between(self, low: Optional[int], high: int) -> List[str]:
         """The migrations whose numbers are greater than one and less than the other, in order."""
-        found = [
+        numbered = [
             (other, one)
             for one, other in self.entries.items()
             if (low is None or low < other) and other < high
         ]
-        return [one for _number, one in sorted(found)]
+        return [one for _number, one in sorted(numbered)]
 
     @staticmethod
     def _set(cursor: Cursor, table: TableName, number: Optional[int]) -> None:

@@ -91,14 +91,14 @@ class Alembic(RecordTable):
     def _with_ancestors(self, revisions: Iterable[str]) -> Set[str]:
         """Revisions and all that they revise, as far as sql_dir has them."""
         revises = {one["revision"]: one["revises"] for one in self.entries.values()}
-        found: Set[str] = set()
+        reached: Set[str] = set()
         waiting = list(revisions)
         while waiting:
             revision = waiting.pop()
-            if revision not in found:
-                found.add(revision)
+            if revision not in reached:
+                reached.add(revision)
                 waiting += revises.get(revision, [])
-        return found
+        return reached
 
     def record(
         self, cursor: Cursor, table: TableName, version: str, description: str, columns: Dict[str, str]
@@ -112,12 +112,12 @@ class Alembic(RecordTable):
 
     def forget(self, cursor: Cursor, table: TableName, version: str) -> None:
         """Those that it revises are heads again, unless another one revises them too."""
-        one = self.entry(version)
+        entry = self.entry(version)
         heads = self._heads(cursor, table)
-        if one["revision"] not in heads:
+        if entry["revision"] not in heads:
             return
-        delete(cursor, table, {"version_num": one["revision"]})
-        for revised in one["revises"]:
-            others = {*heads, *one["revises"]} - {one["revision"], revised}
+        delete(cursor, table, {"version_num": entry["revision"]})
+        for revised in entry["revises"]:
+            others = {*heads, *entry["revises"]} - {entry["revision"], revised}
             if revised not in self._with_ancestors(others):
                 insert(cursor, table, {"version_num": revised})

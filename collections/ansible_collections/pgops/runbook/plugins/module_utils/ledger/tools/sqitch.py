@@ -43,40 +43,42 @@ class Sqitch(RecordTable):
     def record(
         self, cursor: Cursor, table: TableName, version: str, description: str, columns: Dict[str, str]
     ) -> None:
-        one = self.entry(version)
-        if there_is(cursor, table, {"change_id": one["change_id"]}):
+        entry = self.entry(version)
+        if there_is(cursor, table, {"change_id": entry["change_id"]}):
             return
         who = _committer(cursor)
         schema = table[0]
-        if not there_is(cursor, (schema, "projects"), {"project": one["project"]}):
+        if not there_is(cursor, (schema, "projects"), {"project": entry["project"]}):
             creator = {"creator_name": who["committer_name"], "creator_email": who["committer_email"]}
-            insert(cursor, (schema, "projects"), {"project": one["project"], "uri": one["uri"], **creator})
-        change = {key: one[key] for key in ("change_id", "change", "project", "note", *_PLANNED)}
-        insert(cursor, table, {**change, "script_hash": one["script_hash"], **who})
-        for needed in one["dependencies"]:
-            insert(cursor, (schema, "dependencies"), {"change_id": one["change_id"], **needed})
-        for tag in one["tags"]:
-            row = {**tag, "project": one["project"], "change_id": one["change_id"], **who}
+            insert(
+                cursor, (schema, "projects"), {"project": entry["project"], "uri": entry["uri"], **creator}
+            )
+        change = {key: entry[key] for key in ("change_id", "change", "project", "note", *_PLANNED)}
+        insert(cursor, table, {**change, "script_hash": entry["script_hash"], **who})
+        for needed in entry["dependencies"]:
+            insert(cursor, (schema, "dependencies"), {"change_id": entry["change_id"], **needed})
+        for tag in entry["tags"]:
+            row = {**tag, "project": entry["project"], "change_id": entry["change_id"], **who}
             insert(cursor, (schema, "tags"), row)
-        self._log(cursor, schema, "deploy", one, who)
+        self._log(cursor, schema, "deploy", entry, who)
 
     def forget(self, cursor: Cursor, table: TableName, version: str) -> None:
-        one = self.entry(version)
-        if not there_is(cursor, table, {"change_id": one["change_id"]}):
+        entry = self.entry(version)
+        if not there_is(cursor, table, {"change_id": entry["change_id"]}):
             return
         for name in ("tags", "dependencies", self.table):
-            delete(cursor, (table[0], name), {"change_id": one["change_id"]})
-        self._log(cursor, table[0], "revert", one, _committer(cursor))
+            delete(cursor, (table[0], name), {"change_id": entry["change_id"]})
+        self._log(cursor, table[0], "revert", entry, _committer(cursor))
 
     @staticmethod
-    def _log(cursor: Cursor, schema: str, event: str, one: Json, who: Dict[str, str]) -> None:
+    def _log(cursor: Cursor, schema: str, event: str, entry: Json, who: Dict[str, str]) -> None:
         kinds = {"requires": "require", "conflicts": "conflict"}
         lists: Dict[str, Any] = {
-            column: [needed["dependency"] for needed in one["dependencies"] if needed["type"] == kind]
+            column: [needed["dependency"] for needed in entry["dependencies"] if needed["type"] == kind]
             for column, kind in kinds.items()
         }
-        lists["tags"] = [tag["tag"] for tag in one["tags"]]
-        change = {key: one[key] for key in ("change_id", "change", "project", "note", *_PLANNED)}
+        lists["tags"] = [tag["tag"] for tag in entry["tags"]]
+        change = {key: entry[key] for key in ("change_id", "change", "project", "note", *_PLANNED)}
         insert(cursor, (schema, "events"), {"event": event, **change, **lists, **who})
 
 

@@ -209,14 +209,14 @@ class SalvageKeeper:
             self.store.create()
             if any(self.watch.before[one.oid].row_security for one in self._kept):
                 self.store.make_owners_alone()
-            for one in self._kept:
-                if one.loss.whole:
-                    self.store.note_dropped(one.loss.table, self.version)
-                one.item = self._begin(one)
-                one.old_keys = self._old_keys(one)
+            for kept in self._kept:
+                if kept.loss.whole:
+                    self.store.note_dropped(kept.loss.table, self.version)
+                kept.item = self._begin(kept)
+                kept.old_keys = self._old_keys(kept)
             with tempfile.TemporaryFile() as file:
                 try:
-                    found = self._compare(apply_again, grown, file)
+                    facts_of_items = self._compare(apply_again, grown, file)
                 except (_BaseUnknown, RunbookError) as error:
                     self._keep_all(str(error))
                 except psycopg2.Error as error:
@@ -226,16 +226,16 @@ class SalvageKeeper:
                 else:
                     file.seek(0)
                     enter_rows(self.cursor, file)
-                    for one in self._kept:
+                    for kept in self._kept:
                         self.store.add_facts(
-                            one.item,
-                            {**self._facts_of(one), **found[one.item]},
-                            one.image.identity.key.columns,
+                            kept.item,
+                            {**self._facts_of(kept), **facts_of_items[kept.item]},
+                            kept.image.identity.key.columns,
                         )
                     self._note_made()
-            for one in self._kept:
-                self._finish(one.item)
-                one.image.drop()
+            for kept in self._kept:
+                self._finish(kept.item)
+                kept.image.drop()
         previous = pin_session(self.cursor, local=True)
         now = sequence_positions(self.cursor, self.watch.versions)
         self.items += keep_positions(self.store, self.run_id, self.version, self._sequences, now)
@@ -276,39 +276,39 @@ class SalvageKeeper:
                 }
             )
             losses = self.watch.losses(made)
-            found: dict[TableName, Difference] = {}
-            for one in self._kept:
-                table = table_facts(self.cursor, one.image.name)
-                if table is None or not set(one.image.columns) <= set(table.columns):
-                    raise _BaseUnknown(f"applied again it makes another table {'.'.join(one.image.name)}")
-                only_grew = one.oid in grown and not any(
-                    lost.rows for lost in (losses.get(one.oid), changed.get(one.oid)) if lost is not None
+            differences: dict[TableName, Difference] = {}
+            for kept in self._kept:
+                table = table_facts(self.cursor, kept.image.name)
+                if table is None or not set(kept.image.columns) <= set(table.columns):
+                    raise _BaseUnknown(f"applied again it makes another table {'.'.join(kept.image.name)}")
+                only_grew = kept.oid in grown and not any(
+                    lost.rows for lost in (losses.get(kept.oid), changed.get(kept.oid)) if lost is not None
                 )
-                found[one.image.name] = Difference(
-                    self.cursor, one.image, table, only_grew, self._zone, one.old_keys
+                differences[kept.image.name] = Difference(
+                    self.cursor, kept.image, table, only_grew, self._zone, kept.old_keys
                 )
-            settle(found)
+            settle(differences)
             of_items = {}
-            for one in self._kept:
-                of_items[one.item] = facts(found[one.image.name])
-                found[one.image.name].copy_out(one.item, file)
+            for kept in self._kept:
+                of_items[kept.item] = facts(differences[kept.image.name])
+                differences[kept.image.name].copy_out(kept.item, file)
             restore_session(self.cursor, previous, local=True)
         return of_items
 
     def _note_made(self) -> None:
         """Of numbered rows: which the rollback has left, so that a user may have given the number away."""
         previous = pin_session(self.cursor, local=True)
-        for one in self._kept:
-            if not one.image.identity.numbered or one.loss.whole:
+        for kept in self._kept:
+            if not kept.image.identity.numbered or kept.loss.whole:
                 continue
-            table = self._left.tables[one.oid]
-            numbers = {called: number for number, called in self.watch.before[one.oid].columns.items()}
-            left = [table.columns.get(numbers[key]) for key in sorted(one.image.identity.key.columns)]
+            table = self._left.tables[kept.oid]
+            numbers = {called: number for number, called in self.watch.before[kept.oid].columns.items()}
+            left = [table.columns.get(numbers[key]) for key in sorted(kept.image.identity.key.columns)]
             if None not in left:
                 key = record([known for known in left if known])
                 note_made(
                     self.cursor,
-                    one.item,
+                    kept.item,
                     sql.SQL("SELECT {} FROM {}").format(key, sql.Identifier(*table.name)),
                 )
         restore_session(self.cursor, previous, local=True)
@@ -316,30 +316,30 @@ class SalvageKeeper:
     def _keep_all(self, reason: str) -> None:
         """Keep all rows as they were, where nobody can tell which of it the migration makes by itself."""
         previous = pin_session(self.cursor, local=True)
-        for one in self._kept:
-            gone = sorted(one.loss.columns)
-            columns = None if one.loss.whole else gone if not one.loss.rows else one.image.columns
-            keep_unknown(self.cursor, one.item, one.image.table, columns)
-            self.store.add_facts(one.item, {"base_known": False, "base_unknown_because": reason})
+        for kept in self._kept:
+            gone = sorted(kept.loss.columns)
+            columns = None if kept.loss.whole else gone if not kept.loss.rows else kept.image.columns
+            keep_unknown(self.cursor, kept.item, kept.image.table, columns)
+            self.store.add_facts(kept.item, {"base_known": False, "base_unknown_because": reason})
         restore_session(self.cursor, previous, local=True)
 
-    def _begin(self, one: _Kept) -> int:
-        identity: Identity = one.image.identity
-        kind = TABLE if one.loss.whole else ROWS if one.loss.rows else COLUMNS
+    def _begin(self, kept: _Kept) -> int:
+        identity: Identity = kept.image.identity
+        kind = TABLE if kept.loss.whole else ROWS if kept.loss.rows else COLUMNS
         return self.store.begin_item(
             self.run_id,
             self.version,
             kind,
-            one.loss.table,
-            one.image.columns,
+            kept.loss.table,
+            kept.image.columns,
             identity.key.columns,
-            self._facts_of(one),
+            self._facts_of(kept),
         )
 
     @staticmethod
-    def _facts_of(one: _Kept) -> Json:
+    def _facts_of(kept: _Kept) -> Json:
         """How its rows are recognised."""
-        identity = one.image.identity
+        identity = kept.image.identity
         return {
             "unique_key": identity.key.unique,
             "has_key": identity.has_key,
@@ -349,21 +349,21 @@ class SalvageKeeper:
             "names": list(identity.names),
             "by_content": identity.by_content,
             "named_by_text": identity.named_by_text,
-            "made": one.image.columns if one.loss.whole else sorted(one.loss.columns),
+            "made": kept.image.columns if kept.loss.whole else sorted(kept.loss.columns),
         }
 
-    def _old_keys(self, one: _Kept) -> list[list[str]]:
+    def _old_keys(self, kept: _Kept) -> list[list[str]]:
         """Unique keys of the table that the rollback has left, by the names that their columns have in the image."""
-        if one.loss.whole:
+        if kept.loss.whole:
             return []
         names = {
-            name: self.watch.before[one.oid].columns[number]
-            for number, name in self._left.tables[one.oid].columns.items()
-            if number in self.watch.before[one.oid].columns
+            name: self.watch.before[kept.oid].columns[number]
+            for number, name in self._left.tables[kept.oid].columns.items()
+            if number in self.watch.before[kept.oid].columns
         }
         return [
             [names[name] for name in key.columns]
-            for key in unique_keys(self.cursor, one.oid)
+            for key in unique_keys(self.cursor, kept.oid)
             if key.immediate and key.not_null and set(key.columns) <= set(names)
         ]
 

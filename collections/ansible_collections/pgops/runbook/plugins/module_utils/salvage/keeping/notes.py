@@ -53,22 +53,22 @@ PARENTS = """
 
 def settle(differences: dict[TableName, Difference]) -> None:
     """Tell what differs in tables that refer to each other, and keep what it takes to know it again."""
-    for one in differences.values():
-        one.forget_records(differences)
-    for one in differences.values():
-        one.compare_parents(differences)
-    for one in differences.values():
-        one.forget_equal()
-    for one in differences.values():
-        _add_numbers(one)
+    for difference in differences.values():
+        difference.forget_records(differences)
+    for difference in differences.values():
+        difference.compare_parents(differences)
+    for difference in differences.values():
+        difference.forget_equal()
+    for difference in differences.values():
+        _add_numbers(difference)
     pairs = [(name, key.parent) for name, one in differences.items() for key in one.table.foreign_keys]
     # What is kept for a child may refer to a parent of its own.
     for group in reversed(parents_first(differences, pairs)):
         for name in group:
             differences[name].add_context(differences)
-    for one in differences.values():
-        _add_written(one)
-        _note_parents(one, differences)
+    for difference in differences.values():
+        _add_written(difference)
+        _note_parents(difference, differences)
 
 
 def _serial(rows: Difference) -> list[str]:

@@ -226,12 +226,12 @@ class _Merge:
     def run(self) -> dict[int, int]:
         """Merge; gives item -> rows that count though they were not counted."""
         meant = [one for one in self.rows.values() if one.item["item"] in self.meant]
-        for one in self.rows.values():
-            one.make()
-            if not self.prefer and one.item["item"] in self.meant:
-                write_undisturbed(one)
-        for one in self.rows.values():
-            self._hold_back(one, one.read())
+        for waiting in self.rows.values():
+            waiting.make()
+            if not self.prefer and waiting.item["item"] in self.meant:
+                write_undisturbed(waiting)
+        for waiting in self.rows.values():
+            self._hold_back(waiting, waiting.read())
         for group in self.groups:
             self._know_again([self.rows[name] for name in group])
             # In a ring each waits for what is said of the others.
@@ -245,18 +245,18 @@ class _Merge:
         more = {
             one.item["item"]: count_more(self.cursor, one.item, one.work) for one in meant if one.defaults
         }
-        for name, one in self.rows.items():
-            take_new_numbers(one)
-            self.writers[name] = self._writer(one)
+        for name, waiting in self.rows.items():
+            take_new_numbers(waiting)
+            self.writers[name] = self._writer(waiting)
         self._write()
-        for one in meant:
-            self._hold_back(one, one.reasons())
-            differing = BOTH_CHANGED if one.base_known else VALUES_UNKNOWN
-            hold_back_conflicts(self.cursor, one.item, one.work, differing)
-            self.store.forget_returned(one.item["item"])
-            advance_sequences_of(self.cursor, one.table)
-        for one in self.rows.values():
-            one.close()
+        for waiting in meant:
+            self._hold_back(waiting, waiting.reasons())
+            differing = BOTH_CHANGED if waiting.base_known else VALUES_UNKNOWN
+            hold_back_conflicts(self.cursor, waiting.item, waiting.work, differing)
+            self.store.forget_returned(waiting.item["item"])
+            advance_sequences_of(self.cursor, waiting.table)
+        for waiting in self.rows.values():
+            waiting.close()
         return more
 
     def _know_again(self, group: Sequence[WaitingRows]) -> None:
@@ -266,32 +266,32 @@ class _Merge:
         """
         members = {one.name: one for one in group}
         known = {name: one for name, one in self.rows.items() if one.known_again}
-        for one in group:
-            follow_parents(one, known)
-            one.find_places(self.prefer == KEPT)
+        for waiting in group:
+            follow_parents(waiting, known)
+            waiting.find_places(self.prefer == KEPT)
         moved = [give_numbers_back(self.cursor, one) for one in group if one.item["item"] in self.meant]
         if any(moved):
             # Every row that got another number has another place, and so has each that refers to it.
-            for one in self.rows.values():
-                one.placed = False
-            for one in group:
-                one.find_places(self.prefer == KEPT)
-        for one in group:
-            one.known_again = True
-            if one.item["item"] in self.meant:
-                number_anew(one)
-        for one in group:
-            follow_parents(one, members)
+            for waiting in self.rows.values():
+                waiting.placed = False
+            for waiting in group:
+                waiting.find_places(self.prefer == KEPT)
+        for waiting in group:
+            waiting.known_again = True
+            if waiting.item["item"] in self.meant:
+                number_anew(waiting)
+        for waiting in group:
+            follow_parents(waiting, members)
 
-    def _writer(self, one: WaitingRows) -> TableWriter:
+    def _writer(self, waiting: WaitingRows) -> TableWriter:
         changes = TableChanges(
-            table=one.table,
-            work=one.work,
-            columns=one.present,
-            settable=[name for name in one.counting_columns() if name not in one.unsettable],
+            table=waiting.table,
+            work=waiting.work,
+            columns=waiting.present,
+            settable=[name for name in waiting.counting_columns() if name not in waiting.unsettable],
             value=_value,
-            now=one.now(),
-            key=one.key.columns,
+            now=waiting.now(),
+            key=waiting.key.columns,
             counts=_counts,
         )
         return TableWriter(self.cursor, changes, HOLD_BACK)
@@ -300,28 +300,28 @@ class _Merge:
         for group in reversed(self.groups):
             for name in group:
                 self._delete(self.rows[name])
-        for one in self.rows.values():
-            hold_back_moved(one, self.rows.values())
-            one.forget_what_stays()
+        for waiting in self.rows.values():
+            hold_back_moved(waiting, self.rows.values())
+            waiting.forget_what_stays()
         for group in self.groups:
             members = [self.rows[name] for name in group if self.rows[name].item["item"] in self.meant]
             if len(members) > 1 and self._write_ring(members, group):
                 continue
-            for one in members:
-                with triggers_and_rules_off(self.cursor, one.table.oid), self._numbers_settable(one):
-                    self._hold_back_orphans(one)
-                    self._stays(one, self.writers[one.name].write((CHANGED, ADDED)))
+            for waiting in members:
+                with triggers_and_rules_off(self.cursor, waiting.table.oid), self._numbers_settable(waiting):
+                    self._hold_back_orphans(waiting)
+                    self._stays(waiting, self.writers[waiting.name].write((CHANGED, ADDED)))
 
-    def _numbers_settable(self, one: WaitingRows) -> AbstractContextManager[None]:
-        return numbers_settable(self.cursor, one.table, one.settable_numbers)
+    def _numbers_settable(self, waiting: WaitingRows) -> AbstractContextManager[None]:
+        return numbers_settable(self.cursor, waiting.table, waiting.settable_numbers)
 
-    def _delete(self, one: WaitingRows) -> None:
-        if one.item["item"] not in self.meant:
+    def _delete(self, waiting: WaitingRows) -> None:
+        if waiting.item["item"] not in self.meant:
             return
-        hold_back_referred(self.cursor, one)
-        one.forget_what_stays()
-        with triggers_and_rules_off(self.cursor, one.table.oid):
-            self._stays(one, self.writers[one.name].write((DELETED,)))
+        hold_back_referred(self.cursor, waiting)
+        waiting.forget_what_stays()
+        with triggers_and_rules_off(self.cursor, waiting.table.oid):
+            self._stays(waiting, self.writers[waiting.name].write((DELETED,)))
 
     def _write_ring(self, members: Sequence[WaitingRows], group: Sequence[TableName]) -> bool:
         """Rows of tables that refer to each other, so that none of them could come first.
@@ -343,39 +343,39 @@ class _Merge:
         writers = [self.writers[one.name] for one in members]
         try:
             with savepoint(self.cursor), ExitStack() as tables:
-                for one in members:
-                    tables.enter_context(triggers_and_rules_off(self.cursor, one.table.oid))
-                    tables.enter_context(self._numbers_settable(one))
+                for waiting in members:
+                    tables.enter_context(triggers_and_rules_off(self.cursor, waiting.table.oid))
+                    tables.enter_context(self._numbers_settable(waiting))
                 with written_as_ring(self.cursor, ring, writers if clearing else []):
-                    for one, writer in zip(members, writers):
-                        self._hold_back_orphans(one, coming=group)
-                        self._stays(one, writer.write((CHANGED, ADDED)))
-                    for one, reasons in zip(members, take_out_orphans(writers, group)):
-                        self._stays(one, reasons)
+                    for waiting, writer in zip(members, writers):
+                        self._hold_back_orphans(waiting, coming=group)
+                        self._stays(waiting, writer.write((CHANGED, ADDED)))
+                    for waiting, reasons in zip(members, take_out_orphans(writers, group)):
+                        self._stays(waiting, reasons)
         except NotTaken:
             return False
         return True
 
-    def _hold_back_orphans(self, one: WaitingRows, coming: Sequence[TableName] = ()) -> None:
+    def _hold_back_orphans(self, waiting: WaitingRows, coming: Sequence[TableName] = ()) -> None:
         """Hold back rows whose parent is gone; a parent among the rows themselves is not asked for."""
-        changes = self.writers[one.name].changes
-        for constraint in one.table.foreign_keys:
-            if constraint.parent != one.name and constraint.parent not in coming:
+        changes = self.writers[waiting.name].changes
+        for constraint in waiting.table.foreign_keys:
+            if constraint.parent != waiting.name and constraint.parent not in coming:
                 missing = sql.SQL("k.kind IN ('added', 'changed') AND {}").format(
                     changes.parent_missing(constraint)
                 )
-                one.hold_back(missing, PARENT_GONE.format(".".join(constraint.parent)))
-        one.forget_what_stays()
+                waiting.hold_back(missing, PARENT_GONE.format(".".join(constraint.parent)))
+        waiting.forget_what_stays()
 
-    def _stays(self, one: WaitingRows, reasons: dict[int, str]) -> None:
+    def _stays(self, waiting: WaitingRows, reasons: dict[int, str]) -> None:
         for reason, numbers in _by_reason(reasons).items():
-            one.hold_back(sql.SQL("k.number = ANY ({}::bigint[])").format(sql.Literal(numbers)), reason)
-        one.forget_what_stays()
+            waiting.hold_back(sql.SQL("k.number = ANY ({}::bigint[])").format(sql.Literal(numbers)), reason)
+        waiting.forget_what_stays()
 
-    def _hold_back(self, one: WaitingRows, reasons: dict[int, str]) -> None:
+    def _hold_back(self, waiting: WaitingRows, reasons: dict[int, str]) -> None:
         """Say in the salvage why rows stay, by number."""
         for reason, numbers in _by_reason(reasons).items():
-            self.store.hold_back(one.item["item"], reason, numbers)
+            self.store.hold_back(waiting.item["item"], reason, numbers)
 
 
 def _by_reason(reasons: dict[int, str]) -> dict[str, list[int]]:

@@ -15,7 +15,7 @@ __all__ = ["with_scripts_beside"]
 
 
 def with_scripts_beside(
-    root: Path, found: Iterable[Found], warnings: Iterable[Remark], tolerant: bool
+    root: Path, migrations: Iterable[Found], warnings: Iterable[Remark], tolerant: bool
 ) -> Contents:
     """The migrations with their precheck, verify and sample scripts, and a sentence about each that belongs to none.
 
@@ -23,11 +23,11 @@ def with_scripts_beside(
         SqlLibraryError: a folder or a file is unreadable.
         SqlScriptError: a script is not UTF-8 text, or its header states a wrong value.
     """
-    found = list(found)
+    migrations = list(migrations)
     prechecks, verifies, samples = (
         read_folder(root, name, tolerant=tolerant) for name in ("precheck", "verify", "sample")
     )
-    stems = {one.stem for one in found}
+    stems = {one.stem for one in migrations}
     strays = [
         Remark(scripts[stem].name, f"belongs to no migration (there is none called {stem})", belongs=False)
         for scripts in (prechecks, verifies, samples)
@@ -42,7 +42,7 @@ def with_scripts_beside(
                 verify=one.verify or verifies.get(one.stem),
                 sample=samples.get(one.stem),
             )
-            for one in found
+            for one in migrations
         ),
         (*warnings, *strays),
     )

@@ -100,7 +100,7 @@ def layout_of(root: Path, wanted: str, tolerant: bool = False) -> Layout:
 
 def _evidence(root: Path, folder: str) -> dict[str, list[str]]:
     """Layout -> the files that are known to be of it."""
-    found: dict[str, list[str]] = {}
+    evidence: dict[str, list[str]] = {}
     try:
         names = names_in(root, folder)
         if (root / folder).is_dir() and not any(name.endswith((".sql", ".rb")) for name in names):
@@ -112,8 +112,8 @@ def _evidence(root: Path, folder: str) -> dict[str, list[str]]:
     for name in names:
         layout = _layout_of_file(root, folder, name)
         if layout:
-            found.setdefault(layout, []).append((Path(folder) / name).as_posix())
-    return found
+            evidence.setdefault(layout, []).append((Path(folder) / name).as_posix())
+    return evidence
 
 
 def _layout_of_file(root: Path, folder: str, name: str) -> str | None:

@@ -25,7 +25,7 @@ def marks(source: SqlText) -> list[Mark]:
     Raises:
         SqlScriptError: another option.
     """
-    found = []
+    marks_of_text = []
     for match in DBMATE_MARK.finditer(source.text):
         options = match["options"].split()
         for option in options:
@@ -33,5 +33,7 @@ def marks(source: SqlText) -> list[Mark]:
                 raise source.error(
                     "layout_mark_wrong", match.start(), f"{option!r} is no option of migrate:{match['half']}"
                 )
-        found.append(Mark(match.start(), match["half"], "none" if "transaction:false" in options else None))
-    return found
+        marks_of_text.append(
+            Mark(match.start(), match["half"], "none" if "transaction:false" in options else None)
+        )
+    return marks_of_text

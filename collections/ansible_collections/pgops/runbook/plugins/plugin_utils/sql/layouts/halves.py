@@ -58,7 +58,7 @@ def read_halves(
         SqlScriptError: a script is not UTF-8 text, its marks are not as they have to be, or its header is wrong.
     """
     scripts = read_folder(root, folder, required=True, tolerant=tolerant, header=lambda text, path: Header())
-    warnings, found = [], []
+    warnings, migrations = [], []
     for stem, script in scripts.items():
         match = _STEM.fullmatch(stem)
         if match is None:
@@ -66,7 +66,7 @@ def read_halves(
             warnings.append(Remark(script.name, why, belongs=True))
             continue
         apply, rollback = split(script, marks, words, tolerant)
-        found.append(
+        migrations.append(
             Found(
                 version=match["version"],
                 stem=stem,
@@ -77,7 +77,7 @@ def read_halves(
                 rollback_place=f"'{words[1]}' in {script.name}",
             )
         )
-    return with_scripts_beside(root, with_one_file_each(found, tolerant), warnings, tolerant)
+    return with_scripts_beside(root, with_one_file_each(migrations, tolerant), warnings, tolerant)
 
 
 def split(
@@ -104,11 +104,11 @@ def split(
 
 def _in_place(source: SqlText, marks: Sequence[Mark], words: tuple[str, str]) -> tuple[Mark, Mark | None]:
     ups, downs = ([mark for mark in marks if mark.half == half] for half in ("up", "down"))
-    for word, found in zip(words, (ups, downs), strict=True):
-        if len(found) > 1:
-            first = source.place(found[0].offset)[0]
+    for word, marks_of_half in zip(words, (ups, downs), strict=True):
+        if len(marks_of_half) > 1:
+            first = source.place(marks_of_half[0].offset)[0]
             raise source.error(
-                "layout_mark_wrong", found[1].offset, f"'{word}' stands twice, first on line {first}"
+                "layout_mark_wrong", marks_of_half[1].offset, f"'{word}' stands twice, first on line {first}"
             )
     if not ups:
         raise source.error("layout_mark_wrong", 0, f"the file has no line '{words[0]}'")

@@ -37,7 +37,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
         ).items()
     }
     versions = versions_of(applies)
-    found = [
+    migrations = [
         Found(
             version=versions[stem],
             stem=stem,
@@ -49,7 +49,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
         )
         for stem, script in applies.items()
     ]
-    return with_scripts_beside(root, found, warnings, tolerant)
+    return with_scripts_beside(root, migrations, warnings, tolerant)
 
 
 def versions_of(stems: Iterable[str]) -> dict[str, str]:
@@ -80,11 +80,11 @@ def _not_foreign(script: Script, tolerant: bool) -> Script:
 
 
 def _rollbacks(
-    found: Mapping[str, Script], applies: Mapping[str, Script], warnings: list[Remark]
+    scripts: Mapping[str, Script], applies: Mapping[str, Script], warnings: list[Remark]
 ) -> dict[str, Script]:
     """Stem of the migration -> its rollback; notes the files that belong to none."""
     rollbacks = {}
-    for name, script in found.items():
+    for name, script in scripts.items():
         stem = name.removesuffix("_rollback")
         if name.endswith("_rollback") and stem in applies:
             rollbacks[stem] = script

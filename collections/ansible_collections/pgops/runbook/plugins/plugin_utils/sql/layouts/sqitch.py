@@ -36,10 +36,10 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
     plan = read_plan(plan_file.text, plan_file.path)
     versions = versions_of_plan(plan, home)
     prechecks, samples = (read_folder(root, name, tolerant=tolerant) for name in ("precheck", "sample"))
-    found = []
+    migrations = []
     for place, change in enumerate(plan.changes):
         name = versions[place]
-        found.append(
+        migrations.append(
             Found(
                 version=name,
                 stem=name,
@@ -54,7 +54,7 @@ def read(root: Path, folder: str, tolerant: bool) -> Contents:
                 requires=_requires(plan, place, versions),
             )
         )
-    return Contents(tuple(found))
+    return Contents(tuple(migrations))
 
 
 def versions_of_plan(plan: Plan, home: Path) -> list[str]:

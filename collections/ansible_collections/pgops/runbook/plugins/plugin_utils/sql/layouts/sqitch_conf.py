@@ -32,11 +32,11 @@ def top_dir(root: Path) -> str:
         setting = _SETTING.fullmatch(line)
         if setting and _SECTION.fullmatch(section):
             value = setting["value"]
-    found = os.path.normpath(value or ".")
-    if Path(found).is_absolute() or found.split("/")[0] == "..":
+    folder = os.path.normpath(value or ".")
+    if Path(folder).is_absolute() or folder.split("/")[0] == "..":
         raise SqlLibraryError(
             "sql_dir_unusable",
             f"{root}/sqitch.conf has its plan in {value}, which is not below {root}; set sql_dir to a folder that holds"
             " both",
         )
-    return "" if found == "." else found
+    return "" if folder == "." else folder

@@ -21,16 +21,16 @@ __all__ = ["change_ids", "registry_rows"]
 
 def change_ids(plan: Plan) -> list[str]:
     """The identity of each change of a plan."""
-    found: list[str] = []
+    identities: list[str] = []
     for change in plan.changes:
         lines = [*_of_project(plan), f"change {change.name}"]
-        lines += [f"parent {found[-1]}"] if found else []
+        lines += [f"parent {identities[-1]}"] if identities else []
         lines += _planned(change)
         for word, sign, needs in (("requires", "+", change.requires), ("conflicts", "-", change.conflicts)):
             lines += [word, *(f"  {sign} {need}" for need in needs)] if needs else []
         lines += ["", change.note] if change.note else []
-        found.append(_digest("change", lines))
-    return found
+        identities.append(_digest("change", lines))
+    return identities
 
 
 def _tag_id(plan: Plan, tag: Tag, change_id: str) -> str:
