@@ -489,6 +489,12 @@ PARTS: dict[str, dict[str, Reason]] = {
             " compared: nothing is proven, and nothing is known against the backup.",
             "Run again when less is written, as with maintenance_mode=read_only.",
         ),
+        "rows_not_in_backup": Reason(
+            "Tables that belong to an extension have rows, and pg_dump leaves such tables out, unless they are the"
+            " extension's configuration tables.",
+            "Take a table of the application's own out of the extension: ALTER EXTENSION … DROP TABLE …. If its rows"
+            " come from the extension itself, or may be lost: -e accept_rows_not_in_backup=true.",
+        ),
         "scratch_cluster_failed": Reason(
             "The server on the cluster that pgbackrest restored did not start, recover or stop.",
             "Remove the cause that its last lines in the reason name, and run again.",

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from ..activity import begin
 from ..catalog.application import read_schema
-from ..catalog.catalog import carried_by_dump
+from ..catalog.catalog import carried_by_dump, of_dumped_tables
 from ..catalog.difference import describe
 from ..catalog.remade import difference_left
 from ..content.difference import difference as content_difference
 from ..content.differing_rows import differing_rows, in_words
+from ..content.extension_tables import not_brought_back
 from ..content.fingerprint import content_fingerprint
 from ..errors import StepFailed
 from ..postgres.connection import transaction
@@ -82,7 +83,8 @@ def fill_and_compare(
             where it has long gone on.
 
     Returns:
-        dict: schema_equal, data_equal, tables, rows, seconds.
+        dict: schema_equal, data_equal, tables, rows, seconds; where there is anything, not_in_backup: what no dump
+        has of tables of extensions (see not_brought_back).
 
     Raises:
         StepFailed: with what differs; ``details`` has the tables, and the rows as differing_rows() gives them.
@@ -98,6 +100,9 @@ def fill_and_compare(
         # Where rows differ they are looked for in a transaction of another kind.
         _check_rows(manifest["content"], content, production, connection)
         _check_sequences(manifest, content)
+        with transaction(connection) as cursor:
+            # Backups of older releases, and those of a whole server, do not have it.
+            lost = not_brought_back(manifest.get("not_dumped", {}), cursor)
     except StepFailed as error:
         if doubt is None or error.code != "copy_differs_from_production":
             raise
@@ -115,6 +120,7 @@ def fill_and_compare(
         "tables": len(content["tables"]),
         "rows": sum(table["rows"] for table in content["tables"].values()),
         "seconds": round(time.monotonic() - clock, 3),
+        **({"not_in_backup": lost} if lost else {}),
     }
 
 
@@ -148,7 +154,9 @@ def _content_with_schema(connection: Connection, manifest: Json) -> Content:
 
 def _check_schema(cursor: Cursor, expected: Catalog, restored: Catalog) -> None:
     # Each side without what no dump carries over: an invalid index of production is missing in every copy.
-    lines = describe(difference_left(cursor, carried_by_dump(expected), carried_by_dump(restored)))
+    lines = describe(
+        difference_left(cursor, *(carried_by_dump(of_dumped_tables(one)) for one in (expected, restored)))
+    )
     if lines:
         raise StepFailed(
             "copy_differs_from_production",

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.catalog import dead_column_slots
+from ..content.extension_tables import content_not_dumped
 from ..content.fingerprint import content_fingerprint
 from ..content.workers import content_of_snapshot
 from ..digests import digest_of
@@ -128,8 +129,9 @@ def back_up(
         jobs: connections of pg_dump, and as many of the fingerprint.
 
     Returns:
-        dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, encryption (method), files,
-        dead_column_slots, rows_written (by anybody, before the snapshot), database_bytes.
+        dict, the manifest: catalog, catalog_digest, content, not_dumped (see content_not_dumped), sequences_after,
+        settings, encryption (method), files, dead_column_slots, rows_written (by anybody, before the snapshot),
+        database_bytes.
 
     Raises:
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
@@ -151,6 +153,7 @@ def back_up(
                 )
                 content = content_of_snapshot(cursor, target, snapshot, jobs)
                 content["sequences"] = sequences_before
+                not_dumped = content_not_dumped(cursor)
                 catalog = read_schema(cursor)
                 settings = database_settings(cursor)
                 slots = dead_column_slots(cursor)
@@ -165,6 +168,7 @@ def back_up(
         "catalog": catalog,
         "catalog_digest": digest_of(catalog),
         "content": content,
+        "not_dumped": not_dumped,
         "sequences_after": sequences_after,
         "settings": settings,
         "dead_column_slots": slots,

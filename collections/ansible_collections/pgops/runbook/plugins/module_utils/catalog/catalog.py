@@ -27,6 +27,7 @@ __all__ = [
     "carried_by_dump",
     "dead_column_slots",
     "digest",
+    "of_dumped_tables",
     "pinned",
     "read_catalog",
 ]
@@ -117,6 +118,21 @@ def dead_column_slots(cursor: Cursor) -> dict[str, int]:
             f" WHERE a.attisdropped AND {in_schemas(APPLICATION_AND_RUNBOOK)} GROUP BY 1 ORDER BY 1"
         )
         return dict(own.fetchall())
+
+
+def of_dumped_tables(catalog: Catalog) -> Catalog:
+    """A whole catalog without what people have added to tables that belong to an extension.
+
+    Such a table is not in the catalog, and nothing of it in a dump: neither its indexes nor that it owns a sequence.
+    """
+    return {
+        key: {
+            fact: value for fact, value in facts.items() if fact != "owned by" or f"column {value}" in catalog
+        }
+        for key, facts in catalog.items()
+        if not key.startswith("index ")
+        or any(f"{noun} {facts['table']}" in catalog for noun in ("table", "materialized view"))
+    }
 
 
 def carried_by_dump(catalog: Catalog) -> Catalog:

@@ -30,6 +30,7 @@ from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.drills import DRILL_SPEC, refuse_old_drill
+from ..preflight.not_in_backup import NOT_IN_BACKUP_SPEC, check_all_in_backup
 from ..preflight.opening import (
     TAKE_OVER_SPEC,
     asking_for_files,
@@ -79,6 +80,7 @@ OPTIONS: Json = {
     "accept_broken_chain": {"type": "bool", "default": False},
     **LAG_SPEC,
     **SLOT_SPEC,
+    **NOT_IN_BACKUP_SPEC,
     **APPROVALS_SPEC,
     **PRECHECK_SPEC,
     **DRILL_SPEC,
@@ -121,6 +123,7 @@ def work(step: Step) -> Json:
         selected = _select(step, cursor)
         size, replication = _check_servers(step, cursor)
         superuser_calls = _called_as_superuser(step, cursor)
+        not_in_backup = _not_in_backup(step, cursor)
     opens = selected.has_work() and not step.module.check_mode
     if opens and not step.reads_only:
         step.take_run_lock()
@@ -154,6 +157,7 @@ def work(step: Step) -> Json:
         **needed,
         **({"together": True} if together else {}),
         **_tag(step, selected),
+        **({"not_in_backup": not_in_backup} if not_in_backup else {}),
     }
     # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
     outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
@@ -258,6 +262,18 @@ def _called_as_superuser(step: Step, cursor: Cursor) -> list[str]:
     for sentence in said:
         step.module.warn(sentence)
     return said
+
+
+def _not_in_backup(step: Step, cursor: Cursor) -> list[str]:
+    """Tables with rows of which the run's backup has none (see check_all_in_backup)."""
+    engine = _engine(step)
+    if step.playbook == "emergency_rollback":
+        # Nobody who has to take a migration back is kept from it.
+        makes_dump = engine.emergency_kind(step.params["emergency_backup"]) in (AUTO, FULL)
+        return check_all_in_backup(cursor, accept=False, warn=step.module.warn) if makes_dump else []
+    if not engine.copies_on_server or step.params["run"]["migration"] == "all":
+        return []
+    return check_all_in_backup(cursor, step.params["accept_rows_not_in_backup"])
 
 
 def _approvals(step: Step, selected: Selected) -> Json:
