@@ -230,7 +230,9 @@ class BackupFiles:
         encryption = self.encryption.as_was(manifest.get("encryption", "none"))
         creators = manifest["settings"].get("creators", [])
         with encryption.decrypted(self.dump, self.plain) as folder:
-            restore_folder(folder, target, database, bindir, jobs, creators)
+            restore_folder(
+                folder, target, database, bindir, jobs, creators, bool(manifest.get("trigger_states"))
+            )
 
 
 def remove_unencrypted(backup_dir: str, run_ids: Iterable[str]) -> None:

@@ -31,6 +31,7 @@ from ..postgres.application_tables import (
 )
 from ..postgres.connection import psycopg2, sql, transaction
 from ..postgres.programs import encoding_of_dump
+from ..postgres.trigger_states import read_trigger_states
 from ..shapes import Connection, Cursor, Json, TableName, Target
 from .copy import database_settings
 from .files import BackupFiles
@@ -129,9 +130,9 @@ def back_up(
         jobs: connections of pg_dump, and as many of the fingerprint.
 
     Returns:
-        dict, the manifest: catalog, catalog_digest, content, not_dumped (see content_not_dumped), sequences_after,
-        settings, encryption (method), files, dead_column_slots, rows_written (by anybody, before the snapshot),
-        database_bytes.
+        dict, the manifest: catalog, catalog_digest, content, not_dumped (see content_not_dumped), trigger_states
+        (see read_trigger_states), sequences_after, settings, encryption (method), files, dead_column_slots,
+        rows_written (by anybody, before the snapshot), database_bytes.
 
     Raises:
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
@@ -154,6 +155,7 @@ def back_up(
                 content = content_of_snapshot(cursor, target, snapshot, jobs)
                 content["sequences"] = sequences_before
                 not_dumped = content_not_dumped(cursor)
+                trigger_states = read_trigger_states(cursor)
                 catalog = read_schema(cursor)
                 settings = database_settings(cursor)
                 slots = dead_column_slots(cursor)
@@ -169,6 +171,7 @@ def back_up(
         "catalog_digest": digest_of(catalog),
         "content": content,
         "not_dumped": not_dumped,
+        "trigger_states": trigger_states,
         "sequences_after": sequences_after,
         "settings": settings,
         "dead_column_slots": slots,
