@@ -31,6 +31,7 @@ from ..postgres.application_tables import (
 )
 from ..postgres.connection import psycopg2, sql, transaction
 from ..postgres.programs import encoding_of_dump
+from ..postgres.routed_rows import routed_names
 from ..postgres.trigger_states import read_trigger_states
 from ..shapes import Connection, Cursor, Json, TableName, Target
 from .copy import database_settings
@@ -40,6 +41,10 @@ __all__ = ["back_up", "hold_snapshot", "release", "sequences_now"]
 
 # Tables that may appear while we lock the others; each round locks what the round before did not know.
 ROUNDS = 5
+
+# For tables whose rows may go to other partitions where they are restored (manual, pg_dump). pg_dump sees by itself
+# where a key is an enum, and not where that is in an array or a row.
+BY_ROOT = ["--load-via-partition-root"]
 
 EXPORT = "SELECT pg_catalog.pg_export_snapshot()"
 
@@ -131,8 +136,8 @@ def back_up(
 
     Returns:
         dict, the manifest: catalog, catalog_digest, content, not_dumped (see content_not_dumped), trigger_states
-        (see read_trigger_states), sequences_after, settings, encryption (method), files, dead_column_slots,
-        rows_written (by anybody, before the snapshot), database_bytes.
+        (see read_trigger_states), by_root (tables that are loaded by their root), sequences_after, settings,
+        encryption (method), files, dead_column_slots, rows_written (by anybody, before the snapshot), database_bytes.
 
     Raises:
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
@@ -148,10 +153,10 @@ def back_up(
         try:
             # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
             sequences_before = sequences_now(cursor)
+            routed = sorted({*routed_names(cursor).values()})
+            options = [*encoding_of_dump(connection), *(BY_ROOT if routed else [])]
             with ThreadPoolExecutor(1) as pool:
-                dump = pool.submit(
-                    files.make_dump, target, bindir, snapshot, jobs, encoding_of_dump(connection)
-                )
+                dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs, options)
                 content = content_of_snapshot(cursor, target, snapshot, jobs)
                 content["sequences"] = sequences_before
                 not_dumped = content_not_dumped(cursor)
@@ -172,6 +177,7 @@ def back_up(
         "content": content,
         "not_dumped": not_dumped,
         "trigger_states": trigger_states,
+        "by_root": routed,
         "sequences_after": sequences_after,
         "settings": settings,
         "dead_column_slots": slots,

@@ -14,6 +14,7 @@ from typing import Any
 from ..postgres.answers import one_row
 from ..postgres.application_tables import INCLUDED, RELATIONS, STORED, TABLES, in_schemas, of_application
 from ..postgres.connection import sql
+from ..postgres.routed_rows import read_routed, routed_names
 from ..postgres.script_session import on_our_path
 from ..shapes import Cursor, Impact, Json, Timing
 
@@ -69,7 +70,8 @@ ROWS = f"""
 # Materialized views are rewritten as well, and have no rows of their own.
 ROWS_OF_TABLES = """
     SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'r'"""
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[])
+      AND (c.relkind = 'r' OR c.oid = ANY (%s::oid[]))"""
 
 WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
 
@@ -128,7 +130,9 @@ class ImpactMeter:
         self._nodes = {oid: node for oid, _, node in files}
         self._names = {oid: name for oid, name, _ in files}
         self._known = set(self._nodes)
-        self._rows_before = {name: counts for name, *counts in _rows(cursor, ROWS)}
+        # On the copy the rows of these are in other partitions than in production.
+        self._routed = routed_names(cursor)
+        self._rows_before = self._rows()
         self._locks: dict[tuple[int, str], Json] = {}
         self._wal = wal_position(cursor)
         self._wal_begin = self._wal
@@ -201,7 +205,7 @@ class ImpactMeter:
                     "table_bytes": self._size_before.get(lock["table"]),
                 }
         rows = {}
-        for name, *counts in _rows(self.cursor, ROWS):
+        for name, counts in self._rows().items():
             before = self._rows_before.get(name, [0, 0, 0])
             done = [count - earlier for count, earlier in zip(counts, before)]
             if any(done):
@@ -218,13 +222,26 @@ class ImpactMeter:
             "wal_bytes": wal_position(self.cursor) - self._wal_begin,
         }
 
+    def _rows(self) -> dict[str, list[int]]:
+        """Rows inserted, updated and deleted of each table since the transaction began."""
+        counted: dict[str, list[int]] = {}
+        for name, *counts in _rows(self.cursor, ROWS):
+            table = self._routed.get(name, name)
+            counted[table] = [one + more for one, more in zip(counted.get(table, [0, 0, 0]), counts)]
+        return counted
+
     def _emptied(self, rows: dict[str, dict[str, int]]) -> list[str]:
         lost = {*self._rewritten, *(name for name, counts in rows.items() if counts["deleted"])}
+        lost = {self._routed.get(name, name) for name in lost}
+        routed = read_routed(self.cursor) if self._routed else {}
         found = []
-        for schema, name in _rows(self.cursor, ROWS_OF_TABLES, (sorted(self._known),)):
+        for schema, name in _rows(
+            self.cursor, ROWS_OF_TABLES, (sorted({*self._known, *routed}), list(routed))
+        ):
             if f"{schema}.{name}" in lost:
+                source = "{}" if f"{schema}.{name}" in self._routed.values() else "ONLY {}"
                 self.cursor.execute(
-                    sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(sql.Identifier(schema, name))
+                    sql.SQL(f"SELECT NOT EXISTS (SELECT FROM {source})").format(sql.Identifier(schema, name))
                 )
                 if one_row(self.cursor)[0]:
                     found.append(f"{schema}.{name}")

@@ -51,7 +51,7 @@ def read_trigger_states(cursor: Cursor) -> list[list[Any]]:
         lists of [table, constraint with its table, other table of a foreign key, function, type, state], JSON-able.
     """
     cursor.execute(STATES, ([],))
-    return [list(row[:6]) for row in cursor.fetchall()]
+    return [[*key, state] for *key, state, _, _, _ in cursor.fetchall()]
 
 
 def set_trigger_states(cursor: Cursor, states: Sequence[Sequence[Any]]) -> None:
@@ -65,7 +65,7 @@ def set_trigger_states(cursor: Cursor, states: Sequence[Sequence[Any]]) -> None:
     (is_superuser,) = cursor.fetchone() or (False,)
     if not states or not is_superuser:
         return
-    wanted = {tuple(one[:5]): one[5] for one in states}
+    wanted = _by_key(states)
     cursor.execute(STATES, (sorted({one[0] for one in states}),))
     for *key, _, schema, relation, name in cursor.fetchall():
         state = wanted.get(tuple(key))
@@ -78,7 +78,7 @@ def set_trigger_states(cursor: Cursor, states: Sequence[Sequence[Any]]) -> None:
 
 def states_not_alike(original: Iterable[Sequence[Any]], restored: Iterable[Sequence[Any]]) -> list[str]:
     """How the two results of read_trigger_states() differ, a constraint and its table a line."""
-    before, after = ({tuple(one[:5]): one[5] for one in states} for states in (original, restored))
+    before, after = _by_key(original), _by_key(restored)
     lines = {}
     for key in sorted(before.keys() | after.keys()):
         was, is_ = before.get(key, "O"), after.get(key, "O")
@@ -88,3 +88,7 @@ def states_not_alike(original: Iterable[Sequence[Any]], restored: Iterable[Seque
                 f"triggers of constraint {constraint} on {table} were {ENABLED[was]}, are {ENABLED[is_]}"
             )
     return list(lines.values())
+
+
+def _by_key(states: Iterable[Sequence[Any]]) -> dict[tuple[Any, ...], str]:
+    return {tuple(key): state for *key, state in states}
