@@ -340,8 +340,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             " the group out of the inventory.",
         ),
         "rehearsal_server_unusable": Reason(
-            "The server of group rehearsal cannot hold a copy: another major version, or roles, extensions,"
-            " tablespaces or libraries are missing.",
+            "The server of group rehearsal cannot hold a copy: it is a standby, or has another major version, or roles,"
+            " extensions, tablespaces or libraries are missing.",
             "Type what the reason says on that server, or name another one.",
         ),
         "rehearsed_time_exceeds_window": Reason(
