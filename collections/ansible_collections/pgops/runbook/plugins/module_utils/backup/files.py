@@ -234,7 +234,14 @@ class BackupFiles:
         jobs = 1 if manifest.get("by_root") else jobs
         with encryption.decrypted(self.dump, self.plain) as folder:
             restore_folder(
-                folder, target, database, bindir, jobs, creators, bool(manifest.get("trigger_states"))
+                folder,
+                target,
+                database,
+                bindir,
+                jobs,
+                creators,
+                bool(manifest.get("trigger_states")),
+                manifest.get("lone_extensions", []),
             )
 
 

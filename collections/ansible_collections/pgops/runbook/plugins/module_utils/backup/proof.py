@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..activity import begin
 from ..catalog.application import read_schema
-from ..catalog.catalog import carried_by_dump, of_dumped_tables
+from ..catalog.catalog import carried_by_dump, of_dumped_tables, without_extensions
 from ..catalog.difference import describe
 from ..catalog.remade import difference_left
 from ..content.difference import difference as content_difference
@@ -19,6 +19,7 @@ from ..content.fingerprint import content_fingerprint
 from ..errors import StepFailed
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
+from ..postgres.lone_extensions import those_missing
 from ..postgres.trigger_states import read_trigger_states, set_trigger_states, states_not_alike
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Cursor, Json
@@ -30,7 +31,7 @@ __all__ = [
     "fill_and_compare",
     "restore_dump",
     "sequences_outside",
-    "warn_of_triggers",
+    "warn_of_what_lacks",
 ]
 
 
@@ -96,7 +97,7 @@ def fill_and_compare(
     Returns:
         dict: schema_equal, data_equal, tables, rows, seconds; where there is anything, not_in_backup: what no dump
         has of tables of extensions (see not_brought_back), and triggers_not_alike: sentences on what only a superuser
-        could have restored.
+        could have restored, and extensions_left_out, which the role may not make and on which nothing depends.
 
     Raises:
         StepFailed: with what differs; ``details`` has the tables, and the rows as differing_rows() gives them.
@@ -116,6 +117,7 @@ def fill_and_compare(
             # Backups of older releases, and those of a whole server, do not have it.
             lost = not_brought_back(manifest.get("not_dumped", {}), cursor)
             states = _states_not_alike(cursor, manifest)
+            left_out = [one.key for one in those_missing(cursor, manifest.get("lone_extensions", []))]
     except StepFailed as error:
         if doubt is None or error.code != "copy_differs_from_production":
             raise
@@ -135,10 +137,11 @@ def fill_and_compare(
         "seconds": round(time.monotonic() - clock, 3),
         **({"not_in_backup": lost} if lost else {}),
         **({"triggers_not_alike": states} if states else {}),
+        **({"extensions_left_out": left_out} if left_out else {}),
     }
 
 
-def warn_of_triggers(warn: Callable[[str], object], proof: Json) -> None:
+def warn_of_what_lacks(warn: Callable[[str], object], proof: Json) -> None:
     """Say what a role that is no superuser could not restore.
 
     Args:
@@ -151,6 +154,14 @@ def warn_of_triggers(warn: Callable[[str], object], proof: Json) -> None:
             " foreign keys and unique constraints are checked which production does not check: what the migration does"
             " may fail on the copy alone. After a restore, if it is to stay so, a superuser types: ALTER TABLE ..."
             " DISABLE TRIGGER ALL"
+        )
+    extensions = proof.get("extensions_left_out")
+    if extensions:
+        commands = listed([f"CREATE EXTENSION {name}" for name in extensions])
+        warn(
+            f"The restored database has no {listed(extensions, separator=', ')}: the role may not make such an"
+            " extension, and nothing of the application depends on it. After a restore, whoever may types, in that"
+            f" database: {commands}"
         )
 
 
@@ -178,7 +189,8 @@ def _content_with_schema(connection: Connection, manifest: Json) -> Content:
     with connection.cursor() as cursor:
         catalog = read_schema(cursor)
         content = content_fingerprint(cursor)
-        _check_schema(cursor, manifest["catalog"], catalog)
+        left_out = [one.key for one in those_missing(cursor, manifest.get("lone_extensions", []))]
+        _check_schema(cursor, without_extensions(manifest["catalog"], left_out), catalog)
         _states_not_alike(cursor, manifest)
     return content
 

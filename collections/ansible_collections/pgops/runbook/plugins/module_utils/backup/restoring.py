@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 
 from ..postgres.answers import one_row
 from ..postgres.connection import client_options, connect, sql, transaction
+from ..postgres.lone_extensions import make_those_allowed
 from ..postgres.programs import find_program, reading_null, run_program
 from ..shapes import Connection, Cursor, Target
 
@@ -78,6 +79,7 @@ def restore_folder(
     jobs: int,
     creators: Sequence[Creator] = (),
     trigger_states: bool = False,
+    lone_extensions: Sequence[Sequence[str]] = (),
 ) -> None:
     """Restore a dump in directory format into a database that is empty; any error ends it.
 
@@ -86,6 +88,7 @@ def restore_folder(
         jobs: how many connections work at once.
         creators: see creators_needed().
         trigger_states: whether the dump may name triggers that no other database has (see trigger_states.py).
+        lone_extensions: of which a role that is no superuser makes those that it may (see lone_extensions.py).
 
     Raises:
         StepFailed: pg_restore failed.
@@ -95,7 +98,7 @@ def restore_folder(
     try:
         target = reading_null(connection, target)
         options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
-        in_parts = creators and not _is_superuser(connection)
+        in_parts = (creators or lone_extensions) and not _is_superuser(connection)
         if not in_parts and not trigger_states:
             run_program(program, options, target, [folder])
             return
@@ -106,11 +109,23 @@ def restore_folder(
             return
         schemas = [line for line in contents if SCHEMA.match(line)]
         _restore_listed(program, options, target, folder, schemas)
+        left_out = [_of_extension(name) for name in make_those_allowed(connection, lone_extensions)]
+        rest = [
+            line for line in contents if line not in schemas and not any(one.match(line) for one in left_out)
+        ]
         granted = _let_create(connection, creators)
-        _restore_listed(program, options, target, folder, [line for line in contents if line not in schemas])
+        _restore_listed(program, options, target, folder, rest)
         _take_back(connection, granted, creators)
     finally:
         connection.close()
+
+
+def _of_extension(name: str) -> re.Pattern[str]:
+    """The lines of an extension and of the comment on it, as pg_restore lists them."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    return re.compile(
+        rf"\d+; \d+ \d+ (EXTENSION - |COMMENT - EXTENSION )({re.escape(name)}|{re.escape(quoted)}) \S*$"
+    )
 
 
 def _is_superuser(connection: Connection) -> bool:

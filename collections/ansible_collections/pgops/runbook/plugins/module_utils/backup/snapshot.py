@@ -26,10 +26,12 @@ from ..postgres.application_tables import (
     APPLICATION_AND_RUNBOOK,
     INCLUDED,
     RELATIONS,
+    SAVED,
     TABLES,
     of_application,
 )
 from ..postgres.connection import psycopg2, sql, transaction
+from ..postgres.lone_extensions import read_lone_extensions
 from ..postgres.programs import encoding_of_dump
 from ..postgres.routed_rows import routed_names
 from ..postgres.trigger_states import read_trigger_states
@@ -48,10 +50,14 @@ BY_ROOT = ["--load-via-partition-root"]
 
 EXPORT = "SELECT pg_catalog.pg_export_snapshot()"
 
-# All that pg_dump reads: the ledger, the salvage and the tables of extensions too.
+# All that is read: the ledger, the salvage and the tables of extensions too, as far as the role may read those of which
+# pg_dump has no rows.
 DUMPED_TABLES = f"""
     SELECT n.nspname, c.relname FROM {RELATIONS}
-    WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, INCLUDED)} ORDER BY 1, 2"""
+    WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, INCLUDED)}
+      AND ({of_application(TABLES, APPLICATION_AND_RUNBOOK, SAVED)}
+           OR pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+    ORDER BY 1, 2"""
 
 
 def _tables(cursor: Cursor) -> list[TableName]:
@@ -136,8 +142,9 @@ def back_up(
 
     Returns:
         dict, the manifest: catalog, catalog_digest, content, not_dumped (see content_not_dumped), trigger_states
-        (see read_trigger_states), by_root (tables that are loaded by their root), sequences_after, settings,
-        encryption (method), files, dead_column_slots, rows_written (by anybody, before the snapshot), database_bytes.
+        (see read_trigger_states), by_root (tables that are loaded by their root), lone_extensions (see
+        LoneExtension), sequences_after, settings, encryption (method), files, dead_column_slots, rows_written (by
+        anybody, before the snapshot), database_bytes.
 
     Raises:
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
@@ -161,6 +168,7 @@ def back_up(
                 content["sequences"] = sequences_before
                 not_dumped = content_not_dumped(cursor)
                 trigger_states = read_trigger_states(cursor)
+                lone = read_lone_extensions(cursor)
                 catalog = read_schema(cursor)
                 settings = database_settings(cursor)
                 slots = dead_column_slots(cursor)
@@ -178,6 +186,7 @@ def back_up(
         "not_dumped": not_dumped,
         "trigger_states": trigger_states,
         "by_root": routed,
+        "lone_extensions": lone,
         "sequences_after": sequences_after,
         "settings": settings,
         "dead_column_slots": slots,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ __all__ = [
     "of_dumped_tables",
     "pinned",
     "read_catalog",
+    "without_extensions",
 ]
 
 Catalog = dict[str, dict[str, Any]]  # key -> facts
@@ -133,6 +134,16 @@ def of_dumped_tables(catalog: Catalog) -> Catalog:
         if not key.startswith("index ")
         or any(f"{noun} {facts['table']}" in catalog for noun in ("table", "materialized view"))
     }
+
+
+def without_extensions(catalog: Catalog, names: Iterable[str]) -> Catalog:
+    """A catalog without extensions that a copy does without.
+
+    Args:
+        names: quoted where they have to be.
+    """
+    left_out = {f"extension {name}" for name in names}
+    return {key: facts for key, facts in catalog.items() if key not in left_out}
 
 
 def carried_by_dump(catalog: Catalog) -> Catalog:

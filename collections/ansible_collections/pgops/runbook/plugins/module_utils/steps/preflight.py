@@ -14,6 +14,7 @@ from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of, refuse_for_drill
 from ..backup.files import remove_unencrypted
+from ..backup.trial import trial_of
 from ..errors import StepFailed
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.aftermath import committed
@@ -192,7 +193,7 @@ def _all_missing_rights(step: Step) -> Iterator[None]:
 def _check_rights(step: Step, cursor: Cursor) -> None:
     on_server = step.playbook != "emergency_rollback" and _engine(step).copies_on_server
     with cursor_of_copies(cursor, step.params["copy_target"]) as copy_cursor:
-        check_rights(cursor, copy_cursor, on_server, step.params["rehearsal_host"])
+        check_rights(cursor, copy_cursor, on_server, step.params["rehearsal_host"], trial_of(step))
 
 
 def _select(step: Step, cursor: Cursor) -> Selected:
