@@ -153,6 +153,10 @@ class Standby:
         self._process.stop(immediate=True)
         until(lambda: not self.streams(), f"{self.name} is gone")
 
+    def promote(self) -> None:
+        """Be a server of its own, with the system identifier that it has from its primary."""
+        self._ask("SELECT pg_promote()")
+
     def take_over(self) -> None:
         """Be promoted, and have the place of the primary, which is dead: its address and its folder."""
         self._ask("SELECT pg_promote()")

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.application import read_schema
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.catalog import (
     carried_by_dump,
+    of_dumped_tables,
     read_catalog,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.catalog.difference import difference
@@ -91,3 +92,18 @@ def test_the_properties_of_the_database_are_no_schema(tables: Any, database: str
         assert read_catalog(cursor)["database"]["comment"] == "the live one"
     tables.rollback()
     assert seen(tables) == before
+
+
+def test_what_was_added_to_a_table_of_an_extension_is_in_the_schema_and_in_no_dump(tables: Any) -> None:
+    with tables.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION hstore; ALTER EXTENSION hstore ADD TABLE notes; CREATE SEQUENCE s")
+    tables.commit()
+    before = seen(tables)[0]
+    with tables.cursor() as cursor:
+        cursor.execute("CREATE INDEX added ON notes (body); ALTER SEQUENCE s OWNED BY notes.id")
+        cursor.execute("CREATE INDEX own ON remark (note)")
+    tables.commit()
+    after = seen(tables)[0]
+    assert {*difference(before, after).added} == {"index public.added", "index public.own"}
+    left = difference(of_dumped_tables(before), of_dumped_tables(after))
+    assert ({*left.added}, {*left.changed}) == ({"index public.own"}, set())

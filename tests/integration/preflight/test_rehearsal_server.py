@@ -16,6 +16,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.preflight.rehearsal_
 from demo.local_server import LocalServer
 from tests.integration.step_runs import StepRuns, target
 from tests.own_server import own_server
+from tests.streaming import Standby
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,29 @@ def test_production_s_own_server_is_none(runs: StepRuns) -> None:
     assert (answer["outcome"], answer["reason_code"]) == ("refused", "rehearsal_server_is_production")
     assert "Group rehearsal names rehearsal1" in answer["msg"]
     assert runs.ask("SELECT to_regnamespace('runbook')") == [(None,)]
+
+
+@pytest.fixture
+def clone(runs: StepRuns) -> Iterator[Standby]:
+    """A standby of production's server, made by pg_basebackup: it has the same system identifier."""
+    with Standby(runs.server, "rehearsal1") as made:
+        yield made
+
+
+def test_a_clone_of_production_s_server_is_another_one(runs: StepRuns, clone: Standby) -> None:
+    there = {"copy_target": {**target(runs.server, "postgres"), "login_port": clone.port}}
+    answer = runs.step("preflight", **there, rehearsal_host="rehearsal1")
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", "rehearsal_server_unusable")
+    assert answer["details"]["obstacles"] == ["it is a standby, in which no database can be made"]
+    clone.promote()
+    runs.must("preflight", **there, rehearsal_host="rehearsal1")
+    runs.steps("maintenance_window", "backup")
+    copies = "SELECT count(*) FROM pg_database WHERE datname LIKE 'runbook_copy%'"
+    before = runs.ask(copies)
+    runs.must("verify_restore", **there)
+    assert runs.ask(copies) == before, "the copy is on the clone"
+    runs.must("rehearse", **there)
+    runs.must("apply")
 
 
 def test_roles_that_are_missing_there_are_named_with_what_makes_them(

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.copy import CopyDatabase
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.bookkeeping import keep_books_in
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.grants import missing_on_versions
 from ansible_collections.pgops.runbook.plugins.module_utils.preflight.owners import (
@@ -241,12 +243,24 @@ def test_an_extension_that_only_a_superuser_may_make(lacking: StepRuns) -> None:
         "ALTER ROLE deployer CREATEDB BYPASSRLS",
         f"GRANT CREATE ON DATABASE {lacking.database} TO deployer",
         "CREATE EXTENSION pageinspect",
+        "CREATE VIEW pages AS SELECT * FROM page_header(get_raw_page('notes', 0))",
+        'ALTER VIEW pages OWNER TO "App Owner"',
     )
     lacking.user = "deployer"
-    (missing,) = lacking.another().step("preflight")["details"]["missing"]
-    assert missing.startswith("Extension pageinspect is not trusted")
+    answer = lacking.another().step("preflight")
+    assert "details" in answer, answer["msg"]
+    (missing,) = answer["details"]["missing"]
+    assert missing.startswith(
+        "Objects of the application depend on extension pageinspect, which is not trusted"
+    )
+    name = CopyDatabase({}, lacking.run_id).name
+    assert lacking.ask(f"SELECT FROM pg_database WHERE datname = '{name}'") == [], "what was tried is gone"
+    checked = lacking.another().step("preflight", _ansible_check_mode=True)
+    assert "is tried without --check only" in json.dumps(checked["warnings"])
     # A rollback makes no copy.
     assert "pageinspect" not in lacking.another("emergency_rollback").step("preflight").get("msg", "")
+    lacking.execute("DROP VIEW pages")
+    assert "pageinspect" not in lacking.another().step("preflight").get("msg", ""), "the copy does without it"
 
 
 def test_a_role_that_may_make_nothing_temporary_is_told_so(lacking: StepRuns) -> None:

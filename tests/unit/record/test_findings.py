@@ -100,6 +100,13 @@ def test_what_preflight_says_that_a_superuser_calls_is_kept(tmp_path: Path) -> N
     assert on_disk(made)["called_as_superuser"] == ["f of eve"]
 
 
+def test_which_rows_no_dump_has_is_on_record(tmp_path: Path) -> None:
+    lost = [{"table": "public.own", "extension": "hstore", "rows": 2, "rows_in_copy": None}]
+    made = record(tmp_path)
+    made.end("verify_restore", {**ok(), "outputs": {"not_in_backup": lost}})
+    assert on_disk(made)["not_in_backup"] == lost
+
+
 def test_on_which_rows_a_rollback_was_rehearsed_is_on_record(tmp_path: Path) -> None:
     made = record(tmp_path)
     seen = {

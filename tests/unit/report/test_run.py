@@ -267,6 +267,15 @@ def test_what_is_said_of_replication_is_a_line_each() -> None:
     ]
 
 
+def test_rows_that_no_dump_has_are_a_line_each() -> None:
+    lost = {"table": "public.own", "extension": "hstore", "rows": 2, "rows_in_copy": None}
+    lines = run_report(run("deployed", not_in_backup=[lost, {**lost, "rows_in_copy": 1}]), "x")
+    assert [line for line in lines if line.startswith("Not in the backup")] == [
+        "Not in the backup: 2 rows of public.own (of extension hstore): what was restored has no such table",
+        "Not in the backup: 2 rows of public.own (of extension hstore): what was restored has 1, or others",
+    ]
+
+
 def test_what_a_superuser_calls_of_others_is_a_line() -> None:
     lines = run_report(run("deployed", called_as_superuser=["Role midi is a superuser."]), "x")
     assert "Rights: Role midi is a superuser." in lines

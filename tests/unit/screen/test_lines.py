@@ -60,6 +60,12 @@ def test_a_command_within_a_reason_can_be_copied() -> None:
             {"tables": 2, "rows": 1, "bytes": 2**30, "encryption": "age"},
             "2 tables with 1 row; 1,024 MB on disk; encrypted with age",
         ),
+        (
+            "verify_restore",
+            {"tables": 2, "rows": 1, "not_in_backup": [{"table": "public.own"}]},
+            "restored; schema and 2 tables with 1 row equal production's; without rows of public.own, which no dump"
+            " has",
+        ),
         ("emergency_backup", {"folder": None, "kind": "salvage"}, "what the rollback keeps is the backup"),
         (
             "rehearse",

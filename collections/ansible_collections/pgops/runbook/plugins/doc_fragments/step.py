@@ -399,6 +399,15 @@ options:
     default: false
 """
 
+    NOT_IN_BACKUP = r"""
+options:
+  accept_rows_not_in_backup:
+    description:
+      - Whether tables that belong to an extension may have rows, of which C(pg_dump) has none.
+    type: bool
+    default: false
+"""
+
     TAKE_OVER = r"""
 options:
   take_over:

@@ -340,8 +340,8 @@ PARTS: dict[str, dict[str, Reason]] = {
             " the group out of the inventory.",
         ),
         "rehearsal_server_unusable": Reason(
-            "The server of group rehearsal cannot hold a copy: another major version, or roles, extensions,"
-            " tablespaces or libraries are missing.",
+            "The server of group rehearsal cannot hold a copy: it is a standby, or has another major version, or roles,"
+            " extensions, tablespaces or libraries are missing.",
             "Type what the reason says on that server, or name another one.",
         ),
         "rehearsed_time_exceeds_window": Reason(
@@ -489,6 +489,12 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Others wrote just when the restore point of a backup was set, and what was restored differs from what was"
             " compared: nothing is proven, and nothing is known against the backup.",
             "Run again when less is written, as with maintenance_mode=read_only.",
+        ),
+        "rows_not_in_backup": Reason(
+            "Tables that belong to an extension have rows, and pg_dump leaves such tables out, unless they are the"
+            " extension's configuration tables.",
+            "Take a table of the application's own out of the extension: ALTER EXTENSION … DROP TABLE …. If its rows"
+            " come from the extension itself, or may be lost: -e accept_rows_not_in_backup=true.",
         ),
         "scratch_cluster_failed": Reason(
             "The server on the cluster that pgbackrest restored did not start, recover or stop.",

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - pgops.runbook.step.residue
   - pgops.runbook.step.salvage
   - pgops.runbook.step.slots
+  - pgops.runbook.step.not_in_backup
   - pgops.runbook.step.client_programs
 options:
   jobs:

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - pgops.runbook.step.copy_target
   - pgops.runbook.step.replica_lag
   - pgops.runbook.step.slots
+  - pgops.runbook.step.not_in_backup
   - pgops.runbook.step.take_over
   - pgops.runbook.step.client_programs
 options:

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - pgops.runbook.step.engine
   - pgops.runbook.step.encryption
   - pgops.runbook.step.copy_target
+  - pgops.runbook.step.not_in_backup
   - pgops.runbook.step.client_programs
 options:
   jobs:

@@ -229,8 +229,20 @@ class BackupFiles:
         """
         encryption = self.encryption.as_was(manifest.get("encryption", "none"))
         creators = manifest["settings"].get("creators", [])
+        # Several jobs might make a foreign key before the rows are there that another job brings by the root (manual,
+        # pg_dump, --load-via-partition-root).
+        jobs = 1 if manifest.get("by_root") else jobs
         with encryption.decrypted(self.dump, self.plain) as folder:
-            restore_folder(folder, target, database, bindir, jobs, creators)
+            restore_folder(
+                folder,
+                target,
+                database,
+                bindir,
+                jobs,
+                creators,
+                bool(manifest.get("trigger_states")),
+                manifest.get("lone_extensions", []),
+            )
 
 
 def remove_unencrypted(backup_dir: str, run_ids: Iterable[str]) -> None:

@@ -9,14 +9,18 @@ from collections.abc import Callable
 
 from ..activity import begin
 from ..catalog.application import read_schema
-from ..catalog.catalog import carried_by_dump
+from ..catalog.catalog import carried_by_dump, of_dumped_tables, without_extensions
 from ..catalog.difference import describe
 from ..catalog.remade import difference_left
 from ..content.difference import difference as content_difference
 from ..content.differing_rows import differing_rows, in_words
+from ..content.extension_tables import not_brought_back
 from ..content.fingerprint import content_fingerprint
 from ..errors import StepFailed
+from ..postgres.answers import one_row
 from ..postgres.connection import transaction
+from ..postgres.lone_extensions import those_missing
+from ..postgres.trigger_states import read_trigger_states, set_trigger_states, states_not_alike
 from ..sentences import listed
 from ..shapes import Catalog, Connection, Content, Cursor, Json
 from .copy import CopyDatabase
@@ -27,6 +31,7 @@ __all__ = [
     "fill_and_compare",
     "restore_dump",
     "sequences_outside",
+    "warn_of_what_lacks",
 ]
 
 
@@ -64,6 +69,14 @@ def restore_dump(files: BackupFiles, manifest: Json, copy: CopyDatabase, bindir:
     """Make the copy, and restore a dump into it."""
     copy.create(manifest["settings"])
     files.restore(copy.target, copy.name, bindir, jobs, manifest)
+    states = manifest.get("trigger_states", [])
+    if states:
+        connection = copy.connect()
+        try:
+            with transaction(connection) as cursor:
+                set_trigger_states(cursor, states)
+        finally:
+            connection.close()
 
 
 def fill_and_compare(
@@ -82,7 +95,9 @@ def fill_and_compare(
             where it has long gone on.
 
     Returns:
-        dict: schema_equal, data_equal, tables, rows, seconds.
+        dict: schema_equal, data_equal, tables, rows, seconds; where there is anything, not_in_backup: what no dump
+        has of tables of extensions (see not_brought_back), and triggers_not_alike: sentences on what only a superuser
+        could have restored, and extensions_left_out, which the role may not make and on which nothing depends.
 
     Raises:
         StepFailed: with what differs; ``details`` has the tables, and the rows as differing_rows() gives them.
@@ -98,6 +113,11 @@ def fill_and_compare(
         # Where rows differ they are looked for in a transaction of another kind.
         _check_rows(manifest["content"], content, production, connection)
         _check_sequences(manifest, content)
+        with transaction(connection) as cursor:
+            # Backups of older releases, and those of a whole server, do not have it.
+            lost = not_brought_back(manifest.get("not_dumped", {}), cursor)
+            states = _states_not_alike(cursor, manifest)
+            left_out = [one.key for one in those_missing(cursor, manifest.get("lone_extensions", []))]
     except StepFailed as error:
         if doubt is None or error.code != "copy_differs_from_production":
             raise
@@ -115,7 +135,34 @@ def fill_and_compare(
         "tables": len(content["tables"]),
         "rows": sum(table["rows"] for table in content["tables"].values()),
         "seconds": round(time.monotonic() - clock, 3),
+        **({"not_in_backup": lost} if lost else {}),
+        **({"triggers_not_alike": states} if states else {}),
+        **({"extensions_left_out": left_out} if left_out else {}),
     }
+
+
+def warn_of_what_lacks(warn: Callable[[str], object], proof: Json) -> None:
+    """Say what a role that is no superuser could not restore.
+
+    Args:
+        proof: of fill_and_compare(); those of other kinds have nothing of this.
+    """
+    lines = proof.get("triggers_not_alike")
+    if lines:
+        warn(
+            f"Only a superuser can switch triggers of constraints: in the restored database {listed(lines)}. There"
+            " foreign keys and unique constraints are checked which production does not check: what the migration does"
+            " may fail on the copy alone. After a restore, if it is to stay so, a superuser types: ALTER TABLE ..."
+            " DISABLE TRIGGER ALL"
+        )
+    extensions = proof.get("extensions_left_out")
+    if extensions:
+        commands = listed([f"CREATE EXTENSION {name}" for name in extensions])
+        warn(
+            f"The restored database has no {listed(extensions, separator=', ')}: the role may not make such an"
+            " extension, and nothing of the application depends on it. After a restore, whoever may types, in that"
+            f" database: {commands}"
+        )
 
 
 def compare_with_backup(connection: Connection, manifest: Json) -> Content:
@@ -142,13 +189,35 @@ def _content_with_schema(connection: Connection, manifest: Json) -> Content:
     with connection.cursor() as cursor:
         catalog = read_schema(cursor)
         content = content_fingerprint(cursor)
-        _check_schema(cursor, manifest["catalog"], catalog)
+        left_out = [one.key for one in those_missing(cursor, manifest.get("lone_extensions", []))]
+        _check_schema(cursor, without_extensions(manifest["catalog"], left_out), catalog)
+        _states_not_alike(cursor, manifest)
     return content
+
+
+def _states_not_alike(cursor: Cursor, manifest: Json) -> list[str]:
+    """Sentences on triggers of constraints that have another state than in production.
+
+    Raises:
+        StepFailed: there are such, and a superuser could have made them alike.
+    """
+    if "trigger_states" not in manifest:
+        return []  # of an older release, or of a whole server
+    lines = states_not_alike(manifest["trigger_states"], read_trigger_states(cursor))
+    cursor.execute("SELECT pg_catalog.current_setting('is_superuser')::boolean")
+    if lines and one_row(cursor)[0]:
+        raise StepFailed(
+            "copy_differs_from_production",
+            f"The schema of the restored backup is not that of production: {listed(lines)}.",
+        )
+    return lines
 
 
 def _check_schema(cursor: Cursor, expected: Catalog, restored: Catalog) -> None:
     # Each side without what no dump carries over: an invalid index of production is missing in every copy.
-    lines = describe(difference_left(cursor, carried_by_dump(expected), carried_by_dump(restored)))
+    lines = describe(
+        difference_left(cursor, *(carried_by_dump(of_dumped_tables(one)) for one in (expected, restored)))
+    )
     if lines:
         raise StepFailed(
             "copy_differs_from_production",

@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 
 from ..postgres.answers import one_row
 from ..postgres.connection import client_options, connect, sql, transaction
+from ..postgres.lone_extensions import make_those_allowed
 from ..postgres.programs import find_program, reading_null, run_program
 from ..shapes import Connection, Cursor, Target
 
@@ -55,6 +56,10 @@ LACKING = """
 # A line of pg_restore --list: number; two OIDs, what it is, its schema or "-", its name, its owner.
 SCHEMA = re.compile(r"\d+; \d+ \d+ SCHEMA - ")
 
+# The state of a trigger that a partition has of its parent's foreign key, by a name that only production has: the
+# number in it is the trigger's own.
+TRIGGER_BY_NUMBER = re.compile(r"\d+; \d+ (\d+) TRIGGER .* RI_ConstraintTrigger_[ac]_\1 ")
+
 
 def creators_needed(cursor: Cursor) -> list[list]:
     """Who has to be allowed to create where, before a dump of this database can be restored by no superuser.
@@ -67,7 +72,14 @@ def creators_needed(cursor: Cursor) -> list[list]:
 
 
 def restore_folder(
-    folder: str, target: Target, database: str, bindir: str, jobs: int, creators: Sequence[Creator] = ()
+    folder: str,
+    target: Target,
+    database: str,
+    bindir: str,
+    jobs: int,
+    creators: Sequence[Creator] = (),
+    trigger_states: bool = False,
+    lone_extensions: Sequence[Sequence[str]] = (),
 ) -> None:
     """Restore a dump in directory format into a database that is empty; any error ends it.
 
@@ -75,6 +87,8 @@ def restore_folder(
         target: connection options of its server.
         jobs: how many connections work at once.
         creators: see creators_needed().
+        trigger_states: whether the dump may name triggers that no other database has (see trigger_states.py).
+        lone_extensions: of which a role that is no superuser makes those that it may (see lone_extensions.py).
 
     Raises:
         StepFailed: pg_restore failed.
@@ -84,17 +98,34 @@ def restore_folder(
     try:
         target = reading_null(connection, target)
         options = [*client_options(target, database), "--exit-on-error", f"--jobs={jobs}"]
-        if not creators or _is_superuser(connection):
+        in_parts = (creators or lone_extensions) and not _is_superuser(connection)
+        if not in_parts and not trigger_states:
             run_program(program, options, target, [folder])
             return
-        contents = run_program(program, ["--list"], target, [folder]).splitlines(keepends=True)
+        listed = run_program(program, ["--list"], target, [folder]).splitlines(keepends=True)
+        contents = [line for line in listed if not TRIGGER_BY_NUMBER.match(line)]
+        if not in_parts:
+            _restore_listed(program, options, target, folder, contents)
+            return
         schemas = [line for line in contents if SCHEMA.match(line)]
         _restore_listed(program, options, target, folder, schemas)
+        left_out = [_of_extension(name) for name in make_those_allowed(connection, lone_extensions)]
+        rest = [
+            line for line in contents if line not in schemas and not any(one.match(line) for one in left_out)
+        ]
         granted = _let_create(connection, creators)
-        _restore_listed(program, options, target, folder, [line for line in contents if line not in schemas])
+        _restore_listed(program, options, target, folder, rest)
         _take_back(connection, granted, creators)
     finally:
         connection.close()
+
+
+def _of_extension(name: str) -> re.Pattern[str]:
+    """The lines of an extension and of the comment on it, as pg_restore lists them."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    return re.compile(
+        rf"\d+; \d+ \d+ (EXTENSION - |COMMENT - EXTENSION )({re.escape(name)}|{re.escape(quoted)}) \S*$"
+    )
 
 
 def _is_superuser(connection: Connection) -> bool:

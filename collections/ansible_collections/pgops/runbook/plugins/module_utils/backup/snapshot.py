@@ -15,6 +15,7 @@ from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.catalog import dead_column_slots
+from ..content.extension_tables import content_not_dumped
 from ..content.fingerprint import content_fingerprint
 from ..content.workers import content_of_snapshot
 from ..digests import digest_of
@@ -25,11 +26,15 @@ from ..postgres.application_tables import (
     APPLICATION_AND_RUNBOOK,
     INCLUDED,
     RELATIONS,
+    SAVED,
     TABLES,
     of_application,
 )
 from ..postgres.connection import psycopg2, sql, transaction
+from ..postgres.lone_extensions import read_lone_extensions
 from ..postgres.programs import encoding_of_dump
+from ..postgres.routed_rows import routed_names
+from ..postgres.trigger_states import read_trigger_states
 from ..shapes import Connection, Cursor, Json, TableName, Target
 from .copy import database_settings
 from .files import BackupFiles
@@ -39,12 +44,20 @@ __all__ = ["back_up", "hold_snapshot", "release", "sequences_now"]
 # Tables that may appear while we lock the others; each round locks what the round before did not know.
 ROUNDS = 5
 
+# For tables whose rows may go to other partitions where they are restored (manual, pg_dump). pg_dump sees by itself
+# where a key is an enum, and not where that is in an array or a row.
+BY_ROOT = ["--load-via-partition-root"]
+
 EXPORT = "SELECT pg_catalog.pg_export_snapshot()"
 
-# All that pg_dump reads: the ledger, the salvage and the tables of extensions too.
+# All that is read: the ledger, the salvage and the tables of extensions too, as far as the role may read those of which
+# pg_dump has no rows.
 DUMPED_TABLES = f"""
     SELECT n.nspname, c.relname FROM {RELATIONS}
-    WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, INCLUDED)} ORDER BY 1, 2"""
+    WHERE {of_application(TABLES, APPLICATION_AND_RUNBOOK, INCLUDED)}
+      AND ({of_application(TABLES, APPLICATION_AND_RUNBOOK, SAVED)}
+           OR pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+    ORDER BY 1, 2"""
 
 
 def _tables(cursor: Cursor) -> list[TableName]:
@@ -128,8 +141,10 @@ def back_up(
         jobs: connections of pg_dump, and as many of the fingerprint.
 
     Returns:
-        dict, the manifest: catalog, catalog_digest, content, sequences_after, settings, encryption (method), files,
-        dead_column_slots, rows_written (by anybody, before the snapshot), database_bytes.
+        dict, the manifest: catalog, catalog_digest, content, not_dumped (see content_not_dumped), trigger_states
+        (see read_trigger_states), by_root (tables that are loaded by their root), lone_extensions (see
+        LoneExtension), sequences_after, settings, encryption (method), files, dead_column_slots, rows_written (by
+        anybody, before the snapshot), database_bytes.
 
     Raises:
         Refused, StepFailed: as BackupFiles does, and when the tables cannot be held still.
@@ -145,12 +160,15 @@ def back_up(
         try:
             # No snapshot covers sequences: they are looked at before the dump begins and after it has ended.
             sequences_before = sequences_now(cursor)
+            routed = sorted({*routed_names(cursor).values()})
+            options = [*encoding_of_dump(connection), *(BY_ROOT if routed else [])]
             with ThreadPoolExecutor(1) as pool:
-                dump = pool.submit(
-                    files.make_dump, target, bindir, snapshot, jobs, encoding_of_dump(connection)
-                )
+                dump = pool.submit(files.make_dump, target, bindir, snapshot, jobs, options)
                 content = content_of_snapshot(cursor, target, snapshot, jobs)
                 content["sequences"] = sequences_before
+                not_dumped = content_not_dumped(cursor)
+                trigger_states = read_trigger_states(cursor)
+                lone = read_lone_extensions(cursor)
                 catalog = read_schema(cursor)
                 settings = database_settings(cursor)
                 slots = dead_column_slots(cursor)
@@ -165,6 +183,10 @@ def back_up(
         "catalog": catalog,
         "catalog_digest": digest_of(catalog),
         "content": content,
+        "not_dumped": not_dumped,
+        "trigger_states": trigger_states,
+        "by_root": routed,
+        "lone_extensions": lone,
         "sequences_after": sequences_after,
         "settings": settings,
         "dead_column_slots": slots,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -27,8 +27,10 @@ __all__ = [
     "carried_by_dump",
     "dead_column_slots",
     "digest",
+    "of_dumped_tables",
     "pinned",
     "read_catalog",
+    "without_extensions",
 ]
 
 Catalog = dict[str, dict[str, Any]]  # key -> facts
@@ -117,6 +119,31 @@ def dead_column_slots(cursor: Cursor) -> dict[str, int]:
             f" WHERE a.attisdropped AND {in_schemas(APPLICATION_AND_RUNBOOK)} GROUP BY 1 ORDER BY 1"
         )
         return dict(own.fetchall())
+
+
+def of_dumped_tables(catalog: Catalog) -> Catalog:
+    """A whole catalog without what people have added to tables that belong to an extension.
+
+    Such a table is not in the catalog, and nothing of it in a dump: neither its indexes nor that it owns a sequence.
+    """
+    return {
+        key: {
+            fact: value for fact, value in facts.items() if fact != "owned by" or f"column {value}" in catalog
+        }
+        for key, facts in catalog.items()
+        if not key.startswith("index ")
+        or any(f"{noun} {facts['table']}" in catalog for noun in ("table", "materialized view"))
+    }
+
+
+def without_extensions(catalog: Catalog, names: Iterable[str]) -> Catalog:
+    """A catalog without extensions that a copy does without.
+
+    Args:
+        names: quoted where they have to be.
+    """
+    left_out = {f"extension {name}" for name in names}
+    return {key: facts for key, facts in catalog.items() if key not in left_out}
 
 
 def carried_by_dump(catalog: Catalog) -> Catalog:

@@ -15,6 +15,7 @@ from ..postgres.answers import one_row
 from ..postgres.application_tables import RELATIONS, SAVED, SAVED_ROWS, SEQUENCES, STORED, of_application
 from ..postgres.connection import psycopg2, sql
 from ..postgres.message import explain_error, too_long_as_text
+from ..postgres.routed_rows import read_routed
 from ..postgres.sequences import following_value
 from ..postgres.session import pin_session, restore_session
 from ..shapes import Content, Cursor
@@ -49,6 +50,7 @@ class StoredTable:
         condition: for the configuration table of an extension, which rows are the user's (pg_dump saves
             the same): empty or a WHERE clause, from pg_extension.extcondition.
         pages: its size by the planner's statistics, for distributing the work.
+        whole: whether it is read with its partitions, being one whose rows a restore puts into others of them.
     """
 
     oid: int
@@ -60,13 +62,19 @@ class StoredTable:
     populated: bool
     condition: str
     pages: int
+    whole: bool = False
+
+    def source(self) -> sql.Composable:
+        """SQL of what its rows are read from."""
+        name = sql.Identifier(self.schema, self.relation)
+        return sql.SQL("{} {}" if self.whole else "ONLY {} {}").format(name, sql.SQL(self.condition))
 
 
 def content_fingerprint(cursor: Cursor, only_columns: Mapping[str, Any] | None = None) -> Content:
     """Fingerprint the rows of every table, the sequences and the large objects of the current database.
 
     All of it in the cursor's transaction: with REPEATABLE READ in one snapshot. Partitions count, their
-    parents hold no rows; foreign and temporary tables are left out, materialized views are not.
+    parents hold no rows (but see stored_tables); foreign and temporary tables are left out, materialized views are not.
 
     Args:
         cursor: a psycopg2 cursor; in autocommit mode a BEGIN must have been sent.
@@ -144,17 +152,24 @@ def columns_before(earlier: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def stored_tables(cursor: Cursor) -> list[StoredTable]:
     """Every relation with rows of its own, largest first; an extension's tables only as far as pg_dump
-    saves them (manual, "Extension Configuration Tables")."""
+    saves them (manual, "Extension Configuration Tables"). Where a restore may put the rows of a partitioned table into
+    other partitions, that table stands for them."""
+    routed = read_routed(cursor)
+    below = [oid for oids in routed.values() for oid in oids]
     cursor.execute(
         "SELECT c.oid::bigint, n.nspname::text, c.relname::text,"
         " quote_ident(n.nspname) || '.' || quote_ident(c.relname), CASE c.relkind"
         " WHEN 'm' THEN 'materialized view' ELSE 'table' END,"
         " array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
         f" AND NOT a.attisdropped ORDER BY a.attnum), c.relispopulated, {SAVED_ROWS}, c.relpages"
-        f" FROM {RELATIONS} WHERE {of_application(STORED, members=SAVED)} ORDER BY c.relpages DESC, 2, 3"
+        f" FROM {RELATIONS} WHERE {of_application(STORED, members=SAVED)} AND c.oid <> ALL (%s::oid[])"
+        " OR c.oid = ANY (%s::oid[]) ORDER BY c.relpages DESC, 2, 3",
+        (below, list(routed)),
     )
     return [
-        StoredTable(oid, schema, relation, name, kind, tuple(columns), populated, condition, pages)
+        StoredTable(
+            oid, schema, relation, name, kind, tuple(columns), populated, condition, pages, oid in routed
+        )
         for oid, schema, relation, name, kind, columns, populated, condition, pages in cursor.fetchall()
     ]
 
@@ -190,11 +205,8 @@ def table_fingerprint(
 def _sums_of_rows(cursor: Cursor, table: StoredTable, columns: Sequence[str]) -> tuple[Any, ...]:
     try:
         cursor.execute(
-            sql.SQL("SELECT {} FROM (SELECT {} AS line FROM ONLY {} {} OFFSET 0) AS rows").format(
-                sums(),
-                row_text(columns),
-                sql.Identifier(table.schema, table.relation),
-                sql.SQL(table.condition),
+            sql.SQL("SELECT {} FROM (SELECT {} AS line FROM {} OFFSET 0) AS rows").format(
+                sums(), row_text(columns), table.source()
             )
         )
     except psycopg2.Error as error:

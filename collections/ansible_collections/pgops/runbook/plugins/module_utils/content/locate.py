@@ -105,9 +105,7 @@ class _Side:
         self._columns = columns
         self._key = key
         # The condition comes from pg_extension, which only the superuser of the database writes.
-        self._source = sql.SQL("(SELECT * FROM ONLY {} {}) AS source").format(
-            sql.Identifier(table.schema, table.relation), sql.SQL(table.condition)
-        )
+        self._source = sql.SQL("(SELECT * FROM {}) AS source").format(table.source())
 
     def bucket_sums(self) -> _Buckets:
         self._cursor.execute(bucket_sums_of(self._columns, self._key, self._source))

@@ -12,8 +12,17 @@ import time
 from typing import Any
 
 from ..postgres.answers import one_row
-from ..postgres.application_tables import INCLUDED, RELATIONS, STORED, TABLES, in_schemas, of_application
+from ..postgres.application_tables import (
+    INCLUDED,
+    NAME,
+    RELATIONS,
+    STORED,
+    TABLES,
+    in_schemas,
+    of_application,
+)
 from ..postgres.connection import sql
+from ..postgres.routed_rows import read_routed, routed_names
 from ..postgres.script_session import on_our_path
 from ..shapes import Cursor, Impact, Json, Timing
 
@@ -43,9 +52,6 @@ LOCK_MODES = (
 # Reads and writes of the application go on under this one and all weaker ones.
 HARMLESS_MODE = "ShareUpdateExclusiveLock"
 
-# Of a table, as everything else that compares names writes it: one that needs quotes has them.
-NAME = "pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
-
 # Locks on catalogs come with every DDL and end nobody's wait; those on an extension's tables may. What a serializable
 # transaction notes of its reading is listed among the locks, and keeps nobody waiting.
 HELD_LOCKS = f"""
@@ -72,7 +78,8 @@ ROWS = f"""
 # Materialized views are rewritten as well, and have no rows of their own.
 ROWS_OF_TABLES = f"""
     SELECT {NAME}, n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'r'"""
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[])
+      AND (c.relkind = 'r' OR c.oid = ANY (%s::oid[]))"""
 
 WAL_POSITION = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
 
@@ -131,7 +138,9 @@ class ImpactMeter:
         self._nodes = {oid: node for oid, _, node in files}
         self._names = {oid: name for oid, name, _ in files}
         self._known = set(self._nodes)
-        self._rows_before = {name: counts for name, *counts in _rows(cursor, ROWS)}
+        # On the copy the rows of these are in other partitions than in production.
+        self._routed = routed_names(cursor)
+        self._rows_before = self._rows()
         self._locks: dict[tuple[int, str], Json] = {}
         self._wal = wal_position(cursor)
         self._wal_begin = self._wal
@@ -204,7 +213,7 @@ class ImpactMeter:
                     "table_bytes": self._size_before.get(lock["table"]),
                 }
         rows = {}
-        for name, *counts in _rows(self.cursor, ROWS):
+        for name, counts in self._rows().items():
             before = self._rows_before.get(name, [0, 0, 0])
             done = [count - earlier for count, earlier in zip(counts, before)]
             if any(done):
@@ -221,13 +230,25 @@ class ImpactMeter:
             "wal_bytes": wal_position(self.cursor) - self._wal_begin,
         }
 
+    def _rows(self) -> dict[str, list[int]]:
+        """Rows inserted, updated and deleted of each table since the transaction began."""
+        counted: dict[str, list[int]] = {}
+        for name, *counts in _rows(self.cursor, ROWS):
+            table = self._routed.get(name, name)
+            counted[table] = [one + more for one, more in zip(counted.get(table, [0, 0, 0]), counts)]
+        return counted
+
     def _emptied(self, rows: dict[str, dict[str, int]]) -> list[str]:
         lost = {*self._rewritten, *(name for name, counts in rows.items() if counts["deleted"])}
+        lost = {self._routed.get(name, name) for name in lost}
+        routed = read_routed(self.cursor) if self._routed else {}
+        known = (sorted({*self._known, *routed}), list(routed))
         emptied = []
-        for table, *names in _rows(self.cursor, ROWS_OF_TABLES, (sorted(self._known),)):
+        for table, *names in _rows(self.cursor, ROWS_OF_TABLES, known):
             if table in lost:
+                source = "{}" if table in self._routed.values() else "ONLY {}"
                 self.cursor.execute(
-                    sql.SQL("SELECT NOT EXISTS (SELECT FROM ONLY {})").format(sql.Identifier(*names))
+                    sql.SQL(f"SELECT NOT EXISTS (SELECT FROM {source})").format(sql.Identifier(*names))
                 )
                 if one_row(self.cursor)[0]:
                     emptied.append(table)

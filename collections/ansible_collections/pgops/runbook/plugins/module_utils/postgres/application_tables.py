@@ -17,6 +17,7 @@ __all__ = [
     "LEDGER",
     "LEDGER_SCHEMA",
     "LEFT_OUT",
+    "NAME",
     "RELATIONS",
     "RUNBOOK_SCHEMAS",
     "SALVAGE_SCHEMA",
@@ -53,6 +54,9 @@ INCLUDED = "included"
 
 #: FROM clause for the conditions below: relations ``c`` with their schemas ``n``.
 RELATIONS = "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+
+#: Name of such a relation, as everything that compares names writes it: one that needs quotes has them.
+NAME = "pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
 
 _EXTENSION = """pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
         WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid

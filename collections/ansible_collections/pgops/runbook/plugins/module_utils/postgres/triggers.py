@@ -11,7 +11,7 @@ from ..shapes import Cursor
 from .application_tables import APPLICATION_AND_RUNBOOK, RELATIONS, TABLES, of_application
 from .connection import sql
 
-__all__ = ["triggers_and_rules_off"]
+__all__ = ["ENABLE", "triggers_and_rules_off"]
 
 TRIGGERS = f"""
     SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..catalog.application import read_schema
-from ..catalog.catalog import carried_by_dump
+from ..catalog.catalog import carried_by_dump, of_dumped_tables, without_extensions
 from ..catalog.difference import describe
 from ..catalog.remade import Remade
 from ..errors import Refused
@@ -178,7 +178,9 @@ def _refuse_drift(cursor: Cursor, receipts: Sequence[Receipt], again: str) -> No
     """apply compares likewise, under its locks; here the application is not out of service yet."""
     first = outputs_in(receipts, "rehearse")["migrations"][0]
     rehearsed, current = Ledger().catalog(cursor, first["catalog_before"]), read_schema(cursor)
-    lines = describe(Remade().difference(cursor, *map(carried_by_dump, (rehearsed, current))))
+    left_out = outputs_in(receipts, "verify_restore").get("extensions_left_out", [])
+    both = (of_dumped_tables(without_extensions(one, left_out)) for one in (rehearsed, current))
+    lines = describe(Remade().difference(cursor, *map(carried_by_dump, both)))
     if lines:
         raise Refused(
             "schema_drifted",

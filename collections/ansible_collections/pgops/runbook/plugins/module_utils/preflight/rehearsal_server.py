@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import secrets
+
 from ..errors import Refused
+from ..postgres.advisory_locks import lock_of
 from ..postgres.answers import one_row
 from ..postgres.connection import psycopg2, server_identity, sql
 from ..postgres.lasting_settings import elements
@@ -37,6 +40,10 @@ MISSING_TABLESPACES = """
     SELECT n FROM pg_catalog.unnest(%s::text[]) AS n
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace t WHERE t.spcname::text = n) ORDER BY 1"""
 
+LOCK_THERE = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory'
+        AND (l.classid::pg_catalog.int8, l.objid::pg_catalog.int8, l.objsubid) = (%s, %s, %s))"""
+
 # Of the database, and of this role in it.
 LIBRARIES = """
     SELECT pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)
@@ -58,7 +65,7 @@ def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> No
         Refused: naming everything that is missing there, with the command where there is one.
     """
     production, there = server_identity(cursor), server_identity(copy_cursor)
-    if production["system_identifier"] == there["system_identifier"]:
+    if production["system_identifier"] == there["system_identifier"] and _is_same_server(cursor, copy_cursor):
         raise Refused(
             "rehearsal_server_is_production",
             f"Group rehearsal names {host}, but what db_host and db_port of {host} lead to is production's own server:"
@@ -67,6 +74,7 @@ def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> No
             " inventory, to have the copy on production's server.",
         )
     obstacles = [
+        *(["it is a standby, in which no database can be made"] if there["in_recovery"] else []),
         *_other_version(production["server_version"], there["server_version"]),
         *_missing_roles(cursor, copy_cursor),
         *_missing_extensions(cursor, copy_cursor),
@@ -79,6 +87,18 @@ def check_rehearsal_server(cursor: Cursor, copy_cursor: Cursor, host: str) -> No
             f"A copy of production cannot be made on {host}: {listed(obstacles)}. Nothing was changed.",
             obstacles=obstacles,
         )
+
+
+def _is_same_server(cursor: Cursor, copy_cursor: Cursor) -> bool:
+    """Whether what a session of one holds is seen in the other.
+
+    A clone (pg_basebackup, a snapshot of the disk) has the system identifier of its original, but not its locks; those
+    of all databases of a server are in pg_locks (manual), which everybody may read.
+    """
+    key = secrets.randbits(63)
+    cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (key,))
+    copy_cursor.execute(LOCK_THERE, lock_of(key))
+    return bool(one_row(copy_cursor)[0])
 
 
 def _other_version(production: int, there: int) -> list[str]:

@@ -9,7 +9,7 @@ it may become that owner (manual, ALTER TABLE), and that an extension is trusted
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..errors import Refused
 from ..ledger.upgrade import missing_rights_to_upgrade
@@ -23,6 +23,7 @@ from ..postgres.application_tables import (
     of_application,
 )
 from ..postgres.connection import sql
+from ..postgres.lone_extensions import read_lone_extensions
 from ..postgres.membership import membership
 from ..sentences import listed
 from ..shapes import Cursor
@@ -34,7 +35,7 @@ from .grants import (
 )
 from .owners import Owned, missing_on_owners, owners_of_backup
 
-__all__ = ["check_role", "missing_in_production", "missing_on_copy"]
+__all__ = ["Tries", "all_of_them", "check_role", "missing_in_production", "missing_on_copy"]
 
 # Of sequences too, whose positions a dump holds.
 UNREADABLE = f"""
@@ -58,13 +59,23 @@ UNTRUSTED = """
     WHERE v.superuser AND NOT v.trusted AND x.extname <> 'plpgsql' ORDER BY 1"""
 
 
-def check_role(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool) -> None:
+#: Which of these extensions the role cannot make where copies are made.
+Tries = Callable[[Sequence[str]], Sequence[str]]
+
+
+def all_of_them(names: Sequence[str]) -> Sequence[str]:
+    """What can be said of extensions that only superusers make, where nobody tries."""
+    return names
+
+
+def check_role(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool, tries: Tries = all_of_them) -> None:
     """The role may do all that the run will ask of it.
 
     Args:
         cursor: of a transaction in production; only reads.
         copy_cursor: likewise, on the server where copies are made.
         makes_copy: whether the run restores a backup into one.
+        tries: asked about extensions that by the catalogs only a superuser may make.
 
     Raises:
         Refused: naming every right that is missing.
@@ -73,7 +84,7 @@ def check_role(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool) -> None:
     owners, extensions = _asked_of_copy(cursor)
     if not makes_copy:
         owners, extensions = {}, []
-    missing += missing_on_copy(copy_cursor, owners, extensions)
+    missing += missing_on_copy(copy_cursor, owners, extensions, tries)
     if makes_copy:
         missing += missing_on_tablespaces(copy_cursor, _role(copy_cursor), tablespaces_used(cursor))
     if missing:
@@ -146,16 +157,21 @@ def _by_owner(rows: Iterable[Sequence[str]]) -> dict[str, list[Sequence[str]]]:
 def _asked_of_copy(cursor: Cursor) -> tuple[dict[str, Owned], list[str]]:
     """Owners of what a backup of this database holds, and extensions that only a superuser may make."""
     owners = owners_of_backup(cursor)
+    # The copy does without these, if need be.
+    lone = {one.name for one in read_lone_extensions(cursor)}
     cursor.execute(UNTRUSTED)
-    return owners, [name for (name,) in cursor.fetchall()]
+    return owners, [name for (name,) in cursor.fetchall() if name not in lone]
 
 
-def missing_on_copy(cursor: Cursor, owners: Mapping[str, Owned], extensions: Iterable[str]) -> list[str]:
+def missing_on_copy(
+    cursor: Cursor, owners: Mapping[str, Owned], extensions: Sequence[str], tries: Tries = all_of_them
+) -> list[str]:
     """As missing_in_production(), on the server where the copy is made.
 
     Args:
         owners: of what the backup holds (see owners_of_backup).
-        extensions: that it holds.
+        extensions: that it holds, and that are not trusted.
+        tries: see check_role().
     """
     role, missing = _role(cursor), []
     cursor.execute(
@@ -170,11 +186,12 @@ def missing_on_copy(cursor: Cursor, owners: Mapping[str, Owned], extensions: Ite
     if is_superuser:
         return missing
     missing += missing_on_owners(cursor, role, owners)
-    for name in extensions:
+    for name in tries(extensions) if extensions and may_create_database else extensions:
         missing.append(
-            f"Extension {name} is not trusted, so that only a superuser may make it, and role {role} cannot make the"
-            " copy. Whoever runs the server puts 'trusted = true' into its control file, or the inventory's group"
-            " rehearsal names a server with a superuser as db_user"
+            f"Objects of the application depend on extension {name}, which is not trusted, so that only a superuser may"
+            f" make it, and role {role} cannot make the copy. Whoever runs the server puts 'trusted = true' into its"
+            " control file, or lets the role make it as a managed service may; or the inventory's group rehearsal names"
+            " a server with a superuser as db_user, which may be one of your own"
         )
     return missing
 

@@ -15,7 +15,7 @@ from ..postgres.programs import find_program, program_major_version
 from ..postgres.script_session import path_of_role, schemas_of_role
 from ..shapes import Connection, Cursor, Identity, Target
 from .rehearsal_server import check_rehearsal_server
-from .rights import check_role
+from .rights import Tries, all_of_them, check_role
 
 __all__ = [
     "OLDEST_SERVER",
@@ -173,13 +173,20 @@ def cursor_of_copies(cursor: Cursor, copy_target: Target | None) -> Iterator[Cur
         connection.close()
 
 
-def check_rights(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool, rehearsal_host: str = "") -> None:
+def check_rights(
+    cursor: Cursor,
+    copy_cursor: Cursor,
+    makes_copy: bool,
+    rehearsal_host: str = "",
+    tries: Tries = all_of_them,
+) -> None:
     """The role may write, and may do all that the run will ask of it, here and where copies are made.
 
     Args:
         cursor, copy_cursor: of transactions in production, and where copies are made (see cursor_of_copies).
         makes_copy: whether the run restores a backup into a copy.
         rehearsal_host: inventory name of the host where copies are made, where that is to be another server.
+        tries: see check_role().
 
     Raises:
         Refused: naming every right that is missing, each with the command that grants it.
@@ -189,4 +196,4 @@ def check_rights(cursor: Cursor, copy_cursor: Cursor, makes_copy: bool, rehearsa
         check_writable(copy_cursor)
     if makes_copy and rehearsal_host:
         check_rehearsal_server(cursor, copy_cursor, rehearsal_host)
-    check_role(cursor, copy_cursor, makes_copy)
+    check_role(cursor, copy_cursor, makes_copy, tries)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..catalog.catalog import carried_by_dump
+from ..catalog.catalog import carried_by_dump, of_dumped_tables, without_extensions
 from ..catalog.difference import Difference, describe, difference
 from ..catalog.part import keys_of, limited_to, with_change
 from ..catalog.remade import Remade
@@ -108,8 +108,8 @@ class ApplyHooks(ProductionHooks):
     def before_script(self, cursor: Cursor, work: Work) -> None:
         self._must_be_equal(
             cursor,
-            self.rehearsed[0],
-            work.found,
+            self._in_both(self.rehearsed[0]),
+            self._in_both(work.found),
             f"The schema of production is no longer the one that was rehearsed, so {work.version} was not applied",
         )
         # What takes as long as the schema is large is done here: later on others wait for the script's locks.
@@ -132,8 +132,9 @@ class ApplyHooks(ProductionHooks):
         end = "" if work.one_by_one else ", and was rolled back"
         what = f"Migration {work.version} made another schema in production than on the copy{end}"
         keys = None if work.changed is None else work.changed | work.notes["rehearsed_keys"]
-        found, made, expected = (limited_to(one, keys) for one in (work.found, work.made, self.rehearsed[1]))
-        self._must_be_equal(cursor, expected, made, what)
+        found, made = (limited_to(one, keys) for one in (work.found, work.made))
+        expected, dumped = (limited_to(self._in_both(one), keys) for one in (self.rehearsed[1], work.made))
+        self._must_be_equal(cursor, expected, dumped, what)
         self._must_change_alike(cursor, work, self.remade.difference(cursor, found, made), what)
         self._must_act_alike(
             work, f"Migration {work.version} did something else in production than on the copy{end}"
@@ -151,6 +152,11 @@ class ApplyHooks(ProductionHooks):
             "verified": work.verified,
             "salvage_returned": work.returned,
         }
+
+    def _in_both(self, catalog: Catalog) -> Catalog:
+        """What of a whole schema is on the copy as in production, where the copy has all that it can have."""
+        left_out = self.step.outputs_of("verify_restore").get("extensions_left_out", [])
+        return of_dumped_tables(without_extensions(catalog, left_out))
 
     def _must_be_equal(self, cursor: Cursor, expected: Catalog, actual: Catalog, what: str) -> None:
         self.refuse(

@@ -15,7 +15,7 @@ from ..backup.encryption import Encryption
 from ..backup.engine import engine_of_backup
 from ..backup.files import BackupFiles
 from ..backup.making import maker_of
-from ..backup.proof import fill_and_compare
+from ..backup.proof import fill_and_compare, warn_of_what_lacks
 from ..errors import Refused
 from ..ledger.ledger import Ledger
 from ..ledger.run_folder import make_run_folder
@@ -71,6 +71,7 @@ def restore_beside(step: Step, source: Json) -> Json:
             proof = fill_and_compare(
                 lambda: maker.fill_beside(step.connection, files, manifest, restored), manifest, restored
             )
+        warn_of_what_lacks(step.module.warn, proof)
         connection = restored.connect()
         try:
             _silence_event_triggers(connection, restored.name)

@@ -20,6 +20,7 @@ from ..postgres.connection import transaction
 from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..preflight.chain import refuse_broken_chain
+from ..preflight.not_in_backup import OF_A_RESTORE, check_all_in_backup
 from ..preflight.opening import backups_of, close_dead_run
 from ..preflight.replacing import missing_to_replace
 from ..preflight.replication import look_at_slots, look_at_standbys
@@ -88,7 +89,8 @@ def open_restore(step: Step, operator: str) -> Json:
     Returns:
         dict for the receipt: migrations (of the run whose backup is put back), source, swapped_by (the run that was
         killed after it had swapped the databases for this very backup, or None), broken_chain (what was wrong with the
-        receipts), called_as_superuser and replication (what is to be said), and what check_replaceable found.
+        receipts), called_as_superuser and replication (what is to be said), not_in_backup (tables of which a dump has
+        no rows), and what check_replaceable found.
 
     Raises:
         Refused: naming what is missing.
@@ -119,6 +121,9 @@ def open_restore(step: Step, operator: str) -> Json:
         outputs["replication"] = _look_at_replication(step, cursor, outputs["database_bytes"])
         engine = engine_of_backup(params, manifest)
         engine.check_backup(cursor, step.identity, outputs["database_bytes"], manifest)
+        if engine.copies_on_server:
+            accept = params["accept_rows_not_in_backup"]
+            outputs["not_in_backup"] = check_all_in_backup(cursor, accept, OF_A_RESTORE)
     for sentence in outputs["called_as_superuser"]:
         step.module.warn(sentence)
     if step.module.check_mode:

@@ -26,6 +26,7 @@ from ..ledger.drills import note_drill
 from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
 from ..postgres.message import one_line
 from ..postgres.standbys import commit_without_standbys
+from ..preflight.not_in_backup import NOT_IN_BACKUP_SPEC
 from ..preflight.replication import SLOT_SPEC
 from ..preflight.together import TOGETHER_SPEC
 from ..rehearsal.rehearsal import RESIDUE_SPEC
@@ -65,6 +66,7 @@ OPTIONS: Json = {
     **POLICY_SPEC,
     **RESIDUE_SPEC,
     **SLOT_SPEC,
+    **NOT_IN_BACKUP_SPEC,
     **SALVAGE_SPEC,
     **TOGETHER_SPEC,
 }

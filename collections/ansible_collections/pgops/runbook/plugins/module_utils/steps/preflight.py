@@ -14,6 +14,7 @@ from ..backup.emergency import AUTO, EMERGENCY_BACKUP_SPEC, FULL, check_wanted
 from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, BackupEngine, drop_copy, engine_of, refuse_for_drill
 from ..backup.files import remove_unencrypted
+from ..backup.trial import trial_of
 from ..errors import StepFailed
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.aftermath import committed
@@ -30,6 +31,7 @@ from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
 from ..preflight.drift import accept_or_refuse_drift
 from ..preflight.drills import DRILL_SPEC, refuse_old_drill
+from ..preflight.not_in_backup import NOT_IN_BACKUP_SPEC, check_all_in_backup
 from ..preflight.opening import (
     TAKE_OVER_SPEC,
     asking_for_files,
@@ -79,6 +81,7 @@ OPTIONS: Json = {
     "accept_broken_chain": {"type": "bool", "default": False},
     **LAG_SPEC,
     **SLOT_SPEC,
+    **NOT_IN_BACKUP_SPEC,
     **APPROVALS_SPEC,
     **PRECHECK_SPEC,
     **DRILL_SPEC,
@@ -121,6 +124,7 @@ def work(step: Step) -> Json:
         selected = _select(step, cursor)
         size, replication = _check_servers(step, cursor)
         superuser_calls = _called_as_superuser(step, cursor)
+        not_in_backup = _not_in_backup(step, cursor)
     opens = selected.has_work() and not step.module.check_mode
     if opens and not step.reads_only:
         step.take_run_lock()
@@ -154,6 +158,7 @@ def work(step: Step) -> Json:
         **needed,
         **({"together": True} if together else {}),
         **_tag(step, selected),
+        **({"not_in_backup": not_in_backup} if not_in_backup else {}),
     }
     # Of the ledger, and so the same for every step: a task that names other hosts must not leave one out.
     outputs["library_hosts"] = step.params["run"]["library_hosts"] if outputs["files"] else []
@@ -188,7 +193,7 @@ def _all_missing_rights(step: Step) -> Iterator[None]:
 def _check_rights(step: Step, cursor: Cursor) -> None:
     on_server = step.playbook != "emergency_rollback" and _engine(step).copies_on_server
     with cursor_of_copies(cursor, step.params["copy_target"]) as copy_cursor:
-        check_rights(cursor, copy_cursor, on_server, step.params["rehearsal_host"])
+        check_rights(cursor, copy_cursor, on_server, step.params["rehearsal_host"], trial_of(step))
 
 
 def _select(step: Step, cursor: Cursor) -> Selected:
@@ -258,6 +263,18 @@ def _called_as_superuser(step: Step, cursor: Cursor) -> list[str]:
     for sentence in said:
         step.module.warn(sentence)
     return said
+
+
+def _not_in_backup(step: Step, cursor: Cursor) -> list[str]:
+    """Tables with rows of which the run's backup has none (see check_all_in_backup)."""
+    engine = _engine(step)
+    if step.playbook == "emergency_rollback":
+        # Nobody who has to take a migration back is kept from it.
+        makes_dump = engine.emergency_kind(step.params["emergency_backup"]) in (AUTO, FULL)
+        return check_all_in_backup(cursor, accept=False, warn=step.module.warn) if makes_dump else []
+    if not engine.copies_on_server or step.params["run"]["migration"] == "all":
+        return []
+    return check_all_in_backup(cursor, step.params["accept_rows_not_in_backup"])
 
 
 def _approvals(step: Step, selected: Selected) -> Json:

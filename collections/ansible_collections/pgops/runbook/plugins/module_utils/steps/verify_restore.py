@@ -14,8 +14,9 @@ from ..backup.encryption import ENCRYPTION_SPEC, Encryption
 from ..backup.engine import ENGINE_SPEC, engine_of, refuse_other_engine
 from ..backup.files import BackupFiles
 from ..backup.making import maker_of
-from ..backup.proof import fill_and_compare
+from ..backup.proof import fill_and_compare, warn_of_what_lacks
 from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
+from ..preflight.not_in_backup import NOT_IN_BACKUP_SPEC, refuse_not_brought_back
 from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
@@ -26,6 +27,7 @@ OPTIONS: Json = {
     **ENCRYPTION_SPEC,
     **ENGINE_SPEC,
     **AFTER_BACKUP_SPEC,
+    **NOT_IN_BACKUP_SPEC,
     "jobs": {"type": "int", "default": 2},
     "pg_bindir": {"type": "path", "default": ""},
 }
@@ -50,6 +52,9 @@ def work(step: Step) -> Json:
             copy,
             production=step.connection,
         )
+        if not params["accept_rows_not_in_backup"]:
+            refuse_not_brought_back(proof.get("not_in_backup", []))
+        warn_of_what_lacks(step.module.warn, proof)
         if engine.copies_on_server:
             copy.limit_owner(step.connection)
     except BaseException:

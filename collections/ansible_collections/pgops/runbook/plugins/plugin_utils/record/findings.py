@@ -76,12 +76,14 @@ def _of_emergency_backup(content: Found, outputs: Found, result: Found) -> None:
 
 def _of_verify_restore(content: Found, outputs: Found, result: Found) -> None:
     content["after_backup"] = outputs.get("after_backup")
+    content["not_in_backup"] = outputs.get("not_in_backup") or []
 
 
 def _of_restore(content: Found, outputs: Found, result: Found) -> None:
     if "proof" in outputs:
         content["proof"]["schema_restored"] = outputs["proof"]["schema_equal"]
         content["proof"]["data_restored"] = outputs["proof"]["data_equal"]
+        content["not_in_backup"] = outputs["proof"].get("not_in_backup") or []
 
 
 def _of_swap(content: Found, outputs: Found, result: Found) -> None:

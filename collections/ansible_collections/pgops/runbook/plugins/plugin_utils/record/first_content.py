@@ -62,6 +62,7 @@ def first_content(run_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         "backup_gone": None,
         "replication": [],
         "called_as_superuser": [],
+        "not_in_backup": [],
         "approval": None,
         "after_backup": None,
         "unannounced": [],

@@ -131,6 +131,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
         f"Nobody was told of the {one['event']} of this run: {one['reason']}"
         for one in run.get("unannounced") or []
     ]
+    lines += [not_in_backup_in_words(one) for one in run.get("not_in_backup") or []]
     lines += [f"Replication: {sentence}" for sentence in run.get("replication") or []]
     lines += [f"Rights: {sentence}" for sentence in run.get("called_as_superuser") or []]
     for version, impact in run.get("impact", {}).items():
@@ -147,6 +148,13 @@ def _way_back(run: dict[str, Any]) -> list[str]:
     *others, newest = run["migrations"]
     order = f", newest first (then {', '.join(reversed(others))})" if others else ""
     return [f"Roll back{order}: ansible-playbook emergency_rollback.yml -e migration={newest}"]
+
+
+def not_in_backup_in_words(one: dict[str, Any]) -> str:
+    """A table of an extension that the restored backup has not as production has it."""
+    there = "has no such table" if one["rows_in_copy"] is None else f"has {one['rows_in_copy']}, or others"
+    table = f"{one['table']} (of extension {one['extension']})"
+    return f"Not in the backup: {one['rows']} rows of {table}: what was restored {there}"
 
 
 def left_out_in_words(one: tuple[str, str]) -> str:

@@ -76,8 +76,14 @@ def _backup(outputs: Outputs) -> str:
 
 
 def _verify_restore(outputs: Outputs) -> str:
-    return (
-        f"restored; schema and {_tables(outputs)} equal production's" if outputs.get("tables") else "restored"
+    if not outputs.get("tables"):
+        return "restored"
+    missing = outputs.get("not_in_backup") or []
+    return _joined(
+        f"restored; schema and {_tables(outputs)} equal production's",
+        f"without rows of {listed([one['table'] for one in missing], 3, ', ')}, which no dump has"
+        if missing
+        else "",
     )
 
 
