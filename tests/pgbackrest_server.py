@@ -13,12 +13,12 @@ from typing import Any
 
 from demo.local_server import LocalServer
 from demo.server_account import ServerAccount
+from tests.pgbackrest_repositories import EVERYWHERE, STANZA, LocalRepository, Repository
 from tests.releases import programs_by_release
 from tests.streaming import execute, until
 
 __all__ = ["STANZA", "ArchivingServer", "archiving_server", "whats_missing"]
 
-STANZA = "main"
 #: Newer ones are not known to Debian's pgbackrest 2.45.
 RELEASE = 15
 
@@ -35,14 +35,16 @@ class ArchivingServer:
 
     Attributes:
         server: the server itself.
+        repository: where the backups are.
         place: folder that the server's user may enter.
         config: pgbackrest's configuration file.
         scratch: folder for scratch clusters.
         fast: folder of the tablespace ``fast``.
     """
 
-    def __init__(self, server: LocalServer) -> None:
+    def __init__(self, server: LocalServer, repository: Repository) -> None:
         self.server = server
+        self.repository = repository
         self.place = Path(server.host).parent
         self.config = self.place / "pgbackrest.conf"
         self.scratch = self.place / "s"
@@ -55,6 +57,7 @@ class ArchivingServer:
             "name": "pgbackrest",
             "stanza": STANZA,
             "config": str(self.config),
+            "backup_command": list(self.repository.command),
             "type": "incr",
             "scratch_dir": str(self.scratch),
             **other,
@@ -62,16 +65,19 @@ class ArchivingServer:
 
     def prepare(self) -> None:
         """Switch the archiving on, and make the stanza."""
-        for name in ("repo", "log", "lock", "fast"):
+        for name in ("log", "lock", "fast"):
             (self.place / name).mkdir()
             self._account.own(self.place / name)
+        server = (
+            f"pg1-path={self.server.data}\npg1-port={self.server.port}\n"
+            f"pg1-socket-path={self.server.host}\npg1-user={self.server.user}\n"
+        )
         # What belongs to a restore of production must not reach the scratch cluster.
         self.config.write_text(
-            f"[global]\nrepo1-path={self.place}/repo\nlog-path={self.place}/log\nlock-path={self.place}/lock\n"
-            "start-fast=y\ncompress-type=none\nlog-level-file=off\narchive-timeout=5\n"
+            f"[global]\n{self.repository.settings(self.place, self._account)}"
+            f"log-path={self.place}/log\nlock-path={self.place}/lock\n{EVERYWHERE}"
             "[global:restore]\nlink-all=y\nrecovery-option=recovery_target_action=shutdown\n"
-            f"[{STANZA}]\npg1-path={self.server.data}\npg1-port={self.server.port}\n"
-            f"pg1-socket-path={self.server.host}\npg1-user={self.server.user}\n"
+            f"[{STANZA}]\n{server}"
         )
         self.config.chmod(0o644)
         execute(
@@ -83,7 +89,8 @@ class ArchivingServer:
         self.server.stop()
         self.server.start()
         execute(self.server, f"CREATE TABLESPACE fast LOCATION '{self.fast}'")
-        self.run("stanza-create")
+        self.repository.prepare(server)
+        self.run_there("stanza-create")
 
     def _push(self) -> str:
         return f"pgbackrest --config={self.config} --stanza={STANZA} archive-push %p"
@@ -115,14 +122,23 @@ class ArchivingServer:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
+    def run_there(self, *words: str) -> str:
+        """pgbackrest on the repository's host, wherever that is; what it says."""
+        said = self.repository.run_there(*words)
+        return self.run(*words) if said is None else said
+
     def scratches(self) -> list[str]:
         """Scratch clusters that are there."""
         return sorted(path.name for path in self.scratch.iterdir()) if self.scratch.exists() else []
 
 
 @contextlib.contextmanager
-def archiving_server(folder: Path) -> Iterator[ArchivingServer]:
-    """A running one with its state in ``folder``; removed at the end, on Ctrl-C and SIGTERM too."""
+def archiving_server(folder: Path, repository: Repository | None = None) -> Iterator[ArchivingServer]:
+    """A running one with its state in ``folder``; removed at the end, on Ctrl-C and SIGTERM too.
+
+    Args:
+        repository: by default a folder beside it.
+    """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     programs = programs_by_release()[RELEASE]
     account = ServerAccount()
@@ -130,7 +146,7 @@ def archiving_server(folder: Path) -> Iterator[ArchivingServer]:
     server = LocalServer(folder, fsync=False, programs=programs, roles=tuple(dict.fromkeys(roles)))
     try:
         server.start()
-        made = ArchivingServer(server)
+        made = ArchivingServer(server, repository or LocalRepository())
         made.prepare()
         yield made
         assert made.scratches() == []

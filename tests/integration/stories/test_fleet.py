@@ -69,6 +69,12 @@ def test_a_failure_its_batch_taken_back_and_the_same_command_again(
     """Two databases of one server at once, with signed receipts, announcements and retention."""
     canary, deployed, broken, later = fleet.databases
     StepRuns(fleet.server, broken, fleet.folder).execute("CREATE TABLE tag (name text)")
+    before = fleet.contents()
+    for sizes in ("0", "[1, 0]", "all"):
+        nonsense = fleet.deploy("003", artifacts_dir=str(tmp_path / "nonsense"), fleet_batches=sizes)
+        assert "Reason code: fleet_batches_invalid" in nonsense.output, nonsense.output
+        assert f"fleet_batches is '{sizes}'" in nonsense.output
+        assert (nonsense.status, fleet.contents()) == (2, before)
     told = tmp_path / "told"
     fleet.variables = {
         "announce_command": [sys.executable, "-c", TELL, str(told)],

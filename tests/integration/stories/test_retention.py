@@ -4,15 +4,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
 from tests.integration.stories.application import Application
+from tests.unit.fleet.fleets import ended, fleet_of
 
 
 def folders(path: Path) -> list[str]:
     return sorted(one.name for one in path.iterdir() if one.is_dir() and not one.is_symlink())
+
+
+def fleet_with(artifacts: Path, name: str, target: str, run_id: str) -> str:
+    """The record of an old fleet, one of whose runs has this name; returns its own."""
+    content = ended(fleet_of(f"{target} b"), **{target: "deployed", "b": "deployed"})
+    content.update(fleet_id=name, ended="2020-01-01T00:00:00Z")
+    content["databases"][0].update(database=target, run_id=run_id)
+    (artifacts / name).mkdir()
+    (artifacts / name / "fleet.json").write_text(json.dumps(content))
+    return name
 
 
 def test_a_run_ends_with_what_is_no_longer_kept(application: Application, tmp_path: Path) -> None:
@@ -39,13 +51,20 @@ def test_a_run_ends_with_what_is_no_longer_kept(application: Application, tmp_pa
 
     # As somebody has put it back who did not know better.
     shutil.copytree(tmp_path / "saved", application.artifacts / old)
+    # Of a fleet a run is there whose backup is the newest proven one; of the other all have gone, or go.
+    (database,) = application.databases
+    of_new = fleet_with(application.artifacts, "20200101T000000Z-fleet-1", database, new)
+    of_old = fleet_with(application.artifacts, "20200101T000000Z-fleet-2", database, old)
     before = application.contents()
     would = application.run("playbooks/cleanup.yml", "--check", **keep)
     assert (would.status, f"would go: artifacts of run {old}: " in would.output) == (0, True), would.output
-    assert old in folders(application.artifacts)
+    assert f"would go: record of fleet {of_old}: " in would.output
+    assert of_new not in would.output
+    assert folders(application.artifacts) == sorted([of_new, of_old, old, new])
     went = application.run("playbooks/cleanup.yml", **keep)
     assert (went.status, f"removed: artifacts of run {old}: " in went.output) == (0, True), went.output
-    assert folders(application.artifacts) == [new]
+    assert f"removed: record of fleet {of_old}: " in went.output
+    assert folders(application.artifacts) == sorted([of_new, new])
     assert application.contents() == before
     assert "CHANGED" not in application.run("playbooks/status.yml").output
     restore = application.run("playbooks/restore.yml", "-e", f"run_id={old}")

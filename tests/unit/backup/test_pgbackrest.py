@@ -34,6 +34,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.ma
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.program import (
     Owner,
     PgBackRest,
+    check_backup_command,
     check_names,
     owner_of,
 )
@@ -146,6 +147,20 @@ def test_names_that_mean_something_to_a_shell_are_refused(
         check_names(stanza, config, scratch_dir)
     assert refused.value.code == "backup_engine_unusable"
     assert refused.value.reason.count(named) >= 1
+
+
+@pytest.mark.parametrize("words", [["ssh", ""], ["ssh", " "], ["ssh\0", "repo"]])
+def test_a_way_to_the_repository_is_of_words(words: list[str]) -> None:
+    with pytest.raises(Refused, match=r"pgbackrest_backup_command is .*Nothing was changed") as refused:
+        check_backup_command(words)
+    assert refused.value.code == "backup_engine_unusable"
+
+
+def test_a_way_to_the_repository_may_be_any_program() -> None:
+    check_backup_command([])
+    check_backup_command(
+        ["ssh", "-o", "ConnectTimeout=10", "backup@repo", "pgbackrest", "--config=/etc/b.conf"]
+    )
 
 
 def test_plain_names_are_taken() -> None:

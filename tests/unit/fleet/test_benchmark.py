@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-from benchmarks.fleet import Found, as_table
+from typing import Any
+
+import pytest
+
+from benchmarks.fleet import Found, as_table, by_batch, wrong_in
 from benchmarks.memory import MEGABYTE, below
 
 
@@ -25,3 +29,47 @@ def test_the_ratio_is_to_the_first() -> None:
     assert table.splitlines()[-1].split() == [
         *("100%,", "4", "forks", "55.0", "s", "0.55", "95.0", "s", "90", "MB", "300", "MB")
     ]
+
+
+HAS_IT, LOOKED_AT, AS_IT_WAS = (True, True), (False, True), (False, False)
+
+
+def entries(*batches: str) -> list[dict[str, Any]]:
+    """``entries("deployed", "refused deployed")`` are three databases, the last two in a second batch."""
+    return [
+        {"target": f"tenant_{number}", "batch": number, "status": status}
+        for number, batch in enumerate(batches, 1)
+        for status in batch.split()
+    ]
+
+
+FLEET = entries("deployed", "refused deployed", "untouched untouched")
+
+
+def test_a_failure_that_stops_where_it_is() -> None:
+    stands = [HAS_IT, LOOKED_AT, HAS_IT, AS_IT_WAS, AS_IT_WAS]
+    assert wrong_in(FLEET, stands, failing=2) == []
+    assert by_batch(FLEET, stands) == [
+        "batch 1: 1 deployed; 1 have the migration",
+        "batch 2: 1 deployed, 1 refused; 1 have the migration",
+        "batch 3: 2 untouched; 0 have the migration",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stands", "named"),
+    [
+        ([HAS_IT, LOOKED_AT, HAS_IT, AS_IT_WAS, LOOKED_AT], "tenant_3 (untouched)"),
+        ([HAS_IT, LOOKED_AT, HAS_IT, HAS_IT, AS_IT_WAS], "tenant_3 (untouched)"),
+        ([HAS_IT, HAS_IT, HAS_IT, AS_IT_WAS, AS_IT_WAS], "tenant_2 (refused)"),
+        ([HAS_IT, LOOKED_AT, LOOKED_AT, AS_IT_WAS, AS_IT_WAS], "tenant_2 (deployed)"),
+        ([LOOKED_AT, LOOKED_AT, HAS_IT, AS_IT_WAS, AS_IT_WAS], "tenant_1 (deployed)"),
+    ],
+)
+def test_a_failure_that_does_not(stands: list[tuple[bool, bool]], named: str) -> None:
+    assert wrong_in(FLEET, stands, failing=2) == [named]
+
+
+def test_a_failure_that_was_none() -> None:
+    fine = entries("deployed", "deployed deployed", "untouched untouched")
+    assert wrong_in(fine, [HAS_IT, HAS_IT, HAS_IT, AS_IT_WAS, AS_IT_WAS], 2) == ["tenant_2 (deployed)"]

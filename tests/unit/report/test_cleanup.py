@@ -20,6 +20,7 @@ OUTPUTS: dict[str, Any] = {
         {"run_id": "run-2", "bytes": 2**20, "age_days": 1.5, "proven": False},
     ],
     "artifacts": [{"run_id": "run-1", "bytes": 40_000, "age_days": 0.01}],
+    "fleets": [],
     "ended": [],
     "artifacts_ended": [],
     "kept": [{"run_id": "run-4", "why": "it has not ended"}],
@@ -48,6 +49,30 @@ def test_check_mode_says_what_would_go() -> None:
     lines = cleanup_report({**OUTPUTS, "check_mode": True}, "library")
     assert lines[0].endswith("would be removed, in check mode")
     assert lines[1].startswith("  would go: backup of run run-3")
+
+
+FLEET: dict[str, Any] = {"run_id": "fleet-1", "bytes": 9_000, "age_days": 9, "beside": []}
+
+
+def test_the_record_of_a_fleet_is_named() -> None:
+    lines = cleanup_report({**OUTPUTS, "fleets": [FLEET]}, "library")
+    assert lines[0] == (
+        "library: 2 backups (3.0 GB), 1 folder of artifacts (39 kB) and 1 record of a fleet (9 kB) removed"
+    )
+    assert lines[4] == "  removed: record of fleet fleet-1: 9 kB, 9 days old"
+    assert cleanup_in_short({**OUTPUTS, "removed": [], "artifacts": [], "fleets": [FLEET]}) == [
+        "Removed, as artifacts_keep says: 1 record of a fleet (9 kB): fleet-1"
+    ]
+
+
+def test_check_mode_says_what_has_to_go_before_the_record_of_a_fleet() -> None:
+    others = {**FLEET, "beside": ["run-7", "run-8"]}
+    lines = cleanup_report({**OUTPUTS, "check_mode": True, "fleets": [others, FLEET]}, "library")
+    assert lines[4:6] == [
+        "  would go: record of fleet fleet-1: 9 kB, 9 days old, once the artifacts of 2 runs of other databases are"
+        " gone",
+        "  would go: record of fleet fleet-1: 9 kB, 9 days old",
+    ]
 
 
 def test_nothing_to_remove_and_nothing_set() -> None:

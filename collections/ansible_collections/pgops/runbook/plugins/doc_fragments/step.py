@@ -319,6 +319,13 @@ options:
         description: Of pgbackrest, its configuration file; empty means where it looks by itself.
         type: str
         default: ''
+      backup_command:
+        description:
+          - Of pgbackrest, the words that start it on the host of the repository, which is the only one where it makes
+            backups. They are run as the user that the server runs as. Empty where that is the database's host.
+        type: list
+        elements: str
+        default: []
       type:
         description: Of pgbackrest, the kind of backup. One that builds on others is full where there are none.
         type: str

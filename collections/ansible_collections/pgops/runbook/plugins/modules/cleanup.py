@@ -10,7 +10,8 @@ module: cleanup
 short_description: Remove backups and artifacts that are no longer kept
 description:
   - Removes from backup_dir the backups of this database that O(backup_keep) no longer keeps, and on the controller the
-    artifacts of its runs that O(artifacts_keep) no longer keeps. The ledger keeps its rows, and says of which runs the
+    artifacts of its runs that O(artifacts_keep) no longer keeps, and the records of fleets none of whose runs has
+    artifacts any more. The ledger keeps its rows, and says of which runs the
     backup was removed.
   - The newest proven backup of a database always stays, as does what a run that has not ended, a restore, rows in the
     salvage or a rollback may still need.
@@ -71,8 +72,8 @@ receipts:
   elements: dict
 outputs:
   description:
-    - What was removed (C(removed), C(artifacts)), or in check mode would be, each with its size and age; what stays
-      though it is neither new enough nor one of the newest, and why (C(kept)); what was left alone, and why
+    - What was removed (C(removed), C(artifacts), C(fleets)), or in check mode would be, each with its size and age;
+      what stays though it is neither new enough nor one of the newest, and why (C(kept)); what was left alone, and why
       (C(left_alone)); what could not be removed (C(warnings)).
   returned: success
   type: dict

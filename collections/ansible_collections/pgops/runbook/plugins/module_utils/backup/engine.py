@@ -39,6 +39,7 @@ ENGINE_SPEC: Json = {
             "name": {"type": "str", "default": PG_DUMP, "choices": [PG_DUMP, PGBACKREST]},
             "stanza": {"type": "str", "default": ""},
             "config": {"type": "str", "default": ""},
+            "backup_command": {"type": "list", "elements": "str", "default": []},
             "type": {"type": "str", "default": "incr", "choices": ["full", "diff", "incr"]},
             "scratch_dir": {"type": "str", "default": ""},
             "keep_scratch": {"type": "bool", "default": False},

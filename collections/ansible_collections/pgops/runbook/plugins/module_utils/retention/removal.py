@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ..own_files import NotOurs, is_link_of_another
 
 __all__ = [
+    "OF_FILES",
     "PREFIX",
+    "Tree",
     "aside",
     "entries_named",
     "folders_set_aside",

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ...module_utils.own_files import read_regular
 from ...module_utils.retention.policy import what_goes
 from ...module_utils.retention.removal import (
     OF_FILES,
+    Tree,
     aside,
     entries_named,
     folders_set_aside,
@@ -28,12 +29,12 @@ from ...module_utils.retention.removal import (
 )
 from .record import RUN_ID
 
-__all__ = ["clean_artifacts"]
+__all__ = ["clean_artifacts", "days_since", "removed_whole", "unlike"]
 
 WRITTEN = ("run.json", "report.html", "report.md", "junit.xml")
 
 #: All that a run writes into its folder, also where it is killed over it.
-KNOWN = {
+KNOWN: Tree = {
     **dict.fromkeys((*WRITTEN, *(f"{name}.part" for name in WRITTEN), "run.part")),
     "receipts": OF_FILES,
 }
@@ -96,7 +97,7 @@ def _clean(
         record = _record_in(path, whose)
         if record is None or record.get("run_id") != name:
             continue
-        why = _unlike_ours(path)
+        why = unlike(path, KNOWN)
         if why is not None:
             answer["artifacts_left_alone"].append({"folder": path, "why": why})
         if why is not None or _is_awaited(record, outputs["waiting"]):
@@ -109,24 +110,30 @@ def _clean(
     begun = [
         path for _, path in folders_set_aside(str(artifacts_dir), RUN_ID.fullmatch) if _is_ours(path, whose)
     ]
-    answer["artifacts_ended"] = [path for path in begun if _removed(path, answer)]
+    warnings = answer["artifacts_warnings"]
+    answer["artifacts_ended"] = [path for path in begun if removed_whole(path, TELLS_WHOSE, warnings)]
     for run in going:
         folder = str(artifacts_dir / run["run_id"])
         try:
             set_aside(folder)
         except OSError as error:
-            answer["artifacts_warnings"].append(f"{folder} was not removed: {error.strerror}.")
+            warnings.append(f"{folder} was not removed: {error.strerror}.")
             continue
         answer["artifacts"].append(run)
-        _removed(aside(folder), answer)
+        removed_whole(aside(folder), TELLS_WHOSE, warnings)
 
 
-def _removed(path: str, answer: dict[str, Any]) -> bool:
-    """Remove a folder that was set aside; whether it is gone."""
+def removed_whole(path: str, last: Sequence[str], warnings: list[str]) -> bool:
+    """Remove a folder that was set aside; whether it is gone.
+
+    Args:
+        last: see remove_folder.
+        warnings: gets a sentence where it could not be removed.
+    """
     try:
-        remove_folder(path, TELLS_WHOSE)
+        remove_folder(path, last)
     except OSError as error:
-        answer["artifacts_warnings"].append(
+        warnings.append(
             f"{path} could not be removed whole: {error.filename}: {error.strerror}. The next cleanup tries it again."
         )
         return False
@@ -151,10 +158,14 @@ def _record_in(path: str, whose: tuple[str, str]) -> dict[str, Any] | None:
         return None
 
 
-def _unlike_ours(path: str) -> str | None:
-    """Why a folder is left alone; None where it is as a run leaves it."""
+def unlike(path: str, known: Tree) -> str | None:
+    """Why a folder is left alone; None where it is as we leave it.
+
+    Args:
+        known: what we write there.
+    """
     try:
-        stranger = stranger_in(path, KNOWN)
+        stranger = stranger_in(path, known)
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
     return None if stranger is None else f"it holds {stranger}, which no run has written"
@@ -175,7 +186,18 @@ def _is_awaited(record: Mapping[str, Any], waiting: list[str]) -> bool:
 
 def _facts(path: str, record: Mapping[str, Any]) -> dict[str, Any]:
     ended = str(record.get("ended") or "")
-    age = 0.0
-    with contextlib.suppress(ValueError):
-        age = (time.time() - calendar.timegm(time.strptime(ended, "%Y-%m-%dT%H:%M:%SZ"))) / SECONDS_OF_A_DAY
-    return {"run_id": record["run_id"], "made": ended, "age_days": age, "bytes": size_of(path)}
+    return {
+        "run_id": record["run_id"],
+        "made": ended,
+        "age_days": days_since(ended),
+        "bytes": size_of(path),
+    }
+
+
+def days_since(moment: str) -> float:
+    """How long ago something ended, as a record has it; 0 where that is no moment."""
+    try:
+        then = calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))
+    except ValueError:
+        return 0.0
+    return (time.time() - then) / SECONDS_OF_A_DAY

@@ -27,6 +27,7 @@ def cleanup_report(outputs: dict[str, Any], target: str) -> list[str]:
     lines = [f"{target}: {_summary(outputs)}"]
     went = [f"backup of run {_thing(one)}" for one in outputs["removed"]]
     went += [f"artifacts of run {_thing(one)}" for one in outputs["artifacts"]]
+    went += [f"record of fleet {_thing(one)}{_beside(one)}" for one in outputs["fleets"]]
     went += [f"{path}, which an earlier cleanup had begun to remove" for path in _ended(outputs)]
     verb = "would go" if outputs["check_mode"] else "removed"
     lines += [f"  {verb}: {line}" for line in cut(went, LONGEST)]
@@ -47,6 +48,10 @@ def cleanup_in_short(outputs: dict[str, Any]) -> list[str]:
     if artifacts:
         what = _counted(outputs["artifacts"], "folder")
         lines.append(f"Removed, as artifacts_keep says: {what}: {listed(artifacts, 3, ', ')}")
+    if outputs["fleets"]:
+        fleets = [one["run_id"] for one in outputs["fleets"]]
+        what = _counted(outputs["fleets"], "record")
+        lines.append(f"Removed, as artifacts_keep says: {what}: {listed(fleets, 3, ', ')}")
     return lines
 
 
@@ -64,23 +69,32 @@ def _left_alone(outputs: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _summary(outputs: dict[str, Any]) -> str:
-    kinds = ((outputs["removed"], "backup"), (outputs["artifacts"], "folder"))
+    kinds = ((outputs["removed"], "backup"), (outputs["artifacts"], "folder"), (outputs["fleets"], "record"))
     what = [_counted(things, name) for things, name in kinds if things]
     if not what:
         return "nothing to remove" if not _ended(outputs) else "nothing but what was begun"
     verb = "would be removed, in check mode" if outputs["check_mode"] else "removed"
-    return f"{' and '.join(what)} {verb}"
+    return f"{' and '.join(filter(None, [', '.join(what[:-1]), what[-1]]))} {verb}"
 
 
 def _counted(things: list[dict[str, Any]], name: str) -> str:
     plural = "" if len(things) == 1 else "s"
-    of = " of artifacts" if name == "folder" else ""
+    of = {"folder": " of artifacts", "record": " of fleets" if plural else " of a fleet"}.get(name, "")
     return f"{len(things)} {name}{plural}{of} ({_size(sum(one['bytes'] for one in things))})"
 
 
 def _thing(one: dict[str, Any]) -> str:
     proven = ", proven" if one.get("proven") else ", never proven" if "proven" in one else ""
     return f"{one['run_id']}: {_size(one['bytes'])}, {_age(one['age_days'])} old{proven}"
+
+
+def _beside(fleet: dict[str, Any]) -> str:
+    """In check mode: what has to go before it, of databases that are looked at by themselves."""
+    others = len(fleet["beside"])
+    if not others:
+        return ""
+    runs = "run of another database" if others == 1 else "runs of other databases"
+    return f", once the artifacts of {others} {runs} are gone"
 
 
 def _age(days: float) -> str:

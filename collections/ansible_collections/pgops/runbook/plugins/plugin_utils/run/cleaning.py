@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..fleet.old_fleets import clean_fleets
 from ..record.old_artifacts import clean_artifacts
 from ..record.record import RunRecord
 from ..report.cleanup import cleanup_in_short, warnings_of
@@ -21,10 +22,15 @@ NOT_DONE = "Nothing was removed of what backup_keep and artifacts_keep no longer
 def with_artifacts(result: Result, record: RunRecord) -> None:
     """Remove artifacts as well, and add what became of it to the result of the step cleanup."""
     outputs, facts = result["outputs"], record.content
-    outputs |= clean_artifacts(
-        record.artifacts_dir, facts["target"], facts["database"], outputs, record.writes, facts["run_id"]
-    )
-    result["changed"] = bool(result.get("changed") or outputs["artifacts"] or outputs["artifacts_ended"])
+    whose = facts["target"], facts["database"]
+    outputs |= clean_artifacts(record.artifacts_dir, *whose, outputs, record.writes, facts["run_id"])
+    going = {one["run_id"] for one in outputs["artifacts"]}
+    of_fleets = clean_fleets(record.artifacts_dir, *whose, outputs["artifacts_keep"], going, record.writes)
+    outputs["fleets"] = of_fleets.pop("fleets")
+    for kind, found in of_fleets.items():
+        outputs[f"artifacts_{kind}"] += found
+    went = ("artifacts", "fleets", "artifacts_ended")
+    result["changed"] = bool(result.get("changed") or any(outputs[kind] for kind in went))
 
 
 def clean_after_run(record: RunRecord, execute: Callable[[], Result]) -> Result:
@@ -39,7 +45,7 @@ def clean_after_run(record: RunRecord, execute: Callable[[], Result]) -> Result:
     if not record.writes or not _has_begun(record):
         return {"changed": False, "report": []}
     report: list[str] = []
-    removed: Result = {"backups": [], "artifacts": []}
+    removed: Result = {"backups": [], "artifacts": [], "fleets": []}
     changed = False
     try:
         result = execute()
@@ -51,7 +57,8 @@ def clean_after_run(record: RunRecord, execute: Callable[[], Result]) -> Result:
             outputs, changed = result["outputs"], result["changed"]
             warnings += warnings_of(outputs)
             report = cleanup_in_short(outputs)
-            removed = {"backups": outputs["removed"], "artifacts": outputs["artifacts"]}
+            removed |= {kind: outputs[kind] for kind in ("artifacts", "fleets")}
+            removed["backups"] = outputs["removed"]
     except Exception as error:
         # A defect of ours, found when all is done: it must not make a run fail that went well.
         warnings = [NOT_DONE.format(f"it met an unexpected error: {error!r}")]

@@ -70,7 +70,9 @@ def back_up_cluster(
             cursor.execute("SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
             size = one_row(cursor)[0]
         begin("backing up the cluster with pgbackrest")
-        program.run("backup", f"--type={kind}", f"--annotation=runbook={run_id}", f"--process-max={jobs}")
+        program.run_at_repository(
+            "backup", f"--type={kind}", f"--annotation=runbook={run_id}", f"--process-max={jobs}"
+        )
         made = _made(program, run_id)
         with transaction(connection) as cursor:
             before = sequences_now(cursor)

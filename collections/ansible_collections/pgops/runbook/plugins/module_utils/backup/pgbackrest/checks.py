@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 
 from ...errors import Refused, StepFailed
 from ...own_files import is_link_of_another
@@ -18,15 +19,16 @@ from ...postgres.application_tables import (
 )
 from ...postgres.connection import sql
 from ...sentences import listed
-from ...shapes import Cursor, Identity
+from ...shapes import Cursor, Identity, Json
 from ..emergency import Wish, refuse_without_archiving, refuse_without_right
-from .program import INSTEAD, Owner, PgBackRest, owner_of
+from .program import INSTEAD, Owner, PgBackRest, owner_of, repository_is_elsewhere
 from .scratch import ScratchCluster
 from .settings import Server, is_of_cluster, postgres_program, read_server
 
 __all__ = [
     "WISH",
     "check_engine",
+    "check_repository",
     "check_scratch_dir",
     "check_stanza",
     "owner_of_cluster",
@@ -47,8 +49,7 @@ UNLOGGED = f"""
 def check_engine(
     cursor: Cursor,
     identity: Identity,
-    stanza: str,
-    config: str,
+    program_of: Callable[[Owner], PgBackRest],
     scratch_dir: str,
     database_bytes: int,
     proves: bool,
@@ -57,6 +58,7 @@ def check_engine(
 
     Args:
         cursor: of a transaction in production; only reads.
+        program_of: pgbackrest as a user.
         proves: whether pgbackrest may archive a segment of WAL to see that it can.
 
     Raises:
@@ -69,8 +71,9 @@ def check_engine(
     owner = owner_of_cluster(server, identity)
     postgres_program(server.data)
     check_scratch_dir(scratch_dir, owner, database_bytes)
-    program = PgBackRest(owner, stanza, config)
+    program = program_of(owner)
     check_stanza(program, identity)
+    check_repository(program, identity)
     if proves:
         _prove_archiving(program)
 
@@ -95,7 +98,7 @@ def owner_of_cluster(server: Server, identity: Identity) -> Owner:
 def check_stanza(program: PgBackRest, identity: Identity) -> None:
     """The stanza is that of this server: both have one system identifier."""
     found = program.info()
-    known = str(found["db"][-1]["system-id"])
+    known = _server_of(found)
     if known != identity["system_identifier"]:
         raise Refused(
             "backup_engine_unusable",
@@ -104,6 +107,41 @@ def check_stanza(program: PgBackRest, identity: Identity) -> None:
             f" after pg_upgrade type, as user {program.owner.name}: pgbackrest {' '.join(program.options())}"
             " stanza-upgrade",
         )
+
+
+def _server_of(info: Json) -> str:
+    """The system identifier of the server that a stanza is of."""
+    return str(info["db"][-1]["system-id"])
+
+
+def check_repository(program: PgBackRest, identity: Identity) -> None:
+    """pgbackrest can make a backup from here: on this host, or where pgbackrest_backup_command leads.
+
+    It makes them on the host of the repository alone, and refuses anywhere else.
+
+    Raises:
+        Refused: the repository is on another host and the command is not known, or leads elsewhere.
+    """
+    if not program.backup_command:
+        host = program.host_of_repository()
+        if host is not None:
+            raise repository_is_elsewhere(program.stanza, host)
+        return
+    shown = " ".join(program.backup_command)
+    try:
+        found = program.info_at_repository()
+    except StepFailed as error:
+        why = error.reason
+    else:
+        if found.get("db") and _server_of(found) == identity["system_identifier"]:
+            return
+        why = f"It knows no stanza {program.stanza} of this server."
+    raise Refused(
+        "backup_engine_unusable",
+        f"pgbackrest_backup_command does not lead to the repository: {shown}, run as {program.owner.name} with"
+        f" --stanza={program.stanza} info. {why} Nothing was changed. Correct the command, or what it needs on"
+        f" either host, until that works. {INSTEAD}",
+    )
 
 
 def _prove_archiving(program: PgBackRest) -> None:

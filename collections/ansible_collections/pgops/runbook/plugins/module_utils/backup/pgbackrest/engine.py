@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 from ...errors import Refused, RunbookError, StepFailed
 from ...postgres.answers import one_row
@@ -15,7 +16,7 @@ from ..emergency import AUTO, RESTORE_POINT
 from ..encryption import Encryption
 from ..files import check_room
 from .checks import check_engine, check_scratch_dir, owner_of_cluster
-from .program import INSTEAD, PgBackRest, check_names
+from .program import INSTEAD, Owner, PgBackRest, check_backup_command, check_names
 from .scratch import FORGOTTEN_AFTER_HOURS, ScratchCluster, left_behind
 from .settings import read_server
 
@@ -59,7 +60,7 @@ class PgBackRestEngine:
     """pgBackRest, with one stanza.
 
     Args:
-        stanza, config, type, scratch_dir, keep_scratch: as the variables pgbackrest_... have them.
+        stanza, config, type, scratch_dir, keep_scratch, backup_command: as the variables pgbackrest_... have them.
         rehearsal_host: of the inventory's group rehearsal, which has no place here.
         encryption: likewise.
     """
@@ -74,6 +75,7 @@ class PgBackRestEngine:
         type: str = "incr",
         scratch_dir: str = "",
         keep_scratch: bool = False,
+        backup_command: Sequence[str] = (),
         rehearsal_host: str = "",
         encryption: Encryption | None = None,
         backup_dir: str = "",
@@ -82,11 +84,16 @@ class PgBackRestEngine:
     ) -> None:
         self.stanza, self.config, self.type = stanza, config, type
         self.scratch_dir, self.keep_scratch = scratch_dir, keep_scratch
+        self.backup_command = backup_command
         self.rehearsal_host, self.encryption = rehearsal_host, encryption
         self.backup_dir, self.bindir, self.jobs = backup_dir, bindir, jobs
 
     def emergency_kind(self, wanted: str) -> str:
         return RESTORE_POINT if wanted == AUTO else wanted
+
+    def program(self, owner: Owner) -> PgBackRest:
+        """pgbackrest of the database's host, as the user that the server runs as."""
+        return PgBackRest(owner, self.stanza, self.config, self.backup_command)
 
     def check_variables(self) -> None:
         """
@@ -94,6 +101,7 @@ class PgBackRestEngine:
             Refused: the variables are not as this engine needs them.
         """
         check_names(self.stanza, self.config, self.scratch_dir)
+        check_backup_command(self.backup_command)
         if self.encryption:
             raise Refused(
                 "backup_engine_unusable",
@@ -111,7 +119,7 @@ class PgBackRestEngine:
 
     def check(self, cursor: Cursor, identity: Identity, database_bytes: int, proves: bool) -> None:
         self.check_variables()
-        check_engine(cursor, identity, self.stanza, self.config, self.scratch_dir, database_bytes, proves)
+        check_engine(cursor, identity, self.program, self.scratch_dir, database_bytes, proves)
         # Of the backup itself only what it must hold is there.
         check_room(self.backup_dir, 0)
 
@@ -121,7 +129,7 @@ class PgBackRestEngine:
         check_scratch_dir(self.scratch_dir, owner, database_bytes)
         lost = self.lost(cursor, identity, manifest)
         if lost is not None:
-            options = " ".join(PgBackRest(owner, self.stanza, self.config).options())
+            options = " ".join(self.program(owner).options())
             raise Refused(
                 "backup_missing",
                 f"{lost}. Nothing was changed. Choose another run; what there is: pgbackrest {options} info",
@@ -130,7 +138,7 @@ class PgBackRestEngine:
     def lost(self, cursor: Cursor, identity: Identity, manifest: Json) -> str | None:
         owner = owner_of_cluster(read_server(cursor), identity)
         label = manifest["engine"]["label"]
-        if PgBackRest(owner, self.stanza, self.config).backup(label=label) is not None:
+        if self.program(owner).backup(label=label) is not None:
             return None
         return f"pgbackrest no longer has backup {label} in its repository: its own retention has removed it"
 

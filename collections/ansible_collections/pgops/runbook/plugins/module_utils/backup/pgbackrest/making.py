@@ -69,7 +69,7 @@ class PgBackRestMaker:
         """What is known of production's server, and pgbackrest beside it."""
         with transaction(connection) as cursor:
             server, identity = read_server(cursor), server_identity(cursor)
-        return server, PgBackRest(owner_of_cluster(server, identity), self.engine.stanza, self.engine.config)
+        return server, self.engine.program(owner_of_cluster(server, identity))
 
     def fill_copy(
         self, production: Connection, files: BackupFiles, manifest: Json, copy: CopyDatabase

@@ -17,7 +17,15 @@ from ...errors import Refused, StepFailed
 from ...sentences import listed
 from ...shapes import Json
 
-__all__ = ["INSTEAD", "Owner", "PgBackRest", "check_names", "owner_of"]
+__all__ = [
+    "INSTEAD",
+    "Owner",
+    "PgBackRest",
+    "check_backup_command",
+    "check_names",
+    "owner_of",
+    "repository_is_elsewhere",
+]
 
 INSTEAD = "Another engine: -e backup_engine=pg_dump"
 
@@ -27,6 +35,15 @@ PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./@:+-]*")
 
 # Its exit status where another of its commands holds the lock of the stanza (error 50, LockAcquireError).
 LOCKED = 50
+
+# Likewise where a command works on the host of the repository alone, and this is another (error 72, HostInvalidError).
+ANOTHER_HOST = 72
+
+#: Options of every command that is run: what it says goes to our report, and to no screen.
+QUIET = ("--log-level-console=off", "--log-level-stderr=warn", "--no-log-timestamp")
+
+# What ``pgbackrest help`` says of an option that is set.
+CURRENT = re.compile(r"^current: (?P<value>\S+)$", re.MULTILINE)
 
 
 class Owner(NamedTuple):
@@ -118,6 +135,40 @@ def check_names(stanza: str, config: str, scratch_dir: str) -> None:
             )
 
 
+def check_backup_command(words: Sequence[str]) -> None:
+    """The words of pgbackrest_backup_command are words.
+
+    Raises:
+        Refused: one is empty, or none that a program can be given.
+    """
+    if any(not word.strip() or "\0" in word for word in words):
+        raise Refused(
+            "backup_engine_unusable",
+            f"pgbackrest_backup_command is {list(words)!r}: one of its words is empty, or holds a NUL. Nothing was"
+            f""" changed. Give it as a list, as: {_way("pgbackrest", "repository")}""",
+        )
+
+
+def _way(user: str, host: str) -> str:
+    """The option that names a way to the host of the repository."""
+    return f"""-e '{{"pgbackrest_backup_command": ["ssh", "{user}@{host}", "pgbackrest"]}}'"""
+
+
+def repository_is_elsewhere(stanza: str, host: str = "") -> Refused:
+    """The refusal where backups have to be made on another host, and how is not known.
+
+    Args:
+        host: of the repository, where it is known.
+    """
+    return Refused(
+        "backup_engine_unusable",
+        f"The repository of stanza {stanza} is on {f'host {host}' if host else 'another host'}, where alone pgbackrest"
+        " makes backups, and pgbackrest_backup_command does not say how it is reached. Production is as it was. Type"
+        f" the same command with {_way('pgbackrest', host or 'repository')} (the words that start pgbackrest there,"
+        f" with its --config if it has one of its own). {INSTEAD}",
+    )
+
+
 class PgBackRest:
     """pgbackrest with one stanza.
 
@@ -125,12 +176,16 @@ class PgBackRest:
         owner: as whom it runs.
         stanza: name of the stanza.
         config: its configuration file; empty means where it looks by itself.
+        backup_command: words that start pgbackrest on the host of the repository; empty where that is this one.
     """
 
-    def __init__(self, owner: Owner, stanza: str, config: str = "") -> None:
+    def __init__(
+        self, owner: Owner, stanza: str, config: str = "", backup_command: Sequence[str] = ()
+    ) -> None:
         self.owner = owner
         self.stanza = stanza
         self.config = config
+        self.backup_command = list(backup_command)
 
     def options(self) -> list[str]:
         """Those of every command."""
@@ -159,26 +214,68 @@ class PgBackRest:
         Raises:
             StepFailed: with what it said last.
         """
-        answer = subprocess.run(
-            [
-                self.path(),
-                *self.options(),
-                "--log-level-console=off",
-                "--log-level-stderr=warn",
-                "--no-log-timestamp",
-                *options,
-                command,
-            ],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            pass_fds=holding,
-            **self.owner.process(),
-        )
+        return self._ended(command, [self.path(), *self.options(), *QUIET, *options, command], holding)
+
+    def run_at_repository(self, command: str, *options: str) -> str:
+        """Run a command that works on the host of the repository alone; returns what it printed.
+
+        It is the words of backup_command that lead there, perhaps by ssh, which has a shell put together there what it
+        is given: our own words are of characters that mean nothing to one.
+
+        Raises:
+            StepFailed: with what it said last.
+            Refused: the repository is on another host, and backup_command is empty.
+        """
+        words = [self.path(), *self.options()]
+        if self.backup_command:
+            words = [*self.backup_command, f"--stanza={self.stanza}"]
+        return self._ended(command, [*words, *QUIET, *options, command])
+
+    def _ended(self, command: str, words: Sequence[str], holding: Sequence[int] = ()) -> str:
+        try:
+            answer = subprocess.run(
+                words,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                pass_fds=holding,
+                **self.owner.process(),
+            )
+        except OSError as error:
+            why = f"{words[0]} could not be started: {error.strerror}."
+            raise StepFailed("backup_engine_failed", why) from None
         if answer.returncode == 0:
             return answer.stdout
+        if answer.returncode == ANOTHER_HOST and not self.backup_command:
+            raise repository_is_elsewhere(self.stanza)
         raise StepFailed("backup_engine_failed", _failure(command, answer.returncode, answer.stderr))
+
+    def host_of_repository(self) -> str | None:
+        """The host of the repository by pgbackrest's configuration; None for this one, or where that is not told.
+
+        Where it is not told (there are several repositories), a backup is tried, and may be refused.
+        """
+        try:
+            said = self._ended("help", [self.path(), *self.options(), "help", "restore", "repo-host"])
+        except StepFailed:
+            return None
+        found = CURRENT.search(said)
+        return found["value"] if found and "<" not in found["value"] else None
+
+    def info_at_repository(self) -> Json:
+        """What is known of the stanza where backup_command leads; {} where nothing is.
+
+        Raises:
+            StepFailed: it leads to no pgbackrest.
+        """
+        return self._of_stanza(self.run_at_repository("info", "--output=json"))
+
+    def _of_stanza(self, said: str) -> Json:
+        try:
+            return next((one for one in json.loads(said) if one.get("name") == self.stanza), {})
+        except (ValueError, TypeError, AttributeError):
+            raise StepFailed("backup_engine_failed", "pgbackrest info did not answer with JSON.") from None
 
     def info(self) -> Json:
         """What the repository has of the stanza: status, db (a list), backup (a list, the newest last).
@@ -187,12 +284,11 @@ class PgBackRest:
             Refused: there is no such stanza, or its repository cannot be read.
         """
         try:
-            stanzas = json.loads(self.run("info", "--output=json"))
+            stanza = self._of_stanza(self.run("info", "--output=json"))
         except StepFailed as error:
             raise Refused(
                 "backup_engine_unusable", f"{error.reason} Nothing was changed. {INSTEAD}"
             ) from None
-        stanza: Json = next((one for one in stanzas if one.get("name") == self.stanza), {})
         if not stanza.get("db"):
             raise Refused(
                 "backup_engine_unusable",
