@@ -7,7 +7,7 @@ ifndef AT_ONCE
 .NOTPARALLEL:
 endif
 .PHONY: help demo start stop test test-room combinations lint pytest unit integration molecule molecule-short lint-short lint-code proof lossless bench strangers \
-    versions drafts faults mutants documents transcripts collection sanity sanity-offline clean venv lock
+    versions drafts faults mutants documents transcripts screenshots collection sanity sanity-offline clean venv lock
 
 FILES ?= 10000
 PYTHON ?=
@@ -43,6 +43,7 @@ help: ## this list
 	@echo 'make faults        let everything go wrong that can, and see that every word is true; QUICK=1, SEED=1 likewise, NAMES=500 hostile names'
 	@echo 'make mutants       make the code wrong in one place after the other, and see tests fail; ROOM=ledger, QUICK=1'
 	@echo 'make transcripts   write the transcripts in README.md from runs on the demo (which begins anew)'
+	@echo 'make screenshots   take those of docs/screenshots from runs on the demo (which begins anew); needs chromium'
 	@echo 'make start, stop   start or stop the local server of the demo; its data stays'
 	@echo 'make documents     write the pages of docs/ that are made from tables in the code'
 	@echo 'make clean         stop the server; remove .venv, .local, artifacts, backups, bench, dist and caches'
@@ -158,6 +159,10 @@ mutants: venv
 # Their test in tests/integration/demo runs the same stories and fails when the README tells them differently.
 transcripts: start
 	@python demo/transcripts.py
+
+# A test knows by the templates when they are old.
+screenshots: start
+	@python demo/screenshots.py
 
 # Servers first: as root their data lies below /var/tmp, and only their state files know where.
 clean:

@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.reasons import (  # 
     PARTS,
 )
 
+from docs.awx import awx_page, export  # noqa: E402
 from docs.floors import MAP, with_picture  # noqa: E402
 
 __all__ = ["PAGES", "reasons_page", "the_map"]
@@ -50,7 +51,12 @@ def the_map() -> str:
 
 
 #: Path below the project -> what makes its text.
-PAGES: dict[str, Callable[[], str]] = {"docs/architecture.md": the_map, "docs/reasons.md": reasons_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/architecture.md": the_map,
+    "docs/awx/README.md": awx_page,
+    "docs/awx/job_templates.json": export,
+    "docs/reasons.md": reasons_page,
+}
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ ON_THE_COMMAND_LINE = {
     "name": "none",
     "run_id": "none",
     "skip": "none",
+    "tag": "none",
     "until": "none",
     "to": "none",
     "restore_to": "none",

@@ -33,6 +33,11 @@ PROBE = """
         dark: matchMedia('(prefers-color-scheme: dark)').matches,
         violations: found.violations.map(one => [one.id, one.nodes.map(node => node.html).slice(0, 3)]),
         passes: found.passes.map(one => one.id),
+        broken: [...document.querySelectorAll('th, td.good, td.bad')].filter(cell => {
+            const text = document.createRange();
+            text.selectNodeContents(cell);
+            return !cell.children.length && !/\\s/.test(cell.textContent) && text.getClientRects().length > 1;
+        }).map(cell => cell.textContent),
     }), '*')))"""
 
 # A frame is as wide as it is told to be; a window is not narrower than its buttons.
@@ -95,6 +100,7 @@ def test_nothing_is_wrong_at_any_width(pages: dict[str, Path], name: str, width:
     assert found["width"] == width
     assert found["scrolled"] <= found["room"], "the page scrolls sideways"
     assert found["violations"] == []
+    assert found["broken"] == [], "a word goes on in the next line"
     assert "color-contrast" in found["passes"]
     assert console == []
 

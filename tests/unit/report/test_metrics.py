@@ -1,10 +1,9 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Metrics of a run as Prometheus reads them; its own tool looks at them, and at the rules and panels that use them."""
+"""Metrics of a run as Prometheus reads them; its own tool looks at them."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import stat
@@ -21,8 +20,6 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.report.metrics impor
 )
 
 from tests.unit.record.records import failed, ok, record, run_until, settled
-
-MONITORING = Path(__file__).resolve().parents[3] / "docs" / "monitoring"
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 
@@ -86,22 +83,3 @@ def test_the_next_run_replaces_it_and_others_may_read_it(deployed: dict[str, Any
     assert 'outcome="refused"' in path.read_text(encoding="utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [one.name for one in tmp_path.iterdir() if one.suffix == ".prom"] == [path.name]
-
-
-@needs_promtool
-def test_the_rules_are_rules() -> None:
-    assert "4 rules found" in promtool("check", "rules", str(MONITORING / "alerts.yml"))
-
-
-@pytest.mark.parametrize("name", ["alerts.yml", "dashboard.json"])
-def test_rules_and_panels_ask_for_what_there_is(name: str) -> None:
-    text = (MONITORING / name).read_text(encoding="utf-8")
-    asked = set(re.findall(r"pgops_runbook_(\w+)", text))
-    assert asked
-    assert asked <= set(FAMILIES)
-
-
-def test_each_panel_asks_the_source_that_is_chosen() -> None:
-    dashboard = json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))
-    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == {"${source}"}
-    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
