@@ -275,3 +275,48 @@ def test_alembic_knows_where_it_is(project: Callable[..., StepRuns]) -> None:
     assert "bb22 (head)" in tool(runs, *alembic, "current")
     tool(runs, *alembic, "downgrade", "base")
     assert runs.ask("SELECT to_regclass('one')") == [(None,)]
+
+
+YOYO = {
+    f"migrations/{name}.sql": text
+    for name, text in (
+        ("0001.first", "CREATE TABLE one (id int);\n"),
+        ("0001.first.rollback", "DROP TABLE one;\n"),
+        ("0002.second", "-- depends: 0001.first\nCREATE TABLE two (id int);\n"),
+        ("0002.second.rollback", "DROP TABLE two;\n"),
+    )
+}
+
+
+def test_yoyo_lists_what_was_deployed(project: Callable[..., StepRuns]) -> None:
+    needs("yoyo", "PyPI: yoyo-migrations; Debian: yoyo")
+    runs = project("yoyo", "0001", YOYO)
+    url = f"postgresql://{runs.server.user}@/{runs.database}?host={runs.server.host}&port={runs.server.port}"
+
+    def yoyo(command: str, *options: str) -> str:
+        said = tool(
+            runs, "yoyo", command, "--no-config-file", "--batch", *options, f"--database={url}", "migrations"
+        )
+        return " ".join(said.split())
+
+    deploy(runs, "0001")
+    assert "A 0001.first" in yoyo("list")
+    assert "U 0002.second" in yoyo("list")
+    yoyo("apply")
+    assert runs.ask("SELECT count(*) FROM two") == [(0,)]
+    assert {one["state"] for one in runs.must("status")["outputs"]["migrations"]} == {"applied"}
+    roll_back(runs, "0002")
+    assert "U 0002.second" in yoyo("list")
+    deploy(runs, "0002")
+    assert "U 000" not in yoyo("list")
+    yoyo("rollback", "--all")
+    assert runs.ask("SELECT to_regclass('one'), to_regclass('two')") == [(None, None)]
+    log = runs.ask("SELECT operation, migration_id FROM _yoyo_log ORDER BY created_at_utc")
+    assert log == [
+        ("apply", "0001.first"),
+        ("apply", "0002.second"),
+        ("rollback", "0002.second"),
+        ("apply", "0002.second"),
+        ("rollback", "0002.second"),
+        ("rollback", "0001.first"),
+    ]

@@ -21,6 +21,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.ledger.tools.numbers
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.tools.python import Alembic
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.tools.sqitch import Sqitch
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.tools.table import RecordTable
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.tools.yoyo import Yoyo
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.versions import VersionTable
 
 
@@ -36,6 +37,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "golang": {"a": 1, "b": 2},
     "goose": {"a": 1, "b": 2},
     "rails": {"a": "20240101", "b": "20240102"},
+    "yoyo": {"a": "0001.first", "b": "0002.second"},
 }
 # What the table then holds: after the first migration, and after both.
 ROWS: dict[str, tuple[str, list[tuple], list[tuple]]] = {
@@ -61,6 +63,12 @@ ROWS: dict[str, tuple[str, list[tuple], list[tuple]]] = {
         "SELECT version_id, is_applied FROM goose_db_version ORDER BY id",
         [(0, True), (1, True)],
         [(0, True), (1, True), (2, True)],
+    ),
+    "yoyo": (
+        "SELECT migration_id, encode(sha256(convert_to(migration_id, 'UTF8')), 'hex') = migration_hash"
+        " FROM _yoyo_migration ORDER BY 1",
+        [("0001.first", True)],
+        [("0001.first", True), ("0002.second", True)],
     ),
     "rails": (
         "SELECT version FROM schema_migrations ORDER BY 1",
@@ -89,11 +97,13 @@ def rows(cursor: Any, query: str) -> list[tuple]:
 
 
 def test_there_is_one_of_each_tool_and_none_by_default() -> None:
-    assert sorted(TOOLS) == ["", *sorted([*ENTRIES, "sqitch"])]
+    assert sorted(TOOLS) == sorted(["", *ENTRIES, "sqitch"])
     keep_books_in(None)
     assert (type(books()), recorded_in()) == (RecordTable, "schema_migrations")
     keep_books_in({"tool": "sqitch"})
     assert (type(books()), recorded_in()) == (Sqitch, "sqitch.changes")
+    keep_books_in({"tool": "yoyo"})
+    assert (type(books()), recorded_in()) == (Yoyo, "_yoyo_migration")
     keep_books_in(None)
 
 
@@ -118,6 +128,25 @@ def test_what_is_applied_is_recorded_and_forgotten_as_the_tool_would(cursor: Any
     record.forget(first)
     assert record.find() is None
     assert read_schema(cursor) == before
+
+
+def test_yoyos_log_has_each_time_that_something_was_done(cursor: Any) -> None:
+    record = table(cursor, "yoyo")
+    for version in ("a", "b"):
+        record.record(version, "")
+    record.forget("b")
+    assert rows(
+        cursor,
+        "SELECT operation, migration_id, username = session_user, length(id), comment FROM _yoyo_log"
+        " ORDER BY created_at_utc",
+    ) == [
+        ("apply", "0001.first", True, 36, None),
+        ("apply", "0002.second", True, 36, None),
+        ("rollback", "0002.second", True, 36, None),
+    ]
+    assert rows(cursor, "SELECT version FROM _yoyo_version") == [(2,)]
+    record.forget("a")
+    assert rows(cursor, "SELECT count(*) FROM pg_class WHERE relname LIKE '\\_yoyo%'") == [(0,)]
 
 
 def test_of_what_a_squashed_migration_replaces_django_records_each(cursor: Any) -> None:
@@ -145,7 +174,7 @@ def test_a_table_of_the_tools_own_stays_and_is_left_out_of_rows_compared(cursor:
     record = table(cursor, tool)
     record.record(first, "words")
     cursor.execute(f"COMMENT ON TABLE {record.name()} IS NULL")
-    (name,) = record.quoted_names()
+    name, *_ = record.quoted_names()
     content = {"tables": {name: {}, "public.users": {}}, "sequences": {f"{name}_id_seq": 1, "public.u": 2}}
     assert record.without_books(content) == {"tables": {"public.users": {}}, "sequences": {"public.u": 2}}
     record.forget(first)

@@ -18,6 +18,7 @@ CHECK = "SELECT to_regclass('notes') IS NOT NULL;"
 FOLDERS: dict[str, tuple[str, dict[str, str]]] = {
     "flyway": ("1.2", {"V1_2__notes.sql": UP, "U1_2__notes.sql": DOWN, "verify/V1_2__notes.sql": CHECK}),
     "golang": ("000001", {"migrations/000001_notes.up.sql": UP, "migrations/000001_notes.down.sql": DOWN}),
+    "yoyo": ("0001", {"migrations/0001.notes.sql": UP, "migrations/0001.notes.rollback.sql": DOWN}),
     "dbmate": (
         "20240101",
         {"migrations/20240101_notes.sql": f"-- migrate:up\n{UP}\n-- migrate:down\n{DOWN}\n"},

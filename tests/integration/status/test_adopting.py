@@ -20,6 +20,41 @@ def test_what_is_in_place_is_recorded_and_can_be_deployed_upon(runs: StepRuns) -
     assert "already applied" in runs.another().step("preflight")["msg"]
 
 
+def test_what_cannot_be_tried_is_named_and_keeps_nothing_else_from_being_adopted(runs: StepRuns) -> None:
+    runs.write(
+        migrations__003_broken="CREATE TABLE broken AS SELECT 1 / 0 AS a;",
+        rollback__003_broken_rollback="DROP TABLE broken;",
+        migrations__004_by_author="CREATE INDEX CONCURRENTLY by_author ON notes (author);",
+        rollback__004_by_author_rollback="DROP INDEX by_author;",
+        migrations__005_later="COMMENT ON TABLE broken IS 'x';",
+        rollback__005_later_rollback="COMMENT ON TABLE broken IS NULL;",
+    )
+    runs.execute("ALTER TABLE notes ADD COLUMN author text", "CREATE INDEX by_author ON notes (author)")
+    found = runs.another("status", "pending").must("status", adopt=True)["outputs"]["adoption"]
+    assert {version: facts["state"] for version, facts in found.items()} == {
+        "002": "in place",
+        "003": "failed",
+        "004": "in place",
+        "005": "failed",
+    }
+    assert "division by zero" in found["003"]["missing"][0]
+    assert runs.ask(VERSIONS) == [("001",), ("002",), ("004",)]
+
+
+def test_a_migration_that_is_half_done_is_not_taken_for_one_that_is_in_place(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author="-- Transaction: none\nALTER TABLE notes ADD COLUMN author int;\n"
+        "UPDATE notes SET author = 1 / id WHERE author IS NULL;"
+    )
+    runs.up_to("rehearse")
+    runs.execute("INSERT INTO notes (id, body) VALUES (0, 'of a user')")
+    assert runs.step("apply")["failed"]
+    runs.conclude("failed")
+    refused = runs.another("status", "pending").step("status", adopt=True)
+    assert refused["reason_code"] == "migration_half_done", refused
+    assert runs.ask(VERSIONS) == [("001",)]
+
+
 def test_nothing_is_adopted_beside_a_run(runs: StepRuns) -> None:
     runs.steps("preflight")
     runs.execute("ALTER TABLE notes ADD COLUMN author text")

@@ -93,6 +93,11 @@ def test_status_of_a_sound_database() -> None:
             "  009_text  applied, partial, table public.t is missing, rollback not proven in this database",
         ),
         (
+            {"adoption": {"009": {"state": "failed", "missing": ["statement 1: division by zero."]}}},
+            "  009_text  applied, not looked for: it cannot be applied to an empty database: statement 1: division by"
+            " zero, rollback not proven in this database",
+        ),
+        (
             {"adoption": {"009": {"state": "in place", "missing": []}}},
             "  009_text  applied, found in place and recorded, rollback not proven in this database",
         ),

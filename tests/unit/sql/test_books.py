@@ -158,3 +158,10 @@ def test_an_identity_of_sqitch_stands_for_all_of_the_plan_up_to_it() -> None:
     assert one[0] != another[0]
     assert one[1] != another[1]
     assert all(len(found) == 40 for found in (*one, *another))
+
+
+def test_yoyo_knows_a_migration_by_its_files_name(tmp_path: Path) -> None:
+    files = {"migrations/0001.first.sql": "SELECT 1", "migrations/0001.first.rollback.sql": "SELECT 2"}
+    assert entries(tmp_path / "a", "yoyo", files) == {"0001": "0001.first"}
+    plain = {"migrations/001_x.sql": "-- Recorded as: 20240101_01_aB3dE-x\nSELECT 1"}
+    assert entries(tmp_path / "b", "yoyo", plain) == {"001": "20240101_01_aB3dE-x"}

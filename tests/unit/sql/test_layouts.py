@@ -17,6 +17,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts import (
     numbered,
     plain,
     sqitch,
+    yoyo,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.beside import with_scripts_beside
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.layouts.choice import LAYOUTS, layout_of
@@ -72,6 +73,7 @@ def test_each_layout_has_a_reader() -> None:
         "goose": goose.read,
         "sqitch": sqitch.read,
         "rails-sql": numbered.read_rails,
+        "yoyo": yoyo.read,
     } == LAYOUTS
 
 
@@ -81,6 +83,7 @@ def test_each_layout_has_a_reader() -> None:
         ("V1_2__x.sql", "", "flyway"),
         ("R__x.sql", "", "flyway"),
         ("001_x.up.sql", "", "golang"),
+        ("0001.x.rollback.sql", "", "yoyo"),
         ("001_x.sql", DBMATE, "dbmate"),
         ("001_x.sql", GOOSE.upper(), "goose"),
         ("V1.sql", "SELECT '-- migrate:up'", None),
@@ -102,6 +105,7 @@ FOLDERS: dict[str, dict[str, str]] = {
         "deploy/a.sql": "BEGIN;\nSELECT 1;\nCOMMIT;",
         "revert/a.sql": "SELECT 2",
     },
+    "yoyo": {"migrations/0001.a.sql": "SELECT 1", "migrations/0001.a.rollback.sql": "SELECT 2"},
     "rails-sql": {
         "migrate/20240101000000_a.up.sql": "SELECT 1",
         "migrate/20240101000000_a.down.sql": "SELECT 2",
@@ -556,3 +560,68 @@ def test_a_change_that_another_project_has_is_not_known_here(tmp_path: Path) -> 
     plan = "%project=p\na [other:x] 2024-01-01T00:00:00Z A <a@b>\n"
     with pytest.raises(SqlScriptError, match="requires other:x, which is no migration of this folder"):
         read(tmp_path, {"sqitch.plan": plan, "deploy/a.sql": "SELECT 1"})
+
+
+# yoyo
+
+
+def test_yoyo_says_what_a_migration_depends_on_and_whether_it_runs_in_a_transaction(tmp_path: Path) -> None:
+    contents = yoyo.read(
+        write_all(
+            tmp_path,
+            {
+                "migrations/0001.first.sql": "SELECT 1",
+                "migrations/0001.first.rollback.sql": "SELECT 2",
+                "migrations/0002.second.sql": "-- words\n-- depends: 0001.first\n--transactional: FALSE\nSELECT 1\n"
+                "-- depends: nothing",
+                "migrations/20240101_01_aB-x.sql": "-- depends:  0002.second\n-- depends: 0001.first\nSELECT 1",
+                "migrations/20240101_02_cD-y.sql": "SELECT 1",
+            },
+        ),
+        "migrations",
+        False,
+    )
+    found = {one.version: one for one in contents.found}
+    assert {version: one.requires for version, one in found.items()} == {
+        "0001": None,
+        "0002": ("0001",),
+        "20240101_01_aB-x": ("0002", "0001"),
+        "20240101_02_cD-y": None,
+    }
+    assert [one.apply.header.transaction for one in contents.found] == [None, "none", None, None]
+    assert (found["0001"].rollback is None, found["0002"].rollback) == (False, None)
+    assert found["0002"].rollback_place == "migrations/0002.second.rollback.sql"
+    assert contents.warnings == ()
+
+
+def test_of_yoyo_only_sql_is_read_and_the_rest_is_said(tmp_path: Path) -> None:
+    contents = yoyo.read(
+        write_all(
+            tmp_path,
+            {
+                "migrations/0001.a.sql": "SELECT 1",
+                "migrations/0002.b.py": "steps = []",
+                "migrations/0003.c.rollback.sql": "SELECT 1",
+                "migrations/post-apply.sql": "SELECT 1",
+            },
+        ),
+        "migrations",
+        False,
+    )
+    assert [one.version for one in contents.found] == ["0001"]
+    said = {remark.name: (remark.belongs, remark.what) for remark in contents.warnings}
+    assert said["migrations/0002.b.py"][1].startswith("is not read: it is Python")
+    assert said["migrations/0003.c.rollback.sql"] == (
+        False,
+        "belongs to no migration (there is no 0003.c.sql)",
+    )
+    assert said["migrations/post-apply.sql"][0] is True
+
+
+def test_a_rollback_of_yoyos_is_no_plain_migration(tmp_path: Path) -> None:
+    root = write_all(
+        tmp_path, {"migrations/0001.a.sql": "SELECT 1", "migrations/0001.a.rollback.sql": "SELECT 2"}
+    )
+    with pytest.raises(SqlScriptError) as caught:
+        read_sql_library(root, layout="plain")
+    assert caught.value.code == "layout_foreign"

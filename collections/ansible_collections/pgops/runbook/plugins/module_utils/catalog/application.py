@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..ledger.versions import VersionTable
 from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..shapes import Catalog, Cursor
@@ -39,12 +41,12 @@ def of_application(cursor: Cursor, catalog: Catalog) -> Catalog:
             del catalog[key]
     table = VersionTable(cursor)
     if table.is_ours():
-        name = table.quoted_names()[0]
-        beside = tuple(f" {one}" for one in (name, *table.quoted_beside()))
-        catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, name, beside)}
+        names = table.quoted_names()
+        beside = tuple(f" {one}" for one in (*names, *table.quoted_beside()))
+        catalog = {key: facts for key, facts in catalog.items() if not _belongs_to(key, names, beside)}
     return catalog
 
 
-def _belongs_to(key: str, table: str, beside: tuple[str, ...]) -> bool:
-    """Whether a catalog key names the table or a part of it (``table x``, ``column x.y``, ``index x_pkey``)."""
-    return key.endswith(beside) or f" {table}." in key
+def _belongs_to(key: str, tables: Sequence[str], beside: tuple[str, ...]) -> bool:
+    """Whether a catalog key names a table or a part of it (``table x``, ``column x.y``, ``index x_pkey``)."""
+    return key.endswith(beside) or any(f" {table}." in key for table in tables)

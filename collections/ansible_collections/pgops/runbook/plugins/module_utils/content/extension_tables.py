@@ -17,10 +17,10 @@ __all__ = ["content_not_dumped", "not_brought_back"]
 
 def content_not_dumped(cursor: Cursor) -> dict[str, Json]:
     """Name -> extension, rows and digest of each such table, as the cursor's transaction sees them."""
-    found = tables_not_dumped(cursor)
+    tables = tables_not_dumped(cursor)
     stored = [
         StoredTable(one.oid, one.schema, one.relation, one.name, "table", one.columns, True, "", 0)
-        for one in found
+        for one in tables
     ]
     with cursor.connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
         previous = pin_session(own, local=True)
@@ -28,7 +28,7 @@ def content_not_dumped(cursor: Cursor) -> dict[str, Json]:
         restore_session(own, previous, local=True)
     return {
         one.name: {"extension": one.extension, **{key: facts[one.name][key] for key in ("rows", "digest")}}
-        for one in found
+        for one in tables
     }
 
 

@@ -16,11 +16,13 @@ from .tools.numbers import Dbmate, Golang, Goose, Rails
 from .tools.python import Alembic, Django
 from .tools.sqitch import Sqitch
 from .tools.table import RecordTable
+from .tools.yoyo import Yoyo
 
 __all__ = ["TOOLS", "books", "keep_books_in", "recorded_in"]
 
 TOOLS: Dict[str, Type[RecordTable]] = {
-    tool.name: tool for tool in (RecordTable, Alembic, Dbmate, Django, Flyway, Golang, Goose, Rails, Sqitch)
+    tool.name: tool
+    for tool in (RecordTable, Alembic, Dbmate, Django, Flyway, Golang, Goose, Rails, Sqitch, Yoyo)
 }
 
 _books = RecordTable({})

@@ -144,9 +144,10 @@ class VersionTable:
         self._must_be_there(schema)
         table = sql.Identifier(schema, name)
         beside = {suffix: sql.Identifier(f"{name}_{suffix}") for suffix in ("pk", "s_idx")}
+        others = {other: sql.Identifier(schema, other) for other in self.books.others}
         for statement in self.books.made:
             self.cursor.execute(
-                sql.SQL(statement).format(t=table, t_pk=beside["pk"], t_s_idx=beside["s_idx"])
+                sql.SQL(statement).format(t=table, t_pk=beside["pk"], t_s_idx=beside["s_idx"], **others)
             )
         self.cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(table), (MARK,))
         return schema, name
@@ -177,7 +178,8 @@ class VersionTable:
         with on_role_path(self.cursor):
             self.books.forget(self.cursor, table, version)
         if record.is_ours and self.books.is_empty(self.cursor, table):
-            self.cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*table)))
+            names = sql.SQL(", ").join(sql.Identifier(table[0], name) for name in self._written(table))
+            self.cursor.execute(sql.SQL("DROP TABLE {}").format(names))
 
     def is_ours(self) -> bool:
         """Whether there is one, and the runbook made it."""

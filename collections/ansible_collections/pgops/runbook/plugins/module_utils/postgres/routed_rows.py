@@ -59,12 +59,12 @@ def read_routed(cursor: Cursor) -> dict[int, list[int]]:
 def routed_names(cursor: Cursor) -> dict[str, str]:
     """``schema.partition`` of each partition of such tables -> ``schema.table``."""
     cursor.execute(ROUTED)
-    found = {table: below for _, table, below in cursor.fetchall()}
-    if not found:
+    partitions = {table: below for _, table, below in cursor.fetchall()}
+    if not partitions:
         return {}
     cursor.execute(
         f"SELECT c.oid::bigint, {NAME} FROM {RELATIONS} WHERE c.oid = ANY (%s::oid[])",
-        ([oid for below in found.values() for oid in below],),
+        ([oid for below in partitions.values() for oid in below],),
     )
     names = dict(cursor.fetchall())
-    return {names[oid]: table for table, below in found.items() for oid in below}
+    return {names[oid]: table for table, below in partitions.items() for oid in below}

@@ -44,17 +44,17 @@ def check_all_in_backup(
     Raises:
         Refused: naming them, with the commands.
     """
-    found = [(one.name, one.extension) for one in tables_not_dumped(cursor) if has_rows(cursor, one)]
-    names = [name for name, _ in found]
-    if not found or accept:
+    tables = [(one.name, one.extension) for one in tables_not_dumped(cursor) if has_rows(cursor, one)]
+    names = [name for name, _ in tables]
+    if not tables or accept:
         return names
-    named = listed([_named(*one) for one in found])
-    what = f"{named} {'has' if len(found) == 1 else 'have'} rows, and {LEFT_OUT}: {consequence}."
+    named = listed([_named(*one) for one in tables])
+    what = f"{named} {'has' if len(tables) == 1 else 'have'} rows, and {LEFT_OUT}: {consequence}."
     if warn is not None:
         warn(f"{what} The rollback itself does not depend on it.")
         return names
     raise Refused(
-        "rows_not_in_backup", f"{what} Nothing was changed. {_what_to_type(found)}", not_in_backup=names
+        "rows_not_in_backup", f"{what} Nothing was changed. {_what_to_type(tables)}", not_in_backup=names
     )
 
 
@@ -78,13 +78,13 @@ def refuse_not_brought_back(lost: Sequence[Json]) -> None:
     )
 
 
-def _difference(one: Json) -> str:
-    rows = f"{one['rows']} {'row' if one['rows'] == 1 else 'rows'} in production"
-    if one["rows_in_copy"] is None:
+def _difference(table: Json) -> str:
+    rows = f"{table['rows']} {'row' if table['rows'] == 1 else 'rows'} in production"
+    if table["rows_in_copy"] is None:
         return f"{rows}, and no such table in the restored database"
-    if one["rows_in_copy"] == one["rows"]:
+    if table["rows_in_copy"] == table["rows"]:
         return f"{rows}, and as many, with other values, in the restored database"
-    return f"{rows}, and {one['rows_in_copy']} in the restored database"
+    return f"{rows}, and {table['rows_in_copy']} in the restored database"
 
 
 def _named(table: str, extension: str) -> str:

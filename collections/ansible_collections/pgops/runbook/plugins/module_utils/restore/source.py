@@ -31,11 +31,11 @@ def proven_runs(receipts: Sequence[Receipt]) -> list[str]:
     Args:
         receipts: the whole chain of the ledger, oldest first.
     """
-    found = [one["run_id"] for one in receipts if one["step"] == "verify_restore" and one["status"] == "ok"]
+    runs = [one["run_id"] for one in receipts if one["step"] == "verify_restore" and one["status"] == "ok"]
     of_neither_state = {
         one["run_id"] for one in receipts if one["step"] == "backup" and one["outputs"].get("half_done")
     }
-    return [run_id for run_id in dict.fromkeys(reversed(found)) if run_id not in of_neither_state]
+    return [run_id for run_id in dict.fromkeys(reversed(runs)) if run_id not in of_neither_state]
 
 
 def dump_folder(backup_dir: str, run_id: str) -> str | None:

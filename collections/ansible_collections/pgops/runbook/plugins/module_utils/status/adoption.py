@@ -4,22 +4,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ..backup.copy import CopyDatabase, database_settings
 from ..catalog.application import read_schema
 from ..catalog.difference import difference
 from ..catalog.remade import Remade
-from ..errors import Refused
+from ..errors import Refused, RunbookError
+from ..execution.hooks import Hooks
+from ..execution.parts import commits_one_by_one
+from ..execution.recipe_one_by_one import apply_one_by_one
 from ..execution.script import apply_migration
 from ..ledger.receipts import script_digests
 from ..ledger.versions import VersionTable
-from ..postgres.connection import transaction
+from ..postgres.connection import psycopg2, transaction
+from ..postgres.message import one_line
 from ..shapes import Catalog, Connection, Json, Migration, Receipt
 from ..step.options import operator_name
 from ..step.step import Step
 
-__all__ = ["find_in_place", "made_by_each", "placement", "record_in_place"]
+__all__ = ["Made", "find_in_place", "made_by_each", "placement", "record_in_place"]
 
 # Who owns an object, who may use it and how it is described differ from site to site.
 FACTS_OF_THE_SITE = ("owner", "privileges", "comment")
@@ -28,27 +33,51 @@ FACTS_OF_THE_SITE = ("owner", "privileges", "comment")
 KINDS_BY_PRESENCE = ("function", "view", "materialized view", "comment")
 
 
-def made_by_each(connection: Connection, migrations: Sequence[Migration]) -> list[tuple[str, Catalog]]:
+class Made(NamedTuple):
+    """What a migration adds to the catalog, as it is when all have been applied; or why it cannot be applied."""
+
+    version: str
+    objects: Catalog
+    failure: str | None
+
+
+def made_by_each(connection: Connection, migrations: Sequence[Migration], hooks: Hooks) -> list[Made]:
     """What each migration adds to the catalog, seen by applying them all to an empty database.
+
+    One that cannot be applied is left out, and so is, as a rule, what needs it.
 
     Args:
         connection: to the empty database.
         migrations: all of them, in order.
-
-    Returns:
-        (version, key -> facts) of each, the facts as they are when all have been applied.
+        hooks: of a rehearsal there, for those whose statements commit one by one.
     """
-    stages = []
+    stages: list[Made] = []
     with transaction(connection) as cursor:
         before = read_schema(cursor)
     for migration in migrations:
+        failure = _why_not_applied(connection, migration, hooks)
         with transaction(connection) as cursor:
-            apply_migration(cursor, migration)
             after = read_schema(cursor)
-        stages.append((migration["version"], difference(before, after).added))
+        stages.append(Made(migration["version"], difference(before, after).added, failure))
         before = after
     final = before
-    return [(version, {key: final[key] for key in added if key in final}) for version, added in stages]
+    return [one._replace(objects={key: final[key] for key in one.objects if key in final}) for one in stages]
+
+
+def _why_not_applied(connection: Connection, migration: Migration, hooks: Hooks) -> str | None:
+    """Apply a migration; the reason where it fails, of which nothing stays but what committed by itself."""
+    try:
+        if commits_one_by_one(migration["apply"]):
+            apply_one_by_one({**migration, "verify": None}, hooks)
+        else:
+            with transaction(connection) as cursor:
+                apply_migration(cursor, migration)
+    except RunbookError as error:
+        return error.reason
+    except psycopg2.Error as error:
+        # At COMMIT.
+        return one_line(error)
+    return None
 
 
 def placement(made: Catalog, catalog: Catalog) -> Json:
@@ -91,7 +120,10 @@ def _compare(key: str, facts: Json, there: Json | None) -> list[str]:
 
 
 def find_in_place(
-    connection: Connection, scratch: CopyDatabase, migrations: Sequence[Migration]
+    connection: Connection,
+    scratch: CopyDatabase,
+    migrations: Sequence[Migration],
+    hooks_for: Callable[[Connection], Hooks],
 ) -> dict[str, Json]:
     """Where every unrecorded migration stands in the database of ``connection``, which is only read.
 
@@ -99,9 +131,11 @@ def find_in_place(
         connection: to the database.
         scratch: one that does not exist; it is made, used and dropped.
         migrations: all of them, in order, with statements.
+        hooks_for: gives the hooks of a rehearsal on a connection.
 
     Returns:
-        version -> placement.
+        version -> placement; of one that cannot be applied to an empty database the state is "failed", and the reason
+        is what is missing.
     """
     with transaction(connection) as cursor:
         VersionTable(cursor).check()
@@ -113,7 +147,7 @@ def find_in_place(
         scratch.create(like)
         empty = scratch.connect()
         try:
-            made = made_by_each(empty, migrations)
+            made = made_by_each(empty, migrations, hooks_for(empty))
             with transaction(empty) as cursor:
                 # There everything can be made anew: the database itself is only read.
                 catalog = Remade().in_words_of(cursor, catalog, read_schema(cursor))
@@ -121,7 +155,13 @@ def find_in_place(
             empty.close()
     finally:
         scratch.drop()
-    return {version: placement(objects, catalog) for version, objects in made if version not in applied}
+    return {
+        one.version: placement(one.objects, catalog)
+        if one.failure is None
+        else {"state": "failed", "missing": [one.failure]}
+        for one in made
+        if one.version not in applied
+    }
 
 
 def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:

@@ -12,7 +12,9 @@ from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import refuse_endless_commit
+from ..preflight.half_done import refuse_half_done
 from ..preflight.shared_numbers import refuse_shared_numbers
+from ..rehearsal.hooks import CopyHooks
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
 from ..status.reading import read_status
@@ -25,10 +27,14 @@ def adopt(step: Step) -> dict[str, Json]:
     with transaction(step.connection) as cursor:
         if not step.module.check_mode:
             refuse_endless_commit(cursor)
+        # Objects of a migration that is half done are in place, and the migration is not.
+        refuse_half_done(step, cursor)
         chain = Ledger().receipts(cursor)
         refuse_shared_numbers(step.plan["index"], VersionTable(cursor).applied(), chain)
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
-    placements = find_in_place(step.connection, copy, step.plan["migrations"])
+    placements = find_in_place(
+        step.connection, copy, step.plan["migrations"], lambda connection: CopyHooks(connection, [])
+    )
     in_place = [version for version, facts in placements.items() if facts["state"] == "in place"]
     step.changed = bool(in_place)
     if in_place and not step.module.check_mode:

@@ -102,14 +102,14 @@ def _clean(
     begun = [path for _, path in folders_set_aside(str(artifacts_dir), RUN_ID.fullmatch)]
     begun = [path for path in begun if _content_in(path, whose) is not None]
     answer["ended"] = [path for path in begun if removed_whole(path, TELLS_WHOSE, answer["warnings"])]
-    for one in gone:
-        folder = str(artifacts_dir / one["run_id"])
+    for fleet in gone:
+        folder = str(artifacts_dir / fleet["run_id"])
         try:
             set_aside(folder)
         except OSError as error:
             answer["warnings"].append(f"{folder} was not removed: {error.strerror}.")
             continue
-        answer["fleets"].append(one)
+        answer["fleets"].append(fleet)
         removed_whole(aside(folder), TELLS_WHOSE, answer["warnings"])
 
 

@@ -150,11 +150,15 @@ def _way_back(run: dict[str, Any]) -> list[str]:
     return [f"Roll back{order}: ansible-playbook emergency_rollback.yml -e migration={newest}"]
 
 
-def not_in_backup_in_words(one: dict[str, Any]) -> str:
+def not_in_backup_in_words(missing: dict[str, Any]) -> str:
     """A table of an extension that the restored backup has not as production has it."""
-    there = "has no such table" if one["rows_in_copy"] is None else f"has {one['rows_in_copy']}, or others"
-    table = f"{one['table']} (of extension {one['extension']})"
-    return f"Not in the backup: {one['rows']} rows of {table}: what was restored {there}"
+    there = (
+        "has no such table"
+        if missing["rows_in_copy"] is None
+        else f"has {missing['rows_in_copy']}, or others"
+    )
+    table = f"{missing['table']} (of extension {missing['extension']})"
+    return f"Not in the backup: {missing['rows']} rows of {table}: what was restored {there}"
 
 
 def left_out_in_words(one: tuple[str, str]) -> str:

@@ -211,6 +211,9 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
             )
         )
         parts += cut(adoption["missing"], 5) if adoption["state"] == "partial" else []
+        if adoption["state"] == "failed":
+            reason = adoption["missing"][0].rstrip(".")
+            parts[-1] = f"not looked for: it cannot be applied to an empty database: {reason}"
         if adoption["state"] == "unknown":
             parts.append("it makes no object by which one could tell")
     for kind in entry["edited"]:

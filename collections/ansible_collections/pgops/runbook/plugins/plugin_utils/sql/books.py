@@ -67,6 +67,7 @@ def _entries(tool: str, library: SqlLibrary, tolerant: bool) -> dict[str, Any]:
         "django": _django,
         "golang": _number,
         "goose": _number,
+        "yoyo": _yoyo,
     }.get(tool)
     if make is None:
         return {one.version: one.apply.header.recorded_as or one.version for one in library.migrations}
@@ -93,6 +94,11 @@ def _number(migration: Migration) -> int:
     if not text.isdecimal():
         raise _unknown(migration, "a number")
     return int(text)
+
+
+def _yoyo(migration: Migration) -> str:
+    """The file's name without its ending."""
+    return migration.apply.header.recorded_as or migration.stem
 
 
 def _django(migration: Migration) -> dict[str, Any]:

@@ -129,11 +129,11 @@ def check_repository(program: PgBackRest, identity: Identity) -> None:
         return
     shown = " ".join(program.backup_command)
     try:
-        found = program.info_at_repository()
+        stanza = program.info_at_repository()
     except StepFailed as error:
         why = error.reason
     else:
-        if found.get("db") and _server_of(found) == identity["system_identifier"]:
+        if stanza.get("db") and _server_of(stanza) == identity["system_identifier"]:
             return
         why = f"It knows no stanza {program.stanza} of this server."
     raise Refused(

@@ -31,7 +31,8 @@ class RecordTable:
         name: the tool's, for sentences.
         table: name of the table.
         schema: where it is, where that is not for the search_path to say.
-        made: statements that make the table ``{t}`` as the tool would; empty where only the tool can.
+        made: statements that make the table ``{t}``, and each of the others by its name, as the tool would; empty
+            where only the tool can.
         beside: names of what comes with it, of the table's name ``{t}``.
         others: tables of the same schema that belong to it.
         privileges: what a role needs on it and on those.

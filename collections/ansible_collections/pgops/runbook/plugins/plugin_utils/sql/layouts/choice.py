@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..folder import SqlLibraryError, names_in
 from ..found import Contents
-from . import dbmate, flyway, goose, numbered, plain, sqitch
+from . import dbmate, flyway, goose, numbered, plain, sqitch, yoyo
 from .marks import layout_of_name, layout_of_text
 from .sqitch_conf import top_dir
 
@@ -29,6 +29,7 @@ LAYOUTS: dict[str, Reader] = {
     "goose": goose.read,
     "sqitch": sqitch.read,
     "rails-sql": numbered.read_rails,
+    "yoyo": yoyo.read,
 }
 
 # Where tools keep their migrations below a project's folder of SQL; else it is that folder itself.

@@ -6,7 +6,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["DBMATE_MARK", "FLYWAY_NAME", "GOOSE_MARK", "NUMBERED_NAME", "layout_of_name", "layout_of_text"]
+__all__ = [
+    "DBMATE_MARK",
+    "FLYWAY_NAME",
+    "GOOSE_MARK",
+    "NUMBERED_NAME",
+    "YOYO_ROLLBACK",
+    "layout_of_name",
+    "layout_of_text",
+]
 
 # dbmate's documentation, "Creating Migrations"; what follows on the line are options.
 DBMATE_MARK = re.compile(r"^--[ \t]*migrate:(?P<half>up|down)\b[ \t]*(?P<options>[^\r\n]*)", re.M)
@@ -23,11 +31,16 @@ FLYWAY_NAME = re.compile(
 # golang-migrate's documentation, "Migration Filename Format".
 NUMBERED_NAME = re.compile(r"(?P<version>\d+)_(?P<words>.+)\.(?P<half>up|down)\.sql")
 
+# yoyo's documentation, "Migrations as SQL scripts".
+YOYO_ROLLBACK = ".rollback.sql"
+
 
 def layout_of_name(name: str) -> str | None:
     """The layout whose files have such a name, or None; those of dbmate and goose are known by their text only."""
     if FLYWAY_NAME.fullmatch(name) and "__" in name:
         return "flyway"
+    if name.endswith(YOYO_ROLLBACK):
+        return "yoyo"
     return "golang" if NUMBERED_NAME.fullmatch(name) else None
 
 
