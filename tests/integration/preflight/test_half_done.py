@@ -101,3 +101,40 @@ def test_its_backup_is_of_neither_state_and_is_not_put_back(half_done: StepRuns)
 
     found = second.another("status", "").work("status", look)["outputs"]["found"]
     assert found["run_id"] == half_done.run_id, "that is the one from before"
+
+
+def test_what_it_rests_on_is_not_taken_back_from_under_it(runs: StepRuns) -> None:
+    """Deployed together with the one that it requires, of which a failed deploy would take back what is whole."""
+    runs.write(
+        migrations__002_author="ALTER TABLE notes ADD COLUMN author int;",
+        migrations__003_filled="-- Requires: 002\n-- Transaction: none\nUPDATE notes SET author = 1 WHERE id > 0;\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY by_body ON notes (body);",
+        rollback__003_filled_rollback="DROP INDEX by_body; UPDATE notes SET author = NULL WHERE author = 1;",
+    )
+    both = runs.another("deploy", "pending")
+    both.up_to("rehearse")
+    runs.execute("INSERT INTO notes (body) VALUES ('twice'), ('twice')")
+    failed = both.step("apply")
+    assert failed["half_done"]["migration"] == "003", failed
+    backup = both.must("backup", purpose="emergency", automatic=True)["outputs"]
+    assert (backup["folder"], backup["reason"]) == (
+        None,
+        "there is nothing of this run that could be rolled back now",
+    )
+    assert both.must("emergency_rollback", automatic=True)["outputs"]["migrations"] == []
+    both.conclude("failed")
+    assert runs.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]
+    runs.execute("DELETE FROM notes WHERE body = 'twice'")
+    runs.another("deploy", "003").deploy()
+    assert runs.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_body'::regclass") == [(True,)]
+
+
+def test_of_a_copy_nothing_is_said_to_stay(runs: StepRuns) -> None:
+    runs.write(
+        migrations__002_author=APPLY.replace("1 / id", "1 / (id - id)"),
+        rollback__002_author_rollback=ROLLBACK,
+    )
+    runs.up_to("verify_restore")
+    refused = runs.step("rehearse")
+    assert refused["reason_code"] == "statement_failed"
+    assert "stay so" not in refused["msg"]

@@ -111,3 +111,14 @@ def test_files_that_did_not_follow_name_the_command_that_goes_on() -> None:
     files = {"migrations": ["names"], "hosts": {"media1": None}}
     (line,) = [line for line in run_report(run("failed", files=files), "x") if line.startswith("Next:")]
     assert "ansible-playbook deploy.yml -e migration=names" in line
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "emergency_rollback"])
+def test_what_is_half_done_is_finished_by_the_command_that_began_it(playbook: str) -> None:
+    step = "apply" if playbook == "deploy" else playbook
+    content = run("failed", playbook, steps=[(step, "failed")])
+    content["steps"][0].update(
+        half_done={"migration": "003", "words": "003: ..."}, reason_code="lock_not_available"
+    )
+    (line,) = next_line(content)
+    assert line.endswith(f"which resumes where it stopped: ansible-playbook {playbook}.yml -e migration=003")

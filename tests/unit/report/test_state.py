@@ -104,3 +104,15 @@ def test_a_database_that_a_restore_could_not_open_again_is_said_to_be_closed() -
     ended["steps"][0]["reason_code"] = "application_not_let_in"
     state = "State: Production's rows are as they were: nothing was swapped. But its database lets nobody in."
     assert state in run_report(ended, "x")
+
+
+def test_what_is_half_done_is_no_unknown_state() -> None:
+    content = run("failed", steps=[("apply", "failed"), ("emergency_rollback", "ok")])
+    content["steps"][0].update(
+        half_done={"migration": "003", "words": "003: 1 statements are committed"}, committed=[]
+    )
+    assert (
+        state_of_production(content) == "Production is between two states: 003: 1 statements are committed."
+    )
+    content["steps"][0]["committed"] = ["001", "002"]
+    assert "two states: 001, 002 is applied, and 003: 1" in state_of_production(content)

@@ -104,6 +104,7 @@ class Hooks:
         measures_rollbacks: whether a rollback in one transaction is measured.
         with_sizes: whether tables are measured too, which takes a short lock on each of them.
         left: what rollbacks of this very run have rightly left (see catalog.residue).
+        stays: whether what was committed of a script that fails half way is there afterwards.
         others_write: whether others may write rows meanwhile, so that a statement in batches finds new ones for ever.
     """
 
@@ -117,6 +118,7 @@ class Hooks:
     with_sizes: bool = False
     left: Collection[str] = ()
     others_write: bool = False
+    stays: bool = True
 
     @property
     def connection(self) -> Connection:

@@ -119,6 +119,8 @@ def run_one_by_one(
             try:
                 timings += run.run(blockers)
             except StepFailed as error:
+                if not hooks.stays:
+                    raise
                 committed = run.committed(statements)
                 state = (
                     f"{committed} are committed and stay so. When the cause is removed, run"

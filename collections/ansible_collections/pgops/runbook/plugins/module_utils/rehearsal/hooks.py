@@ -59,6 +59,7 @@ class CopyHooks(Hooks):
     measures_rollbacks = True
     with_sizes = True
     keeps_paths = False
+    stays = False
 
     def __init__(
         self,

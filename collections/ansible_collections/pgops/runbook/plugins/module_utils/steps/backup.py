@@ -26,7 +26,7 @@ from ..ledger.journal import open_journal
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import transaction
-from ..production.committed import committed_by_this_run
+from ..production.committed import to_take_back
 from ..shapes import Json
 from ..step.options import step_argument_spec
 from ..step.step import Step
@@ -51,10 +51,10 @@ def work(step: Step) -> Json:
     files = BackupFiles(params["backup_dir"], step.run_id, name, Encryption.of(params))
     if step.module.check_mode:
         return {"folder": files.folder}
-    if step.automatic and not committed_by_this_run(step, step.selected_migrations()):
+    if step.automatic and not to_take_back(step, step.selected_migrations()):
         # Its locks could be refused too, and the run would end as failed although production is as it was.
         step.changed = False
-        return {"folder": None, "reason": "this run has committed nothing that could be rolled back"}
+        return {"folder": None, "reason": "there is nothing of this run that could be rolled back now"}
     chosen: Json = {}
     without_dump = ""
     if params["purpose"] == "emergency":
@@ -113,7 +113,7 @@ def _choose(step: Step, engine: BackupEngine) -> tuple[Json, str]:
     """Kind of the backup before a rollback, and why; and what else there is where it cannot be made, as a sentence."""
     migrations = step.selected_migrations()
     if step.automatic:
-        migrations = committed_by_this_run(step, migrations)
+        migrations = to_take_back(step, migrations)
     one_by_one = [
         migration["version"]
         for migration in migrations

@@ -10,7 +10,7 @@ from ..backup.still_there import gone_at_failure, refuse_without_emergency_backu
 from ..execution.script import LOCK_SPEC, LockPolicy
 from ..postgres.abort import ABORT_SPEC
 from ..preflight.replication import LAG_SPEC
-from ..production.committed import committed_by_this_run
+from ..production.committed import to_take_back
 from ..production.replicas import look_before_rollback
 from ..production.rollback import roll_back_production
 from ..shapes import Json
@@ -31,7 +31,7 @@ def work(step: Step) -> Json:
         return {"migrations": step.plan.get("versions", [])}
     migrations = step.selected_migrations()
     if step.automatic:
-        migrations = committed_by_this_run(step, migrations)
+        migrations = to_take_back(step, migrations)
     if not migrations:
         step.changed = False
         return {"migrations": []}

@@ -50,7 +50,9 @@ def state_of_production(run: dict[str, Any]) -> str:
         )
     begun = half_done(run)
     if begun is not None:
-        return f"Production is between two states, with {begun['words']}."
+        whole = [version for step in run["steps"] for version in step.get("committed") or []]
+        also = f"{', '.join(whole)} is applied, and " if whole else ""
+        return f"Production is between two states: {also}{begun['words']}."
     if run["playbook"] == "restore":
         if any(step.get("reason_code") == "application_not_let_in" for step in run["steps"]):
             return "Production's rows are as they were: nothing was swapped. But its database lets nobody in."
