@@ -49,5 +49,9 @@ def test_a_migration_that_is_half_done_because_it_runs_was_not_stopped(runs: Ste
     with contextlib.closing(runs.server.connect(runs.database)) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (RUN_LOCK,))
         in_progress(runs, runs.another("emergency_rollback", "001"))
+        orphan = runs.another("emergency_rollback", "001").step("preflight", take_over=runs.run_id)
+        assert orphan["reason_code"] == "another_run_in_progress", orphan
+        assert f"A step of run {runs.run_id} is still at work" in orphan["msg"]
+        assert "holder" not in orphan["details"], "nobody tries again to take its place"
     answer = runs.another("emergency_rollback", "001").step("preflight")
     assert answer["reason_code"] == "migration_half_done"

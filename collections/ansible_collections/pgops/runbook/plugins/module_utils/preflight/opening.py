@@ -118,10 +118,19 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     try:
         refuse_half_done(step, cursor)
     except Refused:
-        if Ledger().session_at_work(cursor):
-            # It was not stopped: it runs.
-            _refuse_living_run(step, step.ledger.unfinished_run(cursor))
-        raise
+        session = Ledger().session_at_work(cursor)
+        if session is None:
+            raise
+        # It was not stopped: it runs, perhaps without its controller.
+        other = step.ledger.unfinished_run(cursor)
+        _refuse_living_run(step, other)
+        of = f" of run {other['run_id']}" if other is not None else ""
+        raise Refused(
+            "another_run_in_progress",
+            f"A step{of} is still at work in this database, though its controller is gone: server session pid"
+            f" {session['pid']} of user {session['user']}, since {session['since']}. Wait until it has ended, then type"
+            " the same command again; what it has committed says: ansible-playbook playbooks/status.yml",
+        ) from None
     if wanted != "all":
         rolls_back = step.playbook == "emergency_rollback"
         refuse_shared_numbers(index, applied, Ledger().receipts(cursor), rolls_back)
