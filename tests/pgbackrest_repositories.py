@@ -29,7 +29,10 @@ __all__ = [
 STANZA = "main"
 
 #: No log files; a scratch cluster is small, so nothing is gained by compressing.
-EVERYWHERE = "start-fast=y\ncompress-type=none\nlog-level-file=off\narchive-timeout=5\n"
+EVERYWHERE = "start-fast=y\ncompress-type=none\nlog-level-file=off\n"
+
+#: How long a segment may take to be archived: short where an archive that does not work is to be found.
+SOON, BESIDE_OTHER_WORK = "archive-timeout=5\n", "archive-timeout=300\n"
 
 
 class Repository(Protocol):
@@ -68,7 +71,7 @@ class LocalRepository:
     def settings(self, place: Path, account: ServerAccount) -> str:
         (place / "repo").mkdir()
         account.own(place / "repo")
-        return f"repo1-path={place}/repo\n"
+        return f"repo1-path={place}/repo\n{SOON}"
 
     def prepare(self, server: str) -> None:
         """Nothing."""
@@ -91,7 +94,7 @@ class S3Repository(LocalRepository):
             f"repo1-type=s3\nrepo1-path=/backups\nrepo1-bundle=y\nrepo1-s3-bucket={self.store.bucket}\n"
             f"repo1-s3-endpoint={self.store.host}\nrepo1-storage-port={self.store.port}\n"
             f"repo1-storage-ca-file={authority}\nrepo1-s3-uri-style=path\nrepo1-s3-region=us-east-1\n"
-            "repo1-s3-key=nobody\nrepo1-s3-key-secret=knows\n"
+            f"repo1-s3-key=nobody\nrepo1-s3-key-secret=knows\n{BESIDE_OTHER_WORK}"
         )
 
 
@@ -114,7 +117,7 @@ class SshRepository:
         self.command = [str(program), "repository", "pgbackrest", f"--config={self.config}"]
         return (
             f"cmd-ssh={program}\nrepo1-host=repository\nrepo1-host-user={getpass.getuser()}\n"
-            f"repo1-host-config={self.config}\n"
+            f"repo1-host-config={self.config}\n{BESIDE_OTHER_WORK}"
         )
 
     def prepare(self, server: str) -> None:
@@ -123,7 +126,8 @@ class SshRepository:
             (mine / name).mkdir(parents=True)
         program = self._client(mine, None)
         self.config.write_text(
-            f"[global]\nrepo1-path={mine}/repo\nlog-path={mine}/log\nlock-path={mine}/lock\n{EVERYWHERE}"
+            f"[global]\nrepo1-path={mine}/repo\nlog-path={mine}/log\nlock-path={mine}/lock\n"
+            f"{EVERYWHERE}{BESIDE_OTHER_WORK}"
             f"cmd-ssh={program}\n[{STANZA}]\npg1-host=database\npg1-host-user={getpass.getuser()}\n"
             f"pg1-host-config={self._place}/pgbackrest.conf\n{server}"
         )

@@ -101,6 +101,21 @@ def test_it_is_proven_by_what_only_the_repository_has(shop: StepRuns, archiving:
     assert archiving.scratches() == []
 
 
+@pytest.mark.parametrize("archiving", [in_an_object_store], ids=["in S3"], indirect=True)
+def test_a_repository_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    shop: StepRuns, archiving: ArchivingServer
+) -> None:
+    """Nobody is told to make a stanza where the way to it is what is broken."""
+    sound = archiving.config.read_text(encoding="utf-8")
+    archiving.config.write_text(sound.replace("authority.crt", "pgbackrest.conf"), encoding="utf-8")
+    answer = shop.step("preflight")
+    archiving.config.write_text(sound, encoding="utf-8")
+    assert (answer["outcome"], answer["reason_code"]) == ("refused", "backup_engine_unusable"), answer["msg"]
+    assert "cannot be read: [CryptoError] unable to set user-defined CA certificate" in answer["msg"]
+    assert "Nothing was changed" in answer["msg"]
+    assert "stanza-create" not in answer["msg"]
+
+
 @pytest.mark.parametrize("archiving", [over_ssh], ids=["over SSH"], indirect=True)
 @pytest.mark.parametrize(
     ("command", "words"),

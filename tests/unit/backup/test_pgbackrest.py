@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import secrets
@@ -31,12 +32,11 @@ from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.ch
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.engine import PgBackRestEngine
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.making import PgBackRestMaker
+from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.owner import Owner, owner_of
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.program import (
-    Owner,
     PgBackRest,
     check_backup_command,
     check_names,
-    owner_of,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.backup.pgbackrest.restore_point import (
     ended_meanwhile,
@@ -396,3 +396,35 @@ def test_a_drill_is_played_on_a_copy_of_pg_dump() -> None:
 def test_a_rollback_begins_with_a_restore_point() -> None:
     engine = engine_of({"backup_dir": "/b", "engine": {**ASKED, "keep_scratch": False}})
     assert [engine.emergency_kind(kind) for kind in ("auto", "salvage")] == ["restore_point", "salvage"]
+
+
+def answering(folder: Path, said: list[dict[str, Any]]) -> PgBackRest:
+    """pgbackrest with a repository of which ``info`` says this."""
+    program = folder / "pgbackrest"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(said)}\nEND\n")
+    program.chmod(0o700)
+    return PgBackRest(owner_of(str(folder)), "main")
+
+
+UNREADABLE = {"key": 1, "status": {"code": 99, "message": "[HostConnectError] no route\n to host."}}
+READABLE = {"key": 2, "status": {"code": 0, "message": "ok"}}
+
+
+@pytest.mark.parametrize("repositories", [[UNREADABLE], [UNREADABLE, READABLE]])
+def test_of_a_repository_that_cannot_be_read_nobody_says_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repositories: list[dict[str, Any]]
+) -> None:
+    """That a backup is gone, or that there is no stanza: of either somebody would draw conclusions."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    known = [{"system-id": 1}] if READABLE in repositories else []
+    made = [{"label": "20260101-000000F"}]
+    stanza = {"name": "main", "db": known, "backup": made if known else [], "repo": repositories}
+    program = answering(tmp_path, [stanza])
+    if known:
+        assert program.backup(label="20260101-000000F") == made[0]
+    with pytest.raises(
+        Refused, match=r"cannot be read: \[HostConnectError\] no route to host\. Nothing was changed"
+    ):
+        program.backup(label="20260202-000000F")
+    stanza.update(repo=[READABLE], db=[{"system-id": 1}])
+    assert answering(tmp_path, [stanza]).backup(label="20260202-000000F") is None

@@ -21,7 +21,8 @@ from ...postgres.connection import sql
 from ...sentences import listed
 from ...shapes import Cursor, Identity, Json
 from ..emergency import Wish, refuse_without_archiving, refuse_without_right
-from .program import INSTEAD, Owner, PgBackRest, owner_of, repository_is_elsewhere
+from .owner import INSTEAD, Owner, owner_of
+from .program import PgBackRest, repository_is_elsewhere
 from .scratch import ScratchCluster
 from .settings import Server, is_of_cluster, postgres_program, read_server
 

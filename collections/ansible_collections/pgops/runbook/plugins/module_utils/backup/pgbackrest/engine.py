@@ -16,7 +16,8 @@ from ..emergency import AUTO, RESTORE_POINT
 from ..encryption import Encryption
 from ..files import check_room
 from .checks import check_engine, check_scratch_dir, owner_of_cluster
-from .program import INSTEAD, Owner, PgBackRest, check_backup_command, check_names
+from .owner import INSTEAD, Owner
+from .program import PgBackRest, check_backup_command, check_names
 from .scratch import FORGOTTEN_AFTER_HOURS, ScratchCluster, left_behind
 from .settings import read_server
 

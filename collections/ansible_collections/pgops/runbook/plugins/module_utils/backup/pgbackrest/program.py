@@ -1,33 +1,26 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The program pgbackrest, run as the user that the server runs as, and what it says of its repository."""
+"""The program pgbackrest, and what it says of its repository."""
 
 from __future__ import annotations
 
 import json
-import os
-import pwd
 import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from ...errors import Refused, StepFailed
 from ...sentences import listed
 from ...shapes import Json
+from .owner import INSTEAD, Owner
 
 __all__ = [
-    "INSTEAD",
-    "Owner",
     "PgBackRest",
     "check_backup_command",
     "check_names",
-    "owner_of",
     "repository_is_elsewhere",
 ]
-
-INSTEAD = "Another engine: -e backup_engine=pg_dump"
 
 #: What PostgreSQL hands to a shell with the name of each segment (restore_command) is made of these characters alone.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
@@ -39,71 +32,14 @@ LOCKED = 50
 # Likewise where a command works on the host of the repository alone, and this is another (error 72, HostInvalidError).
 ANOTHER_HOST = 72
 
+# What it says of a repository in ``info`` where something has gone wrong with it ("other", src/command/info/info.c).
+UNREADABLE = 99
+
 #: Options of every command that is run: what it says goes to our report, and to no screen.
 QUIET = ("--log-level-console=off", "--log-level-stderr=warn", "--no-log-timestamp")
 
 # What ``pgbackrest help`` says of an option that is set.
 CURRENT = re.compile(r"^current: (?P<value>\S+)$", re.MULTILINE)
-
-
-class Owner(NamedTuple):
-    """The operating system user that a server's data belong to."""
-
-    uid: int
-    gid: int
-    name: str
-    home: str
-
-    def process(self) -> dict[str, Any]:
-        """Arguments of subprocess.run and Popen: as this user, with nothing of our environment but its own options."""
-        own = {name: value for name, value in os.environ.items() if name.startswith("PGBACKREST_")}
-        arguments: dict[str, Any] = {
-            "env": {**own, "PATH": os.environ.get("PATH") or os.defpath, "LC_ALL": "C", "HOME": self.home},
-            "cwd": "/",
-            "umask": 0o077,
-            "stdin": subprocess.DEVNULL,
-        }
-        if os.geteuid() == 0:
-            groups = os.getgrouplist(self.name, self.gid)
-            arguments.update({"user": self.uid, "group": self.gid, "extra_groups": groups})
-        return arguments
-
-    def succeeds(self, program: str, *arguments: str) -> bool:
-        """Whether a program of the system, run as this user, ends with 0."""
-        path = shutil.which(program)
-        return (
-            path is not None
-            and not subprocess.run([path, *arguments], check=False, **self.process()).returncode
-        )
-
-
-def owner_of(data: str) -> Owner:
-    """Whose a data folder is, as whom we can run programs.
-
-    Args:
-        data: data_directory of the server.
-
-    Raises:
-        Refused: it is not on this host, or this user cannot become its owner.
-    """
-    try:
-        folder = os.stat(data)
-        account = pwd.getpwuid(folder.st_uid)
-    except (OSError, KeyError) as error:
-        why = getattr(error, "strerror", None) or "its owner is no user of this host"
-        raise Refused(
-            "backup_engine_unusable",
-            f"backup_engine=pgbackrest works on the database's own host, but its data folder {data} cannot be used"
-            f" here: {why}. Nothing was changed. Name the database's host as the inventory host. {INSTEAD}",
-        ) from None
-    if os.geteuid() not in (0, folder.st_uid):
-        raise Refused(
-            "backup_engine_unusable",
-            f"pgbackrest has to run as {account.pw_name}, who owns {data}, and this task runs as user"
-            f" {os.geteuid()}, who cannot become that one. Nothing was changed. Type the same command with -b"
-            f" --become-user {account.pw_name}, or: {INSTEAD}",
-        )
-    return Owner(folder.st_uid, account.pw_gid, account.pw_name, account.pw_dir)
 
 
 def check_names(stanza: str, config: str, scratch_dir: str) -> None:
@@ -290,6 +226,7 @@ class PgBackRest:
                 "backup_engine_unusable", f"{error.reason} Nothing was changed. {INSTEAD}"
             ) from None
         if not stanza.get("db"):
+            self._refuse_unreadable(stanza)
             raise Refused(
                 "backup_engine_unusable",
                 f"The repository of pgbackrest has no stanza {self.stanza}. Nothing was changed. Check"
@@ -298,14 +235,44 @@ class PgBackRest:
             )
         return stanza
 
+    def _refuse_unreadable(self, info: Json) -> None:
+        """
+        Raises:
+            Refused: pgbackrest could not read a repository, which for it is no error: what is there is not known.
+        """
+        unreadable = _unreadable(info)
+        if unreadable:
+            raise Refused(
+                "backup_engine_unusable",
+                f"The repository of stanza {self.stanza} cannot be read: {unreadable}. Nothing was changed. Correct"
+                f" that, until this shows the stanza, as user {self.owner.name}: pgbackrest {' '.join(self.options())}"
+                f" info. {INSTEAD}",
+            )
+
     def backup(self, *, label: str = "", run_id: str = "") -> Json | None:
-        """A backup by its label, or that of a run; None where the repository does not have it."""
-        for backup in reversed(self.info().get("backup") or []):
+        """A backup by its label, or that of a run; None where the repository does not have it.
+
+        Raises:
+            Refused: there is no such stanza, or a repository cannot be read that may have it.
+        """
+        info = self.info()
+        for backup in reversed(info.get("backup") or []):
             if (label and backup["label"] == label) or (
                 run_id and (backup.get("annotation") or {}).get("runbook") == run_id
             ):
                 return backup
+        self._refuse_unreadable(info)
         return None
+
+
+def _unreadable(info: Json) -> str:
+    """What pgbackrest says of repositories that it could not read; empty where there are none."""
+    said = [
+        (one.get("status") or {}).get("message") or ""
+        for one in info.get("repo") or []
+        if (one.get("status") or {}).get("code") == UNREADABLE
+    ]
+    return listed([" ".join(message.split()).rstrip(".") for message in said], 3)
 
 
 def _failure(command: str, status: int, said: str) -> str:

@@ -25,7 +25,7 @@ from ...durable import one_at_a_time, write_file_durably
 from ...errors import StepFailed
 from ...own_files import make_own_folder, read_regular
 from ...shapes import Json
-from .program import Owner
+from .owner import Owner
 
 __all__ = ["FORGOTTEN_AFTER_HOURS", "ScratchCluster", "left_behind"]
 
