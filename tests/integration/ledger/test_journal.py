@@ -12,6 +12,7 @@ from ansible_collections.pgops.runbook.plugins.module_utils.errors import Refuse
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.journal import (
     Journal,
     close_all_journals,
+    journal_of,
     open_journal,
 )
 from ansible_collections.pgops.runbook.plugins.module_utils.ledger.ledger import Ledger
@@ -63,7 +64,40 @@ def test_the_open_journal_says_how_far_it_got(cursor: Any, journal: Journal) -> 
         "done": 1,
         "last_line": 5,
         "begun_line": 5,
+        "resumed_by": None,
+        "batches": 0,
     }
+
+
+def test_a_run_that_resumes_it_has_to_do_with_it_too(cursor: Any, journal: Journal) -> None:
+    assert journal_of(cursor, "run") is not None
+    assert journal_of(cursor, "another") is None
+    again = Journal.resume(cursor, open_journal(cursor), "another")
+    assert (again.journal_id, again.run_id) == (journal.journal_id, "run")
+    assert [journal_of(cursor, run_id) is None for run_id in ("run", "another", "third")] == [
+        False,
+        False,
+        True,
+    ]
+    Journal.resume(cursor, open_journal(cursor), "third")
+    assert journal_of(cursor, "another") is None
+
+
+def test_what_is_committed_in_batches_is_counted_and_not_forgotten(cursor: Any, journal: Journal) -> None:
+    for _ in range(3):
+        journal.note_batch(cursor, 2)
+    journal.forget(cursor, 2)
+    assert (journal.batches(cursor, 2), open_journal(cursor)["batches"]) == (3, 3)
+    assert journal.batches(cursor, 9) == 0
+    journal.note_done(cursor, 2)
+    assert open_journal(cursor)["batches"] == 0, "all of it is done"
+
+
+def test_a_journal_of_an_older_release_is_read_too(cursor: Any, journal: Journal) -> None:
+    cursor.execute("ALTER TABLE runbook.journal DROP COLUMN resumed_by")
+    cursor.execute("ALTER TABLE runbook.journal_statement DROP COLUMN batches")
+    found = open_journal(cursor)
+    assert (found["resumed_by"], found["batches"], found["done"]) == (None, 0, 1)
 
 
 @pytest.mark.parametrize(

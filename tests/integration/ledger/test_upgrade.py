@@ -82,9 +82,11 @@ def rows(cursor: Any) -> dict[str, list[str]]:
     cursor.execute(TABLES)
     found = {}
     for schema, table in cursor.fetchall():
-        # Notes of an earlier layout on rows, which this one has no use for, and one that it makes of them.
+        # Notes of an earlier layout on rows, which this one has no use for, one that it makes of them, and a count that
+        # begins with nought.
         cursor.execute(
-            "SELECT jsonb_strip_nulls(to_jsonb(t) - '{left_digest,brought}'::text[] #- '{facts,base_known}')::text"
+            "SELECT jsonb_strip_nulls(to_jsonb(t) - '{left_digest,brought,batches}'::text[]"
+            " #- '{facts,base_known}')::text"
             f' FROM {schema}."{table}" t ORDER BY 1'
         )
         found[f"{schema}.{table}"] = [line for (line,) in cursor.fetchall()]
