@@ -131,6 +131,12 @@ def alter_table(found: Checks, node: ast.AlterTableStmt) -> None:
             _constraint(found, table, command.def_)
             # The index that it is made of gets its name.
             found.pop(("index of", *table, command.def_.indexname or ""), None)
+        elif command.subtype == _At.AT_AddIdentity:
+            # It makes a sequence, which may have the name of one that is dropped.
+            for key in [
+                key for key in found if key[0] == "gone" and key[-1] == f"{table[-1]}_{command.name}_seq"
+            ]:
+                del found[key]
         elif command.subtype == _At.AT_DropColumn:
             found.pop(("column", *table, command.name), None)
             _column_state(found, table, command.name, "dropped", "NOT ")
