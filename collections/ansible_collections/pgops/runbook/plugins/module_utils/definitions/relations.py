@@ -85,7 +85,9 @@ _SEQUENCE = """
            seqmax::text AS maximum, seqmin::text AS minimum, seqcache::text AS cache, seqcycle AS cycle,
            refobjid::regclass::text || '.' || quote_ident(attname) AS owned_by,
            refobjid::regclass::text AS numbered_table, quote_ident(attname) AS numbered_column,
-           pg_sequence_last_value(seqrelid) IS NOT NULL AS used
+           -- Whoever may not see it takes it for used; before 18 asking would be an error.
+           CASE WHEN has_sequence_privilege(seqrelid, 'USAGE, SELECT')
+                THEN pg_sequence_last_value(seqrelid) IS NOT NULL ELSE true END AS used
     FROM pg_sequence
     LEFT JOIN pg_depend ON classid = 'pg_class'::regclass AND objid = seqrelid AND refclassid = 'pg_class'::regclass
                            AND deptype = 'a'
