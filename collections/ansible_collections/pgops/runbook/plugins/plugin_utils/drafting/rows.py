@@ -127,7 +127,7 @@ def _fires(scene: Scene, table: Name, facts: Mapping[str, Any]) -> bool:
         scene.key("trigger", table, unquoted(one["name"])): one["enabled"]
         for one in (facts.get("triggers") or {}).values()
     }
-    made = {key: "O" for key in scene.born if key[:3] == scene.key("trigger", table) and len(key) > 3}
+    made = {key: "O" for key in scene.born if key == scene.key("trigger", table, key[-1])}
     own = {key: state for key, state in scene.triggers.items() if key in states or key in made}
     return any(state in at_work for state in {**states, **made, **own}.values())
 
