@@ -127,3 +127,26 @@ def test_facts_of_a_relation_are_among_those_of_the_object(runs: StepRuns) -> No
         facts = relation_facts(cursor, address[1])
         assert facts.items() <= object_facts(cursor, address).items()
         assert list(facts["columns"]) == ["id", "body"]
+
+
+def test_what_a_sequence_numbers_and_whether_it_has(runs: StepRuns) -> None:
+    # pg_monitor is in every server, and has no rights to it.
+    runs.execute(
+        "CREATE SEQUENCE fresh", "CREATE SEQUENCE begun", "GRANT USAGE ON SCHEMA public TO pg_monitor"
+    )
+
+    def facts(name: str, role: str = "NONE") -> dict[str, Any]:
+        where = target(runs.server, runs.database)
+        with contextlib.closing(connect(where)) as connection, transaction(connection) as cursor:
+            cursor.execute("SELECT %s::regclass::oid::int", (f"public.{name}",))
+            ((oid,),) = cursor.fetchall()
+            cursor.execute(f"SET LOCAL ROLE {role}")
+            found = relation_facts(cursor, oid)["sequence"]
+            return {key: found[key] for key in ("numbered_table", "numbered_column", "used")}
+
+    alone = {"numbered_table": None, "numbered_column": None}
+    runs.execute("SELECT nextval('begun')")
+    assert facts("notes_id_seq") == {"numbered_table": "public.notes", "numbered_column": "id", "used": True}
+    assert facts("fresh") == {**alone, "used": False}
+    assert facts("begun") == {**alone, "used": True}
+    assert facts("fresh", "pg_monitor") == {**alone, "used": True}

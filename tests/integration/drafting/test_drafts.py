@@ -53,3 +53,9 @@ def test_the_schemas_of_strangers(server: LocalServer) -> None:
 def test_one_that_is_wrong_and_says_nothing_fails_the_measurement(wrong: bool) -> None:
     played = [Played("a", (), "a table is missing" if wrong else "", ""), Played("b", (), "", "")]
     assert all(one.passed for one in measure(played)) is not wrong
+
+
+def test_migrations_of_strangers_have_a_bar_of_their_own() -> None:
+    whole, open_one = Played("a", (), ""), Played("b", ("UPDATE changes rows",), "")
+    assert all(one.passed for one in measure([whole] * 9 + [open_one], [whole] * 4 + [open_one]))
+    assert not all(one.passed for one in measure([whole] * 9 + [open_one], [whole] * 3 + [open_one]))

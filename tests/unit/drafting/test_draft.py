@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pgops.runbook.plugins.plugin_utils.drafting.written import About, rollback_text
 
 from tests.unit.drafting.answers import draft, statements
 
@@ -127,14 +128,30 @@ def test_a_partition_goes_with_its_parent() -> None:
         ("SELECT setval('s', 1), nextval('s')", "calls nextval()"),
         ("ALTER TABLE t ADD CONSTRAINT u UNIQUE USING INDEX i", "how the index comes back"),
         ("TRUNCATE t", "TRUNCATE changes rows"),
-        ("DO $$ BEGIN END $$", "a DO block"),
+        ("DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$", "a DO block"),
+        ("DO LANGUAGE plpython3u 'x'", "a DO block"),
+        ("DO $$ BEGIN SET search_path = other; CREATE TABLE a (); END $$", "depend on"),
+        ("DO $$ BEGIN PERFORM set_config('search_path', 'other', true); END $$", "depend on"),
+        ("DO $$ BEGIN DELETE FROM t; EXCEPTION WHEN others THEN NULL; END $$", "a DO block"),
+        ("DO $$ BEGIN IF f() THEN NULL; END IF; END $$", "calls f()"),
+        ("DO $$ BEGIN IF now() > '2020-01-01' THEN CREATE TABLE a (); END IF; END $$", "under a condition"),
+        ("DO $$ BEGIN LOOP CREATE TABLE a (); END LOOP; END $$", "under a condition"),
+        (
+            "DO $$ BEGIN IF now() > '2020-01-01' THEN RETURN; END IF; CREATE TABLE a (); END $$",
+            "under a condition",
+        ),
+        ("DO $$ BEGIN PERFORM setval('s', 1); END $$", "calls setval()"),
+        ("PREPARE p AS DELETE FROM t; EXECUTE p", "DELETE changes rows"),
+        ("EXECUTE p", "does not know"),
         ("CALL p()", "procedure"),
         ("SELECT setval('s', 1)", "calls setval()"),
         ("DROP TABLE t", "The database has no relation t"),
         ("ALTER TABLE t ALTER COLUMN a SET NOT NULL", "The database has no t"),
         ("INSERT INTO t SELECT 1", "The database has no t"),
         ("ALTER SYSTEM SET work_mem = '1MB'", "does not know"),
-        ("SET ROLE other", "another role"),
+        ("SET SESSION AUTHORIZATION other", "another role"),
+        ("SET ROLE other; ALTER TABLE t RENAME TO u", "as another role"),
+        ("BEGIN; CREATE TABLE a (); ROLLBACK", "undoes part"),
         ("CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p", "another server"),
         ("DROP VIEW v; CREATE TABLE x (id int)", "The database has no relation v"),
     ],
@@ -163,7 +180,7 @@ def test_what_is_written_into_a_new_column_goes_with_it() -> None:
     [
         ("UPDATE t SET b = 1, a = 2", {}, "UPDATE changes rows"),
         ("UPDATE t SET b = f(a)", {}, "calls f()"),
-        ("UPDATE t SET b = 1", {"triggers": {"g": {"name": "g"}}}, "Triggers or rules of t"),
+        ("UPDATE t SET b = 1", {"triggers": {"g": {"name": "g", "enabled": "O"}}}, "Triggers or rules of t"),
         ("WITH x AS (DELETE FROM u RETURNING 1) UPDATE t SET b = 1", {}, "WITH changes rows"),
     ],
 )
@@ -196,11 +213,93 @@ def test_a_view_that_others_rest_on_is_replaced_only_by_one_of_as_many_columns()
         assert draft(f"CREATE OR REPLACE VIEW v AS {query}", v=view).unfinished, query
 
 
-def test_a_check_that_detaching_concurrently_leaves_is_said() -> None:
+@pytest.mark.parametrize(
+    ("columns", "partition"),
+    [(["a", "b"], False), ([None], False), (["a"], True)],
+    ids=["two", "expression", "nested"],
+)
+def test_a_check_that_detaching_concurrently_leaves_is_said(
+    columns: list[str | None], partition: bool
+) -> None:
     part = {"bound": "FOR VALUES IN (1)", "kind": "r", "columns": {}, "constraints": {}}
-    made = draft("ALTER TABLE t DETACH PARTITION part CONCURRENTLY", t=PLAIN, part=part)
+    parent = {**PLAIN, "partition_columns": columns, "partition": partition}
+    made = draft("ALTER TABLE t DETACH PARTITION part CONCURRENTLY", t=parent, part=part)
     assert "a check of its bounds" in made.open_points()[0][1]
-    assert not draft("ALTER TABLE t DETACH PARTITION part", t=PLAIN, part=part).unfinished
+    assert not draft("ALTER TABLE t DETACH PARTITION part", t=parent, part=part).unfinished
+
+
+def test_a_check_that_has_a_known_name_goes() -> None:
+    part = {"bound": "FOR VALUES IN (1)", "kind": "r", "columns": {}, "constraints": {"part_a_check": {}}}
+    parent = {**PLAIN, "partition_columns": ["a"], "partition": False}
+    made = draft("ALTER TABLE t DETACH PARTITION part CONCURRENTLY", t=parent, part=part)
+    assert statements(made) == [
+        "ALTER TABLE part DROP CONSTRAINT IF EXISTS part_a_check1;",
+        "ALTER TABLE t ATTACH PARTITION part FOR VALUES IN (1);",
+    ]
+    assert not made.unfinished
+
+
+def test_what_a_block_makes_and_drops_is_not_taken_back() -> None:
+    made = draft("DO $$ BEGIN CREATE TABLE a (); CREATE TABLE b (); DROP TABLE a; END $$; DROP TABLE b")
+    assert statements(made) == []
+    assert not made.unfinished
+
+
+def test_what_a_block_does_once_is_taken_back() -> None:
+    made = draft(
+        "DO $$ DECLARE n int := 1; BEGIN n := n + 1; CREATE TABLE a (); RAISE NOTICE '% done', n; END $$;"
+        " DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_class) THEN ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0); END IF;"
+        " END $$",
+        t={**PLAIN, "indexed": False},
+    )
+    assert statements(made) == ["ALTER TABLE t DROP CONSTRAINT IF EXISTS c;", "DROP TABLE a;"]
+    assert not made.unfinished
+
+
+def test_a_constraint_that_a_block_may_have_left_alone_is_not_dropped() -> None:
+    text = "DO $$ BEGIN IF now() > '2020-01-01' THEN ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0); END IF; END $$"
+    there = {**PLAIN, "constraints": {"c": {"name": "c", "type": "c"}}}
+    assert "under a condition" in draft(text, **{"public.t": there, "t": there}).open_points()[0][1]
+
+
+def test_an_objects_role_is_set_again_where_it_goes() -> None:
+    made = draft('SET ROLE "Owner"; CREATE TABLE a (); RESET ROLE; CREATE TABLE b ()')
+    text = rollback_text(About("x", "012", "", "2026-01-01", "", None), made)
+    sent = [line for line in text.splitlines() if line.endswith(";")]
+    assert sent == [
+        *(
+            "BEGIN;",
+            "DROP TABLE b;",
+            'SET LOCAL ROLE "Owner";',
+            "DROP TABLE a;",
+            "SET LOCAL ROLE NONE;",
+            "COMMIT;",
+        )
+    ]
+    assert not made.unfinished
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "unfinished"),
+    [
+        ("ALTER TABLE t DISABLE TRIGGER g", "O", False),
+        ("ALTER TABLE t DISABLE TRIGGER ALL", "O", False),
+        ("ALTER TABLE t DISABLE TRIGGER g; ALTER TABLE t ENABLE TRIGGER g", "O", True),
+        ("SET session_replication_role = replica", "O", False),
+        ("SET session_replication_role = replica", "A", True),
+        ("SET session_replication_role = replica; RESET session_replication_role", "O", True),
+        ("SELECT 1", "D", False),
+    ],
+)
+def test_a_trigger_counts_while_it_is_at_work(before: str, state: str, unfinished: bool) -> None:
+    facts = {**PLAIN, "triggers": {"g": {"name": "g", "enabled": state}}}
+    made = draft(f"ALTER TABLE t ADD COLUMN b int; {before}; UPDATE t SET b = 1, a = a", t=facts)
+    assert made.unfinished is unfinished
+
+
+def test_a_trigger_of_the_script_s_own_counts_too() -> None:
+    text = "CREATE TRIGGER g BEFORE UPDATE ON t EXECUTE FUNCTION f(); UPDATE t SET a = a"
+    assert draft(text, t=PLAIN).unfinished
 
 
 def test_a_renamed_table_is_asked_for_by_its_old_name() -> None:

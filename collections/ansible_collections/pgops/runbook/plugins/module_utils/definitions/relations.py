@@ -30,6 +30,11 @@ _RELATION = """
             WHERE i.indrelid = c.oid AND i.indisreplident) AS replica_index,
            (SELECT coalesce(array_agg(inhparent::regclass::text ORDER BY inhseqno), '{{}}') FROM pg_inherits
             WHERE inhrelid = c.oid) AS parents,
+           -- Of an expression there is none: null.
+           (SELECT coalesce(array_agg(a.attname::text ORDER BY n), '{{}}') FROM pg_partitioned_table p
+            CROSS JOIN generate_series(0, p.partnatts - 1) AS n
+            LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[n]
+            WHERE p.partrelid = c.oid) AS partition_columns,
            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid) AS indexed,
            EXISTS (SELECT FROM pg_index i CROSS JOIN generate_series(0, i.indnkeyatts - 1) AS n
                    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[n]
@@ -78,11 +83,16 @@ _RULES = """
 _SEQUENCE = """
     SELECT format_type(seqtypid, NULL) AS type, seqstart::text AS start, seqincrement::text AS increment,
            seqmax::text AS maximum, seqmin::text AS minimum, seqcache::text AS cache, seqcycle AS cycle,
-           (SELECT refobjid::regclass::text || '.' || quote_ident(attname) FROM pg_depend
-            JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
-            WHERE classid = 'pg_class'::regclass AND objid = seqrelid AND refclassid = 'pg_class'::regclass
-              AND deptype = 'a') AS owned_by
-    FROM pg_sequence WHERE seqrelid = {oid}"""
+           refobjid::regclass::text || '.' || quote_ident(attname) AS owned_by,
+           refobjid::regclass::text AS numbered_table, quote_ident(attname) AS numbered_column,
+           -- Whoever may not see it takes it for used; before 18 asking would be an error.
+           CASE WHEN has_sequence_privilege(seqrelid, 'USAGE, SELECT')
+                THEN pg_sequence_last_value(seqrelid) IS NOT NULL ELSE true END AS used
+    FROM pg_sequence
+    LEFT JOIN pg_depend ON classid = 'pg_class'::regclass AND objid = seqrelid AND refclassid = 'pg_class'::regclass
+                           AND deptype = 'a'
+    LEFT JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
+    WHERE seqrelid = {oid}"""
 
 _OPTIONS_OF_FOREIGN = (
     "SELECT coalesce(ftoptions, '{{}}')::text[] AS options FROM pg_foreign_table WHERE ftrelid = {oid}"

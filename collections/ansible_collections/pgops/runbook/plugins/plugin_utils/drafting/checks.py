@@ -15,6 +15,7 @@ from pglast import ast, enums, parse_sql
 from .catalog_conditions import Check, Checks, exists, regclass, relation
 from .moved_checks import drop, rename, set_schema
 from .names import Name, literal, name_of, parts_of, quoted, types_of
+from .savepoints import those_that_hold
 from .table_checks import alter_table, index, table
 
 __all__ = ["Check", "checks_of", "verify_text"]
@@ -27,7 +28,7 @@ def checks_of(text: str) -> list[Check]:
     """What can be asked of the catalogs after a script that parses, each with words for where it does not hold."""
     checks: Checks = {}
     temporary: set[Name] = set()
-    for raw in parse_sql(text):
+    for raw in those_that_hold(parse_sql(text)):
         relation = getattr(raw.stmt, "relation", None) or getattr(
             getattr(raw.stmt, "into", None), "rel", None
         )
@@ -57,6 +58,8 @@ def _sequence(checks: Checks, node: ast.CreateSeqStmt) -> None:
 
 def _routine(checks: Checks, node: ast.CreateFunctionStmt) -> None:
     name = parts_of(node.funcname)
+    if name[0] == "pg_temp":
+        return
     args = types_of([one.argType for one in node.parameters or () if one.mode.value in "divb"])
     signature = f"{quoted(*name)}({', '.join(args)})"
     conditions = [f"oid = to_regprocedure({literal(signature)})"]

@@ -13,7 +13,7 @@ from pglast import ast, enums
 from .again import made_again
 from .altering import Altered, settings
 from .grants import granted
-from .names import literal, quoted
+from .names import literal, parts_of, quoted
 from .undo import CannotInvert, Undo, part
 
 __all__ = ["HANDLERS", "foreign_options"]
@@ -234,8 +234,8 @@ _WIDER = {
     "integer": ("bigint", "numeric", "text", "character varying", "double precision"),
     "bigint": ("numeric", "text", "character varying"),
     "real": ("double precision",),
-    "character varying": ("text", "character varying"),
-    "text": ("text", "character varying"),
+    "character varying": ("text", "character varying", "citext"),
+    "text": ("text", "character varying", "citext"),
     "date": ("timestamp without time zone",),
     "uuid": ("text", "character varying"),
     "boolean": ("text",),
@@ -271,7 +271,12 @@ def _type(altered: Altered, command: ast.AlterTableCmd) -> Undo:
             f"Indexes on {quoted(name)} take on its collation, and one that had another by itself does not get it back:"
             " look at them."
         )
-    if altered.facts["rows"] and not _comes_back(column["type"], command.def_):
+    made = command.def_.typeName
+    # A domain of the script's own holds what the type under it holds.
+    made = altered.scene.domains.get(altered.scene.key("type", parts_of(made.names)), made)
+    if altered.facts["rows"] and (
+        command.def_.raw_default is not None or not _comes_back(column["type"], made)
+    ):
         undo.loses.append(
             f"Whether each value of {altered.facts['identity']}.{quoted(name)} is again what it was as {column['type']}"
             " is not known: look at the conversion, here and in the migration."
@@ -279,14 +284,12 @@ def _type(altered: Altered, command: ast.AlterTableCmd) -> Undo:
     return undo
 
 
-def _comes_back(before: str, made: ast.ColumnDef) -> bool:
+def _comes_back(before: str, made: ast.TypeName) -> bool:
     """Whether each value of a type is known to survive the way there and back."""
-    if made.raw_default is not None:
+    if made.arrayBounds:
         return False
-    after = _TYPE_NAMES.get(made.typeName.names[-1].sval, made.typeName.names[-1].sval)
-    limits = [
-        item.val.ival for item in made.typeName.typmods or () if hasattr(getattr(item, "val", None), "ival")
-    ]
+    after = _TYPE_NAMES.get(made.names[-1].sval, made.names[-1].sval)
+    limits = [item.val.ival for item in made.typmods or () if hasattr(getattr(item, "val", None), "ival")]
     plain, _, own = before.partition("(")
     if after not in _WIDER.get(plain, ()):
         return False
@@ -313,6 +316,7 @@ _TYPE_NAMES = {
 
 
 def _add_identity(altered: Altered, command: ast.AlterTableCmd) -> Undo:
+    altered.scene.identities.add(altered.scene.key("column", altered.name, command.name))
     return altered.undo(f"ALTER COLUMN {quoted(command.name)} DROP IDENTITY", column=command.name)
 
 
@@ -348,11 +352,20 @@ def _set_expression(altered: Altered, command: ast.AlterTableCmd) -> Undo:
     )
 
 
-def _drop_expression(altered: Altered, command: ast.AlterTableCmd) -> Undo:
-    raise CannotInvert(
-        "DROP EXPRESSION makes an ordinary column of a generated one, and no statement makes it generated again: the"
-        " column would have to be dropped and added."
-    )
+def _drop_expression(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
+    """No statement makes an ordinary column generated again: it is dropped, and added as it was."""
+    column = altered.column(command.name)
+    if command.missing_ok and not column["generated"]:
+        return None
+    undo = _drop(altered, command)
+    if undo is None or not column["generated"] or column["inherited"]:
+        raise CannotInvert(
+            "DROP EXPRESSION makes an ordinary column of a generated one, and no statement makes it generated again:"
+            " the column would have to be dropped and added."
+        )
+    undo.statements.insert(0, f"{altered.head} DROP COLUMN {quoted(command.name)};")
+    undo.destroys = "PARTIAL"
+    return undo
 
 
 HANDLERS: Mapping[Any, _Handler] = {

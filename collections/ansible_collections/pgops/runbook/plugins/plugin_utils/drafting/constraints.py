@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pglast import ast, enums
@@ -47,7 +47,7 @@ def _add(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
         return None
     actions = [f"DROP CONSTRAINT {quoted(name)}"]
     if constraint.contype == _Type.CONSTR_PRIMARY and not altered.born:
-        actions += _nullable_again(altered, constraint)
+        actions += _nullable_again(altered, [key.sval for key in constraint.keys or ()])
     undo = altered.undo(*actions)
     undo.about = altered.scene.key("constraint", altered.name, name)
     return undo
@@ -60,19 +60,20 @@ def _of_index(altered: Altered, constraint: ast.Constraint) -> Undo:
     """
     scene = altered.scene
     index = scene.key("relation", (*altered.name[:-1], constraint.indexname))
-    if index not in scene.born or constraint.contype == _Type.CONSTR_PRIMARY:
+    primary = constraint.contype == _Type.CONSTR_PRIMARY
+    if index not in scene.born or (primary and index not in scene.indexed):
         raise CannotInvert(
             "USING INDEX makes the index the constraint's own, which goes with it: write how the index comes back."
         )
     for undo in scene.undos:
         if undo.about == index:
             undo.statements = []
-    return altered.undo(f"DROP CONSTRAINT {quoted(constraint.conname or constraint.indexname)}")
+    nullable = _nullable_again(altered, scene.indexed[index]) if primary and not altered.born else []
+    return altered.undo(f"DROP CONSTRAINT {quoted(constraint.conname or constraint.indexname)}", *nullable)
 
 
-def _nullable_again(altered: Altered, constraint: ast.Constraint) -> list[str]:
+def _nullable_again(altered: Altered, columns: Iterable[str]) -> list[str]:
     """A primary key makes its columns NOT NULL, which they stay without it."""
-    columns = [key.sval for key in constraint.keys or ()]
     return [
         f"ALTER COLUMN {quoted(name)} DROP NOT NULL"
         for name in columns

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -156,6 +157,8 @@ def _index(scene: Scene, node: ast.IndexStmt) -> list[Undo]:
             )
         name = (*table[:-1], chosen_name(scene, table, columns, "idx", set()))
     (undo,) = _made(scene, "relation", name, f"DROP INDEX {quoted(*name)}")
+    if all(item.name for item in node.indexParams):
+        scene.indexed[scene.key("relation", name)] = [item.name for item in node.indexParams]
     undo.of, undo.only_indexes = scene.key("relation", table), bool(node.concurrent)
     return [undo]
 
@@ -163,6 +166,9 @@ def _index(scene: Scene, node: ast.IndexStmt) -> list[Undo]:
 def _routine(scene: Scene, node: ast.CreateFunctionStmt) -> list[Undo]:
     name = parts_of(node.funcname)
     args = types_of([one.argType for one in node.parameters or () if one.mode.value in "divb"])
+    if name[0] == "pg_temp":
+        _note_body(scene, name[-1], node)
+        return []
     word = "PROCEDURE" if node.is_procedure else "FUNCTION"
     drop = f"DROP {word} {quoted(*name)}({', '.join(args)})"
     signature = ", ".join(args)
@@ -177,6 +183,18 @@ def _routine(scene: Scene, node: ast.CreateFunctionStmt) -> list[Undo]:
         undo = remade(scene, f"{drop};", word.lower(), name, args)
     undo.about = scene.key("routine", name, signature)
     return [undo]
+
+
+def _note_body(scene: Scene, name: str, node: ast.CreateFunctionStmt) -> None:
+    """What a function does that ends with the session, where it is written in SQL and is the only one of its name."""
+    options = {option.defname: option.arg for option in node.options or ()}
+    several = name in scene.functions
+    scene.functions[name] = []
+    if several:
+        return
+    if getattr(options.get("language"), "sval", "") == "sql" and "as" in options and not node.replace:
+        with contextlib.suppress(ParseError):
+            scene.functions[name] = [raw.stmt for raw in parse_sql(options["as"][0].sval)]
 
 
 def _may_replace(node: ast.CreateFunctionStmt, definition: str | None) -> bool:
@@ -255,7 +273,9 @@ def _type(scene: Scene, name: Name, word: str = "TYPE") -> list[Undo]:
 
 
 def _domain(scene: Scene, node: ast.CreateDomainStmt) -> list[Undo]:
-    return _type(scene, parts_of(node.domainname), "DOMAIN")
+    name = parts_of(node.domainname)
+    scene.domains[scene.key("type", name)] = node.typeName
+    return _type(scene, name, "DOMAIN")
 
 
 def _sequence(scene: Scene, node: ast.CreateSeqStmt) -> list[Undo]:

@@ -8,16 +8,18 @@ and a draft with one in it is unfinished.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pglast import ast, parse_sql
 
-from . import changing, creating, rows
+from . import blocks, changing, creating, rows
 from .grants import take_back_grant
 from .live import Live, Unanswered
-from .names import quoted
+from .names import name_of, quoted, unquoted
+from .savepoints import those_that_hold
 from .tables import alter_table
 from .undo import CannotInvert, Scene, Undo
 
@@ -34,12 +36,14 @@ class Step:
         line: of the migration, 1-based.
         sql: the statement.
         path: the search_path that the script had set for it, or None.
+        role: the role that it had set, or None.
     """
 
     line: int
     sql: str
     undos: tuple[Undo, ...]
     path: tuple[str, ...] | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,14 +111,25 @@ def draft_rollback(text: str, live: Live, version: str) -> Draft | None:
     except Unanswered:
         return None
     steps = []
-    for raw in parse_sql(text):
+    for raw in those_that_hold(parse_sql(text)):
         start = raw.stmt_location
         end = start + raw.stmt_len if raw.stmt_len else len(text)
         sql = text[start:end].strip()
         line = text.count("\n", 0, start + (len(text[start:end]) - len(text[start:end].lstrip()))) + 1
-        path = tuple(scene.path) if scene.path is not None else None
-        steps.append(Step(line, sql, tuple(_read(scene, raw.stmt)), path))
+        path, role = tuple(scene.path) if scene.path is not None else None, scene.role
+        undos = _read(scene, raw.stmt)
+        steps.append(Step(line, sql, tuple(_under(role, undos)), path, role))
     return None if live.questions else Draft(tuple(steps), asked=live.has_told_of_objects())
+
+
+def _under(role: str | None, undos: list[Undo]) -> list[Undo]:
+    """Under a role that the script has set only what goes is taken back; what is made would belong to it."""
+    for undo in undos if role is not None else []:
+        if not all(_TAKES_AWAY.match(statement) for statement in undo.statements):
+            undo.cannot.append(
+                "It was done as another role: see whose what is made here will be, and who may make it."
+            )
+    return undos
 
 
 def _read(scene: Scene, node: Any) -> list[Undo]:
@@ -125,8 +140,12 @@ def _read(scene: Scene, node: Any) -> list[Undo]:
         return []
     except CannotInvert as reason:
         undos = [Undo(cannot=[str(reason)])]
-    scene.undos += [undo for undo in undos if not any(undo is known for known in scene.undos)]
+    _note(scene, undos)
     return undos
+
+
+def _note(scene: Scene, undos: list[Undo]) -> None:
+    scene.undos += [undo for undo in undos if not any(undo is known for known in scene.undos)]
 
 
 def _unknown(scene: Scene, node: Any) -> list[Undo]:
@@ -170,26 +189,74 @@ def _setting(scene: Scene, node: ast.VariableSetStmt) -> list[Undo]:
             scene.path = [value for value in values if value and value != "$user"]
         else:
             scene.path = None
-    if node.name in ("role", "session_authorization"):
+    if node.name == "session_authorization":
         raise CannotInvert(
             "What follows belongs to another role: name it in the rollback as well, where it has to."
         )
+    if node.name == "role":
+        scene.role = _value(node)
+    if node.name == "session_replication_role":
+        scene.replica = _value(node) == "replica"
     return []
+
+
+def _value(node: ast.VariableSetStmt) -> str | None:
+    """What a setting is given; None where that is its default."""
+    value = getattr(getattr(node.args[0], "val", None), "sval", None) if node.args else None
+    return None if value == "none" else value
 
 
 def _cluster(scene: Scene, node: ast.ClusterStmt) -> list[Undo]:
     if node.relation is None or not node.indexname:
         return []
-    raise CannotInvert(
-        "CLUSTER marks the index by which it sorted: ALTER TABLE ... CLUSTER ON the one before, or SET WITHOUT CLUSTER."
-    )
+    table = name_of(node.relation)
+    if scene.is_temporary(table) or scene.is_born("relation", table):
+        return []
+    facts = scene.relation(table)
+    before = facts["clustered"]
+    if before and scene.key("relation", (*table[:-1], unquoted(before))) in scene.gone:
+        raise CannotInvert(f"The table was marked to be sorted by {before}, which is dropped: mark it again.")
+    head = f"ALTER {'MATERIALIZED VIEW' if facts['kind'] == 'm' else 'TABLE'} {quoted(*table)}"
+    return [
+        Undo(
+            [f"{head} {f'CLUSTER ON {before}' if before else 'SET WITHOUT CLUSTER'};"],
+            about=scene.key("relation", table),
+        )
+    ]
 
 
 def _transaction(scene: Scene, node: ast.TransactionStmt) -> list[Undo]:
-    if node.kind.name in ("TRANS_STMT_ROLLBACK_TO", "TRANS_STMT_ROLLBACK"):
+    if node.kind.name == "TRANS_STMT_ROLLBACK":
         raise CannotInvert("It undoes part of the script itself: which statements hold is not followed.")
     return []
 
+
+def _prepare(scene: Scene, node: ast.PrepareStmt) -> list[Undo]:
+    scene.prepared[node.name] = node.query
+    return []
+
+
+def _execute(scene: Scene, node: ast.ExecuteStmt) -> list[Undo]:
+    query = scene.prepared.get(node.name)
+    return _HANDLERS.get(type(query), _unknown)(scene, query)
+
+
+def _block(scene: Scene, node: ast.DoStmt) -> list[Undo]:
+    undos: list[Undo] = []
+    around = (scene.path, scene.role, scene.replica)
+    for statement, once in blocks.statements_of(node):
+        made = _HANDLERS.get(type(statement), _unknown)(scene, statement)
+        _note(scene, made)
+        undos += made if once else [blocks.perhaps(scene, undo) for undo in made]
+    if (scene.path, scene.role, scene.replica) != around:
+        raise CannotInvert(
+            "A DO block sets what the statements after it depend on: write what takes it back."
+        )
+    return undos
+
+
+#: Statements that make nothing.
+_TAKES_AWAY = re.compile(r"DROP |REVOKE |DELETE |ALTER TABLE \S+ DROP ")
 
 _HANDLERS: Mapping[type, _Handler] = {
     **creating.HANDLERS,
@@ -214,7 +281,9 @@ _HANDLERS: Mapping[type, _Handler] = {
     ast.NotifyStmt: _nothing,
     ast.DiscardStmt: _nothing,
     ast.ExplainStmt: _explained,
-    ast.PrepareStmt: _nothing,
+    ast.PrepareStmt: _prepare,
+    ast.ExecuteStmt: _execute,
+    ast.DoStmt: _block,
     ast.DeallocateStmt: _nothing,
     ast.DeclareCursorStmt: _nothing,
     ast.FetchStmt: _nothing,

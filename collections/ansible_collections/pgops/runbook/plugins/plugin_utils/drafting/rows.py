@@ -10,7 +10,7 @@ from typing import Any
 from pglast import ast, enums
 from pglast.visitors import Visitor
 
-from .names import literal, name_of, printed, quoted, unquoted
+from .names import Name, literal, name_of, printed, quoted, unquoted
 from .pure_functions import PURE
 from .undo import CannotInvert, Scene, Undo
 
@@ -93,7 +93,7 @@ def _update(scene: Scene, node: ast.UpdateStmt) -> list[Undo]:
     """What it writes into columns that the script has added goes with them."""
     table = name_of(node.relation)
     added = scene.key("relation", table) not in scene.born and all(
-        scene.is_born("column", table, target.name) for target in node.targetList
+        scene.is_born("column", table, target.name) or _is_itself(target) for target in node.targetList
     )
     if not added or scene.is_temporary(table):
         return _not_taken_back("UPDATE")(scene, node)
@@ -106,12 +106,30 @@ def _update(scene: Scene, node: ast.UpdateStmt) -> list[Undo]:
             f"It calls {unknown[0]}(), and what that does is not known: write what takes it back."
         )
     facts = scene.relation(table)
-    if facts.get("triggers") or facts.get("rules"):
+    if _fires(scene, table, facts) or facts.get("rules"):
         raise CannotInvert(
             f"Triggers or rules of {quoted(*table)} may change other columns, or write elsewhere: write what takes that"
             " back, or nothing if they do not."
         )
     return []
+
+
+def _is_itself(target: ast.ResTarget) -> bool:
+    """Whether a column is given the value that it has."""
+    fields = list(getattr(target.val, "fields", ()))
+    return not target.indirection and len(fields) == 1 and getattr(fields[0], "sval", None) == target.name
+
+
+def _fires(scene: Scene, table: Name, facts: Mapping[str, Any]) -> bool:
+    """Whether a trigger of a table may be at work, as the script has left them (manual, "ALTER TABLE")."""
+    at_work = ("A", "R") if scene.replica else ("A", "O")
+    states = {
+        scene.key("trigger", table, unquoted(one["name"])): one["enabled"]
+        for one in (facts.get("triggers") or {}).values()
+    }
+    made = {key: "O" for key in scene.born if key == scene.key("trigger", table, key[-1])}
+    own = {key: state for key, state in scene.triggers.items() if key in states or key in made}
+    return any(state in at_work for state in {**states, **made, **own}.values())
 
 
 def _constants(node: ast.InsertStmt) -> list[list[str]]:
@@ -171,14 +189,31 @@ class _Calls(Visitor):
 
     def visit_FuncCall(self, ancestors: Any, node: ast.FuncCall) -> None:
         name = node.funcname[-1].sval
-        if name not in ("setval", "nextval") or not self._is_born(node.args[0]):
+        body = self.scene.functions.get(name) if node.funcname[0].sval == "pg_temp" else None
+        if body and name not in self.names:
+            within = _Calls(self.scene)
+            for statement in body:
+                within(statement)
+            self.names |= within.names
+            self.writes |= within.writes or not all(isinstance(one, ast.SelectStmt) for one in body)
+        elif name not in ("setval", "nextval") or not self._is_born(node.args[0]):
             self.names.add(name)
 
     def _is_born(self, argument: Any) -> bool:
         while isinstance(argument, ast.TypeCast):
             argument = argument.arg
+        if isinstance(argument, ast.FuncCall) and argument.funcname[-1].sval == "pg_get_serial_sequence":
+            return self._is_of_a_column(
+                *(getattr(getattr(one, "val", None), "sval", "") for one in argument.args)
+            )
         text = getattr(getattr(argument, "val", None), "sval", "")
         return bool(text) and self.scene.is_born("relation", tuple(unquoted(one) for one in text.split(".")))
+
+    def _is_of_a_column(self, table: str, column: str) -> bool:
+        """Whether the sequence of a column is one that goes with what the script makes."""
+        name = tuple(unquoted(one) for one in table.split("."))
+        key = self.scene.key("column", name, column)
+        return key in self.scene.identities or self.scene.is_born("column", name, column)
 
     def visit_InsertStmt(self, ancestors: Any, node: Any) -> None:
         self.writes = True
@@ -224,8 +259,5 @@ HANDLERS: Mapping[type, _Handler] = {
     ast.TruncateStmt: _not_taken_back("TRUNCATE"),
     ast.CopyStmt: _unknown("COPY brings or takes rows that are not in the script: write what takes it back."),
     ast.SelectStmt: _select,
-    ast.DoStmt: _unknown(
-        "What a DO block does is not followed: write what takes it back, or nothing if it only looks."
-    ),
     ast.CallStmt: _unknown("What a procedure does is not known: write what takes it back."),
 }

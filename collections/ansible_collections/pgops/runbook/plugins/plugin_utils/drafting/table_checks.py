@@ -136,6 +136,12 @@ def alter_table(checks: Checks, node: ast.AlterTableStmt) -> None:
             _constraint(checks, table, command.def_)
             # The index that it is made of gets its name.
             checks.pop(("index of", *table, command.def_.indexname or ""), None)
+        elif command.subtype == _At.AT_AddIdentity:
+            # It makes a sequence, which may have the name of one that is dropped.
+            for key in [
+                key for key in checks if key[0] == "gone" and key[-1] == f"{table[-1]}_{command.name}_seq"
+            ]:
+                del checks[key]
         elif command.subtype == _At.AT_DropColumn:
             checks.pop(("column", *table, command.name), None)
             _column_state(checks, table, command.name, "dropped", "NOT ")

@@ -11,7 +11,7 @@ from pglast import ast, enums
 
 from . import columns, constraints
 from .altering import Altered, settings
-from .names import name_of, printed, quoted
+from .names import Name, name_of, printed, quoted, unquoted
 from .undo import CannotInvert, Scene, Undo, part
 
 __all__ = ["alter_table"]
@@ -131,7 +131,26 @@ def _replica_identity(altered: Altered, command: ast.AlterTableCmd) -> Undo:
 _STATES = {"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
 
+#: What a subcommand makes of a trigger, as the catalogs have it.
+_NEW_STATES = {
+    _At.AT_EnableTrig: "O",
+    _At.AT_EnableAlwaysTrig: "A",
+    _At.AT_EnableReplicaTrig: "R",
+    _At.AT_DisableTrig: "D",
+    _At.AT_EnableTrigAll: "O",
+    _At.AT_EnableTrigUser: "O",
+    _At.AT_DisableTrigAll: "D",
+    _At.AT_DisableTrigUser: "D",
+}
+
+
+def _note_state(altered: Altered, command: ast.AlterTableCmd, name: str) -> None:
+    key = altered.scene.key("trigger", altered.name, name)
+    altered.scene.triggers[key] = _NEW_STATES[command.subtype]
+
+
 def _trigger(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
+    _note_state(altered, command, command.name)
     if altered.scene.key("trigger", altered.name, command.name) in altered.scene.born:
         return None
     return _state(altered, "triggers", "TRIGGER", command.name)
@@ -151,6 +170,8 @@ def _state(altered: Altered, kind: str, word: str, name: str) -> Undo:
 
 
 def _all_triggers(altered: Altered, command: ast.AlterTableCmd) -> Undo:
+    for trigger in altered.facts["triggers"].values():
+        _note_state(altered, command, unquoted(trigger["name"]))
     whose = "ALL" if command.subtype in (_At.AT_EnableTrigAll, _At.AT_DisableTrigAll) else "USER"
     others = [
         f"{_STATES[trigger['enabled']]} TRIGGER {trigger['name']}"
@@ -161,11 +182,6 @@ def _all_triggers(altered: Altered, command: ast.AlterTableCmd) -> Undo:
 
 
 def _inherit(altered: Altered, command: ast.AlterTableCmd) -> Undo:
-    if not altered.born and altered.facts["columns"]:
-        # What a column has of its own, and what of its parents, is told apart from here on.
-        raise CannotInvert(
-            "INHERIT changes which columns are the table's own, for which there is no statement the other way round."
-        )
     return altered.undo(f"NO INHERIT {printed(command.def_)}")
 
 
@@ -184,19 +200,31 @@ def _of(altered: Altered, command: ast.AlterTableCmd) -> Undo:
 def _attach(altered: Altered, command: ast.AlterTableCmd) -> Undo:
     scene, child = altered.scene, name_of(command.def_.name)
     if node_is_index(altered):
+        if altered.born and scene.is_born("relation", child):
+            # It goes with the index of the parent, and no more without it.
+            for undo in scene.undos:
+                if undo.about == scene.key("relation", child):
+                    undo.statements = []
+            return Undo()
         raise CannotInvert("An index that is attached cannot be detached: write how both of them come back.")
     if altered.born and scene.is_born("relation", child):
         return Undo()  # goes with its parent; noted, so that nobody drops it alone
     if not scene.is_born("relation", child):
         parent = None if altered.born else altered.facts
         facts = scene.relation(child)
-        gets = parent is None or parent["indexed"] or parent["constraints"] or parent["triggers"]
+        # A partition has to have the checks of its parent before, and keeps them.
+        gets = parent is None or parent["indexed"] or _keys(parent) or parent["triggers"]
         if facts["kind"] in ("i", "I") or gets:
             raise CannotInvert(
                 f"ATTACH PARTITION gives {quoted(*child)} indexes, keys and triggers of its parent, and after DETACH"
                 " PARTITION it keeps some of them: write which have to go."
             )
     return altered.undo(f"DETACH PARTITION {quoted(*child)}")
+
+
+def _keys(facts: Mapping[str, Any]) -> list[str]:
+    """Constraints of a table that are neither checks nor NOT NULL."""
+    return [name for name, one in facts["constraints"].items() if one["type"] not in ("c", "n")]
 
 
 def node_is_index(altered: Altered) -> bool:
@@ -208,11 +236,28 @@ def _detach(altered: Altered, command: ast.AlterTableCmd) -> Undo:
     facts = altered.scene.relation(child)
     undo = altered.undo(f"ATTACH PARTITION {quoted(*child)} {facts['bound']}")
     if command.def_.concurrent:
-        undo.cannot.append(
-            f"DETACH PARTITION CONCURRENTLY leaves {quoted(*child)} a check of its bounds: write the DROP CONSTRAINT"
-            " for it."
-        )
+        check = _check_of_bounds(altered, child, facts)
+        if check is None:
+            undo.cannot.append(
+                f"DETACH PARTITION CONCURRENTLY leaves {quoted(*child)} a check of its bounds: write the DROP"
+                " CONSTRAINT for it."
+            )
+        else:
+            gone = f"ALTER TABLE {quoted(*child)} DROP CONSTRAINT IF EXISTS {quoted(check)};"
+            undo.statements.insert(0, gone)
     return undo
+
+
+def _check_of_bounds(altered: Altered, child: Name, facts: Mapping[str, Any]) -> str | None:
+    """What PostgreSQL calls the check that it leaves (tablecmds.c, DetachAddConstraintIfNeeded).
+
+    Where a check that is there says as much already it leaves none.
+    """
+    columns = altered.facts["partition_columns"]
+    if altered.facts["partition"] or len(columns) != 1 or columns[0] is None:
+        return None
+    taken = {unquoted(name) for name in facts["constraints"]}
+    return constraints.chosen_name(altered.scene, child, columns, "check", taken)
 
 
 _HANDLERS: Mapping[Any, Callable[[Altered, ast.AlterTableCmd], Undo | None]] = {

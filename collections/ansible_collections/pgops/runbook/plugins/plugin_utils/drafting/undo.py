@@ -66,6 +66,18 @@ class Scene:
         self.gone: set[Key] = set()
         self.temporary: set[str] = set()
         self._names: dict[Key, Name] = {}
+        #: Whose the objects are that the script makes, where it has said so.
+        self.role: str | None = None
+        #: Triggers whose state the script has set, as the catalogs have it; and whether it plays a replica.
+        self.triggers: dict[Key, str] = {}
+        self.replica = False
+        #: Of the script's own: types under its domains, columns of its indexes, and what it has prepared.
+        self.domains: dict[Key, Any] = {}
+        self.indexed: dict[Key, list[str]] = {}
+        self.prepared: dict[str, Any] = {}
+        #: Columns that it makes identity columns; and queries of SQL functions that end with the session.
+        self.identities: set[Key] = set()
+        self.functions: dict[str, list[Any]] = {}
 
     # Names ---------------------------------------------------------------------------------------------------
 

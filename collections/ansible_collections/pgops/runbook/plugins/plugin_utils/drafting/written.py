@@ -87,6 +87,7 @@ def rollback_text(about: About, draft: Draft) -> str:
 def _body(draft: Draft, one_by_one: bool) -> Iterable[str]:
     paths = {step.path for step in draft.steps}
     path: tuple[str, ...] | None = None
+    role: str | None = None
     for line, sentence in draft.open_points():
         if not line:
             yield from (*_comment(f"UNFINISHED: {sentence}"), "")
@@ -99,6 +100,9 @@ def _body(draft: Draft, one_by_one: bool) -> Iterable[str]:
         if len(paths) > 1 and step.path != path:
             yield from (_set_path(step.path), "")
             path = step.path
+        if step.role != role:
+            yield from (_set_role(step.role), "")
+            role = step.role
         yield from _comment(f"Takes back line {step.line}: {said(step)}")
         for sentence in sentences:
             yield from _comment(f"UNFINISHED: {sentence}")
@@ -106,12 +110,18 @@ def _body(draft: Draft, one_by_one: bool) -> Iterable[str]:
             yield from _comment(sentence)
         yield from (_concurrently(one) if one_by_one else one for one in statements)
         yield ""
+    if role is not None:
+        yield from (_set_role(None), "")
     if not any(undo.statements for undo in draft.undos):
         yield from (
             "-- Nothing of it is taken back; a script without a statement counts as missing.",
             "SELECT;",
             "",
         )
+
+
+def _set_role(role: str | None) -> str:
+    return f"SET LOCAL ROLE {quoted(role) if role is not None else 'NONE'};"
 
 
 def _set_path(path: Sequence[str] | None) -> str:
