@@ -239,6 +239,7 @@ def opened(restore: Restore, work: Callable[[Step], dict] = lambda step: open_re
         ended_elsewhere=None,
         max_replica_lag_mb=1024,
         accept_slot_loss=False,
+        accept_rows_not_in_backup=False,
     )
 
 
