@@ -86,3 +86,22 @@ def test_the_status_and_a_rollback_beside_a_deploy(application: Application, tmp
     after = application.run("playbooks/status.yml")
     assert "IN PROGRESS" not in after.output
     assert "DRIFT" not in after.output
+
+
+def test_a_second_file_of_a_number_holds_up_no_rollback(application: Application, tmp_path: Path) -> None:
+    database = written(application, tmp_path)
+    assert application.deploy("002").status == 0
+    (application.sql_dir / "migrations/002_zone.sql").write_text("CREATE TABLE zone (id int);\n")
+    (application.sql_dir / "rollback/002_zone_rollback.sql").write_text("DROP TABLE zone;\n")
+    back = application.run("emergency_rollback.yml", "-e", "migration=002_author")
+    assert (back.record["outcome"], back.status) == ("rolled_back", 0), back.output
+    assert back.record["migrations"] == ["002"]
+    assert back.record["deployed_files"] == {"002": "002_author"}
+    assert "by its digest 002_author is the one that was deployed" in back.output
+    assert database.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",)]
+    assert (
+        database.ask("SELECT FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'author'")
+        == []
+    )
+    again = application.run("emergency_rollback.yml", "-e", "migration=002_author")
+    assert again.record["reason_code"] == "not_applied", again.output

@@ -116,8 +116,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     warn_of_search_path(cursor, step.module.warn)
     _refuse_half_done(step, cursor, wanted)
     if wanted != "all":
-        rolls_back = step.playbook == "emergency_rollback"
-        refuse_shared_numbers(index, applied, Ledger().receipts(cursor), rolls_back)
+        refuse_shared_numbers(index, applied, Ledger().receipts(cursor))
     if step.playbook == "emergency_rollback":
         with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
             versions += _select_for_rollback(step, receipts, applied)

@@ -19,7 +19,7 @@ from ..record.record import RunRecord
 from ..sql.books import books_of
 from ..sql.folder import unusable_names
 from ..sql.layouts.choice import AUTO
-from ..sql.library import NO_LIBRARY, Migration, Script, SqlLibrary, read_sql_library
+from ..sql.library import NO_LIBRARY, AmbiguousMigration, Migration, Script, SqlLibrary, read_sql_library
 from ..sql.lint import lint
 from ..sql.script import SqlScriptError
 
@@ -64,7 +64,7 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     limited = bool(run.get("up_to") or run.get("skip"))
     # What is left out may be what cannot be read; what is selected is looked at before anything is done.
     tolerant = restoring or to_roll_back or (step == "status" and not adopt) or step == "approve" or limited
-    library = _library(run, tolerant)
+    library = _library(run, tolerant).recorded_as(record.content.get("deployed_files") or {})
     books = books_of(run.get("version_table"), library, tolerant)
     if restoring:
         return {**plan_for(step, library, []), "books": books}
@@ -134,7 +134,7 @@ def _down_to(library: SqlLibrary, run: dict[str, Any]) -> tuple[str, str]:
     if name.startswith(TO_TAG):
         check_tag(name[len(TO_TAG) :])
         return "", name[len(TO_TAG) :]
-    return library.find(name).version, ""
+    return _applied_version(library, name), ""
 
 
 def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +215,17 @@ def resolve_migration(library: SqlLibrary, playbook: str, wanted: object) -> str
         return PENDING
     if wanted == ALL and playbook == "rehearse":
         return ALL
+    if playbook == "emergency_rollback":
+        return _applied_version(library, wanted)
     return library.find(wanted).version
+
+
+def _applied_version(library: SqlLibrary, name: object) -> str:
+    """The version that a rollback is about; a number that several files have is for the ledger to decide."""
+    try:
+        return library.find(name).version
+    except AmbiguousMigration:
+        return str(name).strip()
 
 
 def plan_for(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,25 @@ class SqlLibrary:
         shown = text if len(text) <= 80 else text[:77] + "..."
         raise UnknownMigration(
             "migration_unknown", f"there is no migration {shown!r} in {self.sql_dir}; {self._offer(text)}"
+        )
+
+    def recorded_as(self, files: Mapping[str, str]) -> SqlLibrary:
+        """The same migrations, of which some have the version by which they were recorded when they were deployed.
+
+        Args:
+            files: that version -> the version that the migration has since another file shares its number.
+        """
+        names = {now: recorded for recorded, now in files.items()}
+        return replace(
+            self,
+            migrations=tuple(
+                replace(
+                    one,
+                    version=names.get(one.version, one.version),
+                    requires=tuple(names.get(version, version) for version in one.requires),
+                )
+                for one in self.migrations
+            ),
         )
 
     def _offer(self, text: str) -> str:
