@@ -104,6 +104,10 @@ def test_a_number_that_two_files_have_is_nobodys_in_the_status(runs: StepRuns) -
     (sentence,) = status["shared_numbers"]
     assert "records 002, and migrations/002_author.sql, migrations/002_b.sql have that number" in sentence
     assert "By its digest migrations/002_author.sql is the one that was applied." in sentence
-    refused = runs.another("status").step("status", adopt=True)
-    assert refused["reason_code"] == "version_means_several_files"
+    adopted = runs.another("status").must("status", adopt=True)["outputs"]["adoption"]
+    assert {version: one["state"] for version, one in adopted.items()} == {
+        "002_author": "undecided",
+        "002_b": "undecided",
+    }
+    assert adopted["002_b"]["reason"] == sentence
     assert runs.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]

@@ -93,6 +93,10 @@ def test_status_of_a_sound_database() -> None:
             "  009_text  applied, partial, table public.t is missing, rollback not proven in this database",
         ),
         (
+            {"adoption": {"009": {"state": "undecided", "missing": [], "reason": "x.sql: no"}}},
+            "  009_text  applied, not decided, and not recorded, x.sql: no, rollback not proven in this database",
+        ),
+        (
             {"adoption": {"009": {"state": "in place", "missing": []}}},
             "  009_text  applied, found in place and recorded, rollback not proven in this database",
         ),

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ..backup.copy import CopyDatabase, database_settings
 from ..catalog.application import read_schema
 from ..catalog.difference import difference
 from ..catalog.remade import Remade
-from ..errors import Refused
+from ..errors import Refused, StepFailed
 from ..execution.script import apply_migration
 from ..ledger.receipts import script_digests
 from ..ledger.versions import VersionTable
@@ -19,7 +20,7 @@ from ..shapes import Catalog, Connection, Json, Migration, Receipt
 from ..step.options import operator_name
 from ..step.step import Step
 
-__all__ = ["find_in_place", "made_by_each", "placement", "record_in_place"]
+__all__ = ["Made", "find_in_place", "made_by_each", "placement", "record_in_place"]
 
 # Who owns an object, who may use it and how it is described differ from site to site.
 FACTS_OF_THE_SITE = ("owner", "privileges", "comment")
@@ -28,27 +29,46 @@ FACTS_OF_THE_SITE = ("owner", "privileges", "comment")
 KINDS_BY_PRESENCE = ("function", "view", "materialized view", "comment")
 
 
-def made_by_each(connection: Connection, migrations: Sequence[Migration]) -> list[tuple[str, Catalog]]:
+class Made(NamedTuple):
+    """What migrations add to the catalog of an empty database.
+
+    Attributes:
+        objects: version -> key -> facts, as they are when all have been applied.
+        failed: version -> why it could not be applied there.
+    """
+
+    objects: dict[str, Catalog]
+    failed: dict[str, str]
+
+
+def made_by_each(connection: Connection, migrations: Sequence[Migration]) -> Made:
     """What each migration adds to the catalog, seen by applying them all to an empty database.
+
+    One that fails there is undone, and those after it are tried all the same.
 
     Args:
         connection: to the empty database.
         migrations: all of them, in order.
-
-    Returns:
-        (version, key -> facts) of each, the facts as they are when all have been applied.
     """
-    stages = []
+    stages: dict[str, Catalog] = {}
+    failed: dict[str, str] = {}
     with transaction(connection) as cursor:
         before = read_schema(cursor)
     for migration in migrations:
-        with transaction(connection) as cursor:
-            apply_migration(cursor, migration)
-            after = read_schema(cursor)
-        stages.append((migration["version"], difference(before, after).added))
+        try:
+            with transaction(connection) as cursor:
+                apply_migration(cursor, migration)
+                after = read_schema(cursor)
+        except StepFailed as error:
+            failed[migration["version"]] = error.reason
+            continue
+        stages[migration["version"]] = difference(before, after).added
         before = after
     final = before
-    return [(version, {key: final[key] for key in added if key in final}) for version, added in stages]
+    objects = {
+        version: {key: final[key] for key in added if key in final} for version, added in stages.items()
+    }
+    return Made(objects, failed)
 
 
 def placement(made: Catalog, catalog: Catalog) -> Json:
@@ -91,17 +111,21 @@ def _compare(key: str, facts: Json, found: Json | None) -> list[str]:
 
 
 def find_in_place(
-    connection: Connection, scratch: CopyDatabase, migrations: Sequence[Migration]
+    connection: Connection,
+    scratch: CopyDatabase,
+    migrations: Sequence[Migration],
+    undecided: Mapping[str, str],
 ) -> dict[str, Json]:
     """Where every unrecorded migration stands in the database of ``connection``, which is only read.
 
     Args:
         connection: to the database.
         scratch: one that does not exist; it is made, used and dropped.
-        migrations: all of them, in order, with statements.
+        migrations: all that can be run, in order, with statements.
+        undecided: version -> why nothing can be told of it.
 
     Returns:
-        version -> placement.
+        version -> placement; or, of one of which nothing can be told, state "undecided" and reason.
     """
     with transaction(connection) as cursor:
         VersionTable(cursor).check()
@@ -121,7 +145,10 @@ def find_in_place(
             empty.close()
     finally:
         scratch.drop()
-    return {version: placement(objects, catalog) for version, objects in made if version not in applied}
+    found = {version: placement(objects, catalog) for version, objects in made.objects.items()}
+    for version, reason in {**made.failed, **undecided}.items():
+        found[version] = {"state": "undecided", "missing": [], "reason": reason}
+    return {version: facts for version, facts in found.items() if version not in applied}
 
 
 def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:

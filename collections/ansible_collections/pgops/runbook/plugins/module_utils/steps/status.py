@@ -12,7 +12,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.versions import VersionTable
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import refuse_endless_commit
-from ..preflight.shared_numbers import refuse_shared_numbers
+from ..preflight.shared_numbers import shared_numbers
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
 from ..status.reading import read_status
@@ -21,14 +21,19 @@ from ..step.step import Step
 
 
 def adopt(step: Step) -> dict[str, Json]:
-    """Record what is in place; returns the placement of every unrecorded migration."""
+    """Record what is in place; returns where every unrecorded migration stands, or why that is not known."""
     with transaction(step.connection) as cursor:
         if not step.module.check_mode:
             refuse_endless_commit(cursor)
         chain = Ledger().receipts(cursor)
-        refuse_shared_numbers(step.plan["index"], VersionTable(cursor).applied(), chain)
+        shared = list(shared_numbers(step.plan["index"], VersionTable(cursor).applied(), chain))
+    undecided = {
+        **step.plan["undecided"],
+        # Recorded by its own name, too, it would be one migration that is recorded twice.
+        **{entry["version"]: one.sentence for one in shared for entry in one.sharing},
+    }
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
-    found = find_in_place(step.connection, copy, step.plan["migrations"])
+    found = find_in_place(step.connection, copy, step.plan["migrations"], undecided)
     in_place = [version for version, facts in found.items() if facts["state"] == "in place"]
     step.changed = bool(in_place)
     if in_place and not step.module.check_mode:

@@ -112,6 +112,12 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         f"NUMBER OF SEVERAL: {sentence} Give each file that is not applied a number of its own"
         for sentence in status.get("shared_numbers") or []
     ]
+    undecided = [version for version, one in status["adoption"].items() if one["state"] == "undecided"]
+    if undecided:
+        lines.append(
+            f"NOT DECIDED: whether {listed(undecided)} is in place; nothing of it was recorded, and what is said of"
+            " others is told without it. Correct what the lines above name, and type the same command again"
+        )
     if status["in_place_but_unrecorded"]:
         lines.append(
             f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
@@ -205,10 +211,13 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
     found = status["adoption"].get(entry["version"])
     if found:
         parts.append(
-            {"in place": "found in place and recorded", "absent": "not in place"}.get(
-                found["state"], found["state"]
-            )
+            {
+                "in place": "found in place and recorded",
+                "absent": "not in place",
+                "undecided": "not decided, and not recorded",
+            }.get(found["state"], found["state"])
         )
+        parts += [found["reason"]] if found["state"] == "undecided" else []
         parts += cut(found["missing"], 5) if found["state"] == "partial" else []
         if found["state"] == "unknown":
             parts.append("it makes no object by which one could tell")

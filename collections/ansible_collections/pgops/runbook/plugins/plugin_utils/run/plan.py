@@ -63,9 +63,10 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     to_roll_back = run["playbook"] == "emergency_rollback" or boolean(options.get("automatic", False))
     limited = bool(run.get("up_to") or run.get("skip"))
     # What is left out may be what cannot be read; what is selected is looked at before anything is done.
-    tolerant = restoring or to_roll_back or (step == "status" and not adopt) or step == "approve" or limited
+    tolerant = restoring or to_roll_back or step == "status" or step == "approve" or limited
     library = _library(run, tolerant).recorded_as(record.content.get("deployed_files") or {})
-    books = books_of(run.get("version_table"), library, tolerant)
+    # What is adopted is recorded by these names.
+    books = books_of(run.get("version_table"), library, tolerant and not adopt)
     if restoring:
         return {**plan_for(step, library, []), "books": books}
     if step == "approve":
@@ -257,6 +258,7 @@ def plan_for(
     if step in STEPS_OF_FACTS:
         scripts = [migration.apply for migration in library.migrations]
         findings = lint(scripts, lint_gating_rules) if step == "preflight" else None
+        to_adopt, undecided = library.to_adopt() if with_statements else ([], {})
         # Digests only: preflight records them, and the later steps send the statements.
         return {
             "index": [
@@ -264,10 +266,9 @@ def plan_for(
                 for entry, migration in zip(library.index(), library.migrations, strict=True)
             ],
             "migrations": (
-                library.payload(versions)
-                if with_statements
-                else [_digests(library.find(version)) for version in versions]
+                to_adopt if with_statements else [_digests(library.find(version)) for version in versions]
             ),
+            "undecided": undecided,
             "prechecks": library.prechecks() if step == "preflight" and not to_roll_back else {},
             "smoke_digests": {script.name: script.sha256 for script in library.smoke},
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],
