@@ -105,3 +105,28 @@ def test_a_second_file_of_a_number_holds_up_no_rollback(application: Application
     )
     again = application.run("emergency_rollback.yml", "-e", "migration=002_author")
     assert again.record["reason_code"] == "not_applied", again.output
+
+
+def test_a_rehearsal_of_all_goes_on_after_scripts_that_cannot_be_run(
+    application: Application, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sql"
+    for name, text in {
+        "migrations/001_a.sql": "CREATE TABLE a (id int);\n",
+        "rollback/001_a_rollback.sql": "DROP TABLE a;\n",
+        "migrations/002_syntax.sql": "-- Requires: 001\nCREATE TABLEX b (id int);\n",
+        "rollback/002_syntax_rollback.sql": "DROP TABLE b;\n",
+        "migrations/003_name.sql": "-- Requires: 001\nALTER TABLE a ADD COLUMN name text;\n",
+        "rollback/003_name_rollback.sql": "ALTER TABLE a DROP COLUMN name;\n",
+        "migrations/004_lost.sql": "-- Requires: 001\nUPDATE a SET id = 0;\n",
+        "rollback/004_lost_rollback.sql": "SELECT 1;\n",
+    }.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    application.sql_dir = folder
+    run = application.run("playbooks/rehearse.yml", "-e", "migration=all")
+    assert run.record["outcome"] == "refused", run.output
+    assert run.record["reason_code"] == "rehearsal_failed_for_several", run.record["reason"]
+    assert run.record["migrations"] == ["001", "003", "004"]
+    assert "2 of 4 migrations fail the rehearsal: 002, 004" in run.record["reason"], run.record["reason"]
