@@ -107,6 +107,7 @@ class StepRuns:
     operator: str = ""
     tag: str = ""
     last_receipt: str = ""
+    selected: list[str] | None = None
     run_id: str = field(default_factory=lambda: f"20260101T000000Z-test-{next(_numbers):04d}")
 
     @property
@@ -151,7 +152,7 @@ class StepRuns:
         plan = plan_for(
             name,
             library,
-            everything if whole else [self.migration],
+            self.selected or (everything if whole else [self.migration]),
             with_statements=bool(options.get("adopt")),
             to_roll_back=to_roll_back,
         )

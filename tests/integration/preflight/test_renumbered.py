@@ -104,20 +104,10 @@ def test_a_number_that_two_files_have_is_nobodys_in_the_status(runs: StepRuns) -
     (sentence,) = status["shared_numbers"]
     assert "records 002, and migrations/002_author.sql, migrations/002_b.sql have that number" in sentence
     assert "By its digest migrations/002_author.sql is the one that was applied." in sentence
-    refused = runs.another("status").step("status", adopt=True)
-    assert refused["reason_code"] == "version_means_several_files"
+    adopted = runs.another("status").must("status", adopt=True)["outputs"]["adoption"]
+    assert {version: one["state"] for version, one in adopted.items()} == {
+        "002_author": "undecided",
+        "002_b": "undecided",
+    }
+    assert adopted["002_b"]["reason"] == sentence
     assert runs.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]
-
-
-def test_a_rollback_in_the_night_is_told_the_way_that_is_short(runs: StepRuns) -> None:
-    runs.deploy()
-    runs.write(**table("002_b"))
-    run = runs.another("emergency_rollback", "002_author")
-    refused = run.step("preflight")
-    assert refused["reason_code"] == "version_means_several_files"
-    assert (
-        "To roll 002 back now, move migrations/002_b.sql out of sql_dir for the time, then type the same"
-        in (refused["msg"])
-    )
-    (runs.sql_dir / "migrations" / "002_b.sql").unlink()
-    assert selected(runs.another("emergency_rollback", "002")) == ["002"]

@@ -28,7 +28,6 @@ def deployed(runs: StepRuns) -> StepRuns:
         ("deploy", "pending"),
         ("deploy", "002_colour"),
         ("deploy", "002_author"),
-        ("emergency_rollback", "002_author"),
         ("rehearse", "pending"),
     ],
 )
@@ -53,3 +52,38 @@ def test_what_nobody_has_deployed_is_said_so(runs: StepRuns) -> None:
     answer = runs.step("preflight")
     assert answer["reason_code"] == "version_means_several_files"
     assert "The ledger does not know which of them was applied." in answer["msg"]
+
+
+@pytest.mark.parametrize("wanted", ["002", "002_author"])
+def test_a_rollback_takes_back_the_file_that_was_deployed(deployed: StepRuns, wanted: str) -> None:
+    run = deployed.another("emergency_rollback", wanted)
+    outputs = run.must("preflight")["outputs"]
+    assert outputs["migrations"] == ["002"]
+    assert outputs["deployed_files"] == {"002": "002_author"}
+    assert outputs["restorable_run"] == deployed.run_id
+
+
+def test_a_rollback_of_all_that_came_later_takes_it_back_too(deployed: StepRuns) -> None:
+    run = deployed.another("emergency_rollback", "all after 001")
+    run.limits = {"down_to": "001"}
+    assert run.must("preflight")["outputs"]["migrations"] == ["002"]
+
+
+def test_a_rollback_of_the_file_that_was_not_deployed_has_nothing_to_do(deployed: StepRuns) -> None:
+    answer = deployed.another("emergency_rollback", "002_colour").step("preflight")
+    assert answer["reason_code"] == "not_applied", answer
+
+
+def test_a_number_of_two_files_that_neither_was_recorded_by_names_no_one(runs: StepRuns) -> None:
+    runs.write(**SECOND)
+    answer = runs.another("emergency_rollback", "002").step("preflight")
+    assert answer["reason_code"] == "migration_ambiguous", answer
+    assert "002_author and 002_colour" in answer["msg"]
+
+
+def test_a_rollback_of_what_the_ledger_does_not_know_waits_for_a_person(deployed: StepRuns) -> None:
+    path = deployed.sql_dir / "migrations" / "002_author.sql"
+    path.write_text(f"{path.read_text()}-- edited\n")
+    answer = deployed.another("emergency_rollback", "002").step("preflight")
+    assert answer["reason_code"] == "version_means_several_files", answer
+    assert "By its digest none of them" in answer["msg"]

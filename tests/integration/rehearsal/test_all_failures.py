@@ -27,7 +27,7 @@ def all_of_them(runs: StepRuns) -> StepRuns:
 
 
 def rehearsed(run: StepRuns, **options: Any) -> dict[str, Any]:
-    run.must("preflight")
+    run.selected = run.must("preflight")["outputs"]["migrations"]
     run.migration = "pending"
     return run.step("rehearse_from_empty", **options)
 
@@ -58,7 +58,7 @@ def test_all_that_fail_are_named_and_what_needs_them_is_not_blamed(all_of_them: 
         ),
         sample__008_rating="INSERT INTO rating VALUES (5);",
     )
-    answer = rehearsed(all_of_them)
+    answer = rehearsed(all_of_them, generated_rows=0)
     assert answer["reason_code"] == "rehearsal_failed_for_several", answer
     assert codes(answer) == [
         ("003", "rehearsal_rollback_schema_differs"),
@@ -141,3 +141,41 @@ def test_sample_rows_that_cannot_be_loaded_are_a_failure_of_their_own(all_of_the
         ("001", "sample_rows_unusable"),
         ("002", "rehearsal_rollback_schema_differs"),
     ]
+
+
+BAD = {
+    "migrations__003_syntax": "CREATE TABLEX wrong (id int);",
+    "rollback__003_syntax_rollback": "DROP TABLE wrong;",
+    "migrations__004_fails": "-- Requires: 001\nCREATE TABLE d (i int REFERENCES nowhere);",
+    "rollback__004_fails_rollback": "DROP TABLE d;",
+    "migrations__005_upper": "-- Requires: 001\nUPDATE notes SET body = upper(body);",
+    "rollback__005_upper_rollback": "SELECT 1;",
+    "migrations__006_tag": "ALTER TABLE notes ADD COLUMN tag text;",
+    "rollback__006_tag_rollback": "ALTER TABLE notes DROP COLUMN tag;",
+    "migrations__007_on_syntax": "-- Requires: 003\nALTER TABLE wrong ADD COLUMN b int;",
+    "rollback__007_on_syntax_rollback": "ALTER TABLE wrong DROP COLUMN b;",
+}
+
+
+def test_scripts_that_cannot_be_begun_and_others_that_fail_take_no_rows_from_the_rest(
+    all_of_them: StepRuns,
+) -> None:
+    all_of_them.write(sample__001_notes="SELECT 1;", **BAD)
+    answer = rehearsed(all_of_them, generated_rows=5)
+    assert sorted(codes(answer)) == [
+        ("003", "script_syntax_error"),
+        ("004", "statement_failed"),
+        ("005", "rollback_loses_generated_rows"),
+    ], answer
+    assert answer["details"]["untried"] == {"007": ["003"]}
+    rows = {version: one["rows"] for version, one in answer["details"]["proven_on"].items()}
+    assert rows["002"] == rows["006"] == 5, rows
+    assert 'syntax error at or near "TABLEX"' in answer["msg"]
+
+
+def test_where_none_can_be_begun_preflight_says_so(runs: StepRuns) -> None:
+    for path in (runs.sql_dir / "migrations").iterdir():
+        path.write_text("CREATE TABLEX a (i int);")
+    answer = runs.another("rehearse", "all").step("preflight")
+    assert answer["reason_code"] == "script_syntax_error"
+    assert answer["msg"].startswith("The scripts have 2 faults")

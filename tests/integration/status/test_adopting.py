@@ -33,11 +33,11 @@ def test_what_cannot_be_tried_is_named_and_keeps_nothing_else_from_being_adopted
     found = runs.another("status", "pending").must("status", adopt=True)["outputs"]["adoption"]
     assert {version: facts["state"] for version, facts in found.items()} == {
         "002": "in place",
-        "003": "failed",
+        "003": "undecided",
         "004": "in place",
-        "005": "failed",
+        "005": "undecided",
     }
-    assert "division by zero" in found["003"]["missing"][0]
+    assert "division by zero" in found["003"]["reason"]
     assert runs.ask(VERSIONS) == [("001",), ("002",), ("004",)]
 
 
@@ -65,3 +65,49 @@ def test_nothing_is_adopted_beside_a_run(runs: StepRuns) -> None:
         in answer["msg"]
     )
     assert runs.ask(VERSIONS) == [("001",)]
+
+
+def test_what_cannot_be_decided_is_listed_and_holds_up_nothing_else(runs: StepRuns) -> None:
+    """A script that fails, one that does not parse, one in another encoding; a rollback and a name that are bad."""
+    runs.write(
+        migrations__003_fails="CREATE TABLE d (i int REFERENCES nowhere);",
+        rollback__003_fails_rollback="DROP TABLE d;",
+        migrations__004_syntax="CREATE TABLEX e (i int);",
+        rollback__004_syntax_rollback="DROP TABLE e;",
+        migrations__005_kept="CREATE TABLE kept (i int);",
+        rollback__005_kept_rollback="DROP TABEL kept;",
+        migrations__006_latin="",
+        migrations__007_role="CREATE ROLE nobody_makes_this_one;",
+        rollback__007_role_rollback="DROP ROLE nobody_makes_this_one;",
+        migrations__008_absent="CREATE TABLE not_there (i int);",
+        rollback__008_absent_rollback="DROP TABLE not_there;",
+    )
+    (runs.sql_dir / "migrations" / "006_latin.sql").write_bytes("SELECT 'ä';".encode("latin-1"))
+    (runs.sql_dir / "migrations" / "not a name.sql").write_text("SELECT 1;")
+    runs.execute("CREATE TABLE kept (i int)", "CREATE TABLE d (i int)")
+    status = runs.another("status", "all")
+    answer = status.must("status", adopt=True)
+    found = answer["outputs"]["adoption"]
+    assert answer["changed"]
+    assert {version: one["state"] for version, one in found.items()} == {
+        "002": "absent",
+        "003": "undecided",
+        "004": "undecided",
+        "005": "in place",
+        "006": "undecided",
+        "007": "undecided",
+        "008": "absent",
+    }
+    for version, words in (
+        ("003", 'relation "nowhere" does not exist'),
+        ("004", 'syntax error at or near "TABLEX"'),
+        ("006", "UTF-8"),
+        ("007", "CREATE ROLE nobody_makes_this_one changes what all databases of the server share"),
+    ):
+        assert words in found[version]["reason"]
+    assert runs.ask(VERSIONS) == [("001",), ("005",)]
+    assert runs.ask("SELECT migration FROM runbook.receipt WHERE step = 'adopt'") == [("005",)]
+    assert runs.ask("SELECT FROM pg_roles WHERE rolname = 'nobody_makes_this_one'") == []
+    again = runs.another("status", "all").must("status", adopt=True)
+    assert not again["changed"]
+    assert "005" not in again["outputs"]["adoption"]

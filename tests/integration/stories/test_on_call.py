@@ -86,3 +86,47 @@ def test_the_status_and_a_rollback_beside_a_deploy(application: Application, tmp
     after = application.run("playbooks/status.yml")
     assert "IN PROGRESS" not in after.output
     assert "DRIFT" not in after.output
+
+
+def test_a_second_file_of_a_number_holds_up_no_rollback(application: Application, tmp_path: Path) -> None:
+    database = written(application, tmp_path)
+    assert application.deploy("002").status == 0
+    (application.sql_dir / "migrations/002_zone.sql").write_text("CREATE TABLE zone (id int);\n")
+    (application.sql_dir / "rollback/002_zone_rollback.sql").write_text("DROP TABLE zone;\n")
+    back = application.run("emergency_rollback.yml", "-e", "migration=002_author")
+    assert (back.record["outcome"], back.status) == ("rolled_back", 0), back.output
+    assert back.record["migrations"] == ["002"]
+    assert back.record["deployed_files"] == {"002": "002_author"}
+    assert "by its digest 002_author is the one that was deployed" in back.output
+    assert database.ask("SELECT version FROM schema_migrations ORDER BY 1") == [("001",)]
+    assert (
+        database.ask("SELECT FROM pg_attribute WHERE attrelid = 'notes'::regclass AND attname = 'author'")
+        == []
+    )
+    again = application.run("emergency_rollback.yml", "-e", "migration=002_author")
+    assert again.record["reason_code"] == "not_applied", again.output
+
+
+def test_a_rehearsal_of_all_goes_on_after_scripts_that_cannot_be_run(
+    application: Application, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sql"
+    for name, text in {
+        "migrations/001_a.sql": "CREATE TABLE a (id int);\n",
+        "rollback/001_a_rollback.sql": "DROP TABLE a;\n",
+        "migrations/002_syntax.sql": "-- Requires: 001\nCREATE TABLEX b (id int);\n",
+        "rollback/002_syntax_rollback.sql": "DROP TABLE b;\n",
+        "migrations/003_name.sql": "-- Requires: 001\nALTER TABLE a ADD COLUMN name text;\n",
+        "rollback/003_name_rollback.sql": "ALTER TABLE a DROP COLUMN name;\n",
+        "migrations/004_lost.sql": "-- Requires: 001\nUPDATE a SET id = 0;\n",
+        "rollback/004_lost_rollback.sql": "SELECT 1;\n",
+    }.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    application.sql_dir = folder
+    run = application.run("playbooks/rehearse.yml", "-e", "migration=all")
+    assert run.record["outcome"] == "refused", run.output
+    assert run.record["reason_code"] == "rehearsal_failed_for_several", run.record["reason"]
+    assert run.record["migrations"] == ["001", "003", "004"]
+    assert "2 of 4 migrations fail the rehearsal: 002, 004" in run.record["reason"], run.record["reason"]

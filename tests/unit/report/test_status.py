@@ -93,9 +93,8 @@ def test_status_of_a_sound_database() -> None:
             "  009_text  applied, partial, table public.t is missing, rollback not proven in this database",
         ),
         (
-            {"adoption": {"009": {"state": "failed", "missing": ["statement 1: division by zero."]}}},
-            "  009_text  applied, not looked for: it cannot be applied to an empty database: statement 1: division by"
-            " zero, rollback not proven in this database",
+            {"adoption": {"009": {"state": "undecided", "missing": [], "reason": "x.sql: no"}}},
+            "  009_text  applied, not decided, and not recorded, x.sql: no, rollback not proven in this database",
         ),
         (
             {"adoption": {"009": {"state": "in place", "missing": []}}},

@@ -180,7 +180,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         "version_means_several_files": Reason(
             "schema_migrations records a number that one file had when it was applied, and that several have by now.",
             "Give each file that is not applied a number of its own; the reason names the one that is, where the ledger"
-            " knows it.",
+            " knows it. An emergency rollback then takes that one back by itself.",
         ),
         "version_not_unique": Reason(
             "Several files have one version, which the tool of this layout does not allow either.",

@@ -12,7 +12,8 @@ description:
   - Reads the ledger, C(schema_migrations) and the catalog, and looks whether the newest proven backup is there.
   - Says of which runs the ledger has an outcome that their receipts or their run.json contradict.
   - With O(adopt) it finds out from the catalog which migrations are in place without being recorded, by applying
-    all of them to an empty database of its own, and records those that are.
+    all of them to an empty database of its own, and records those that are. Of one that cannot be applied there
+    nothing is decided, nor recorded; the others are.
 version_added: 0.1.0
 author:
   - The pgops runbook authors (!UNKNOWN)

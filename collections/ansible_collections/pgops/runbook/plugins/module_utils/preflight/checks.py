@@ -17,6 +17,7 @@ __all__ = [
     "check_scripts_to_apply",
     "check_scripts_to_roll_back",
     "faults_of_scripts",
+    "faulty_migrations",
 ]
 
 
@@ -64,6 +65,23 @@ def check_scripts_to_apply(
         total = f"The scripts have {len(others) + 1} faults"
         raise Refused(first.code, f"{total}: {listed([first.reason, *others])}", **first.details)
     raise first
+
+
+def faulty_migrations(
+    index: Iterable[IndexEntry], accept_empty_rollback: bool = False
+) -> dict[str, dict[str, str]]:
+    """Version -> reason_code and reason of the first fault, of the migrations that check_scripts_to_apply() refuses.
+
+    Args:
+        index, accept_empty_rollback: as for that.
+    """
+    faults: dict[str, dict[str, str]] = {}
+    for entry in index:
+        try:
+            check_scripts_to_apply([entry], [entry["version"]], True, accept_empty_rollback)
+        except Refused as fault:
+            faults[entry["version"]] = {"reason_code": fault.code, "reason": fault.reason}
+    return faults
 
 
 def _faults(entry: IndexEntry) -> Iterator[Refused]:

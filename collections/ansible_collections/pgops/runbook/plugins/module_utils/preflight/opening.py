@@ -20,7 +20,7 @@ from ..ledger.tags import state_of
 from ..library.follow import versions_behind
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step.step import Step
-from .checks import check_scripts_to_apply, check_scripts_to_roll_back
+from .checks import check_scripts_to_apply, check_scripts_to_roll_back, faulty_migrations
 from .drift import refuse_applied_again, refuse_edited_scripts
 from .drills import select_for_drill
 from .half_done import refuse_half_done
@@ -132,8 +132,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
             " the same command again; what it has committed says: ansible-playbook playbooks/status.yml",
         ) from None
     if wanted != "all":
-        rolls_back = step.playbook == "emergency_rollback"
-        refuse_shared_numbers(index, applied, Ledger().receipts(cursor), rolls_back)
+        refuse_shared_numbers(index, applied, Ledger().receipts(cursor))
     if step.playbook == "emergency_rollback":
         with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
             versions += _select_for_rollback(step, receipts, applied)
@@ -146,9 +145,7 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         refuse_edited_scripts(index, versions, receipts, accept_edited, kinds=("rollback",))
         return versions
     if step.playbook == "rehearse" and wanted == "all":
-        versions = [entry["version"] for entry in index]
-        check_scripts_to_apply(index, versions, True, step.params["accept_empty_rollback"])
-        return versions
+        return _select_for_rehearsal(step, index)
     if open_journal(cursor) is None:
         _refuse_unrecorded(cursor, index, applied)
     if step.playbook == "drill":
@@ -164,6 +161,21 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
     refuse_applied_again(index, versions, applied, receipts, step.params["accept_applied_again"])
     if step.playbook == "deploy":
         refuse_edited_scripts(index, applied, receipts, accept_edited)
+    return versions
+
+
+def _select_for_rehearsal(step: Step, index: Sequence[IndexEntry]) -> list[str]:
+    """All that can be rehearsed; of the others the rehearsal says at its end that they failed, with all that did.
+
+    Raises:
+        Refused: none can be; or this run, in check mode, ends here.
+    """
+    accept = step.params["accept_empty_rollback"]
+    faulty = faulty_migrations(index, accept)
+    versions = [entry["version"] for entry in index if entry["version"] not in faulty]
+    if not versions or step.module.check_mode:
+        check_scripts_to_apply(index, [entry["version"] for entry in index], True, accept)
+    step.plan["faulty"] = faulty
     return versions
 
 

@@ -12,9 +12,9 @@ from ..errors import Refused
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.receipts import in_force
 from ..sentences import listed
-from ..shapes import IndexEntry, Receipt
+from ..shapes import IndexEntry, Json, Receipt
 
-__all__ = ["SharedNumber", "refuse_shared_numbers", "shared_numbers"]
+__all__ = ["SharedNumber", "call_as_deployed", "refuse_shared_numbers", "shared_numbers"]
 
 
 class SharedNumber(NamedTuple):
@@ -62,29 +62,67 @@ def refuse_shared_numbers(
     index: Sequence[IndexEntry],
     applied: Collection[str],
     receipts: Sequence[Receipt],
-    rolls_back: bool = False,
 ) -> None:
     """Refuse where a recorded version is the number of several files.
 
     Args:
         index, applied, receipts: see shared_numbers().
-        rolls_back: whether this is an emergency rollback, which cannot wait until people agree on a number.
 
     Raises:
         Refused: naming the files, and where the ledger knows it, the one that was applied.
     """
     for shared in shared_numbers(index, applied, receipts):
         files = [entry["apply_name"] for entry in shared.sharing]
-        others = [name for name in files if name != shared.deployed]
-        way = "Give each file that is not applied a number of its own (its rollback and verify script too)"
-        if rolls_back and shared.deployed is not None:
-            way = f"To roll {shared.recorded} back now, move {listed(others, 5, ', ')} out of sql_dir for the time"
         raise Refused(
             "version_means_several_files",
-            f"{shared.sentence} Nothing was changed. {way}, then type the same command again.",
+            f"{shared.sentence} Nothing was changed. Give each file that is not applied a number of its own (its"
+            " rollback and verify script too), then type the same command again.",
             version=shared.recorded,
             files=files,
         )
+
+
+def call_as_deployed(plan: Json, run: Json, applied: Collection[str], receipts: Sequence[Receipt]) -> None:
+    """Give a file of a shared number, in plan and run, the version by which it was recorded when it was deployed.
+
+    Its identity is its file, of which the ledger has the digest: it can be taken back whatever lies beside it.
+    A number of which the ledger does not know whose it is stays as it is. Done twice, the second time does nothing.
+
+    Args:
+        plan: of preflight; ``deployed_files`` in it is recorded version -> the one that the file has beside the others.
+        run: options of the run; ``migration`` in it is a version, or what stands for several.
+        applied, receipts: see shared_numbers().
+
+    Raises:
+        Refused: a number is named that several files have, and that is recorded of none.
+    """
+    for found in list(shared_numbers(plan["index"], applied, receipts)):
+        one = next((entry for entry in found.sharing if entry["apply_name"] == found.deployed), None)
+        if one is not None:
+            _rename(plan, run, one["version"], found.recorded)
+    named = plan.get("down_to") or run["migration"]
+    sharing = [entry["stem"] for entry in plan["index"] if _leading_number(entry["stem"]) == named]
+    if len(sharing) > 1 and named not in {*applied, *(entry["version"] for entry in plan["index"])}:
+        raise Refused(
+            "migration_ambiguous",
+            f"migration {named} is ambiguous: {' and '.join(sharing)}; give the full name",
+            migrations=sharing,
+        )
+
+
+def _rename(plan: Json, run: Json, version: str, recorded: str) -> None:
+    def name(one: str) -> str:
+        return recorded if one == version else one
+
+    plan["index"] = [
+        {**entry, "version": name(entry["version"]), "requires": [name(one) for one in entry["requires"]]}
+        for entry in plan["index"]
+    ]
+    plan["migrations"] = [{**one, "version": name(one["version"])} for one in plan["migrations"]]
+    plan["exactly"] = [name(one) for one in plan.get("exactly") or []]
+    plan["down_to"] = name(plan.get("down_to") or "")
+    plan["deployed_files"] = {**(plan.get("deployed_files") or {}), recorded: version}
+    run["migration"] = name(run["migration"])
 
 
 def _leading_number(stem: str) -> str:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import Refused, RunbookError, known
@@ -58,6 +59,7 @@ class FromEmpty:
         sample_files: value of the setting sample.files for the sample scripts.
         anew: gives a connection to another empty database, in which to go on after a failure; without it the first
             failure is the end.
+        faulty: by version, why others cannot even be begun; they are failures from the beginning.
         consents: accept_data_loss and accept_residue of Rehearsal.
 
     Attributes:
@@ -65,6 +67,7 @@ class FromEmpty:
             the rows that were there at the end, and ``depends_on``, the migrations whose objects it uses according to
             the catalog.
         failures: by version, what each failed with first.
+        applicable: versions that could be applied, whatever came of their rollbacks.
         untried: by version, which of those that it requires are not in place, without which it fails.
     """
 
@@ -75,13 +78,15 @@ class FromEmpty:
         smoke: Sequence[Script],
         sample_files: int,
         anew: Callable[[], Connection] | None = None,
+        faulty: Mapping[str, RunbookError] = MappingProxyType({}),
         **consents: Any,
     ) -> None:
         self.migrations = migrations
         self.sample_files = sample_files
         self.anew = anew
         self.evidence: dict[str, Json] = {}
-        self.failures: dict[str, RunbookError] = {}
+        self.failures: dict[str, RunbookError] = dict(faulty)
+        self.applicable: set[str] = set()
         self.untried: dict[str, list[str]] = {}
         self._smoke = smoke
         self._consents = consents
@@ -119,8 +124,7 @@ class FromEmpty:
             self._go_on(migration, before)
             self._note(migration, error)
             return
-        self._placed.append(migration)
-        self._catalogs.append(before[0])
+        self._place(migration, before[0])
         try:
             with naming(migration):
                 check_declared([migration], [proof], self._made, self._facts)
@@ -180,12 +184,16 @@ class FromEmpty:
         """
         catalog, _ = self._rehearsal.state()
         self._rehearsal.apply(migration, again=True)
-        self._placed.append(migration)
-        self._catalogs.append(catalog)
+        self._place(migration, catalog)
         try:
             _load_sample(self.connection, migration, self.sample_files)
         except Refused as refusal:
             self._note(migration, refusal)
+
+    def _place(self, migration: Migration, before: Catalog) -> None:
+        self.applicable.add(migration["version"])
+        self._placed.append(migration)
+        self._catalogs.append(before)
 
     def _all_back(self) -> None:
         """Roll back all that are in place, newest first, with rows in what each of them has made."""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..backup.copy import CopyDatabase, database_settings
@@ -34,34 +34,46 @@ KINDS_BY_PRESENCE = ("function", "view", "materialized view", "comment")
 
 
 class Made(NamedTuple):
-    """What a migration adds to the catalog, as it is when all have been applied; or why it cannot be applied."""
+    """What migrations add to the catalog of an empty database.
 
-    version: str
-    objects: Catalog
-    failure: str | None
+    Attributes:
+        objects: version -> key -> facts, as they are when all have been applied.
+        failed: version -> why it could not be applied there.
+    """
+
+    objects: dict[str, Catalog]
+    failed: dict[str, str]
 
 
-def made_by_each(connection: Connection, migrations: Sequence[Migration], hooks: Hooks) -> list[Made]:
+def made_by_each(connection: Connection, migrations: Sequence[Migration], hooks: Hooks) -> Made:
     """What each migration adds to the catalog, seen by applying them all to an empty database.
 
-    One that cannot be applied is left out, and so is, as a rule, what needs it.
+    One that fails there is undone, and those after it are tried all the same.
 
     Args:
         connection: to the empty database.
         migrations: all of them, in order.
         hooks: of a rehearsal there, for those whose statements commit one by one.
     """
-    stages: list[Made] = []
+    stages: dict[str, Catalog] = {}
+    failed: dict[str, str] = {}
     with transaction(connection) as cursor:
         before = read_schema(cursor)
     for migration in migrations:
-        failure = _why_not_applied(connection, migration, hooks)
+        version = migration["version"]
+        why = _why_not_applied(connection, migration, hooks)
         with transaction(connection) as cursor:
             after = read_schema(cursor)
-        stages.append(Made(migration["version"], difference(before, after).added, failure))
+        if why is None:
+            stages[version] = difference(before, after).added
+        else:
+            failed[version] = why
         before = after
     final = before
-    return [one._replace(objects={key: final[key] for key in one.objects if key in final}) for one in stages]
+    objects = {
+        version: {key: final[key] for key in added if key in final} for version, added in stages.items()
+    }
+    return Made(objects, failed)
 
 
 def _why_not_applied(connection: Connection, migration: Migration, hooks: Hooks) -> str | None:
@@ -123,6 +135,7 @@ def find_in_place(
     connection: Connection,
     scratch: CopyDatabase,
     migrations: Sequence[Migration],
+    undecided: Mapping[str, str],
     hooks_for: Callable[[Connection], Hooks],
 ) -> dict[str, Json]:
     """Where every unrecorded migration stands in the database of ``connection``, which is only read.
@@ -130,12 +143,12 @@ def find_in_place(
     Args:
         connection: to the database.
         scratch: one that does not exist; it is made, used and dropped.
-        migrations: all of them, in order, with statements.
+        migrations: all that can be run, in order, with statements.
+        undecided: version -> why nothing can be told of it.
         hooks_for: gives the hooks of a rehearsal on a connection.
 
     Returns:
-        version -> placement; of one that cannot be applied to an empty database the state is "failed", and the reason
-        is what is missing.
+        version -> placement; or, of one of which nothing can be told, state "undecided" and reason.
     """
     with transaction(connection) as cursor:
         VersionTable(cursor).check()
@@ -155,13 +168,10 @@ def find_in_place(
             empty.close()
     finally:
         scratch.drop()
-    return {
-        one.version: placement(one.objects, catalog)
-        if one.failure is None
-        else {"state": "failed", "missing": [one.failure]}
-        for one in made
-        if one.version not in applied
-    }
+    placements = {version: placement(objects, catalog) for version, objects in made.objects.items()}
+    for version, reason in {**made.failed, **undecided}.items():
+        placements[version] = {"state": "undecided", "missing": [], "reason": reason}
+    return {version: facts for version, facts in placements.items() if version not in applied}
 
 
 def record_in_place(step: Step, migrations: Sequence[Migration]) -> None:

@@ -18,6 +18,7 @@ from ..backup.trial import trial_of
 from ..errors import StepFailed
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
 from ..ledger.aftermath import committed
+from ..ledger.bookkeeping import recorded_in
 from ..ledger.journal import journal_of, open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
@@ -52,6 +53,7 @@ from ..preflight.server import (
     check_server,
     cursor_of_copies,
 )
+from ..preflight.shared_numbers import call_as_deployed
 from ..preflight.superuser import called_as_superuser
 from ..preflight.together import TOGETHER_SPEC, check_together
 from ..restore.opening import open_restore, refuse_missing_database
@@ -125,6 +127,11 @@ def work(step: Step) -> Json:
         size, replication = _check_servers(step, cursor)
         superuser_calls = _called_as_superuser(step, cursor)
         not_in_backup = _not_in_backup(step, cursor)
+    for recorded, version in (step.plan.get("deployed_files") or {}).items():
+        step.module.warn(
+            f"{recorded_in()} records {recorded}, and several files of sql_dir have that number: by its digest"
+            f" {version} is the one that was deployed. The others are left alone."
+        )
     opens = selected.has_work() and not step.module.check_mode
     if opens and not step.reads_only:
         step.take_run_lock()
@@ -145,6 +152,8 @@ def work(step: Step) -> Json:
         "migrations": selected.migrations,
         "sql_layout": step.plan["layout"]["name"],
         "left_out": left_out_of(step, selected.applied),
+        **({"faulty": step.plan["faulty"]} if step.plan.get("faulty") else {}),
+        "deployed_files": step.plan.get("deployed_files") or {},
         "applied_before": sorted(selected.applied),
         "database_bytes": size,
         "lint": selected.lint,
@@ -203,6 +212,9 @@ def _select(step: Step, cursor: Cursor) -> Selected:
     """
     VersionTable(cursor).check()
     applied = VersionTable(cursor).applied()
+    if step.playbook == "emergency_rollback":
+        # Who has to take a migration back cannot wait until people agree on a number.
+        call_as_deployed(step.plan, step.params["run"], applied, Ledger().receipts(cursor))
     files_behind = paths_behind(step, cursor)
     only_files = files_behind if ends_renaming(step, applied, files_behind) else []
     migrations = [] if only_files else select_migrations(step, cursor, applied)

@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, database_settings
 from ..backup.empty_databases import EmptyDatabases
+from ..errors import Refused
 from ..postgres.connection import TARGET_SPEC
 from ..rehearsal.failures import refusal_of_all
 from ..rehearsal.generated_rows import generated_spec, refuse_too_many_rows, rehearse_on_generated_rows
@@ -41,22 +42,28 @@ def _rehearse(step: Step, databases: EmptyDatabases) -> Json:
         step.smoke_scripts(),
         step.params["sample_files"],
         databases.anew,
+        faulty={
+            version: Refused(one["reason_code"], one["reason"])
+            for version, one in (step.outputs_of("preflight").get("faulty") or {}).items()
+        },
         **consents,
     )
     rehearsal.rehearse()
-    if rehearsal.failures:
-        raise refusal_of_all(rehearsal.failures, rehearsal.untried, rehearsal.evidence)
     evidence = list(rehearsal.evidence.values())
-    # All of it has been taken back by now.
     generated = rehearse_on_generated_rows(
-        rehearsal.connection,
+        # All of it has been taken back by now, unless something failed.
+        databases.anew() if rehearsal.failures else rehearsal.connection,
         databases.copy.name,
-        migrations,
+        [one for one in migrations if one["version"] in rehearsal.applicable],
         evidence,
         step.params,
         from_empty=True,
         anew=databases.anew,
+        failures=rehearsal.failures,
+        untried=rehearsal.untried,
     )
+    if rehearsal.failures:
+        raise refusal_of_all(rehearsal.failures, rehearsal.untried, rehearsal.evidence)
     return {"migrations": evidence, "generated_rows": generated}
 
 

@@ -13,7 +13,7 @@ from ..ledger.versions import VersionTable
 from ..postgres.connection import TARGET_SPEC, transaction
 from ..postgres.standbys import refuse_endless_commit
 from ..preflight.half_done import refuse_half_done
-from ..preflight.shared_numbers import refuse_shared_numbers
+from ..preflight.shared_numbers import shared_numbers
 from ..rehearsal.hooks import CopyHooks
 from ..shapes import Json
 from ..status.adoption import find_in_place, record_in_place
@@ -23,17 +23,26 @@ from ..step.step import Step
 
 
 def adopt(step: Step) -> dict[str, Json]:
-    """Record what is in place; returns the placement of every unrecorded migration."""
+    """Record what is in place; returns where every unrecorded migration stands, or why that is not known."""
     with transaction(step.connection) as cursor:
         if not step.module.check_mode:
             refuse_endless_commit(cursor)
         # Objects of a migration that is half done are in place, and the migration is not.
         refuse_half_done(step, cursor)
         chain = Ledger().receipts(cursor)
-        refuse_shared_numbers(step.plan["index"], VersionTable(cursor).applied(), chain)
+        shared = list(shared_numbers(step.plan["index"], VersionTable(cursor).applied(), chain))
+    undecided = {
+        **step.plan["undecided"],
+        # Recorded by its own name, too, it would be one migration that is recorded twice.
+        **{entry["version"]: one.sentence for one in shared for entry in one.sharing},
+    }
     copy = CopyDatabase(step.params["copy_target"] or step.params["target"], step.run_id)
     placements = find_in_place(
-        step.connection, copy, step.plan["migrations"], lambda connection: CopyHooks(connection, [])
+        step.connection,
+        copy,
+        step.plan["migrations"],
+        undecided,
+        lambda connection: CopyHooks(connection, []),
     )
     in_place = [version for version, facts in placements.items() if facts["state"] == "in place"]
     step.changed = bool(in_place)

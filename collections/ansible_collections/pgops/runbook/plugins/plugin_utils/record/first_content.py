@@ -53,6 +53,7 @@ def first_content(run_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         "schema_changes": {},
         "lint": None,
         "left_out": {},
+        "deployed_files": {},
         "interrupted_run": None,
         "files": None,
         "emergency_backup": None,

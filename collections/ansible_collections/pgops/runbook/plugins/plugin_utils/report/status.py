@@ -112,6 +112,12 @@ def status_report(status: dict[str, Any], target: str) -> list[str]:
         f"NUMBER OF SEVERAL: {sentence} Give each file that is not applied a number of its own"
         for sentence in status.get("shared_numbers") or []
     ]
+    undecided = [version for version, one in status["adoption"].items() if one["state"] == "undecided"]
+    if undecided:
+        lines.append(
+            f"NOT DECIDED: whether {listed(undecided)} is in place; nothing of it was recorded, and what is said of"
+            " others is told without it. Correct what the lines above name, and type the same command again"
+        )
     if status["in_place_but_unrecorded"]:
         lines.append(
             f"NOT ADOPTED: the objects of {', '.join(status['in_place_but_unrecorded'])} are in place without being"
@@ -206,14 +212,14 @@ def _migration(entry: dict[str, Any], status: dict[str, Any]) -> str:
     adoption = status["adoption"].get(entry["version"])
     if adoption:
         parts.append(
-            {"in place": "found in place and recorded", "absent": "not in place"}.get(
-                adoption["state"], adoption["state"]
-            )
+            {
+                "in place": "found in place and recorded",
+                "absent": "not in place",
+                "undecided": "not decided, and not recorded",
+            }.get(adoption["state"], adoption["state"])
         )
+        parts += [adoption["reason"]] if adoption["state"] == "undecided" else []
         parts += cut(adoption["missing"], 5) if adoption["state"] == "partial" else []
-        if adoption["state"] == "failed":
-            reason = adoption["missing"][0].rstrip(".")
-            parts[-1] = f"not looked for: it cannot be applied to an empty database: {reason}"
         if adoption["state"] == "unknown":
             parts.append("it makes no object by which one could tell")
     for kind in entry["edited"]:

@@ -19,7 +19,7 @@ from ..record.record import RunRecord
 from ..sql.books import books_of
 from ..sql.folder import unusable_names
 from ..sql.layouts.choice import AUTO
-from ..sql.library import NO_LIBRARY, Migration, Script, SqlLibrary, read_sql_library
+from ..sql.library import NO_LIBRARY, AmbiguousMigration, Migration, Script, SqlLibrary, read_sql_library
 from ..sql.lint import lint
 from ..sql.script import SqlScriptError
 
@@ -63,9 +63,10 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     to_roll_back = run["playbook"] == "emergency_rollback" or boolean(options.get("automatic", False))
     limited = bool(run.get("up_to") or run.get("skip"))
     # What is left out may be what cannot be read; what is selected is looked at before anything is done.
-    tolerant = restoring or to_roll_back or (step == "status" and not adopt) or step == "approve" or limited
-    library = _library(run, tolerant)
-    books = books_of(run.get("version_table"), library, tolerant)
+    tolerant = restoring or to_roll_back or step == "status" or step == "approve" or limited
+    library = _library(run, tolerant).recorded_as(record.content.get("deployed_files") or {})
+    # What is adopted is recorded by these names.
+    books = books_of(run.get("version_table"), library, tolerant and not adopt)
     if restoring:
         return {**plan_for(step, library, []), "books": books}
     if step == "approve":
@@ -134,7 +135,7 @@ def _down_to(library: SqlLibrary, run: dict[str, Any]) -> tuple[str, str]:
     if name.startswith(TO_TAG):
         check_tag(name[len(TO_TAG) :])
         return "", name[len(TO_TAG) :]
-    return library.find(name).version, ""
+    return _applied_version(library, name), ""
 
 
 def _limits(library: SqlLibrary, run: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +216,17 @@ def resolve_migration(library: SqlLibrary, playbook: str, wanted: object) -> str
         return PENDING
     if wanted == ALL and playbook == "rehearse":
         return ALL
+    if playbook == "emergency_rollback":
+        return _applied_version(library, wanted)
     return library.find(wanted).version
+
+
+def _applied_version(library: SqlLibrary, name: object) -> str:
+    """The version that a rollback is about; a number that several files have is for the ledger to decide."""
+    try:
+        return library.find(name).version
+    except AmbiguousMigration:
+        return str(name).strip()
 
 
 def plan_for(
@@ -247,6 +258,7 @@ def plan_for(
     if step in STEPS_OF_FACTS:
         scripts = [migration.apply for migration in library.migrations]
         findings = lint(scripts, lint_gating_rules) if step == "preflight" else None
+        to_adopt, undecided = library.to_adopt() if with_statements else ([], {})
         # Digests only: preflight records them, and the later steps send the statements.
         return {
             "index": [
@@ -254,10 +266,9 @@ def plan_for(
                 for entry, migration in zip(library.index(), library.migrations, strict=True)
             ],
             "migrations": (
-                library.payload(versions)
-                if with_statements
-                else [_digests(library.find(version)) for version in versions]
+                to_adopt if with_statements else [_digests(library.find(version)) for version in versions]
             ),
+            "undecided": undecided,
             "prechecks": library.prechecks() if step == "preflight" and not to_roll_back else {},
             "smoke_digests": {script.name: script.sha256 for script in library.smoke},
             "smoke_problems": [problem for script in library.smoke for problem in _problems(script)],

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,25 @@ class SqlLibrary:
             "migration_unknown", f"there is no migration {shown!r} in {self.sql_dir}; {self._offer(text)}"
         )
 
+    def recorded_as(self, files: Mapping[str, str]) -> SqlLibrary:
+        """The same migrations, of which some have the version by which they were recorded when they were deployed.
+
+        Args:
+            files: that version -> the version that the migration has since another file shares its number.
+        """
+        names = {now: recorded for recorded, now in files.items()}
+        return replace(
+            self,
+            migrations=tuple(
+                replace(
+                    one,
+                    version=names.get(one.version, one.version),
+                    requires=tuple(names.get(version, version) for version in one.requires),
+                )
+                for one in self.migrations
+            ),
+        )
+
     def _offer(self, text: str) -> str:
         if not self.migrations:
             return "it holds no migration"
@@ -147,12 +166,15 @@ class SqlLibrary:
         ]
         return [script.problem.reason for script in (*scripts, *self.smoke) if script.problem]
 
-    def payload(self, versions: Iterable[object], to_roll_back: bool = False) -> list[shapes.Migration]:
+    def payload(
+        self, versions: Iterable[object], to_roll_back: bool = False, to_adopt: bool = False
+    ) -> list[shapes.Migration]:
         """What the modules that execute migrations need, in the order given, JSON-able.
 
         Args:
             to_roll_back: the rollback scripts are going to run, and the migrations only to be compared; of the others
                 digests will do.
+            to_adopt: only the scripts that apply are going to run.
 
         Raises:
             Refused: a version is not found; see find.
@@ -169,14 +191,46 @@ class SqlLibrary:
                 "leaves": list(m.rollback.header.leaves) if m.rollback else [],
                 "files": _files(m),
                 "apply": _to_compare(m.apply) if to_roll_back else m.apply.payload(),
-                "rollback": m.rollback.payload() if m.rollback else None,
-                "verify": _besides(m.verify, to_roll_back),
+                "rollback": _besides(m.rollback, to_adopt),
+                "verify": _besides(m.verify, to_roll_back or to_adopt),
                 # Preflight has run it, and later steps only look whether it is still that one.
                 "precheck": m.precheck.named() if m.precheck else None,
-                "sample": _besides(m.sample, to_roll_back),
+                "sample": _besides(m.sample, to_roll_back or to_adopt),
             }
             for m in map(self.find, versions)
         ]
+
+    def to_adopt(self) -> tuple[list[shapes.Migration], dict[str, str]]:
+        """What finding out what is in place needs, JSON-able: only scripts that apply are run, on an empty database.
+
+        Returns:
+            The migrations whose script can be run there, in order; and version -> why not, of the others.
+        """
+        adoptable: list[shapes.Migration] = []
+        why: dict[str, str] = {}
+        for migration in self.migrations:
+            try:
+                shared = migration.apply.parse().shared
+            except SqlScriptError as error:
+                why[migration.version] = error.reason
+                continue
+            if shared:
+                line, command = shared[0]
+                why[migration.version] = (
+                    f"{migration.apply.name} line {line}: {command} changes what all databases of the server share, and"
+                    " so was not tried"
+                )
+                continue
+            unread = [
+                script.name
+                for script in (migration.rollback, migration.verify)
+                if script and not script.sha256
+            ]
+            if unread:
+                why[migration.version] = f"{unread[0]} cannot be read, and what it is has to be recorded too"
+                continue
+            adoptable += self.payload([migration.version], to_adopt=True)
+        return adoptable, why
 
     def prechecks(self) -> dict[str, shapes.Script]:
         """Version -> what its author wants to hold before anything begins, as far as it can be run; JSON-able."""
@@ -205,10 +259,10 @@ def _to_compare(script: Script) -> shapes.Script:
         return script.named()
 
 
-def _besides(script: Script | None, to_roll_back: bool) -> shapes.Script | None:
+def _besides(script: Script | None, only_named: bool) -> shapes.Script | None:
     if script is None:
         return None
-    return script.named() if to_roll_back else script.payload()
+    return script.named() if only_named else script.payload()
 
 
 def _files(migration: Migration) -> list[str] | None:
