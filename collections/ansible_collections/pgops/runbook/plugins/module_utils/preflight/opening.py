@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import Refused
-from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, ended_as, why_taken_over
+from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, committed, ended_as, why_taken_over
 from ..ledger.bookkeeping import recorded_in
 from ..ledger.deploys import deployed_in_order
 from ..ledger.journal import journal_of, open_journal
@@ -50,6 +50,7 @@ __all__ = [
     "refuse_living_run",
     "select_migrations",
     "verified_backup_before",
+    "what_it_had_done",
 ]
 
 
@@ -315,6 +316,22 @@ def close_dead_run(step: Step, cursor: Cursor) -> Json | None:
         receipts = step.ledger.receipts(cursor, other["run_id"])
         step.ledger.finish_run(cursor, other["run_id"], *_how_it_ended(step, other, receipts, half_done))
     return other
+
+
+def what_it_had_done(step: Step, cursor: Cursor, interrupted: Json) -> Json:
+    """What is to be told of a run that was found dead, as the ledger knows it.
+
+    Args:
+        interrupted: as close_dead_run() gives it.
+
+    Returns:
+        dict: run_id, playbook, migrations, and what it had committed (see aftermath.committed).
+    """
+    receipts = step.ledger.receipts(cursor, interrupted["run_id"])
+    return {
+        **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
+        **committed(receipts, step.identity, journal_of(cursor, interrupted["run_id"])),
+    }
 
 
 def _how_it_ended(

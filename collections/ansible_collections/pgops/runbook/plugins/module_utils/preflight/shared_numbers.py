@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from ..errors import Refused
@@ -14,7 +14,13 @@ from ..ledger.receipts import in_force
 from ..sentences import listed
 from ..shapes import IndexEntry, Json, Receipt
 
-__all__ = ["SharedNumber", "call_as_deployed", "refuse_shared_numbers", "shared_numbers"]
+__all__ = [
+    "SharedNumber",
+    "call_as_deployed",
+    "refuse_shared_numbers",
+    "shared_numbers",
+    "warn_of_shared_numbers",
+]
 
 
 class SharedNumber(NamedTuple):
@@ -145,3 +151,16 @@ def _which(
                 return found[0], f"By its digest {found[0]} is the one that was applied."
             return None, "By its digest none of them is the one that was applied."
     return None, "The ledger does not know which of them was applied."
+
+
+def warn_of_shared_numbers(deployed: Mapping[str, str], warn: Callable[[str], object]) -> None:
+    """Say which file is taken for the one that was deployed.
+
+    Args:
+        deployed: recorded number -> version of that file, which has its digest.
+    """
+    for recorded, version in deployed.items():
+        warn(
+            f"{recorded_in()} records {recorded}, and several files of sql_dir have that number: by its digest"
+            f" {version} is the one that was deployed. The others are left alone."
+        )

@@ -10,8 +10,7 @@ import shlex
 from ..backup.engine import drop_scratch, engine_of_backup
 from ..backup.files import BackupFiles, remove_unencrypted
 from ..errors import Refused
-from ..ledger.aftermath import committed, has_swapped
-from ..ledger.journal import journal_of
+from ..ledger.aftermath import has_swapped
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.receipts import latest
@@ -21,7 +20,7 @@ from ..postgres.maintenance import connect_maintenance
 from ..postgres.replication import read_replication, refuse_enabled_subscriptions
 from ..preflight.chain import refuse_broken_chain
 from ..preflight.not_in_backup import OF_A_RESTORE, check_all_in_backup
-from ..preflight.opening import backups_of, close_dead_run
+from ..preflight.opening import backups_of, close_dead_run, what_it_had_done
 from ..preflight.replacing import missing_to_replace
 from ..preflight.replication import look_at_slots, look_at_standbys
 from ..preflight.server import check_client_programs, check_own_session, check_server, check_writable
@@ -137,11 +136,8 @@ def open_restore(step: Step, operator: str) -> Json:
         step.ledger.create(cursor)
         interrupted = close_dead_run(step, cursor)
         if interrupted is not None:
+            outputs["interrupted_run"] = what_it_had_done(step, cursor, interrupted)
             receipts = step.ledger.receipts(cursor, interrupted["run_id"])
-            outputs["interrupted_run"] = {
-                **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
-                **committed(receipts, step.identity, journal_of(cursor, interrupted["run_id"])),
-            }
             if _swapped(receipts, source, step.identity):
                 outputs["swapped_by"] = interrupted["run_id"]
         step.ledger.open_run(

@@ -17,9 +17,7 @@ from ..backup.files import remove_unencrypted
 from ..backup.trial import trial_of
 from ..errors import StepFailed
 from ..execution.prechecks import PRECHECK_SPEC, ask_prechecks
-from ..ledger.aftermath import committed
-from ..ledger.bookkeeping import recorded_in
-from ..ledger.journal import journal_of, open_journal
+from ..ledger.journal import open_journal
 from ..ledger.ledger import Ledger
 from ..ledger.planted import refuse_planted_in_ledger
 from ..ledger.privileges import check_rights_of_others
@@ -43,6 +41,7 @@ from ..preflight.opening import (
     paths_behind,
     select_migrations,
     verified_backup_before,
+    what_it_had_done,
 )
 from ..preflight.replacing import missing_to_replace
 from ..preflight.replication import LAG_SPEC, SLOT_SPEC, look_at_server_of_copy, look_at_standbys
@@ -53,7 +52,7 @@ from ..preflight.server import (
     check_server,
     cursor_of_copies,
 )
-from ..preflight.shared_numbers import call_as_deployed
+from ..preflight.shared_numbers import call_as_deployed, warn_of_shared_numbers
 from ..preflight.superuser import called_as_superuser
 from ..preflight.together import TOGETHER_SPEC, check_together
 from ..restore.opening import open_restore, refuse_missing_database
@@ -127,11 +126,7 @@ def work(step: Step) -> Json:
         size, replication = _check_servers(step, cursor)
         superuser_calls = _called_as_superuser(step, cursor)
         not_in_backup = _not_in_backup(step, cursor)
-    for recorded, version in (step.plan.get("deployed_files") or {}).items():
-        step.module.warn(
-            f"{recorded_in()} records {recorded}, and several files of sql_dir have that number: by its digest"
-            f" {version} is the one that was deployed. The others are left alone."
-        )
+    warn_of_shared_numbers(step.plan.get("deployed_files") or {}, step.module.warn)
     opens = selected.has_work() and not step.module.check_mode
     if opens and not step.reads_only:
         step.take_run_lock()
@@ -338,10 +333,7 @@ def _open_run(step: Step, selected: Selected, outputs: Json) -> Json:
         interrupted = close_dead_run(step, cursor)
         if interrupted is not None:
             receipts = step.ledger.receipts(cursor, interrupted["run_id"])
-            outputs["interrupted_run"] = {
-                **{key: interrupted[key] for key in ("run_id", "playbook", "migrations")},
-                **committed(receipts, step.identity, journal_of(cursor, interrupted["run_id"])),
-            }
+            outputs["interrupted_run"] = what_it_had_done(step, cursor, interrupted)
         run = step.params["run"]
         refuse_taken_name(step, cursor)
         outputs.update(accept_or_refuse_chain(step, cursor))
