@@ -122,6 +122,21 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_a_deploy_whose_module_is_killed_after_its_commit_is_taken_back[sent]": "forked",
         "test_a_module_that_is_killed[forked-apply": "sent, and forked in backup",
         "test_a_module_that_is_killed[forked-backup": "sent, in apply",
+        "test_a_step_whose_code_cannot_be_loaded_has_not_begun[forked]": "sent",
+    },
+    "stories/test_awx.py": {
+        "test_a_night_by_surveys": "each playbook by its own story; one by its survey, in"
+        " test_a_consent_that_is_given_is_one; all variables of surveys in tests/unit/test_awx_documents.py",
+        "test_a_drill": "test_drill.py",
+    },
+    "backup/test_pgbackrest_elsewhere.py": {
+        "test_it_is_proven_by_what_only_the_repository_has[over SSH]": "in S3; over SSH a whole deploy and restore, in"
+        " stories/test_pgbackrest_playbooks.py",
+    },
+    "demo/test_training.py": {
+        "test_somebody_sits_on_a_lock": "at step level, in production/test_attempt.py; that the page is what the tests"
+        " play, by its other tasks",
+        "test_the_controller_dies": "stories/test_second_run.py",
     },
     "benchmarks/test_faults.py": {
         "test_what_was_found_is_there_when_somebody_interrupts": "make faults, whenever somebody interrupts it",
