@@ -15,7 +15,7 @@ from ..postgres.connection import connect, psycopg2, sql, transaction
 from ..postgres.database_privileges import keep_others_out, read_privileges
 from ..postgres.lasting_settings import PASSED_OVER, set_statement
 from ..postgres.lock_waits import named_waits_for_databases
-from ..postgres.maintenance import allow_connections
+from ..postgres.maintenance import allow_connections, drop_by_force
 from ..postgres.maintenance_mode import READ_ONLY_SETTING
 from ..postgres.replication import detach_subscriptions
 from ..postgres.standbys import ON_SERVER_OF_COPY, commit_without_standbys, refuse_endless_commit
@@ -209,13 +209,11 @@ class CopyDatabase:
                     " make. It was left alone. Find out what it is, rename or drop it, and run the same command"
                     " again.",
                 )
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name))
             try:
-                # FORCE ends sessions that a killed rehearsal left behind (manual, DROP DATABASE).
-                cursor.execute(drop)
+                drop_by_force(cursor, self.name)
             except psycopg2.errors.ObjectInUse:
                 self._detach_subscriptions(cursor)
-                cursor.execute(drop)
+                drop_by_force(cursor, self.name)
             return True
 
     def _detach_subscriptions(self, cursor: Cursor) -> None:

@@ -10,7 +10,8 @@ import time
 
 from ..backup.copy import FORGOTTEN_AFTER_HOURS, CopyDatabase, copy_name, made_long_ago
 from ..ledger.aftermath import replaced_name
-from ..postgres.connection import connect, sql
+from ..postgres.connection import connect
+from ..postgres.maintenance import drop_by_force
 from ..restore.restored import drop_restored
 from ..shapes import Target
 
@@ -87,9 +88,7 @@ def _dead_databases(target: Target) -> list[str]:
                 name for name, comment, now in cursor.fetchall() if made_long_ago(comment.split("\n")[0], now)
             ]
             for name in dead:
-                cursor.execute(
-                    sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-                )
+                drop_by_force(cursor, name)
                 dropped.append(name)
     finally:
         connection.close()

@@ -25,6 +25,7 @@ __all__ = [
     "allow_connections",
     "connect_maintenance",
     "connect_to_closed",
+    "drop_by_force",
     "interrupted_swap",
     "reopen_after_interrupted_swap",
     "swap_mark",
@@ -140,6 +141,33 @@ def allow_connections(cursor: Cursor, database: str, allowed: bool) -> None:
             sql.Identifier(database), sql.Literal(allowed)
         )
     )
+
+
+def drop_by_force(cursor: Cursor, database: str) -> None:
+    """Drop a database of our own with the sessions that are in it, such as a killed run has left (manual, DROP DATABASE).
+
+    A role that acts as another one (ALTER ROLE … SET role) may end what it has itself begun only as who it has logged
+    in as, and even a session that is about to end counts. So it ends them as that; and without FORCE, PostgreSQL waits
+    five seconds until the last has gone.
+
+    Args:
+        cursor: of a connection in autocommit mode.
+
+    Raises:
+        psycopg2.errors.ObjectInUse: a subscription, or the session of somebody else.
+    """
+    drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(database))
+    try:
+        cursor.execute(sql.SQL("{} WITH (FORCE)").format(drop))
+    except psycopg2.errors.InsufficientPrivilege:
+        cursor.execute("SET ROLE NONE")
+        cursor.execute(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+            " WHERE datname = %s AND usename = session_user",
+            (database,),
+        )
+        cursor.execute("RESET ROLE")
+        cursor.execute(drop)
 
 
 def _reopened(interrupted: Json) -> str:
