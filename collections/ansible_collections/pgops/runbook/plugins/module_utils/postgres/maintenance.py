@@ -144,7 +144,7 @@ def allow_connections(cursor: Cursor, database: str, allowed: bool) -> None:
 
 
 def drop_by_force(cursor: Cursor, database: str) -> None:
-    """Drop a database of our own with the sessions that are in it, such as a killed run has left (manual, DROP DATABASE).
+    """Drop a database of our own with what sessions a killed run has left in it (manual, DROP DATABASE).
 
     A role that acts as another one (ALTER ROLE … SET role) may end what it has itself begun only as who it has logged
     in as, and even a session that is about to end counts. So it ends them as that; and without FORCE, PostgreSQL waits
