@@ -137,7 +137,7 @@ OF_THE_INVENTORY = frozenset({
     *("db_host", "db_name", "db_user", "db_password_file", "db_sslrootcert", "db_sslcert", "db_sslkey", "db_service"),
     *("db_options", "pg_bindir", "version_table", "backup_identity", "pgbackrest_stanza", "pgbackrest_config"),
     *("pgbackrest_scratch_dir", "pgbackrest_keep_scratch", "library_root", "library_path_prefix", "rollback_batch"),
-    *("fail_on_held_back", "auto_restore", "check_baseline", "check_write_baseline"),
+    *("fail_on_held_back", "auto_restore", "check_baseline", "check_write_baseline", "consents_need_reason"),
 })  # fmt: skip
 
 
@@ -235,6 +235,16 @@ def _question(name: str, template: Template) -> dict[str, Any]:
             "default": "false",
             "required": True,
         }
+    if option["type"] == "raw" and name.startswith(CONSENT):
+        # false, true, or the migrations for which the consent is given.
+        return {
+            **asked,
+            "type": "text",
+            "min": 0,
+            "max": LONGEST_ANSWER,
+            "default": "false",
+            "required": True,
+        }
     if choices:
         return {
             **asked,
@@ -274,7 +284,7 @@ def _consents(template: Template) -> Iterator[str]:
         for role in roles_of(template.playbook)
         for path in sorted((PROJECT / "roles" / role / "tasks").glob("*.yml"))
     )
-    used = set(re.findall(rf"\b{CONSENT}\w+", tasks))
+    used = set(re.findall(rf"\b(?:{CONSENT}\w+|consent_reason)", tasks))
     yield from (name for name in options() if name in used)
 
 

@@ -29,7 +29,10 @@ FLOORS: tuple[dict[str, str], ...] = (
         "shapes": "the values that rooms hand to each other, as types",
         "activity": "what this process is doing, for whoever watches it",
     },
-    {"postgres": "connections, sessions, the client programs, what the server says of tables and sequences"},
+    {
+        "postgres": "connections, sessions, the client programs, what the server says of tables and sequences",
+        "consent": "for which migrations somebody has agreed that something may pass",
+    },
     {
         "ledger": "runs, receipts, gates and the journal, in the database itself",
         "content": "the fingerprint of rows",

@@ -82,7 +82,7 @@ def test_a_rollback_that_does_not_restore_three_rows_names_them_and_the_column(
         "Checklist item 'rollback tested on a copy': the rollback of 002 does not give back the data:"
         " public.notes: as many rows, with other values (20 rows before, 20 after): 3 rows changed in body,"
         " (id) = (19), (7), (8). Correct the rollback script. If these rows need not come back, declare it"
-        " in the migration's header (-- Data Loss: PARTIAL) and give -e accept_data_loss=true."
+        " in the migration's header (-- Data Loss: PARTIAL) and give -e accept_data_loss=002."
     )
     (found,) = answer["details"]["rows"]
     assert (found["as_expected"], found["columns"]) == (True, {"body": 3})

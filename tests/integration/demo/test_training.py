@@ -109,7 +109,7 @@ def test_reading_taking_back_and_an_edited_script(trainee: Trainee) -> None:
     refused = trainee.application.run("emergency_rollback.yml", "-e", "migration=009")
     (code,) = re.findall(r"reason code is `(\w+)`", TASKS[3].solution)
     assert refused.record["reason_code"] == code
-    assert "-e accept_edited_scripts=true" in refused.output
+    assert "-e accept_edited_scripts=009" in refused.output
     (back,) = trainee.solve(TASKS[3], "rolled_back")
     record = back.record
     assert record["consents"] == {"accept_edited_scripts": "true"}

@@ -23,7 +23,7 @@ def test_it_is_refused_and_the_consent_is_named(nothing: StepRuns) -> None:
     refused = nothing.step("preflight")
     assert refused["reason_code"] == "rollback_script_empty", refused
     assert "002_author_rollback.sql has no statement" in refused["msg"]
-    assert "-e accept_empty_rollback=true" in refused["msg"]
+    assert "-e accept_empty_rollback=002" in refused["msg"]
 
 
 def test_accepted_it_is_deployed_and_taken_back(nothing: StepRuns) -> None:

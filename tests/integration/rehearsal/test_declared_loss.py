@@ -81,7 +81,7 @@ def test_rows_that_a_trigger_writes_down_are_counted(runs: StepRuns, admin: Step
             "",
             {},
             "If these rows need not come back, declare it in the migration's header (-- Data Loss: PARTIAL) and give"
-            " -e accept_data_loss=true.",
+            " -e accept_data_loss=002.",
         ),
         (
             "-- Data Loss: NONE",
@@ -92,7 +92,7 @@ def test_rows_that_a_trigger_writes_down_are_counted(runs: StepRuns, admin: Step
         (
             "-- Data Loss: PARTIAL",
             {},
-            "If that is the loss that the header declares (Data Loss: PARTIAL), give -e accept_data_loss=true.",
+            "If that is the loss that the header declares (Data Loss: PARTIAL), give -e accept_data_loss=002.",
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_from_an_empty_database_it_is_refused_as_well(connection: Any) -> None:
         "requires": [],
         "data_loss": "PARTIAL",
     }
-    with pytest.raises(Refused, match="give -e accept_data_loss=true"):
+    with pytest.raises(Refused, match="give -e accept_data_loss=001"):
         rehearse_from_empty(connection, [one], [], 1)
 
 

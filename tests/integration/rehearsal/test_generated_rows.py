@@ -176,7 +176,7 @@ def test_a_loss_that_is_declared_and_accepted_passes_and_is_named(empty: Any) ->
     assert second["generated_rows"]["not_given_back"] == [
         "public.book: as many rows, with other values (20 rows before, 20 after)"
     ]
-    with pytest.raises(Refused, match="give -e accept_data_loss=true"):
+    with pytest.raises(Refused, match="give -e accept_data_loss=002"):
         rehearsed(empty, BOOK, lossy)
 
 

@@ -55,7 +55,7 @@ def test_undeclared_it_is_refused_with_the_line_to_add(left: tuple[StepRuns, str
         answer["msg"]
     )
     assert f"-- Leaves: {line}" in answer["msg"]
-    assert "-e accept_residue=true" in answer["msg"]
+    assert "-e accept_residue=002" in answer["msg"]
 
 
 @pytest.mark.parametrize("way", ["declared", "accepted"])

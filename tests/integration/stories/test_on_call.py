@@ -38,7 +38,7 @@ def test_a_grant_after_the_deploy_and_a_loss_that_was_accepted(
     database.execute("CREATE VIEW seen AS SELECT id FROM notes")
     refused = application.deploy("020")
     assert (refused.record["outcome"], refused.status) == ("refused", 2)
-    assert refused.record["reason"].endswith("give -e accept_data_loss=true.")
+    assert refused.record["reason"].endswith("give -e accept_data_loss=020.")
 
     run = application.deploy("020", "-e", "accept_data_loss=true")
     assert run.status == 0, run.output

@@ -208,7 +208,7 @@ class ActionModule(ExecutionOfSteps):
     def _recorded_step(self, call: StepCall) -> dict[str, Any]:
         """Execute the step, and have it in run.json before and after."""
         step, run, record = call.step, call.run, call.record
-        record.agree(consents_of(call.arguments))
+        record.agree(consents_of(call.arguments), call.arguments.get("consent_reason"))
         if step == "preflight":
             record.content["sql_commit"] = commit_of(run.get("sql_dir") or "sql")
         try:

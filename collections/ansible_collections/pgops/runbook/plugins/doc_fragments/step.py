@@ -354,17 +354,17 @@ options:
     default: 1024
   accept_table_rewrite:
     description: Whether a large table may be rewritten.
-    type: bool
+    type: raw
     default: false
   accept_data_loss:
     description:
       - Whether a migration whose header says 'Data Loss NONE' may delete rows or drop columns or tables.
       - Whether rows that a rollback does not give back may stay so where the header declares a loss.
-    type: bool
+    type: raw
     default: false
   accept_empty_rollback:
     description: Whether a rollback may change nothing.
-    type: bool
+    type: raw
     default: false
 """
 
@@ -374,7 +374,7 @@ options:
     description:
       - Whether what no rollback can take back (the place of a column, a label of an enum) may stay though the header of
         the rollback script does not declare it.
-    type: bool
+    type: raw
     default: false
 """
 

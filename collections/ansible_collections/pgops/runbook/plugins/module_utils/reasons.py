@@ -102,7 +102,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "rollback_script_empty": Reason(
             "The rollback script of a migration has no statement.",
-            "Write it; if there is nothing to take back: -e accept_empty_rollback=true.",
+            "Write it; if there is nothing to take back: -e accept_empty_rollback=<version>.",
         ),
         "rollback_script_missing": Reason(
             "A migration has no rollback script, or an empty one.",
@@ -199,7 +199,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "applied_under_another_version": Reason(
             "A migration's text is applied already, under another version: its file was renumbered or copied.",
-            "Give the file its old name again; if it is to be applied once more: -e accept_applied_again=true.",
+            "Give the file its old name again; if it is to be applied once more: -e accept_applied_again=<version>.",
         ),
         "applied_without_smoke_test": Reason(
             "The migration is applied, but the run that applied it ended before the smoke tests had succeeded.",
@@ -234,6 +234,22 @@ PARTS: dict[str, dict[str, Reason]] = {
             " neither the run's lock nor a setting stays where it was made.",
             "Set db_host and db_port to the server itself, or to a pool with pool_mode = session.",
         ),
+        "consent_for_no_migration": Reason(
+            "A consent names a migration that the SQL folder does not have.",
+            "Correct the version in the command, or leave the consent out.",
+        ),
+        "consent_not_readable": Reason(
+            "A consent is neither true nor a version, such as a number without quotes, which loses its zeros.",
+            "Give it as -e accept_...=<version>, several with commas between them.",
+        ),
+        "consent_without_migration": Reason(
+            "A consent was given with true in a run of several migrations, so that nobody knows for which.",
+            "Name those for which you agree: -e accept_...=<version>, several with commas between them.",
+        ),
+        "consent_without_reason": Reason(
+            "A consent was given without a reason, and consents_need_reason wants one.",
+            "The same command with -e consent_reason='...'.",
+        ),
         "cronsim_missing": Reason(
             "A maintenance window is by cron, and the Python package that reads it is missing on the controller.",
             "Install cronsim there, or write the window with start and end.",
@@ -253,7 +269,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         ),
         "deployed_script_edited": Reason(
             "A script was edited after it was deployed.",
-            "Bring the deployed text back; if the edit is right: -e accept_edited_scripts=true.",
+            "Bring the deployed text back; if the edit is right: -e accept_edited_scripts=<version>.",
         ),
         "drill_too_old": Reason(
             "drill_max_age_days asks for a drill before a deploy, and none that went well is young enough.",
@@ -371,7 +387,7 @@ PARTS: dict[str, dict[str, Reason]] = {
         "script_edited_when_half_done": Reason(
             "A script of a migration that is half done was edited.",
             "Bring the old text back, and run again. Only where nothing that is committed was edited, and nothing that"
-            " others have approved: -e accept_edited_scripts=true.",
+            " others have approved: -e accept_edited_scripts=<version>.",
         ),
         "server_is_standby": Reason(
             "The server is a standby, which cannot be written.",
@@ -571,13 +587,13 @@ PARTS: dict[str, dict[str, Reason]] = {
             "On the copy the rollback does not give back the rows as they were before the migration.",
             "Correct the rollback script; rows, columns and keys are in the step's details in run.json. If these rows"
             " need not come back (a time that a trigger sets, a log), let the header declare it (-- Data Loss: PARTIAL)"
-            " and give -e accept_data_loss=true: both, because headers declare what users wrote as well.",
+            " and give -e accept_data_loss=<version>: both, because headers declare what users wrote as well.",
         ),
         "rehearsal_rollback_leaves_residue": Reason(
             "The rollback gives back the schema but for the place of a column or a label of an enum, which PostgreSQL"
             " cannot take back, and its header does not say so.",
             "If that may stay, add the lines that the reason gives to the header of the rollback script; or once:"
-            " -e accept_residue=true.",
+            " -e accept_residue=<version>.",
         ),
         "rehearsal_rollback_schema_differs": Reason(
             "On the copy the rollback does not give back the schema as it was before the migration.",
@@ -601,9 +617,9 @@ PARTS: dict[str, dict[str, Reason]] = {
             "Where tables have rows like those that were generated for the rehearsal, the rollback does not give them"
             " back as they were.",
             "Correct the rollback script. If these rows need not come back, let the header declare it (-- Data Loss:"
-            " PARTIAL) and give -e accept_data_loss=true. If there can be no such rows, say so to the database with a"
-            " constraint, or leave them out: -e rehearse_generated_rows=0 from an empty database, -e rehearsal_rows=0"
-            " on a copy of production.",
+            " PARTIAL) and give -e accept_data_loss=<version>. If there can be no such rows, say so to the database"
+            " with a constraint, or leave them out: -e rehearse_generated_rows=0 from an empty database,"
+            " -e rehearsal_rows=0 on a copy of production.",
         ),
         "sequence_would_collide": Reason(
             "After the rollback a sequence would give values that its column already has.",

@@ -70,11 +70,11 @@ options:
     default: 200
   accept_data_loss:
     description: Whether a rollback may lose rows, as for M(pgops.runbook.rehearse_from_empty).
-    type: bool
+    type: raw
     default: false
   accept_residue:
     description: Whether a rollback may leave what none can take back, without its header saying so.
-    type: bool
+    type: raw
     default: false
   generated_rows:
     description: As for M(pgops.runbook.rehearse_from_empty).

@@ -67,11 +67,11 @@ options:
     default: false
   accept_edited_scripts:
     description: As of M(pgops.runbook.preflight), for the runs on the copy.
-    type: bool
+    type: raw
     default: false
   accept_applied_again:
     description: As of M(pgops.runbook.preflight), for the runs on the copy.
-    type: bool
+    type: raw
     default: false
   accept_broken_chain:
     description: As of M(pgops.runbook.preflight), for the runs on the copy.

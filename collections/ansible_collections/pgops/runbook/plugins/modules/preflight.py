@@ -70,14 +70,28 @@ options:
     default: false
   accept_edited_scripts:
     description: Whether scripts of applied migrations may differ from those that were deployed.
-    type: bool
+    type: raw
     default: false
   accept_applied_again:
     description: Whether a migration is applied whose text is applied already, under another version.
-    type: bool
+    type: raw
     default: false
   accept_empty_rollback:
     description: Whether a rollback may have no statement.
+    type: raw
+    default: false
+  consents:
+    description:
+      - All consents, by their variables, for the receipt of this step.
+      - Those about a migration have to say about which, where the run has several.
+    type: dict
+    default: {}
+  consent_reason:
+    description: Why they were given, for the receipt.
+    type: str
+    default: ''
+  consents_need_reason:
+    description: Whether a deploy or rollback with consents is refused without O(consent_reason).
     type: bool
     default: false
   accept_broken_chain:

@@ -27,7 +27,7 @@ options:
     default: 200
   accept_data_loss:
     description: Whether rows that a rollback does not give back may stay so where the header declares a loss.
-    type: bool
+    type: raw
     default: false
   generated_rows:
     description:

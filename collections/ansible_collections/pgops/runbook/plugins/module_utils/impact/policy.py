@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..consent import CONSENT_SPEC, Consent
 from ..errors import Refused
 from ..shapes import Impact, Json
 from .meter import HARMLESS_MODE, LOCK_MODES
@@ -17,9 +18,9 @@ __all__ = ["POLICY_SPEC", "objections", "refuse_by_policy"]
 POLICY_SPEC = {
     "max_lock_seconds": {"type": "float", "default": 5},
     "large_table_mb": {"type": "float", "default": 1024},
-    "accept_table_rewrite": {"type": "bool", "default": False},
-    "accept_data_loss": {"type": "bool", "default": False},
-    "accept_empty_rollback": {"type": "bool", "default": False},
+    "accept_table_rewrite": CONSENT_SPEC,
+    "accept_data_loss": CONSENT_SPEC,
+    "accept_empty_rollback": CONSENT_SPEC,
 }
 
 
@@ -38,9 +39,9 @@ def objections(migration: Mapping[str, Any], proof: Json, policy: Json) -> list[
     return [
         *_unobserved_locks(proof["impact"]),
         *_long_locks(proof["impact"], policy),
-        *_rewrites(proof["impact"], policy),
+        *_rewrites(migration, proof["impact"], policy),
         *_undeclared_loss(migration, proof, policy),
-        *_empty_rollback(proof, policy),
+        *_empty_rollback(migration, proof, policy),
     ]
 
 
@@ -93,28 +94,37 @@ def _long_locks(impact: Impact, policy: Json) -> Iterator[str]:
             )
 
 
-def _rewrites(impact: Impact, policy: Json) -> Iterator[str]:
-    if policy["accept_table_rewrite"]:
+def _rewrites(migration: Mapping[str, Any], impact: Impact, policy: Json) -> Iterator[str]:
+    if _agreed("accept_table_rewrite", migration, policy):
         return
     for table, size in impact["rewritten"].items():
         if _large(size, policy):
             yield (
                 f"it rewrites {table} ({_megabytes(size)}), which nobody can read or write meanwhile"
-                " (-e accept_table_rewrite=true)"
+                f" (-e accept_table_rewrite={migration['version']})"
             )
 
 
 def _undeclared_loss(migration: Mapping[str, Any], proof: Json, policy: Json) -> Iterator[str]:
-    if policy["accept_data_loss"] or migration.get("data_loss") != "NONE":
+    if migration.get("data_loss") != "NONE" or _agreed("accept_data_loss", migration, policy):
         return
     deleted = {table: rows["deleted"] for table, rows in proof["impact"]["rows"].items() if rows["deleted"]}
     lost = [f"deletes {count} rows of {table}" for table, count in sorted(deleted.items())]
     lost += [f"drops column {name}" for name in proof["dropped_columns"]]
     lost += [f"drops table {name}" for name in proof["dropped_tables"]]
     if lost:
-        yield f"its header says 'Data Loss: NONE', and it {' and '.join(lost)} (-e accept_data_loss=true)"
+        yield (
+            f"its header says 'Data Loss: NONE', and it {' and '.join(lost)}"
+            f" (-e accept_data_loss={migration['version']})"
+        )
 
 
-def _empty_rollback(proof: Json, policy: Json) -> Iterator[str]:
-    if not policy["accept_empty_rollback"] and not proof["rollback_changed"]:
-        yield "its rollback changes neither schema nor rows (-e accept_empty_rollback=true)"
+def _empty_rollback(migration: Mapping[str, Any], proof: Json, policy: Json) -> Iterator[str]:
+    if not proof["rollback_changed"] and not _agreed("accept_empty_rollback", migration, policy):
+        yield (
+            f"its rollback changes neither schema nor rows (-e accept_empty_rollback={migration['version']})"
+        )
+
+
+def _agreed(name: str, migration: Mapping[str, Any], policy: Json) -> bool:
+    return Consent.of(policy[name]).given_for(migration["version"])

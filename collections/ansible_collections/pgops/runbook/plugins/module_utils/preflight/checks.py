@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
+from typing import Any
 
+from ..consent import Consent
 from ..errors import Refused
 from ..sentences import listed
 from ..shapes import IndexEntry, Json
@@ -39,23 +41,25 @@ def check_scripts_to_apply(
     index: Iterable[IndexEntry],
     versions: Iterable[str],
     name_all: bool = False,
-    accept_empty_rollback: bool = False,
+    accept_empty_rollback: Any = False,
 ) -> None:
     """Each selected migration parses, runs in one transaction and has a rollback.
 
     Args:
         name_all: whether what is wrong with any of them is said, and not only what is found first.
-        accept_empty_rollback: whether a rollback may have no statement, as one that says why in a comment.
+        accept_empty_rollback: for which of them the rollback may have no statement, as one that says why in a comment;
+            see Consent.of().
 
     Raises:
         Refused: naming the item of the checklist.
     """
     by_version = {entry["version"]: entry for entry in index}
+    may_be_empty = Consent.of(accept_empty_rollback)
     faults = (
         fault
         for version in versions
         for fault in _faults(by_version[version])
-        if not (accept_empty_rollback and fault.code == "rollback_script_empty")
+        if not (fault.code == "rollback_script_empty" and may_be_empty.given_for(version))
     )
     first = next(faults, None)
     if first is None:
@@ -68,7 +72,7 @@ def check_scripts_to_apply(
 
 
 def faulty_migrations(
-    index: Iterable[IndexEntry], accept_empty_rollback: bool = False
+    index: Iterable[IndexEntry], accept_empty_rollback: Any = False
 ) -> dict[str, dict[str, str]]:
     """Version -> reason_code and reason of the first fault, of the migrations that check_scripts_to_apply() refuses.
 
@@ -301,7 +305,7 @@ def check_scripts_to_roll_back(
     index: Iterable[IndexEntry],
     versions: Iterable[str],
     backup_of: Callable[[str], Json | None] = lambda version: None,
-    accept_empty_rollback: bool = False,
+    accept_empty_rollback: Any = False,
 ) -> None:
     """Each migration has a rollback that parses.
 
@@ -313,10 +317,11 @@ def check_scripts_to_roll_back(
         Refused: and names the verified backup where a script is missing.
     """
     by_version = {entry["version"]: entry for entry in index}
+    may_be_empty = Consent.of(accept_empty_rollback)
     for version in versions:
         entry = by_version[version]
         if entry["rollback_name"] is None or (
-            entry["rollback_statements"] == 0 and not accept_empty_rollback
+            entry["rollback_statements"] == 0 and not may_be_empty.given_for(version)
         ):
             _check_rollback_exists(entry, backup_of(version))
         for problem in entry["rollback_problems"]:
@@ -344,6 +349,6 @@ def _check_rollback_exists(entry: IndexEntry, backup: Json | None = None) -> Non
             "rollback_script_empty",
             f"Checklist item 'rollback script exists': {entry['rollback_place']} has no statement. Write it;"
             " or, if there is nothing to take back, let a comment in it say why, and accept that:"
-            f" -e accept_empty_rollback=true{'.' if instead else ''}{instead}",
+            f" -e accept_empty_rollback={entry['version']}{'.' if instead else ''}{instead}",
             script=entry["rollback_name"],
         )

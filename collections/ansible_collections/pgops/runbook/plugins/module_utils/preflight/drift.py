@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from ..catalog.application import read_schema
 from ..catalog.difference import describe
 from ..catalog.remade import difference_left
+from ..consent import Consent
 from ..digests import digest_of
 from ..errors import Refused
 from ..ledger.ledger import Ledger
@@ -110,7 +112,7 @@ def refuse_applied_again(
     versions: Collection[str],
     applied: Collection[str],
     receipts: Sequence[Receipt],
-    accept: bool,
+    accept: Any,
 ) -> None:
     """Refuse a migration whose text is applied under another version: renumbered or copied, it would be applied twice.
 
@@ -118,13 +120,12 @@ def refuse_applied_again(
         versions: those that are to be applied.
         applied: recorded versions.
         receipts: the whole chain, oldest first.
-        accept: whether that was accepted by name.
+        accept: for which of them that was accepted; see Consent.of().
 
     Raises:
         Refused: naming the file, and as what its text was applied.
     """
-    if accept:
-        return
+    meant = Consent.of(accept)
     texts = {
         receipt["inputs"].get("apply"): receipt["migration"]
         for receipt in in_force(receipts)
@@ -134,12 +135,14 @@ def refuse_applied_again(
     }
     for entry in index:
         earlier = texts.get(entry["apply_sha256"])
-        if entry["version"] in versions and earlier is not None and earlier != entry["version"]:
+        if entry["version"] not in versions or meant.given_for(entry["version"]):
+            continue
+        if earlier is not None and earlier != entry["version"]:
             raise Refused(
                 "applied_under_another_version",
                 f"{entry['apply_name']} has the very text that is applied as migration {earlier}: it would be applied"
                 " once more. Nothing was changed. If it was renumbered, give it its old name again; if it is meant:"
-                " -e accept_applied_again=true",
+                f" -e accept_applied_again={entry['version']}",
             )
 
 
@@ -147,26 +150,26 @@ def refuse_edited_scripts(
     index: Iterable[IndexEntry],
     versions: Collection[str],
     receipts: Sequence[Receipt],
-    accept: bool,
+    accept: Any,
     kinds: Collection[str] = DEPLOYED_SCRIPTS,
 ) -> None:
-    """Refuse when a script of an applied migration was edited, unless that was accepted by name.
+    """Refuse when a script of an applied migration was edited, unless that was accepted.
 
     Args:
         versions: applied ones to look at.
+        accept: for which of them; see Consent.of().
         kinds: scripts that matter.
 
     Raises:
         Refused: naming the script.
     """
-    if accept:
-        return
+    right = Consent.of(accept)
     for entry in index:
         edited = [kind for kind in edited_scripts(entry, receipts) if kind in kinds]
-        if entry["version"] in versions and edited:
+        if edited and entry["version"] in versions and not right.given_for(entry["version"]):
             raise Refused(
                 "deployed_script_edited",
                 f"The {edited[0]} script of migration {entry['version']} was edited after its deploy, so that what the"
                 " ledger says of it is not about this text. Bring the deployed text back, or if the edit is right:"
-                " -e accept_edited_scripts=true",
+                f" -e accept_edited_scripts={entry['version']}",
             )

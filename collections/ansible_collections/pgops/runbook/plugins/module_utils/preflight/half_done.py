@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ..consent import Consent
 from ..errors import Refused
 from ..ledger.aftermath import committed_of_script
 from ..ledger.journal import open_journal
@@ -40,13 +41,13 @@ def refuse_half_done(step: Step, cursor: Cursor) -> None:
             f" ansible-playbook {finish}.yml -e migration={version}",
         )
     edited = edited_since_begun(step, cursor, half_done)
-    if edited and not step.params["accept_edited_scripts"]:
+    if edited and not Consent.of(step.params["accept_edited_scripts"]).given_for(version):
         raise Refused(
             "script_edited_when_half_done",
             f"The {edited[0]} script of migration {version} was edited since run {half_done['run_id']} began it, and"
             f" {committed_of_script(half_done)}. What was rehearsed with the rows from before is not this text. Bring"
             " the old text back, or if the edit is right, and you know what it does to the rows: -e"
-            " accept_edited_scripts=true. Nothing was done.",
+            f" accept_edited_scripts={version}. Nothing was done.",
         )
 
 

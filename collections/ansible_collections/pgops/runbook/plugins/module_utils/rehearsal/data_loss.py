@@ -27,14 +27,14 @@ def accepted_loss(
     """The loss, for the evidence, of a migration that may have it.
 
     A declaration alone does not do: headers declare what a rollback drops of what users wrote, which the salvage
-    keeps, and a rollback that is wrong beside that must not pass for it. Consent alone does not either: it is given
-    for a run, and the header says for which of its migrations.
+    keeps, and a rollback that is wrong beside that must not pass for it. Consent alone does not either: it is of one
+    night, and the header is read by all who have to do with the migration.
 
     Args:
         problems: what content.difference.difference() found.
         expected: the content that the rollback should have given back.
         connections: to production, if there is one, and to the copy.
-        accepts: whether accept_data_loss was given.
+        accepts: whether accept_data_loss was given for it.
 
     Returns:
         for each table {"table", "problem", "rows_before", "rows_after", "words"}, with the counts of
@@ -72,7 +72,10 @@ def accepted_loss(
 def _advice(migration: Migration, accepts: bool) -> str:
     declared = migration.get("data_loss")
     if declared in ("PARTIAL", "COMPLETE"):
-        return f"If that is the loss that the header declares (Data Loss: {declared}), give -e accept_data_loss=true."
+        return (
+            f"If that is the loss that the header declares (Data Loss: {declared}), give"
+            f" -e accept_data_loss={migration['version']}."
+        )
     if accepts:
         return (
             "accept_data_loss lets only a loss pass that is declared: if these rows need not come back, write"
@@ -80,5 +83,5 @@ def _advice(migration: Migration, accepts: bool) -> str:
         )
     return (
         "If these rows need not come back, declare it in the migration's header (-- Data Loss: PARTIAL) and give"
-        " -e accept_data_loss=true."
+        f" -e accept_data_loss={migration['version']}."
     )

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ..catalog.difference import Difference, describe
 from ..catalog.remade import difference_left
 from ..catalog.residue import COLUMN_ORDER, beyond_residue, header_line, undeclared
+from ..consent import Consent
 from ..content.difference import difference as content_difference
 from ..errors import Refused
 from ..ledger.ledger import Ledger
@@ -29,8 +31,9 @@ class LeftBehind:
         copy: connection to the copy.
         production: idle connection to the database that the copy was made from, to name the rows that a rollback does
             not give back.
-        accept_data_loss: whether rows that a rollback does not give back may stay so where the header declares it.
-        accept_residue: whether what no rollback can take back may stay though no header declares it.
+        accept_data_loss: for which migrations rows that a rollback does not give back may stay so where the header
+            declares it; see Consent.of().
+        accept_residue: likewise, for which what no rollback can take back may stay though no header declares it.
         residue: what earlier rollbacks have rightly left on this copy.
 
     Attributes:
@@ -41,14 +44,14 @@ class LeftBehind:
         self,
         copy: Connection,
         production: Connection | None,
-        accept_data_loss: bool,
-        accept_residue: bool,
+        accept_data_loss: Any,
+        accept_residue: Any,
         residue: Iterable[str],
     ) -> None:
         self.copy = copy
         self.production = production
-        self.accept_data_loss = accept_data_loss
-        self.accept_residue = accept_residue
+        self.accept_data_loss = Consent.of(accept_data_loss)
+        self.accept_residue = Consent.of(accept_residue)
         self.residue: set[str] = set(residue)
         # Tables in which rollbacks have left other rows than there were: they say nothing about earlier migrations.
         self._other_rows: set[str] = set()
@@ -98,13 +101,13 @@ class LeftBehind:
                 f" the schema: {listed(describe(difference))}. Correct the rollback script.",
             )
         silent = undeclared(left, migration.get("leaves", []))
-        if silent and not self.accept_residue:
+        if silent and not self.accept_residue.given_for(migration["version"]):
             raise Refused(
                 "rehearsal_rollback_leaves_residue",
                 f"Checklist item 'rollback tested on a copy': the rollback of {migration['version']} does not give back"
                 f" the schema: {listed(silent)}, which PostgreSQL cannot take back. If that may stay, say so in the"
                 f" header of the rollback script, one line each: {listed([header_line(one) for one in silent])}."
-                " Or accept it once: -e accept_residue=true",
+                f" Or accept it once: -e accept_residue={migration['version']}",
                 residue=silent,
             )
         self.residue.update(left)
@@ -136,7 +139,8 @@ class LeftBehind:
         lines = sorted(set(grown.values()))
         if not before or not own:
             return [], not_compared, lines
-        lost = accepted_loss(migration, own, before, (self.production, self.copy), self.accept_data_loss)
+        accepts = self.accept_data_loss.given_for(migration["version"])
+        lost = accepted_loss(migration, own, before, (self.production, self.copy), accepts)
         self._other_rows.update(found["table"] for found in own)
         return lost, not_compared, lines
 

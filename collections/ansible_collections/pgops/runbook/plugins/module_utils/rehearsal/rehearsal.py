@@ -12,6 +12,7 @@ from ..catalog.application import read_schema
 from ..catalog.changes import schema_changes
 from ..catalog.dependencies import Edge, dependency_edges, used_objects
 from ..catalog.difference import difference, undone
+from ..consent import CONSENT_SPEC
 from ..content.fingerprint import content_fingerprint
 from ..digests import digest_of
 from ..errors import Refused
@@ -35,7 +36,7 @@ from .together import rehearse_together
 
 __all__ = ["RESIDUE_SPEC", "TABLES_NAMED", "Rehearsal"]
 
-RESIDUE_SPEC = {"accept_residue": {"type": "bool", "default": False}}
+RESIDUE_SPEC = {"accept_residue": CONSENT_SPEC}
 
 #: Of how many tables a receipt says how many rows they had: those with most.
 TABLES_NAMED = 20
@@ -65,9 +66,9 @@ class Rehearsal:
         restore_salvage: bool = False,
         files_follow: bool = False,
         production: Connection | None = None,
-        accept_data_loss: bool = False,
+        accept_data_loss: Any = False,
         statement_timeout_seconds: float = 0,
-        accept_residue: bool = False,
+        accept_residue: Any = False,
         residue: Iterable[str] = (),
     ) -> None:
         self.connection = connection

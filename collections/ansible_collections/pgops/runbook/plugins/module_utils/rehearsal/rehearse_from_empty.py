@@ -26,8 +26,8 @@ def rehearse_from_empty(
     migrations: Sequence[Migration],
     smoke: Sequence[Script],
     sample_files: int,
-    accept_data_loss: bool = False,
-    accept_residue: bool = False,
+    accept_data_loss: Any = False,
+    accept_residue: Any = False,
 ) -> list[Json]:
     """Prove each rollback, and end at the first that is not proven; see FromEmpty.
 

@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..backup.copy import CopyDatabase
 from ..backup.emergency import EMERGENCY_BACKUP_SPEC
 from ..backup.encryption import ENCRYPTION_SPEC
+from ..consent import CONSENT_SPEC
 from ..drill.night import Night, Steps
 from ..drill.phases import Phases
 from ..drill.remains import forget_dead_drills, remove_remains
@@ -60,8 +61,8 @@ OPTIONS: Json = {
     "full_max_mb": EMERGENCY_BACKUP_SPEC["full_max_mb"],
     "statement_timeout_seconds": LOCK_SPEC["statement_timeout_seconds"],
     "accept_drift": {"type": "bool", "default": False},
-    "accept_edited_scripts": {"type": "bool", "default": False},
-    "accept_applied_again": {"type": "bool", "default": False},
+    "accept_edited_scripts": CONSENT_SPEC,
+    "accept_applied_again": CONSENT_SPEC,
     "accept_broken_chain": {"type": "bool", "default": False},
     **POLICY_SPEC,
     **RESIDUE_SPEC,

@@ -25,6 +25,7 @@ from ..ledger.tags import check_new_tag
 from ..ledger.versions import VersionTable
 from ..postgres.answers import one_row
 from ..postgres.connection import TARGET_SPEC, psycopg2, transaction
+from ..preflight.agreed import AGREED_SPEC, agreed
 from ..preflight.approvals import APPROVALS_SPEC, approvals_needed, refuse_taken_name
 from ..preflight.chain import accept_or_refuse_chain, refuse_broken_chain
 from ..preflight.checks import check_lint
@@ -75,14 +76,10 @@ OPTIONS: Json = {
     "source_run_id": {"type": "str", "default": ""},
     "restore_to": {"type": "str", "default": ""},
     "lint_gating_rules": {"type": "list", "elements": "str", "default": []},
-    "accept_drift": {"type": "bool", "default": False},
-    "accept_edited_scripts": {"type": "bool", "default": False},
-    "accept_applied_again": {"type": "bool", "default": False},
-    "accept_empty_rollback": {"type": "bool", "default": False},
-    "accept_broken_chain": {"type": "bool", "default": False},
     **LAG_SPEC,
     **SLOT_SPEC,
     **NOT_IN_BACKUP_SPEC,
+    **AGREED_SPEC,
     **APPROVALS_SPEC,
     **PRECHECK_SPEC,
     **DRILL_SPEC,
@@ -160,6 +157,7 @@ def work(step: Step) -> Json:
         "replication": replication,
         "called_as_superuser": superuser_calls,
         **needed,
+        **agreed(step, selected.migrations),
         **({"together": True} if together else {}),
         **_tag(step, selected),
         **({"not_in_backup": not_in_backup} if not_in_backup else {}),

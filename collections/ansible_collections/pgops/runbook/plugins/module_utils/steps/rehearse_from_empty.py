@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..backup.copy import CopyDatabase, database_settings
 from ..backup.empty_databases import EmptyDatabases
+from ..consent import CONSENT_SPEC
 from ..errors import Refused
 from ..postgres.connection import TARGET_SPEC
 from ..rehearsal.failures import refusal_of_all
@@ -72,7 +73,7 @@ def main() -> None:
         argument_spec=step_argument_spec(
             copy_target={"type": "dict", "options": TARGET_SPEC},
             sample_files={"type": "int", "default": 200},
-            accept_data_loss={"type": "bool", "default": False},
+            accept_data_loss=CONSENT_SPEC,
             **RESIDUE_SPEC,
             **generated_spec(rows=20),
         ),

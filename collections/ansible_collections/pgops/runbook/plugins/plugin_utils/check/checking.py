@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ...module_utils.consent import CONSENT_SPEC
 from ...module_utils.errors import Refused
 from ...module_utils.rehearsal.generated_rows import generated_spec
 from .baseline import accept_all, read_baseline, sort_out, write_baseline
@@ -32,8 +33,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "rehearse": {"type": "bool", "default": False},
     "pg_bindir": {"type": "str", "default": ""},
     "sample_files": {"type": "int", "default": 200},
-    "accept_data_loss": {"type": "bool", "default": False},
-    "accept_residue": {"type": "bool", "default": False},
+    "accept_data_loss": CONSENT_SPEC,
+    "accept_residue": CONSENT_SPEC,
     **generated_spec(rows=20),
 }
 

@@ -56,6 +56,6 @@ def with_rows(facts: Mapping[str, Any]) -> list[str]:
         return [
             f"{facts['identity']} has rows, and the rollback makes it without them. Have the migration keep"
             " them (rename"
-            " it instead), or leave it so, in which case a rehearsal asks for -e accept_data_loss=true."
+            " it instead), or leave it so, in which case a rehearsal asks for the consent accept_data_loss."
         ]
     return []

@@ -175,7 +175,7 @@ def _drop(altered: Altered, command: ast.AlterTableCmd) -> Undo | None:
         undo.loses.append(
             f"The values of {altered.facts['identity']}.{quoted(live)} do not come back: {word.lower()} and table have"
             " rows. Have the migration keep them, or leave it so, in which case a rehearsal asks for"
-            " -e accept_data_loss=true."
+            " the consent accept_data_loss."
         )
     return _came_back(altered, undo, column)
 

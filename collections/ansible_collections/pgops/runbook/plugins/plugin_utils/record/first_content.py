@@ -35,6 +35,7 @@ def first_content(run_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         "fleet": facts.get("fleet"),
         "sql_commit": None,
         "consents": {},
+        "consent_reason": None,
         "migrations": [],
         "outcome": "failed",
         "failed_step": None,

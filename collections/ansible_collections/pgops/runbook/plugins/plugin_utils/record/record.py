@@ -106,9 +106,10 @@ class RunRecord:
         self.content["begun"] = step
         self.save()
 
-    def agree(self, consents: dict[str, Any]) -> None:
-        """Note what a step was allowed that it would have refused. Does not save."""
+    def agree(self, consents: dict[str, Any], reason: str | None = None) -> None:
+        """Note what a step was allowed that it would have refused, and why. Does not save."""
         self.content.setdefault("consents", {}).update(consents)
+        self.content["consent_reason"] = reason or self.content.get("consent_reason")
 
     def expect(self, wanted: str) -> None:
         """Name the migration that was asked for, as long as preflight has not selected any."""

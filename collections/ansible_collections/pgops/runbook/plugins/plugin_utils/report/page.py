@@ -115,15 +115,24 @@ def facts_of(run: dict[str, Any], run_json: str, restores_salvage: bool = True) 
     }
 
 
+def _said(consent: Any) -> str:
+    """A consent as it may be typed again."""
+    return ",".join(consent) if isinstance(consent, list) else str(consent)
+
+
 def _origin(run: dict[str, Any]) -> list[str]:
     """Who typed the command, of which commit the scripts were, and what was agreed to."""
     commit, consents = run.get("sql_commit"), run.get("consents") or {}
+    reason = run.get("consent_reason")
     changed = {True: ", with changes of its own", False: "", None: ""}
     return [
         *([f"By {run['operator']}"] if run.get("operator") else []),
         *([f"Scripts of commit {commit['commit'][:12]}{changed[commit['changed']]}"] if commit else []),
         *(
-            [f"Accepted: {', '.join(f'{name}={value}' for name, value in consents.items())}"]
+            [
+                f"Accepted: {', '.join(f'{name}={_said(value)}' for name, value in consents.items())}"
+                f"{f' ({reason})' if reason else ''}"
+            ]
             if consents
             else []
         ),
