@@ -9,6 +9,7 @@ import time
 import traceback
 from typing import Any
 
+from ansible import constants, context
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.errors import RunbookError
@@ -17,6 +18,7 @@ from ..plugin_utils.fleet.ending import concluded_in_fleet
 from ..plugin_utils.fleet.gate import registered_fleet
 from ..plugin_utils.record.controller import new_run_id, operator, this_controller
 from ..plugin_utils.record.record import RUN_ID, RunRecord
+from ..plugin_utils.record.typed_here import options_of_here, typed_here
 from ..plugin_utils.run.cleaning import clean_after_run
 from ..plugin_utils.run.consents import consents_of
 from ..plugin_utils.run.crash import LOOK
@@ -44,10 +46,21 @@ class ActionModule(ExecutionOfSteps):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        self._here = options_of_here(
+            str((task_vars or {}).get("inventory_hostname")),
+            (task_vars or {}).get("groups", {}).get("databases", []),
+            context.CLIARGS,
+            constants.DEFAULT_HOST_LIST,
+        )
+        return dict(typed_here(self._result_of_step(task_vars or {}), self._here))
+
+    def _execute_step(self, call: StepCall) -> dict[str, Any]:
+        return dict(typed_here(super()._execute_step(call), self._here))
+
+    def _result_of_step(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         # Ansible's task_timeout would end the task and not the step, which goes on and commits. What a step waits for
         # has limits of its own.
         signal.alarm(0)
-        task_vars = task_vars or {}
         arguments = dict(self._task.args)
         step = self._step_name(arguments)
         unfit = _not_executable(step)
@@ -62,6 +75,7 @@ class ActionModule(ExecutionOfSteps):
             record = self._open_record(arguments, task_vars)
         except RunbookError as error:
             return failure(error.code, error.reason, error.outcome, time.monotonic())
+        record.here = self._here
         if record.key:
             # In place of the key, which never leaves this machine.
             run["signed"] = record.signed(record.key)

@@ -38,6 +38,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ..module_utils.sentences import visible
 from ..plugin_utils import bytecode  # noqa: F401 - before all that is imported after it
+from ..plugin_utils.record.typed_here import typed_here
 from ..plugin_utils.report.run import short_report
 from ..plugin_utils.screen.events import action_of, hosts_of, reason_of, step_of, step_of_task
 from ..plugin_utils.screen.fleets import Fleets
@@ -288,6 +289,7 @@ class CallbackModule(DefaultCallback):
         page = next(iter(content.get("report_files") or []), None)
         restores = boolean(result.task.args.get("restore_salvage", True), strict=False)
         report = short_report(content["run"], content["run_json"], restores, page)
+        report = typed_here(report, tuple(content.get("here", ("", ""))))
         colour = constants.COLOR_OK if content.get("succeeded") else constants.COLOR_ERROR
         first, *others = self._said_of(result).without(report)
         if len(self._hosts) > 1:

@@ -72,6 +72,8 @@ class RunRecord:
         key: str = "",
     ) -> None:
         self.key = key
+        # What the commands need that reports name; see typed_here.options_of_here().
+        self.here = ("", "")
         self._controller = facts.get("controller")
         self._files = RunFolder(artifacts_dir, run_id)
         self.artifacts_dir, self.folder, self.path = (

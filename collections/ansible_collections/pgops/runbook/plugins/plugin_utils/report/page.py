@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from ...module_utils.durable import write_file_durably
 from ...module_utils.sentences import visible
+from ..record.typed_here import typed_here
 from .junit import REPORT_JUNIT, as_junit
 from .proven import generated_in_words, rows_in_words
 from .run import run_report
@@ -32,13 +33,16 @@ WITH_A_SECTION = ("Steps", "Lint of ", "Impact of ")
 STATEMENT = "Stmt"
 
 
-def write_reports(run: dict[str, Any], folder: Path, restores_salvage: bool = True) -> list[str]:
+def write_reports(
+    run: dict[str, Any], folder: Path, restores_salvage: bool = True, here: tuple[str, str] = ("", "")
+) -> list[str]:
     """Write all forms into the folder of the run.
 
     Args:
         run: content of run.json.
         folder: where run.json is.
         restores_salvage: whether deploys put back what rollbacks keep.
+        here: what the commands need that it names; see options_of_here().
 
     Returns:
         list: the paths written, the one for people first.
@@ -46,7 +50,7 @@ def write_reports(run: dict[str, Any], folder: Path, restores_salvage: bool = Tr
     Raises:
         OSError: they cannot be written.
     """
-    facts = facts_of(run, str(folder / "run.json"), restores_salvage)
+    facts = typed_here(facts_of(run, str(folder / "run.json"), restores_salvage), here)
     forms = {REPORT_HTML: as_html(facts), REPORT_MD: as_markdown(facts), REPORT_JUNIT: as_junit(run)}
     for name, text in forms.items():
         write_file_durably(str(folder / name), text)

@@ -40,7 +40,7 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
 
     Returns:
         The task's result: run, report (lines), succeeded and, where something is written, run_json (its path, or
-        nothing where it could not be).
+        nothing where it could not be), and here, what the commands need that it names.
     """
     failure, failure_code = (str(options.get(key) or "") for key in ("reason", "reason_code"))
     if wrong := in_one_sentence(failure):
@@ -88,6 +88,8 @@ def end_run(record: RunRecord, options: Result, tell_the_ledger: Callable[[Resul
     result["run_json"] = run_json
     result["report"] = run_report(content, run_json, restores)
     result["succeeded"] = succeeded(content)
+    # For the callback, which makes a shorter report of the run.
+    result["here"] = list(record.here)
     if report_failure is None:
         result["report_files"] = report_files
     else:
@@ -118,7 +120,7 @@ def _write_reports(record: RunRecord, restores: bool) -> tuple[list[str], str | 
     try:
         record.note_reports([])
         record.make_folder()
-        written = write_reports(record.content, record.folder, restores)
+        written = write_reports(record.content, record.folder, restores, record.here)
         record.note_reports(written)
         return written, None
     except OSError as error:
