@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -94,9 +95,9 @@ class Demo:
         )
         if done.returncode != 0:
             raise TranscriptError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        shown = done.stdout.replace(f"{self.artifacts}/", "artifacts/").replace(
-            f"{self.backups}/", "backups/"
-        )
+        # The commands that are told have the options of this one.
+        shown = done.stdout.replace(f" {shlex.join(self.options)}", "") if self.options else done.stdout
+        shown = shown.replace(f"{self.artifacts}/", "artifacts/").replace(f"{self.backups}/", "backups/")
         return as_shown(shown)
 
     def psql(self, statement: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pgops.runbook.plugins.module_utils.ledger.receipts import digest_of_receipt
 from ansible_collections.pgops.runbook.plugins.module_utils.step.options import step_argument_spec
 from ansible_collections.pgops.runbook.plugins.module_utils.step.step import Step
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.plan import plan_for
@@ -221,7 +222,11 @@ class StepRuns:
             pytest.raises(SystemExit),
         ):
             main()
-        return json.loads(answer.getvalue())
+        told = json.loads(answer.getvalue())
+        # The controller keeps them, to see whether somebody has changed those of the ledger.
+        for receipt in told.get("receipts") or []:
+            assert receipt["digest"] == digest_of_receipt(receipt), receipt["step"]
+        return told
 
     def must(self, name: str, **options: Any) -> dict[str, Any]:
         """What the module of a step answers, which must succeed."""

@@ -112,7 +112,7 @@ def test_reading_taking_back_and_an_edited_script(trainee: Trainee) -> None:
     assert "-e accept_edited_scripts=009" in refused.output
     (back,) = trainee.solve(TASKS[3], "rolled_back")
     record = back.record
-    assert record["consents"] == {"accept_edited_scripts": "true"}
+    assert record["consents"] == {"accept_edited_scripts": "009"}
 
     (history,) = trainee.solve(TASKS[8], "")
     # A refusal by preflight writes nothing to production, and so is not one of them.

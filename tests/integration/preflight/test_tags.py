@@ -26,6 +26,15 @@ def rollback(runs: StepRuns, tag: str) -> dict:
     return run.step("preflight", _ansible_check_mode=True)
 
 
+def test_what_was_in_place_then_and_is_no_more_is_named(runs: StepRuns) -> None:
+    runs.write(**SCRIPTS)
+    deploy(runs, "004", tag="release_7")
+    back = runs.another("emergency_rollback", "004")
+    back.roll_back()
+    outputs = rollback(runs, "release_7")["outputs"]
+    assert (outputs["migrations"], outputs["taken_back_since"]) == ([], ["004"])
+
+
 def test_from_a_deploy_with_a_tag_back_to_it(runs: StepRuns) -> None:
     runs.write(**SCRIPTS)
     tagged = deploy(runs, "004", tag="release_7")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.restore_runs import wait_for as until
-from tests.integration.stories.application import Application, Run
+from tests.integration.stories.application import Application, Run, inventory_as_typed
 from tests.record_schema import check_record
 
 ANN, BOB = "ann", "bob"
@@ -53,7 +53,7 @@ def test_stop_approve_and_go_on(application: Application, tmp_path: Path) -> Non
     assert goes_on.startswith("Then resume, until ")
     assert goes_on.endswith(f": ansible-playbook deploy.yml -e run_id={run_id}")
     page = Path(report.removeprefix("Report: ")).read_text(encoding="utf-8")
-    assert f"approve.yml -e run_id={run_id}" in page
+    assert f"approve.yml{inventory_as_typed(application.folder)} -e run_id={run_id}" in page
     said = log.read_text(encoding="utf-8")
     assert [word for word in said.split() if word in ("OUT", "BACK", "TOLD")] == [
         "TOLD",

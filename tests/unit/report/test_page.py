@@ -141,7 +141,9 @@ def test_the_short_report_has_fifteen_lines_and_its_ends_are_whole() -> None:
     assert lines[0].startswith("deployed: 000, 001")
     assert lines[1].startswith("State: ")
     assert lines[-4] == "And 21 more lines, of which the record has the facts."
-    assert lines[-3].startswith("Roll back, newest first (then 028, 027")
-    assert lines[-3].endswith("ansible-playbook emergency_rollback.yml -e migration=029")
+    assert lines[-3].startswith(
+        "Roll back: ansible-playbook emergency_rollback.yml -e migration=029,028,027,"
+    )
+    assert lines[-3].endswith(",001,000")
     assert lines[-2:] == ["Report: report.html", "Record: run.json"]
     assert "And" not in "".join(line[:3] for line in short_report(run("deployed"), "run.json"))

@@ -287,3 +287,10 @@ def test_an_application_that_is_out_of_service_still_is_never_left_out() -> None
         (line,) = [line for line in lines if line.startswith("OUT OF SERVICE:")]
         assert "the server is away" in line
         assert line.endswith("ansible-playbook playbooks/status.yml")
+
+
+def test_what_a_rollback_to_a_tag_does_not_bring_back_is_named() -> None:
+    lines = run_report(run("rolled_back", taken_back_since=["002", "003"]), "run.json")
+    (line,) = [line for line in lines if line.startswith("Not as at that tag: ")]
+    assert "002, 003 was in place then" in line
+    assert line.endswith("ansible-playbook deploy.yml -e migration=pending")

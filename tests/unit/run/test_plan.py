@@ -104,6 +104,9 @@ def test_a_rollback_to_a_tag_is_told_its_name(folder: Path) -> None:
 
 
 def test_a_rollback_of_several_that_one_run_has_deployed_is_told_of_all_that_are_there(folder: Path) -> None:
+    found = plan(folder, "preflight", "emergency_rollback", migration=" 1_a ,")
+    assert found["exactly"] == ["1"]
+    assert plan(folder, "preflight", "emergency_rollback", migration="1")["exactly"] == []
     found = plan(folder, "preflight", "emergency_rollback", migration="", exactly=["1_a"])
     assert (found["exactly"], found["down_to"]) == (["1"], "")
     assert [entry["version"] for entry in found["migrations"]] == ["1"]

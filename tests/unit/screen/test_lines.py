@@ -217,6 +217,17 @@ def test_lines_of_several_databases_name_them_and_stand_below_each_other() -> No
     assert host_column("db1", []) == "db1  "
 
 
+@pytest.mark.parametrize(("databases", "seconds"), [(1, 10), (3, 10), (4, 30)])
+def test_of_a_few_a_line_comes_as_often_as_of_one(
+    monkeypatch: pytest.MonkeyPatch, databases: int, seconds: int
+) -> None:
+    """A lock may be held by each of them."""
+    monkeypatch.setattr(Screen, "moves", False)
+    monkeypatch.setattr(Screen, "databases", databases)
+    line = MovingLine("apply", "books", Printed())
+    assert line._next_line - line._started == seconds
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_of_several_each_has_a_whole_line_that_names_it(
     monkeypatch: pytest.MonkeyPatch, terminal: bool
@@ -226,7 +237,7 @@ def test_of_several_each_has_a_whole_line_that_names_it(
     printed = Printed()
     line = MovingLine("backup", "books", printed)
     line.show("")
-    assert printed.texts == [], "the first minute is silent"
+    assert printed.texts == [], "the first seconds are silent"
     line._next_line = 0
     line.show('{"what": "reading tables"}')
     line.clear()

@@ -7,6 +7,7 @@ Everything here is a function of values; the ledger stores receipts, this module
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..digests import digest_of
@@ -143,8 +144,9 @@ def make_receipt(
         "started": started,
         "finished": finished,
         "identity": {key: identity[key] for key in ("system_identifier", "database", "database_oid")},
-        "inputs": inputs or {},
-        "outputs": outputs or {},
+        # As they are now: a step goes on with what it has found, and the digest is of what stands in the ledger.
+        "inputs": copy.deepcopy(inputs or {}),
+        "outputs": copy.deepcopy(outputs or {}),
         "previous": previous,
         "digest": "",
     }
@@ -337,7 +339,19 @@ def check_gate(
                 )
     # A restore runs no script, and must not fail because one was edited or is gone.
     if preflight is not None and step not in RESTORING_STEPS:
-        check_scripts(preflight["inputs"].get("scripts", {}), scripts, SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS))
+        kinds = SCRIPTS_OF_STEP.get(step, ALL_SCRIPTS)
+        again = _new_run(playbook, preflight["outputs"].get("migrations") or [])
+        check_scripts(preflight["inputs"].get("scripts", {}), scripts, kinds, again)
+
+
+def _new_run(playbook: str, migrations: Sequence[str]) -> str:
+    """The command that does anew what a run was about, after a colon; empty where that is not its migrations."""
+    if playbook not in ("deploy", "emergency_rollback") or not migrations:
+        return ""
+    several = "pending" if playbook == "deploy" else ",".join(migrations)
+    return (
+        f": ansible-playbook {playbook}.yml -e migration={several if len(migrations) > 1 else migrations[0]}"
+    )
 
 
 def check_smoke_scripts(recorded: Mapping[str, str] | None, present: Mapping[str, str]) -> None:
@@ -361,12 +375,14 @@ def check_scripts(
     recorded: Mapping[str, Mapping[str, str | None]],
     present: Mapping[str, Mapping[str, str | None]],
     kinds: Collection[str] = ALL_SCRIPTS,
+    again: str = "",
 ) -> None:
     """Refuse when a script of the run has other bytes now than when preflight read it.
 
     Args:
         recorded, present: dict version -> kind -> digest.
         kinds: those that matter to the step that asks.
+        again: the command that does anew what the run was about, after a colon.
     """
     for version, digests in recorded.items():
         if version not in present:
@@ -380,5 +396,5 @@ def check_scripts(
                 raise Refused(
                     "sql_dir_changed",
                     f"The {kind} script of migration {version} was edited after the preflight of this run."
-                    " Start a new run, so that what is applied is what was rehearsed.",
+                    f" Start a new run, so that what is applied is what was rehearsed{again or '.'}",
                 )

@@ -207,11 +207,7 @@ def _select_after_tag(
     refuse_needed(index, f"tag {state.tag}", later, applied)
     gone = [version for version in order if version in state.versions and version not in applied]
     unknown = sorted({*applied} - state.versions - {*order})
-    if gone:
-        step.module.warn(
-            f"{', '.join(gone)} was applied in the state of tag {state.tag} and was taken back since; a rollback does"
-            " not deploy it again."
-        )
+    step.plan["taken_back_since"] = gone
     if unknown:
         step.module.warn(
             f"{', '.join(unknown)} was applied after tag {state.tag} and stays: sql_dir has no such migration."

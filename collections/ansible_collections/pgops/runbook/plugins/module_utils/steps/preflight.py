@@ -144,6 +144,7 @@ def work(step: Step) -> Json:
         "migrations": selected.migrations,
         "sql_layout": step.plan["layout"]["name"],
         "left_out": left_out_of(step, selected.applied),
+        "taken_back_since": step.plan.get("taken_back_since") or [],
         **({"faulty": step.plan["faulty"]} if step.plan.get("faulty") else {}),
         "deployed_files": step.plan.get("deployed_files") or {},
         "applied_before": sorted(selected.applied),

@@ -57,6 +57,7 @@ def _of_preflight(content: Found, outputs: Found, result: Found) -> None:
     content["called_as_superuser"] = outputs.get("called_as_superuser") or []
     content["migrations"] = list(outputs.get("migrations", []))
     content["left_out"] = outputs.get("left_out") or {}
+    content["taken_back_since"] = outputs.get("taken_back_since") or []
     content["deployed_files"] = outputs.get("deployed_files") or {}
     content["approval"] = outputs.get("approvals")
     if outputs.get("files"):

@@ -54,6 +54,7 @@ def first_content(run_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         "schema_changes": {},
         "lint": None,
         "left_out": {},
+        "taken_back_since": [],
         "deployed_files": {},
         "interrupted_run": None,
         "files": None,

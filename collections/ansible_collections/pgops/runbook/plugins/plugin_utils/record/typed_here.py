@@ -108,11 +108,11 @@ def _as_list(inventory: Any) -> list[str]:
 
 def _places(extra_vars: Sequence[Any]) -> Iterator[str]:
     """Values for -e: the files as they were given, and of the rest what says where things are."""
-    for one in map(str, extra_vars):
-        if one.startswith("@"):
-            yield one
+    for given in map(str, extra_vars):
+        if given.startswith("@"):
+            yield given
             continue
-        for name, value in _variables(one).items():
+        for name, value in _variables(given).items():
             if name in PLACES and isinstance(value, (str, int)):
                 yield f"{name}={value}"
 

@@ -122,6 +122,7 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     lines += given_lines(run.get("approval") or {})
     lines += salvage_of_run(run, restores_salvage)
     lines += [f"Left out: {left_out_in_words(one)}" for one in (run.get("left_out") or {}).items()]
+    lines += _taken_back_since(run.get("taken_back_since") or [])
     if run["outcome"] not in ("refused", "unchanged"):
         lines += _files(run.get("files"))
     after_backup = run.get("after_backup") or {}
@@ -139,15 +140,24 @@ def _findings(run: dict[str, Any], restores_salvage: bool) -> list[str]:
     return lines
 
 
+def _taken_back_since(versions: list[str]) -> list[str]:
+    """What a rollback to a tag does not bring back."""
+    if not versions:
+        return []
+    return [
+        f"Not as at that tag: {listed(versions, separator=', ')} was in place then and has been taken back since, and a"
+        " rollback deploys nothing. To deploy what is pending: ansible-playbook deploy.yml -e migration=pending"
+    ]
+
+
 def _way_back(run: dict[str, Any]) -> list[str]:
     """What takes back what a deploy has done, the newest migration first; or lets one go on that waits."""
     if run["outcome"] == AWAITING and run.get("approval"):
         return next_lines(run["run_id"], run["approval"], run["operator"] or "")
     if run["outcome"] != "deployed" or not run["migrations"]:
         return []
-    *others, newest = run["migrations"]
-    order = f", newest first (then {', '.join(reversed(others))})" if others else ""
-    return [f"Roll back{order}: ansible-playbook emergency_rollback.yml -e migration={newest}"]
+    back = ",".join(reversed(run["migrations"]))
+    return [f"Roll back: ansible-playbook emergency_rollback.yml -e migration={back}"]
 
 
 def not_in_backup_in_words(missing: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
         return {**plan_for(step, library, [one.version for one in library.migrations]), "books": books}
     _check_tag(run)
     down_to, to_tag = _down_to(library, run)
-    exactly = [library.find(version).version for version in run.get("exactly") or []]
+    exactly = [library.find(name).version for name in run.get("exactly") or _several(run)]
     if exactly:
         run["migration"] = wanted = exactly[-1]
     elif down_to or to_tag:
@@ -96,6 +96,14 @@ def plan_of_run(step: str, run: dict[str, Any], record: RunRecord, options: dict
     check_smoke(plan)
     chosen = {"down_to": down_to, "to_tag": to_tag, "exactly": exactly}
     return {**plan, "books": books, **chosen, **(_limits(library, run) if limited else {})}
+
+
+def _several(run: dict[str, Any]) -> list[str]:
+    """The migrations that an emergency rollback names, where those are several, with commas between them."""
+    wanted = str(run.get("migration") or "")
+    if run["playbook"] != "emergency_rollback" or "," not in wanted:
+        return []
+    return [name.strip() for name in wanted.split(",") if name.strip()]
 
 
 def _check_tag(run: dict[str, Any]) -> None:

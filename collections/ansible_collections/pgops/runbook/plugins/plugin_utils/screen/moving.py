@@ -19,8 +19,10 @@ __all__ = ["CLEARED", "COMPACT_FROM", "MovingLine", "Screen", "progress_in_words
 #: Back to the beginning of the line, and nothing on it any more.
 CLEARED = "\r\x1b[K"
 
+# Of a few databases as of one: a lock that is held for long has to be seen while it is held.
+A_FEW = 3
 SECONDS_BETWEEN_LINES = 10
-SECONDS_BETWEEN_LINES_OF_SEVERAL = 60
+SECONDS_BETWEEN_LINES_OF_MANY = 30
 
 #: With more databases at work together than so many, each has one line, when its run has ended.
 COMPACT_FROM = 10
@@ -97,7 +99,8 @@ class MovingLine:
         self._display = display
         # One line can be written over by one step at a time.
         self._moves = Screen.moves and not several
-        self._seconds_between = SECONDS_BETWEEN_LINES_OF_SEVERAL if several else SECONDS_BETWEEN_LINES
+        many = Screen.databases > A_FEW
+        self._seconds_between = SECONDS_BETWEEN_LINES_OF_MANY if many else SECONDS_BETWEEN_LINES
         self._started = time.monotonic()
         self._next_line = self._started + self._seconds_between
         self._is_shown = False
