@@ -142,7 +142,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_a_rollback_is_held_up_by_none_and_ends": "a deploy, which ends by the same role",
         "test_that_nobody_could_be_told_stops_nothing[a byte now and then]": "nobody is there; mail that nobody takes",
         "test_a_template_that_is_wrong_stops_nothing": "nobody is there",
-        "test_check_mode_tells_nobody_and_shows_what_would_be_done": "check mode, in test_runs.py",
     },
     "stories/test_maintenance_commands.py": {
         "test_a_command_that_fails_is_tried_again_by_the_next": "the status, after a kill",

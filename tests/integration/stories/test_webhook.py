@@ -118,6 +118,8 @@ def test_check_mode_tells_nobody_and_shows_what_would_be_done(
     run = application.deploy("002", "--check", "--diff")
     assert hook.got == []
     assert run.status == 0, run.output
+    assert "nobody was told" not in run.output, "who looks what would be done tells nobody"
+    assert "✗" not in run.output
     assert "statements of migration 002: migrations/002_" in run.output
     assert "+-- line " in run.output
     assert application.contents() == before
