@@ -45,7 +45,7 @@ def test_a_failed_rollback_offers_the_restore_that_puts_the_backup_back(
     assert run.record["outcome"] == "failed", run.output
     assert "The automatic rollback failed too" in run.record["reason"]
     source = run.record["run_id"]
-    command = f"ansible-playbook playbooks/restore.yml -e run_id={source}"
+    command = f"ansible-playbook playbooks/restore.yml -e sql_dir={sql_dir} -e run_id={source}"
     assert command in run.output.replace("\n", " "), "the person on call is told what to type"
     assert ask(restorable, "SELECT version FROM schema_migrations ORDER BY 1") == [("001",), ("002",)]
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.integration.restore_runs import wait_for
-from tests.integration.stories.application import PROJECT, Application, write_scripts
+from tests.integration.stories.application import PROJECT, Application, inventory_as_typed, write_scripts
 
 STEPS = [
     "preflight",
@@ -96,7 +96,8 @@ def test_a_deploy_on_a_terminal(slow: Application) -> None:
     assert not [line for line in lines if line.startswith("  · ")], "nothing is left of the moving line"
     end = lines[lines.index("") + 1 :]
     assert end[0] == f"deployed: 020 on {slow.databases[0]} (database {slow.databases[0]})"
-    assert "Roll back: ansible-playbook emergency_rollback.yml -e migration=020" in end
+    here = inventory_as_typed(slow.folder)
+    assert f"Roll back: ansible-playbook emergency_rollback.yml{here} -e migration=020" in end
     assert len(end) <= 15
 
 
@@ -188,6 +189,20 @@ def test_an_interrupted_run_says_what_production_is_in(
     assert run.status != 0
     lines = [line.strip() for line in run.output.splitlines()]
     assert lines[-2:] == [f"Interrupted in step {step} on {database}.", f"State: {state}"], run.output
+
+
+def test_an_interrupted_run_says_that_the_application_is_kept_out(slow: Application) -> None:
+    process = slow.start("deploy.yml", "-e", "migration=020", "-e", "maintenance_mode=read_only")
+    (database,) = slow.databases
+    with contextlib.closing(slow.server.connect("postgres")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        wait_for(lambda: _sleeps(cursor, "runbook_copy_%"))
+    process.send_signal(signal.SIGINT)
+    run = slow.finish(process)
+    last = run.output.splitlines()[-1]
+    assert f"The application on {database} may be out of service" in last, run.output
+    status = slow.run("playbooks/status.yml")
+    assert "IN SERVICE AGAIN" in status.output, status.output
 
 
 def test_a_command_one_of_whose_processes_is_killed_ends_and_says_so(slow: Application) -> None:

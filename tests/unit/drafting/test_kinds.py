@@ -118,3 +118,27 @@ def test_hostile_names_are_constants_in_conditions() -> None:
     table_checks.table(found, parse_sql("""CREATE TABLE "x'y" ("a'b" int)""")[0].stmt)
     moved_checks.drop(found, parse_sql("""DROP TABLE "x'y" """)[0].stmt)
     assert [*found.values()] == [('"x\'y" dropped', "to_regclass('\"x''y\"') IS NULL")]
+
+
+@pytest.mark.parametrize(
+    ("statement", "asked"),
+    [
+        ("CREATE TABLE a (b int REFERENCES c ON DELETE CASCADE)", "confdeltype = 'c' AND confupdtype = 'a'"),
+        (
+            "ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES c ON UPDATE SET NULL",
+            "confdeltype = 'a' AND confupdtype = 'n'",
+        ),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "prosrc = 'SELECT 1'"),
+    ],
+)
+def test_what_a_verify_script_asks_of_keys_and_functions(statement: str, asked: str) -> None:
+    assert [condition for _, condition in checks_of(statement) if asked in condition]
+
+
+@pytest.mark.parametrize("body", ["LANGUAGE c AS 'lib'", "LANGUAGE c AS 'lib', 'f'", "LANGUAGE sql RETURN 1"])
+def test_of_a_function_without_a_text_it_asks_none(body: str) -> None:
+    assert not [
+        condition
+        for _, condition in checks_of(f"CREATE FUNCTION f() RETURNS int {body}")
+        if "prosrc" in condition
+    ]

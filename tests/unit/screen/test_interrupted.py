@@ -56,6 +56,24 @@ def test_of_several_that_are_at_work_each_is_named_and_one_that_is_touched_decid
     assert made.interrupted()[1:] == ["Interrupted in step apply on books, step backup on films.", LOOK]
 
 
+@pytest.mark.parametrize(("step", "state"), [("rehearse", NOT_TOUCHED), ("apply", LOOK)])
+def test_whether_the_application_may_be_kept_out_is_said_whatever_production_is_in(
+    step: str, state: str
+) -> None:
+    made = at_work("deploy", "preflight")
+    made.open_maintenance("books")
+    made.begin_step("books", step)
+    assert made.interrupted()[1:] == [
+        f"Interrupted in step {step} on books.",
+        state,
+        "The application on books may be out of service, as this run was to keep it. The next command gives it back, and"
+        " says so: ansible-playbook playbooks/status.yml",
+    ]
+    made.end_run("books")
+    made.begin_step("films", step)
+    assert made.interrupted()[1:] == [f"Interrupted in step {step} on films.", state]
+
+
 @pytest.mark.parametrize(
     "made",
     [

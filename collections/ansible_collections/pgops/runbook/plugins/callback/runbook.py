@@ -160,8 +160,12 @@ class CallbackModule(DefaultCallback):
         if self._is_verbose():
             super().v2_runner_on_start(host, task)
 
-    @without_v
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
+        if result.task.args.get("takes_out_of_service"):
+            self._at_work.open_maintenance(result.host.get_name())
+        if self._is_verbose():
+            super().v2_runner_on_ok(result)
+            return
         self._handle_warnings(result.result)
         content = result.result
         if "results" not in content:

@@ -64,6 +64,7 @@ def _routine(checks: Checks, node: ast.CreateFunctionStmt) -> None:
     signature = f"{quoted(*name)}({', '.join(args)})"
     conditions = [f"oid = to_regprocedure({literal(signature)})"]
     words = []
+    language = next((one.arg.sval for one in node.options or () if one.defname == "language"), "").lower()
     for option in node.options or ():
         value = getattr(option.arg, "sval", getattr(option.arg, "boolval", None))
         if option.defname == "volatility" and isinstance(value, str):
@@ -72,6 +73,9 @@ def _routine(checks: Checks, node: ast.CreateFunctionStmt) -> None:
         elif option.defname == "strict":
             conditions.append("proisstrict" if value else "NOT proisstrict")
             words.append("STRICT" if value else "CALLED ON NULL INPUT")
+        elif option.defname == "as" and language != "c":
+            # In C it is a library and a symbol, of which the catalog may have another one.
+            conditions.append(f"prosrc = {literal(option.arg[0].sval)}")
         elif option.defname == "security":
             conditions.append("prosecdef" if value else "NOT prosecdef")
             words.append("SECURITY DEFINER" if value else "SECURITY INVOKER")

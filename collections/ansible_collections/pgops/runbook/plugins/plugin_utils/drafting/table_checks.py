@@ -31,6 +31,9 @@ _CONTYPES = {
 }
 #: Of which kind there is one, or which names the other table.
 _TOLD_BY_KIND = {_Type.CONSTR_PRIMARY: "primary key", _Type.CONSTR_FOREIGN: "foreign key"}
+#: What becomes of rows that refer to one that goes, as the catalog and the parser write it.
+_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_NO_ACTION = "a"
 _SERIALS = {
     "serial": "integer",
     "serial4": "integer",
@@ -119,6 +122,12 @@ def _constraint(checks: Checks, table: Name, constraint: ast.Constraint, enforce
     if constraint.contype == _Type.CONSTR_FOREIGN:
         conditions.append(f"confrelid = {regclass(name_of(constraint.pktable))}")
         words += f" to {quoted(*name_of(constraint.pktable))}"
+        for event, column, action in (
+            ("DELETE", "confdeltype", constraint.fk_del_action),
+            ("UPDATE", "confupdtype", constraint.fk_upd_action),
+        ):
+            conditions.append(f"{column} = {literal(action)}")
+            words += f" ON {event} {_ACTIONS[action]}" if action != _NO_ACTION else ""
     checks["constraint", *table, constraint.conname or words] = (words, exists("pg_constraint", *conditions))
 
 

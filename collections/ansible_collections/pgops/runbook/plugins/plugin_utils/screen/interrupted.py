@@ -11,6 +11,10 @@ __all__ = ["AtWork"]
 
 NOT_TOUCHED = "State: Production was not touched. Type the same command again."
 CORRECT = "State: Production was not touched. Correct what is wrong above, and type the same command again."
+OUT = (
+    "The application on {} may be out of service, as this run was to keep it. The next command gives it back, and says"
+    " so: ansible-playbook playbooks/status.yml"
+)
 LOOK = "State: What production has is in its ledger. Look: ansible-playbook playbooks/status.yml"
 
 
@@ -23,6 +27,8 @@ class AtWork:
         # Of the whole command: whether a play of it is ours, and hosts on which production may have been changed.
         self._is_ours = False
         self._touched: set[str] = set()
+        # Where the application is out of service until the run has ended.
+        self._out_of_service: set[str] = set()
 
     def begin_play(self, playbook: object) -> None:
         """A play begins.
@@ -41,9 +47,14 @@ class AtWork:
             if step == FIRST_STEP_THAT_CHANGES.get(self._playbook):
                 self._touched.add(host)
 
+    def open_maintenance(self, host: str) -> None:
+        """The ledger has noted that the application is about to be taken out of service."""
+        self._out_of_service.add(host)
+
     def end_run(self, host: str) -> None:
         """The run on a host has ended, or none has begun."""
         self._steps.pop(host, None)
+        self._out_of_service.discard(host)
 
     def end(self) -> None:
         """All plays have ended by themselves."""
@@ -56,7 +67,9 @@ class AtWork:
         where = listed([f"step {steps[-1]} on {host}" for host, steps in self._steps.items()], separator=", ")
         changes = FIRST_STEP_THAT_CHANGES[self._playbook]
         touched = any(changes in steps for steps in self._steps.values())
-        return ["", f"Interrupted in {where}.", LOOK if touched else NOT_TOUCHED]
+        out = sorted(self._out_of_service & {*self._steps})
+        said = [OUT.format(listed(out, separator=", "))] if out else []
+        return ["", f"Interrupted in {where}.", LOOK if touched else NOT_TOUCHED, *said]
 
     def failed(self, host: str) -> list[str]:
         """What is to be said at the end of a host that failed and has no report; nothing, where no run was wanted."""
