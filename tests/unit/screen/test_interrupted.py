@@ -66,8 +66,8 @@ def test_whether_the_application_may_be_kept_out_is_said_whatever_production_is_
     assert made.interrupted()[1:] == [
         f"Interrupted in step {step} on books.",
         state,
-        "The application on books may be out of service, as this run was to keep it. The next command gives it back, and"
-        " says so: ansible-playbook playbooks/status.yml",
+        "The application on books may be out of service, as this run was to keep it. The next command gives it back,"
+        " and says so: ansible-playbook playbooks/status.yml",
     ]
     made.end_run("books")
     made.begin_step("films", step)
