@@ -19,9 +19,7 @@ from ansible.parsing.splitter import parse_kv
 __all__ = ["options_of_here", "typed_here"]
 
 # As the checkout has the playbooks, and as the installed collection does.
-COMMAND = re.compile(
-    r"ansible-playbook (?P<playbook>pgops\.runbook\.\w+|(?:playbooks/)?\w+\.yml)(?! --limit)"
-)
+COMMAND = re.compile(r"ansible-playbook (?P<playbook>pgops\.runbook\.\w+|(?:\w+/)?\w+\.yml)(?! --limit)")
 
 # What they do is done on the controller, whichever databases there are.
 OF_NO_DATABASE = ("check", "import", "new_migration")
