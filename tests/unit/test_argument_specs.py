@@ -17,6 +17,7 @@ ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_di
 
 # Variables that Ansible itself defines.
 MAGIC = {
+    "ansible_check_mode",
     "ansible_failed_result",
     "ansible_play_hosts_all",
     "ansible_playbook_python",
