@@ -294,3 +294,17 @@ def test_what_a_rollback_to_a_tag_does_not_bring_back_is_named() -> None:
     (line,) = [line for line in lines if line.startswith("Not as at that tag: ")]
     assert "002, 003 was in place then" in line
     assert line.endswith("ansible-playbook deploy.yml -e migration=pending")
+
+
+def test_of_many_lines_each_kind_has_its_first() -> None:
+    many = [{"event": "end", "reason": f"reason {number}"} for number in range(30)]
+    proof = {"rehearsed": ["009"], "schema_restored": True, "data_restored": True}
+    lock = {"table": "public.files", "mode": "AccessExclusiveLock", "held_seconds": 0.2}
+    impact = {"009": {"production": {"locks": [lock]}}}
+    lines = short_report(run("deployed", unannounced=many, proof=proof, impact=impact), "run.json")
+    assert len(lines) == 15
+    assert [line for line in lines if line.startswith("Locked by 009")]
+    assert [line for line in lines if line.startswith("Proven")]
+    (left,) = [line for line in lines if line.startswith("And ")]
+    told = len([line for line in lines if line.startswith("Nobody was told")])
+    assert left == f"And {30 - told} more lines, of which the record has the facts."

@@ -58,12 +58,22 @@ def short_report(
     """
     written = [f"Report: {report_file}"] if report_file else []
     head, tail = _ending(run), [*_way_back(run), *written, _record(run, run_json)]
-    between = [*_findings(run, restores_salvage), *proven_in_words(run), *locked(run)]
-    room = limit - len(head) - len(tail)
-    if len(between) > room:
-        left = len(between) - max(room - 1, 0)
-        between = [*between[: max(room - 1, 0)], f"And {left} more lines, of which the record has the facts."]
-    return head + between + tail
+    groups = [_findings(run, restores_salvage), proven_in_words(run), locked(run)]
+    return [*head, *_fitting(groups, limit - len(head) - len(tail)), *tail]
+
+
+def _fitting(groups: list[list[str]], room: int) -> list[str]:
+    """As many lines as fit, the first of each group before the second of another; the last one counts the others."""
+    total = sum(map(len, groups))
+    if total <= room:
+        return [line for group in groups for line in group]
+    space = max(room - 1, 0)
+    shown = [0 for _ in groups]
+    for most in (1, total):
+        for place, group in enumerate(groups):
+            shown[place] += min(min(len(group), most) - shown[place], space - sum(shown))
+    lines = [line for place, group in enumerate(groups) for line in group[: shown[place]]]
+    return [*lines, f"And {total - len(lines)} more lines, of which the record has the facts."]
 
 
 def _record(run: dict[str, Any], run_json: str) -> str:
