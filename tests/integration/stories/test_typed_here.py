@@ -70,3 +70,12 @@ def test_the_rollback_that_is_told_is_of_the_database_that_was_deployed(two: App
     # The record is for programs and people.
     refused = typed(two, "emergency_rollback.yml", "-e", "migration=002", "--limit", two.databases[0])
     assert not re.search(r"ansible-playbook \S+\.yml (?!-i)", refused), refused
+
+
+def test_the_rollback_of_several_is_of_those_that_were_deployed_by_that_command(two: Application) -> None:
+    first, second = two.databases
+    assert two.deploy("002", "--limit", first).status == 0
+    said = typed(two, "deploy.yml", "-e", "migration=002")
+    here = inventory_as_typed(two.folder)
+    assert f"nothing to do 1 {first}" in said
+    assert f"Roll back: ansible-playbook emergency_rollback.yml{here} --limit {second} -e migration=002" in said, said

@@ -66,6 +66,15 @@ def test_where_no_database_is_asked_none_is_named(playbook: str) -> None:
     )
 
 
+def test_a_sentence_that_names_its_databases_is_left_with_them() -> None:
+    here = options("shop", "b", inventory=["i"])
+    once = typed_here("ansible-playbook deploy.yml --limit b,c -e migration=002", here)
+    assert typed_here(once, here) == once == "ansible-playbook deploy.yml -i i --limit b,c -e migration=002"
+    assert (
+        told("ansible-playbook deploy.yml --limit b", "shop", "b") == "ansible-playbook deploy.yml --limit b"
+    )
+
+
 def test_a_host_that_is_no_database_of_the_inventory_limits_nothing() -> None:
     assert options("a", "b") == ("", "")
 

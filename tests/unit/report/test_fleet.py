@@ -12,6 +12,7 @@ from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet import record
 from ansible_collections.pgops.runbook.plugins.plugin_utils.fleet.content import begin, close, end
 from ansible_collections.pgops.runbook.plugins.plugin_utils.report.fleet import (
     IN_WORDS,
+    deployed_databases,
     fleet_in_short,
     fleet_page,
 )
@@ -36,7 +37,7 @@ def test_a_batch_that_was_taken_back() -> None:
         "  untouched                 2  e, f",
         "  c was not taken back: because of c",
         "Next: see to the reasons above, and type the same command again: what is done is not done twice",
-        "Roll back: ansible-playbook emergency_rollback.yml -e migration=009",
+        "Roll back: ansible-playbook emergency_rollback.yml --limit a,c -e migration=009",
         "Report of all: /x/fleet.md",
         "Record of all: /x/fleet.json",
     ]
@@ -101,3 +102,18 @@ def test_the_screen_tells_batches_and_at_the_end_all_of_it(tmp_path: Path) -> No
     assert fleets.place() == "what was deployed in the batch of a failure"
     path.write_text("{", encoding="utf-8")
     assert "cannot be read" in fleets.in_short()[1]
+
+
+def test_of_very_many_the_way_back_names_a_file_of_those_that_were_deployed_here() -> None:
+    names = [f"db{number:03}" for number in range(30)]
+    content = fleet_of(" ".join(names))
+    for name in names[:25]:
+        end(content, name, run_of(name, "deployed"))
+    for name in names[25:]:
+        end(content, name, run_of(name, "deployed", migrations=[]))
+    close(content)
+    (line,) = [line for line in fleet_in_short(content, "/x y/fleet.json") if line.startswith("Roll back")]
+    assert (
+        line == "Roll back: ansible-playbook emergency_rollback.yml --limit '@/x y/deployed' -e migration=009"
+    )
+    assert deployed_databases(content) == names[:25]

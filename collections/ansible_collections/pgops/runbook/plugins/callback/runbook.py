@@ -293,7 +293,9 @@ class CallbackModule(DefaultCallback):
         page = next(iter(content.get("report_files") or []), None)
         restores = boolean(result.task.args.get("restore_salvage", True), strict=False)
         report = short_report(content["run"], content["run_json"], restores, page)
-        report = typed_here(report, tuple(content.get("here", ("", ""))))
+        here = content.get("here") or ("", "")
+        self._fleets.see_run(here)
+        report = typed_here(report, tuple(here))
         colour = constants.COLOR_OK if content.get("succeeded") else constants.COLOR_ERROR
         first, *others = self._said_of(result).without(report)
         if len(self._hosts) > 1:

@@ -28,6 +28,7 @@ from ...module_utils.retention.removal import (
 )
 from ..record.old_artifacts import days_since, removed_whole, unlike
 from ..record.record import RUN_ID
+from ..report.fleet import DEPLOYED
 from .record import FLEET_JSON, FLEET_MD
 
 __all__ = ["clean_fleets"]
@@ -35,7 +36,7 @@ __all__ = ["clean_fleets"]
 Answer = dict[str, list[Any]]
 
 #: All that is written into a fleet's folder, also where the command is killed over it.
-KNOWN = dict.fromkeys(name for file in (FLEET_JSON, FLEET_MD) for name in (file, f"{file}.part"))
+KNOWN = dict.fromkeys(name for file in (FLEET_JSON, FLEET_MD, DEPLOYED) for name in (file, f"{file}.part"))
 
 #: Removed last: it says of which databases the folder is.
 TELLS_WHOSE = (FLEET_JSON,)

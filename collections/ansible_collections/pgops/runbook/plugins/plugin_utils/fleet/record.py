@@ -12,7 +12,7 @@ from pathlib import Path
 from ...module_utils.durable import one_at_a_time, write_file_durably
 from ...module_utils.errors import Refused
 from ...module_utils.own_files import make_own_folder, make_parent, read_regular
-from ..report.fleet import fleet_page
+from ..report.fleet import DEPLOYED, deployed_databases, fleet_page
 from .content import Content, close
 
 __all__ = ["FLEET_JSON", "FLEET_MD", "FleetRecord"]
@@ -54,6 +54,9 @@ class FleetRecord:
             write_file_durably(str(self.path), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
             if is_over:
                 write_file_durably(str(self.folder / FLEET_MD), fleet_page(content))
+                # As --limit @file takes it.
+                names = "".join(f"{name}\n" for name in deployed_databases(content))
+                write_file_durably(str(self.folder / DEPLOYED), names)
 
     def read(self) -> Content | None:
         """The content; None where nothing has begun.

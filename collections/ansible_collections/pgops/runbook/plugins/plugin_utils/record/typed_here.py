@@ -19,7 +19,7 @@ from ansible.parsing.splitter import parse_kv
 __all__ = ["options_of_here", "typed_here"]
 
 # As the checkout has the playbooks, and as the installed collection does.
-COMMAND = re.compile(r"ansible-playbook (?P<playbook>pgops\.runbook\.\w+|(?:\w+/)?\w+\.yml)(?! --limit)")
+COMMAND = re.compile(r"ansible-playbook (?P<playbook>pgops\.runbook\.\w+|(?:\w+/)?\w+\.yml)")
 
 # What they do is done on the controller, whichever databases there are.
 OF_NO_DATABASE = ("check", "import", "new_migration")
@@ -87,9 +87,12 @@ def typed_here(told: Any, options: tuple[str, str]) -> Any:
 
 
 def _with(options: tuple[str, str], found: re.Match[str]) -> str:
-    here = options[_has_database(found["playbook"])]
-    # Of an answer that was told already, as that of a step whose run ends with it.
-    return found[0] if found.string.startswith(here, found.end()) else found[0] + here
+    places, here = options[0], options[_has_database(found["playbook"])]
+    rest = found.string[found.end() :]
+    if places and rest.startswith(places):
+        return found[0]  # told already, as the answer of a step whose run ends with it
+    # Some sentences name the databases that they mean.
+    return found[0] + (places if rest.startswith(" --limit ") else here)
 
 
 def _has_database(playbook: str) -> bool:

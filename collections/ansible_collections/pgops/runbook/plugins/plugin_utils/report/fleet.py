@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ...module_utils.sentences import cut, listed
 from .page import cell
 
-__all__ = ["fleet_in_short", "fleet_page"]
+__all__ = ["DEPLOYED", "deployed_databases", "fleet_in_short", "fleet_page"]
 
 Content = dict[str, Any]
 
@@ -34,6 +36,10 @@ WITH_REASON = ("unchanged", "refused", "failed", "rolled_back", "restored", "awa
 
 LONGEST_LIST = 10
 
+#: With more databases than so many, a command names a file of theirs, which is beside the fleet's record.
+LONGEST_LIMIT = 20
+DEPLOYED = "deployed"
+
 
 def fleet_in_short(content: Content, fleet_json: str) -> list[str]:
     """The summary on the screen.
@@ -50,7 +56,7 @@ def fleet_in_short(content: Content, fleet_json: str) -> list[str]:
     lines += _not_taken_back(content)
     following = _next(content)
     lines += [f"Next: {following}"] if following else []
-    lines += _way_back(content)
+    lines += _way_back(content, Path(fleet_json).parent)
     written = [f"Report of all: {fleet_json.removesuffix('.json')}.md"] if content["ended"] else []
     return [*lines, *written, f"Record of all: {fleet_json}"]
 
@@ -96,12 +102,21 @@ def _not_taken_back(content: Content) -> list[str]:
     ]
 
 
-def _way_back(content: Content) -> list[str]:
-    """What takes all of it back; those that do not have it are passed over."""
-    deployed = any(_standing(one) == "deployed" for one in content["databases"])
+def deployed_databases(content: Content) -> list[str]:
+    """Inventory names of those in which this fleet has deployed something that stands."""
+    return [one["target"] for one in content["databases"] if _standing(one) == "deployed"]
+
+
+def _way_back(content: Content, folder: Path) -> list[str]:
+    """What takes back what was deployed here, and nowhere else: others may have had it for long."""
+    deployed = deployed_databases(content)
     if not deployed or content["migration"] in ("", "pending"):
         return []
-    return [f"Roll back: ansible-playbook emergency_rollback.yml -e migration={content['migration']}"]
+    where = ",".join(deployed) if len(deployed) <= LONGEST_LIMIT else f"@{folder / DEPLOYED}"
+    return [
+        f"Roll back: ansible-playbook emergency_rollback.yml --limit {shlex.quote(where)}"
+        f" -e migration={content['migration']}"
+    ]
 
 
 def _next(content: Content) -> str:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...module_utils.errors import Refused
 from ..fleet.record import FleetRecord
+from ..record.typed_here import typed_here
 from ..report.fleet import fleet_in_short
 
 __all__ = ["Fleets"]
@@ -20,6 +22,11 @@ class Fleets:
     def __init__(self) -> None:
         self._records: dict[str, FleetRecord] = {}
         self._place = ""
+        self._places = ""
+
+    def see_run(self, options: Sequence[str]) -> None:
+        """Take in what the commands need that a run of one of the databases has told; see options_of_here()."""
+        self._places = next(iter(options), "")
 
     def see(self, gate: dict[str, Any]) -> None:
         """Take in the result of the task that stands before the run of each database."""
@@ -37,7 +44,7 @@ class Fleets:
 
     def in_short(self) -> list[str]:
         """The lines at the end."""
-        lines: list[str] = []
+        lines: Any = []
         for path, record in self._records.items():
             try:
                 content = record.read()
@@ -46,4 +53,4 @@ class Fleets:
                 continue
             if content:
                 lines += ["", *fleet_in_short(content, path)]
-        return lines
+        return typed_here(lines, (self._places, self._places))
