@@ -166,6 +166,7 @@ def test_a_schema_changed_after_the_approval(needing: StepRuns) -> None:
     answer = go_on(needing)
     assert (answer["reason_code"], answer["outcome"]) == ("schema_drifted", "refused")
     assert "secret" in answer["msg"]
+    assert [one["operator"] for one in answer["details"]["approval"]["given"]] == [BOB]
     assert "Deploy again: ansible-playbook deploy.yml -e migration=002" in answer["msg"]
 
 

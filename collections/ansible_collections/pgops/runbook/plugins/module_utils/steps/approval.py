@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..ledger.approvals import check_approvals, read_approvals
+from ..errors import Refused
+from ..ledger.approvals import approval_facts, check_approvals, read_approvals
 from ..library.follow import refuse_unless_all_hosts_checked
 from ..postgres.connection import transaction
 from ..preflight.approvals import go_on, refuse_what_has_changed
@@ -34,15 +35,24 @@ def _go_on(step: Step, cursor: Cursor) -> Json:
         step.receipts = step.ledger.receipts(cursor, step.run_id)
     else:
         step.changed = True
-    refuse_what_has_changed(step, cursor, step.receipts)
+    try:
+        refuse_what_has_changed(step, cursor, step.receipts)
+    except Refused as refusal:
+        # Who has approved belongs into the record of a run that is refused all the same.
+        refusal.details["approval"] = approval_facts(step.receipts, *_given(step, cursor))
+        raise
     return _approval(step, cursor)
 
 
 def _approval(step: Step, cursor: Cursor) -> Json:
-    run = step.ledger.run(cursor, step.run_id) or {}
-    approvals = read_approvals(cursor, step.run_id)
-    facts = check_approvals(step.run_id, step.receipts, approvals, run.get("operator", ""), stops=True)
+    facts = check_approvals(step.run_id, step.receipts, *_given(step, cursor), stops=True)
     return {"approval": facts}
+
+
+def _given(step: Step, cursor: Cursor) -> tuple[list[Json], str]:
+    """The approvals of the run, and who has started it."""
+    run = step.ledger.run(cursor, step.run_id) or {}
+    return read_approvals(cursor, step.run_id), run.get("operator", "")
 
 
 def main() -> None:
