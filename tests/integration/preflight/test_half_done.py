@@ -89,7 +89,7 @@ def test_its_backup_is_of_neither_state_and_is_not_put_back(half_done: StepRuns)
     assert second.ask("SELECT count(*) FROM notes WHERE size IS NULL") == [(0,)]
     refused = Restore(second).step("preflight")
     assert refused["reason_code"] == "backup_half_done", refused
-    assert "002: 1 statements of its apply script are committed" in refused["msg"]
+    assert "002: 1 statement of its apply script is committed" in refused["msg"]
     assert refused["msg"].endswith(f"-e run_id={half_done.run_id}")
     unnamed = Restore(second).step("preflight", source_run_id="")
     assert half_done.run_id in unnamed["msg"]

@@ -65,7 +65,7 @@ def test_statements_that_commit_one_by_one_are_half_done(runs: StepRuns) -> None
     )
     answer = died(runs, "apply")
     assert answer["outcome"] == "failed"
-    assert "Migration 002 is half done: 1 statements of its apply script are committed." in answer["msg"]
+    assert "Migration 002 is half done: 1 statement of its apply script is committed." in answer["msg"]
 
 
 def test_a_session_of_it_is_still_at_work(runs: StepRuns, monkeypatch: pytest.MonkeyPatch) -> None:

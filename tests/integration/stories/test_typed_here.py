@@ -78,4 +78,6 @@ def test_the_rollback_of_several_is_of_those_that_were_deployed_by_that_command(
     said = typed(two, "deploy.yml", "-e", "migration=002")
     here = inventory_as_typed(two.folder)
     assert f"nothing to do 1 {first}" in said
-    assert f"Roll back: ansible-playbook emergency_rollback.yml{here} --limit {second} -e migration=002" in said, said
+    assert (
+        f"Roll back: ansible-playbook emergency_rollback.yml{here} --limit {second} -e migration=002" in said
+    ), said

@@ -38,7 +38,7 @@ def receipt(step: Any, migration: Any = None, **outputs: Any) -> Any:
     [
         ("apply", [], None, Unchanged, "It had committed nothing."),
         ("apply", [receipt("apply", "002")], None, StepFailed, "It had committed 002."),
-        ("apply", [], HALF_DONE, StepFailed, "Migration 002 is half done: 1 statements of its apply script"),
+        ("apply", [], HALF_DONE, StepFailed, "Migration 002 is half done: 1 statement of its apply script"),
         ("emergency_rollback", [receipt("apply", "002")], None, Unchanged, "It had taken back nothing."),
         ("emergency_rollback", [], HALF_DONE, Unchanged, "It had taken back nothing."),
         (
@@ -147,15 +147,15 @@ def test_a_run_whose_statements_are_half_done_was_interrupted() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"direction": "apply"}, "002: 1 statements of its apply script are committed"),
-        ({"direction": "rollback"}, "the rollback of 002: 1 statements of its rollback script are committed"),
+        ({"direction": "apply"}, "002: 1 statement of its apply script is committed"),
+        ({"direction": "rollback"}, "the rollback of 002: 1 statement of its rollback script is committed"),
         (
             {"direction": "apply", "begun_line": 4},
-            "002: 1 statements of its apply script are committed, and the one at line 4 was begun",
+            "002: 1 statement of its apply script is committed, and the one at line 4 was begun",
         ),
         (
             {"direction": "apply", "begun_line": 4, "batches": 3},
-            "002: 1 statements of its apply script are committed, and 3 batches of the one at line 4",
+            "002: 1 statement of its apply script is committed, and 3 batches of the one at line 4",
         ),
     ],
 )

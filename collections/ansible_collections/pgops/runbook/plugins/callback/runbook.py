@@ -240,9 +240,9 @@ class CallbackModule(DefaultCallback):
             self._reported.add(result.host.get_name())
             return
         if step:
-            # In check mode a step has done nothing that it could have found something by.
-            outputs = content.get("outputs") or {}
-            summary = found_by(step, outputs) if not result.task.check_mode or step == "preflight" else ""
+            if result.task.check_mode and step != "preflight":
+                return  # it has done nothing
+            summary = found_by(step, content.get("outputs") or {})
             if "censored" in content:
                 summary = "(what it found is hidden: no_log)"
             if not self._is_compact():

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["cut", "listed", "visible"]
+__all__ = ["counted", "cut", "listed", "visible"]
 
 # Control characters but line ends and tabs (ISO/IEC 6429, C0 and C1), and what turns a line's direction round (Unicode
 # Standard Annex 9): in a value of the application's rows they would rewrite what the person on call reads.
@@ -29,6 +29,11 @@ def cut(lines: Sequence[str], limit: int = 20, total: int | None = None) -> list
     """
     left = (len(lines) if total is None else total) - limit
     return [*lines[:limit], f"and {left} more"] if left > 0 else list(lines)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 table``, ``27 tables``, ``1,204 rows``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def listed(lines: Sequence[str], limit: int = 10, separator: str = "; ", total: int | None = None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ..errors import Refused
 from ..postgres.connection import transaction
 from ..salvage.store.items import SalvageStore
+from ..sentences import counted
 from ..shapes import Cursor, Json
 from ..step.step import Step
 from .items import COMMAND, enter_run, find_item, kept_items, refuse_beside_a_run
@@ -74,14 +75,14 @@ def confirm_purge(items: Sequence[Json], confirmed: str, named: str) -> None:
     if confirmed == word:
         return
     what = "; ".join(
-        f"item {item['item']}: {item['rows']} rows of {item['table']} ({item['kind']}, migration"
+        f"item {item['item']}: {counted(item['rows'], 'row')} of {item['table']} ({item['kind']}, migration"
         f" {item['migration']}, run {item['run_id']}, {item['age_days']} days old)"
         for item in items
     )
     wrong = f"salvage_confirm={confirmed} does not confirm what would be deleted now. " if confirmed else ""
     raise Refused(
         "purge_not_confirmed",
-        f"{wrong}Nothing was purged. {rows} rows would be deleted for good: {what}."
+        f"{wrong}Nothing was purged. {counted(rows, 'row')} would be deleted for good: {what}."
         f" To delete exactly these: {COMMAND} {named} -e salvage_confirm={word}",
         items=list(items),
         rows=rows,

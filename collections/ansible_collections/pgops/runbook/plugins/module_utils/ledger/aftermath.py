@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ..errors import RunbookError, StepFailed, Unchanged
+from ..sentences import counted
 from ..shapes import Identity, Json, Receipt
 from .receipts import CHAINS, committed_versions, latest
 
@@ -150,12 +151,14 @@ def committed_of_script(half_done: Json) -> str:
     Args:
         half_done: as journal.open_journal gives it.
     """
-    clause = f"{half_done['done']} statements of its {half_done['direction']} script are committed"
+    done = half_done["done"]
+    verb = "is" if done == 1 else "are"
+    clause = f"{counted(done, 'statement')} of its {half_done['direction']} script {verb} committed"
     line, batches = half_done.get("begun_line"), half_done.get("batches")
     if line is None:
         return clause
     if batches:
-        return f"{clause}, and {batches} batches of the one at line {line}"
+        return f"{clause}, and {counted(batches, 'batch', 'batches')} of the one at line {line}"
     return f"{clause}, and the one at line {line} was begun"
 
 

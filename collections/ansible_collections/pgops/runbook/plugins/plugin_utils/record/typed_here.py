@@ -86,13 +86,13 @@ def typed_here(told: Any, options: tuple[str, str]) -> Any:
     return told
 
 
-def _with(options: tuple[str, str], found: re.Match[str]) -> str:
-    places, here = options[0], options[_has_database(found["playbook"])]
-    rest = found.string[found.end() :]
+def _with(options: tuple[str, str], command: re.Match[str]) -> str:
+    places, here = options[0], options[_has_database(command["playbook"])]
+    rest = command.string[command.end() :]
     if places and rest.startswith(places):
-        return found[0]  # told already, as the answer of a step whose run ends with it
+        return command[0]  # told already, as the answer of a step whose run ends with it
     # Some sentences name the databases that they mean.
-    return found[0] + (places if rest.startswith(" --limit ") else here)
+    return command[0] + (places if rest.startswith(" --limit ") else here)
 
 
 def _has_database(playbook: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...module_utils.sentences import listed
+from ...module_utils.sentences import counted, listed
 
 __all__ = ["PHASES", "drilled", "last_drill"]
 
@@ -57,7 +57,7 @@ def _written(phase: Phase) -> str:
     if not phase["tables"] and not phase["not_written"]:
         return "nothing was written (drill_rows is 0, or there are no tables)"
     tables = "1 table" if phase["tables"] == 1 else f"{phase['tables']} tables"
-    said = f"{_rows(phase['new'])} new and {phase['changed']:,} changed in {tables}"
+    said = f"{counted(phase['new'], 'row')} new and {phase['changed']:,} changed in {tables}"
     if phase["not_written"]:
         said += (
             f"; not written to: {listed([f'{one} ({why})' for one, why in phase['not_written'].items()], 3)}"
@@ -67,21 +67,21 @@ def _written(phase: Phase) -> str:
 
 def _rolled_back(phase: Phase) -> str:
     schema = "the schema came back" if phase["schema_restored"] else "the schema was NOT compared"
-    return f"{_statements(phase)}; {schema}; kept aside: {_rows(phase['kept_rows'])}"
+    return f"{_statements(phase)}; {schema}; kept aside: {counted(phase['kept_rows'], 'row')}"
 
 
 def _restored(phase: Phase) -> str:
     left = sum(phase["rows_left"].get("tables", {}).values())
-    not_brought = f"; NOT brought over: {_rows(left)}" if left else ""
+    not_brought = f"; NOT brought over: {counted(left, 'row')}" if left else ""
     return (
         f"the application would have been kept out for {phase['held_off_seconds']:.1f} s; schema and"
-        f" {_rows(phase['rows_compared'])} equal the backup's; brought over, written since:"
-        f" {_rows(phase['rows_brought'])}{not_brought}"
+        f" {counted(phase['rows_compared'], 'row')} equal the backup's; brought over, written since:"
+        f" {counted(phase['rows_brought'], 'row')}{not_brought}"
     )
 
 
 def _deployed_again(phase: Phase) -> str:
-    said = f"the schema is the same again; of {_rows(phase['kept'])} kept {phase['put_back']:,} went back"
+    said = f"the schema is the same again; of {counted(phase['kept'], 'row')} kept {phase['put_back']:,} went back"
     if phase["held_back"]:
         reasons = [f"{why} ({rows})" for why, rows in phase["reasons"].items()]
         said += f", {phase['held_back']:,} wait: {listed(reasons, 3)}"
@@ -89,10 +89,6 @@ def _deployed_again(phase: Phase) -> str:
         tables = [f"{one['table']} ({one['problem']})" for one in phase["rows_differing"]]
         return f"{said}; not as users left them: {listed(tables, 5)}"
     return f"{said}; every row is as users left it"
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _statements(phase: Phase) -> str:

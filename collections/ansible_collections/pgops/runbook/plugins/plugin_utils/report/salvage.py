@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...module_utils.sentences import cut, listed
+from ...module_utils.sentences import counted, cut, listed
 
 __all__ = ["salvage_line", "salvage_of_run", "salvage_report"]
 
@@ -45,12 +45,12 @@ def _kept(item: dict[str, Any], restores_salvage: bool) -> str:
         else f"no deploy puts them back, because restore_salvage is false; once {item['migration']} is applied again:"
         f" ansible-playbook playbooks/salvage.yml -e salvage_action=put_back -e salvage_item={item['item']}"
     )
-    return f"Kept: {_rows(item['rows'])} of {item['table']} ({item['kind']}{of}); {comes_back}"
+    return f"Kept: {counted(item['rows'], 'row')} of {item['table']} ({item['kind']}{of}); {comes_back}"
 
 
 def _returned(item: dict[str, Any]) -> str:
     """One line: what came back, and what did not for which reason."""
-    line = f"Put back: {_rows(item['returned'])} of {item['table']} ({item['kind']})"
+    line = f"Put back: {counted(item['returned'], 'row')} of {item['table']} ({item['kind']})"
     if item["held_back"]:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in item["reasons"].items())
         stay = "stays" if item["held_back"] == 1 else "stay"
@@ -65,8 +65,8 @@ def salvage_line(item: dict[str, Any]) -> str:
         item: as SalvageStore.summary() gives it.
     """
     line = (
-        f"{item['migration']}: {_rows(item['rows'])} of {item['table']} ({item['kind']},"
-        f" {item['bytes'] / 2**20:.1f} MB), kept {item['kept']}, {_days(item['age_days'])} old"
+        f"{item['migration']}: {counted(item['rows'], 'row')} of {item['table']} ({item['kind']},"
+        f" {item['bytes'] / 2**20:.1f} MB), kept {item['kept']}, {counted(item['age_days'], 'day')} old"
     )
     if item["held_back"]:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in sorted(item["reasons"].items()))
@@ -84,7 +84,9 @@ def salvage_report(outputs: dict[str, Any], target: str) -> list[str]:
     action = outputs["action"]
     if action == "export":
         done = "Would write" if outputs["check_mode"] else "Wrote"
-        return [f"{target}: {done} {_rows(outputs['rows'])} of item {outputs['item']} to {outputs['file']}"]
+        return [
+            f"{target}: {done} {counted(outputs['rows'], 'row')} of item {outputs['item']} to {outputs['file']}"
+        ]
     if action == "put_back":
         return [f"{target}: {_restored(outputs)}"]
     if action == "purge":
@@ -92,7 +94,7 @@ def salvage_report(outputs: dict[str, Any], target: str) -> list[str]:
             return [f"{target}: nothing to purge"]
         done = "Would purge" if outputs["check_mode"] else "Purged"
         return [
-            f"{target}: {done} {_rows(outputs['rows'])}:",
+            f"{target}: {done} {counted(outputs['rows'], 'row')}:",
             *(f"  item {item['item']}, {salvage_line(item)}" for item in outputs["items"]),
         ]
     if not outputs["items"]:
@@ -138,23 +140,17 @@ def _value(value: str | None) -> str:
 def _restored(outputs: dict[str, Any]) -> str:
     what = f"item {outputs['item']} ({outputs['kind']} of {outputs['table']})"
     if outputs["check_mode"]:
-        return f"Would try to put back {_rows(outputs['rows'])} of {what}"
-    line = f"Put back {_rows(outputs['returned'])} of {what}"
+        return f"Would try to put back {counted(outputs['rows'], 'row')} of {what}"
+    line = f"Put back {counted(outputs['returned'], 'row')} of {what}"
     if outputs["held_back"]:
         reasons = "; ".join(f"{rows}: {reason}" for reason, rows in sorted(outputs["reasons"].items()))
         stay = "stays" if outputs["held_back"] == 1 else "stay"
         line += f"; {outputs['held_back']} {stay} in schema runbook_salvage ({reasons})"
     if outputs.get("overwritten"):
         kept = "is kept" if outputs["overwritten"] == 1 else "are kept"
-        line += f"; {_rows(outputs['overwritten'])} that it overwrote {kept} as item {outputs['overwritten_kept_in']}"
+        overwritten = counted(outputs["overwritten"], "row")
+        line += f"; {overwritten} that it overwrote {kept} as item {outputs['overwritten_kept_in']}"
     for one in outputs.get("overwritten_besides") or []:
-        line += f"; of {one['table']}, to which it refers, {_rows(one['rows'])} overwritten, kept as item {one['item']}"
+        rows = counted(one["rows"], "row")
+        line += f"; of {one['table']}, to which it refers, {rows} overwritten, kept as item {one['item']}"
     return line
-
-
-def _rows(number: int) -> str:
-    return f"{number} row" + ("" if number == 1 else "s")
-
-
-def _days(number: int) -> str:
-    return f"{number} day" + ("" if number == 1 else "s")

@@ -147,7 +147,10 @@ def _checked_only(failure: str, failure_code: str, options: Result) -> Result:
     if not failure and not boolean(options.get("preflight_done", False)):
         code, failure = "chain_incomplete", PREFLIGHT_LEFT_OUT
     outcome = "refused" if failure else "checked"
-    wanted, steps = run.get("migration"), ", ".join(CHAINS[run["playbook"]][0][1:])
+    wanted, chains = run.get("migration"), CHAINS[run["playbook"]]
+    # All of a folder are rehearsed from an empty database, by a chain of its own.
+    chain = chains[-1] if wanted == "all" else chains[0]
+    steps = ", ".join(chain[1:])
     what = f"{run['playbook']} of {wanted}" if wanted else f"this {run['playbook']}"
     would = f"Preflight found no obstacle to {what}. The steps after it would be: {steps}."
     return {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...module_utils.generation.evidence import rows_seen
-from ...module_utils.sentences import listed
+from ...module_utils.sentences import counted, listed
 from ..report.drilled import PHASES
 
 __all__ = ["found_by", "megabytes"]
@@ -25,11 +25,6 @@ def found_by(step: str, outputs: Outputs) -> str:
     """
     words = WORDS.get(step)
     return words(outputs) if words else ""
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """``1 table``, ``27 tables``, ``1,204 rows``."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def megabytes(size: int) -> str:
