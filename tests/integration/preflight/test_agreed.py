@@ -80,21 +80,3 @@ def test_an_edit_is_right_for_the_migration_that_is_named(runs: StepRuns) -> Non
 def test_whoever_is_asked_for_a_consent_has_given_none(runs: StepRuns) -> None:
     assert [name for name, option in AGREED_SPEC.items() if option["default"]] == []
     assert "consents" not in runs.must("preflight")["outputs"]
-
-
-def test_beside_versions_that_nobody_here_has_nothing_is_deployed(runs: StepRuns) -> None:
-    runs.execute("INSERT INTO schema_migrations VALUES ('017'), ('018')")
-    refused = runs.step("preflight")
-    assert refused["reason_code"] == "recorded_version_without_file"
-    assert "records 017; 018, and sql_dir has no such migration" in refused["msg"]
-    assert refused["msg"].endswith("-e accept_unknown_versions=017,018")
-    # Another branch was deployed since the inventory was written.
-    other = runs.another().step("preflight", accept_unknown_versions=["017"])
-    assert other["msg"].endswith("-e accept_unknown_versions=018")
-    runs.another().must("preflight", accept_unknown_versions=["018", "017"])
-
-
-def test_a_rollback_is_not_kept_from_anybody_by_them(runs: StepRuns) -> None:
-    runs.deploy()
-    runs.execute("INSERT INTO schema_migrations VALUES ('017')")
-    runs.another("emergency_rollback").roll_back()

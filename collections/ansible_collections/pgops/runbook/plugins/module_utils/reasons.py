@@ -350,11 +350,6 @@ PARTS: dict[str, dict[str, Reason]] = {
             "A precheck script took longer than precheck_timeout_seconds, or did not get a lock that it asked for.",
             "Run again at a quieter time, let the script ask for less, or give it more time.",
         ),
-        "recorded_version_without_file": Reason(
-            "The application's table of versions records migrations that the SQL folder does not have.",
-            "Check out the commit from which they were deployed. If their files are gone for good, say so in the"
-            " inventory or the command: accept_unknown_versions.",
-        ),
         "rehearsal_server_is_production": Reason(
             "The group rehearsal is to name another server, but its connection leads to production's own.",
             "Give the host in group rehearsal an address that leads to its server from where the modules run; or take"

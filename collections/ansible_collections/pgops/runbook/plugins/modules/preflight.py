@@ -80,10 +80,6 @@ options:
     description: Whether a rollback may have no statement.
     type: raw
     default: false
-  accept_unknown_versions:
-    description: Versions that may be recorded as applied though O(sql_dir) has no such migration; V(true) for all.
-    type: raw
-    default: false
   consents:
     description:
       - All consents, by their variables, for the receipt of this step.

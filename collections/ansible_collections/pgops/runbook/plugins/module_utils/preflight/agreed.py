@@ -21,7 +21,6 @@ AGREED_SPEC: Json = {
     "accept_applied_again": CONSENT_SPEC,
     "accept_empty_rollback": CONSENT_SPEC,
     "accept_broken_chain": {"type": "bool", "default": False},
-    "accept_unknown_versions": CONSENT_SPEC,
     "consents": {"type": "dict", "default": {}},
     "consent_reason": {"type": "str", "default": ""},
     "consents_need_reason": {"type": "bool", "default": False},

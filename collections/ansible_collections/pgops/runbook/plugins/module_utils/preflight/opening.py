@@ -8,7 +8,6 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..consent import Consent
 from ..errors import Refused
 from ..ledger.aftermath import TAKEN_OVER_SPEC, agrees, committed, ended_as, why_taken_over
 from ..ledger.bookkeeping import recorded_in
@@ -19,14 +18,13 @@ from ..ledger.receipts import latest
 from ..ledger.removed_backups import backup_removed
 from ..ledger.tags import state_of
 from ..library.follow import versions_behind
-from ..sentences import listed
 from ..shapes import Cursor, IndexEntry, Json, Receipt
 from ..step.step import Step
 from .checks import check_scripts_to_apply, check_scripts_to_roll_back, faulty_migrations
 from .drift import refuse_applied_again, refuse_edited_scripts
 from .drills import select_for_drill
 from .half_done import refuse_half_done
-from .order import Index, in_order_of_deploys, left_out, refuse_needed, these_newest_first, unknown_applied
+from .order import Index, in_order_of_deploys, left_out, refuse_needed, these_newest_first
 from .selection import in_place_but_unrecorded, select_for_deploy, select_for_rollback, select_later
 from .server import warn_of_search_path
 from .shared_numbers import refuse_shared_numbers
@@ -156,7 +154,6 @@ def select_migrations(step: Step, cursor: Cursor, applied: Collection[str]) -> l
         check_scripts_to_apply(index, versions, False, step.params["accept_empty_rollback"])
         return versions
     if step.playbook == "deploy":
-        _refuse_unknown(index, applied, Consent.of(step.params["accept_unknown_versions"]))
         with _unless_a_run_is_in_progress(step, cursor):
             _refuse_untested(step, cursor, wanted, applied)
     with _none_where_done(step) as versions, _unless_a_run_is_in_progress(step, cursor):
@@ -252,22 +249,6 @@ def _refuse_untested(step: Step, cursor: Cursor, wanted: str, applied: Collectio
             f"Migration {wanted} is already applied: {recorded_in()} records it. Run {receipt['run_id']} applied"
             " it, but ended before the smoke tests had succeeded. If the application works, leave it as it is. To"
             f" deploy it anew, first: ansible-playbook emergency_rollback.yml -e migration={wanted}",
-        )
-
-
-def _refuse_unknown(index: Sequence[IndexEntry], applied: Collection[str], gone: Consent) -> None:
-    """What is deployed beside scripts that nobody here has is not what was rehearsed anywhere.
-
-    Args:
-        gone: versions whose files somebody knows to be gone.
-    """
-    unknown = [version for version in unknown_applied(index, applied) if not gone.given_for(version)]
-    if unknown:
-        raise Refused(
-            "recorded_version_without_file",
-            f"{recorded_in()} records {listed(unknown)}, and sql_dir has no such migration: it may be older than what"
-            " is in production, or another branch. Nothing was changed. Check out what was deployed; or if these files"
-            f" are gone for good: -e accept_unknown_versions={','.join(unknown)}",
         )
 
 
