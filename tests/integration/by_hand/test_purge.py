@@ -67,7 +67,7 @@ def test_what_would_go_is_said_with_the_command_that_lets_it_go(cursor: Cursor) 
     items = to_purge(cursor, number=1)
     with pytest.raises(Refused) as refused:
         confirm_purge(items, "", "-e salvage_action=purge -e salvage_item=1")
-    assert "item 1: 1 rows of public.star (dropped table, migration 002, run run 1, 10 days old)" in str(
+    assert "item 1: 1 row of public.star (dropped table, migration 002, run run 1, 10 days old)" in str(
         refused.value
     )
     assert str(refused.value).endswith(

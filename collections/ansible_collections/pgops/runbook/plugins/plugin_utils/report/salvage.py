@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...module_utils.sentences import counted, cut, listed
+from ...module_utils.sentences import counted, cut
 
 __all__ = ["salvage_line", "salvage_of_run", "salvage_report"]
 
@@ -38,7 +38,7 @@ def _kept(item: dict[str, Any], restores_salvage: bool) -> str:
 
     Nobody knows yet what people will write meanwhile: more than this is not promised.
     """
-    of = f", column {listed(item['columns'], 5, ', ')}" if item["kind"] == "dropped columns" else ""
+    of = f", column {', '.join(item['columns'])}" if item["kind"] == "dropped columns" else ""
     comes_back = (
         f"the next deploy of {item['migration']} puts back what it can, and says what waits"
         if restores_salvage
