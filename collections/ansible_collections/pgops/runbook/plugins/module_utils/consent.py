@@ -10,7 +10,7 @@ from typing import Any
 from .errors import Refused
 from .sentences import listed
 
-__all__ = ["CONSENT_SPEC", "Consent", "refuse_vague_consents"]
+__all__ = ["CONSENT_SPEC", "NO", "Consent", "refuse_vague_consents"]
 
 #: Argument of a module whose value Consent.of() reads.
 CONSENT_SPEC = {"type": "raw", "default": False}

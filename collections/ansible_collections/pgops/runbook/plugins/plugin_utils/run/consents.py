@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils.consent import NO
+
 __all__ = ["consents_of"]
 
 # README.md, "Consents".
 PREFIX = "accept_"
-REFUSED = ("", "false", "no", "off", "0", "none")
 
 
 def consents_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,5 +24,5 @@ def consents_of(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in sorted(options.items())
-        if name.startswith(PREFIX) and str(value).strip().lower() not in REFUSED
+        if name.startswith(PREFIX) and str(value).strip().lower() not in NO
     }
