@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.pgops.runbook.plugins.plugin_utils.record.controller import this_controller
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.execution_of_steps import (
     ExecutionOfSteps,
     StepCall,
 )
+from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.parsed_before import parsed_before
 
 from tests.unit.record.records import record
 from tests.unit.run.action_plugins import ARGUMENTS, HERE, plugin_of
@@ -61,6 +63,11 @@ def test_a_module_is_given_the_plan_of_its_run(tmp_path: Path) -> None:
     result, (given,) = execute(tmp_path, "apply", DONE, playbook="deploy")
     assert (result["failed"], result["seconds"] >= 0) == (False, True)
     assert [one["version"] for one in given["plan"]["migrations"]][-1] == "009"
+
+
+def test_what_it_parses_is_kept_where_ansible_keeps_what_goes_with_the_command(tmp_path: Path) -> None:
+    execute(tmp_path, "apply", DONE, playbook="deploy")
+    assert parsed_before.folder == Path(constants.DEFAULT_LOCAL_TMP)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.diagnosis import (
     diagnose,
     end_without_comments,
-    tokens_of,
 )
 from ansible_collections.pgops.runbook.plugins.plugin_utils.sql.source import (
     SqlScriptError,
@@ -92,7 +91,7 @@ def test_psql_variables_are_refused(variable: str) -> None:
     ],
 )
 def test_a_statement_ends_before_the_comments_behind_it(text: str, statement: str) -> None:
-    assert text[: end_without_comments(text, 0, len(text), tokens_of(text))] == statement
+    assert text[: end_without_comments(text, 0, len(text))] == statement
     behind = f"SELECT 'é';{text}; SELECT 2"
     start, end = 11, 11 + len(text)
-    assert behind[start : end_without_comments(behind, start, end, tokens_of(behind))] == statement
+    assert behind[start : end_without_comments(behind, start, end)] == statement

@@ -35,6 +35,22 @@ def test_an_offset_is_a_line_and_a_column_in_characters(
     assert source.line_at(offset) == line
 
 
+class ReadOnce(str):
+    """A text that is not gone through once more from its beginning."""
+
+    def count(self, *_of: object) -> int:
+        raise AssertionError("counted from the beginning")
+
+    rfind = count
+
+
+def test_places_are_known_without_reading_all_that_is_before_them() -> None:
+    text = "SELECT 1;\n" * 1000
+    source = SqlText(ReadOnce(text), "x.sql")
+    places = [source.place(offset) for offset in range(0, len(text), 7)]
+    assert places == [(offset // 10 + 1, offset % 10 + 1) for offset in range(0, len(text), 7)]
+
+
 def test_a_line_is_cut_to_what_a_person_reads() -> None:
     assert SqlText("x" * 100, "x.sql").line_at(50) == "x" * 100
     assert SqlText("x" * 101, "x.sql").line_at(50) == "x" * 97 + "..."

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 
 from ..shapes import Script, Statement
 
@@ -71,15 +72,25 @@ def parts_of(script: Script, direction: str) -> list[Part]:
         script: apply or rollback script.
         direction: "apply" or "rollback".
     """
-    parts: list[Part] = []
-    for ordinal, statement in enumerate(script["statements"], 1):
-        part = Part(ordinal, [statement], statement["changes_rows"] and not statement["outside_transaction"])
-        if direction == "rollback" and parts and not part.is_alone and not parts[-1].is_alone:
-            last = parts.pop()
-            changes = last.changes_rows or part.changes_rows
-            part = Part(last.first, last.statements + part.statements, changes)
-        parts.append(part)
-    return parts
+    numbered = list(enumerate(script["statements"], 1))
+    if direction == "rollback":
+        groups = [list(group) for _, group in groupby(numbered, _is_alone_at)]
+    else:
+        groups = [[one] for one in numbered]
+    return [
+        Part(
+            group[0][0],
+            [statement for _, statement in group],
+            any(one["changes_rows"] and not one["outside_transaction"] for _, one in group),
+        )
+        for group in groups
+    ]
+
+
+def _is_alone_at(numbered: tuple[int, Statement]) -> int:
+    """Its ordinal, where it is committed by itself; those between two of them have 0 in common."""
+    ordinal, statement = numbered
+    return ordinal if statement["outside_transaction"] else 0
 
 
 def lines_of_changes(script: Script) -> list[int]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pglast import ast, parse_sql
 
+from ..sql.source import SqlText
 from . import blocks, changing, creating, rows
 from .grants import take_back_grant
 from .live import Live, Unanswered
@@ -111,11 +112,12 @@ def draft_rollback(text: str, live: Live, version: str) -> Draft | None:
     except Unanswered:
         return None
     steps = []
+    source = SqlText(text, "")
     for raw in those_that_hold(parse_sql(text)):
         start = raw.stmt_location
         end = start + raw.stmt_len if raw.stmt_len else len(text)
         sql = text[start:end].strip()
-        line = text.count("\n", 0, start + (len(text[start:end]) - len(text[start:end].lstrip()))) + 1
+        line, _column = source.place(start + (len(text[start:end]) - len(text[start:end].lstrip())))
         path, role = tuple(scene.path) if scene.path is not None else None, scene.role
         undos = _read(scene, raw.stmt)
         steps.append(Step(line, sql, tuple(_under(role, undos)), path, role))

@@ -12,8 +12,10 @@ import datetime
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
@@ -22,6 +24,7 @@ from ...module_utils.ledger.aftermath import AGAIN, CHANGING_STEPS
 from ..record.record import RunRecord
 from ..screen.moving import waiting_for
 from ..sql.grammar import GRAMMAR
+from ..sql.parsed_before import parsed_before
 from .crash import NOT_BEGUN, explain_crash
 from .health import check_urls, health_of
 from .maintenance import end_maintenance, take_back
@@ -121,6 +124,7 @@ class ExecutionOfSteps(ModuleOfSteps):
         if step == "maintenance_window":
             now = datetime.datetime.now(datetime.UTC)
             call.arguments["openings"] = openings(call.arguments.get("window"), now)
+        parsed_before.folder = Path(constants.DEFAULT_LOCAL_TMP)
         call.arguments["plan"] = plan_of_run(step, call.run, call.record, call.arguments)
 
     def _taking_over(self, call: StepCall) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...module_utils import shapes
 from ...module_utils.errors import Refused
+from .parsed_before import parsed_before
 from .script import (
     Header,
     ParsedScript,
@@ -77,7 +78,8 @@ class Script:
                 self.path,
                 *header_lines(self.text, self.path)["unfinished"],
             )
-        return parse_script(self.text, self.path, self.may_undo_itself, self.header.batches)
+        how = (self.path, self.may_undo_itself, self.header.batches)
+        return parsed_before.get(self.text, lambda: parse_script(self.text, *how), *how)
 
     def parse(self) -> ParsedScript:
         """The parsed script; parsed once.

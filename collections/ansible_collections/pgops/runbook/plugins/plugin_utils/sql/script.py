@@ -30,7 +30,7 @@ from pglast.parser import ParseError
 
 from ...module_utils.shapes import InBatches
 from .batches import in_batches
-from .diagnosis import COPY_DATA, diagnose, end_without_comments, tokens_of
+from .diagnosis import COPY_DATA, diagnose, end_without_comments
 from .footprint import Footprint, footprint_of
 from .header import Header, header_lines, parse_header
 from .row_changes import may_change_rows
@@ -125,7 +125,6 @@ def parse_script(
             carried out in batches and cannot be, or none that could.
     """
     source, raw = _parsed(SqlText(clean_text(text, path), path))
-    tokens = tokens_of(source.text) if raw else []
 
     control = _TransactionControl(source)
     kept: list[tuple[Statement, ast.Node]] = []
@@ -138,7 +137,7 @@ def parse_script(
         if control.takes(node, start):
             continue
         end = start + item.stmt_len if item.stmt_len else len(source.text)
-        sql = source.text[start : end_without_comments(source.text, start, end, tokens)]
+        sql = source.text[start : end_without_comments(source.text, start, end)]
         statement = Statement(
             sql,
             *source.place(start),

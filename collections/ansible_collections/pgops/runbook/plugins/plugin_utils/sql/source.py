@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from functools import cached_property
 
 from ...module_utils.errors import Refused
 
@@ -47,8 +49,13 @@ class SqlText:
 
     def place(self, offset: int) -> tuple[int, int]:
         """The 1-based (line, column) of a character offset."""
-        line = self.text.count("\n", 0, offset) + 1
-        return line, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    # Found once: a script may have a statement a line, and each asks for its place.
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(found.end() for found in re.finditer("\n", self.text))]
 
     def line_at(self, offset: int) -> str:
         """The trimmed line around an offset, cut to a readable length."""
