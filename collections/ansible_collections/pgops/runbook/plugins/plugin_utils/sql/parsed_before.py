@@ -9,7 +9,7 @@ import pickle
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["LARGE", "ParsedBefore", "parsed_before"]
 
@@ -47,9 +47,9 @@ class ParsedBefore:
         return parsed
 
 
-def _read(path: Path) -> Parsed:
+def _read(path: Path) -> Any:
     with path.open("rb") as file:
-        return pickle.load(file)  # type: ignore[no-any-return]  # noqa: S301 - nobody else writes in that folder
+        return pickle.load(file)  # noqa: S301 - nobody else writes in that folder
 
 
 def _write(path: Path, parsed: object) -> None:
