@@ -217,5 +217,7 @@ class Timing(TypedDict, total=False):
     #: Limits that it set to none or to a greater value, as in "lock_timeout = 0"; they were set again.
     limits_lifted: list[str]
     destroyed: list[Json]
+    #: How many statements in turn, where these differ in their values only; the line is that of the first.
+    alike: int
     #: In how many transactions, where it was carried out in batches.
     batches: int

@@ -18,6 +18,7 @@ from ..errors import known
 from ..postgres.answers import one_row
 from ..postgres.connection import sql
 from ..shapes import Cursor, InBatches, Statement, Timing
+from .alike import add_timing
 
 __all__ = ["Batches", "TooManyRows"]
 
@@ -160,13 +161,7 @@ class Batches:
             return
         whole = self.timing
         whole["batches"] = self.committed
-        whole["seconds"] = round(whole["seconds"] + timing["seconds"], 6)
-        whole["rows"] = (whole["rows"] or 0) + (timing["rows"] or 0)
-        whole["wal_bytes"] = whole.get("wal_bytes", 0) + timing.get("wal_bytes", 0)
-        locks = whole.get("locks", [])
-        whole["locks"] = locks + [lock for lock in timing.get("locks", []) if lock not in locks]
-        if "limits_lifted" in timing:
-            whole["limits_lifted"] = timing["limits_lifted"]
+        add_timing(whole, timing)
 
 
 def _first_of_page(page: int) -> sql.Composable:

@@ -21,6 +21,7 @@ from ..postgres.script_session import scripts_turn
 from ..postgres.statement_limits import StatementLimits
 from ..sentences import listed
 from ..shapes import Cursor, Migration, Runnable, Script, Statement, Timing
+from .alike import add_timing, alike_in_turn
 from .settings_left import left_to, settings_read
 
 __all__ = [
@@ -78,7 +79,8 @@ def run_script(
 
     Returns:
         list of dict: line, kind, seconds and rows (None where the command counts none) of each statement, and
-        limits_lifted where it tried to.
+        limits_lifted where it tried to. Statements in turn that differ in their values only have one, with
+        ``alike``, their number, and the line of the first.
 
     Raises:
         ScriptFailed: naming file, line and PostgreSQL's message; lock errors go on as they are, so that
@@ -86,10 +88,28 @@ def run_script(
     """
     timings: list[Timing] = []
     begin(f"{script['name']}: statements", len(script["statements"]))
-    for statement in script["statements"]:
-        timings.append(run_statement(cursor, script["name"], statement, meter, limits))
-        advance()
+    for alike in alike_in_turn(script["statements"]):
+        timings.append(_run_alike(cursor, script["name"], alike, meter, limits))
     return timings
+
+
+def _run_alike(
+    cursor: Cursor,
+    name: str,
+    alike: list[Statement],
+    meter: ImpactMeter | None,
+    limits: StatementLimits | None,
+) -> Timing:
+    """Run statements that are alike, one after the other, and look at what they did after the first and the last."""
+    whole = run_statement(cursor, name, alike[0], meter, limits)
+    advance()
+    for statement in alike[1:]:
+        looks = meter if statement is alike[-1] else None
+        add_timing(whole, run_statement(cursor, name, statement, looks, limits))
+        advance()
+    if len(alike) > 1:
+        whole["alike"] = len(alike)
+    return whole
 
 
 def run_statement(

@@ -66,6 +66,11 @@ TABLE_FILES = f"""
     SELECT c.oid, {NAME}, c.relfilenode
     FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
 
+# Each of these takes ACCESS EXCLUSIVE, and keeps it (manual, "Explicit Locking"): no other table has to be looked at.
+REWRITES = "AccessExclusiveLock"
+
+FILES_OF = f"{TABLE_FILES} AND c.oid = ANY (%s::oid[])"
+
 SIZES = f"""
     SELECT {NAME}, pg_catalog.pg_table_size(c.oid)
     FROM {RELATIONS} WHERE {of_application(STORED, members=INCLUDED)}"""
@@ -151,7 +156,9 @@ class ImpactMeter:
 
     def _note_locks(self, line: int | None) -> list[Json]:
         taken = []
-        for oid, name, mode in held_locks(self.cursor):
+        held = held_locks(self.cursor)
+        self._may_be_rewritten = [oid for oid, _, mode in held if mode == REWRITES and oid in self._known]
+        for oid, name, mode in held:
             if (oid, mode) not in self._locks:
                 self._locks[(oid, mode)] = {
                     "table": name,
@@ -180,8 +187,10 @@ class ImpactMeter:
             if LOCK_MODES.index(lock["mode"]) > LOCK_MODES.index("AccessShareLock")
         ]
         timing.setdefault("rewritten", [])
-        for oid, name, node in table_files(self.cursor):
-            if oid in self._known and self._nodes[oid] != node:
+        if not self._may_be_rewritten:
+            return
+        for oid, name, node in _rows(self.cursor, FILES_OF, (self._may_be_rewritten,)):
+            if self._nodes[oid] != node:
                 timing["rewritten"].append(name)
                 self._rewritten[name] = self._size_before.get(name)
                 self._nodes[oid] = node

@@ -205,7 +205,7 @@ def _impact(measured: dict[str, Any]) -> dict[str, Any]:
         for statement in measured[place].get("statements", []):
             row = lines.setdefault(
                 statement["line"],
-                {"line": statement["line"], "kind": statement["kind"].removesuffix(STATEMENT)},
+                {"line": statement["line"], "kind": _kind(statement)},
             )
             row[place] = {
                 "seconds": statement["seconds"],
@@ -225,6 +225,12 @@ def _impact(measured: dict[str, Any]) -> dict[str, Any]:
         "rows": {place: measured[place].get("rows") or {} for place in places},
         "rewritten": {place: list(measured[place].get("rewritten") or []) for place in places},
     }
+
+
+def _kind(statement: dict[str, Any]) -> str:
+    """The parser's word, and how many there are of those that differ in their values only."""
+    kind, alike = statement["kind"].removesuffix(STATEMENT), statement.get("alike")
+    return f"{kind}, {alike:,} alike" if alike else kind
 
 
 def _proof(proof: dict[str, Any]) -> list[str]:
