@@ -32,6 +32,10 @@ from demo.local_server import LocalServer
 from tests.integration.step_runs import migration, script, target
 
 
+# What the parser calls them.
+KINDS = {"INSERT": "InsertStmt", "ALTER": "AlterTableStmt", "UPDATE": "UpdateStmt"}
+
+
 @pytest.fixture
 def cursor(connection: Any) -> Iterator[Any]:
     with connection.cursor() as cursor:
@@ -55,6 +59,36 @@ def test_an_error_names_file_line_statement_and_the_servers_words(cursor: Any) -
     details = failed.value.details
     assert (details["script"], details["line"], details["sqlstate"]) == ("migrations/9.sql", 2, "23514")
     assert details["statement"] == "INSERT INTO t VALUES (99)"
+
+
+def test_statements_that_differ_in_values_are_measured_as_one_and_others_alone(cursor: Any) -> None:
+    looked = []
+
+    class Meter(ImpactMeter):
+        def statement_done(self, timing: Any) -> None:
+            looked.append(timing["line"])
+            super().statement_done(timing)
+
+    inserts = [f"INSERT INTO t VALUES ({value})" for value in range(6)]
+    timings = run_script(
+        cursor,
+        script(*inserts, "ALTER TABLE t ADD b text", "UPDATE t SET b = 'x' WHERE a > 2"),
+        Meter(cursor),
+    )
+    assert looked == [1, 6, 7, 8]
+    assert [(one["line"], one["kind"], one["rows"], one.get("alike")) for one in timings] == [
+        (1, "InsertStmt", 6, 6),
+        (7, "AlterTableStmt", None, None),
+        (8, "UpdateStmt", 3, None),
+    ]
+    assert [lock["mode"] for lock in timings[0]["locks"]] == ["RowExclusiveLock"]
+    assert timings[0]["wal_bytes"] > 0
+    assert "AccessExclusiveLock" in {lock["mode"] for lock in timings[1]["locks"]}
+
+
+def test_the_one_that_fails_of_many_that_are_alike_is_named(cursor: Any) -> None:
+    with pytest.raises(ScriptFailed, match=r"line 3: .*violates check constraint"):
+        run_script(cursor, script(*(f"INSERT INTO t VALUES ({value})" for value in (1, 2, 33, 4))))
 
 
 def test_a_percent_sign_is_no_placeholder(cursor: Any) -> None:

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run import module_of_steps
 from ansible_collections.pgops.runbook.plugins.plugin_utils.run.module_of_steps import ModuleOfSteps, failure
+from ansible_collections.pgops.runbook.plugins.plugin_utils.run.own_machine import execute
 
 from tests.unit.run.action_plugins import ARGUMENTS, HERE, plugin_of
 
@@ -36,6 +38,23 @@ def test_another_step_is_executed_in_between_and_then_the_tasks_own_again(plugin
     told = plugin._tell_the_ledger({"playbook": "deploy"}, {"database_in_service": True}, ARGUMENTS, HERE)
     assert (told["failed"], told["step"]) == (True, "announce")
     assert plugin.run(task_vars=HERE)["step"] == "status"
+
+
+def test_the_plan_is_handed_on_as_one_text_and_not_answered(
+    plugin: ModuleOfSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a script that fills a table it has thousands of statements, each of several parts."""
+    plan, given = {"migrations": [{"version": "001", "description": "déjà"}]}, []
+
+    def executed(arguments: dict[str, Any], meanwhile: Any) -> dict[str, Any]:
+        given.append(arguments["plan"])
+        return execute(arguments, meanwhile)
+
+    monkeypatch.setattr(module_of_steps, "execute", executed)
+    result = plugin._run_module({**ARGUMENTS, "plan": plan}, HERE)
+    assert [json.loads(text) for text in given] == [plan]
+    assert result["invocation"]["module_args"]["run"]["playbook"] == "status"
+    assert "plan" not in result["invocation"]["module_args"]
 
 
 def test_a_password_that_cannot_be_read_executes_nothing(plugin: ModuleOfSteps, tmp_path: Path) -> None:

@@ -181,6 +181,8 @@ class Step:
         if self.half_done is not None:
             answer["half_done"] = self.half_done
         answer["library_hosts"] = self.params["run"]["library_hosts"]
+        # Each thing that an answer holds is searched for passwords and written once more; the plan has none.
+        self.params.pop("plan", None)
         if answer.get("failed"):
             self.module.fail_json(**answer)
         self.module.exit_json(**answer)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -72,6 +73,9 @@ class ModuleOfSteps(ActionBase):
     ) -> dict[str, Any]:
         """The result of the module of all steps, sent to where the task runs or forked where that is here.
 
+        The plan goes there as one text, which Ansible hands on as it is: a script that fills a table has as many
+        thousand statements, and each part of an argument is looked at, copied and written several times.
+
         Args:
             line: shows how far the module is, while it works.
         """
@@ -79,6 +83,13 @@ class ModuleOfSteps(ActionBase):
             arguments = self._with_passwords(arguments)
         except PasswordUnavailable as error:
             return failure(error.code, error.reason, None, time.monotonic())
+        if "plan" in arguments:
+            arguments = {**arguments, "plan": json.dumps(arguments["plan"])}
+        return self._result_of_module(arguments, task_vars, line)
+
+    def _result_of_module(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any], line: MovingLine | None
+    ) -> dict[str, Any]:
         host_vars = task_vars
         if self._task.delegate_to:
             host_vars = task_vars["ansible_delegated_vars"][self._task.delegate_to]
