@@ -31,7 +31,6 @@ from ansible_collections.pgops.runbook.plugins.module_utils.postgres.blockers im
 from demo.local_server import LocalServer
 from tests.integration.step_runs import migration, script, target
 
-
 # What the parser calls them.
 KINDS = {"INSERT": "InsertStmt", "ALTER": "AlterTableStmt", "UPDATE": "UpdateStmt"}
 
@@ -70,11 +69,10 @@ def test_statements_that_differ_in_values_are_measured_as_one_and_others_alone(c
             super().statement_done(timing)
 
     inserts = [f"INSERT INTO t VALUES ({value})" for value in range(6)]
-    timings = run_script(
-        cursor,
-        script(*inserts, "ALTER TABLE t ADD b text", "UPDATE t SET b = 'x' WHERE a > 2"),
-        Meter(cursor),
-    )
+    written = script(*inserts, "ALTER TABLE t ADD b text", "UPDATE t SET b = 'x' WHERE a > 2")
+    for statement in written["statements"]:
+        statement["kind"] = KINDS[statement["kind"]]
+    timings = run_script(cursor, written, Meter(cursor))
     assert looked == [1, 6, 7, 8]
     assert [(one["line"], one["kind"], one["rows"], one.get("alike")) for one in timings] == [
         (1, "InsertStmt", 6, 6),
