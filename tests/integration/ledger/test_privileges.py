@@ -1,6 +1,6 @@
 # Copyright: The pgops runbook authors
 # GNU General Public License v3.0 or later (https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rights of others on the runbook's schemas, receipts that were cut off, and smoke scripts that were edited."""
+"""Rights of others on the runbook's schemas, and receipts that were cut off."""
 
 from __future__ import annotations
 
@@ -140,29 +140,3 @@ def test_a_receipt_cut_off_at_the_end_is_seen(runs: StepRuns) -> None:
     assert found["cut_off"] == "receipt 6 was the last one that was written, and the ledger ends with 5"
     runs.execute("DELETE FROM runbook.receipt")
     assert status(runs)["cut_off"].endswith("and the ledger ends with 0")
-
-
-@pytest.mark.parametrize("change", ["edited", "added", "removed"])
-def test_a_smoke_script_that_is_not_the_one_of_preflight_does_not_run(runs: StepRuns, change: str) -> None:
-    runs.write(smoke__notes="SELECT count(*) > 0 FROM notes;")
-    runs.up_to("rehearse")
-    if change == "removed":
-        (runs.sql_dir / "smoke/notes.sql").unlink()
-    else:
-        runs.write(**{f"smoke__{'notes' if change == 'edited' else 'more'}": "DROP TABLE notes;"})
-    answer = runs.step("apply")
-    assert (answer["reason_code"], answer["outcome"]) == ("sql_dir_changed", "refused")
-    assert "Smoke script smoke/" in answer["msg"]
-
-
-def test_only_what_the_controller_has_signed_counts(runs: StepRuns) -> None:
-    runs.up_to("rehearse")
-    receipts = dict(runs.ask("SELECT digest, 'signed ' || position FROM runbook.receipt"))
-    arguments = runs.arguments("apply")
-    run = {**arguments["run"], "signed": dict(list(receipts.items())[:-1])}
-    assert runs.step("apply", run=run)["reason_code"] == "receipt_unsigned"
-    failed = runs.ask("SELECT digest FROM runbook.receipt ORDER BY position DESC LIMIT 1")[0][0]
-    run["signed"] = {**receipts, failed: "signed too"}
-    runs.must("apply", run=run)
-    kept = dict(runs.ask("SELECT digest, signature FROM runbook.receipt WHERE signature IS NOT NULL"))
-    assert kept == run["signed"]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pgops.runbook.plugins.module_utils.postgres.connection import ServerUnreachable
 from ansible_collections.pgops.runbook.plugins.module_utils.restore import steps
@@ -112,6 +114,41 @@ def test_a_server_that_is_lost_after_the_swap_is_no_swap_that_failed(
         f"The databases were swapped: production is the restored backup, and the replaced database is {name}."
         in (answer["msg"])
     )
+    assert not closed(admin, proven.database)
+
+
+@pytest.mark.parametrize("took_effect", [False, True])
+def test_a_session_that_is_lost_in_commit_tells_by_the_databases_whether_they_were_swapped(
+    proven: StepRuns, counted: Restore, admin: StepRuns, took_effect: bool
+) -> None:
+    """Both databases have their names in either case: which one it is that has it decides."""
+    before = admin.ask(f"SELECT oid FROM pg_database WHERE datname = '{proven.database}'")
+
+    def work(step: Step) -> dict:
+        waiting = steps.DatabaseSwap._waiting
+
+        def lost(swap: steps.DatabaseSwap, what: Any, *how: Any, **named: Any) -> Any:
+            if what != swap._rename:
+                return waiting(swap, what, *how, **named)
+            if took_effect:
+                waiting(swap, what)
+            pid = swap._connection.info.backend_pid
+            admin.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+            return waiting(swap, lambda cursor: cursor.execute("SELECT"))
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(steps.DatabaseSwap, "_waiting", lost)
+            return swap_databases(step)
+
+    answer = counted.run.work("swap", work, carry_over=False, **LOCKS)
+    after = admin.ask(f"SELECT oid FROM pg_database WHERE datname = '{proven.database}'")
+    assert (after != before) is took_effect
+    if took_effect:
+        assert not answer.get("failed"), answer
+        assert len(replaced(admin, proven.database)) == 1
+    else:
+        assert (answer["outcome"], answer["reason_code"]) == ("unchanged", "databases_not_renamed"), answer
+        assert replaced(admin, proven.database) == []
     assert not closed(admin, proven.database)
 
 

@@ -138,6 +138,19 @@ def test_one_step_works_in_a_database_at_a_time(runs: StepRuns, monkeypatch: pyt
     runs.steps("maintenance_window")
 
 
+def test_it_holds_it_in_another_session_too(runs: StepRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LOCK_WAIT_SECONDS", 0.5)
+    runs.steps("preflight")
+    answers = []
+
+    def goes_on(step: Step) -> None:
+        step.take_new_session()
+        answers.append(runs.another().step("preflight"))
+
+    assert not runs.work("maintenance_window", goes_on).get("failed")
+    assert "Another run is in progress in this database" in answers[0]["msg"]
+
+
 def test_a_step_holds_the_database_as_long_as_it_works(runs: StepRuns) -> None:
     """Its own transactions end on the way; the lock is the session's."""
     runs.steps("preflight", "maintenance_window")
@@ -212,3 +225,32 @@ def test_no_step_waits_without_an_end_to_read(
             assert f"{table}. Type the same command again" in answer["msg"]
         other.rollback()
     runs.steps("maintenance_window")
+
+
+# Smoke scripts and signatures ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["edited", "added", "removed"])
+def test_a_smoke_script_that_is_not_the_one_of_preflight_does_not_run(runs: StepRuns, change: str) -> None:
+    runs.write(smoke__notes="SELECT count(*) > 0 FROM notes;")
+    runs.up_to("rehearse")
+    if change == "removed":
+        (runs.sql_dir / "smoke/notes.sql").unlink()
+    else:
+        runs.write(**{f"smoke__{'notes' if change == 'edited' else 'more'}": "DROP TABLE notes;"})
+    answer = runs.step("apply")
+    assert (answer["reason_code"], answer["outcome"]) == ("sql_dir_changed", "refused")
+    assert "Smoke script smoke/" in answer["msg"]
+
+
+def test_only_what_the_controller_has_signed_counts(runs: StepRuns) -> None:
+    runs.up_to("rehearse")
+    receipts = dict(runs.ask("SELECT digest, 'signed ' || position FROM runbook.receipt"))
+    arguments = runs.arguments("apply")
+    run = {**arguments["run"], "signed": dict(list(receipts.items())[:-1])}
+    assert runs.step("apply", run=run)["reason_code"] == "receipt_unsigned"
+    failed = runs.ask("SELECT digest FROM runbook.receipt ORDER BY position DESC LIMIT 1")[0][0]
+    run["signed"] = {**receipts, failed: "signed too"}
+    runs.must("apply", run=run)
+    kept = dict(runs.ask("SELECT digest, signature FROM runbook.receipt WHERE signature IS NOT NULL"))
+    assert kept == run["signed"]

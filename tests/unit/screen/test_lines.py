@@ -147,6 +147,8 @@ def test_a_failure_is_told_once() -> None:
             {"what": "x", "rows_copied": 1204, "waiting": 1},
             "x; 1,204 rows of the tables at work; 1 session waits behind it",
         ),
+        ({"what": "x", "done": 3, "total": 0}, "x: 3"),
+        ({"what": "x", "done": 2**20 * 163, "total": 2**20 * 161, "unit": "bytes"}, "x: 163 MB"),
         ({"waiting": 2}, "2 sessions wait behind it"),
         ({"waits_for": "pid 7"}, "waits for pid 7"),
         ({"waits_for": "pid 7", "what": "x", "waiting": 1}, "waits for pid 7; x; 1 session waits behind it"),

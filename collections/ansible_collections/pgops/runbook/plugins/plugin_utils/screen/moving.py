@@ -63,10 +63,11 @@ def _counted(told: dict[str, Any]) -> str:
     what, done, total = told.get("what", ""), told.get("done") or 0, told.get("total")
     if not what or total is None:
         return what
-    if told.get("unit") == "bytes":
-        words = f"{what}: {megabytes(done)} of {megabytes(total)}"
-    else:
-        words = f"{what}: {done:,} of {total:,}"
+    counted = megabytes if told.get("unit") == "bytes" else "{:,}".format
+    if done > total:
+        # A restored database may be larger than the one of the backup was, and rows come while others are counted.
+        return f"{what}: {counted(done)}"
+    words = f"{what}: {counted(done)} of {counted(total)}"
     left = _seconds_left(done, total, told.get("seconds") or 0)
     return f"{words}, {left:,.0f} s left" if left else words
 
