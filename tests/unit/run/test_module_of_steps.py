@@ -57,6 +57,23 @@ def test_the_plan_is_handed_on_as_one_text_and_not_answered(
     assert "plan" not in result["invocation"]["module_args"]
 
 
+def test_nothing_of_a_script_is_in_the_log_of_the_host(
+    plugin: ModuleOfSteps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default each module writes its arguments there, and a script may make a role with its password."""
+    log = tmp_path / "log"
+
+    def written(*words: object) -> None:
+        with log.open("a", encoding="utf-8") as file:
+            print(*words, file=file)
+
+    monkeypatch.setattr("syslog.syslog", written)
+    monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
+    plan = {"migrations": [{"apply": {"statements": [{"sql": "CREATE ROLE a PASSWORD 'secret'"}]}}]}
+    assert plugin._run_module({**ARGUMENTS, "plan": plan}, HERE)["step"] == "status"
+    assert not log.exists() or "secret" not in log.read_text(encoding="utf-8")
+
+
 def test_a_password_that_cannot_be_read_executes_nothing(plugin: ModuleOfSteps, tmp_path: Path) -> None:
     target = {**ARGUMENTS["target"], "password_file": str(tmp_path / "gone")}
     result = plugin._run_module({**ARGUMENTS, "target": target}, HERE)

@@ -192,8 +192,11 @@ class ModuleOfSteps(ActionBase):
     ) -> None:
         """What ansible-core adds to the options of a module; its name is the step's, by which STEP_MODULE knows it.
 
-        So what the target logs, and what it says of an unknown option, names the module that the task calls.
+        So what the target says of an unknown option names the module that the task calls. The target's system log gets
+        nothing, as with no_target_syslog: a module writes all of its arguments there, and among these are scripts,
+        which may hold passwords and people's data. What a step did is in the ledger.
         """
         super()._update_module_args(module_name, module_args, *args, **options)
         if module_name == STEP_MODULE:
             module_args["_ansible_module_name"] = self._executes or self._task.action
+            module_args["_ansible_no_log"] = True
