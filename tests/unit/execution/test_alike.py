@@ -41,6 +41,10 @@ def test_those_that_differ_in_values_only(texts: tuple[str, ...]) -> None:
         ("INSERT INTO t1 VALUES (1)", "INSERT INTO t2 VALUES (1)"),
         ("INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (f(1))"),
         ('INSERT INTO "a 1" VALUES (1)', 'INSERT INTO "b 1" VALUES (1)'),
+        (
+            "INSERT INTO t VALUES (SET_CONFIG('a', '1', true))",
+            "INSERT INTO t VALUES (SET_CONFIG('a', '2', true))",
+        ),
         ("INSERT INTO t VALUES ('" + "a" * SHORT + "')", "INSERT INTO t VALUES ('" + "b" * SHORT + "')"),
     ],
 )

@@ -16,6 +16,8 @@ CHANGE_ROWS = ("InsertStmt", "UpdateStmt", "DeleteStmt")
 
 VALUES = re.compile(r"'(?:[^']|'')*'|\b[0-9][0-9.]*|\b(?:NULL|true|false)\b", re.IGNORECASE)
 
+SETS = re.compile("set_config", re.IGNORECASE)
+
 #: Characters; what each of longer ones does is worth knowing by itself.
 SHORT = 2_000
 
@@ -28,7 +30,8 @@ def alike_in_turn(statements: Iterable[Statement]) -> Iterator[list[Statement]]:
 
 def _form(numbered: tuple[int, Statement]) -> tuple[int, str]:
     ordinal, statement = numbered
-    if statement["kind"] not in CHANGE_ROWS or len(statement["sql"]) > SHORT:
+    # The line that lifts a limit is told.
+    if statement["kind"] not in CHANGE_ROWS or len(statement["sql"]) > SHORT or SETS.search(statement["sql"]):
         return ordinal, ""
     return -1, VALUES.sub("?", statement["sql"])
 
