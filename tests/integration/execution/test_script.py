@@ -35,6 +35,14 @@ from tests.integration.step_runs import migration, script, target
 KINDS = {"INSERT": "InsertStmt", "ALTER": "AlterTableStmt", "UPDATE": "UpdateStmt"}
 
 
+def as_parsed(*statements: str) -> dict[str, Any]:
+    """A script whose statements have the kinds by which those are known that may be alike."""
+    written = script(*statements)
+    for statement in written["statements"]:
+        statement["kind"] = KINDS[statement["kind"]]
+    return written
+
+
 @pytest.fixture
 def cursor(connection: Any) -> Iterator[Any]:
     with connection.cursor() as cursor:
@@ -69,9 +77,7 @@ def test_statements_that_differ_in_values_are_measured_as_one_and_others_alone(c
             super().statement_done(timing)
 
     inserts = [f"INSERT INTO t VALUES ({value})" for value in range(6)]
-    written = script(*inserts, "ALTER TABLE t ADD b text", "UPDATE t SET b = 'x' WHERE a > 2")
-    for statement in written["statements"]:
-        statement["kind"] = KINDS[statement["kind"]]
+    written = as_parsed(*inserts, "ALTER TABLE t ADD b text", "UPDATE t SET b = 'x' WHERE a > 2")
     timings = run_script(cursor, written, Meter(cursor))
     assert looked == [1, 6, 7, 8]
     assert [(one["line"], one["kind"], one["rows"], one.get("alike")) for one in timings] == [
@@ -86,7 +92,7 @@ def test_statements_that_differ_in_values_are_measured_as_one_and_others_alone(c
 
 def test_the_one_that_fails_of_many_that_are_alike_is_named(cursor: Any) -> None:
     with pytest.raises(ScriptFailed, match=r"line 3: .*violates check constraint"):
-        run_script(cursor, script(*(f"INSERT INTO t VALUES ({value})" for value in (1, 2, 33, 4))))
+        run_script(cursor, as_parsed(*(f"INSERT INTO t VALUES ({value})" for value in (1, 2, 33, 4))))
 
 
 def test_a_percent_sign_is_no_placeholder(cursor: Any) -> None:
